@@ -34,7 +34,7 @@ demo: $(VENV)/run.stamp ## The blocked update, live, in seconds
 	@$(BIN)/despoolr demo
 
 test: $(VENV)/dev.stamp ## Every test that needs no containers
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q --ignore=tests/docker
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q --ignore=tests/containers
 
 fast: $(VENV)/dev.stamp ## What can be asked within a minute, for the loop of an edit
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests/unit tests/matrix tests/house
@@ -53,7 +53,7 @@ nightly: mutants ## What takes longer than .ci/run has
 	@$(MAKE) --no-print-directory coverage
 
 test-docker: $(VENV)/dev.stamp ## The stack in containers (starts a Docker engine where none runs)
-	@$(BIN)/python -m pytest -q --durations=5 --timeout=3600 tests/docker
+	@$(BIN)/python -m pytest -q --durations=5 --timeout=3600 tests/containers
 
 test-dav: $(VENV)/dev.stamp ## WebDAV: litmus and real clients (Debian: litmus cadaver rclone davfs2 curl)
 	@$(BIN)/python -m pytest -q tests/dav

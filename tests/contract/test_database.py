@@ -7,7 +7,8 @@ On SQLite, and on a PostgreSQL server that the tests start: what holds for one h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ async def opened(request: pytest.FixtureRequest, url: str) -> AsyncIterator[tupl
     await database.close()
 
 
-def put(name: str, value: int = 1) -> object:
+def put(name: str, value: int = 1) -> Callable[[Connection], int]:
     def work(db: Connection) -> int:
         db.execute(insert(COUNTERS).values(Name=name, Value=value))
         return value
@@ -59,13 +60,13 @@ def count(db: Connection) -> int:
 
 async def test_the_result_of_the_work_comes_back(opened: tuple[Database, str]) -> None:
     database, _ = opened
-    assert await database.run(put("a", 7)) == 7  # type: ignore[arg-type]
+    assert await database.run(put("a", 7)) == 7
     assert await database.run(count) == 1
 
 
 async def test_what_run_returned_of_is_committed(opened: tuple[Database, str]) -> None:
     database, url = opened
-    await database.run(put("a"))  # type: ignore[arg-type]
+    await database.run(put("a"))
     if url == "sqlite://":
         return
     other = InlineDatabase(url)
@@ -96,7 +97,7 @@ async def test_a_bad_piece_of_work_does_not_undo_its_neighbours(
         raise LookupError("bad")
 
     work = [put(f"n{n}") if n != 5 else bad for n in range(10)]
-    results = await asyncio.gather(*(database.run(piece) for piece in work), return_exceptions=True)  # type: ignore[arg-type]
+    results = await asyncio.gather(*(database.run(piece) for piece in work), return_exceptions=True)
     assert [isinstance(result, LookupError) for result in results] == [n == 5 for n in range(10)]
     assert await database.run(count) == 9
 
@@ -104,9 +105,11 @@ async def test_a_bad_piece_of_work_does_not_undo_its_neighbours(
 async def test_work_is_done_in_the_order_it_was_asked_for(opened: tuple[Database, str]) -> None:
     database, _ = opened
     seen: list[int] = []
-    await asyncio.gather(
-        *(database.run(lambda db, n=n: seen.append(n)) for n in range(2 * BATCH_MAX + 3))
-    )  # type: ignore[misc]
+
+    def see(n: int, db: Connection) -> None:
+        seen.append(n)
+
+    await asyncio.gather(*(database.run(partial(see, n)) for n in range(2 * BATCH_MAX + 3)))
     assert seen == list(range(2 * BATCH_MAX + 3))
 
 
@@ -114,8 +117,8 @@ async def test_somebody_who_stops_waiting_does_not_hold_up_the_others(
     opened: tuple[Database, str],
 ) -> None:
     database, _ = opened
-    first = asyncio.create_task(database.run(put("first")))  # type: ignore[arg-type]
-    second = asyncio.create_task(database.run(put("second")))  # type: ignore[arg-type]
+    first = asyncio.create_task(database.run(put("first")))
+    second = asyncio.create_task(database.run(put("second")))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
@@ -126,7 +129,7 @@ async def test_somebody_who_stops_waiting_does_not_hold_up_the_others(
 async def test_the_schema_is_made_and_an_existing_one_left_alone(url: str) -> None:
     for n in range(3):
         database = InlineDatabase(url)
-        await database.run(put(f"n{n}"))  # type: ignore[arg-type]
+        await database.run(put(f"n{n}"))
         await database.close()
     last = ThreadedDatabase(url)
     assert await last.run(count) == 3
@@ -135,7 +138,7 @@ async def test_the_schema_is_made_and_an_existing_one_left_alone(url: str) -> No
 
 async def test_closing_finishes_what_is_queued(url: str) -> None:
     database = ThreadedDatabase(url)
-    tasks = [asyncio.create_task(database.run(put(f"n{n}"))) for n in range(50)]  # type: ignore[arg-type]
+    tasks = [asyncio.create_task(database.run(put(f"n{n}"))) for n in range(50)]
     await asyncio.sleep(0)
     await database.close()
     assert [task.done() for task in tasks] == [True] * 50
@@ -162,7 +165,7 @@ async def test_words_longer_than_the_fields_column_and_numbers_beyond_32_bits_ar
 
 async def test_a_nul_in_a_text_stops_nothing(opened: tuple[Database, str]) -> None:
     database, _ = opened
-    await database.run(put("a\0b"))  # type: ignore[arg-type]
+    await database.run(put("a\0b"))
     name = await database.run(lambda db: db.execute(select(COUNTERS.c.Name)).scalar_one())
     assert name in ("a\0b", "a\N{SYMBOL FOR NULL}b")
 
@@ -171,9 +174,9 @@ async def test_a_row_that_is_there_already_is_refused_and_the_next_piece_of_work
     opened: tuple[Database, str],
 ) -> None:
     database, _ = opened
-    await database.run(put("a"))  # type: ignore[arg-type]
+    await database.run(put("a"))
     results = await asyncio.gather(
-        *(database.run(put(name)) for name in ("b", "a", "c")),  # type: ignore[arg-type]
+        *(database.run(put(name)) for name in ("b", "a", "c")),
         return_exceptions=True,
     )
     assert [isinstance(result, IntegrityError) for result in results] == [False, True, False]
@@ -187,9 +190,9 @@ async def test_a_lost_connection_is_told_to_all_who_wait_and_nothing_is_tried_ag
     database = ThreadedDatabase(url)
     told: list[DatabaseLost] = []
     database.on_lost = told.append
-    await database.run(put("a"))  # type: ignore[arg-type]
+    await database.run(put("a"))
     postgres.cut_off(url)
-    asked = [asyncio.create_task(database.run(put(name))) for name in ("b", "c")]  # type: ignore[arg-type]
+    asked = [asyncio.create_task(database.run(put(name))) for name in ("b", "c")]
     results = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(result) for result in results] == [DatabaseLost, DatabaseLost] and told
     with pytest.raises(DatabaseLost, match="terminating connection"):

@@ -164,11 +164,14 @@ def test_a_directory_may_be_renamed_between_other_changes(tmp_path: Path) -> Non
 
 async def test_all_who_wait_share_one_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = JournalledFileStore(tmp_path)
-    syncs = []
+    syncs: list[int] = []
     real = os.fdatasync
-    monkeypatch.setattr(
-        os, "fdatasync", lambda descriptor: (syncs.append(descriptor), real(descriptor))
-    )
+
+    def counted(descriptor: int) -> None:
+        syncs.append(descriptor)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
 
     async def upload(number: int) -> None:
         store.write_whole(n(f"F{number}"), b"x", AT)
@@ -517,7 +520,7 @@ def of_first_version(entries: list[Entry], size: int = 8192) -> bytes:
 def test_a_journal_of_the_version_before_comes_true(tmp_path: Path) -> None:
     journals = tmp_path / "r/.despoolr/journal"
     journals.mkdir(parents=True)
-    entries = [Make("D", AT), Put("D/A", 1, 0, b"a", int(AT * 1e9), 0)]
+    entries: list[Entry] = [Make("D", AT), Put("D/A", 1, 0, b"a", int(AT * 1e9), 0)]
     (journals / "1").write_bytes(of_first_version(entries))
     (journals / "2").write_bytes(of_first_version([Put("D/B", 2, 0, b"b", int(AT * 1e9), 0)]))
     (journals / "3").write_bytes(b"")  # one that was being laid out

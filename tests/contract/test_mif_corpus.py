@@ -195,7 +195,7 @@ def test_q186415_as_printed_has_a_literal_over_three_lines() -> None:
     data = raw("kb-q186415__ismif32-setup.mif")
     tree = parse(data, Mode.LENIENT)
     assert shape(tree.component) == [6, 2]
-    assert tree.component.groups[0].items[0].lead == "    ", "START GROUP and NAME share a line"  # type: ignore[union-attr]
+    assert tree.component.groups[0].items[0].lead == "    ", "START GROUP and NAME share a line"
     description = tree.component.groups[1].attribute("Description")
     assert description is not None and isinstance(description.value, str)
     assert description.type == Type("STRING", 148)
@@ -278,7 +278,7 @@ def test_portswitch_success() -> None:
     assert shape(parse(data).component) == [6, 2]
     assert (status.status, len(status.description), status.locale) == ("Success", 120, "ENU")
     assert "8080 (HTTP) and 8443 (HTTPS)" in status.description
-    assert parse(data).component.items[0].lead == "\r\n", "NAME is not indented"  # type: ignore[union-attr]
+    assert parse(data).component.items[0].lead == "\r\n", "NAME is not indented"
 
 
 def test_portswitch_failure_is_cut_by_sms_and_kept_by_the_codec() -> None:

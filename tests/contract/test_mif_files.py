@@ -135,7 +135,7 @@ def test_the_writer_writes_a_status_mif_token_for_token(name: str) -> None:
 def test_a_literal_over_three_lines_is_kept_with_its_line_ends() -> None:
     tree = parse(content("status_wrapped_literal.mif"), Mode.LENIENT)
     assert shape(tree.component) == [6, 2]
-    assert tree.component.groups[0].items[0].lead == "    ", "START GROUP and NAME share a line"  # type: ignore[union-attr]
+    assert tree.component.groups[0].items[0].lead == "    ", "START GROUP and NAME share a line"
     description = tree.component.groups[1].attribute("Description")
     assert description is not None and isinstance(description.value, str)
     assert description.type == Type("STRING", 136)
@@ -157,7 +157,7 @@ def test_a_status_mif_may_have_its_name_at_the_margin_and_numbers_in_its_text() 
     assert shape(parse(data).component) == [6, 2]
     assert (status.status, len(status.description), status.locale) == ("Success", 75, "DEU")
     assert "4711 (day) and 4712 (night)" in status.description
-    assert parse(data).component.items[0].lead == "\r\n", "NAME is not indented"  # type: ignore[union-attr]
+    assert parse(data).component.items[0].lead == "\r\n", "NAME is not indented"
 
 
 def test_an_overlong_description_is_cut_by_sms_and_kept_by_the_codec() -> None:

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import textwrap
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -209,7 +209,7 @@ def default_of(field: msgspec.structs.FieldInfo) -> str:
     return "none" if value is None else msgspec.json.encode(value).decode().replace(",", ", ")
 
 
-def documented(cls: Any, text: str, without: set[str] = frozenset()) -> None:
+def documented(cls: Any, text: str, without: Set[str] = frozenset()) -> None:
     told = rows(text)
     wanted = {
         f.encode_name: default_of(f)

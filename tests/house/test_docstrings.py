@@ -90,8 +90,8 @@ def raised(node: ast.AST, caught: frozenset[str] = frozenset()) -> Iterator[str]
         }
         for part in node.body:
             yield from raised(part, caught | names)
-        for part in [*node.handlers, *node.orelse, *node.finalbody]:
-            yield from raised(part, caught)
+        for other in (*node.handlers, *node.orelse, *node.finalbody):
+            yield from raised(other, caught)
         return
     if isinstance(node, ast.Raise) and node.exc is not None:
         of = node.exc.func if isinstance(node.exc, ast.Call) else node.exc

@@ -140,7 +140,7 @@ def test_no_test_sleeps_on_the_wall_clock_or_is_left_out() -> None:
 
 def test_what_tests_stand_on_lies_in_one_place() -> None:
     """A file that is no test is one of `tests/worlds`, or a program of its own directory."""
-    programs = {"api", "data", "docker", "golden", "mutants", "seen", "worlds"}
+    programs = {"api", "containers", "data", "golden", "mutants", "seen", "worlds"}
     for path in sorted((REPOSITORY / "tests").rglob("*.py")):
         is_test = path.name.startswith(("test_", "conftest"))
         if not is_test and path.name not in ("wire_traffic.py", "dead_code_allowed.py"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import aiohttp
 import jsonschema
 import msgspec
 import pytest
@@ -61,7 +62,7 @@ async def test_every_route_is_described_and_every_description_has_its_route() ->
 
 
 async def test_a_server_describes_the_calls_that_it_has() -> None:
-    async with asked.serving() as urls, asked.aiohttp.ClientSession() as http:
+    async with asked.serving() as urls, aiohttp.ClientSession() as http:
         said = {}
         for server, url in urls.items():
             async with http.get(f"{url}/openapi.json") as answer:
@@ -122,7 +123,8 @@ def test_every_refusal_is_put_into_words() -> None:
 @pytest.fixture(scope="module")
 def registry() -> Registry[Any]:
     resource = Resource.from_contents(DOCUMENT, default_specification=DRAFT202012)
-    return Registry().with_resource("urn:all", resource)
+    made: Registry[Any] = Registry().with_resource("urn:all", resource)
+    return made
 
 
 def valid(value: Any, schema: dict[str, Any], registry: Registry[Any]) -> None:

@@ -4,6 +4,8 @@ them.
 
 from __future__ import annotations
 
+from typing import Any
+
 from despoolr_core.share.modes import (
     Access,
     CreateAction,
@@ -41,7 +43,7 @@ def ask(access: str, share: str, disposition: str = "OPEN") -> Ask:
 def test_the_oracles_matrix_agrees() -> None:
     rows = oracle("dispositions")["rows"]
     assert len(rows) > 2000
-    wrong = []
+    wrong: list[tuple[Any, object]] = []
     for row in rows:
         (
             first_access,

@@ -128,7 +128,10 @@ def test_a_fleet_too_many_stands_by_and_takes_over(workshop: Workshop) -> None:
 
 
 def health_of(process: Process) -> dict[str, Any]:
-    return json.loads(call(ServerAddress("", page_of(process), ""), "GET", "/healthz"))
+    health: dict[str, Any] = json.loads(
+        call(ServerAddress("", page_of(process), ""), "GET", "/healthz")
+    )
+    return health
 
 
 def separate(workshop: Workshop, *more: str) -> Process:
@@ -230,9 +233,12 @@ def test_a_fleet_that_was_paused_past_its_lease_finds_that_out_before_it_acts(
     second.wait_for("10 clients from number 1 on")
     first.process.send_signal(signal.SIGCONT)
     seen: list[int] = []
-    until(
-        lambda: seen.append(health_of(first)["live"]) or "standing by" in first.said, "it stands by"
-    )
+
+    def stands_by() -> bool:
+        seen.append(health_of(first)["live"])
+        return "standing by" in first.said
+
+    until(stands_by, "it stands by")
     assert set(seen) == {0}, "its clients were gone at the first look"
     assert [f["holder"] for f in workshop.json("clients", "--within", "20s")["fleets"]] == ["two"]
 

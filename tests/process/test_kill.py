@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -58,8 +59,11 @@ def test_a_site_server_killed_twice_in_mid_run_loses_nothing_and_counts_nothing_
     def done() -> int:
         return Counter(administrator.statuses(job).values())["Complete"]
 
+    def have_reported(count: int) -> bool:
+        return done() >= count
+
     for count in (5, 20):
-        until(lambda n=count: done() >= n, f"{count} workstations have reported")
+        until(partial(have_reported, count), f"{count} workstations have reported")
         assert done() < CLIENTS, "the site server is to die in mid-run"
         site.kill()
         site = start_site()

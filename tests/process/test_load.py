@@ -333,7 +333,7 @@ def test_holders_whose_server_was_killed_have_not_held_their_file(workshop: Work
             "locks"
         ]
         # packages that run hold files for a moment, too
-        return sum(lock["program"] == "WINWORD.EXE" for lock in locks) == 5
+        return [lock["program"] for lock in locks].count("WINWORD.EXE") == 5
 
     until(are_held, "all five hold")
     killed.kill()

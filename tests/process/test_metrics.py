@@ -11,7 +11,7 @@ import subprocess
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -346,7 +346,9 @@ def test_every_panel_is_a_question_that_prometheus_answers(prometheus: Prometheu
         lambda: prometheus.value('sum(despoolr_jobs{status="Retrying"})') == 1.0,
         "and the job that retries",
     )
+
+    def is_answered(expression: str) -> bool:
+        return prometheus.value(expression) is not None
+
     for expression in expressions():  # a rate needs two readings
-        until(
-            lambda e=expression: prometheus.value(e) is not None, f"Prometheus answers {expression}"
-        )  # type: ignore[misc]
+        until(partial(is_answered, expression), f"Prometheus answers {expression}")

@@ -44,7 +44,8 @@ def asked_of(url: str, token: str) -> str:
     head = f"PROPFIND / HTTP/1.1\r\nHost: h\r\nDepth: 1\r\nAuthorization: Bearer {token}\r\n\r\n"
     found = asker.send(Call("PROPFIND", "/", (), ()), head.encode())
     asker.close()
-    return re.findall(rb"<D:href>/([^<]+)/</D:href>", found.body)[0].decode()
+    first: bytes = re.findall(rb"<D:href>/([^<]+)/</D:href>", found.body)[0]
+    return first.decode()
 
 
 def rss(process: Process) -> int:

@@ -1,5 +1,5 @@
-"""The commands of the README, run as it prints them. The containers' are run by `tests/docker`, the
-two of make by `.ci/run`.
+"""The commands of the README, run as it prints them. The containers' are run by `tests/containers`,
+the two of make by `.ci/run`.
 """
 
 from __future__ import annotations

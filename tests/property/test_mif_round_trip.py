@@ -37,11 +37,12 @@ from despoolr_core.formats.mif import (
     render,
     render_verbatim,
 )
+from despoolr_core.formats.mif.model import Value
 from despoolr_core.formats.mif.parser import Parser
 from worlds.support import THEIR_MIFS, data
 
 STRINGS = st.text(st.characters(max_codepoint=255), max_size=30)
-WIDE_STRINGS = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+WIDE_STRINGS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NAMES = st.text(st.characters(max_codepoint=255), min_size=1, max_size=20)
 INTEGERS = st.integers(-(2**31), 2**31 - 1)
 KINDS = st.sampled_from(["INTEGER", "COUNTER64", "STRING", "OCTETSTRING", "DATE", "ENUM"])
@@ -50,6 +51,7 @@ KINDS = st.sampled_from(["INTEGER", "COUNTER64", "STRING", "OCTETSTRING", "DATE"
 @st.composite
 def attributes(draw: st.DrawFn, number: int, strings: st.SearchStrategy[str]) -> Attribute:
     kind = draw(KINDS)
+    value: Value
     if kind == "INTEGER":
         type_, value = Type(kind), draw(INTEGERS | st.sampled_from(list(Special)[:2]))
     elif kind == "COUNTER64":
@@ -66,9 +68,9 @@ def attributes(draw: st.DrawFn, number: int, strings: st.SearchStrategy[str]) ->
             type_ = Type(kind, enum=build_enum("inline", {1: draw(strings), -2: "two"}))
         value = draw(INTEGERS)
     else:
-        value = draw(strings)
-        type_ = Type(kind, 4 * len(value) + 1)
-    return build_attribute(draw(NAMES), number, value, kind=type_, description=draw(strings))  # type: ignore[arg-type]
+        value = text = draw(strings)
+        type_ = Type(kind, 4 * len(text) + 1)
+    return build_attribute(draw(NAMES), number, value, kind=type_, description=draw(strings))
 
 
 @st.composite

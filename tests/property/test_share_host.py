@@ -644,7 +644,7 @@ class Host(RuleBasedStateMachine):
 
     @invariant()
     def no_file_is_lost_or_comes_back(self) -> None:
-        there = {}
+        there: dict[str, int] = {}
         for directory in ("", "D"):
             entries = self.host.paths.list(Caller(ADMIN), "T", directory)
             assert not isinstance(entries, Problem)

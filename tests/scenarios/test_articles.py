@@ -24,6 +24,7 @@ from despoolr_core.records.kinds.site import (
 from despoolr_core.records.stream import of
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of
+from despoolr_lab.scenario.step_tables import ConnectStep, HoldStep, JobStep
 from golden.write import assert_golden
 from worlds.scenario import article, failed, finding, play, status, until
 
@@ -138,7 +139,7 @@ NAMED = "WS1 is named as the one who blocks"
 
 def test_nothing_of_q147819_is_seen_when_the_file_is_closed_before_the_update() -> None:
     staged = until(gallery.load("Q147819"), 3.0)
-    (held,) = [s for s in staged.step if getattr(s, "program", "") == "WINWORD.EXE"]
+    (held,) = [s for s in staged.step if isinstance(s, HoldStep) and s.program == "WINWORD.EXE"]
     held.for_ = "30m"
     result = play(staged, "1.1")
     assert {f.name for f in failed(result)} >= {RETRIES, STOPPED, NAMED}
@@ -152,7 +153,7 @@ def test_nothing_of_q147819_is_seen_when_the_holder_shares_writing(
     share_mode: str, version: str
 ) -> None:
     staged = until(gallery.load("Q147819"), 3.0)
-    (held,) = [s for s in staged.step if getattr(s, "program", "") == "WINWORD.EXE"]
+    (held,) = [s for s in staged.step if isinstance(s, HoldStep) and s.program == "WINWORD.EXE"]
     held.share_mode = share_mode
     result = play(staged, version)
     assert not finding(result, RETRIES).ok
@@ -165,7 +166,7 @@ def test_nothing_of_q147819_is_seen_when_the_holder_shares_writing(
 
 def test_nothing_of_q147819_is_seen_when_nobody_is_there() -> None:
     staged = until(gallery.load("Q147819"), 3.0)
-    staged.step = [s for s in staged.step if type(s).__name__ not in ("HoldStep", "ConnectStep")]
+    staged.step = [s for s in staged.step if not isinstance(s, HoldStep | ConnectStep)]
     assert not finding(play(staged, "1.1"), NAMED).ok
 
 
@@ -176,7 +177,7 @@ def test_a_session_that_held_the_file_would_be_found() -> None:
     (free,) = [e for e in staged.expect if e.name == wanted]
     free.at = "3h"
     staged = until(staged, 3.0)
-    (held,) = [s for s in staged.step if getattr(s, "program", "") == "WINWORD.EXE"]
+    (held,) = [s for s in staged.step if isinstance(s, HoldStep) and s.program == "WINWORD.EXE"]
     held.machine = "WS2"
     assert not finding(play(staged, "1.1"), wanted).ok
 
@@ -202,7 +203,7 @@ FIX, BUG = (
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_nothing_of_q152229_is_seen_when_the_job_never_expires(version: str) -> None:
     staged = gallery.load("Q152229")
-    (job,) = [s for s in staged.step if type(s).__name__ == "JobStep"]
+    (job,) = [s for s in staged.step if isinstance(s, JobStep)]
     job.expires_after = ""
     result = play(staged, version)
     assert not finding(result, BUG[version]).ok

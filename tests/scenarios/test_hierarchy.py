@@ -223,7 +223,7 @@ def test_a_1_1_child_marks_nothing_and_is_understood(top: str) -> None:
 
 
 def test_sp1_resolves_ids_whose_fourth_character_is_not_zero_and_keeps_what_may_mean_two() -> None:
-    packages = [
+    packages: list[dict[str, Any]] = [
         {"name": "FAR", "id": "S0070006", "files": {"x": "1"}},
         {"name": "ONE", "id": "S0000008", "files": {"x": "1"}},
         {"name": "TWO", "id": "S0030008", "files": {"x": "1"}},

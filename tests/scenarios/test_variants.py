@@ -365,7 +365,7 @@ def test_each_client_lets_it_expire_by_its_own_clock(version: str, lost: str) ->
         {"names": ["WS2"], "poll_every": "30m", "clock_offset": "6h"},
         {"names": ["WS3"], "poll_every": "30m", "clock_offset": "-1d"},
     ]
-    expect = [
+    expect: list[dict[str, Any]] = [
         {"that": "pcm", "machine": "WS2", "pending": ["PATCH"], "at": "5h 50m"},
         {"that": "pcm", "machine": "WS2", "pending": [], "at": "6h 10m"},
         {"that": "pcm", "machine": "WS1", "pending": ["PATCH"], "at": "11h"},

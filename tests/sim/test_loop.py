@@ -38,7 +38,7 @@ def test_time_starts_at_zero_and_jumps_to_the_next_timer(loop):
 
 
 def test_equal_times_run_in_the_order_in_which_they_were_asked_for(loop):
-    ran = []
+    ran: list[int] = []
     for n in range(100):
         loop.call_at(5.0, ran.append, n)
         loop.call_soon(ran.append, -n)
@@ -97,7 +97,8 @@ def test_the_usual_tools_of_asyncio_work(loop):
             queue.task_done()
 
     async def story():
-        queue, event, results = asyncio.Queue(), asyncio.Event(), []
+        queue: asyncio.Queue[int] = asyncio.Queue()
+        event, results = asyncio.Event(), list[int]()
         async with asyncio.TaskGroup() as tasks:
             workers = [tasks.create_task(worker(queue, event, results)) for _ in range(3)]
             for n in range(9):
@@ -152,10 +153,10 @@ def test_contexts_are_kept_apart(loop):
 
 
 def test_an_exception_in_a_callback_goes_to_the_exception_handler(loop):
-    seen = []
+    seen, nothing = [], dict[str, int]()
     loop.set_exception_handler(lambda _, context: seen.append(context))
     loop.call_soon(lambda: 1 / 0)
-    loop.call_later(1.0, lambda: {}["missing"])
+    loop.call_later(1.0, lambda: nothing["missing"])
     loop.call_later(2.0, loop.stop)
     loop.run_forever()
     assert [type(context["exception"]) for context in seen] == [ZeroDivisionError, KeyError]

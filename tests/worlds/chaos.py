@@ -294,6 +294,11 @@ def _lines(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
     return damage
 
 
+def _without_journal(root: Path) -> None:
+    for path in (root / ".despoolr/journal").glob("[0-9]*"):
+        path.unlink()
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "a byte of the first frame": _frame(0.0),
     "a byte of a middle frame": _frame(0.5),
@@ -304,9 +309,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "two frames changed places": _swap,
     "zeros": lambda root: newest(root).write_bytes(bytes(newest(root).stat().st_size)),
     "something else": lambda root: newest(root).write_text("nothing of ours\n" * 1000),
-    "no journal": lambda root: [
-        path.unlink() for path in (root / ".despoolr/journal").glob("[0-9]*")
-    ],
+    "no journal": _without_journal,
     "another number": lambda root: newest(root).rename(root / ".despoolr/journal/999"),
     "an attribute list that is none": lambda root: (root / ".despoolr/attributes.json").write_text(
         '{"A":'

@@ -88,6 +88,9 @@ class Link:
         )
         return Wire(self._world, self._server, share)
 
+    async def messages(self) -> list[str]:
+        return []
+
     async def close(self) -> None:
         for share in self._shares.values():
             await share.close()

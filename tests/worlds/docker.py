@@ -16,10 +16,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import docker
 import msgspec
 from docker.models.containers import Container
 
-import docker
 from despoolr_app.site_client.blocking import ask
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
@@ -143,7 +143,10 @@ class Stack:
         wanted = [f"{LABEL}={self.project}"] + (
             [f"com.docker.compose.service={service}"] if service else []
         )
-        return self.client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
+        found: list[Container] = self.client.containers.list(
+            all=True, filters={"label": wanted}, ignore_removed=True
+        )
+        return found
 
     def container(self, service: str) -> Container:
         (found,) = self.containers(service)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -40,7 +41,7 @@ class Postgres:
         name = f"site{len(self.made)}"
         self.made.append(name)
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            connection.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def cut_off(self, url: str) -> None:
@@ -66,7 +67,9 @@ def running_postgres() -> Iterator[Postgres]:
     binaries = programs()
     # PostgreSQL does not run as root: then it runs as the user its package made.
     owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-    rights = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
+    rights: dict[str, Any] = (
+        {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if owner else {}
+    )
     home = Path(tempfile.mkdtemp(prefix="despoolr-pg-"))
     password = secrets.token_urlsafe(12)
     try:
@@ -77,8 +80,9 @@ def running_postgres() -> Iterator[Postgres]:
         data, port = home / "data", free_port()
         subprocess.run(
             [
-                binaries / "initdb",
-                *("--pgdata", data, "--username", "despoolr", "--pwfile", home / "password"),
+                str(binaries / "initdb"),
+                *("--pgdata", str(data), "--username", "despoolr"),
+                *("--pwfile", str(home / "password")),
                 *("--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync"),
             ],
             check=True,
@@ -96,9 +100,9 @@ def running_postgres() -> Iterator[Postgres]:
         with (home / "log").open("wb") as log:
             process = subprocess.Popen(
                 [
-                    binaries / "postgres",
+                    str(binaries / "postgres"),
                     "-D",
-                    data,
+                    str(data),
                     *(word for setting in settings for word in ("-c", setting)),
                 ],
                 cwd="/",

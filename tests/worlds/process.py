@@ -115,7 +115,7 @@ class Workshop:
         child = SUPERVISOR.start(
             (*self.python, "-m", "despoolr", *arguments),
             Output(" ".join(arguments), self.path / f"{len(self.processes)}.log"),
-            environment=clean_environment() | self.environment | environment,
+            environment={**clean_environment(), **self.environment, **environment},
             cwd=self.path,
         )
         if memory_max:

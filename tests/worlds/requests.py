@@ -274,9 +274,8 @@ class Asker:
         if self.chance.random() < 0.2:
             return self.chance.choice(JUNK)
         shown = [example["value"] for example in parameter.get("examples", {}).values()]
-        plain = {"integer": [0, 1, 10], "boolean": ["true", "false"]}.get(
-            schema.get("type"), ["x", "R/a.txt", "PC07"]
-        )
+        by_type: dict[str, list[Any]] = {"integer": [0, 1, 10], "boolean": ["true", "false"]}
+        plain = by_type.get(schema.get("type"), ["x", "R/a.txt", "PC07"])
         return self.chance.choice(schema.get("enum") or shown or plain)
 
     def _body(self, call: Call) -> bytes:

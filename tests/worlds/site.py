@@ -134,6 +134,9 @@ class _WatchedDatabase:
         self._death.step("after a transaction")
         return result
 
+    async def close(self) -> None:
+        await self._database.close()
+
 
 class Machine:
     """One machine's shares as somebody sees them."""
@@ -186,9 +189,9 @@ class Bench:
         """
         self.above = above
         self.below: list[Bench] = []
-        self.clock = StillClock() if above is None else above.clock
+        self.clock: StillClock = StillClock() if above is None else above.clock
         self.records: list[Record] = [] if above is None else above.records
-        self.recorder = (
+        self.recorder: Recorder = (
             Recorder(self.clock.now, [self.records.append]) if above is None else above.recorder
         )
         self.name = "SITE1" if above is None else f"SITE{len(site)}{site}"
@@ -218,7 +221,7 @@ class Bench:
             parent="" if above is None else above.site.code,
         )
         self.server = self.assembly.add_site(self.setup)
-        self.site = self.server.context
+        self.site: SiteContext = self.server.context
         self.administrator = self.server.administrator
         self.services: list[Service] = self.server.executive.services
         self._has_started = False
@@ -435,7 +438,9 @@ class Bench:
         return {(kind, machine): status for owner, kind, machine, status in rows if owner == job}
 
     def status(self, job: str) -> str:
-        return next(status for owner, status in self.rows(JOBS, "JobID", "Status") if owner == job)
+        rows = self.rows(JOBS, "JobID", "Status")
+        found: str = next(status for owner, status in rows if owner == job)
+        return found
 
     def events(self) -> list[int]:
         """The codes of the events, in order."""

@@ -31,8 +31,8 @@ from worlds.share_server import Site, serving
 START = 833_788_800.0  # 1996-06-03 08:00
 HOUR = 3600.0
 OPEN = {"server": "LOGON1", "share": "SMS_PKGD", "path": "BPC00001/b.dat"}
-WORD = {"machine": "WS1", "user": "anna", "program": "WINWORD.EXE"}
-MODES = {"access": "READ", "share_mode": "READ"}
+WORD: dict[str, Any] = {"machine": "WS1", "user": "anna", "program": "WINWORD.EXE"}
+MODES: dict[str, Any] = {"access": "READ", "share_mode": "READ"}
 
 
 class Story:

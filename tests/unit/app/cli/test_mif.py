@@ -73,9 +73,9 @@ def test_an_unreadable_file_is_named_and_the_others_are_still_checked(tmp_path: 
 def test_check_as_json(file: Path) -> None:
     result = run("check", "--json", file)
     assert result.exit_code == 2
-    (file,) = json.loads(result.output)["files"]
-    assert (file["taken"], file["kind"]) == (False, "IDMIF")
-    assert {"line": 38, "rule": "unclosed-component", "severity": "error"}.items() <= file[
+    (row,) = json.loads(result.output)["files"]
+    assert (row["taken"], row["kind"]) == (False, "IDMIF")
+    assert {"line": 38, "rule": "unclosed-component", "severity": "error"}.items() <= row[
         "findings"
     ][-1].items()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ class Machine:
         self.steady, self.boot = 5.0, "second"
 
 
-def begin(machine: Machine, data: Path, timing: Timing = X60, **more: object) -> Runtime:
+def begin(machine: Machine, data: Path, timing: Timing = X60, **more: Any) -> Runtime:
     runtime = prepare(replace(RuntimeSettings(data, timing, SECRET), **more), machine.source)
     runtime.begin()
     return runtime

@@ -6,10 +6,11 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from despoolr_app.process.database_url import SiteDatabase, open_site_database
 from despoolr_app.process.runtime import StartError
@@ -137,9 +138,12 @@ async def test_a_database_of_a_version_that_did_not_say_whose_it_is_says_so_from
 async def test_a_log_without_its_database_and_a_damaged_log_are_told_of(tmp_path: Path) -> None:
     path, log = tmp_path / "BPC.db", tmp_path / "BPC.db-wal"
     database = await opened(path)
+
+    def count(name: str, value: int, db: Connection) -> None:
+        db.execute(COUNTERS.insert().values({"Name": name, "Value": value}))
+
     for number in range(6):
-        row = {"Name": f"N{number}", "Value": number}
-        await database.database.run(lambda db, row=row: db.execute(COUNTERS.insert().values(row)))
+        await database.database.run(partial(count, f"N{number}", number))
     for file in (path, log):
         shutil.copy(file, tmp_path / f"killed-{file.name}")
     await database.close()

@@ -196,8 +196,13 @@ def test_runs_that_begin_beside_each_other_have_places_of_their_own_and_one_is_t
 def test_summaries_that_are_written_at_one_time_are_whole(tmp_path: Path) -> None:
     file = tmp_path / "summary.json"
     texts = [f"{n}".encode() * 50_000 for n in range(8)]
+
+    def write(data: bytes) -> None:
+        for _ in range(25):
+            runs.write_whole(file, data)
+
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda data: [runs.write_whole(file, data) for _ in range(25)], texts))
+        list(pool.map(write, texts))
     assert file.read_bytes() in texts and list(tmp_path.iterdir()) == [file]
 
 

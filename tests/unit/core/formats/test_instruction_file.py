@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -226,11 +227,12 @@ def test_a_missing_field_is_named() -> None:
 
 
 def test_a_name_that_is_too_long_for_a_field_is_refused_and_not_remembered() -> None:
-    before = instruction_file._is_short_key.cache_info().currsize
+    kept: Any = instruction_file._is_short_key
+    before = kept.cache_info().currsize
     for number in range(5):
         line = f"{'k' * 1_000_000}{number} = x\n"
         body = f"The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nA B\n{line}"
         data = f"{body}End of instruction, 4 lines, CRC {crc32(body.encode()):08X}\n"
         with pytest.raises(InstructionError, match="expected 'name = value'"):
             parse_instruction(data)
-    assert instruction_file._is_short_key.cache_info().currsize == before
+    assert kept.cache_info().currsize == before

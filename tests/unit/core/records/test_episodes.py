@@ -24,7 +24,7 @@ from despoolr_core.share.wire import Blocker, LockedRange
 
 T0 = 833785200.0
 """1996-06-03 07:00."""
-WORD = {
+WORD: dict[str, Any] = {
     "machine": "WS3",
     "user": "ALICE",
     "program": "WINWORD.EXE",
@@ -36,7 +36,7 @@ WORD = {
 class Story:
     """Writes records as a share server would, `at` seconds after T0, into a ledger."""
 
-    def __init__(self, **limits: int) -> None:
+    def __init__(self, **limits: Any) -> None:
         self.time = T0
         self.records: list[Record] = []
         self.ledger = EpisodeLedger(**limits)
@@ -83,7 +83,7 @@ class Story:
             "episode": "E1",
             "user": "",
         }
-        who = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
+        who: dict[str, Any] = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
         self.recorder.record("LOGON1/SITE1", OpenRefused(server="LOGON1", **facts, **who))
         return self
 
@@ -102,7 +102,7 @@ class Story:
     def refused(
         self, *blockers: str, path: str = "P1/b.dat", purpose: str = "", **waiter: str
     ) -> Story:
-        who = {"machine": "SITE1", "program": "SMS_DESPOOLER"} | waiter
+        who: dict[str, Any] = {"machine": "SITE1", "program": "SMS_DESPOOLER"} | waiter
         found = self.ledger.find(who["machine"], who["program"], "LOGON1", "PKG", path, purpose)
         episode = (found or f"E{len(self.records)}") if blockers else ""
         self.recorder.record(
@@ -127,7 +127,7 @@ class Story:
         return self
 
     def written(self, path: str = "P1/b.dat", purpose: str = "", **waiter: str) -> Story:
-        who = {"machine": "SITE1", "program": "SMS_DESPOOLER"} | waiter
+        who: dict[str, Any] = {"machine": "SITE1", "program": "SMS_DESPOOLER"} | waiter
         facts: dict[str, Any] = {"share": "PKG", "path": path, "size": 1, "purpose": purpose}
         self.recorder.record("LOGON1/SITE1", FileWritten(server="LOGON1", **facts, **who))
         return self
@@ -345,7 +345,7 @@ def test_a_lock_that_is_granted_at_last_resolves_the_episode() -> None:
         "length": 10,
         "purpose": "",
     }
-    who = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
+    who: dict[str, Any] = {"machine": "SITE1", "program": "SMS_DESPOOLER"}
     story.at(90).recorder.record(
         "LOGON1/SITE1", LockGranted(server="LOGON1", open="O2", **facts, **who)
     )

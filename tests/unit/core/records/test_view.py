@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.share import (
@@ -20,7 +21,7 @@ from despoolr_core.share.wire import Blocker, LockedRange
 from worlds.record_samples import sample
 
 FILE = {"server": "LOGON1", "share": "PKG", "path": "P1/b.dat"}
-WORD = {"machine": "WS3", "user": "anna", "program": "WINWORD.EXE"}
+WORD: dict[str, Any] = {"machine": "WS3", "user": "anna", "program": "WINWORD.EXE"}
 
 
 def granted(handle: str) -> OpenGranted:

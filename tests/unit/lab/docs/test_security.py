@@ -19,6 +19,7 @@ CELLS = [(share, box) for share, (_, _, names) in SHARES.items() for box in ("",
 async def ask(host: ShareHost, who: Principal, share: str, box: str, call: str) -> NtStatus:
     """What a call on a file in a box, or on the box, is answered."""
     caller, path = Caller(who), f"{box}/X".lstrip("/")
+    answers: list[object]
     if call == THE_BOX:
         answers = [await host.trees.move(caller, share, box, "ELSEWHERE", replace=False)]
     elif call.startswith("GET"):

@@ -10,6 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.load import FILE_SIZE_MAX, ScenarioError, load_scenario, parse_scenario
 from despoolr_lab.scenario.model import schema
@@ -222,7 +223,7 @@ def test_a_wrong_time_says_what_a_right_one_looks_like(wrong: str, says: str) ->
 
 def test_a_time_may_be_a_bare_toml_date() -> None:
     scenario = parse_scenario(spoilt('at = "30m"', "at = 1996-06-03 09:00:00"))
-    assert model.moment_s(scenario.step[1].at, scenario.start) == scenario.start + 3600
+    assert moment_s(scenario.step[1].at, scenario.start) == scenario.start + 3600
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_a_time_may_be_a_bare_toml_date() -> None:
     ],
 )
 def test_a_span_is_read_in_all_its_units(text: str, seconds: float) -> None:
-    assert model.span_s(text) == seconds
+    assert span_s(text) == seconds
 
 
 def test_a_number_where_text_belongs_is_an_error_at_its_line() -> None:

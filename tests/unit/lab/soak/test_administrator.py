@@ -37,7 +37,7 @@ class Site:
             problem = Problem("about:blank", "No", self.status, "no such package")
             return web.Response(status=self.status, body=msgspec.json.encode(problem))
         body = await request.json()
-        row = msgspec.to_builtins(JobRow(*[""] * 9, 0.0, 0.0, 0.0))
+        row = msgspec.to_builtins(JobRow("", "", "", "", "", "", "", "", "", 0.0, 0.0, 0.0))
         made = {"job": f"BPC{len(self.jobs):05}", "name": body["name"], "status": "Pending"}
         self.jobs.append(row | made)
         if self.dies:

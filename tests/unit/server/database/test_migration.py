@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, Float, Integer, String, create_engine, inspect, text
 
-from despoolr_server.database import migration
 from despoolr_server.database.database import open_engine
 from despoolr_server.database.migration import SchemaError, migrate
 from despoolr_server.database.schema import COUNTERS, METADATA
@@ -93,5 +93,5 @@ def test_a_database_of_a_later_version_is_refused(url: str) -> None:
 
 def test_a_current_database_is_left_alone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     open_engine(url).dispose()
-    monkeypatch.setattr(migration.command, "upgrade", None)
+    monkeypatch.setattr(command, "upgrade", None)
     open_engine(url).dispose()

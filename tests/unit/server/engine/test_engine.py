@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from despoolr_core.share.modes import (
@@ -30,7 +32,7 @@ def facts(*attributes: FileAttribute) -> FileFacts:
 
 
 def ask(
-    access: int = Access.READ_DATA, disposition: Disposition = Disposition.OPEN, **more: int
+    access: int = Access.READ_DATA, disposition: Disposition = Disposition.OPEN, **more: Any
 ) -> Ask:
     return Ask("T", F, int(access), more.pop("share_mode", 7), disposition, **more)
 

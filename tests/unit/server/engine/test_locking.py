@@ -8,10 +8,18 @@ import pytest
 
 from despoolr_core.share.modes import LockFlag, NtStatus, Role
 from despoolr_server.engine.engine import ShareEngine
-from despoolr_server.engine.locking import Waiting
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.ranges import RangeLock
-from despoolr_server.engine.rows import Ask, FileFacts, Granted, LockElement, Open, Refusal, Session
+from despoolr_server.engine.rows import (
+    Ask,
+    FileFacts,
+    Granted,
+    LockElement,
+    Open,
+    Refusal,
+    Session,
+    Waiting,
+)
 
 FACTS = FileFacts("f", 100, 0.0, False, 0, '"1"')
 FOLDER = FileFacts("d", 0, 0.0, True, 0x10, '"1"')

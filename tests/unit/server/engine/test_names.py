@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from despoolr_core.rules.fold import fold
 from despoolr_server.engine.names import (
     COMPONENT_MAX,
     DEPTH_MAX,
@@ -13,7 +14,6 @@ from despoolr_server.engine.names import (
     ROOT,
     BadName,
     Name,
-    fold,
     found_name,
     parse_name,
     printable,

@@ -8,6 +8,7 @@ import asyncio
 import os
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,9 +201,14 @@ def test_a_root_that_vanished_is_empty_rather_than_a_crash(
 def test_creating_many_files_does_not_read_the_directory_each_time(
     store: DiskFileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scans = []
+    scans: list[Any] = []
     real = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: (scans.append(path), real(path))[1])
+
+    def counted(path: Any) -> Any:
+        scans.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
     for number in range(200):
         assert store.find(n(f"F{number}.TXT")) is None
         store.write_whole(n(f"F{number}.TXT"), b"", AT)

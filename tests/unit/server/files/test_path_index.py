@@ -42,7 +42,7 @@ def looks(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]
         seen.append(str(path).removeprefix(str(root)).lstrip("/"))
         return lstat(path)
 
-    monkeypatch.setattr(places.os, "lstat", counted)
+    monkeypatch.setattr(os, "lstat", counted)
 
     def since() -> list[str]:
         found = list(seen)

@@ -142,7 +142,7 @@ async def test_a_mistake_of_ours_is_a_problem_too_and_is_logged(
 async def test_a_large_body_announced_is_refused_before_it_is_sent(site: Site) -> None:
     sent = []
 
-    async def body():  # type: ignore[no-untyped-def]
+    async def body():
         sent.append(1)
         yield b"x" * (FILE_SIZE_MAX + 1)
 

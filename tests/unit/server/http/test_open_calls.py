@@ -224,7 +224,8 @@ async def test_a_call_in_a_session_uses_that_sessions_handles_only(site: Site) -
     foreign = await site.ask("GET", content, token=site.client_token, Despoolr_Session=sessions[1])
     assert (foreign.status, foreign.problem.nt_status) == (410, "STATUS_FILE_CLOSED")
     await site.ask("DELETE", f"/api/v1/sessions/{sessions[0]}", token=site.client_token)
-    for headers in ({}, {"Despoolr_Session": sessions[0]}):
+    either: list[dict[str, Any]] = [{}, {"Despoolr_Session": sessions[0]}]
+    for headers in either:
         gone = await site.ask("GET", content, token=site.client_token, **headers)
         assert (gone.status, gone.problem.nt_status) == (410, "STATUS_USER_SESSION_DELETED")
     stranger = site.auth.issue("PC08", "otto", "client")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Never
+
 import pytest
 
 from despoolr_core.share.modes import NtStatus, Role
@@ -446,13 +448,15 @@ async def test_the_limits_of_locks_refuse_one_too_many() -> None:
     )
 
 
-async def test_a_lock_that_the_disk_has_no_room_for_is_no_lock() -> None:
+async def test_a_lock_that_the_disk_has_no_room_for_is_no_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = World()
 
-    def full(*arguments: object) -> None:
+    def full(*arguments: object) -> Never:
         raise StoreError(NtStatus.DISK_FULL)
 
-    world.store.write_whole = full  # type: ignore[method-assign]
+    monkeypatch.setattr(world.store, "write_whole", full)
     assert status(await world.host.dav.lock(ALICE, "OPEN", "A", EXCLUSIVE)) is NtStatus.DISK_FULL
     assert (world.host.open_count, world.host.session_count, len(world.host.dav_locks)) == (0, 0, 0)
 

@@ -153,9 +153,9 @@ def test_a_wait_ends_when_the_range_is_unlocked_and_its_episode_with_it() -> Non
         await world.lock(ANNA, held, 0, 10)
         wait = world.wait_for(OTTO, other, 5, 1)
         await asyncio.sleep(30.0)
-        assert [
-            (one.request, one.offset) for one in world.host.range_locks.held(OTTO, other).waiting
-        ] == [("q", 5)]  # type: ignore[union-attr]
+        listed = world.host.range_locks.held(OTTO, other)
+        assert not isinstance(listed, Problem)
+        assert [(one.request, one.offset) for one in listed.waiting] == [("q", 5)]
         assert world.host.episodes()[0].state == "waiting"
         world.host.range_locks.unlock(ANNA, held, 0, 10)
         granted = await wait

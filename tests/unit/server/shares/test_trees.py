@@ -260,6 +260,7 @@ async def test_a_tree_whose_paths_would_become_too_far_stays_whole_and_so_does_w
         assert await world.host.paths.make_directory(SVC, "OPEN", over, parents=False) is None
         await world.put(f"{over}/kept")
     before = paths(world)
+    answer: object
     if how == "move":
         answer = await world.host.paths.move(SVC, "OPEN", "T", over, replace=False)
     elif how == "rename":

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from despoolr_core.share.modes import Role
 from despoolr_core.share.site_api import MachineSpec, PackageSpec
-from despoolr_server.site.administrator import AdministratorError
+from despoolr_server.site.job_checks import AdministratorError
 from despoolr_server.site.jobs.model import JobSpec
 from worlds.site import Bench
 

@@ -67,7 +67,7 @@ async def turns(is_there: Callable[[], bool], turns_max: int = 10_000) -> None:
 async def test_the_executive_is_stopped_meanwhile_and_its_services_go_on_afterwards() -> None:
     bench = Bench("1.2")
     executive: Executive = bench.server.executive
-    bench.clock.sleep_until = lambda at: asyncio.sleep(0)  # type: ignore[method-assign]
+    bench.clock.sleep_until = lambda deadline: asyncio.sleep(0)  # type: ignore[method-assign]
     running = asyncio.create_task(executive.run())
     await turns(lambda: all(service.cycle_count for service in executive.services))
     await bench.server.hotfixes.apply("Q195936")

@@ -125,7 +125,7 @@ def test_holders_that_could_not_hold_make_a_run_invalid_and_say_why() -> None:
 def test_holders_that_lost_their_file_make_a_run_invalid_of_which_nothing_else_is_expected() -> (
     None
 ):
-    lost = {
+    lost: dict[str, Any] = {
         "holders_wanted": 5,
         "holders_made": 5,
         "holders_broken": 2,

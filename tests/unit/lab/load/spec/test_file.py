@@ -187,7 +187,7 @@ def test_other_numbers_keep_the_mix() -> None:
 @pytest.mark.parametrize(
     "path", sorted(load_directory().glob("*.toml")), ids=lambda path: path.stem
 )
-def test_every_load_that_comes_with_despoolr_is_read_and_fits_the_schema(path) -> None:  # type: ignore[no-untyped-def]
+def test_every_load_that_comes_with_despoolr_is_read_and_fits_the_schema(path) -> None:
     load = read_load(path)
     assert load.name == path.stem and find_load(load.name) == path
     jsonschema.Draft202012Validator(schema()).validate(

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.browser_guard import inline, is_ours
 from worlds.share_server import Reply, Site, serving
 
-JSON = {"Content_Type": "application/json"}
+JSON: dict[str, Any] = {"Content_Type": "application/json"}
 
 
 @pytest.fixture
@@ -88,12 +89,13 @@ async def test_a_page_of_another_origin_changes_nothing(
 
 
 async def test_its_own_page_and_callers_without_an_origin_go_on(site: Site) -> None:
-    for more in (
+    wanted: list[dict[str, Any]] = [
         {"Origin": site.base},
         {"Sec_Fetch_Site": "same-origin", "Origin": site.base},
         {"Sec_Fetch_Site": "none"},
         {},
-    ):
+    ]
+    for more in wanted:
         assert (await post(site, Authorization=basic(site), **JSON, **more)).status == 201
 
 
@@ -148,7 +150,8 @@ REBOUND = (
 async def test_a_name_that_may_be_somebody_elses_is_refused(
     site: Site, host: str, target: str
 ) -> None:
-    for more in ({}, {"Authorization": basic(site)}):
+    both: list[dict[str, Any]] = [{}, {"Authorization": basic(site)}]
+    for more in both:
         refused = await site.ask("GET", target, token="", Host=host, **more)
         assert refused.status == 421
         assert refused.problem.type == "/problems/unknown-host"
@@ -228,7 +231,7 @@ async def test_what_a_form_sends_is_no_json(site: Site, kind: str) -> None:
 
 
 async def test_curls_own_type_is_taken_from_curl_and_not_from_a_browser(site: Site) -> None:
-    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    form: dict[str, Any] = {"Content_Type": "application/x-www-form-urlencoded"}
     for authorization in (basic(site), f"Bearer {site.client_token}"):
         assert (await post(site, Authorization=authorization, **form)).status == 201
         assert (

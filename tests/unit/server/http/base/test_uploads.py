@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -95,12 +96,13 @@ async def test_large_files_on_their_way_out_are_bounded_and_their_room_comes_bac
                 await site.ask("GET", "/healthz")
         session = await site.session()
         opened = await site.post("/api/v1/opens", session=session, share="SMS_SHR", path="BIG")
-        for target, headers in (
+        asked: list[tuple[str, dict[str, Any]]] = [
             ("/SMS_SHR/BIG", {}),
             ("/SMS_SHR/BIG", {"If_Match": "*"}),
             ("/SMS_SHR/BIG", {"Range": "bytes=0-0"}),
             (f"/api/v1/opens/{opened.json['open']}/content", {}),
-        ):
+        ]
+        for target, headers in asked:
             refused = await site.ask("GET", target, **headers)
             assert (refused.status, refused.problem.detail[:22]) == (503, "You are being sent as ")
             assert refused.headers["Retry-After"] == "1"
@@ -133,12 +135,12 @@ async def test_a_large_answer_of_any_kind_takes_room_and_a_small_one_none() -> N
         store = site.host.gate.shares["SMS_SHR"].store
         for count in range(2000):
             store.write_whole(Name(f"{count}.TXT", f"{count}.TXT"), b"", 0.0)
-        asked = (
+        asked: list[tuple[str, dict[str, Any]]] = [
             ("PROPFIND", {"Depth": "1"}),
             ("PROPFIND", {"Depth": "infinity"}),
             ("GET", {}),
             ("GET", {"Accept": "text/html"}),
-        )
+        ]
         downloads.take(f"Bearer {site.token}", LARGE)
         for method, headers in asked:
             refused = await site.ask(method, "/SMS_SHR/", **headers)

@@ -106,18 +106,18 @@ def test_a_response_of_a_multi_status_says_what_and_why() -> None:
 
 def test_a_token_is_asked_for_only_where_nothing_but_locks_is_in_the_way() -> None:
     locks = {"O1"}
-    find = lambda handle: handle if handle in locks else None  # type: ignore[return-value]  # noqa: E731
+    find = lambda handle: handle if handle in locks else None  # noqa: E731
     other = Blocker("O2", "", "", "", "", "", 0.0)
-    assert lock_error(Problem("", "", 423, blockers=[BLOCKER]), find) == "lock-token-submitted"  # type: ignore[arg-type]
+    assert lock_error(Problem("", "", 423, blockers=[BLOCKER]), find) == "lock-token-submitted"
     assert (
         lock_error(Problem("", "", 423, blockers=[BLOCKER]), find, locking=True)
         == "no-conflicting-lock"
-    )  # type: ignore[arg-type]
+    )
     assert (
         lock_error(Problem("", "", 423, blockers=[BLOCKER, other]), find) == "no-conflicting-lock"
-    )  # type: ignore[arg-type]
-    assert lock_error(Problem("", "", 423), find) == "no-conflicting-lock"  # type: ignore[arg-type]
-    assert lock_error(Problem("", "", 403), find) == ""  # type: ignore[arg-type]
+    )
+    assert lock_error(Problem("", "", 423), find) == "no-conflicting-lock"
+    assert lock_error(Problem("", "", 403), find) == ""
 
 
 def test_status_lines_are_those_of_http() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -276,7 +277,7 @@ async def test_move_and_copy_obey_destination_and_overwrite(site: Site) -> None:
     ],
 )
 async def test_a_destination_that_is_no_place_here_is_refused(
-    site: Site, headers: dict[str, str], status: int
+    site: Site, headers: dict[str, Any], status: int
 ) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"1")
     refused = await site.ask("MOVE", "/SMS_SHR/A", **headers)
@@ -357,7 +358,7 @@ async def test_a_body_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(sit
 
 
 async def test_a_body_of_unknown_length_is_cut_at_the_limit(site: Site) -> None:
-    async def chunks():  # type: ignore[no-untyped-def]
+    async def chunks():
         for _ in range(11):
             yield b"x" * 100
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -100,7 +101,7 @@ async def test_an_open_is_read_in_parts(site: Site) -> None:
     await site.ask("PUT", "/SMS_SHR/A", b"0123456789")
     content = f"/api/v1/opens/{await site.hold('A')}/content"
 
-    async def read(query: str = "", **headers: str) -> tuple[int, bytes, str | None]:
+    async def read(query: str = "", **headers: Any) -> tuple[int, bytes, str | None]:
         reply = await site.ask("GET", content + query, token=site.client_token, **headers)
         return reply.status, reply.body, reply.headers.get("Content-Range")
 

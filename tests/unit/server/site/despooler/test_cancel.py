@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.status_mif import StatusMif
-from despoolr_server.site.administrator import AdministratorError
+from despoolr_server.site.job_checks import AdministratorError
 from despoolr_server.site.jobs.model import DistributePhase
 from despoolr_server.site.services.scheduler import Scheduler
 from despoolr_server.site.state import boxes, queries

@@ -8,6 +8,8 @@ import pytest
 
 from despoolr_core.profile import COPY_STRATEGIES
 from despoolr_core.share.modes import Access, ShareMode
+from despoolr_server.engine.names import Name, parse_name
+from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.site.despooler.copying import STRATEGIES, CopyResult, Target, present_files
 from worlds.share import World, client
 
@@ -52,10 +54,10 @@ async def update(
     return result, there, said
 
 
-def _name(path: str) -> object:
-    from despoolr_server.engine.names import parse_name
-
-    return parse_name(path)
+def _name(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
 
 
 def test_the_strategies_are_those_a_profile_can_name() -> None:
@@ -191,8 +193,7 @@ async def test_directories_of_a_package_are_made_on_the_way() -> None:
 
 
 async def test_a_full_disk_fails_with_its_own_code() -> None:
-    world = World()
-    world.store.capacity = 9  # type: ignore[attr-defined]
+    world = World(MemoryFileStore(capacity=9))
     result, _, _ = await update("stop_at_first_lock", world=world)
     assert result.win32 == 112
     assert [name for name, _ in result.failed] == ["a.dat"]

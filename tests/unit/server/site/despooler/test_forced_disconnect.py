@@ -4,6 +4,8 @@ is given back.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from despoolr_core.share.contract import ShareError
@@ -11,7 +13,7 @@ from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_server.site.despooler.forced_disconnect import FORCED_DISCONNECT, ForcedDisconnect
 from worlds.site import Bench
 
-ON = {
+ON: dict[str, Any] = {
     "use_forced_disconnect": True,
     "forced_disconnect_retries": 0,
     "forced_disconnect_delay_min": 30,

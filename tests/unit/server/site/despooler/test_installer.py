@@ -5,6 +5,7 @@ is over.
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -358,7 +359,7 @@ async def test_a_command_for_a_package_no_server_has_fails_with_event_13() -> No
     bench = Bench("1.2")
     await bench.machines(1)
     run = RunPhase("SETUP.EXE")
-    spec = {
+    spec: dict[str, Any] = {
         "type": JobType.RUN_COMMAND,
         "machines": ("*",),
         "run": run,

@@ -4,6 +4,8 @@ then know.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from despoolr_core.records.kinds.site import PackageReported
@@ -25,7 +27,7 @@ async def shared(
     await child.pump(4)
     package = await top.package()
     run = RunPhase("SETUP.EXE") if job_type is JobType.RUN_COMMAND else None
-    spec = {"machines": ("*",)} if run else {}
+    spec: dict[str, Any] = {"machines": ("*",)} if run else {}
     job = await top.job(
         package, type=job_type, run=run, sites=("CHD",), distribute=EVERYWHERE, **spec
     )

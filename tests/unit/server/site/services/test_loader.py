@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -33,12 +34,18 @@ async def with_job(machines: int = 2) -> tuple[Bench, str]:
 
 
 def report(
-    job: str, number: int = 1, status: str = "Complete", at: float = EPOCH + 9000.0, **more: object
+    job: str, number: int = 1, status: str = "Complete", at: float = EPOCH + 9000.0, **more: Any
 ) -> JobReport:
-    facts = {"site": "BPC", "domain": "SALES", "machine": "WS1", "sms_id": "BPC00001", **more}
+    facts: dict[str, Any] = {
+        "site": "BPC",
+        "domain": "SALES",
+        "machine": "WS1",
+        "sms_id": "BPC00001",
+        **more,
+    }
     return JobReport(
         report=f"R{number}", job_id=job, kind="Workstation", status=status, time=at, **facts
-    )  # type: ignore[arg-type]
+    )
 
 
 async def put(bench: Bench, name: str, data: bytes) -> None:

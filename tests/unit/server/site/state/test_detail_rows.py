@@ -4,6 +4,8 @@ alone.
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, select
@@ -28,7 +30,7 @@ async def test_a_row_is_made_when_it_is_missing_and_keeps_the_newest() -> None:
     job = await bench.job(await bench.package())
     key = (job, "Server", "BPC", "LOGON1")
     was = [
-        await bench.database.run(lambda db, s=status, a=at: set_row(db, key, s, a))
+        await bench.database.run(partial(set_row, key=key, status=status, at=at))
         for status, at in (("Retrying", 10.0), ("Complete", 20.0), ("Retrying", 15.0))
     ]
     assert was == [None, "Retrying", "Complete"]

@@ -35,7 +35,7 @@ async def test_the_content_comes_before_the_reason(monkeypatch: pytest.MonkeyPat
     await share.make_directory("BAD")
     real = MemoryFileStore.write_whole
 
-    def full(store, name, data, at, attributes=0):  # type: ignore[no-untyped-def]
+    def full(store, name, data, at, attributes=0):
         if name.key.endswith(".TXT"):
             raise StoreError(NtStatus.DISK_FULL)
         return real(store, name, data, at, attributes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -15,7 +16,7 @@ from worlds.site import Bench
 async def test_numbers_count_from_one_each_on_its_own() -> None:
     bench = Bench()
     got = [
-        await bench.database.run(lambda db, n=name: queries.next_number(db, n))
+        await bench.database.run(partial(queries.next_number, name=name))
         for name in ("job", "job", "package")
     ]
     assert got == [1, 2, 1]
@@ -56,8 +57,14 @@ async def test_what_a_server_says_of_a_package_is_one_row() -> None:
     bench = Bench()
     for status in ("Retrying", "Complete"):
         await bench.database.run(
-            lambda db, s=status: queries.set_package_status(
-                db, "BPC00001", "BPC", "LOGON1", s, 1, 10.0
+            partial(
+                queries.set_package_status,
+                package_id="BPC00001",
+                site="BPC",
+                server="LOGON1",
+                status=status,
+                version=1,
+                at=10.0,
             )
         )
     assert bench.rows(PACKAGE_STATUS, "Server", "Status", "Version") == [("LOGON1", "Complete", 1)]

@@ -9,10 +9,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import docker
 import pytest
 import yaml
 
-import docker
 from worlds.docker import SCALE_S_MAX, environment
 from worlds.process import until
 from worlds.support import REPOSITORY

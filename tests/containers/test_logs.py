@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 
+import docker
 import pytest
 
-import docker
 from worlds.docker import Stack, stack
 from worlds.process import until
 
@@ -26,7 +26,8 @@ def here(request: pytest.FixtureRequest, client: docker.DockerClient, tag: str) 
 
 
 def lines(here: Stack, service: str) -> list[str]:
-    return here.container(service).logs().decode().splitlines()
+    logs: bytes = here.container(service).logs()
+    return logs.decode().splitlines()
 
 
 def test_a_container_tells_one_line_a_fact_and_what_matters_is_in_it(here: Stack) -> None:

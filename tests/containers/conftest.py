@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import docker
 import pytest
 
-import docker
 from worlds.docker import build, engine
 
 TAG = "test"

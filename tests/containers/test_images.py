@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import docker
 import pytest
 
-import docker
 from despoolr_app.process.settings import STACK_VARIABLES, VARIABLES
 from worlds.docker import read_env_example
 from worlds.support import REPOSITORY

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import docker
 import msgspec
 import pytest
 
-import docker
 from despoolr.console import run
 from despoolr_app.site_client.blocking import ask, call
 from despoolr_app.site_client.client import ServerAddress

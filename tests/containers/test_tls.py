@@ -16,9 +16,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 
-import docker
 from worlds.docker import SCALE_S_MAX, Stack, stack
 from worlds.process import until
 from worlds.support import REPOSITORY
@@ -49,7 +49,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def here(client: docker.DockerClient, tag: str, certificates: Path) -> Iterator[Stack]:
     client.images.build(
-        path=str(REPOSITORY / "tests/docker/standins"),
+        path=str(REPOSITORY / "tests/containers/standins"),
         dockerfile="nginx.Dockerfile",
         tag="despoolr-test-nginx",
         rm=True,

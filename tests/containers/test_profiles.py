@@ -14,9 +14,9 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+import docker
 import pytest
 
-import docker
 from despoolr_app.site_client.blocking import ask
 from despoolr_app.site_client.errors import SiteError
 from worlds.docker import SCALE_S_MAX, Stack, stack
@@ -32,7 +32,7 @@ SERVICES = ("site", "logon1", "logon2", "clients", "parent", "postgres", "promet
 def standins(client: docker.DockerClient) -> dict[str, str]:
     """Settings that name the images that are not ours."""
     for name in ("postgres", "prometheus"):
-        path = str(REPOSITORY / "tests/docker/standins")
+        path = str(REPOSITORY / "tests/containers/standins")
         client.images.build(
             path=path, dockerfile=f"{name}.Dockerfile", tag=f"despoolr-test-{name}", rm=True
         )

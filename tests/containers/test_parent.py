@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import docker
 import pytest
 
-import docker
 from despoolr_app.site_client.blocking import ask
 from despoolr_app.site_client.errors import SiteError
 from worlds.docker import Stack, stack
