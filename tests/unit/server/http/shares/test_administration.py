@@ -8,7 +8,9 @@ import pytest
 from aiohttp import web
 
 from despoolr_app.clocks.loop_clock import LoopClock
+from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Role
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_server.assembly import SiteAssembly
@@ -68,6 +70,19 @@ async def test_a_message_is_told_to_its_machine_and_to_no_other(site: Site) -> N
         await site.ask("GET", "/api/v1/messages", token=own)
     ).body == b'{"messages":["close it"]}'
     assert (await site.ask("GET", "/api/v1/messages", token=own)).body == b'{"messages":[]}'
+
+
+async def test_a_service_changes_rights_and_tells_users_by_its_client(site: Site) -> None:
+    def server(token: str) -> ShareServer:
+        return ShareServer(site.http, site.base, token, site.clock)
+
+    service, own = server(site.token), server(site.auth.issue("WS1", "ALICE", Role.CLIENT))
+    assert await service.set_rights("SMS_PKGD", "BPC00001", Role.CLIENT, "NONE") is None
+    assert await service.set_rights("SMS_PKGD", "BPC00001", Role.CLIENT, None) == "NONE"
+    await service.send_message("WS1", "close it")
+    assert await own.messages() == ["close it"] and await own.messages() == []
+    with pytest.raises(ShareError):
+        await own.set_rights("SMS_PKGD", "", Role.CLIENT, "FULL")
 
 
 async def test_a_client_may_neither_change_rights_nor_send_messages(site: Site) -> None:

@@ -1,0 +1,195 @@
+"""What each step does to a world, seen where a person would see it; and what it cannot do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from despoolr_core.records.kinds.client import ProgramStarted
+from despoolr_core.records.kinds.run import StepTaken
+from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, SessionStarted
+from despoolr_core.records.stream import of
+from despoolr_core.timing import Timing
+from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
+from despoolr_lab.scenario.steps import StepError
+from worlds.scenario import failed, files, hold, hours, log, play, scenario, share, status, update
+
+ON_SERVER = {"server": "LOGON1", "share": "SMS_PKGD", "path": "{package:OFFICE}/b.dat"}
+BACKUP = {"do": "hold", "at": "1h", "machine": "LOGON1", "program": "NTBACKUP.EXE", **ON_SERVER}
+COMMAND = {"do": "job", "at": "0s", "name": "RUN", "package": "OFFICE", "command": "SETUP.EXE"}
+
+
+def release(machine: str, at: str = "2h", **more: str) -> dict[str, str]:
+    return {"do": "release", "at": at, "machine": machine, **more}
+
+
+def released(result: RunResult) -> list[Any]:
+    """How many files each release closed."""
+    return [
+        fact.result["released"]
+        for _, fact in of(result.records, StepTaken)
+        if fact.do == "release" and fact.result
+    ]
+
+
+def held(result: RunResult, program: str) -> list[tuple[float, float]]:
+    """From when to when a program had files open: hours since the start."""
+    opened = {
+        fact.open: at.at for at, fact in of(result.records, OpenGranted) if fact.program == program
+    }
+    return [
+        (hours(result, opened[fact.open]), hours(result, at.at))
+        for at, fact in of(result.records, OpenClosed)
+        if fact.open in opened
+    ]
+
+
+def started(result: RunResult) -> list[tuple[str, float]]:
+    """Which machine started a program when: hours since the start."""
+    return [
+        (at.actor.rpartition("/")[2], hours(result, at.at))
+        for at, _ in of(result.records, ProgramStarted)
+    ]
+
+
+def test_a_job_that_is_cancelled_is_delivered_no_more() -> None:
+    cancel = {"do": "cancel", "at": "1h", "job": "LATER"}
+    result = play(scenario(share(), share("LATER", at="1h"), cancel, hours=3))
+    assert (status(result, "FIRST"), status(result, "LATER")) == ("Complete", "Cancelled")
+
+
+def test_a_hotfix_is_installed_while_the_site_runs() -> None:
+    hotfix = {"do": "hotfix", "at": "1h", "article": "Q195936"}
+    result = play(scenario(hotfix, share(at="2h"), hours=4), "1.2")
+    assert log(result, "SMS_EXECUTIVE", "Hotfix Q195936")
+    assert status(result, "FIRST") == "Complete", "the services run again"
+
+
+def test_a_source_loses_files_as_well_as_it_gets_some() -> None:
+    gone = {"do": "source", "at": "90m", "package": "OFFICE", "delete": ["c.dat"]}
+    wanted = [files(a="second", b="second", c="second", at="80m"), files(a="first", b="first")]
+    new = {"a.dat": "a, first", "b.dat": "b, first"}
+    again = update("100m", new, name="AGAIN")
+    result = play(scenario(share(), *update("1h"), gone, *again, hours=4, expect=wanted), "1.2")
+    assert not failed(result)
+
+
+def test_a_program_on_a_server_holds_a_file_until_it_is_released() -> None:
+    result = play(scenario(share(), BACKUP, release("LOGON1"), hours=3))
+    assert held(result, "NTBACKUP.EXE") == [(1.0, 2.0)] and released(result) == [1]
+
+
+def test_a_program_on_a_server_holds_a_file_for_as_long_as_was_said() -> None:
+    result = play(scenario(share(), {**BACKUP, "for": "30m"}, hours=3))
+    assert held(result, "NTBACKUP.EXE") == [(1.0, 1.5)]
+
+
+def test_a_client_lets_go_of_one_file_or_of_all() -> None:
+    three = [hold(file=f"{name}.dat") for name in "abc"]
+    one, rest = release("WS1", file="B.DAT"), release("WS1", at="3h")
+    result = play(scenario(share(), *three, one, rest, hours=4))
+    assert held(result, "WINWORD.EXE") == [(1.0, 2.0), (1.0, 3.0), (1.0, 3.0)]
+    assert released(result) == [1, 2]
+
+
+def test_a_machine_that_connects_is_logged_on_and_has_nothing_open() -> None:
+    connect = {"do": "connect", "at": "1h", "machine": "WS2"}
+    result = play(scenario(share(), connect, hours=3))
+    assert [
+        (fact.machine, hours(result, at.at))
+        for at, fact in of(result.records, SessionStarted)
+        if fact.program == "EXPLORER.EXE"
+    ] == [("WS2", 1.0)]
+    assert held(result, "EXPLORER.EXE") == []
+
+
+def test_a_user_runs_what_is_pending_after_a_poll_and_a_machine_without_power_does_not_poll() -> (
+    None
+):
+    off = {"do": "power", "at": "10m", "machine": "WS2", "on": False}
+    polls = [{"do": "poll", "at": "1h", "machine": name} for name in ("WS1", "WS3")]
+    execute = {"do": "execute", "at": "2h", "machine": "WS1", "job": "RUN"}
+    on = {"do": "power", "at": "5h", "machine": "WS2", "on": True}
+    result = play(scenario(COMMAND, off, *polls, execute, on, hours=6))
+    assert started(result) == [("WS1", 2.0)]
+    asleep = {"do": "execute", "at": "2h", "machine": "WS2", "job": "RUN"}
+    with pytest.raises(StepError, match="WS2 has no pending command of job RUN"):
+        play(scenario(COMMAND, off, *polls, asleep, hours=6))
+
+
+@pytest.mark.parametrize(("offset", "at"), [("0s", 6.0), ("+2h", 4.0), ("-1h", 7.0)])
+def test_a_wrong_clock_starts_what_is_mandatory_at_a_wrong_time(offset: str, at: float) -> None:
+    clock = {"do": "clock", "at": "10m", "machine": "WS1", "offset": offset}
+    must = {**COMMAND, "machines": ["WS1"], "mandatory_after": "6h"}
+    clients = [{"names": ["WS1"], "poll_every": "30m"}]
+    ((machine, began),) = started(play(scenario(must, clock, hours=9, clients=clients)))
+    assert machine == "WS1" and at <= began <= at + 0.5
+
+
+def test_a_service_that_is_paused_does_nothing_until_it_goes_on() -> None:
+    pause, resume = (
+        {"do": "service", "at": at, "action": action, "service": "SMS_DESPOOLER"}
+        for at, action in (("0s", "pause"), ("5h", "resume"))
+    )
+    expect = [{"that": "job", "job": "FIRST", "status": "Active", "at": "4h"}]
+    result = play(scenario(pause, share(), resume, hours=8, expect=expect))
+    assert not failed(result) and status(result, "FIRST") == "Complete"
+
+
+def test_a_way_that_is_cut_between_two_servers_delays_what_goes_over_it() -> None:
+    ways = [
+        {"do": "link", "at": at, "server": "SITE1", "other": "LOGON1", "up": up}
+        for at, up in (("0s", False), ("6h", True))
+    ]
+    expect = [{"that": "job", "job": "FIRST", "status": "Retrying", "at": "5h"}]
+    result = play(scenario(*ways, share(), hours=12, expect=expect))
+    assert not failed(result) and status(result, "FIRST") == "Complete"
+
+
+def test_a_directory_has_a_disk_of_its_own_until_that_is_taken_back() -> None:
+    full = {"do": "disk", "at": "0s", "server": "LOGON1", "share": "SMS_PKGD"}
+    path = {"path": "\\BPC00001\\"}
+    expect = [{"that": "job", "job": "FIRST", "status": "Retrying", "at": "5h"}]
+    steps = ({**full, **path, "free": 0}, share(), {**full, **path, "free": -1, "at": "6h"})
+    result = play(scenario(*steps, hours=12, expect=expect))
+    assert not failed(result) and status(result, "FIRST") == "Complete"
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        (release("WS1"), "step release at 2h: WS1 holds nothing"),
+        (release("WS1", file="b.dat"), "WS1 holds no b.dat: it was never opened"),
+        (release("LOGON1"), "LOGON1 holds no file: it was never opened"),
+        ({"do": "cancel", "at": "1h", "job": "NONE"}, "step cancel at 1h: no job 'NONE'"),
+        (
+            {"do": "hotfix", "at": "1h", "article": "Q195936"},
+            "step hotfix at 1h: .* does not have the fault of Q195936",
+        ),
+    ],
+)
+def test_what_cannot_be_done_says_which_step_and_why(step: dict[str, Any], says: str) -> None:
+    with pytest.raises(StepError, match=says):
+        play(scenario(share(), step, hours=3), "1.2 SP4 + hotfixes")
+
+
+def test_a_machine_without_power_holds_nothing() -> None:
+    off = {"do": "power", "at": "10m", "machine": "WS1", "on": False}
+    with pytest.raises(StepError, match=r"WS1 cannot hold .*b\.dat: WS1 is switched off"):
+        play(scenario(share(), off, hold(), hours=3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        ({"do": "link", "server": "LOGON1", "up": False}, "links are cut in virtual time only"),
+        ({"do": "disk", "server": "LOGON1", "free": 0}, "simulated with files in memory only"),
+    ],
+)
+def test_neither_links_nor_disks_fail_where_time_is_not_virtual(
+    step: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(StepError, match=says):
+        run_scenario(scenario({**step, "at": "1m"}, hours=1), RunOptions(timing=Timing(3600.0)))
