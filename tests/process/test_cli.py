@@ -63,11 +63,17 @@ def test_a_commands_help_imports_no_network_and_no_database(command: str) -> Non
 
 def test_help_takes_less_than_its_budget_of_processor_time() -> None:
     spent = []
+    # under `make coverage`, coverage.py would start in it as well: that is not the command's time
+    environment = {
+        name: value
+        for name, value in clean_environment().items()
+        if not name.startswith("COVERAGE_")
+    }
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
             [sys.executable, "-m", "despoolr", "--help"],
-            env=clean_environment(),
+            env=environment,
             capture_output=True,
             check=True,
         )
