@@ -278,14 +278,13 @@ def _counted(e: Any, count: int) -> Finding:
 async def _events(world: World, e: model.EventsExpectation) -> Finding:
     site = e.site or world.scenario.site[0].code
     events = (await world.api(site, "GET", "events?limit=10000"))["events"]
+    text = await _with_ids(world, e, e.text)
     job_id = ""
     if e.job:
         answer = await _get_job(world, e, e.job)
         job_id = answer["job"]["job"] if answer else "?"
     count = sum(
-        1
-        for x in events
-        if x["code"] == e.code and job_id in ("", x["job"]) and e.text in x["text"]
+        1 for x in events if x["code"] == e.code and job_id in ("", x["job"]) and text in x["text"]
     )
     return _counted(e, count)
 

@@ -7,7 +7,7 @@ The law: whatever is looked for where nothing can be is a mistake of the file's,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from despoolr_core.rules.fold import fold
@@ -19,8 +19,16 @@ from despoolr_lab.toml.toml_text import ScenarioError, place
 from despoolr_server.site.state import boxes
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
-_WITH_IDS: Final = ("path", "text")
-"""The keys in whose values `{package:NAME}` and `{job:NAME}` stand for IDs."""
+_WITH_IDS: Final[dict[type, str]] = {
+    model.HoldStep: "path",
+    model.PutStep: "path",
+    model.DiskStep: "path",
+    model.BoxExpectation: "path",
+    model.EpisodeExpectation: "path",
+    model.EventsExpectation: "text",
+    model.LogExpectation: "text",
+}
+"""Where `{package:NAME}` stands for an ID, and in an expectation `{job:NAME}`, too."""
 
 
 def check_places(scenario: Scenario, text: str) -> None:
@@ -47,8 +55,9 @@ def _mistakes(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
                 serving = [s.name for s in scenario.server if "distribution" in s.roles]
                 if server not in serving:
                     yield f"{server} is not a distribution server", [table, index, "server"]
-            for key in _WITH_IDS:
-                for reason in _unknown_ids(getattr(one, key, ""), packages, jobs):
+            if key := _WITH_IDS.get(type(one)):
+                known = {"package": packages, "job": jobs} if table == "expect" else {}
+                for reason in _unknown_ids(getattr(one, key), known or {"package": packages}):
                     yield reason, [table, index, key]
     yield from _sources(scenario)
     yield from _programs(scenario)
@@ -75,14 +84,14 @@ def shares_of(scenario: Scenario) -> dict[str, list[str]]:
     return found
 
 
-def _unknown_ids(value: object, packages: Iterable[str], jobs: Iterable[str]) -> Iterator[str]:
-    for inside in _PLACEHOLDER.findall(value) if isinstance(value, str) else ():
-        noun, colon, name = inside.partition(":")
-        known = {"package": packages, "job": jobs}.get(noun)
-        if known is None or not colon:
-            yield f"{{{inside}}} stands for nothing; {{package:NAME}} and {{job:NAME}} do"
-        elif name not in known:
-            yield f"there is no {noun} {name!r}{suggestion(name, sorted(known))}"
+def _unknown_ids(value: str, known: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    for inside in _PLACEHOLDER.findall(value):
+        noun, _, name = inside.partition(":")
+        if noun not in known:
+            right = " and ".join(f"{{{one}:NAME}}" for one in known)
+            yield f"{{{inside}}} stands for nothing here; what does: {right}"
+        elif name not in known[noun]:
+            yield f"there is no {noun} {name!r}{suggestion(name, sorted(known[noun]))}"
 
 
 def _sources(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:

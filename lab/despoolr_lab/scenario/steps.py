@@ -212,7 +212,7 @@ async def _put(world: World, step: model.PutStep) -> str | None:
     data = bytes.fromhex(step.hex) if step.hex else step.text.encode("latin-1")
     server = world.administrator(step.server)
     try:
-        await server.share(step.share).write(step.path, data)
+        await server.share(step.share).write(world.with_ids(step.path), data)
     except (ShareError, ShareUnreachable) as error:
         _note(world, step, refused=str(error))
         return str(error)
@@ -255,7 +255,7 @@ async def _disk(world: World, step: model.DiskStep) -> None:
         if not step.path:
             store.capacity = None if step.free < 0 else store.used + step.free
             continue
-        path = fold(step.path.replace("\\", "/").strip("/"))
+        path = fold(world.with_ids(step.path).replace("\\", "/").strip("/"))
         if step.free < 0:
             store.quotas.pop(path, None)
         else:

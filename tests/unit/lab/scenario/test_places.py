@@ -115,6 +115,17 @@ REFUSED = {
         ),
         "no package 'OFICE'",
     ),
+    "a job in the path of a step, where only packages stand for IDs": (
+        stepped(
+            'do = "put"\nat = "1h"\nserver = "LOGON1"\nshare = "SMS_PKGD"\n'
+            'path = "{job:FIRST}/a.dat"\n'
+        ),
+        "stands for nothing here",
+    ),
+    "an unknown package in the text of an event": (
+        expected('that = "events"\ncode = 109\ntext = "{package:OFICE}"\ncount = 0\n'),
+        "no package 'OFICE'",
+    ),
     "a hold on an unknown share": (
         stepped(
             'do = "hold"\nat = "1h"\nmachine = "PC1"\nserver = "LOGON1"\nshare = "SMS_PKG"\n'
@@ -242,6 +253,18 @@ def test_what_did_not_happen_fails_the_run(mistake: str) -> None:
 def test_what_is_said_to_be_allowed_to_fail_may(mistake: str) -> None:
     allowed = parse_scenario(FAILING[mistake] + "may_fail = true\n")
     assert run_scenario(allowed, RunOptions()).passed
+
+
+def test_a_package_in_the_path_of_a_put_is_its_directory_and_braces_in_its_text_stay() -> None:
+    text = stepped(
+        'do = "put"\nat = "1h"\nserver = "LOGON1"\nshare = "SMS_PKGD"\n'
+        'path = "{package:OFFICE}/note.txt"\ntext = "{not:ours}"\n'
+    )
+    text += '[[expect]]\nthat = "files"\npackage = "OFFICE"\n'
+    result = run_scenario(
+        parse_scenario(text + 'files = { "note.txt" = "{not:ours}" }\n'), RunOptions()
+    )
+    assert result.passed, result.findings
 
 
 CANNOT = {
