@@ -4,8 +4,6 @@ its code.
 
 from __future__ import annotations
 
-import socket
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +13,9 @@ import pytest
 
 from despoolr.console import run
 from worlds.process import Workshop, until
+from worlds.support import free_port
 
 PACE = ("--time", "x2000")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on: the two sites must know each other's before either starts."""
-    with ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in taken]
 
 
 @dataclass
@@ -42,7 +34,7 @@ class Hierarchy:
 def hierarchy(workshop: Workshop) -> Hierarchy:
     (workshop.path / "site.secret").write_text("a secret of two sites")
     secret = ("--secret-file", "site.secret")
-    ports = free_ports(2)
+    ports = [free_port(), free_port()]
     parent, child = (f"http://127.0.0.1:{port}" for port in ports)
     workshop.start("serve", "logon", "--listen", "127.0.0.1:0", *PACE, *secret)
     logon = workshop.servers()["LOGON1"].url

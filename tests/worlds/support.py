@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import pytest
 
+from despoolr_app.process.reserved_ports import ReservedPorts
 from despoolr_server.http.openapi.document import MORE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -54,10 +54,15 @@ def program(name: str, package: str) -> str:
     return found or leave_out(f"{name} is not installed; on Debian: apt-get install {package}")
 
 
+RESERVED: Final[list[ReservedPorts]] = []
+
+
 def free_port() -> int:
-    """A port nobody listens on, for a process that must be told one before it starts."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port for a process that must be told one before it starts: nobody else is given it as long
+    as this process of tests lives.
+    """
+    RESERVED.append(one := ReservedPorts(1))
+    return one.ports[0]
 
 
 @cache

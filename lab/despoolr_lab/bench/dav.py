@@ -17,7 +17,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import Final
 
+from despoolr_app.process.reserved_ports import ReservedPorts
 from despoolr_lab.bench.load import Script, answers_per_second, request
 from despoolr_lab.bench.share_bench import WINST_SIZE, always, identity, run_loop
 
@@ -269,7 +269,8 @@ def _apache(directory: Path) -> Iterator[tuple[int, int] | None]:
         )
         yield None
         return
-    files, port = _laid_out(directory / "files"), _free_port()
+    files, reserved = _laid_out(directory / "files"), ReservedPorts(1)
+    (port,) = reserved.ports
     user = ""
     if os.getuid() == 0:
         user = "User www-data\nGroup www-data"
@@ -320,12 +321,6 @@ async def _fill(port: int) -> float:
     while state["number"] < FILES + 2:
         await answers_per_second(port, [script], 0.2)
     return 0.0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _serve_wsgidav(root: str) -> None:

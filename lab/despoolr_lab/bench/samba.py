@@ -33,6 +33,7 @@ from threading import Timer
 from time import perf_counter, sleep
 from typing import Final
 
+from despoolr_app.process.reserved_ports import ReservedPorts
 from despoolr_lab.bench.load import answers_per_second
 from despoolr_lab.bench.share_bench import pairs, run_loop, winst_path
 
@@ -266,9 +267,8 @@ def _smbd(root: Path) -> Iterator[tuple[int, int]]:
     (root / "files" / "F0").write_bytes(b"x" * 1200)
     for path in (root.parent, root, root / "files", root / "files" / "F0"):
         path.chmod(0o755)  # the guest must get there
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    reserved = ReservedPorts(1)
+    (port,) = reserved.ports
     config = root / "smb.conf"
     config.write_text(_CONFIG.format(root=root, port=port))
     program = _program("smbd")

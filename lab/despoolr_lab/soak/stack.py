@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import Final
 
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
+from despoolr_app.process.reserved_ports import ReservedPorts
 from despoolr_app.process.supervisor import Supervisor
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_lab.soak.links import Link
@@ -79,17 +79,14 @@ class Stack:
     members: dict[str, Member] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
     _supervisor: Supervisor = field(default_factory=Supervisor)
+    _reserved: ReservedPorts | None = None
 
     async def start(self, churn: str = "", duration_s: float = 0.0) -> None:
         """Bring everything up, servers first. Raises `ProcessDied`."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        ports = dict(
-            zip(
-                (SITE, *LOGONS, *self.asked.fleets),
-                _free_ports(3 + len(self.asked.fleets)),
-                strict=True,
-            )
-        )
+        names = (SITE, *LOGONS, *self.asked.fleets)
+        self._reserved = ReservedPorts(len(names))
+        ports = dict(zip(names, self._reserved.ports, strict=True))
         for source, target in LINKS:
             link = self.links[f"{source}-{target}"] = Link(f"{source}-{target}", ports[target])
             await link.start()
@@ -233,6 +230,8 @@ class Stack:
         finally:
             for link in self.links.values():
                 await link.stop()
+            if self._reserved is not None:
+                self._reserved.release()
 
     def deaths(self) -> list[ProcessDied]:
         """Processes that ended and were not told to."""
@@ -266,13 +265,3 @@ class Stack:
         return plain | (
             {"DESPOOLR_SECRET_FILE": f"{COMMON}/secret"} if name in self.asked.fleets else {}
         )
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now, all different."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
