@@ -26,10 +26,10 @@ BLOCKS = re.findall(r"^```toml\n(.*?)^```", PAGE, re.M | re.S)
 TABLES: dict[str, Any] = {
     "The top of the file": model.LoadFile,
     "`[load]`": tables.LoadTable,
-    "`[[clients]]`": model.Group,
+    "`[[clients]]`": model.ClientGroup,
     "`[[package]]`": model.LoadPackage,
     "`[[job]]`": model.LoadJob,
-    "`[[holders]]`": model.Holders,
+    "`[[holders]]`": model.HolderGroup,
     "`[[update]]`": model.Update,
 }
 EXPECTATIONS = {cls.__struct_config__.tag: cls for cls in tables.LoadExpectation.__args__}

@@ -18,8 +18,8 @@ from despoolr_server.engine.ranges import (
     READ,
     SHARED,
     WRITE,
+    FileRanges,
     RangeLock,
-    RangeLocks,
 )
 from worlds.support import oracle
 
@@ -67,7 +67,7 @@ def test_locks_and_transfers_are_stopped_where_ranges_meet_and_the_table_says_so
     owner: str,
 ) -> None:
     for held, asked, held_kind in product(SPANS, SPANS, (SHARED, EXCLUSIVE)):
-        locks = RangeLocks()
+        locks = FileRanges()
         locks.add(RangeLock(1, "h", *held, held_kind, 0.0))
         handle = stranger_of(owner)
         for kind in (SHARED, EXCLUSIVE):
@@ -108,7 +108,7 @@ def test_the_oracles_locks_against_locks_agree() -> None:
         status,
     ) in rows:
         assert held_status == NtStatus.SUCCESS
-        locks = RangeLocks()
+        locks = FileRanges()
         locks.add(RangeLock(1, "h", held_offset, held_length, held_kind, 0.0))
         got = (
             NtStatus.SUCCESS
@@ -122,7 +122,7 @@ def test_the_oracles_transfers_against_locks_agree() -> None:
     rows = oracle("byte_range_locks")["io_matrix"]["rows"]
     assert len(rows) > 40
     for held_kind, actor, io, _, offset, length, status in rows:
-        locks = RangeLocks()
+        locks = FileRanges()
         locks.add(RangeLock(1, "h", 100, 10, held_kind, 0.0))
         got = (
             NtStatus.SUCCESS

@@ -23,7 +23,7 @@ from despoolr_app.site_client.blocking import call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.modes import Role
-from despoolr_lab.soak.links import Link
+from despoolr_lab.soak.links import CuttableLink
 from despoolr_server.http.base.auth import Auth
 from worlds.process import Process, Workshop, until
 from worlds.support import REPOSITORY, free_port
@@ -158,12 +158,12 @@ def separate(workshop: Workshop, *more: str) -> Process:
 
 
 @contextmanager
-def linked(url: str) -> Iterator[tuple[Link, Any]]:
+def linked(url: str) -> Iterator[tuple[CuttableLink, Any]]:
     """A link to a server that can be cut: `do(link.cut, "silence")`, `do(link.mend)`."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    link = Link("link", int(url.rpartition(":")[2]))
+    link = CuttableLink("link", int(url.rpartition(":")[2]))
 
     async def act(what: Any, *words: Any) -> None:
         what(*words)

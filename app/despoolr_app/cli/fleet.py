@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
-    from despoolr_app.fleet.fleet import Clients, ClientsSettings
+    from despoolr_app.fleet.fleet import ClientsSettings, FleetClients
     from despoolr_app.process.settings import Listen
     from despoolr_server.http.base.auth import Auth
 
@@ -288,7 +288,7 @@ async def _run(
     import asyncio
     import signal
 
-    from despoolr_app.fleet.fleet import Clients
+    from despoolr_app.fleet.fleet import FleetClients
     from despoolr_app.fleet.lease import SlotsTaken
     from despoolr_app.fleet.page import FleetPage
 
@@ -305,7 +305,7 @@ async def _run(
             loop.add_signal_handler(number, end, number)
         except NotImplementedError:  # Windows: Ctrl-C ends it by KeyboardInterrupt
             break
-    clients = Clients(settings, say)
+    clients = FleetClients(settings, say)
     page = FleetPage(clients, _auth())
     began = loop.time()
     code = EXIT_OK
@@ -349,7 +349,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _live(clients: Clients, scale: float | None, for_s: float) -> None:
+async def _live(clients: FleetClients, scale: float | None, for_s: float) -> None:
     """Start, keep what was leased, until the time is up."""
     import asyncio
 
@@ -375,7 +375,7 @@ async def _live(clients: Clients, scale: float | None, for_s: float) -> None:
             raise end
 
 
-async def _watch(clients: Clients, for_s: float) -> None:
+async def _watch(clients: FleetClients, for_s: float) -> None:
     """For so many seconds of this machine's time, or for ever; a line now and then."""
     import asyncio
 

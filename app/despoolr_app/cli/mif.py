@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from despoolr_core.formats.mif import (
         Attribute,
         Component,
-        Finding,
         Group,
         Mif,
-        Table,
+        MifFinding,
+        MifTable,
         Type,
         Value,
     )
@@ -159,7 +159,7 @@ def _echo_json(value: Any) -> None:
     put_json(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: MifFinding) -> dict[str, Any]:
     return {
         "line": finding.line,
         "column": finding.column,
@@ -170,7 +170,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _described(tree: Mif, findings: list[Finding]) -> dict[str, Any]:
+def _described(tree: Mif, findings: list[MifFinding]) -> dict[str, Any]:
     from despoolr_core.formats.mif import kind_of
 
     component = tree.component
@@ -327,7 +327,7 @@ def _group_grid(component: Component, group: Group) -> Grid:
     return heading, ["ID", "Name", "Type", "Access", "Value"], rows
 
 
-def _table_grids(component: Component, table: Table) -> Iterator[Grid]:
+def _table_grids(component: Component, table: MifTable) -> Iterator[Grid]:
     heading = _title("Table", table.name, f"id {table.id}", f"class {table.class_name}")
     rows = [{name: _text(v) for name, v in row.items()} for row in component.table_rows(table)]
     if rows and len(rows[0]) <= WIDE_TABLE_COLUMNS:

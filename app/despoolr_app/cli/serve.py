@@ -303,12 +303,12 @@ def serve_all(
         url = await _add_site(running, replace(settings, servers=(server,)))
         if not clients:
             return _nothing
-        from despoolr_app.fleet.fleet import Clients, ClientsSettings
+        from despoolr_app.fleet.fleet import ClientsSettings, FleetClients
 
         wanted = ClientsSettings(
             clients, url, running.runtime.token, poll_every_s=poll_every_s, holder=OWN_CLIENTS
         )
-        fleet = Clients(wanted, say, clock=running.runtime.clock)
+        fleet = FleetClients(wanted, say, clock=running.runtime.clock)
         await fleet.start()
         running.watch(fleet.keep(), "clients")
         say(f"despoolr: {clients} clients, polling every {poll_every}")

@@ -33,7 +33,7 @@ class Churn:
     until: float = 0.0
 
 
-class Turn(NamedTuple):
+class ChurnStep(NamedTuple):
     """One change: at so many seconds after the interval's begin, the machine at this place goes
     off, or comes on.
     """
@@ -58,17 +58,17 @@ def parse_churn(text: str, until: float = 0.0) -> Churn:
     return Churn(value, parse_span(span), until)
 
 
-def turns(churn: Churn, count: int, seed: str, interval: int) -> list[Turn]:
+def turns(churn: Churn, count: int, seed: str, interval: int) -> list[ChurnStep]:
     """What happens to `count` machines in one interval, in order of time: each machine of the share
     goes off, and on again.
     """
     rng = random.Random(f"{seed}/churn/{interval}")
-    changed: list[Turn] = []
+    changed: list[ChurnStep] = []
     for index in rng.sample(range(count), round(churn.share * count)):
         begin, end = sorted((rng.uniform(0.0, 0.95), rng.uniform(0.0, 0.95)))
         changed += [
-            Turn(begin * churn.every_s, index, is_on=False),
-            Turn(end * churn.every_s, index, is_on=True),
+            ChurnStep(begin * churn.every_s, index, is_on=False),
+            ChurnStep(end * churn.every_s, index, is_on=True),
         ]
     return sorted(changed)
 

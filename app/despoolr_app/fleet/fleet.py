@@ -88,7 +88,7 @@ class ClientsSettings:
 
 
 @dataclass(slots=True)
-class Clients:
+class FleetClients:
     """The clients of one process. `start`, then let time pass, then `stop`."""
 
     settings: ClientsSettings

@@ -22,13 +22,13 @@ from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_server.http.base.exposition import Exposition
 
 if TYPE_CHECKING:
-    from despoolr_app.fleet.fleet import Clients
+    from despoolr_app.fleet.fleet import FleetClients
 
 
 class FleetMetrics(Collector):
     """What one fleet's `/metrics` counts."""
 
-    def __init__(self, clients: Clients, *more: Collector) -> None:
+    def __init__(self, clients: FleetClients, *more: Collector) -> None:
         self._clients = clients
         self._page = Exposition(self, *more)
 

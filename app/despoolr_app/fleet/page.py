@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import hdrs, web
 
-from despoolr_app.fleet.fleet import Clients
+from despoolr_app.fleet.fleet import FleetClients
 from despoolr_app.fleet.metrics import FleetMetrics
 from despoolr_app.process.metrics import ProcessMetrics
 from despoolr_app.process.runtime import StartError
@@ -34,7 +34,7 @@ OK: Final = "ok"
 INCOMPLETE: Final = "incomplete"
 
 
-def fleet_health(clients: Clients) -> dict[str, Any]:
+def fleet_health(clients: FleetClients) -> dict[str, Any]:
     """The body of `/healthz`. `status` is `ok` once every client this fleet is to have exists, or
     it is there to stand by.
     """
@@ -65,7 +65,7 @@ class FleetPage:
     only).
     """
 
-    def __init__(self, clients: Clients, auth: Auth | None) -> None:
+    def __init__(self, clients: FleetClients, auth: Auth | None) -> None:
         self._clients = clients
         self._auth = auth
         self._metrics = FleetMetrics(clients, ProcessMetrics())

@@ -53,7 +53,7 @@ class UploadError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceTree:
     """A directory as it will lie on the share: relative paths with `/`, each file's local path, all
     in order.
     """
@@ -63,7 +63,7 @@ class Source:
     size: int
 
 
-def read_source(directory: Path) -> Source:
+def read_source(directory: Path) -> SourceTree:
     """Look at a directory, without reading what is in its files. Raises `UploadError`."""
     if not directory.is_dir():
         what = "is a file: name the directory it is in" if directory.exists() else "is not there"
@@ -100,7 +100,7 @@ def read_source(directory: Path) -> Source:
                 )
     if not files:
         raise UploadError(f"{directory} has no files: a package has at least one")
-    return Source(dict(sorted(files.items())), tuple(sorted(directories)), size)
+    return SourceTree(dict(sorted(files.items())), tuple(sorted(directories)), size)
 
 
 def _check(path: str, entry: os.DirEntry[str], taken: dict[str, str]) -> None:
@@ -136,7 +136,7 @@ class SourceShare:
     def __init__(self, server: ServerAddress) -> None:
         self._server = server
 
-    def make(self, name: str, source: Source, progress: Progress) -> None:
+    def make(self, name: str, source: SourceTree, progress: Progress) -> None:
         """Make a new directory of these files. What was begun is taken back if it fails. Raises
         `SiteError`, `UploadError`.
         """
@@ -152,7 +152,7 @@ class SourceShare:
             self.remove(name)
             raise
 
-    def replace(self, name: str, source: Source, progress: Progress) -> int:
+    def replace(self, name: str, source: SourceTree, progress: Progress) -> int:
         """Bring a directory to exactly these files; how many others were taken away. Raises
         `SiteError`, `UploadError`.
         """
@@ -198,12 +198,12 @@ class SourceShare:
                     files.append(path)
         return files, directories
 
-    def _write(self, name: str, source: Source, progress: Progress) -> None:
+    def _write(self, name: str, source: SourceTree, progress: Progress) -> None:
         for directory in ("", *source.directories):
             self._ask("MKCOL", f"{name}/{directory}" if directory else name, query="?parents=true")
         asyncio.run(self._put_all(name, source, progress))
 
-    async def _put_all(self, name: str, source: Source, progress: Progress) -> None:
+    async def _put_all(self, name: str, source: SourceTree, progress: Progress) -> None:
         """Send the files, each in parts as it is read. A server makes a file durable before it
         answers; several at a time share that wait.
         """

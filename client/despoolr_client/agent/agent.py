@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from despoolr_client.agent.connections import Connections, Hold, same_path
+from despoolr_client.agent.connections import MachineConnections, UserHold, same_path
 from despoolr_client.agent.inventory import send_noidmifs
 from despoolr_client.agent.outbox import Outbox, Results
 from despoolr_client.agent.polling import (
@@ -26,7 +26,7 @@ from despoolr_client.agent.polling import (
     next_poll,
 )
 from despoolr_client.agent.programs import Programs
-from despoolr_client.agent.runner import Runner, Turn
+from despoolr_client.agent.runner import ProgramRunner, Turn
 from despoolr_client.agent.settings import MESSAGES_EVERY_S, ClientSettings, Spawn, WhenWarned
 from despoolr_client.agent.windows import Windows, set_up, unc
 from despoolr_client.pcm import lines
@@ -112,8 +112,8 @@ class PcmAgent:
         self.logon_server = self._logon_servers[0]
         self._pcm: Pcm | None = None
         self._outbox: Outbox | None = None
-        self._runner: Runner | None = None
-        self._connections: Connections | None = None
+        self._runner: ProgramRunner | None = None
+        self._connections: MachineConnections | None = None
         self._spawn: Spawn | None = None
 
     # -- what it is
@@ -195,10 +195,10 @@ class PcmAgent:
         return Reporter(self.sms_id, self.machine, self.settings.domain, self.user)
 
     @property
-    def connections(self) -> Connections:
+    def connections(self) -> MachineConnections:
         """What is open on servers."""
         if self._connections is None:
-            self._connections = Connections(self.machine, self.user)
+            self._connections = MachineConnections(self.machine, self.user)
         return self._connections
 
     def folder(self, folder: Folder) -> list[str]:
@@ -392,7 +392,7 @@ class PcmAgent:
 
     def _enqueue(self, turn: Turn) -> None:
         if self._runner is None:
-            self._runner = Runner(self)
+            self._runner = ProgramRunner(self)
         self._runner.add(turn)
 
     def _start_runner(self) -> None:
@@ -475,7 +475,7 @@ class PcmAgent:
         share_mode: ShareMode = ShareMode.READ,
         disposition: Disposition = Disposition.OPEN,
         for_s: float | None = None,
-    ) -> Hold:
+    ) -> UserHold:
         """Open a file and keep it open, for a span or until `release`. Raises `ShareError` if the
         open is refused.
         """
@@ -490,7 +490,7 @@ class PcmAgent:
                 opened = await self.share(server, share).open(
                     path, access, share_mode, disposition, program=program
                 )
-                hold = Hold(server, share, path, opened)
+                hold = UserHold(server, share, path, opened)
                 connections.holds.append(hold)
         finally:
             await self.disconnect_if_idle()
@@ -500,7 +500,7 @@ class PcmAgent:
             self._spawn(self._listen(hold))
         return hold
 
-    async def _listen(self, hold: Hold) -> None:
+    async def _listen(self, hold: UserHold) -> None:
         """Look for messages while a file is held open, and do what this user does when one
         comes.
         """
@@ -524,7 +524,7 @@ class PcmAgent:
                 await self.power_off()
                 return
 
-    async def release(self, hold: Hold | None = None, *, path: str = "") -> int:
+    async def release(self, hold: UserHold | None = None, *, path: str = "") -> int:
         """Close one hold, those of a path (case does not matter), or all. Returns how many there
         were.
         """
@@ -538,7 +538,7 @@ class PcmAgent:
         await self.disconnect_if_idle()
         return len(chosen)
 
-    async def _release_later(self, hold: Hold, seconds: float) -> None:
+    async def _release_later(self, hold: UserHold, seconds: float) -> None:
         await self.settings.clock.sleep(seconds)
         await self.release(hold)
 

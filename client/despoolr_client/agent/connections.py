@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from despoolr_client.agent.execution import close_all
-from despoolr_client.agent.settings import Connect, Server
+from despoolr_client.agent.settings import Connect, KnownServer
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable
 
 
-class Hold:
+class UserHold:
     """A file that a user of this machine keeps open, until it is released."""
 
     __slots__ = ("opened", "path", "server", "share")
@@ -28,7 +28,7 @@ class Hold:
         self.opened = opened
 
 
-class Connections:
+class MachineConnections:
     """One machine's connections. `connect` makes one; names of servers are compared without regard
     to case.
     """
@@ -38,12 +38,12 @@ class Connections:
     def __init__(self, machine: str, user: str) -> None:
         self._machine = machine
         self._user = user
-        self._servers: dict[str, Server] = {}
+        self._servers: dict[str, KnownServer] = {}
         self._users = 0
-        self.holds: list[Hold] = []
+        self.holds: list[UserHold] = []
         self.leaked: list[OpenFile] = []
 
-    def __enter__(self) -> Connections:
+    def __enter__(self) -> MachineConnections:
         """Use the connections: they stay for as long as somebody does."""
         self._users += 1
         return self
@@ -63,11 +63,11 @@ class Connections:
             self._servers[key] = connect(key, self._machine, self._user)
         return self._servers[key].share(name)
 
-    def server(self, name: str) -> Server | None:
+    def server(self, name: str) -> KnownServer | None:
         """The connection to a server, if there is one."""
         return self._servers.get(fold(name))
 
-    async def release(self, chosen: Sequence[Hold]) -> None:
+    async def release(self, chosen: Sequence[UserHold]) -> None:
         """Close the files that these holds keep open."""
         self.holds = [hold for hold in self.holds if hold not in chosen]
         await close_all(hold.opened for hold in chosen)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
-from despoolr_client.agent.programs import ALL_FILES, Program
+from despoolr_client.agent.programs import ALL_FILES, ClientProgram
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
 
@@ -53,7 +53,7 @@ async def package_files(share: Share, directory: str) -> list[str]:
 
 
 async def launch(
-    share: Share, directory: str, program: Program, name: str, opens: list[OpenFile]
+    share: Share, directory: str, program: ClientProgram, name: str, opens: list[OpenFile]
 ) -> bool:
     """Open what the program needs of its package; False if the package is not there. Every open is
     put into `opens` at once, and is the caller's to close.

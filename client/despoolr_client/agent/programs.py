@@ -1,9 +1,9 @@
 """What a package's command line does when it runs on a client: declared by the scenario, nothing is
 really executed.
 
-A `Program` takes so long, ends with such an exit code, opens these files of its package (and holds
-them until it ends, or leaves them open), and writes this status MIF. `Programs` finds it by the
-first word of the command line.
+A `ClientProgram` takes so long, ends with such an exit code, opens these files of its package (and
+holds them until it ends, or leaves them open), and writes this status MIF. `Programs` finds it by
+the first word of the command line.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class NoidmifToWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class ClientProgram:
     """What one program does. `launch_error` is the code of `Execution error #20 detected.`: it does
     not start (Q149672).
     """
@@ -77,7 +77,7 @@ class Program:
     noidmifs: tuple[NoidmifToWrite, ...] = ()
 
 
-DEFAULT_PROGRAM: Final = Program()
+DEFAULT_PROGRAM: Final = ClientProgram()
 """A minute of reading every file of the package, and success."""
 
 
@@ -96,14 +96,14 @@ class Programs:
     others.
     """
 
-    by_name: Mapping[str, Program] = field(default_factory=dict)
-    default: Program = DEFAULT_PROGRAM
+    by_name: Mapping[str, ClientProgram] = field(default_factory=dict)
+    default: ClientProgram = DEFAULT_PROGRAM
 
-    def of(self, command_line: str) -> Program:
+    def of(self, command_line: str) -> ClientProgram:
         """The program a command line starts."""
         return self.by_name.get(first_word(command_line), self.default)
 
-    def with_program(self, name: str, program: Program) -> Programs:
+    def with_program(self, name: str, program: ClientProgram) -> Programs:
         """The same programs and one more, or another in its place."""
         return Programs({**self.by_name, fold(name): program}, self.default)
 

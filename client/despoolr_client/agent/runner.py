@@ -13,9 +13,9 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from despoolr_client.agent.connections import Connections
+from despoolr_client.agent.connections import MachineConnections
 from despoolr_client.agent.execution import LaunchFailed, close_all, launch
-from despoolr_client.agent.programs import Program, Programs, first_word
+from despoolr_client.agent.programs import ClientProgram, Programs, first_word
 from despoolr_client.agent.settings import ClientSettings, Spawn
 from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm import lines
@@ -64,7 +64,7 @@ class PackageHost(Protocol):
         ...
 
     @property
-    def connections(self) -> Connections:
+    def connections(self) -> MachineConnections:
         """What it has open on servers."""
         ...
 
@@ -124,7 +124,7 @@ class Turn:
         self.has_expired = has_expired
 
 
-class Runner:
+class ProgramRunner:
     """One client's queue of packages, and the task that works it off."""
 
     __slots__ = ("_host", "_queue", "_task")
@@ -201,7 +201,7 @@ class Runner:
     async def _run(
         self,
         record: WorkstationInstruction,
-        program: Program,
+        program: ClientProgram,
         started_at: float,
         cause: int,
         opens: list[OpenFile],
@@ -224,7 +224,11 @@ class Runner:
         return program.exit_code if host.behaviour.exit_code_counts else 0
 
     async def _launch(
-        self, record: WorkstationInstruction, program: Program, cause: int, opens: list[OpenFile]
+        self,
+        record: WorkstationInstruction,
+        program: ClientProgram,
+        cause: int,
+        opens: list[OpenFile],
     ) -> bool:
         """Connect to a distribution server and start the program; False if no server can be had."""
         host = self._host
@@ -266,7 +270,7 @@ class Runner:
         )
         self._host.say(lines.executing(record.run_command))
 
-    def _leave_files(self, program: Program, started_at: float) -> None:
+    def _leave_files(self, program: ClientProgram, started_at: float) -> None:
         host = self._host
         now = host.now()
         mif = program.status_mif
@@ -276,7 +280,7 @@ class Runner:
         for noidmif in program.noidmifs:
             host.files.write_noidmif(noidmif.file_name, noidmif.data, now)
 
-    async def _end(self, program: Program, opens: list[OpenFile]) -> None:
+    async def _end(self, program: ClientProgram, opens: list[OpenFile]) -> None:
         """Give back what is still open: most often nothing, for the report took it along."""
         if not self._host.is_on:
             return  # no power: nobody closes anything, the server's lease does
@@ -285,7 +289,7 @@ class Runner:
         else:
             await close_all(opens)
 
-    def _leaks(self, program: Program) -> bool:
+    def _leaks(self, program: ClientProgram) -> bool:
         return program.leaks_handles and self._host.behaviour.leaks_open_files
 
     def _report(

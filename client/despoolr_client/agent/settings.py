@@ -25,7 +25,7 @@ from despoolr_core.share.contract import Share
 INTERNED_MAX: Final = 10_000
 
 
-class Server(Protocol):
+class KnownServer(Protocol):
     """A server as one client sees it: its shares, and an end."""
 
     def share(self, name: str) -> Share:
@@ -61,7 +61,7 @@ MESSAGES_EVERY_S: Final = 60.0
 """How often a machine that listens looks for messages, while its user holds a file."""
 
 
-Connect = Callable[[str, str, str], Server]
+Connect = Callable[[str, str, str], KnownServer]
 """`connect(server, machine, user)`: reach a server by name, as this user on this machine. Costs
 nothing until it is used.
 """

@@ -46,7 +46,7 @@ InventoryValue = str | int | None
 """What SMS keeps of an attribute."""
 
 
-class JobFacts(msgspec.Struct, frozen=True):
+class JobNotice(msgspec.Struct, frozen=True):
     """What a site that gets a job from elsewhere is to know of it: told once, with the report of
     its arrival there.
     """
@@ -80,7 +80,7 @@ class JobReport(msgspec.Struct, frozen=True):
     description: str = ""
     event: int = 0
     request_id: str = ""
-    facts: JobFacts | None = None
+    facts: JobNotice | None = None
 
 
 _TEXTS: Final = (
@@ -107,7 +107,7 @@ _FACTS: Final = (
     ("PackageName", "package_name", _WIDTH),
     ("PackageSource", "package_source", _WIDTH_DESCRIPTION),
 )
-"""Attribute, field of `JobFacts`, declared length. PackageVersion follows."""
+"""Attribute, field of `JobNotice`, declared length. PackageVersion follows."""
 
 
 def render_job_mif(report: JobReport) -> bytes:
@@ -167,7 +167,7 @@ def _render(report: JobReport) -> bytes:
     return render(build_mif(JOB_DETAILS, groups))
 
 
-def _fact_attributes(facts: JobFacts) -> list[Attribute]:
+def _fact_attributes(facts: JobNotice) -> list[Attribute]:
     attributes = [
         build_attribute(name, n, getattr(facts, field), size=size)
         for n, (name, field, size) in enumerate(_FACTS, 1)
@@ -203,12 +203,12 @@ def job_report(component: Component) -> JobReport:
     return JobReport(report=report, time=at, event=event, facts=_job_facts(component), **texts)
 
 
-def _job_facts(component: Component) -> JobFacts | None:
+def _job_facts(component: Component) -> JobNotice | None:
     group = component.group(JOB_FACTS_CLASS)
     if group is None:
         return None
     facts = stored_values(component, group)
-    return JobFacts(
+    return JobNotice(
         **{field: text_of(facts, name) for name, field, _ in _FACTS},
         package_version=number_of(facts, "PackageVersion"),
     )

@@ -20,7 +20,7 @@ SOURCE = "SMS"
 """The source of every event; the texts lie in SMSERROR.DLL (Q137209)."""
 
 
-class Severity(StrEnum):
+class EventSeverity(StrEnum):
     """How bad it is, in the words of the heading. `Non-fatal Error` and `Information` are attested,
     the others ours.
     """
@@ -42,7 +42,7 @@ class NtEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: float
     code: int
     component: str
-    severity: Severity
+    severity: EventSeverity
     machine: str
     site_code: str
     text: str

@@ -13,7 +13,7 @@ from __future__ import annotations
 import string
 from typing import Final, NamedTuple
 
-from despoolr_core.formats.nt_event import NtEvent, Severity
+from despoolr_core.formats.nt_event import EventSeverity, NtEvent
 
 INSERTION_NAMES: Final = "XYZW"
 
@@ -24,7 +24,7 @@ class EventTemplate(NamedTuple):
     code: int
     text: str
     article: str
-    severity: Severity
+    severity: EventSeverity
     is_quoted: bool
 
     @property
@@ -178,10 +178,10 @@ def _article(code: int) -> str:
     return next(article for last, article in _LISTS if code <= last)
 
 
-def _severity(code: int) -> Severity:
+def _severity(code: int) -> EventSeverity:
     if code in _FATAL:
-        return Severity.FATAL
-    return Severity.INFORMATION if code in _INFORMATION else Severity.ERROR
+        return EventSeverity.FATAL
+    return EventSeverity.INFORMATION if code in _INFORMATION else EventSeverity.ERROR
 
 
 EVENTS: Final[dict[int, EventTemplate]] = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import cast
 
@@ -19,7 +20,7 @@ Raises for a wrong answer.
 """
 
 
-class Connection(asyncio.Protocol):
+class ScriptedConnection(asyncio.Protocol):
     """One kept connection that plays its script until it is told to stop."""
 
     def __init__(self, script: Script) -> None:
@@ -100,7 +101,7 @@ async def answers_per_second(port: int, scripts: list[Script], seconds: float) -
     """
     loop = asyncio.get_running_loop()
     made = [
-        await loop.create_connection(lambda script=script: Connection(script), "127.0.0.1", port)  # type: ignore[misc]
+        await loop.create_connection(partial(ScriptedConnection, script), "127.0.0.1", port)
         for script in scripts
     ]
     connections = [connection for _, connection in made]

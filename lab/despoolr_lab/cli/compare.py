@@ -14,7 +14,7 @@ import click
 from despoolr_app.cli.output import EXIT_OK, echo_json, echo_table, fail, json_option, put, say
 
 if TYPE_CHECKING:
-    from despoolr_lab.load.outcome.compare import Line, Sample
+    from despoolr_lab.load.outcome.compare import ComparedMeasure, ComparedRun
 
 
 @click.command("compare")
@@ -69,7 +69,7 @@ def command(a: str, b: str, anyway: bool, runs: Path, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _show(samples: list[Sample], lines: list[Line]) -> None:
+def _show(samples: list[ComparedRun], lines: list[ComparedMeasure]) -> None:
     for letter, sample in zip("AB", samples, strict=True):
         put(f"{letter}: {sample.name}: {sample.summary['verdict']}")
     rows = [
@@ -82,7 +82,7 @@ def _show(samples: list[Sample], lines: list[Line]) -> None:
     put("", f"Differences that matter: {', '.join(sure)}." if sure else none)
 
 
-def _name(line: Line) -> str:
+def _name(line: ComparedMeasure) -> str:
     return f"{line.name} ({line.unit})" if line.unit else line.name
 
 
@@ -92,7 +92,7 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if float(value).is_integer() or value >= 1000 else f"{value:.3g}"
 
 
-def _ratio(line: Line) -> str:
+def _ratio(line: ComparedMeasure) -> str:
     return "-" if line.ratio is None else f"x{line.ratio:.2f}"
 
 

@@ -18,7 +18,7 @@ from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, pu
 from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
-    from despoolr_lab.load.run import LoadOptions, LoadProgress, Outcome
+    from despoolr_lab.load.run import LoadOptions, LoadOutcome, LoadProgress
     from despoolr_lab.load.spec.model import LoadFile
 
 PLAIN_EVERY_S: Final = 10.0
@@ -152,7 +152,7 @@ def _options(given: dict[str, Any], stamp: str, processes: int) -> LoadOptions:
     return LoadOptions(url, token, logons, stamp, processes, os.cpu_count() or 1)
 
 
-async def _run(load: LoadFile, options: LoadOptions, progress: _Progress) -> Outcome:
+async def _run(load: LoadFile, options: LoadOptions, progress: _Progress) -> LoadOutcome:
     """The run, until it is over or a signal ends it in order; a second signal at once."""
     import asyncio
     import signal
@@ -180,7 +180,7 @@ async def _run(load: LoadFile, options: LoadOptions, progress: _Progress) -> Out
         raise KeyboardInterrupt from None
 
 
-def _show(outcome: Outcome, summary: dict[str, Any], directory: Path) -> None:
+def _show(outcome: LoadOutcome, summary: dict[str, Any], directory: Path) -> None:
     from despoolr_lab.load.outcome.results import lines_of
 
     put(f"{outcome.load.name}: {outcome.load.title}")

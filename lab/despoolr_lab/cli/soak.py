@@ -29,7 +29,7 @@ from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
     from despoolr_lab.soak.counts import Count
-    from despoolr_lab.soak.plan import Plan
+    from despoolr_lab.soak.plan import SoakPlan
     from despoolr_lab.soak.run import Soak
     from despoolr_lab.soak.watch import Judged
 
@@ -121,7 +121,7 @@ def command(
         fail(str(error))
 
 
-def _print_plan(plan: Plan, *, as_json: bool) -> None:
+def _print_plan(plan: SoakPlan, *, as_json: bool) -> None:
     from despoolr_lab.soak.plan import WHAT
 
     rows = [
@@ -152,7 +152,7 @@ def _judge(run: str, out: Path, *, as_json: bool) -> int:
     return found.code
 
 
-def _soak(plan: Plan, out: Path, *, as_json: bool) -> int:
+def _soak(plan: SoakPlan, out: Path, *, as_json: bool) -> int:
     import asyncio
     import signal
 

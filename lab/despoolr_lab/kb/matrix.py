@@ -55,7 +55,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CellOutcome:
     """What became of a cell: `result` is the run's JSON, `wrong` the expectations that do not
     hold.
     """
@@ -96,7 +96,7 @@ def run_all(
     jobs: int = 0,
     *,
     log_format: str = "",
-) -> Iterator[Outcome]:
+) -> Iterator[CellOutcome]:
     """Run the cells with `run`, a function of a module, on all cores unless `jobs` says otherwise,
     and give each as it is done.
 
@@ -127,9 +127,9 @@ def run_all(
 
 def run_cell(
     run: RunScenario, cell: Cell, options: RunOptions, out: Path, log_format: str
-) -> Outcome:
+) -> CellOutcome:
     """One run, kept below `out`."""
     result, directory = run(
         load(cell.kb), cell.options(options), out, quiet=True, log_format=log_format
     )
-    return Outcome(cell, {**result.to_json(), "variant": cell.variant}, str(directory))
+    return CellOutcome(cell, {**result.to_json(), "variant": cell.variant}, str(directory))

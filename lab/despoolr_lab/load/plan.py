@@ -3,7 +3,7 @@ which file. Pure.
 
 The law: every process has its share of every group, so that all are equally busy. Clients are
 counted from 0, group after group; their numbers at the site follow the processes, since each has
-one range of them. `Layout` knows both ways.
+one range of them. `ClientLayout` knows both ways.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from despoolr_lab.load.workers.protocol import HoldOrder, Orders, Part
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LoadSite:
     """Where a load is played: what it must know of the site. `packages` is name to id and file
     names.
     """
@@ -41,7 +41,7 @@ class Place:
     """Package to the servers it is put on."""
 
 
-class Layout:
+class ClientLayout:
     """Which process has which clients. `pieces[p]` are its clients, in the order of their
     numbers.
     """
@@ -69,11 +69,11 @@ class Layout:
         return sum(len(piece) for piece in self.pieces[:process])
 
 
-def layout_of(load: LoadFile, processes: int) -> Layout:
+def layout_of(load: LoadFile, processes: int) -> ClientLayout:
     """The layout of a load on so many processes, or on one for each client if there are fewer of
     those.
     """
-    return Layout([group.count for group in load.clients], min(processes, load.client_count))
+    return ClientLayout([group.count for group in load.clients], min(processes, load.client_count))
 
 
 def pace_of(load: LoadFile, scale: float) -> list[ClientSchedule]:
@@ -92,7 +92,7 @@ def pace_of(load: LoadFile, scale: float) -> list[ClientSchedule]:
     ]
 
 
-def holds_of(load: LoadFile, place: Place) -> list[HoldOrder]:
+def holds_of(load: LoadFile, place: LoadSite) -> list[HoldOrder]:
     """Who holds which file: clients in an order that the seed chose, files and servers in turn.
     `client` counts over all.
     """
@@ -120,7 +120,7 @@ def holds_of(load: LoadFile, place: Place) -> list[HoldOrder]:
     return found
 
 
-def orders_of(load: LoadFile, place: Place, layout: Layout) -> list[Orders]:
+def orders_of(load: LoadFile, place: LoadSite, layout: ClientLayout) -> list[Orders]:
     """What each process is told."""
     pace = pace_of(load, place.scale)
     holds = holds_of(load, place)

@@ -24,12 +24,12 @@ from despoolr_app.process.settings import NamedServer
 from despoolr_app.site_client.errors import SiteError
 from despoolr_core.times import span_s
 from despoolr_core.timing import parse_timing
-from despoolr_lab.load.measure.judgement import Facts, Finding, JobFacts, findings, invalid
+from despoolr_lab.load.measure.judgement import EndedJob, LoadFacts, LoadFinding, findings, invalid
 from despoolr_lab.load.measure.tally import Second, total
-from despoolr_lab.load.plan import Place, layout_of, orders_of
+from despoolr_lab.load.plan import LoadSite, layout_of, orders_of
 from despoolr_lab.load.spec.model import SECONDS_MAX, LoadFile, file_name
 from despoolr_lab.load.stage import Stage
-from despoolr_lab.load.watch import Row, Watch
+from despoolr_lab.load.watch import LoadSecond, LoadWatch
 from despoolr_lab.load.workers.protocol import Word, WorkerStatus
 from despoolr_lab.load.workers.workers import Workers
 
@@ -66,23 +66,23 @@ class LoadProgress:
     seconds: float
     status: WorkerStatus
     now: Second
-    row: Row | None
+    row: LoadSecond | None
 
 
 ShowProgress = Callable[[LoadProgress], None]
 
 
 @dataclass(slots=True)
-class Outcome:
+class LoadOutcome:
     """What a run came to."""
 
     load: LoadFile
-    facts: Facts
+    facts: LoadFacts
     reasons: list[str]
-    findings: list[Finding]
+    findings: list[LoadFinding]
     seconds: dict[int, Second]
     """Every second, the warm-up's too."""
-    rows: list[Row]
+    rows: list[LoadSecond]
     first_measured: int
     scale: float
     processes: int
@@ -112,16 +112,16 @@ class LoadRun:
             load, options.url, options.token, options.logons, options.stamp[-7:-1], say, layout
         )
         self._workers = Workers()
-        self._watch = Watch([])
+        self._watch = LoadWatch([])
         self._troubles: list[str] = []
         self._notes: list[str] = []
         self._began = 0.0
         self._settled_s: float | None = None
         self._is_interrupted = False
         self._episodes: list[str] | None = None
-        self._jobs: dict[str, JobFacts] | None = None
+        self._jobs: dict[str, EndedJob] | None = None
 
-    async def run(self) -> Outcome:
+    async def run(self) -> LoadOutcome:
         """The whole run. Raises `StartError`, `SiteError`."""
         began = time.perf_counter()
         try:
@@ -151,7 +151,7 @@ class LoadRun:
                 "limit of one run"
             )
         names = [stage.server, *stage.servers]
-        self._watch = Watch(names)
+        self._watch = LoadWatch(names)
         count = await stage.take_numbers(
             f"load-{self._options.stamp}-{os.getpid()}", load.client_count
         )
@@ -172,7 +172,7 @@ class LoadRun:
 
         keeping.add_done_callback(lost)
 
-    def _place(self) -> Place:
+    def _place(self) -> LoadSite:
         stage = self._stage
         assert stage.lease is not None
         meet = {name: stage.distribution_servers(name) for name in stage.packages}
@@ -186,7 +186,7 @@ class LoadRun:
             name: [file_name(n) for n in range(1, package.table.files + 1)]
             for name, package in stage.packages.items()
         }
-        return Place(
+        return LoadSite(
             url=stage.url,
             token=stage.token,
             scale=stage.scale,
@@ -335,7 +335,7 @@ class LoadRun:
     def _first_measured(self) -> int:
         return math.ceil(span_s(self._load.load.warm_up) / self._stage.scale)
 
-    def _outcome(self, wall_s: float) -> Outcome:
+    def _outcome(self, wall_s: float) -> LoadOutcome:
         status, watch, first = self._workers.sum(), self._watch, self._first_measured
         seconds = dict(sorted(self._workers.seconds.items()))
         lease = self._stage.lease
@@ -345,7 +345,7 @@ class LoadRun:
             else (lease.size if lease is not None else 0)
         )
         shares = [w.cpu_shares[first:] or w.cpu_shares for w in self._workers.all]
-        facts = Facts(
+        facts = LoadFacts(
             clients_wanted=self._load.client_count,
             clients_there=there,
             polls=total(second for number, second in seconds.items() if number >= first),
@@ -378,7 +378,7 @@ class LoadRun:
             f"{name} did not answer {count:,} times"
             for name, count in sorted(watch.silences.items())
         ]
-        return Outcome(
+        return LoadOutcome(
             self._load,
             facts,
             reasons,

@@ -33,8 +33,8 @@ from despoolr_core.share.fleet_api import SiteCard
 from despoolr_core.share.site_api import PackageSpec
 from despoolr_core.share.wire import EpisodeList
 from despoolr_core.times import span_s
-from despoolr_lab.load.measure.judgement import JobFacts
-from despoolr_lab.load.plan import Layout
+from despoolr_lab.load.measure.judgement import EndedJob
+from despoolr_lab.load.plan import ClientLayout
 from despoolr_lab.load.spec.model import LoadFile, LoadJob, LoadPackage, Update, file_name, size_of
 from despoolr_lab.sampling import Sample, ScrapeFailure, sample_all
 from despoolr_server.site.jobs.model import (
@@ -60,7 +60,7 @@ ATTEMPTS_S_MAX: Final = 120.0
 
 
 @dataclass(slots=True)
-class Package:
+class StagedPackage:
     """A package that was made: its id, its directory on the source share, how often it was
     uploaded.
     """
@@ -83,13 +83,13 @@ class Stage:
     logons: Sequence[NamedServer]
     tag: str
     say: Callable[[str], None]
-    layout: Layout
+    layout: ClientLayout
     scale: float = 1.0
     site: SiteCard | None = None
     server: str = ""
     """The site server's name."""
     servers: dict[str, NamedServer] = field(default_factory=dict)
-    packages: dict[str, Package] = field(default_factory=dict)
+    packages: dict[str, StagedPackage] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
     """Name in the file to JobID."""
     lease: SlotLease | None = None
@@ -201,7 +201,7 @@ class Stage:
         """Upload the packages of the file and make them known. Raises `StartError`, `SiteError`."""
         for table in self.load.package:
             directory = f"{table.name}-{self.tag}"
-            package = Package(table, "", directory)
+            package = StagedPackage(table, "", directory)
             await self._upload(package)
             spec = PackageSpec(directory, rf"\\{self.server}\{SOURCE_SHARE}\{directory}")
             package.id = await self._asked(partial(SiteClient.make_package, spec=spec))
@@ -251,7 +251,7 @@ class Stage:
             if server.distribution and (not named or fold(server.name) in named)
         ]
 
-    async def _upload(self, package: Package) -> None:
+    async def _upload(self, package: StagedPackage) -> None:
         table, gate = package.table, asyncio.Semaphore(UPLOADS_MAX)
         await self._put("MKCOL", f"{package.directory}?parents=true", b"", gate)
         files = [
@@ -292,15 +292,15 @@ class Stage:
         rows = {row.job: row.status for row in await self._asked(SiteClient.jobs)}
         return all(rows.get(job) in ENDED for job in self.jobs.values())
 
-    async def job_facts(self) -> dict[str, JobFacts]:
+    async def job_facts(self) -> dict[str, EndedJob]:
         """Every job of this run with its rows."""
-        found: dict[str, JobFacts] = {}
+        found: dict[str, EndedJob] = {}
         commands = {job.name: job for job in self.load.job if job.command}
         for name, job in self.jobs.items():
             told = await self._asked(partial(SiteClient.job, job=job))
             targets = self.machines(commands[name].machines) if name in commands else []
             rows = [(row.kind, row.machine, row.status) for row in told.details]
-            found[name] = JobFacts(job, told.job.status, rows, targets)
+            found[name] = EndedJob(job, told.job.status, rows, targets)
         return found
 
     async def episodes(self) -> tuple[list[str], list[str]]:

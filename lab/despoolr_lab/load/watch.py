@@ -15,7 +15,7 @@ from despoolr_lab.sampling import Sample, ScrapeFailure
 
 
 @dataclass(slots=True)
-class Row:
+class LoadSecond:
     """One second of the run, of all servers together. `None`: nobody told."""
 
     second: int
@@ -33,13 +33,13 @@ class Row:
 
 
 @dataclass(slots=True)
-class Watch:
+class LoadWatch:
     """Takes samples of a run. `names` are all servers that can be asked."""
 
     names: list[str]
     refusals: dict[tuple[str, str], float] = field(default_factory=dict)
     queues: dict[str, float] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[LoadSecond] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)
     silences: dict[str, int] = field(default_factory=dict)
     _refused: dict[tuple[str, str, str], float] = field(default_factory=dict)
@@ -54,9 +54,9 @@ class Watch:
                     self._rows_before = _ended(sample)
         self._rows_before = self._rows_before or 0.0
 
-    def take(self, second: int, samples: Iterable[Sample | ScrapeFailure]) -> Row:
+    def take(self, second: int, samples: Iterable[Sample | ScrapeFailure]) -> LoadSecond:
         """One moment of the run."""
-        row = Row(second)
+        row = LoadSecond(second)
         for sample in samples:
             if isinstance(sample, ScrapeFailure):
                 row.silent.append(sample.name)

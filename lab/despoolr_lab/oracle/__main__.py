@@ -19,8 +19,8 @@ from despoolr_app.process.event_loop import loop_factory
 from despoolr_app.process.output import ProcessDied
 from despoolr_lab.oracle.cases import CaseFileError, Unit, read_units
 from despoolr_lab.oracle.connection import Pool
-from despoolr_lab.oracle.replay import Asker, Outcome, Replay
-from despoolr_lab.oracle.server import Server, serving
+from despoolr_lab.oracle.replay import Asker, CaseOutcome, Replay
+from despoolr_lab.oracle.server import OracleServer, serving
 
 UNITS_AT_ONCE_MAX: Final = 16
 REPLAY_S_MAX: Final = 1800.0
@@ -42,14 +42,14 @@ def main(arguments: list[str]) -> int:
     return _tell(units, outcomes)
 
 
-async def replay_all(server: Server, units: list[Unit]) -> list[list[Outcome]]:
+async def replay_all(server: OracleServer, units: list[Unit]) -> list[list[CaseOutcome]]:
     """Play every unit, several at once; their outcomes in the order of `units`."""
     places = asyncio.Semaphore(UNITS_AT_ONCE_MAX)
     address = urlsplit(server.url)
     pool = Pool(address.hostname or "", address.port or 0)
     asker = Asker(server, pool)
 
-    async def play(number: int, unit: Unit) -> list[Outcome]:
+    async def play(number: int, unit: Unit) -> list[CaseOutcome]:
         async with places:
             return await Replay(asker, unit, f"u{number}").run()
 
@@ -60,7 +60,7 @@ async def replay_all(server: Server, units: list[Unit]) -> list[list[Outcome]]:
         pool.close()
 
 
-def _tell(units: list[Unit], outcomes: list[list[Outcome]]) -> int:
+def _tell(units: list[Unit], outcomes: list[list[CaseOutcome]]) -> int:
     agreements: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for unit, found in zip(units, outcomes, strict=True):

@@ -15,7 +15,7 @@ CONNECTIONS_MAX: Final = 256
 """Calls in flight at once; a lock that waits is one."""
 
 
-class Connection(asyncio.Protocol):
+class OracleConnection(asyncio.Protocol):
     """One connection that is kept open between calls."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Pool:
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
-        self._idle: list[Connection] = []
+        self._idle: list[OracleConnection] = []
         self._places = asyncio.Semaphore(CONNECTIONS_MAX)
 
     async def call(
@@ -93,13 +93,13 @@ class Pool:
             connection.close()
         self._idle.clear()
 
-    async def _take(self) -> Connection:
+    async def _take(self) -> OracleConnection:
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open:
                 return connection
         _, connection = await asyncio.get_running_loop().create_connection(
-            Connection, self._host, self._port
+            OracleConnection, self._host, self._port
         )
         return connection
 

@@ -21,7 +21,7 @@ import msgspec
 
 from despoolr_lab.oracle.cases import DIRECTORY, SUCCESS, Step, Unit, truth
 from despoolr_lab.oracle.connection import Pool
-from despoolr_lab.oracle.server import SHARE, Server
+from despoolr_lab.oracle.server import SHARE, OracleServer
 
 LEASE_S: Final = 600.0
 SILENT_LEASE_S: Final = 2.0
@@ -46,7 +46,7 @@ class Unready(Exception):
 
 
 @dataclass(slots=True)
-class Outcome:
+class CaseOutcome:
     """What became of one case: `difference` is empty if it agrees, `cannot` says what could not be
     expressed.
     """
@@ -57,7 +57,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class OracleReply:
     """One answer: its status by its NT name, and the JSON or bytes that came with it."""
 
     status: str
@@ -67,14 +67,14 @@ class Reply:
 class Asker:
     """One server, asked over kept connections as any number of machines."""
 
-    def __init__(self, server: Server, pool: Pool) -> None:
+    def __init__(self, server: OracleServer, pool: Pool) -> None:
         self._server = server
         self._pool = pool
         self._headers: dict[str, str] = {}
 
     async def ask(
         self, who: str, method: str, target: str, body: Any = None, *, session: str = ""
-    ) -> Reply:
+    ) -> OracleReply:
         """One call as a machine, in a session if one is named. Raises `OSError` if nobody
         answers.
         """
@@ -86,11 +86,11 @@ class Asker:
         data = body if isinstance(body, bytes) else b"" if body is None else _encode(body)
         status, head, content = await self._pool.call(method, target, headers, data)
         if b"Content-Type: application/json" in head:
-            return Reply(SUCCESS, _decode(content))
+            return OracleReply(SUCCESS, _decode(content))
         if status < 400:
-            return Reply(SUCCESS, content)
+            return OracleReply(SUCCESS, content)
         answer = _decode(content) if b"Content-Type: application/problem+json" in head else {}
-        return Reply(str(answer.get("nt_status") or f"HTTP {status}"), answer)
+        return OracleReply(str(answer.get("nt_status") or f"HTTP {status}"), answer)
 
 
 @dataclass
@@ -105,15 +105,15 @@ class Replay:
     sessions: dict[str, str] = field(default_factory=dict)
     handles: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     """By its name: who opened it, in which session, and its id."""
-    parked: dict[str, asyncio.Task[Reply]] = field(default_factory=dict)
+    parked: dict[str, asyncio.Task[OracleReply]] = field(default_factory=dict)
     machines: dict[str, str] = field(default_factory=dict)
     """The machine behind a name, where that is not its own."""
     _begun: list[tuple[str, str]] = field(default_factory=list)
     _request_number: int = 0
 
-    async def run(self) -> list[Outcome]:
+    async def run(self) -> list[CaseOutcome]:
         """Play it all; what became of each case."""
-        outcomes = [Outcome(case, cannot=self.unit.cannot) for case in self.unit.cases]
+        outcomes = [CaseOutcome(case, cannot=self.unit.cannot) for case in self.unit.cases]
         if self.unit.cannot:
             return outcomes
         try:
@@ -126,7 +126,7 @@ class Replay:
             await self._clean_up()
         return outcomes
 
-    async def _play(self, outcomes: list[Outcome]) -> None:
+    async def _play(self, outcomes: list[CaseOutcome]) -> None:
         parted = False
         for number, step in enumerate(self.unit.steps):
             mine = outcomes if step.get("case") is None else [outcomes[step["case"]]]
@@ -207,7 +207,7 @@ class Replay:
 
     async def _of_handle(
         self, step: Step, method: str, target: str = "", body: Any = None
-    ) -> Reply:
+    ) -> OracleReply:
         """A call on a handle, in the session that opened it unless the step says whose."""
         owner, session, handle = self.handles.get(step["handle"], ("", "", "O0"))
         who = step.get("who") or owner or "A"
@@ -227,7 +227,7 @@ class Replay:
         name = _operation(op)
         if name not in OPERATIONS:
             raise Inexpressible(f"the operation {op}")
-        play: Callable[[Step], Awaitable[Reply]] = getattr(self, f"_{name}")
+        play: Callable[[Step], Awaitable[OracleReply]] = getattr(self, f"_{name}")
         reply = await play(step)
         if op == "close_if_open":
             return ""
@@ -278,7 +278,7 @@ class Replay:
 
     # -- the operations, by the oracle's names
 
-    async def _open(self, step: Step) -> Reply:
+    async def _open(self, step: Step) -> OracleReply:
         who = step.get("who", "A")
         session = await self._session(who)
         asked = {
@@ -296,52 +296,52 @@ class Replay:
             self.handles[step["handle"]] = (who, session, str(reply.body["open"]))
         return reply
 
-    async def _open_until(self, step: Step) -> Reply:
+    async def _open_until(self, step: Step) -> OracleReply:
         return await _again(lambda: self._open(step))
 
-    async def _close(self, step: Step) -> Reply:
+    async def _close(self, step: Step) -> OracleReply:
         return await self._of_handle(step, "DELETE")
 
-    async def _close_if_open(self, step: Step) -> Reply:
+    async def _close_if_open(self, step: Step) -> OracleReply:
         if step["handle"] not in self.handles:
-            return Reply(SUCCESS)
+            return OracleReply(SUCCESS)
         reply = await self._close(step)
         del self.handles[step["handle"]]
         return reply
 
-    async def _read(self, step: Step) -> Reply:
+    async def _read(self, step: Step) -> OracleReply:
         return await self._of_handle(
             step, "GET", f"/content?offset={step['offset']}&length={step['length']}"
         )
 
-    async def _write(self, step: Step) -> Reply:
+    async def _write(self, step: Step) -> OracleReply:
         return await self._of_handle(
             step, "PUT", f"/content?offset={step['offset']}", b"y" * step["length"]
         )
 
-    async def _set_disposition(self, step: Step) -> Reply:
+    async def _set_disposition(self, step: Step) -> OracleReply:
         return await self._of_handle(step, "PATCH", body={"delete": bool(step["delete"])})
 
-    async def _rename(self, step: Step) -> Reply:
+    async def _rename(self, step: Step) -> OracleReply:
         asked = {"path": self._path(step["new"]), "replace": bool(step["replace"])}
         return await self._of_handle(step, "PATCH", body=asked)
 
-    async def _set_attributes(self, step: Step) -> Reply:
+    async def _set_attributes(self, step: Step) -> OracleReply:
         return await self._of_handle(step, "PATCH", body={"attributes": step["attributes"]})
 
-    async def _set_eof(self, step: Step) -> Reply:
+    async def _set_eof(self, step: Step) -> OracleReply:
         return await self._of_handle(step, "PATCH", body={"size": step["size"]})
 
-    async def _query_standard(self, step: Step) -> Reply:
+    async def _query_standard(self, step: Step) -> OracleReply:
         return await self._of_handle(step, "GET")
 
-    async def _query_name(self, step: Step) -> Reply:
+    async def _query_name(self, step: Step) -> OracleReply:
         return await self._of_handle(step, "GET")
 
-    async def _list(self, step: Step) -> Reply:
+    async def _list(self, step: Step) -> OracleReply:
         return await self._of_handle(step, "GET", "/entries")
 
-    async def _probe(self, step: Step) -> Reply:
+    async def _probe(self, step: Step) -> OracleReply:
         asked = {
             "path": step["path"],
             "access": "READ_ATTRIBUTES",
@@ -353,10 +353,10 @@ class Replay:
             await self._close_if_open({"handle": "(probe)"})
         return reply
 
-    async def _disk(self, step: Step) -> Reply:
+    async def _disk(self, step: Step) -> OracleReply:
         return await self.asker.ask("Z", "GET", self._url(step["path"]) + "?stat=true")
 
-    async def _lock(self, step: Step) -> Reply:
+    async def _lock(self, step: Step) -> OracleReply:
         elements = [
             dict(zip(("offset", "length", "flags"), element, strict=True))
             for element in step["elements"]
@@ -378,14 +378,14 @@ class Replay:
                 self.parked[step["handle"]] = call
                 if "request" in step:
                     self.parked[step["request"]] = call
-                return Reply(PENDING)
+                return OracleReply(PENDING)
             await asyncio.sleep(LOOK_S)
         return await call
 
-    async def _lock_until(self, step: Step) -> Reply:
+    async def _lock_until(self, step: Step) -> OracleReply:
         return await _again(lambda: self._lock(step))
 
-    async def _await(self, step: Step) -> Reply:
+    async def _await(self, step: Step) -> OracleReply:
         """The final answer to a lock that waits, or that it waits still."""
         return await self._answer_of(step["handle"], step.get("timeout") or UNTIL_S)
 
@@ -397,18 +397,18 @@ class Replay:
         got = f"({granted} of {len(replies)} granted)"
         return "" if got == step["status"] else f"{got} instead of {step['status']}"
 
-    async def _answer_of(self, name: str, timeout_s: float) -> Reply:
+    async def _answer_of(self, name: str, timeout_s: float) -> OracleReply:
         call = self.parked.get(name)
         if call is None:
-            return Reply("nothing waits there")
+            return OracleReply("nothing waits there")
         done, _ = await asyncio.wait([call], timeout=timeout_s)
-        return await call if done else Reply(PENDING)
+        return await call if done else OracleReply(PENDING)
 
-    async def _cancel(self, step: Step) -> Reply:
+    async def _cancel(self, step: Step) -> OracleReply:
         name = step.get("request") or step["handle"]
         call = self.parked.get(name)
         if call is None:
-            return Reply("nothing waits there")
+            return OracleReply("nothing waits there")
         handle = next(handle for handle in self.handles if self.parked.get(handle) is call)
         return await self._of_handle(
             {"handle": handle}, "DELETE", f"/locks?request={call.get_name()}"
@@ -416,34 +416,34 @@ class Replay:
 
     # -- sessions
 
-    async def _logoff(self, step: Step) -> Reply:
+    async def _logoff(self, step: Step) -> OracleReply:
         """Log off; the script may go on speaking in the session that is gone."""
         session = await self._session(step["who"])
         return await self.asker.ask(
             self._machine(step["who"]), "DELETE", f"/api/v1/sessions/{session}"
         )
 
-    async def _tree_disconnect(self, step: Step) -> Reply:
+    async def _tree_disconnect(self, step: Step) -> OracleReply:
         session = await self._session(step["who"])
         return await self.asker.ask(
             self._machine(step["who"]), "DELETE", f"/api/v1/sessions/{session}/shares/{SHARE}"
         )
 
-    async def _tree_connect(self, step: Step) -> Reply:
+    async def _tree_connect(self, step: Step) -> OracleReply:
         session = await self._session(step["who"])
         return await self.asker.ask(
             self._machine(step["who"]), "PUT", f"/api/v1/sessions/{session}/shares/{SHARE}"
         )
 
-    async def _new_session_replacing(self, step: Step) -> Reply:
+    async def _new_session_replacing(self, step: Step) -> OracleReply:
         previous = await self._session(step["old"])
         who = step["who"]
         # the server ends only what is the same machine's
         self.machines[who] = self._machine(step["old"])
         self.sessions[who] = await self._log_on(who, previous=previous)
-        return Reply(SUCCESS)
+        return OracleReply(SUCCESS)
 
-    async def _drop_tcp(self, step: Step) -> Reply:
+    async def _drop_tcp(self, step: Step) -> OracleReply:
         """Fall silent, for as long as the lease runs; the others' leases are kept alive
         meanwhile.
         """
@@ -457,15 +457,15 @@ class Replay:
             await asyncio.sleep(SILENT_LEASE_S / KEEP_ALIVES)
             for who, session in others:
                 await self.asker.ask(self._machine(who), "PUT", f"/api/v1/sessions/{session}")
-        return Reply(SUCCESS)
+        return OracleReply(SUCCESS)
 
-    async def _forget(self, step: Step) -> Reply:
+    async def _forget(self, step: Step) -> OracleReply:
         self.sessions.pop(step["who"], None)
-        return Reply(SUCCESS)
+        return OracleReply(SUCCESS)
 
-    async def _sleep(self, step: Step) -> Reply:
+    async def _sleep(self, step: Step) -> OracleReply:
         await asyncio.sleep(step["seconds"])
-        return Reply(SUCCESS)
+        return OracleReply(SUCCESS)
 
 
 OPERATIONS: Final = frozenset(
@@ -519,7 +519,7 @@ def _operation(op: str) -> str:
     return "tree_connect" if plain in ("tcon", "treeconnect") else op
 
 
-async def _again(attempt: Callable[[], Awaitable[Reply]]) -> Reply:
+async def _again(attempt: Callable[[], Awaitable[OracleReply]]) -> OracleReply:
     """Try until it succeeds, or for `UNTIL_S`."""
     loop = asyncio.get_running_loop()
     end = loop.time() + UNTIL_S
@@ -530,7 +530,7 @@ async def _again(attempt: Callable[[], Awaitable[Reply]]) -> Reply:
         await asyncio.sleep(LOOK_S)
 
 
-def _compare_disk(step: Step, reply: Reply) -> str:
+def _compare_disk(step: Step, reply: OracleReply) -> str:
     got = "present" if reply.status == SUCCESS else "absent"
     if got != step["result"]:
         return f"{step['path']} is {got} instead of {step['result']}"

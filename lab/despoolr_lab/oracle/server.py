@@ -28,7 +28,7 @@ _SECRET: Final = "for the oracle, on loopback, for a minute"
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class OracleServer:
     """Where it listens, and the means to speak for machines."""
 
     url: str
@@ -40,7 +40,7 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
+def serving() -> Iterator[OracleServer]:
     """Start one, on a free port of loopback, and stop it in the end. Raises `ProcessDied` if it
     does not come up.
     """
@@ -61,6 +61,6 @@ def serving() -> Iterator[Server]:
             child = supervisor.start(command, output, environment=environment, cwd=place)
             child.await_said(SERVER_READY)
             running = discovery.running(place)
-            yield Server(running[0].url, Auth(_SECRET.encode()))
+            yield OracleServer(running[0].url, Auth(_SECRET.encode()))
         finally:
             supervisor.end(STOP_S_MAX)

@@ -17,7 +17,7 @@ from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import Facts, Note, file_of
-from despoolr_lab.report.shapes import FINAL, STATUS_CLASS, SYMBOL, Bar, Lane, Mark
+from despoolr_lab.report.shapes import FINAL, STATUS_CLASS, SYMBOL, Bar, Lane, LaneMark
 from despoolr_lab.report.words import (
     SERVER_STOPPED,
     clean,
@@ -76,7 +76,7 @@ def hold_lane(facts: Facts, axis: Axis, held: Sequence[Holding], quiet: bool = F
         lane.bars.append(_hold_bar(axis, holding, who, quiet))
     if not quiet and refused:
         lane.marks = [
-            Mark(axis.x(h.closed_at), "release", _closing(h))
+            LaneMark(axis.x(h.closed_at), "release", _closing(h))
             for h in held[:RELEASES_MAX]
             if h.closed_at is not None
         ]
@@ -176,14 +176,14 @@ def episode_lane(facts: Facts, axis: Axis, episode: EpisodeRow) -> Lane:
     _draw_attempts(lane, axis, at)
     if episode.state == "resolved":
         lane.marks.append(
-            Mark(
+            LaneMark(
                 axis.x(end),
                 "through",
                 f"got through at {moment(end)}, {span(episode.blocked_s)} after the first",
             )
         )
     elif episode.state == "given up":
-        lane.marks.append(Mark(axis.x(end), "gave-up", f"given up at {moment(end)}"))
+        lane.marks.append(LaneMark(axis.x(end), "gave-up", f"given up at {moment(end)}"))
     return lane
 
 
@@ -193,7 +193,7 @@ def _draw_attempts(lane: Lane, axis: Axis, at: Sequence[float]) -> None:
     gaps = [b - a for a, b in pairwise(xs)]
     if not gaps or min(gaps) >= MARK_ROOM:
         lane.marks += [
-            Mark(x, "refused", f"attempt {n}, {moment(t)}: refused")
+            LaneMark(x, "refused", f"attempt {n}, {moment(t)}: refused")
             for n, (x, t) in enumerate(zip(xs, at, strict=True), 1)
         ]
         return
@@ -229,7 +229,7 @@ def job_lane(axis: Axis, job: JobHistory, end: float) -> Lane:
     if lane.bars and lane.bars[-1].kind in FINAL:
         lane.bars[-1] = replace(lane.bars[-1], height=FINAL_HEIGHT, label="")
         lane.marks.append(
-            Mark(
+            LaneMark(
                 lane.bars[-1].x,
                 "through" if lane.bars[-1].kind == "complete" else "gave-up",
                 lane.bars[-1].title,
@@ -282,7 +282,7 @@ def workstation_lane(facts: Facts, axis: Axis, row: DetailHistory) -> Lane:
     _draw_statuses(lane, axis, row.changes, facts.end, clean(row.machine))
     for note in _thinned(facts.notes.get(row.machine, []), axis):
         lane.marks.append(
-            Mark(
+            LaneMark(
                 axis.x(note.at),
                 note.kind,
                 f"{clean(row.machine)} {clean(note.text)} at {moment(note.at)}",

@@ -55,7 +55,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LaneMark:
     """A moment on a lane, drawn as a sign."""
 
     x: float
@@ -72,7 +72,7 @@ class Lane:
     title: str
     height: int
     bars: list[Bar] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[LaneMark] = field(default_factory=list)
     outcome: str = ""
     outcome_sub: str = ""
     outcome_kind: str = ""
@@ -81,7 +81,7 @@ class Lane:
 
 
 @dataclass(slots=True)
-class Group:
+class LaneGroup:
     """Lanes that belong together, under a heading."""
 
     heading: str
@@ -97,7 +97,7 @@ class Picture:
     """The whole timeline. `description` says in words what it shows."""
 
     ticks: list[Tick]
-    groups: list[Group]
+    groups: list[LaneGroup]
     description: str
     rest: str
     height: int = 0

@@ -57,7 +57,7 @@ KEEP_FIRST: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StoryLine:
     """One sentence of a story; a gap stands for `omitted` records (then `seq` is 0)."""
 
     seq: int
@@ -76,7 +76,7 @@ class FileStory:
     title: str
     name: str
     record_count: int
-    lines: list[Line]
+    lines: list[StoryLine]
 
 
 def sentence(record: Record) -> str:
@@ -131,7 +131,7 @@ def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[Fil
     return found
 
 
-def condense(records: Sequence[Record]) -> list[Line]:
+def condense(records: Sequence[Record]) -> list[StoryLine]:
     """The lines of a story, repetitions left out and counted, at most `LINES_MAX`."""
     texts = [sentence(record) for record in records]
     last = {
@@ -139,19 +139,19 @@ def condense(records: Sequence[Record]) -> list[Line]:
         for number, (record, text) in enumerate(zip(records, texts, strict=True))
     }
     seen: dict[tuple[str, str], int] = {}
-    lines: list[Line] = []
+    lines: list[StoryLine] = []
     for number, (record, text) in enumerate(zip(records, texts, strict=True)):
         what = (record.kind, text)
         seen[what] = seen.get(what, 0) + 1
         if seen[what] <= KEEP_FIRST or last[what] == number:
-            lines.append(Line(record.seq, record.at, record.kind, clean(record.actor), text))
+            lines.append(StoryLine(record.seq, record.at, record.kind, clean(record.actor), text))
         else:
             _omit(lines, record)
     if len(lines) > LINES_MAX:
         head, tail = LINES_MAX * 2 // 3, LINES_MAX // 3
         middle = lines[head : len(lines) - tail]
         omitted = sum(line.omitted or 1 for line in middle)
-        gap = Line(
+        gap = StoryLine(
             0,
             middle[0].at,
             "",
@@ -164,14 +164,14 @@ def condense(records: Sequence[Record]) -> list[Line]:
     return lines
 
 
-def _omit(lines: list[Line], record: Record) -> None:
+def _omit(lines: list[StoryLine], record: Record) -> None:
     begun = lines.pop() if lines and lines[-1].omitted else None
     omitted, since = (begun.omitted + 1, begun.at) if begun else (1, record.at)
     text = f"{count(omitted, 'more record')} like these"
-    lines.append(Line(0, since, "", "", text, omitted, record.at))
+    lines.append(StoryLine(0, since, "", "", text, omitted, record.at))
 
 
-def first_attempt(facts: Facts) -> list[Line]:
+def first_attempt(facts: Facts) -> list[StoryLine]:
     """What the first refused copy of the longest episode did, record by record, until its next try
     was written down.
     """
@@ -202,7 +202,7 @@ def first_attempt(facts: Facts) -> list[Line]:
         if not _is_of_attempt(record, job.job if job else "", episode.episode):
             continue
         lines.append(
-            Line(record.seq, record.at, record.kind, clean(record.actor), sentence(record))
+            StoryLine(record.seq, record.at, record.kind, clean(record.actor), sentence(record))
         )
         is_last = isinstance(record.data, InstructionWritten | EpisodeEnded)
         if is_last or len(lines) >= LINES_MAX // 2:
@@ -296,6 +296,6 @@ _TELL: Final[dict[type[Fact], Callable[[Any], str]]] = {
 }
 
 
-def gap_span(line: Line) -> str:
+def gap_span(line: StoryLine) -> str:
     """How long a gap lasts."""
     return span(line.until - line.at)

@@ -19,7 +19,7 @@ from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import Facts, FileKey, file_key, file_of
 from despoolr_lab.report.lanes import by_holder, episode_lane, hold_lane, job_lane, workstation_lane
-from despoolr_lab.report.shapes import LEFT, LEGEND, RIGHT, WIDTH, Group, Picture, tally
+from despoolr_lab.report.shapes import LEFT, LEGEND, RIGHT, WIDTH, LaneGroup, Picture, tally
 from despoolr_lab.report.words import clean, count, program_on, times, unc
 
 GROUPS_MAX: Final = 6
@@ -69,7 +69,7 @@ def _place(picture: Picture) -> None:
 # -- blocked files
 
 
-def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[Group], str, set[str]]:
+def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], str, set[str]]:
     """A group a file, longest blocked first; what is left out in words; the jobs that were
     drawn.
     """
@@ -101,9 +101,9 @@ def _blocked_group(
     episodes: Sequence[EpisodeRow],
     holdings: Sequence[Holding],
     shown: set[str],
-) -> Group:
+) -> LaneGroup:
     first = episodes[0]
-    group = Group(
+    group = LaneGroup(
         unc(first.server, first.share, first.path), "who held it, and the update that had to wait"
     )
     lanes = by_holder(holdings)
@@ -141,7 +141,7 @@ def _blocked_group(
 # -- jobs, and what else was open
 
 
-def _reporting_groups(facts: Facts, axis: Axis) -> tuple[list[Group], set[str]]:
+def _reporting_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], set[str]]:
     """A group for each job that workstations report on: the job, then its rows."""
     by_job: dict[str, list[DetailHistory]] = {}
     for row in facts.workstations():
@@ -149,7 +149,7 @@ def _reporting_groups(facts: Facts, axis: Axis) -> tuple[list[Group], set[str]]:
     groups = []
     for job_id, rows in list(by_job.items())[:JOB_GROUPS_MAX]:
         job = facts.jobs.get(job_id) or JobHistory(job_id, "")
-        group = Group(
+        group = LaneGroup(
             f"Job {clean(job.label)}", "what the site's Job Details said of each workstation"
         )
         if job.changes:
@@ -167,11 +167,11 @@ def _reporting_groups(facts: Facts, axis: Axis) -> tuple[list[Group], set[str]]:
     return groups, set(list(by_job)[:JOB_GROUPS_MAX])
 
 
-def _other_jobs(facts: Facts, axis: Axis, shown: set[str]) -> list[Group]:
+def _other_jobs(facts: Facts, axis: Axis, shown: set[str]) -> list[LaneGroup]:
     jobs = [job for job in facts.jobs.values() if job.job not in shown]
     if not jobs:
         return []
-    group = Group("Other jobs" if shown else "Jobs", "")
+    group = LaneGroup("Other jobs" if shown else "Jobs", "")
     group.lanes = [job_lane(axis, job, facts.end) for job in jobs[:OTHER_JOBS_MAX]]
     left_out = jobs[OTHER_JOBS_MAX:]
     if left_out:
@@ -182,7 +182,7 @@ def _other_jobs(facts: Facts, axis: Axis, shown: set[str]) -> list[Group]:
     return [group]
 
 
-def _quiet_group(facts: Facts, axis: Axis) -> list[Group]:
+def _quiet_group(facts: Facts, axis: Axis) -> list[LaneGroup]:
     """Opens that blocked nobody, longest held first."""
     lanes = by_holder(holding for holding in facts.holdings if not holding.refusal_count)
     if not lanes:
@@ -194,7 +194,7 @@ def _quiet_group(facts: Facts, axis: Axis) -> list[Group]:
     ranked = sorted(
         lanes, key=lambda lane: (-round(held_s(lane)), lane[0].opened_at, lane[0].machine)
     )
-    group = Group("Files held open that blocked nobody", "")
+    group = LaneGroup("Files held open that blocked nobody", "")
     group.lanes = [hold_lane(facts, axis, lane, quiet=True) for lane in ranked[:QUIET_LANES_MAX]]
     if len(lanes) > QUIET_LANES_MAX:
         group.rest = (
@@ -206,7 +206,7 @@ def _quiet_group(facts: Facts, axis: Axis) -> list[Group]:
 # -- words
 
 
-def _legend(groups: Iterable[Group]) -> list[tuple[str, str]]:
+def _legend(groups: Iterable[LaneGroup]) -> list[tuple[str, str]]:
     lanes = [lane for group in groups for lane in group.lanes]
     used = {bar.kind for lane in lanes for bar in lane.bars} | {
         mark.kind for lane in lanes for mark in lane.marks

@@ -101,7 +101,7 @@ class EpisodesExpectation(LoadExpectTable, tag="episodes", kw_only=True):
             one_of(self.state, EPISODE_STATES, "state of an episode")
 
 
-class JobExpectation(LoadExpectTable, tag="job", kw_only=True):
+class LoadJobExpectation(LoadExpectTable, tag="job", kw_only=True):
     """A job's overall status is one of these in the end."""
 
     job: Name
@@ -166,7 +166,7 @@ LoadExpectation = (
     PollsExpectation
     | RefusalsExpectation
     | EpisodesExpectation
-    | JobExpectation
+    | LoadJobExpectation
     | RowsExpectation
     | ReportsExpectation
     | SettledExpectation

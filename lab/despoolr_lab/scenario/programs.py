@@ -7,13 +7,13 @@ clients and servers decide.
 
 from __future__ import annotations
 
-from despoolr_client.agent.programs import FileUse, MifToWrite, Program
+from despoolr_client.agent.programs import ClientProgram, FileUse, MifToWrite
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.times import span_s
 from despoolr_lab.scenario import model
 
 
-def program_of(spec: model.Program) -> Program:
+def program_of(spec: model.Program) -> ClientProgram:
     """The program; its spans are site time."""
     access = Access(parse_flags(Access, spec.access))
     share_mode = ShareMode(parse_flags(ShareMode, spec.share_mode))
@@ -29,7 +29,7 @@ def program_of(spec: model.Program) -> Program:
             else None,
             data=spec.mif.raw.encode() or None,
         )
-    return Program(
+    return ClientProgram(
         duration_s=span_s(spec.runs), exit_code=spec.exit_code, files=files, status_mif=mif
     )
 

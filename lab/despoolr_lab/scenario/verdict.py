@@ -44,7 +44,7 @@ FORCED: Final = "forced disconnect"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class VerdictRun:
     """What a sentence is made of."""
 
     scenario: Scenario
@@ -83,7 +83,7 @@ def verdict_of(
     records: list[Record],
 ) -> str:
     """The sentence of a run."""
-    run = Run(scenario, profiles, episodes, records, RunView(records))
+    run = VerdictRun(scenario, profiles, episodes, records, RunView(records))
     own = _SENTENCES.get(scenario.article)
     tells = [own] if own else []
     tells += [
@@ -106,7 +106,7 @@ def verdict_of(
 # -- somebody was in the way
 
 
-def _blocked(run: Run) -> str:
+def _blocked(run: VerdictRun) -> str:
     """The update that was blocked longest, what would have cured it, and how many others there
     were.
     """
@@ -150,7 +150,7 @@ def _blocked(run: Run) -> str:
 # -- Q152229
 
 
-def _expired(run: Run) -> str:
+def _expired(run: VerdictRun) -> str:
     """That expiry notifications came and did no harm."""
     notices = _notices(run)
     if not notices:
@@ -162,7 +162,7 @@ def _expired(run: Run) -> str:
     )
 
 
-def _rewritten_rows(run: Run) -> str:
+def _rewritten_rows(run: VerdictRun) -> str:
     """What expiry notifications did to the rows of Job Details, at the sites whose Despooler takes
     them for reports.
     """
@@ -183,23 +183,23 @@ def _rewritten_rows(run: Run) -> str:
     )
 
 
-def _about_expiry(run: Run) -> str:
+def _about_expiry(run: VerdictRun) -> str:
     return _rewritten_rows(run) or _expired(run)
 
 
 _Notice = tuple[Record, InstructionExecuted]
 
 
-def _notices(run: Run) -> list[_Notice]:
+def _notices(run: VerdictRun) -> list[_Notice]:
     return [pair for pair in run.of(InstructionExecuted) if pair[1].result.startswith("expired")]
 
 
-def _told(run: Run, notices: list[_Notice]) -> str:
+def _told(run: VerdictRun, notices: list[_Notice]) -> str:
     names = _and(sorted({run.view.name_of(notice.job) for _, notice in notices}))
     return f"{len(notices)} expiry notification{'s' if len(notices) != 1 else ''} of job {names}"
 
 
-def _overwritten(run: Run, notices: list[_Notice]) -> list[tuple[str, str]]:
+def _overwritten(run: VerdictRun, notices: list[_Notice]) -> list[tuple[str, str]]:
     """Workstations whose reported status an expiry replaced, with what it was."""
     found: dict[str, str] = {}
     faulty = {site_of(record): run.profile(record).expiry_status for record, _ in notices}
@@ -216,7 +216,7 @@ def _overwritten(run: Run, notices: list[_Notice]) -> list[tuple[str, str]]:
 # -- Q166833
 
 
-def _failed_mifs(run: Run) -> str:
+def _failed_mifs(run: VerdictRun) -> str:
     """What became of the workstations that reported a failure."""
     reports = [record for record, said in run.of(ResultReported) if said.result == "Failed"]
     rows = {
@@ -248,7 +248,7 @@ def _failed_mifs(run: Run) -> str:
     return f"{start}, so that nobody sees a failure; {end}; {cure} (Q166833)."
 
 
-def _status_of(run: Run, job: str) -> str:
+def _status_of(run: VerdictRun, job: str) -> str:
     found = run.view.jobs.get(job)
     return found.status if found is not None else ""
 
@@ -256,7 +256,7 @@ def _status_of(run: Run, job: str) -> str:
 # -- Q195936
 
 
-def _forgotten_refresh(run: Run) -> str:
+def _forgotten_refresh(run: VerdictRun) -> str:
     """Which servers a retry left with the old version after the store of the master failed."""
     forgotten = [written for _, written in run.of(InstructionWritten) if written.forgotten]
     if not forgotten:
@@ -271,14 +271,14 @@ def _forgotten_refresh(run: Run) -> str:
     )
 
 
-def _about_refresh(run: Run) -> str:
+def _about_refresh(run: VerdictRun) -> str:
     sentence = _forgotten_refresh(run)
     if sentence or not run.events(EVENT_STORE_FAILED):
         return sentence
     return f"{_why_not_stored(run, set())}; the retry refreshed the distribution servers."
 
 
-def _why_not_stored(run: Run, jobs: set[str]) -> str:
+def _why_not_stored(run: VerdictRun, jobs: set[str]) -> str:
     stored = [row for row in run.episodes if "DESPOOLR.BOX/STORE/" in fold(row.path)]
     about = [row for row in stored if any(job in row.purpose for job in jobs)] or stored
     if about:
@@ -289,7 +289,7 @@ def _why_not_stored(run: Run, jobs: set[str]) -> str:
 # -- Q235805
 
 
-def _lost_package_status(run: Run) -> str:
+def _lost_package_status(run: VerdictRun) -> str:
     """Which packages a parent does not know to be installed at a child that said so with a mark."""
     unknown = _unknown(run)
     says = {(said.package, said.site): said.status for _, said in run.of(PackageStatusChanged)}
@@ -321,7 +321,7 @@ def _lost_package_status(run: Run) -> str:
     )
 
 
-def _understood(run: Run) -> str:
+def _understood(run: VerdictRun) -> str:
     """That marked IDs came and were understood."""
     unknown = _unknown(run)
     marked = [(r, said) for r, said in _marked(run) if (said.said, site_of(r)) not in unknown]
@@ -338,22 +338,22 @@ def _understood(run: Run) -> str:
     )
 
 
-def _about_package_status(run: Run) -> str:
+def _about_package_status(run: VerdictRun) -> str:
     return _lost_package_status(run) or _understood(run)
 
 
-def _unknown(run: Run) -> dict[tuple[str, str], tuple[Record, PackageUnknown]]:
+def _unknown(run: VerdictRun) -> dict[tuple[str, str], tuple[Record, PackageUnknown]]:
     return {(said.said, said.site): (r, said) for r, said in run.of(PackageUnknown)}
 
 
-def _marked(run: Run) -> list[tuple[Record, PackageReported]]:
+def _marked(run: VerdictRun) -> list[tuple[Record, PackageReported]]:
     return [(r, said) for r, said in run.of(PackageReported) if said.said != said.package]
 
 
 # -- whatever else failed
 
 
-def _failed_jobs(run: Run) -> str:
+def _failed_jobs(run: VerdictRun) -> str:
     """The jobs that failed with nobody in the way, and the event that says why."""
     failed = [
         job
@@ -378,7 +378,7 @@ def _and(words: list[str]) -> str:
     )
 
 
-_SENTENCES: Final[dict[str, Callable[[Run], str]]] = {
+_SENTENCES: Final[dict[str, Callable[[VerdictRun], str]]] = {
     "Q147819": _blocked,
     "Q152229": _about_expiry,
     "Q166833": _failed_mifs,

@@ -60,7 +60,7 @@ ADMINISTRATOR: Final = "ADMIN1"
 _PLACEHOLDER: Final = re.compile(r"\{package:([^}]+)\}")
 
 
-class Network(Protocol):
+class ServerNetwork(Protocol):
     """Where servers are served and reached by name: in memory, or loopback sockets."""
 
     async def serve(self, runner: web.BaseRunner, host: str, port: int = 80) -> Any:
@@ -79,7 +79,7 @@ class Surroundings:
     """
 
     clock: LoopClock
-    network: Network
+    network: ServerNetwork
     store: Callable[[str, str], FileStore]
     database: Callable[[str], Database]
     lease_s: float

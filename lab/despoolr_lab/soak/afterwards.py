@@ -19,11 +19,11 @@ from despoolr_lab.soak.counts import Count
 from despoolr_lab.soak.outcome import EXIT_INVALID, EXIT_OK, as_json, exit_code, sentence
 from despoolr_lab.soak.plan import Asked, make_plan
 from despoolr_lab.soak.run import ASKED, SAMPLES, warm_up_s
-from despoolr_lab.soak.watch import Judged, Watch
+from despoolr_lab.soak.watch import Judged, SoakWatch
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class SoakResult:
     """What a soak came to: the exit code, the JSON, and what the tables show."""
 
     code: int
@@ -32,11 +32,11 @@ class Judgement:
     counts: list[Count]
 
 
-def judge(directory: Path) -> Judgement:
+def judge(directory: Path) -> SoakResult:
     """Judge the soak of a run directory. Raises `RunError`."""
     summary = _summary(directory)
     asked = _asked(directory)
-    watch = Watch()
+    watch = SoakWatch()
     try:
         watch.read(directory / SAMPLES)
     except OSError as error:
@@ -64,7 +64,7 @@ def judge(directory: Path) -> Judgement:
         "exit_code": code,
         "verdict": sentence(judged, counts, fell),
     }
-    return Judgement(
+    return SoakResult(
         code, facts | {"warm_up_s": warm_up_s(asked)} | as_json(judged, counts), judged, counts
     )
 

@@ -52,7 +52,7 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WorkstationRow:
     """A workstation's row of Job Details."""
 
     job: str
@@ -84,7 +84,7 @@ class Found:
     fleets_lapsed: int = 0
     reported: Reported = field(default_factory=Reported)
     loaded: frozenset[str] = frozenset()
-    rows: tuple[Row, ...] = ()
+    rows: tuple[WorkstationRow, ...] = ()
     jobs: tuple[Job, ...] = ()
     ordered: tuple[str, ...] = ()
     run: tuple[str, ...] = ()

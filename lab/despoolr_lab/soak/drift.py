@@ -59,7 +59,7 @@ Piece = Sequence[Point]
 """One life of a process, in order of time."""
 
 
-class Verdict(StrEnum):
+class DriftVerdict(StrEnum):
     """What is to be said of a series."""
 
     DRIFT = "drift"
@@ -105,7 +105,7 @@ class Trend:
 class Judgement:
     """A verdict and what it rests on; `trend` None where there was nothing to take a slope of."""
 
-    verdict: Verdict
+    verdict: DriftVerdict
     trend: Trend | None
     limit_per_hour: float
 
@@ -117,15 +117,17 @@ def judge(pieces: Sequence[Piece], limit: Limit, round_s: float = 0.0) -> Judgem
     trend = trend_of(pieces)
     bound = limit.per_hour(trend.level if trend else 0.0)
     if trend is None or trend.span_s < limit.span_s_min:
-        return Judgement(Verdict.TOO_SHORT, trend, bound)
+        return Judgement(DriftVerdict.TOO_SHORT, trend, bound)
     if trend.high <= bound:
-        return Judgement(Verdict.STEADY, trend, bound)
+        return Judgement(DriftVerdict.STEADY, trend, bound)
     ends = trend_of([_last_third(piece) for piece in pieces], points_min=2)
     if ends is not None and ends.high <= bound:
-        return Judgement(Verdict.SETTLED, trend, bound)
+        return Judgement(DriftVerdict.SETTLED, trend, bound)
     if ends is not None and ends.per_hour <= SETTLED_SHARE * bound:
-        return Judgement(Verdict.UNCLEAR, trend, bound)
-    return Judgement(Verdict.DRIFT if trend.low > bound else Verdict.UNCLEAR, trend, bound)
+        return Judgement(DriftVerdict.UNCLEAR, trend, bound)
+    return Judgement(
+        DriftVerdict.DRIFT if trend.low > bound else DriftVerdict.UNCLEAR, trend, bound
+    )
 
 
 def without_beginning(pieces: Sequence[Piece], warm_up_s: float) -> list[list[Point]]:

@@ -19,7 +19,7 @@ import msgspec
 from despoolr_core.formats.client_number import sms_id_of
 from despoolr_core.records.kinds.client import CommandChanged, ResultReported
 from despoolr_core.records.stream import Record, decode
-from despoolr_lab.soak.counts import Found, Job, Reported, Row
+from despoolr_lab.soak.counts import Found, Job, Reported, WorkstationRow
 
 SITE_CODE: Final = "BPC"
 CLIENT_REPORT: Final = re.compile(r"[A-Z0-9]{8}-[A-Z0-9]{7}-")
@@ -60,7 +60,7 @@ def read_database(path: Path, found: Found) -> None:
             machine = _MACHINE.search(text)
             found.unknown[request, machine[1] if machine else ""] += 1
         found.rows = tuple(
-            Row(*row)
+            WorkstationRow(*row)
             for row in db.execute(
                 "SELECT d.JobID, m.SMSID, d.MachineName, d.Status FROM JobDetails d "
                 "JOIN Machines m ON m.MachineID = d.MachineID WHERE d.Kind = 'Workstation'"

@@ -27,7 +27,7 @@ AGAIN_S: Final = 1.0
 
 
 @dataclass
-class Holders:
+class SoakHolders:
     """`url_of` gives the link to a server, `tokens` each holder's; `directory` is the package's on
     every server.
     """

@@ -22,7 +22,7 @@ REFUSE: Final = "refuse"
 SILENCE: Final = "silence"
 
 
-class Link:
+class CuttableLink:
     """From a port of its own to `target`. `start`, `cut`, `mend`, `stop`."""
 
     def __init__(self, name: str, target_port: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from despoolr_lab.soak.counts import Count
-from despoolr_lab.soak.drift import Judgement, Point, Verdict
+from despoolr_lab.soak.drift import DriftVerdict, Judgement, Point
 from despoolr_lab.soak.resources import MEMORY, MIB
 from despoolr_lab.soak.watch import Judged
 
@@ -64,9 +64,9 @@ def sentence(judged: Sequence[Judged], counts: Sequence[Count], fell: str = "") 
     unclear = [
         f"{row.resource} of {row.process}"
         for row in judged
-        if row.judgement.verdict is Verdict.UNCLEAR
+        if row.judgement.verdict is DriftVerdict.UNCLEAR
     ]
-    short = [row for row in judged if row.judgement.verdict is Verdict.TOO_SHORT]
+    short = [row for row in judged if row.judgement.verdict is DriftVerdict.TOO_SHORT]
     steady = len(judged) - len(unclear) - len(short)
     text = f"No drift in {steady} resources"
     if unclear:
@@ -182,7 +182,7 @@ def _judgement_json(judgement: Judgement) -> dict[str, Any]:
 
 
 def _is_drift(row: Judged) -> bool:
-    return row.judgement.verdict is Verdict.DRIFT
+    return row.judgement.verdict is DriftVerdict.DRIFT
 
 
 def _drift(row: Judged) -> str:

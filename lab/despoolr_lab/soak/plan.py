@@ -89,7 +89,7 @@ WHAT: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SoakPlan:
     """All steps, by time, and the length of a round."""
 
     asked: Asked
@@ -101,11 +101,11 @@ class Plan:
         return [step for step in self.steps if step.what in what]
 
 
-def make_plan(asked: Asked) -> Plan:
+def make_plan(asked: Asked) -> SoakPlan:
     """The plan of a soak."""
     round_s = min(max(ROUND_S_MIN, asked.clients * ROUND_CLIENT_S), asked.duration_s / 3)
     steps = [*_work(asked, round_s), *_holds(asked, round_s), *_restarts(asked), *_cuts(asked)]
-    return Plan(
+    return SoakPlan(
         asked, round_s, tuple(sorted(steps, key=lambda step: (step.at_s, step.what, step.on)))
     )
 

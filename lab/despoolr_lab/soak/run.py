@@ -31,10 +31,10 @@ from despoolr_lab.sampling import sample_all
 from despoolr_lab.soak.administrator import REQUEST_S, SoakAdministrator, is_passing
 from despoolr_lab.soak.counts import ENDED, Found
 from despoolr_lab.soak.evidence import read_clients, read_database
-from despoolr_lab.soak.holders import Holders
-from despoolr_lab.soak.plan import HELD_PACKAGE, LOGONS, SITE, Asked, Plan
+from despoolr_lab.soak.holders import SoakHolders
+from despoolr_lab.soak.plan import HELD_PACKAGE, LOGONS, SITE, Asked, SoakPlan
 from despoolr_lab.soak.stack import FLEET_STOPPED, Stack
-from despoolr_lab.soak.watch import Watch
+from despoolr_lab.soak.watch import SoakWatch
 from despoolr_lab.soak.work import Work
 from despoolr_server.site.state import boxes
 
@@ -73,18 +73,18 @@ class Soak:
     happens, one line each.
     """
 
-    plan: Plan
+    plan: SoakPlan
     directory: Path
     tell: Tell
     on_sample: Callable[[Soak], None] = lambda _: None
-    watch: Watch = field(default_factory=Watch)
+    watch: SoakWatch = field(default_factory=SoakWatch)
     restart_count: int = 0
     phase: str = "starting"
     left: list[str] = field(default_factory=list)
     """What is still under way at the end."""
     fell: ProcessDied | SiteError | None = None
     work: Work | None = None
-    holders: Holders | None = None
+    holders: SoakHolders | None = None
     found: Found | None = None
     stack: Stack = field(init=False)
     ended_at_s: float = 0.0
@@ -138,7 +138,7 @@ class Soak:
         wanted = [TokenRequest(f"USER{n}", f"USER{n}") for n in range(1, HOLDERS + 1)]
         tokens = await site.tokens(wanted)
         clock = LoopClock(self.stack.site_now(), asked.scale)
-        self.holders = Holders(
+        self.holders = SoakHolders(
             http,
             clock,
             asked.scale,

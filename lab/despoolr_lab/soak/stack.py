@@ -23,7 +23,7 @@ from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
 from despoolr_app.process.reserved_ports import ReservedPorts
 from despoolr_app.process.supervisor import Supervisor
 from despoolr_app.site_client.client import ServerAddress
-from despoolr_lab.soak.links import Link
+from despoolr_lab.soak.links import CuttableLink
 from despoolr_lab.soak.plan import LINKS, LOGONS, SITE, Asked
 
 VERSION: Final = "1.2 SP4 + hotfixes"
@@ -41,7 +41,7 @@ FLEET_READY: Final = "first poll of all"
 
 
 @dataclass
-class Member:
+class StackProcess:
     """One process of the stack. `is_meant_to_run` is False while the plan has it down."""
 
     name: str
@@ -76,8 +76,8 @@ class Stack:
 
     asked: Asked
     directory: Path
-    members: dict[str, Member] = field(default_factory=dict)
-    links: dict[str, Link] = field(default_factory=dict)
+    members: dict[str, StackProcess] = field(default_factory=dict)
+    links: dict[str, CuttableLink] = field(default_factory=dict)
     _supervisor: Supervisor = field(default_factory=Supervisor)
     _reserved: ReservedPorts | None = None
 
@@ -88,7 +88,9 @@ class Stack:
         self._reserved = ReservedPorts(len(names))
         ports = dict(zip(names, self._reserved.ports, strict=True))
         for source, target in LINKS:
-            link = self.links[f"{source}-{target}"] = Link(f"{source}-{target}", ports[target])
+            link = self.links[f"{source}-{target}"] = CuttableLink(
+                f"{source}-{target}", ports[target]
+            )
             await link.start()
         pace = (
             "--time",
@@ -169,7 +171,7 @@ class Stack:
         )
 
     def _add(self, name: str, arguments: tuple[str, ...], ready: str, port: int) -> None:
-        self.members[name] = Member(name, arguments, ready, port)
+        self.members[name] = StackProcess(name, arguments, ready, port)
 
     async def up(self, name: str) -> None:
         """Start a process and wait until it says that it is up. Raises `ProcessDied`."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from despoolr_lab.sampling import Sample, ScrapeFailure
-from despoolr_lab.soak.drift import Judgement, Point, Verdict, judge, without_beginning
+from despoolr_lab.soak.drift import DriftVerdict, Judgement, Point, judge, without_beginning
 from despoolr_lab.soak.resources import is_resource, limit_of, values_of
 
 POINTS_MAX: Final = 4000
@@ -39,7 +39,7 @@ class Judged:
 
 
 @dataclass
-class Watch:
+class SoakWatch:
     """Takes samples; writes them, keeps them, judges them."""
 
     series: dict[Key, list[list[Point]]] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Watch:
                         tuple(pieces[-1]),
                     )
                 )
-        order = list(Verdict)
+        order = list(DriftVerdict)
         return sorted(
             found, key=lambda row: (order.index(row.judgement.verdict), row.process, row.resource)
         )

@@ -17,7 +17,7 @@ from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.site_api import JobRow
 from despoolr_lab.soak.administrator import SoakAdministrator, is_passing
 from despoolr_lab.soak.counts import ENDED
-from despoolr_lab.soak.plan import HELD_PACKAGE, OFFERED_PACKAGE, RUN_PACKAGES, Plan, Step
+from despoolr_lab.soak.plan import HELD_PACKAGE, OFFERED_PACKAGE, RUN_PACKAGES, SoakPlan, Step
 
 LOOK_S: Final = 2.0
 EVERYWHERE: Final = {"put_on": ["*"]}
@@ -32,7 +32,7 @@ class Work:
     machine must run.
     """
 
-    plan: Plan
+    plan: SoakPlan
     administrator: SoakAdministrator
     now: Callable[[], float]
     """The plan's time."""

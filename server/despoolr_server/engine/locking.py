@@ -27,10 +27,10 @@ from despoolr_server.engine.ranges import (
     READ,
     SHARED,
     WRITE,
+    FileRanges,
     RangeLock,
-    RangeLocks,
 )
-from despoolr_server.engine.rows import LockElement, Open, Refusal, Settled, Waiting
+from despoolr_server.engine.rows import Open, RangeRequest, Refusal, Settled, Waiting
 from despoolr_server.engine.table import OpenedFile, OpenTable
 
 _FAIL_IMMEDIATELY: Final = int(LockFlag.FAIL_IMMEDIATELY)
@@ -81,7 +81,7 @@ class Locking:
     # -- asking
 
     def lock(
-        self, now: float, row: Open, elements: Sequence[LockElement], request: str = ""
+        self, now: float, row: Open, elements: Sequence[RangeRequest], request: str = ""
     ) -> tuple[RangeLock, ...] | Waiting | Refusal:
         """Grant every element's range, none of them, or let a single one wait."""
         if row.directory or not elements:
@@ -113,7 +113,7 @@ class Locking:
             granted.append(answer)
         return tuple(granted)
 
-    def unlock(self, now: float, row: Open, elements: Sequence[LockElement]) -> Unlocked:
+    def unlock(self, now: float, row: Open, elements: Sequence[RangeRequest]) -> Unlocked:
         """Release exactly these ranges, one by one, until one was not locked like that. Returns
         what was released, and who is granted a lock now.
         """
@@ -158,7 +158,7 @@ class Locking:
         """Who stands in a waiter's way now."""
         row = self._table.find(waiting.handle)
         assert row is not None, "a waiter outlived its handle"
-        ranges = self._file(row).ranges or RangeLocks()
+        ranges = self._file(row).ranges or FileRanges()
         locks = ranges.lock_blockers(
             waiting.handle, waiting.kind, waiting.offset, waiting.length, self.blockers_max
         )
@@ -227,7 +227,7 @@ class Locking:
     # -- inside
 
     def _try(
-        self, now: float, file: OpenedFile, handle: str, element: LockElement, request: str
+        self, now: float, file: OpenedFile, handle: str, element: RangeRequest, request: str
     ) -> RangeLock | Waiting | Refusal:
         offset, length = element.offset, element.length
         if offset + length > OFFSET_END:
@@ -277,7 +277,7 @@ class Locking:
         self._number += 1
         lock = RangeLock(self._number, handle, offset, length, kind, now)
         if file.ranges is None:
-            file.ranges = RangeLocks()
+            file.ranges = FileRanges()
         file.ranges.add(lock)
         self._lock_counts[handle] = self._lock_counts.get(handle, 0) + 1
         return lock

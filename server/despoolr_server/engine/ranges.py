@@ -121,7 +121,7 @@ class _Held:
                     yield self.locks[spans[index]]
 
 
-class RangeLocks:
+class FileRanges:
     """Every lock of one file."""
 
     __slots__ = ("_by_handle", "_count", "_held")

@@ -120,7 +120,7 @@ class Session(msgspec.Struct, frozen=True, gc=False):
     counted_as: str = ""
 
 
-class LockElement(msgspec.Struct, frozen=True, gc=False):
+class RangeRequest(msgspec.Struct, frozen=True, gc=False):
     """One range of a lock request and what to do with it (`LockFlag`); `offset` and `length` are
     64-bit unsigned.
     """

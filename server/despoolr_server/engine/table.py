@@ -15,7 +15,7 @@ import msgspec
 
 from despoolr_server.engine.holders import Holders
 from despoolr_server.engine.names import Name
-from despoolr_server.engine.ranges import RangeLocks
+from despoolr_server.engine.ranges import FileRanges
 from despoolr_server.engine.rows import Open, Waiting
 from despoolr_server.engine.tree_locks import TreeLocks
 
@@ -38,7 +38,7 @@ class OpenedFile:
         self.marked_by: tuple[str, str, str] | None = None
         self.holders = Holders()
         self.opens: dict[str, Open] = {}
-        self.ranges: RangeLocks | None = None
+        self.ranges: FileRanges | None = None
         self.waiters: dict[int, Waiting] | None = None
 
 

@@ -30,7 +30,7 @@ FOLDERS_MAX: Final = 65_536
 """Directories that are remembered at most."""
 
 
-class Folder:
+class DirectoryIndex:
     """What is remembered of one directory: its inode, and which stored name each key has as of
     `mtime_ns`.
     """
@@ -54,7 +54,7 @@ class ResolvedPath:
     __slots__ = ("actual", "folder", "is_current", "status")
 
     def __init__(
-        self, folder: Folder, is_current: bool, actual: str, status: os.stat_result | None
+        self, folder: DirectoryIndex, is_current: bool, actual: str, status: os.stat_result | None
     ) -> None:
         self.folder = folder
         self.is_current = is_current
@@ -88,8 +88,8 @@ class PathIndex:
     def __init__(self, base: str) -> None:
         self._base = base
         self.long_names = LongNames(f"{base}/{PRIVATE}/names")
-        self._top = Folder(base, "", "", 0)
-        self._folders: dict[str, Folder] = {}
+        self._top = DirectoryIndex(base, "", "", 0)
+        self._folders: dict[str, DirectoryIndex] = {}
         self._tallies: dict[str, int] = {}
         self._tally_floor = 0
 
@@ -135,7 +135,7 @@ class PathIndex:
         folder, status = self._folder(name)
         return folder is not None and status is not None
 
-    def folder(self, name: Name) -> Folder:
+    def folder(self, name: Name) -> DirectoryIndex:
         """A directory. Raises `StoreError` (a name error, or NOT_A_DIRECTORY)."""
         folder, _ = self._folder(name)
         if folder is None:
@@ -162,7 +162,7 @@ class PathIndex:
                 self.long_names.keep(last)
         return found
 
-    def names_in(self, folder: Folder) -> dict[str, str]:
+    def names_in(self, folder: DirectoryIndex) -> dict[str, str]:
         """Reads the directory: the stored name of each key that is shown. Raises `OSError`."""
         mtime_ns = os.lstat(folder.path).st_mtime_ns
         names: dict[str, str] = {}
@@ -221,13 +221,13 @@ class PathIndex:
         folder, status = self._folder(name.parent)
         return None if folder is None or status is None else self._place(folder, status, name)
 
-    def _place(self, folder: Folder, status: os.stat_result, name: Name) -> ResolvedPath:
+    def _place(self, folder: DirectoryIndex, status: os.stat_result, name: Name) -> ResolvedPath:
         """Where a name is or would be in its directory, whose `lstat` is `status`."""
         is_current = status.st_mtime_ns == folder.mtime_ns
         actual, found = self._look(folder, is_current, name.key.rpartition("/")[2], name.last)
         return ResolvedPath(folder, folder.mtime_ns == status.st_mtime_ns, actual, found)
 
-    def _folder(self, name: Name) -> tuple[Folder | None, os.stat_result | None]:
+    def _folder(self, name: Name) -> tuple[DirectoryIndex | None, os.stat_result | None]:
         """A directory and its `lstat`, found from the nearest one above it that is remembered."""
         ahead: list[Name] = []
         while (remembered := self._remembered(name.key)) is None:
@@ -243,7 +243,7 @@ class PathIndex:
             folder, status = self._remember(found, step.key), found.status
         return folder, status
 
-    def _remembered(self, key: str) -> tuple[Folder, os.stat_result | None] | None:
+    def _remembered(self, key: str) -> tuple[DirectoryIndex, os.stat_result | None] | None:
         """A directory that was seen before and is still the same one; the root always is."""
         if not key:
             return self._top, _lstat(self._base)
@@ -256,14 +256,14 @@ class PathIndex:
         del self._folders[key]
         return None
 
-    def _remember(self, found: ResolvedPath, key: str) -> Folder:
+    def _remember(self, found: ResolvedPath, key: str) -> DirectoryIndex:
         while len(self._folders) >= FOLDERS_MAX:
             del self._folders[next(iter(self._folders))]
-        folder = self._folders[key] = Folder(found.path, key, found.stored, found.inode)
+        folder = self._folders[key] = DirectoryIndex(found.path, key, found.stored, found.inode)
         return folder
 
     def _look(
-        self, folder: Folder, is_current: bool, key: str, part: str
+        self, folder: DirectoryIndex, is_current: bool, key: str, part: str
     ) -> tuple[str, os.stat_result | None]:
         """The stored name with a key and its `lstat`: what is remembered, else the very name, else
         a fresh scan.

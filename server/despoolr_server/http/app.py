@@ -18,7 +18,7 @@ from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.browser_guard import BrowserGuard
-from despoolr_server.http.base.metrics import Metrics, Refusals
+from despoolr_server.http.base.metrics import Metrics, RefusalCounts
 from despoolr_server.http.base.problem import Handler, Refused, answer, guarded, known
 from despoolr_server.http.base.surface import EXPECTING, SURFACE, Surface, check_size
 from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Uploads
@@ -89,7 +89,7 @@ def make_app(
     app[DOWNLOADS] = Downloads() if downloads is None else downloads
 
     shares = ShareRoutes(surface)
-    refusals = Refusals(host.server)
+    refusals = RefusalCounts(host.server)
     if recorder is not None:
         recorder.listeners.append(refusals)
     app[METRICS] = Metrics(surface, refusals)

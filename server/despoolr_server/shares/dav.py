@@ -57,7 +57,7 @@ class LockWish(msgspec.Struct, frozen=True):
     timeout_s: float = 0.0
 
 
-class Found(msgspec.Struct, frozen=True, gc=False):
+class DavResource(msgspec.Struct, frozen=True, gc=False):
     """One resource: its facts, dead properties, and the locks it is in the reach of."""
 
     facts: FileFacts
@@ -243,7 +243,7 @@ class Dav:
 
     async def look(
         self, caller: Caller, share: str, path: str, depth: int | None
-    ) -> list[Found] | TooMany | Problem:
+    ) -> list[DavResource] | TooMany | Problem:
         """A resource and what is in it, to `depth` 0, 1, or all (None); what the caller may not
         list is shown closed.
         """
@@ -264,8 +264,8 @@ class Dav:
         return await self._look_below(visit, found, depth)
 
     async def _look_below(
-        self, visit: Visit, found: list[Found], depth: int | None
-    ) -> list[Found] | TooMany | Problem:
+        self, visit: Visit, found: list[DavResource], depth: int | None
+    ) -> list[DavResource] | TooMany | Problem:
         ahead = [visit.name]
         while ahead:
             directory = ahead.pop()
@@ -353,8 +353,8 @@ class Dav:
             for one in [Refusal(refusal.status, tuple(rows), len(rows))]
         ]
 
-    def _found(self, visit: Visit, name: Name, facts: FileFacts) -> Found:
-        return Found(
+    def _found(self, visit: Visit, name: Name, facts: FileFacts) -> DavResource:
+        return DavResource(
             facts,
             visit.share.store.properties(name),
             self._dav_locks.covering(visit.share.name, name),

@@ -23,8 +23,7 @@ from despoolr_core.share.wire import (
     WaitingRange,
 )
 from despoolr_server.engine.ranges import OFFSET_END
-from despoolr_server.engine.rows import LockElement as Element
-from despoolr_server.engine.rows import Open, Refusal, Settled, Waiting
+from despoolr_server.engine.rows import Open, RangeRequest, Refusal, Settled, Waiting
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.problems import blockers_of, problem, range_of, refusal_problem
 from despoolr_server.shares.gate import Gate
@@ -103,7 +102,7 @@ class RangeLocks:
         return (
             row
             if isinstance(row, Problem)
-            else self._unlock(row, [Element(offset, length, _UNLOCK)])
+            else self._unlock(row, [RangeRequest(offset, length, _UNLOCK)])
         )
 
     def cancel(
@@ -157,7 +156,7 @@ class RangeLocks:
         ]
         return [range_of(lock) for lock in held], waiting
 
-    def _unlock(self, row: Open, elements: list[Element]) -> Problem | None:
+    def _unlock(self, row: Open, elements: list[RangeRequest]) -> Problem | None:
         unlocked = self._engine.locking.unlock(self._clock.now(), row, elements)
         for lock in unlocked.released:
             self._audit.lock_released(row, lock)
@@ -219,7 +218,7 @@ class RangeLocks:
         """Unlock what was granted to somebody who went before hearing of it."""
         row = self._engine.find(outcome.waiting.handle)
         if outcome.lock is not None and row is not None:
-            self._unlock(row, [Element(outcome.lock.offset, outcome.lock.length, _UNLOCK)])
+            self._unlock(row, [RangeRequest(outcome.lock.offset, outcome.lock.length, _UNLOCK)])
 
     async def _watch_leases(self) -> None:
         while True:
@@ -232,11 +231,11 @@ def _settle_once(settled: asyncio.Future[Settled], outcome: Settled) -> None:
         settled.set_result(outcome)
 
 
-def _element(one: LockElement) -> Element:
+def _element(one: LockElement) -> RangeRequest:
     for name, value in (("offset", one.offset), ("length", one.length)):
         if not 0 <= value < OFFSET_END:
             raise ValueError(f"`{name}` is a whole number from 0 to 2^64 - 1")
-    return Element(one.offset, one.length, parse_flags(LockFlag, one.flags))
+    return RangeRequest(one.offset, one.length, parse_flags(LockFlag, one.flags))
 
 
 def _seconds(wait_s: float) -> float:

@@ -117,7 +117,7 @@ class Administrator:
                 )
 
         known = [
-            queries.Machine(
+            queries.KnownMachine(
                 0, m.name, m.sms_id, m.domain, m.operating_system, m.site or self._site.code
             )
             for m in machines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_client.agent.polling import PollResult
-from despoolr_client.agent.programs import MifToWrite, Program, Programs
+from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.history import HistoryState
 from despoolr_client.pcm.state import Folder
@@ -38,7 +38,7 @@ def test_a_mif_is_collected_only_if_it_is_later_than_the_start_of_the_run(
 
     async def main() -> None:
         mif = MifToWrite("Failed", "ErrorJamalz", modified_offset_s=offset)
-        world = await World(programs=Programs(default=Program(status_mif=mif))).set_up()
+        world = await World(programs=Programs(default=ClientProgram(status_mif=mif))).set_up()
         await world.offer(offered())
         agent = world.agent()
         await poll_and_run(agent)
@@ -95,7 +95,7 @@ def test_the_order_of_the_two_files_is_a_behaviour(sni_first: bool, order: list[
     async def main() -> None:
         behaviour = PcmBehaviour(countdown_s=0.0, sni_before_pck=sni_first, between_files_s=5.0)
         world = await World(
-            behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))
+            behaviour, programs=Programs(default=ClientProgram(status_mif=MifToWrite()))
         ).set_up()
         await world.offer(offered())
         await poll_and_run(world.agent())

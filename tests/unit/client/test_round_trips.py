@@ -7,7 +7,7 @@ from __future__ import annotations
 from random import Random
 
 from despoolr_client.agent.agent import PcmAgent
-from despoolr_client.agent.programs import FileUse, Program, Programs
+from despoolr_client.agent.programs import ClientProgram, FileUse, Programs
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.limiter import PriorityLimiter
@@ -42,7 +42,7 @@ async def a_client(logon: Logon, *requests: str) -> PcmAgent:
         "PCMINS.BOX/BPC00001.INS", render_winst(WinstFile("BPC00001.INS", offers))
     )
     logon.asked.clear()
-    program = Program(files=(FileUse("SETUP.EXE"), FileUse("DATA.CAB")), duration_s=60.0)
+    program = ClientProgram(files=(FileUse("SETUP.EXE"), FileUse("DATA.CAB")), duration_s=60.0)
     settings = ClientSettings(
         clock=logon.clock,
         connect=lambda server, machine, user: logon.server(machine, name=server, lease_s=3600.0),

@@ -1,7 +1,7 @@
 """MIF: the Management Information Format of DMI 1.x and SMS 1.x/2.0, read and written without loss.
 
 The nouns: a `Mif` is one component; a `Component` holds groups, tables, enumerations and paths; a
-`Group` has a class and attributes; an `Attribute` has a type and perhaps a value. A `Finding` is
+`Group` has a class and attributes; an `Attribute` has a type and perhaps a value. A `MifFinding` is
 something a reader noticed, with its place, its rule and the rule's source; `RULES` says what each
 means for the DMI specification (`Mode.STRICT`), for a forgiving reader (`Mode.LENIENT`) and for SMS
 (`Mode.SMS`).
@@ -26,7 +26,7 @@ from despoolr_core.formats.mif.build import (
 )
 from despoolr_core.formats.mif.codec import check, examine, parse, read, would_sms_take
 from despoolr_core.formats.mif.dates import date_flaw, parse_date, render_date
-from despoolr_core.formats.mif.findings import Finding, MifError, MifTooLarge, Mode, Severity
+from despoolr_core.formats.mif.findings import MifError, MifFinding, MifTooLarge, Mode, Severity
 from despoolr_core.formats.mif.model import (
     Attribute,
     Block,
@@ -37,13 +37,13 @@ from despoolr_core.formats.mif.model import (
     Group,
     Member,
     Mif,
+    MifTable,
     PathBlock,
     PathReference,
     Row,
     Skipped,
     Special,
     Statement,
-    Table,
     Type,
     Value,
 )
@@ -69,12 +69,13 @@ __all__ = [
     "Component",
     "Encoding",
     "Enumeration",
-    "Finding",
     "Group",
     "Member",
     "Mif",
     "MifError",
+    "MifFinding",
     "MifKind",
+    "MifTable",
     "MifTooLarge",
     "Mode",
     "PathBlock",
@@ -85,7 +86,6 @@ __all__ = [
     "Skipped",
     "Special",
     "Statement",
-    "Table",
     "Type",
     "Value",
     "Verdict",

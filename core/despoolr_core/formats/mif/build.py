@@ -19,9 +19,9 @@ from despoolr_core.formats.mif.model import (
     Item,
     Member,
     Mif,
+    MifTable,
     Row,
     Statement,
-    Table,
     Type,
     Value,
 )
@@ -97,9 +97,9 @@ def build_enum(name: str, members: Mapping[int, str]) -> Enumeration:
 
 def build_table(
     name: str, number: int, class_name: str, rows: Iterable[Sequence[Value | None]]
-) -> Table:
+) -> MifTable:
     """A table for a template of this class; values in ascending order of the attributes' ids."""
-    return Table(
+    return MifTable(
         (
             Statement("NAME", name),
             Statement("ID", number),

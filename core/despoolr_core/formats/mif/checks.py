@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from despoolr_core.formats.mif.findings import Finding, Mode, Places
+from despoolr_core.formats.mif.findings import MifFinding, Mode, Places
 from despoolr_core.formats.mif.model import (
     KIND_OF,
     Attribute,
@@ -22,13 +22,13 @@ from despoolr_core.formats.mif.model import (
     Group,
     Member,
     Mif,
+    MifTable,
     NodePath,
     PathBlock,
     PathReference,
     Skipped,
     Special,
     Statement,
-    Table,
     Type,
     Value,
     locate,
@@ -94,7 +94,7 @@ class Checker:
         if RULES[rule].severity(self.mode) is not None:
             self._said.append((path, rule, text))
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[MifFinding]:
         """What was said, with places, in the order of the file."""
         if not self._said:
             return []
@@ -105,7 +105,7 @@ class Checker:
             severity = row.severity(self.mode)
             assert severity is not None
             line, column = (0, 0) if path is None else places.of(offsets[path])
-            found.append(Finding(line, column, severity, rule, words, row.source))
+            found.append(MifFinding(line, column, severity, rule, words, row.source))
         return sorted(found, key=lambda f: (f.line, f.column))
 
     # blocks
@@ -134,7 +134,7 @@ class Checker:
                 self._enum(item, path)
             elif type(item) is PathBlock:
                 self._path_block(item, path)
-            elif type(item) is Table:
+            elif type(item) is MifTable:
                 self._table(item, path)
         if not has_group:
             self.say("component-empty", (), "a component has at least one group")
@@ -301,7 +301,7 @@ class Checker:
                 self.say("key-duplicate", (*path, facts["KEY"][0]), f"KEY {wanted} twice")
         self._register(group, path, class_name, number, tuple(shape))
 
-    def _table(self, table: Table, path: NodePath) -> None:
+    def _table(self, table: MifTable, path: NodePath) -> None:
         _, number, class_name = self.head(table, path)
         if number is None:
             self.say("id-missing", path, "TABLE without ID")

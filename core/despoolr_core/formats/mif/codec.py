@@ -13,7 +13,7 @@ import msgspec
 
 from despoolr_core.formats.mif import fast, sms
 from despoolr_core.formats.mif.checks import Checker
-from despoolr_core.formats.mif.findings import Finding, MifError, MifTooLarge, Mode, Severity
+from despoolr_core.formats.mif.findings import MifError, MifFinding, MifTooLarge, Mode, Severity
 from despoolr_core.formats.mif.model import Encoding, Mif
 from despoolr_core.formats.mif.parser import FINDINGS_MAX, Parser
 from despoolr_core.formats.mif.tokens import decode
@@ -33,7 +33,7 @@ def read(data: bytes, mode: Mode = Mode.LENIENT, *, size_max: int = sms.MIF_SIZE
     return _read(data, mode, collect=False)[0]
 
 
-def _read(data: bytes, mode: Mode, *, collect: bool) -> tuple[Mif, list[Finding]]:
+def _read(data: bytes, mode: Mode, *, collect: bool) -> tuple[Mif, list[MifFinding]]:
     text, encoding, flaw = decode(data)
     if encoding is Encoding.LATIN_1:
         plain = fast.read(text)
@@ -56,7 +56,7 @@ def _read(data: bytes, mode: Mode, *, collect: bool) -> tuple[Mif, list[Finding]
 
 
 class _Unreadable(Exception):
-    def __init__(self, findings: list[Finding], error: MifError) -> None:
+    def __init__(self, findings: list[MifFinding], error: MifError) -> None:
         super().__init__(str(error))
         self.findings = findings
         self.error = error
@@ -81,20 +81,20 @@ def parse(data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SIZE
 
 def check(
     data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SIZE_MAX
-) -> list[Finding]:
+) -> list[MifFinding]:
     """Everything there is to say about a MIF in a mode, in the order of the file; never raises."""
     return examine(data, mode, size_max=size_max)[1]
 
 
 def examine(
     data: bytes, mode: Mode = Mode.STRICT, *, size_max: int = sms.MIF_SIZE_MAX
-) -> tuple[Mif | None, list[Finding]]:
+) -> tuple[Mif | None, list[MifFinding]]:
     """As `check`, with the tree that was read, mistakes stepped over; None where nothing can be
     read.
     """
     if len(data) > size_max:
         error = MifTooLarge(len(data), size_max, SIZE_SOURCE)
-        return None, [Finding(0, 0, Severity.ERROR, "size", error.reason, error.source)]
+        return None, [MifFinding(0, 0, Severity.ERROR, "size", error.reason, error.source)]
     try:
         mif, found = _read(data, mode, collect=True)
     except _Unreadable as unreadable:
@@ -102,7 +102,7 @@ def examine(
     return mif, list(_sorted([*found, *_check_tree(mif, mode, len(data))]))[:FINDINGS_MAX]
 
 
-def _with_reason(findings: list[Finding], error: MifError) -> list[Finding]:
+def _with_reason(findings: list[MifFinding], error: MifError) -> list[MifFinding]:
     if any(
         f.severity >= Severity.ERROR and f.line == error.line and f.column == error.column
         for f in findings
@@ -110,11 +110,13 @@ def _with_reason(findings: list[Finding], error: MifError) -> list[Finding]:
         return findings
     return [
         *findings,
-        Finding(error.line, error.column, Severity.ERROR, error.rule, error.reason, error.source),
+        MifFinding(
+            error.line, error.column, Severity.ERROR, error.rule, error.reason, error.source
+        ),
     ]
 
 
-def _check_tree(mif: Mif, mode: Mode, size: int | None) -> list[Finding]:
+def _check_tree(mif: Mif, mode: Mode, size: int | None) -> list[MifFinding]:
     checker = Checker(mif, mode, on_attribute=sms.check_attribute if mode is Mode.SMS else None)
     checker.file()
     if mode is Mode.SMS:
@@ -124,7 +126,7 @@ def _check_tree(mif: Mif, mode: Mode, size: int | None) -> list[Finding]:
     return checker.findings()
 
 
-def _sorted(findings: list[Finding]) -> tuple[Finding, ...]:
+def _sorted(findings: list[MifFinding]) -> tuple[MifFinding, ...]:
     return tuple(sorted(findings, key=lambda f: (f.line, f.column)))
 
 

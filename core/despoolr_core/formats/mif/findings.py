@@ -32,7 +32,7 @@ class Severity(enum.IntEnum):
     FATAL = 4
 
 
-class Finding(msgspec.Struct, frozen=True):
+class MifFinding(msgspec.Struct, frozen=True):
     """One thing a reader noticed: where (from 1; 0 for the file as a whole), how bad, which rule of
     `RULES`, whose rule.
     """

@@ -21,7 +21,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from despoolr_core.formats.mif.findings import Finding, Places
+from despoolr_core.formats.mif.findings import MifFinding, Places
 from despoolr_core.formats.mif.words import OS_KEYWORDS
 from despoolr_core.rules.fold import fold
 
@@ -247,7 +247,7 @@ class Group(_Classed, frozen=True):
         return found.value if found is not None else None
 
 
-class Table(_Classed, frozen=True):
+class MifTable(_Classed, frozen=True):
     """`START TABLE`: rows for a template group of the same class."""
 
     @property
@@ -265,9 +265,9 @@ class Component(Block, frozen=True, dict=True):
         return [item for item in self.items if type(item) is Group]
 
     @property
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[MifTable]:
         """The tables in file order."""
-        return [item for item in self.items if type(item) is Table]
+        return [item for item in self.items if type(item) is MifTable]
 
     @property
     def enums(self) -> list[Enumeration]:
@@ -302,7 +302,7 @@ class Component(Block, frozen=True, dict=True):
             return None
         return kind.enum if kind.name is None else self.enum(kind.name)
 
-    def table_rows(self, table: Table) -> list[dict[str, Value | None]]:
+    def table_rows(self, table: MifTable) -> list[dict[str, Value | None]]:
         """A table's rows by attribute name, empty fields filled with the template's defaults (IBM
         036).
         """
@@ -350,7 +350,7 @@ class Mif(msgspec.Struct, frozen=True):
     header: tuple[Statement | Skipped, ...] = ()
     tail: str = ""
     encoding: Encoding = Encoding.LATIN_1
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[MifFinding, ...] = ()
 
     @property
     def language(self) -> str:
@@ -394,7 +394,7 @@ BLOCKS: Final[dict[str, type[Block]]] = {
     "ENUM": Enumeration,
     "GROUP": Group,
     "ATTRIBUTE": Attribute,
-    "TABLE": Table,
+    "TABLE": MifTable,
 }
 KIND_OF: Final[dict[type[Block], str]] = {cls: kind for kind, cls in BLOCKS.items()}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final, NoReturn
 
-from despoolr_core.formats.mif.findings import Finding, MifError, Mode, Places, Severity
+from despoolr_core.formats.mif.findings import MifError, MifFinding, Mode, Places, Severity
 from despoolr_core.formats.mif.model import (
     BLOCKS,
     Block,
@@ -81,7 +81,7 @@ class Parser:
         """
         self._peeked: Token | None = None
         self._open: list[str] = []
-        self.findings: list[Finding] = []
+        self.findings: list[MifFinding] = []
 
     # reports
 
@@ -96,7 +96,7 @@ class Parser:
         line, column = self._places.of(offset)
         if severity >= Severity.ERROR and not self._collect:
             raise MifError(text, line, column, rule, row.source)
-        self.findings.append(Finding(line, column, severity, rule, text, row.source))
+        self.findings.append(MifFinding(line, column, severity, rule, text, row.source))
         if len(self.findings) >= FINDINGS_MAX:
             raise MifError(
                 f"{FINDINGS_MAX} findings: not read further", line, column, rule, row.source

@@ -16,7 +16,7 @@ import msgspec
 
 from despoolr_core.formats.mif.checks import Checker, Facts
 from despoolr_core.formats.mif.dates import DATE_LENGTH, date_year
-from despoolr_core.formats.mif.findings import Finding, Severity
+from despoolr_core.formats.mif.findings import MifFinding, Severity
 from despoolr_core.formats.mif.model import (
     Attribute,
     Component,
@@ -69,7 +69,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     taken: bool
     kind: MifKind | None
-    reason: Finding | None
+    reason: MifFinding | None
 
 
 def kind_of(mif: Mif) -> MifKind:
@@ -88,7 +88,7 @@ def kind_of(mif: Mif) -> MifKind:
     return MifKind.NOIDMIF
 
 
-def verdict(findings: list[Finding], kind: MifKind | None) -> Verdict:
+def verdict(findings: list[MifFinding], kind: MifKind | None) -> Verdict:
     """Would SMS take the file these findings (of a check in the mode `sms`) are about?"""
     reason = next((f for f in findings if f.severity >= Severity.ERROR), None)
     return Verdict(reason is None, kind, reason)

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from despoolr_core.formats.mif.model import (
     Attribute,
     Group,
+    MifTable,
     NodePath,
     PathReference,
     Row,
-    Table,
     Type,
     Value,
 )
@@ -29,7 +29,7 @@ CheckField = Callable[[Value, Type, int | None, NodePath], None]
 
 
 def check_table(
-    table: Table, path: NodePath, template: Group | None, say: Say, check_field: CheckField
+    table: MifTable, path: NodePath, template: Group | None, say: Say, check_field: CheckField
 ) -> None:
     """Check the rows of a table against its template, as far as there is one."""
     rows = [(n, item) for n, item in enumerate(table.items) if type(item) is Row]

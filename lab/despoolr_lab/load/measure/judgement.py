@@ -36,7 +36,7 @@ LATE_SHARE_MAX: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class JobFacts:
+class EndedJob:
     """A job at the end: its rows (kind, machine, status), and the machines that were to run it."""
 
     id: str
@@ -46,7 +46,7 @@ class JobFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class LoadFacts:
     """What a run came to. `None` is what nobody could tell."""
 
     clients_wanted: int
@@ -61,7 +61,7 @@ class Facts:
     """By share and program, during the run."""
     episodes: Sequence[str] | None
     """The states of those that began during the run."""
-    jobs: Mapping[str, JobFacts] | None
+    jobs: Mapping[str, EndedJob] | None
     reports_sent: int
     reports_unsent: int
     settled_s: float | None
@@ -91,7 +91,7 @@ class Facts:
         )
 
 
-class Finding(msgspec.Struct, frozen=True):
+class LoadFinding(msgspec.Struct, frozen=True):
     """One expectation and what became of it."""
 
     name: str
@@ -110,7 +110,7 @@ class Finding(msgspec.Struct, frozen=True):
 # -- whether the run counts
 
 
-def invalid(load: LoadFile, facts: Facts, processes: int, processors: int) -> list[str]:
+def invalid(load: LoadFile, facts: LoadFacts, processes: int, processors: int) -> list[str]:
     """Why the run does not count; nothing if it does."""
     reasons = list(facts.troubles)
     if facts.clients_there != facts.clients_wanted:
@@ -142,7 +142,7 @@ def invalid(load: LoadFile, facts: Facts, processes: int, processors: int) -> li
     return reasons
 
 
-def _bottleneck(load: LoadFile, facts: Facts, processes: int, processors: int) -> str:
+def _bottleneck(load: LoadFile, facts: LoadFacts, processes: int, processors: int) -> str:
     polls, peak = facts.polls, max(facts.cpu_peaks, default=0.0)
     if peak < BUSY:
         remedy = (
@@ -168,12 +168,14 @@ def _bottleneck(load: LoadFile, facts: Facts, processes: int, processors: int) -
 # -- whether what was expected holds
 
 
-def findings(load: LoadFile, facts: Facts) -> list[Finding]:
+def findings(load: LoadFile, facts: LoadFacts) -> list[LoadFinding]:
     """Every expectation of the file, in its order."""
     return [finding for expectation in load.expect for finding in _found(load, facts, expectation)]
 
 
-def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iterator[Finding]:
+def _found(
+    load: LoadFile, facts: LoadFacts, wanted: tables.LoadExpectation
+) -> Iterator[LoadFinding]:
     match wanted:
         case tables.PollsExpectation():
             yield from _polls(facts, wanted)
@@ -189,13 +191,13 @@ def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iter
             yield _between(
                 wanted.name or f"episodes{state}", wanted.at_least, wanted.at_most, count
             )
-        case tables.JobExpectation():
+        case tables.LoadJobExpectation():
             status = [wanted.status] if isinstance(wanted.status, str) else wanted.status
             job = (facts.jobs or {}).get(wanted.job)
             actual = (
                 "not known" if facts.jobs is None else "never made" if job is None else job.status
             )
-            yield Finding(
+            yield LoadFinding(
                 wanted.name or f"job {wanted.job}", " or ".join(status), actual, actual in status
             )
         case tables.RowsExpectation():
@@ -205,7 +207,7 @@ def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iter
         case tables.SettledExpectation():
             ok = facts.settled_s is not None and facts.settled_s <= span_s(wanted.within)
             actual = "not settled" if facts.settled_s is None else f"after {facts.settled_s:.1f} s"
-            yield Finding(wanted.name or "settled", f"within {wanted.within}", actual, ok)
+            yield LoadFinding(wanted.name or "settled", f"within {wanted.within}", actual, ok)
         case tables.QueueExpectation():
             depth = next(
                 (d for box, d in facts.queues.items() if fold(box).endswith(fold(wanted.box))), None
@@ -221,7 +223,7 @@ def _found(load: LoadFile, facts: Facts, wanted: tables.LoadExpectation) -> Iter
             yield _holders(facts, wanted)
 
 
-def _refusals(facts: Facts, wanted: tables.RefusalsExpectation) -> Finding:
+def _refusals(facts: LoadFacts, wanted: tables.RefusalsExpectation) -> LoadFinding:
     count = None
     if facts.refusals is not None:
         count = round(
@@ -234,7 +236,7 @@ def _refusals(facts: Facts, wanted: tables.RefusalsExpectation) -> Finding:
     return _settled(found, facts.looks, LOOKS_MIN, "looks")
 
 
-def _polls(facts: Facts, wanted: tables.PollsExpectation) -> Iterator[Finding]:
+def _polls(facts: LoadFacts, wanted: tables.PollsExpectation) -> Iterator[LoadFinding]:
     name, polls = wanted.name or "polls", facts.polls
     for key, limit, actual in (
         ("p50", wanted.p50, polls.took.percentile_s(50)),
@@ -243,7 +245,7 @@ def _polls(facts: Facts, wanted: tables.PollsExpectation) -> Iterator[Finding]:
     ):
         if limit:
             ok = bool(polls.polls) and actual <= span_s(limit)
-            found = Finding(
+            found = LoadFinding(
                 f"{name} {key}",
                 f"at most {limit}",
                 seconds(actual) if polls.polls else "no poll",
@@ -262,18 +264,18 @@ def _polls(facts: Facts, wanted: tables.PollsExpectation) -> Iterator[Finding]:
 
 
 def _settled(
-    found: Finding, samples: int, samples_min: int, of: str, *, decides_alone: bool = True
-) -> Finding:
+    found: LoadFinding, samples: int, samples_min: int, of: str, *, decides_alone: bool = True
+) -> LoadFinding:
     """The same, if there were samples enough. Passing on one is not passing; failing is failing
     where one sample decides.
     """
     if samples >= samples_min or (decides_alone and not found.ok):
         return found
     few = f"{found.actual}, of {samples:,} {of}: at least {samples_min:,} decide"
-    return Finding(found.name, found.expected, few, ok=False, is_settled=False)
+    return LoadFinding(found.name, found.expected, few, ok=False, is_settled=False)
 
 
-def _holders(facts: Facts, wanted: tables.HoldersExpectation) -> Finding:
+def _holders(facts: LoadFacts, wanted: tables.HoldersExpectation) -> LoadFinding:
     kept = facts.holders_made - facts.holders_broken
     actual = (
         f"{kept:,} of {facts.holders_wanted:,} kept their file, {facts.holders_broken:,} lost it"
@@ -281,12 +283,12 @@ def _holders(facts: Facts, wanted: tables.HoldersExpectation) -> Finding:
     if facts.holders_lost:
         actual += f" ({facts.holders_lost})"
     expected = f"at most {wanted.broken:,} lost" if wanted.broken else "all keep their file"
-    return Finding(
+    return LoadFinding(
         wanted.name or "holders", expected, actual, ok=facts.holders_broken <= wanted.broken
     )
 
 
-def _rows(load: LoadFile, facts: Facts, wanted: tables.RowsExpectation) -> Finding:
+def _rows(load: LoadFile, facts: LoadFacts, wanted: tables.RowsExpectation) -> LoadFinding:
     jobs = {name: job for name, job in (facts.jobs or {}).items() if wanted.job in ("", name)}
     made = {job.name for job in load.job} | {update.name for update in load.update}
     rows = [
@@ -328,12 +330,12 @@ def _rows(load: LoadFile, facts: Facts, wanted: tables.RowsExpectation) -> Findi
         and not lost
         and not never
     )
-    return Finding(
+    return LoadFinding(
         wanted.name or (f"rows of {wanted.job}" if wanted.job else "rows"), expected, actual, ok
     )
 
 
-def _reports(facts: Facts, wanted: tables.ReportsExpectation) -> Finding:
+def _reports(facts: LoadFacts, wanted: tables.ReportsExpectation) -> LoadFinding:
     seen = facts.reports_seen
     expected = "every report sent is counted once" + (
         f", at least {wanted.at_least:,}" if wanted.at_least else ""
@@ -345,15 +347,15 @@ def _reports(facts: Facts, wanted: tables.ReportsExpectation) -> Finding:
         and not facts.reports_unsent
         and facts.reports_sent >= wanted.at_least
     )
-    return Finding(wanted.name or "reports", expected, actual, ok)
+    return LoadFinding(wanted.name or "reports", expected, actual, ok)
 
 
-def _between(name: str, at_least: int, at_most: int | None, actual: int | None) -> Finding:
+def _between(name: str, at_least: int, at_most: int | None, actual: int | None) -> LoadFinding:
     words = [f"at least {at_least:,}"] if at_least else []
     words += [f"at most {at_most:,}"] if at_most is not None else []
     told = "not known" if actual is None else f"{actual:,}"
     ok = actual is not None and actual >= at_least and (at_most is None or actual <= at_most)
-    return Finding(name, " and ".join(words) or "any number", told, ok)
+    return LoadFinding(name, " and ".join(words) or "any number", told, ok)
 
 
 def seconds(value: float) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from despoolr_app.runs.directory import LATEST, SUMMARY, RunError, latest
 from despoolr_lab.load.measure.histogram import Histogram
-from despoolr_lab.load.outcome.compare import Sample
+from despoolr_lab.load.outcome.compare import ComparedRun
 from despoolr_lab.load.outcome.results import KIND, SECONDS
 
 _NEEDED: Final = (
@@ -31,7 +31,7 @@ _NEEDED: Final = (
 )
 
 
-def read_kept(text: str, root: Path) -> Sample:
+def read_kept(text: str, root: Path) -> ComparedRun:
     """A run as a user names it: `latest`, a directory, or the name of one in `root`. Raises
     `RunError`.
     """
@@ -64,7 +64,7 @@ def read_kept(text: str, root: Path) -> Sample:
         seconds = [Histogram.from_json(told) for told in _read(directory / SECONDS)]
     except (KeyError, TypeError, ValueError):
         raise RunError(f"{directory / SECONDS} is damaged: run the load again") from None
-    return Sample(directory.name, summary, seconds)
+    return ComparedRun(directory.name, summary, seconds)
 
 
 def _read(path: Path) -> Any:

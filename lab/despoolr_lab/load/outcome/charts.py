@@ -39,7 +39,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """A line as it is drawn."""
 
     name: str
@@ -53,7 +53,7 @@ class Chart:
 
     title: str
     note: str
-    lines: Sequence[Line]
+    lines: Sequence[ChartLine]
     x_ticks: Sequence[Tick]
     y_ticks: Sequence[Tick]
     warm_up: float
@@ -123,7 +123,7 @@ def draw(
     scale = scale_of(series, is_log=is_log)
     width = -(-(last + 1) // POINTS_MAX)
     axis = Axis(0, max(1, last), LEFT, WIDTH - LEFT - RIGHT)
-    lines = [Line(one.name, one.css, _path(one, scale, axis.x, width)) for one in series]
+    lines = [ChartLine(one.name, one.css, _path(one, scale, axis.x, width)) for one in series]
     step = axis.step_s(TICK_ROOM)
     x_ticks = [Tick(axis.x(at), stopwatch(at)) for at in range(0, last + 1, step)]
     y_ticks = [Tick(scale.y(value), (text or amount)(value)) for value in scale.ticks()]

@@ -35,7 +35,7 @@ assert RATIO_MIN > 2 * ERROR
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ComparedRun:
     """One run to be compared: its name, its `summary.json`, and the histogram of each measured
     second.
     """
@@ -46,7 +46,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ComparedMeasure:
     """One measure. `ratio` is B to A, None where A has nothing; `matters` is None where that cannot
     be said.
     """
@@ -94,7 +94,7 @@ def _first_difference(one: Any, other: Any) -> str:
 _DEFAULT: Final = "the default"
 
 
-def warnings(samples: Iterable[Sample]) -> list[str]:
+def warnings(samples: Iterable[ComparedRun]) -> list[str]:
     """What makes a comparison worth less."""
     found = []
     for letter, sample in zip("AB", samples, strict=True):
@@ -105,7 +105,7 @@ def warnings(samples: Iterable[Sample]) -> list[str]:
     return found
 
 
-def compare(a: Sample, b: Sample) -> list[Line]:
+def compare(a: ComparedRun, b: ComparedRun) -> list[ComparedMeasure]:
     """Every measure of two comparable runs."""
     lines = _percentiles(a, b)
     lines.append(
@@ -138,11 +138,11 @@ def compare(a: Sample, b: Sample) -> list[Line]:
     return [line for line in lines if line.a is not None or line.b is not None]
 
 
-def _percentiles(a: Sample, b: Sample) -> list[Line]:
+def _percentiles(a: ComparedRun, b: ComparedRun) -> list[ComparedMeasure]:
     before, after = _merged(a.seconds), _merged(b.seconds)
     is_enough = min(len(a.seconds), len(b.seconds)) >= SECONDS_MIN
     spreads = _spreads(a, b) if is_enough else {}
-    lines: list[Line] = []
+    lines: list[ComparedMeasure] = []
     for name, percent in PERCENTILES.items():
         was, now = before.percentile_s(percent) * 1e3, after.percentile_s(percent) * 1e3
         ratio = now / was if was else None
@@ -151,11 +151,11 @@ def _percentiles(a: Sample, b: Sample) -> list[Line]:
             low, high = spreads[percent]
             matters = (low > 0 or high < 0) and ratio is not None and abs(ratio - 1) >= RATIO_MIN
             why = f"95 % of draws differ by {low:+.3g} to {high:+.3g} ms"
-        lines.append(Line(f"poll {name}", "ms", was, now, ratio, matters, why))
+        lines.append(ComparedMeasure(f"poll {name}", "ms", was, now, ratio, matters, why))
     return lines
 
 
-def _spreads(a: Sample, b: Sample) -> dict[float, tuple[float, float]]:
+def _spreads(a: ComparedRun, b: ComparedRun) -> dict[float, tuple[float, float]]:
     """Of each percentile, the middle 95 % of the differences (B less A, in ms) of blocks drawn with
     replacement.
     """
@@ -185,12 +185,12 @@ def _merged(seconds: Iterable[Histogram]) -> Histogram:
     return found
 
 
-def _plain(name: str, unit: str, a: float | None, b: float | None, why: str) -> Line:
-    return Line(name, unit, a, b, b / a if a and b is not None else None, None, why)
+def _plain(name: str, unit: str, a: float | None, b: float | None, why: str) -> ComparedMeasure:
+    return ComparedMeasure(name, unit, a, b, b / a if a and b is not None else None, None, why)
 
 
-def _zero(name: str, a: float | None, b: float | None) -> Line:
-    return Line(
+def _zero(name: str, a: float | None, b: float | None) -> ComparedMeasure:
+    return ComparedMeasure(
         name,
         "",
         a,
@@ -201,18 +201,18 @@ def _zero(name: str, a: float | None, b: float | None) -> Line:
     )
 
 
-def _of(sample: Sample, *keys: str) -> float:
+def _of(sample: ComparedRun, *keys: str) -> float:
     found: Any = sample.summary
     for key in keys:
         found = found[key]
     return float(found)
 
 
-def _sum(sample: Sample, key: str) -> float | None:
+def _sum(sample: ComparedRun, key: str) -> float | None:
     rows = sample.summary[key]
     return None if rows is None else float(sum(row["count"] for row in rows))
 
 
-def _uncounted(sample: Sample) -> float | None:
+def _uncounted(sample: ComparedRun) -> float | None:
     reports = sample.summary["reports"]
     return None if reports["counted"] is None else float(reports["sent"] - reports["counted"])

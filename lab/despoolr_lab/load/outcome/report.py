@@ -26,7 +26,7 @@ from despoolr_lab.load.outcome.charts import (
     draw,
     milliseconds,
 )
-from despoolr_lab.load.watch import Row
+from despoolr_lab.load.watch import LoadSecond
 
 BOXES_MAX: Final = 4
 """Boxes that are drawn: the deepest."""
@@ -36,7 +36,7 @@ def render_report(
     summary: Mapping[str, Any],
     facts: list[tuple[str, str]],
     seconds: Mapping[int, Second],
-    rows: Iterable[Row],
+    rows: Iterable[LoadSecond],
 ) -> str:
     """The page. `summary` is plain JSON; `facts` the names and values of the table."""
     told = list(rows)
@@ -53,7 +53,7 @@ def render_report(
     return _template().render(summary=summary, facts=facts, charts=charts, place=place, first=first)
 
 
-def charts_of(seconds: Mapping[int, Second], rows: list[Row], first: int) -> list[Chart]:
+def charts_of(seconds: Mapping[int, Second], rows: list[LoadSecond], first: int) -> list[Chart]:
     """What is drawn: what clients felt, then what servers said."""
     last = max([*seconds, *(row.second for row in rows), 1])
     polled = {number: second for number, second in seconds.items() if second.polls}
@@ -94,7 +94,7 @@ def charts_of(seconds: Mapping[int, Second], rows: list[Row], first: int) -> lis
     return charts
 
 
-def _queues(rows: list[Row], last: int, first: int) -> list[Chart]:
+def _queues(rows: list[LoadSecond], last: int, first: int) -> list[Chart]:
     """Boxes whose depth changed: one that only holds what it always holds is no queue."""
     depths: dict[str, dict[int, float]] = {}
     for row in rows:

@@ -25,8 +25,8 @@ from despoolr_core.timing import Timing
 from despoolr_lab.load.measure.judgement import seconds
 from despoolr_lab.load.measure.tally import Second
 from despoolr_lab.load.outcome.report import render_report
-from despoolr_lab.load.run import Outcome
-from despoolr_lab.load.watch import Row
+from despoolr_lab.load.run import LoadOutcome
+from despoolr_lab.load.watch import LoadSecond
 
 SAMPLES: Final = "samples.csv"
 SECONDS: Final = "seconds.json"
@@ -38,7 +38,7 @@ KIND: Final = "load"
 EXIT_OK, EXIT_EXPECTATION, EXIT_INVALID, EXIT_INTERRUPTED = 0, 10, 12, 130
 
 
-def exit_code(outcome: Outcome) -> int:
+def exit_code(outcome: LoadOutcome) -> int:
     """What the command ends with."""
     if outcome.is_interrupted:
         return EXIT_INTERRUPTED
@@ -49,7 +49,7 @@ def exit_code(outcome: Outcome) -> int:
     return EXIT_OK if all(finding.ok for finding in outcome.findings) else EXIT_INVALID
 
 
-def verdict(outcome: Outcome) -> str:
+def verdict(outcome: LoadOutcome) -> str:
     """The result of a run in one sentence."""
     polls = outcome.facts.polls
     if outcome.is_interrupted:
@@ -80,7 +80,7 @@ def verdict(outcome: Outcome) -> str:
     return f"{what}: the expectation holds." if outcome.findings else f"{what}."
 
 
-def summary_of(outcome: Outcome, stamp: str) -> dict[str, Any]:
+def summary_of(outcome: LoadOutcome, stamp: str) -> dict[str, Any]:
     """`summary.json`. Keys are documented in docs/load.md."""
     facts, load = outcome.facts, outcome.load
     measured = [number for number in outcome.seconds if number >= outcome.first_measured]
@@ -159,7 +159,7 @@ def _times(second: Second) -> dict[str, Any]:
 _PERCENTILES: Final = {"50": 50.0, "90": 90.0, "99": 99.0, "999": 99.9}
 
 
-def _generator(outcome: Outcome) -> dict[str, Any]:
+def _generator(outcome: LoadOutcome) -> dict[str, Any]:
     polls = outcome.facts.polls
     return {
         "processes": outcome.processes,
@@ -190,7 +190,7 @@ def _job(name: str, job: Any) -> dict[str, Any]:
 # -- files
 
 
-def write_all(directory: Path, outcome: Outcome, summary: dict[str, Any]) -> None:
+def write_all(directory: Path, outcome: LoadOutcome, summary: dict[str, Any]) -> None:
     """Every file of a run. Raises `RunError`."""
     write_whole(
         directory / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
@@ -213,7 +213,7 @@ def write_all(directory: Path, outcome: Outcome, summary: dict[str, Any]) -> Non
     )
 
 
-def samples_csv(measured: dict[int, Second], rows: Iterable[Row], first: int) -> str:
+def samples_csv(measured: dict[int, Second], rows: Iterable[LoadSecond], first: int) -> str:
     """A line a second: what clients felt, what servers said; a column for each box in which
     anything ever waited.
     """
@@ -260,7 +260,7 @@ def samples_csv(measured: dict[int, Second], rows: Iterable[Row], first: int) ->
     return text.getvalue()
 
 
-def junit(outcome: Outcome) -> bytes:
+def junit(outcome: LoadOutcome) -> bytes:
     """JUnit XML: whether the run is valid, and each expectation, as a test case."""
     load = outcome.load.name
     cases = xml.Element("testsuite", name=f"despoolr load {load}", time=f"{outcome.wall_s:.1f}")

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.load.spec.model import (
-    Group,
-    Holders,
+    ClientGroup,
+    HolderGroup,
     LoadFile,
     LoadJob,
     LoadPackage,
@@ -55,12 +55,12 @@ def load_of(scenario: Scenario) -> LoadFile:
     return found
 
 
-def _group(name: str, table: model.Clients, part: LoadPart) -> Group:
+def _group(name: str, table: model.Clients, part: LoadPart) -> ClientGroup:
     default = model.Clients(count=1)
     for key in table.__struct_fields__:
         if key not in _TAKEN and getattr(table, key) != getattr(default, key):
             raise ScenarioError(f"[[clients]] {key} cannot be used in a load: leave it out")
-    return Group(
+    return ClientGroup(
         name=name,
         count=len(table.expand()),
         poll_every=table.poll_every,
@@ -136,7 +136,7 @@ def _take(load: LoadFile, scenario: Scenario, step: Any, groups: dict[str, model
                 )
             number = sorted(package.files).index(step.file) + 1
             load.holders.append(
-                Holders(
+                HolderGroup(
                     clients=group,
                     count=1,
                     package=step.package,

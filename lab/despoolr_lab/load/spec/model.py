@@ -48,7 +48,7 @@ def size_of(text: str) -> int:
     return int(found[1]) * _UNITS[fold(found[2] or "")]
 
 
-class Group(Table, kw_only=True):
+class ClientGroup(Table, kw_only=True):
     """`[[clients]]`: clients that are alike: exactly so many, how often they poll, how they
     come.
     """
@@ -110,7 +110,7 @@ class LoadJob(Table, kw_only=True):
         span_s(self.mandatory_after or "0s")
 
 
-class Holders(Table, kw_only=True):
+class HolderGroup(Table, kw_only=True):
     """`[[holders]]`: so many clients of a group open a file of a package and keep it open."""
 
     clients: Name
@@ -155,12 +155,12 @@ class LoadFile(Table, kw_only=True):
     name: Name
     title: str
     load: LoadTable
-    clients: list[Group]
+    clients: list[ClientGroup]
     story: str = ""
     package: list[LoadPackage] = []
     program: list[model.Program] = []
     job: list[LoadJob] = []
-    holders: list[Holders] = []
+    holders: list[HolderGroup] = []
     update: list[Update] = []
     expect: list[LoadExpectation] = []
 

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from despoolr_app.fleet.fleet import Clients, ClientsSettings
+from despoolr_app.fleet.fleet import ClientsSettings, FleetClients
 from despoolr_app.fleet.lease import steady_now
 from despoolr_app.process.event_loop import loop_factory
 from despoolr_app.process.gc_tuning import freeze_gc
@@ -28,7 +28,7 @@ from despoolr_app.process.settings import NamedServer
 from despoolr_app.process.supervisor import end_with_parent
 from despoolr_app.site_client.errors import SiteError
 from despoolr_client.agent.agent import PcmAgent
-from despoolr_client.agent.connections import Hold
+from despoolr_client.agent.connections import UserHold
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.settings import WhenWarned
 from despoolr_client.transport.http_share import HttpOpen
@@ -59,7 +59,7 @@ class HeldFile(NamedTuple):
     """A file that a client of this worker holds, as it was ordered."""
 
     agent: PcmAgent
-    hold: Hold
+    hold: UserHold
     order: HoldOrder
 
 
@@ -71,7 +71,7 @@ class Worker:
         self._say = say
         self._tally = Tally(orders.late_max)
         self._began = 0.0
-        self._holds: list[tuple[PcmAgent, Hold]] = []
+        self._holds: list[tuple[PcmAgent, UserHold]] = []
         self._holds_refused = ""
         self._held: dict[int, HeldFile] = {}
         """Files that are held now, by the order's number."""
@@ -86,7 +86,7 @@ class Worker:
         settings = ClientsSettings(
             orders.count, orders.site_url, orders.token, logons, orders.first, seed=orders.seed
         )
-        self._clients = Clients(settings, _complain)
+        self._clients = FleetClients(settings, _complain)
         self._cpu = (0.0, 0.0)
 
     def now(self) -> float:

@@ -31,7 +31,7 @@ END_S_MAX: Final = 30.0
 
 
 @dataclass(slots=True)
-class Worker:
+class WorkerProcess:
     """One process. `last` is what it told last; `cpu_shares` what it used of a processor, second by
     second of its own.
     """
@@ -50,14 +50,14 @@ class Workers:
 
     def __init__(self) -> None:
         self._supervisor = Supervisor()
-        self._workers: list[Worker] = []
+        self._workers: list[WorkerProcess] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self.seconds: dict[int, Second] = {}
         self._held_until = math.inf
 
     @property
-    def all(self) -> Sequence[Worker]:
+    def all(self) -> Sequence[WorkerProcess]:
         """In the order of their clients' numbers."""
         return self._workers
 
@@ -76,7 +76,7 @@ class Workers:
                     if not name.startswith("DESPOOLR_") or name == "DESPOOLR_DEBUG"
                 },
             )
-            worker = Worker(process)
+            worker = WorkerProcess(process)
             self._workers.append(worker)
             self._tasks += [
                 asyncio.ensure_future(self._listen(worker)),
@@ -118,7 +118,7 @@ class Workers:
         if math.isfinite(until):
             self.say(Word("hold", until))
 
-    async def until(self, condition: Callable[[Worker], bool]) -> None:
+    async def until(self, condition: Callable[[WorkerProcess], bool]) -> None:
         """Wait until it is true of all, or one has ended early."""
         while not all(condition(worker) for worker in self._workers) and not self.ended_early:
             self._changed.clear()
@@ -155,7 +155,7 @@ class Workers:
         found.holds_lost = next((one.holds_lost for one in statuses if one.holds_lost), "")
         return found
 
-    async def _listen(self, worker: Worker) -> None:
+    async def _listen(self, worker: WorkerProcess) -> None:
         assert worker.process.stdout is not None
         while line := await worker.process.stdout.readline():
             status = msgspec.json.decode(line, type=WorkerStatus)
@@ -174,7 +174,7 @@ class Workers:
         await worker.process.wait()
         self._changed.set()
 
-    async def _complaints(self, worker: Worker) -> None:
+    async def _complaints(self, worker: WorkerProcess) -> None:
         assert worker.process.stderr is not None
         while line := await worker.process.stderr.readline():
             worker.complaint = line.decode(errors="replace").strip() or worker.complaint

@@ -40,7 +40,7 @@ SECTOR: Final = 512
 """Bytes that reach a disk together or not at all."""
 
 
-class Link(NamedTuple):
+class ChainLink(NamedTuple):
     """A place in the chain: the journal, the offset after a frame, and that frame's checksum."""
 
     number: int
@@ -48,7 +48,7 @@ class Link(NamedTuple):
     checksum: int
 
 
-class Reading(NamedTuple):
+class JournalReading(NamedTuple):
     """What journals say. With `damage` (why, as a clause) there are no entries: none can be
     trusted.
     """
@@ -80,33 +80,35 @@ def render_frame(payload: bytes, previous: int) -> tuple[bytes, int]:
     return FRAME.pack(len(payload), checksum) + payload, checksum
 
 
-def render_mark(link: Link) -> bytes:
+def render_mark(link: ChainLink) -> bytes:
     """How far the journals are safe."""
     checked = _MARK.pack(*link, 0)[:-4]
     return checked + zlib.crc32(checked).to_bytes(4, "big")
 
 
-def parse_mark(data: bytes) -> Link | None:
+def parse_mark(data: bytes) -> ChainLink | None:
     """The inverse; None for what is no mark."""
     if len(data) != MARK_SIZE or zlib.crc32(data[:-4]).to_bytes(4, "big") != data[-4:]:
         return None
     number, offset, checksum, _ = _MARK.unpack(data)
-    return Link(number, offset, checksum)
+    return ChainLink(number, offset, checksum)
 
 
-def read_journals(journals: Sequence[tuple[int, bytes]], store: int, mark: Link | None) -> Reading:
+def read_journals(
+    journals: Sequence[tuple[int, bytes]], store: int, mark: ChainLink | None
+) -> JournalReading:
     """All records, by number and content of each journal in order, or why there is no telling;
     `mark` None: it is not there.
     """
     try:
-        return Reading(_read(journals, store, mark))
+        return JournalReading(_read(journals, store, mark))
     except Damaged as damage:
-        return Reading([], str(damage))
+        return JournalReading([], str(damage))
 
 
-def _read(journals: Sequence[tuple[int, bytes]], store: int, mark: Link | None) -> list[Entry]:
+def _read(journals: Sequence[tuple[int, bytes]], store: int, mark: ChainLink | None) -> list[Entry]:
     entries: list[Entry] = []
-    end: Link | None = None
+    end: ChainLink | None = None
     for number, data in journals:
         if mark is None and data[: len(MAGIC)] != MAGIC:
             entries += _read_first_version(number, data)
@@ -156,19 +158,19 @@ class _Journal:
             raise Damaged(f"journal {number} has {len(data)} of its {capacity} bytes")
         self._data = memoryview(data)
         self._number = number
-        self.end = Link(number, JOURNAL_HEADER_SIZE, first_checksum(head))
-        self.follows: Link | None = None
+        self.end = ChainLink(number, JOURNAL_HEADER_SIZE, first_checksum(head))
+        self.follows: ChainLink | None = None
 
-    def read(self, mark: Link | None) -> list[Entry]:
+    def read(self, mark: ChainLink | None) -> list[Entry]:
         """The records, the first left out. Raises `Damaged`."""
         found: list[Entry] = []
         has_passed = mark is None or self.end == mark
         while (step := _step(self._data, self.end.offset, self.end.checksum)) is not None:
             entry, offset, checksum = step
-            self.end = Link(self._number, offset, checksum)
+            self.end = ChainLink(self._number, offset, checksum)
             has_passed = has_passed or self.end == mark
             if isinstance(entry, Follow):
-                self.follows = Link(entry.number, entry.offset, entry.checksum)
+                self.follows = ChainLink(entry.number, entry.offset, entry.checksum)
             found.append(entry)
         if found and not isinstance(found[0], Follow):
             raise Damaged(f"journal {self._number} does not say what it follows")
@@ -182,7 +184,7 @@ class _Journal:
         return found
 
 
-def _ends_sooner(end: Link, follows: Link | None) -> bool:
+def _ends_sooner(end: ChainLink, follows: ChainLink | None) -> bool:
     return follows is not None and follows.number == end.number and follows.offset > end.offset
 
 

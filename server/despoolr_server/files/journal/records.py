@@ -141,7 +141,7 @@ class FileRedo:
         self.changes: list[Patch | Size | Mark] = []
 
 
-class Outcome:
+class JournalOutcome:
     """What a journal makes true. Keys are folded paths."""
 
     def __init__(self) -> None:
@@ -152,9 +152,9 @@ class Outcome:
         self.gone_directories: dict[str, Remove] = {}
 
 
-def outcome(entries: Iterable[Entry]) -> Outcome:
+def outcome(entries: Iterable[Entry]) -> JournalOutcome:
     """Returns what must be true after these records, whatever part of them is true already."""
-    result = Outcome()
+    result = JournalOutcome()
     seen: dict[str, set[int]] = {}
     for entry in entries:
         if isinstance(entry, Abort | Follow):

@@ -20,8 +20,8 @@ from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal.records import (
     Entry,
     FileRedo,
+    JournalOutcome,
     Move,
-    Outcome,
     Patch,
     Size,
     outcome,
@@ -54,7 +54,7 @@ class _Recovery:
     def __init__(self, disk: DiskFileStore) -> None:
         self._disk = disk
 
-    def redo(self, result: Outcome) -> None:
+    def redo(self, result: JournalOutcome) -> None:
         """Directories first, then files, then what is gone."""
         disk = self._disk
         for tree in result.trees:
@@ -93,7 +93,7 @@ class _Recovery:
             disk.property_list.set(new_key, last.properties)
             disk.attribute_list.set(new_key, last.attributes)
 
-    def _recover_renames(self, result: Outcome) -> None:
+    def _recover_renames(self, result: JournalOutcome) -> None:
         """Files that were only renamed: all out of the way first, then each to its place, so that
         they may change places.
         """

@@ -26,8 +26,8 @@ from despoolr_server.files.descriptors import (
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.chain import (
     JOURNAL_HEADER_SIZE,
-    Link,
-    Reading,
+    ChainLink,
+    JournalReading,
     first_checksum,
     parse_mark,
     read_journals,
@@ -138,7 +138,7 @@ class Journal:
         background.
         """
         covered, full = self.sequence, self._older
-        reached = Link(self._number, self._size, self._checksum)
+        reached = ChainLink(self._number, self._size, self._checksum)
         self._older = []
         try:
             with answering:
@@ -193,7 +193,7 @@ class Journal:
 
     def _begin(self) -> int:
         """Open the next segment: the one that lies ready, or one laid out now."""
-        before = Link(self._number, self._size, self._checksum)
+        before = ChainLink(self._number, self._size, self._checksum)
         self._number += 1
         if self._being_laid_out == self._number:
             self._number += 1  # a thread still writes zeros into that one
@@ -206,7 +206,7 @@ class Journal:
             JOURNAL_HEADER_SIZE,
             first_checksum(os.pread(segment, JOURNAL_HEADER_SIZE, 0)),
         )
-        self._begun = Link(self._number, self._size, self._checksum)
+        self._begun = ChainLink(self._number, self._size, self._checksum)
         self._begun_at = self.sequence
         self._append(segment, encode(Follow(*before)))
         return segment
@@ -225,7 +225,7 @@ class Journal:
         self._size += len(frame)
         self._checksum = checksum
 
-    def _write_mark(self, reached: Link) -> None:
+    def _write_mark(self, reached: ChainLink) -> None:
         write_at(self._mark, 0, render_mark(reached))
 
     def _lay_out(self, number: int) -> None:
@@ -253,7 +253,7 @@ def numbers_in(directory: Path) -> list[int]:
     return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit())
 
 
-def read_segments(directory: Path, store: int) -> Reading:
+def read_segments(directory: Path, store: int) -> JournalReading:
     """What the segments in a directory say, or why none of it can be trusted. Raises `OSError`."""
     mark = directory / "mark"
     return read_journals(

@@ -62,7 +62,7 @@ _DATES: Final = (
 """IMF-fixdate, the form of RFC 850, and asctime's (RFC 9110, 5.6.7)."""
 
 
-class Verdict(NamedTuple):
+class ConditionResult(NamedTuple):
     """What the conditions of a request come to: 0 (go on), 304 or 412; and, for 412, why, as one
     sentence.
     """
@@ -71,7 +71,7 @@ class Verdict(NamedTuple):
     reason: str = ""
 
 
-GO_ON: Final = Verdict(0)
+GO_ON: Final = ConditionResult(0)
 
 
 def is_plain(header: str) -> bool:
@@ -117,7 +117,7 @@ def are_in(headers: MultiMapping[str]) -> bool:
 
 def evaluate(
     headers: MultiMapping[str], etag: str, modified_at: float, *, reads: bool, creates: bool = False
-) -> Verdict:
+) -> ConditionResult:
     """Hold a request's conditions against a resource: `etag` `""` means that there is none.
 
     `reads`: the method is GET or HEAD, to which what is known already is nothing new (304) and not
@@ -127,24 +127,28 @@ def evaluate(
     if match is not None:
         if not matches(match, etag, strongly=True):
             seen = f"It is now {etag}" if etag else "There is no such file"
-            return Verdict(412, f"{seen}, not {match[:80]}. Read it again, then decide.")
+            return ConditionResult(412, f"{seen}, not {match[:80]}. Read it again, then decide.")
     elif (
         etag
         and (text := headers.get(hdrs.IF_UNMODIFIED_SINCE)) is not None
         and is_by_then(text, modified_at) is False
     ):
-        return Verdict(412, f"It was changed after {text}. Read it again, then decide.")
+        return ConditionResult(412, f"It was changed after {text}. Read it again, then decide.")
     none_match = joined(headers, hdrs.IF_NONE_MATCH)
     if none_match is not None:
         if matches(none_match, etag) and not (creates and _has_star(none_match)):
-            return Verdict(304) if reads else Verdict(412, f"The file still is {etag}.")
+            return (
+                ConditionResult(304)
+                if reads
+                else ConditionResult(412, f"The file still is {etag}.")
+            )
     elif (
         reads
         and etag
         and (text := headers.get(hdrs.IF_MODIFIED_SINCE)) is not None
         and is_by_then(text, modified_at)
     ):
-        return Verdict(304)
+        return ConditionResult(304)
     return GO_ON
 
 

@@ -29,7 +29,7 @@ LABELS_MAX: Final = 1000
 """How many pairs of share and program are counted apart."""
 
 
-class Refusals:
+class RefusalCounts:
     """A listener on the records: opens that `server` refused, by share and program."""
 
     def __init__(self, server: str) -> None:
@@ -49,7 +49,7 @@ class Refusals:
 class Metrics(Collector):
     """What `/metrics` and `/healthz` count."""
 
-    def __init__(self, surface: Surface, refusals: Refusals) -> None:
+    def __init__(self, surface: Surface, refusals: RefusalCounts) -> None:
         self._surface = surface
         self._refusals = refusals
         self._page = Exposition(self)

@@ -41,7 +41,7 @@ class ConditionList(NamedTuple):
     conditions: tuple[Condition, ...]
 
 
-class State(NamedTuple):
+class ResourceState(NamedTuple):
     """What is true of a resource: its ETag (`""`: it has none) and the tokens of the locks it is in
     the reach of.
     """
@@ -102,14 +102,14 @@ def submitted(lists: tuple[ConditionList, ...]) -> frozenset[str]:
     )
 
 
-def holds(lists: tuple[ConditionList, ...], state_of: Callable[[str], State]) -> bool:
+def holds(lists: tuple[ConditionList, ...], state_of: Callable[[str], ResourceState]) -> bool:
     """Whether any list holds; `state_of` tells the state of a tag's resource. ETags are compared
     strongly.
     """
     return any(_all_hold(each.conditions, state_of(each.tag)) for each in lists)
 
 
-def _all_hold(conditions: tuple[Condition, ...], state: State) -> bool:
+def _all_hold(conditions: tuple[Condition, ...], state: ResourceState) -> bool:
     return all(
         (one.token in state.tokens if one.token else bool(state.etag) and one.etag == state.etag)
         is not one.negated

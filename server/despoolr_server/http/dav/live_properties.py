@@ -10,7 +10,7 @@ from despoolr_server.http.base.conditions import http_date, iso_date
 from despoolr_server.http.base.media import content_type
 from despoolr_server.http.dav.answers import SUPPORTED_LOCKS, lockdiscovery, visible
 from despoolr_server.http.dav.bodies import DAV
-from despoolr_server.shares.dav import Dav, Found
+from despoolr_server.shares.dav import Dav, DavResource
 
 DISPLAY_NAME: Final = DAV + "displayname"
 
@@ -22,63 +22,63 @@ class LiveProperties:
         self._dav = dav
         self._share = share
 
-    def creation_date(self, found: Found) -> str | None:
+    def creation_date(self, found: DavResource) -> str | None:
         return f"<D:creationdate>{iso_date(int(found.facts.modified_at))}</D:creationdate>"
 
-    def display_name(self, found: Found) -> str | None:
+    def display_name(self, found: DavResource) -> str | None:
         name = found.facts.path.rpartition("/")[2] or self._share
         return f"<D:displayname>{escape(visible(name))}</D:displayname>"
 
-    def length(self, found: Found) -> str | None:
+    def length(self, found: DavResource) -> str | None:
         return (
             None
             if found.facts.directory
             else f"<D:getcontentlength>{found.facts.size}</D:getcontentlength>"
         )
 
-    def content_type(self, found: Found) -> str | None:
+    def content_type(self, found: DavResource) -> str | None:
         return (
             None
             if found.facts.directory
             else f"<D:getcontenttype>{content_type(found.facts.path)}</D:getcontenttype>"
         )
 
-    def etag(self, found: Found) -> str | None:
+    def etag(self, found: DavResource) -> str | None:
         if found.facts.directory:
             return None
         return f"<D:getetag>{escape(found.facts.etag)}</D:getetag>"
 
-    def modified(self, found: Found) -> str | None:
+    def modified(self, found: DavResource) -> str | None:
         return f"<D:getlastmodified>{http_date(int(found.facts.modified_at))}</D:getlastmodified>"
 
-    def kind(self, found: Found) -> str | None:
+    def kind(self, found: DavResource) -> str | None:
         return (
             "<D:resourcetype><D:collection/></D:resourcetype>"
             if found.facts.directory
             else "<D:resourcetype/>"
         )
 
-    def discovery(self, found: Found) -> str | None:
+    def discovery(self, found: DavResource) -> str | None:
         if not found.locks:
             return "<D:lockdiscovery/>"
         return lockdiscovery(found.locks, self._dav.left_s)
 
-    def supported(self, _found: Found) -> str:
+    def supported(self, _found: DavResource) -> str:
         return SUPPORTED_LOCKS
 
-    def free(self, found: Found) -> str | None:
+    def free(self, found: DavResource) -> str | None:
         if not found.facts.directory or not self._share:
             return None
         free = self._dav.free_bytes(self._share)
         return f"<D:quota-available-bytes>{free}</D:quota-available-bytes>"
 
-    def used(self, found: Found) -> str | None:
+    def used(self, found: DavResource) -> str | None:
         if not found.facts.directory or not self._share:
             return None
         return f"<D:quota-used-bytes>{self._dav.used_bytes(self._share)}</D:quota-used-bytes>"
 
 
-Live = Callable[[LiveProperties, Found], str | None]
+Live = Callable[[LiveProperties, DavResource], str | None]
 
 LIVE: Final[dict[str, Live]] = {
     DAV + "creationdate": LiveProperties.creation_date,

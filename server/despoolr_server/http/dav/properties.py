@@ -53,7 +53,7 @@ from despoolr_server.http.dav.live_properties import (
 from despoolr_server.http.dav.request import Asking, depth, xml_refused
 from despoolr_server.shares.base.pace import BATCH, turn
 from despoolr_server.shares.base.principal import TooMany
-from despoolr_server.shares.dav import Found
+from despoolr_server.shares.dav import DavResource
 
 KEPT_MAX: Final = 256
 """Dead properties of one resource."""
@@ -111,7 +111,7 @@ class PropertyRoutes:
         share: str,
         path: str,
         asked: PropertyQuery,
-        found: list[Found] | TooMany | Problem,
+        found: list[DavResource] | TooMany | Problem,
         size: int = 0,
     ) -> web.StreamResponse:
         if isinstance(found, Problem):
@@ -144,7 +144,7 @@ class PropertyRoutes:
             )
             return refuse(request, problem, error="propfind-finite-depth")
         root = FileFacts("", 0, self._surface.started_at, True, 0, "")
-        responses = [*self._responses("", [Found(root, {}, [])], asked)]
+        responses = [*self._responses("", [DavResource(root, {}, [])], asked)]
         for share in self.host.share_names() if how == "1" else ():
             found = await self.host.dav.look(caller, share, "", 0)
             responses += [*self._responses(share, found, asked)] if isinstance(found, list) else []
@@ -185,7 +185,9 @@ class PropertyRoutes:
         )
         return multistatus([_patched(where, changes, wrong)])
 
-    def _responses(self, share: str, found: list[Found], asked: PropertyQuery) -> Iterator[str]:
+    def _responses(
+        self, share: str, found: list[DavResource], asked: PropertyQuery
+    ) -> Iterator[str]:
         """A response for each resource. What is the same for all (what is asked for, where they
         stand) is worked out once.
 
@@ -212,7 +214,10 @@ class PropertyRoutes:
 
 
 def _named(
-    of_share: LiveProperties, where: str, found: Found, wanted: list[tuple[str, Live | None, str]]
+    of_share: LiveProperties,
+    where: str,
+    found: DavResource,
+    wanted: list[tuple[str, Live | None, str]],
 ) -> str:
     """The response to who asks for properties by name."""
     have: list[str] = []
@@ -237,7 +242,7 @@ def _named(
     return "".join(parts)
 
 
-def _all(of_share: LiveProperties, where: str, found: Found, asked: PropertyQuery) -> str:
+def _all(of_share: LiveProperties, where: str, found: DavResource, asked: PropertyQuery) -> str:
     """The response to who asks for all properties, or for their names."""
     told = {
         name: element for name in ALWAYS if (element := _element(of_share, found, name)) is not None
@@ -254,14 +259,14 @@ def _all(of_share: LiveProperties, where: str, found: Found, asked: PropertyQuer
     return f"<D:response><D:href>{where}</D:href>{found_xml}</D:response>"
 
 
-def _element(of_share: LiveProperties, found: Found, name: str) -> str | None:
+def _element(of_share: LiveProperties, found: DavResource, name: str) -> str | None:
     live = LIVE.get(name)
     if live is None or name in found.properties:
         return found.properties.get(name)
     return live(of_share, found)
 
 
-async def _size_about(found: list[Found], asked: PropertyQuery) -> int:
+async def _size_about(found: list[DavResource], asked: PropertyQuery) -> int:
     """How many bytes an answer may have. What has many properties counts as many things."""
     size, done = names_size(asked.names) * len(found), 0
     for one in found:
@@ -273,7 +278,7 @@ async def _size_about(found: list[Found], asked: PropertyQuery) -> int:
     return size
 
 
-def size_of(found: Found) -> int:
+def size_of(found: DavResource) -> int:
     """How many bytes the response about a resource may have, but for the names of what it does not
     have.
     """

@@ -34,7 +34,7 @@ from despoolr_server.http.base.conditions import are_in, evaluate
 from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.surface import IF, Surface, query
 from despoolr_server.http.dav.bodies import XmlRefused
-from despoolr_server.http.dav.if_header import State, holds, parse_if, submitted
+from despoolr_server.http.dav.if_header import ResourceState, holds, parse_if, submitted
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import TIMEOUT_S_MAX
 
@@ -92,12 +92,12 @@ class Asking:
                 f"`If` cannot be read: {error}. RFC 4918, 10.4 has its grammar."
             ) from None
 
-        def state_of(tag: str) -> State:
+        def state_of(tag: str) -> ResourceState:
             place = (share, path) if not tag else self.place(request, tag)
             if place is None:
-                return State("", frozenset())
+                return ResourceState("", frozenset())
             etag, locks = self._host.dav.locks_on(caller, *place)
-            return State(etag, frozenset(lock.token for lock in locks))
+            return ResourceState(etag, frozenset(lock.token for lock in locks))
 
         if not holds(lists, state_of):
             detail = (

@@ -10,7 +10,7 @@ marks the ID of one that a Share job installed (Q235805).
 from __future__ import annotations
 
 from despoolr_core.formats.instruction import Install, InstallKind
-from despoolr_core.formats.job_mif import JobFacts, JobReport
+from despoolr_core.formats.job_mif import JobNotice, JobReport
 from despoolr_core.formats.site_mif import FAILED, SUCCESS, PackageReport, mark, render_package_mif
 from despoolr_core.records.kinds.site import PackageReported
 from despoolr_server.site.jobs.model import INSTALL_KINDS, DetailKind, DetailStatus
@@ -61,7 +61,7 @@ class JobReports:
         state: RetryState,
         tick: float,
         description: str = "",
-        facts: JobFacts | None = None,
+        facts: JobNotice | None = None,
     ) -> None:
         """One row of Job Details: the site's, or one server's."""
         await self._put(
@@ -119,9 +119,9 @@ class JobReports:
             ),
         )
 
-    def _facts(self, install: Install) -> JobFacts:
+    def _facts(self, install: Install) -> JobNotice:
         kinds = {kind: job_type for job_type, kind in INSTALL_KINDS.items()}
-        return JobFacts(
+        return JobNotice(
             name=install.job_name or install.job_id,
             type=kinds[install.kind],
             package_id=install.package_id,

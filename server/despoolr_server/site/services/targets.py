@@ -28,11 +28,11 @@ class Targets:
     """A job's sites in the order they are sent to (one's own first), and its workstations."""
 
     sites: tuple[str, ...]
-    workstations: tuple[queries.Machine, ...]
+    workstations: tuple[queries.KnownMachine, ...]
     servers: dict[str, str]
     """Every known distribution server to its site."""
 
-    def at(self, site: str) -> list[queries.Machine]:
+    def at(self, site: str) -> list[queries.KnownMachine]:
         """The workstations of one site."""
         return [machine for machine in self.workstations if machine.site == site]
 
@@ -65,7 +65,7 @@ def server_sites(db: Connection, site: SiteContext) -> dict[str, str]:
     return known | {fold(role.name): site.code for role in site.servers if role.distribution}
 
 
-def _workstations(db: Connection, spec: JobSpec) -> Iterable[queries.Machine]:
+def _workstations(db: Connection, spec: JobSpec) -> Iterable[queries.KnownMachine]:
     if spec.run is None:
         return []
     machines = queries.machines(db, None if "*" in spec.machines else spec.machines)

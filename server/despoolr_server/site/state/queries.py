@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from despoolr_core.formats.job_mif import JobFacts, JobReport
+from despoolr_core.formats.job_mif import JobNotice, JobReport
 from despoolr_core.formats.site_mif import SiteReport
 from despoolr_core.rules.fold import fold
 from despoolr_server.database.schema import (
@@ -106,7 +106,7 @@ _ADD_PACKAGE_STATUS: Final = insert(PACKAGE_STATUS).values(
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class KnownMachine:
     """A client machine as the site knows it."""
 
     machine_id: int
@@ -127,13 +127,13 @@ def next_number(db: Connection, name: str) -> int:
     return int(value) + 1
 
 
-def machines(db: Connection, names: Iterable[str] | None = None) -> list[Machine]:
+def machines(db: Connection, names: Iterable[str] | None = None) -> list[KnownMachine]:
     """Machines by name (None: all), in the order of their SMSIDs. Names that do not exist are left
     out.
     """
     query = select(MACHINES).order_by(MACHINES.c.SMSID)
     rows = [
-        Machine(r.MachineID, r.Name, r.SMSID, r.Domain, r.OperatingSystem, r.SiteCode)
+        KnownMachine(r.MachineID, r.Name, r.SMSID, r.Domain, r.OperatingSystem, r.SiteCode)
         for r in db.execute(query)
     ]
     if names is None:
@@ -142,7 +142,7 @@ def machines(db: Connection, names: Iterable[str] | None = None) -> list[Machine
     return [m for m in rows if fold(m.name) in wanted]
 
 
-def set_machines(db: Connection, machines: Iterable[Machine]) -> None:
+def set_machines(db: Connection, machines: Iterable[KnownMachine]) -> None:
     """Make machines known, or bring them up to date, by SMSID; the last word counts. `machine_id`
     is the database's.
     """
@@ -294,7 +294,7 @@ def package_ids(db: Connection) -> list[str]:
 # -- what came from another site
 
 
-def adopt_job(db: Connection, report: JobReport, facts: JobFacts) -> None:
+def adopt_job(db: Connection, report: JobReport, facts: JobNotice) -> None:
     """A job of another site has arrived here: its row, its package, and the rows of its site
     arrival and completion.
     """
@@ -328,7 +328,7 @@ ARRIVING: Final = (DetailKind.SITE_ARRIVAL, DetailKind.COMPLETION)
 """The rows every site has of a job."""
 
 
-def adopt_package(db: Connection, facts: JobFacts) -> None:
+def adopt_package(db: Connection, facts: JobNotice) -> None:
     """What a site knows of a package whose job came from above; a newer version replaces what it
     knew.
     """

@@ -37,18 +37,18 @@ class StagedShare:
     def __call__(self, _server: Any) -> StagedShare:
         return self
 
-    def make(self, name: str, source: upload.Source, progress: upload.Progress) -> None:
+    def make(self, name: str, source: upload.SourceTree, progress: upload.Progress) -> None:
         self._do("make", name, source)
         progress(len(source.files), len(source.files), "a.dat")
 
-    def replace(self, name: str, source: upload.Source, _progress: upload.Progress) -> int:
+    def replace(self, name: str, source: upload.SourceTree, _progress: upload.Progress) -> int:
         self._do("replace", name, source)
         return 3
 
     def remove(self, name: str) -> None:
         self.done.append(("remove", name, []))
 
-    def _do(self, what: str, name: str, source: upload.Source) -> None:
+    def _do(self, what: str, name: str, source: upload.SourceTree) -> None:
         if self.refuses is not None:
             raise self.refuses
         self.done.append((what, name, list(source.files)))

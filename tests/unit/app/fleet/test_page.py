@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from despoolr_app.fleet.fleet import Clients, ClientsSettings
+from despoolr_app.fleet.fleet import ClientsSettings, FleetClients
 from despoolr_app.fleet.page import FleetPage, fleet_health
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError, Listen
@@ -20,7 +20,7 @@ from unit.app.fleet.test_lease import Site, lease
 HERE = Listen("127.0.0.1", 0)
 
 
-class StagedClients(Clients):
+class StagedClients(FleetClients):
     """Ten clients from number 41 on, as far as they are there."""
 
     live = 10
@@ -43,7 +43,7 @@ class StagedClients(Clients):
 
 
 @asynccontextmanager
-async def page_of(clients: Clients, auth: Auth | None = None) -> AsyncIterator[str]:
+async def page_of(clients: FleetClients, auth: Auth | None = None) -> AsyncIterator[str]:
     page = FleetPage(clients, auth)
     url = await page.start(HERE)
     try:

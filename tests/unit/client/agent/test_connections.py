@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_client.agent.connections import Connections, Hold, same_path
+from despoolr_client.agent.connections import MachineConnections, UserHold, same_path
 from worlds.client import World, play
 
 
 def test_a_connection_is_made_once_for_a_server_in_any_case() -> None:
     async def main() -> None:
         world = await World().set_up()
-        connections = Connections("PC1", "JANE")
+        connections = MachineConnections("PC1", "JANE")
         with connections:
             assert not connections.is_idle
             await connections.share(world.settings.connect, "srv1", "SMS_SHR").list("")
@@ -26,11 +26,11 @@ def test_a_connection_is_made_once_for_a_server_in_any_case() -> None:
 def test_closing_gives_back_what_is_held_and_what_leaked_even_from_a_silent_server() -> None:
     async def main() -> None:
         world = await World().set_up()
-        connections = Connections("PC1", "JANE")
+        connections = MachineConnections("PC1", "JANE")
         for server in ("SRV1", "SRV2"):
             share = connections.share(world.settings.connect, server, "SMS_PKGD")
             connections.holds.append(
-                Hold(server, "SMS_PKGD", "X", await share.open("BPC00001/SETUP.EXE"))
+                UserHold(server, "SMS_PKGD", "X", await share.open("BPC00001/SETUP.EXE"))
             )
             connections.leaked.append(await share.open("BPC00001/DATA/B.DAT"))
         assert not connections.is_idle

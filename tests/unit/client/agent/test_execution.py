@@ -6,7 +6,7 @@ import pytest
 
 from despoolr_client.agent import execution
 from despoolr_client.agent.execution import LaunchFailed, close_all, launch, package_files
-from despoolr_client.agent.programs import FileUse, Program
+from despoolr_client.agent.programs import ClientProgram, FileUse
 from despoolr_core.share.contract import OpenFile
 from despoolr_core.share.modes import Access, ShareMode
 from worlds.client import PACKAGE, World, play
@@ -45,7 +45,7 @@ def test_a_program_opens_only_what_it_uses_in_the_way_it_says() -> None:
     async def main() -> None:
         world = await World().set_up(FILES)
         opens: list[OpenFile] = []
-        program = Program(
+        program = ClientProgram(
             files=(
                 FileUse("a\\b\\deep.dat", Access.READ | Access.WRITE, ShareMode.NONE, read=False),
             )
@@ -62,9 +62,10 @@ def test_a_program_opens_only_what_it_uses_in_the_way_it_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "program", [Program(), Program(files=(FileUse("SETUP.EXE"),)), Program(files=())]
+    "program",
+    [ClientProgram(), ClientProgram(files=(FileUse("SETUP.EXE"),)), ClientProgram(files=())],
 )
-def test_nothing_is_started_from_a_package_that_is_not_there(program: Program) -> None:
+def test_nothing_is_started_from_a_package_that_is_not_there(program: ClientProgram) -> None:
     async def main() -> None:
         world = await World().set_up(FILES)
         share = world.service("SRV1", "SMS_PKGD")
@@ -86,7 +87,7 @@ def test_a_file_that_a_package_lacks_is_a_failed_start(file: str) -> None:
             await launch(
                 world.service("SRV1", "SMS_PKGD"),
                 PACKAGE,
-                Program(files=(FileUse(file),)),
+                ClientProgram(files=(FileUse(file),)),
                 "SETUP.EXE",
                 [],
             )
@@ -102,7 +103,7 @@ def test_what_was_opened_before_a_refusal_is_the_callers_to_close() -> None:
         opens: list[OpenFile] = []
         with pytest.raises(LaunchFailed) as failed:
             there = world.service("SRV1", "SMS_PKGD")
-            await launch(there, PACKAGE, Program(), "SETUP.EXE", opens)
+            await launch(there, PACKAGE, ClientProgram(), "SETUP.EXE", opens)
         assert failed.value.code == 32
         assert len(opens) == 1
         await close_all([*opens, blocker])

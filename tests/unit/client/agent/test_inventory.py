@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_client.agent.programs import NoidmifToWrite, Program, Programs
+from despoolr_client.agent.programs import ClientProgram, NoidmifToWrite, Programs
 from despoolr_core.formats.job_mif import read_inventory_mif
 from despoolr_core.formats.mif import build_attribute, build_group, build_mif, render
 from worlds.client import START, World, offered, play, poll_and_run
@@ -22,7 +22,7 @@ def noidmif(value: str) -> bytes:
 
 def test_a_noidmif_is_sent_when_it_changes_with_the_machines_identification() -> None:
     async def main() -> None:
-        program = Program(noidmifs=(NoidmifToWrite("office.mif", noidmif("Complete")),))
+        program = ClientProgram(noidmifs=(NoidmifToWrite("office.mif", noidmif("Complete")),))
         world = await World(programs=Programs(default=program)).set_up()
         await world.offer(offered())
         agent = world.agent()

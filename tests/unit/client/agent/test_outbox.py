@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from despoolr_client.agent.programs import MifToWrite, Program, Programs
+from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_core.formats.instruction import parse_instruction
 from worlds.client import START, World, driven, offered, play, poll_and_run
@@ -42,7 +42,7 @@ def test_a_report_whose_answer_got_lost_is_not_doubled(sni_first: bool) -> None:
     async def main() -> None:
         behaviour = PcmBehaviour(countdown_s=0.0, sni_before_pck=sni_first)
         world = await World(
-            behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))
+            behaviour, programs=Programs(default=ClientProgram(status_mif=MifToWrite()))
         ).set_up()
         await world.offer(offered())
         agent = world.agent()
@@ -60,7 +60,9 @@ def test_a_report_whose_answer_got_lost_is_not_doubled(sni_first: bool) -> None:
 
 def test_a_name_that_is_taken_is_passed_over() -> None:
     async def main() -> None:
-        world = await World(programs=Programs(default=Program(status_mif=MifToWrite()))).set_up()
+        world = await World(
+            programs=Programs(default=ClientProgram(status_mif=MifToWrite()))
+        ).set_up()
         await world.offer(offered())
         box = world.service("SRV1", "SMS_SHR")
         await box.write("DESPOOLR.BOX/00001000.PCK", b"somebody else's")
@@ -118,7 +120,7 @@ def test_two_senders_at_one_time_send_a_report_once() -> None:
     async def main() -> None:
         behaviour = PcmBehaviour(countdown_s=0.0, between_files_s=5.0)
         world = await World(
-            behaviour, programs=Programs(default=Program(status_mif=MifToWrite()))
+            behaviour, programs=Programs(default=ClientProgram(status_mif=MifToWrite()))
         ).set_up()
         await world.offer(offered())
         agent = world.agent()

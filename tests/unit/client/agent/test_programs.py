@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_client.agent.programs import MifToWrite, Program, Programs, first_word
+from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs, first_word
 from despoolr_core.formats.status_mif import read_status_mif
 
 
@@ -10,7 +10,7 @@ def test_the_program_is_found_by_its_first_word() -> None:
     assert first_word(r'"Bin\Setup.exe" /q /x') == "SETUP.EXE"
     assert first_word("acmewkst.exe smsproxy\\complete.stf /I:C") == "ACMEWKST.EXE"
     assert first_word("") == ""
-    programs = Programs().with_program("setup.exe", Program(exit_code=1))
+    programs = Programs().with_program("setup.exe", ClientProgram(exit_code=1))
     assert (programs.of("SETUP /q").exit_code, programs.of("setup.EXE /q").exit_code) == (0, 1)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult
-from despoolr_client.agent.programs import FileUse, Program, Programs
+from despoolr_client.agent.programs import ClientProgram, FileUse, Programs
 from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.state import Folder
@@ -79,7 +79,7 @@ def test_files_an_application_leaves_open_stay_open_with_the_fault_of_q163597(
     async def main() -> None:
         behaviour = PcmBehaviour(countdown_s=0.0, leaks_open_files=faulty)
         world = await World(
-            behaviour, programs=Programs(default=Program(leaks_handles=True))
+            behaviour, programs=Programs(default=ClientProgram(leaks_handles=True))
         ).set_up()
         await world.offer(offered())
         agent = world.agent()
@@ -173,7 +173,7 @@ def test_pcm_polls_on_while_a_package_runs_and_starts_nothing_else() -> None:
     """Q214448."""
 
     async def main() -> None:
-        programs = Programs(default=Program(duration_s=10 * HOUR))
+        programs = Programs(default=ClientProgram(duration_s=10 * HOUR))
         world = await World(programs=programs).set_up()
         await world.offer(offered())
         agent = world.agent()
@@ -213,18 +213,18 @@ def test_an_optional_package_runs_when_the_user_says_so() -> None:
 @pytest.mark.parametrize(
     ("program", "result", "description"),
     [
-        (Program(exit_code=3), Result.FAILED, "The program ended with error 3."),
-        (Program(launch_error=20), Result.FAILED, "The program ended with error 20."),
+        (ClientProgram(exit_code=3), Result.FAILED, "The program ended with error 3."),
+        (ClientProgram(launch_error=20), Result.FAILED, "The program ended with error 20."),
         (
-            Program(files=(FileUse("nowhere.dat"),)),
+            ClientProgram(files=(FileUse("nowhere.dat"),)),
             Result.FAILED,
             "The program ended with error 2.",
         ),
-        (Program(files=()), Result.SUCCESS, ""),
+        (ClientProgram(files=()), Result.SUCCESS, ""),
     ],
 )
 def test_the_process_says_how_it_went_when_there_is_no_mif(
-    program: Program, result: Result, description: str
+    program: ClientProgram, result: Result, description: str
 ) -> None:
     async def main() -> None:
         world = await World(programs=Programs(default=program)).set_up()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from despoolr_core.formats import job_mif
 from despoolr_core.formats.job_mif import (
     KINDS,
-    JobFacts,
+    JobNotice,
     JobReport,
     job_report,
     read_plain_job_mif,
@@ -88,7 +88,7 @@ def test_the_declared_length_is_the_edge_of_the_short_way(field: str) -> None:
 def test_what_is_not_as_we_write_it_is_declined() -> None:
     plain = render_job_mif(REPORT)
     assert read_plain_job_mif(plain) == REPORT == read_delta_mif(plain)
-    facts = JobFacts("PATCH", "Run Command On Workstation", "BPC00001", "PATCH", "x", 1)
+    facts = JobNotice("PATCH", "Run Command On Workstation", "BPC00001", "PATCH", "x", 1)
     for other in (
         plain + b" ",
         plain.replace(b"\r\n", b"\n"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.nt_event import NtEvent, Severity
+from despoolr_core.formats.nt_event import EventSeverity, NtEvent
 from despoolr_core.formats.nt_events import EVENTS, event
 
 CODES_OF_DOMAIN_I4 = {
@@ -119,8 +119,8 @@ def test_an_unknown_code_is_refused() -> None:
 
 
 def test_a_success_is_no_error() -> None:
-    assert EVENTS[272].severity is Severity.INFORMATION
-    assert EVENTS[374].severity is Severity.ERROR
+    assert EVENTS[272].severity is EventSeverity.INFORMATION
+    assert EVENTS[374].severity is EventSeverity.ERROR
 
 
 def test_insertions_are_found_by_name() -> None:

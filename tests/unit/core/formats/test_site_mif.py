@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_core.formats.job_mif import (
-    JobFacts,
+    JobNotice,
     JobReport,
     Machine,
     read_inventory_mif,
@@ -59,7 +59,7 @@ def test_a_package_mif_of_another_architecture_is_refused() -> None:
 
 
 def test_an_arrival_tells_what_the_job_is() -> None:
-    facts = JobFacts(
+    facts = JobNotice(
         "PATCH", "Share Package On Server", "10000006", "Office", r"\\PARENT\PKGSRC\OFFICE", 3
     )
     report = JobReport(

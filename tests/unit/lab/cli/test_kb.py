@@ -16,7 +16,7 @@ from despoolr_core.profile import ARTICLES
 from despoolr_lab.cli import running
 from despoolr_lab.cli.running import Interrupted
 from despoolr_lab.kb import matrix
-from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell, Outcome
+from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell, CellOutcome
 
 Said = pytest.CaptureFixture[str]
 WRONG = {"name": "job UPDATE at the end", "expected": "Failed", "actual": "Active", "ok": False}
@@ -28,16 +28,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def outcome(cell: Cell, *wrong: dict[str, Any]) -> Outcome:
+def outcome(cell: Cell, *wrong: dict[str, Any]) -> CellOutcome:
     verdict = f"SMS {cell.version} did as it does."
     result = {"kb": cell.kb, "passed": not wrong, "verdict": verdict, "expectations": list(wrong)}
-    return Outcome(cell, result, f"runs/{cell.variant}")
+    return CellOutcome(cell, result, f"runs/{cell.variant}")
 
 
-def runs_give(monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome, ctrl_c: bool = False) -> None:
+def runs_give(
+    monkeypatch: pytest.MonkeyPatch, *outcomes: CellOutcome, ctrl_c: bool = False
+) -> None:
     """`kb run --all` gets these instead of running; then Ctrl-C, if one says so."""
 
-    def run_all(*_: Any, **__: Any) -> Iterator[Outcome]:
+    def run_all(*_: Any, **__: Any) -> Iterator[CellOutcome]:
         yield from outcomes
         if ctrl_c:
             raise KeyboardInterrupt

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_app.process.settings import NamedServer
-from despoolr_lab.load.plan import Layout, Place, holds_of, layout_of, orders_of, pace_of
+from despoolr_lab.load.plan import ClientLayout, LoadSite, holds_of, layout_of, orders_of, pace_of
 from despoolr_lab.load.spec.file import parse_load
 
 LOAD = parse_load(
@@ -44,7 +44,7 @@ SERVERS = [
     NamedServer("L1", "http://l1", distribution=True),
     NamedServer("L2", "http://l2", distribution=True),
 ]
-PLACE = Place(
+PLACE = LoadSite(
     "http://site",
     "t",
     60.0,
@@ -59,7 +59,7 @@ PLACE = Place(
 def test_every_client_is_in_one_process_and_every_process_has_its_part_of_every_group(
     counts: list[int], processes: int
 ) -> None:
-    layout = Layout(counts, processes)
+    layout = ClientLayout(counts, processes)
     assert sorted(client for piece in layout.pieces for client in piece) == list(range(sum(counts)))
     for number, count in enumerate(counts):
         sizes = [len(groups[number]) for groups in layout.groups]
@@ -70,7 +70,7 @@ def test_every_client_is_in_one_process_and_every_process_has_its_part_of_every_
 def test_slots_are_the_numbers_of_the_processes_one_after_the_other(
     counts: list[int], processes: int
 ) -> None:
-    layout = Layout(counts, processes)
+    layout = ClientLayout(counts, processes)
     for process, piece in enumerate(layout.pieces):
         assert [layout.slot(client) for client in piece] == list(
             range(layout.first_of(process), layout.first_of(process) + len(piece))

@@ -14,7 +14,7 @@ from despoolr_lab.soak.afterwards import judge
 from despoolr_lab.soak.outcome import as_json
 from despoolr_lab.soak.plan import Asked, make_plan
 from despoolr_lab.soak.run import warm_up_s
-from despoolr_lab.soak.watch import Watch
+from despoolr_lab.soak.watch import SoakWatch
 
 ASKED = Asked(20, 900.0)
 RIGHT: dict[str, Any] = {
@@ -27,14 +27,14 @@ RIGHT: dict[str, Any] = {
 }
 
 
-def soak(directory: Path, *, growth: float = 0.0, **summary: Any) -> Watch:
+def soak(directory: Path, *, growth: float = 0.0, **summary: Any) -> SoakWatch:
     """What a soak of a quarter of an hour leaves, with a restart in it; the watch as it was in
     memory.
     """
     (directory / "asked.json").write_bytes(msgspec.json.encode(ASKED))
     if summary:
         (directory / "summary.json").write_bytes(msgspec.json.encode(summary))
-    watch = Watch()
+    watch = SoakWatch()
     watch.open(directory / "samples.csv")
     for n in range(450):
         tasks = 40.0 + n * growth + n % 5

@@ -17,7 +17,7 @@ from despoolr_lab.soak.counts import (
     Found,
     Job,
     Reported,
-    Row,
+    WorkstationRow,
     count_all,
     failed_runs,
     request_of,
@@ -49,7 +49,10 @@ def all_is_well(**changes: Any) -> Found:
         clients_live=2,
         reported=reported,
         loaded=frozenset(map(report, MACHINES.values())),
-        rows=tuple(Row("J1", sms_id, machine, "Complete") for machine, sms_id in MACHINES.items()),
+        rows=tuple(
+            WorkstationRow("J1", sms_id, machine, "Complete")
+            for machine, sms_id in MACHINES.items()
+        ),
         jobs=(
             Job("J1", "RUN0001", REQUEST, "Complete"),
             Job("J2", "UPDATE0001", "BPC0002", "Complete"),

@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from despoolr_lab.soak.drift import (
+    DriftVerdict,
     Judgement,
     Limit,
     Point,
-    Verdict,
     floors,
     judge,
     trend_of,
@@ -54,7 +54,7 @@ def comb(span_s: float, period_s: float, height: float, *, per_hour: float = 0.0
     ]
 
 
-def verdict(*pieces: list[Point], limit: Limit = LIMIT) -> Verdict:
+def verdict(*pieces: list[Point], limit: Limit = LIMIT) -> DriftVerdict:
     return judge(pieces, limit).verdict
 
 
@@ -67,7 +67,7 @@ def test_a_leak_of_several_times_the_limit_is_found_in_half_an_hour(
     seed: int, leak_mib: float
 ) -> None:
     judged = judge([noisy(seed, 1800.0, per_hour=leak_mib * MIB)], LIMIT)
-    assert judged.verdict is Verdict.DRIFT
+    assert judged.verdict is DriftVerdict.DRIFT
     assert judged.trend is not None
     assert judged.trend.low <= judged.trend.per_hour <= judged.trend.high
     assert judged.trend.per_hour == pytest.approx(leak_mib * MIB, rel=0.2)
@@ -78,18 +78,18 @@ def test_a_leak_of_several_times_the_limit_is_found_in_half_an_hour(
 def test_a_leak_is_found_across_restarts_that_set_memory_back(seed: int) -> None:
     pieces = [noisy(seed + n, 500.0, per_hour=60 * MIB, start_s=600.0 * n) for n in range(4)]
     assert max(point.value for point in pieces[-1]) < LEVEL + 20 * MIB
-    assert verdict(*pieces) is Verdict.DRIFT
+    assert verdict(*pieces) is DriftVerdict.DRIFT
 
 
 def test_a_leak_below_a_comb_is_found() -> None:
-    assert verdict(comb(1800.0, 120.0, 5 * MIB, per_hour=80 * MIB)) is Verdict.DRIFT
+    assert verdict(comb(1800.0, 120.0, 5 * MIB, per_hour=80 * MIB)) is DriftVerdict.DRIFT
 
 
 def test_one_descriptor_a_minute_is_a_leak() -> None:
     limit = Limit(share=0.10, at_least=6.0, span_s_min=120.0)
     piece = [Point(3.0 * n, 40.0 + (3 * n) // 60) for n in range(600)]
     judged = judge([piece], limit)
-    assert judged.verdict is Verdict.DRIFT and judged.trend is not None
+    assert judged.verdict is DriftVerdict.DRIFT and judged.trend is not None
     assert judged.trend.per_hour == pytest.approx(60.0, rel=0.05)
 
 
@@ -99,14 +99,14 @@ def test_one_descriptor_a_minute_is_a_leak() -> None:
 @given(SEEDS)
 @settings(max_examples=40, deadline=None)
 def test_noise_is_never_drift(seed: int) -> None:
-    assert verdict(noisy(seed, 1800.0, noise=1.0 * MIB)) is not Verdict.DRIFT
+    assert verdict(noisy(seed, 1800.0, noise=1.0 * MIB)) is not DriftVerdict.DRIFT
 
 
 @given(st.floats(20, 900), st.floats(0.5, 40))
 @example(29.90625, 22.0)  # beats with bins of 15 s
 @settings(max_examples=100, deadline=None)
 def test_a_comb_is_never_drift(period_s: float, height_mib: float) -> None:
-    assert verdict(comb(1800.0, period_s, height_mib * MIB)) is not Verdict.DRIFT
+    assert verdict(comb(1800.0, period_s, height_mib * MIB)) is not DriftVerdict.DRIFT
 
 
 @given(SEEDS, st.floats(0.05, 0.6), st.floats(1, 200))
@@ -118,7 +118,7 @@ def test_a_ramp_that_ends_in_the_first_two_thirds_is_never_drift(
         Point(p.at_s, p.value + height_mib * MIB * min(1.0, p.at_s / (share * 1800.0)))
         for p in noisy(seed, 1800.0)
     ]
-    assert verdict(points) is not Verdict.DRIFT
+    assert verdict(points) is not DriftVerdict.DRIFT
 
 
 def test_a_ramp_that_ended_is_called_settled() -> None:
@@ -126,7 +126,7 @@ def test_a_ramp_that_ended_is_called_settled() -> None:
         Point(p.at_s, p.value + 60 * MIB * min(1.0, p.at_s / 1000.0))
         for p in noisy(1, 1800.0, noise=0.05 * MIB)
     ]
-    assert verdict(points) is Verdict.SETTLED
+    assert verdict(points) is DriftVerdict.SETTLED
 
 
 @given(SEEDS, st.lists(st.floats(10, 300), min_size=2, max_size=5))
@@ -136,16 +136,16 @@ def test_restarts_at_other_levels_are_not_drift(seed: int, levels_mib: list[floa
         [Point(p.at_s, p.value + level * MIB) for p in noisy(seed + n, 600.0, start_s=700.0 * n)]
         for n, level in enumerate(sorted(levels_mib))
     ]
-    assert verdict(*pieces) is not Verdict.DRIFT
+    assert verdict(*pieces) is not DriftVerdict.DRIFT
 
 
 def test_growth_within_the_limit_is_steady_and_at_the_limit_unclear() -> None:
-    assert verdict(noisy(3, 3600.0, per_hour=2 * MIB)) is Verdict.STEADY
-    assert verdict(noisy(3, 1800.0, per_hour=8 * MIB, noise=1.0 * MIB)) is Verdict.UNCLEAR
+    assert verdict(noisy(3, 3600.0, per_hour=2 * MIB)) is DriftVerdict.STEADY
+    assert verdict(noisy(3, 1800.0, per_hour=8 * MIB, noise=1.0 * MIB)) is DriftVerdict.UNCLEAR
 
 
 def test_a_fall_is_steady() -> None:
-    assert verdict(noisy(4, 1800.0, per_hour=-200 * MIB)) is Verdict.STEADY
+    assert verdict(noisy(4, 1800.0, per_hour=-200 * MIB)) is DriftVerdict.STEADY
 
 
 # -- what comes and goes with the work
@@ -170,14 +170,14 @@ def bursts(
 @settings(max_examples=25, deadline=None)
 def test_bursts_of_work_are_steady_by_their_floors(seed: int) -> None:
     pieces = [bursts(seed + n, 420.0, start_s=500.0 * n) for n in range(4)]
-    assert judge(pieces, FLOORS, 120.0).verdict is Verdict.STEADY
+    assert judge(pieces, FLOORS, 120.0).verdict is DriftVerdict.STEADY
 
 
 @given(SEEDS, st.floats(120, 2000))
 @settings(max_examples=25, deadline=None)
 def test_a_leak_below_bursts_of_work_is_found_by_their_floors(seed: int, per_hour: float) -> None:
     pieces = [bursts(seed + n, 420.0, per_hour=per_hour, start_s=500.0 * n) for n in range(4)]
-    assert judge(pieces, FLOORS, 120.0).verdict is Verdict.DRIFT
+    assert judge(pieces, FLOORS, 120.0).verdict is DriftVerdict.DRIFT
 
 
 def test_the_floor_of_a_round_is_its_least_value_and_half_a_round_has_none() -> None:
@@ -189,10 +189,10 @@ def test_the_floor_of_a_round_is_its_least_value_and_half_a_round_has_none() -> 
 
 
 def test_less_time_than_the_resource_needs_is_too_short_whatever_the_slope() -> None:
-    assert verdict(noisy(1, 477.0, per_hour=900 * MIB)) is Verdict.TOO_SHORT
-    assert verdict(noisy(1, 490.0, per_hour=900 * MIB)) is Verdict.DRIFT
-    assert judge([], LIMIT) == Judgement(Verdict.TOO_SHORT, None, 8 * MIB)
-    assert verdict([Point(0.0, 1.0)]) is Verdict.TOO_SHORT
+    assert verdict(noisy(1, 477.0, per_hour=900 * MIB)) is DriftVerdict.TOO_SHORT
+    assert verdict(noisy(1, 490.0, per_hour=900 * MIB)) is DriftVerdict.DRIFT
+    assert judge([], LIMIT) == Judgement(DriftVerdict.TOO_SHORT, None, 8 * MIB)
+    assert verdict([Point(0.0, 1.0)]) is DriftVerdict.TOO_SHORT
 
 
 def test_the_limit_is_the_larger_of_its_two_parts() -> None:
@@ -224,4 +224,4 @@ def test_a_fifth_of_wild_points_does_not_move_the_slope() -> None:
         Point(p.at_s, p.value * 5 if n % 5 == 0 and n > 300 else p.value)
         for n, p in enumerate(points)
     ]
-    assert verdict(wild) is Verdict.STEADY
+    assert verdict(wild) is DriftVerdict.STEADY

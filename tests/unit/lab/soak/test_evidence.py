@@ -8,7 +8,7 @@ from pathlib import Path
 
 from despoolr_core.records.kinds.client import CommandChanged, Polled, ResultReported
 from despoolr_core.records.stream import Record, encode
-from despoolr_lab.soak.counts import Found, Job, Row
+from despoolr_lab.soak.counts import Found, Job, WorkstationRow
 from despoolr_lab.soak.evidence import read_clients, read_database
 from worlds.record_samples import sample
 
@@ -54,4 +54,4 @@ def test_the_database_tells_reports_of_clients_jobs_and_workstations(tmp_path: P
     assert found.loaded == {"BPC00001-BPC0001-1.000"}
     assert found.jobs == (Job("BPC00001", "RUN0001", "BPC0001", "Complete"),)
     assert found.unknown == {("BPC0001", "PC00001"): 1}
-    assert found.rows == (Row("BPC00001", "BPC00001", "PC00001", "Complete"),)
+    assert found.rows == (WorkstationRow("BPC00001", "BPC00001", "PC00001", "Complete"),)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from despoolr_lab.soak import links
-from despoolr_lab.soak.links import REFUSE, SILENCE, Link
+from despoolr_lab.soak.links import REFUSE, SILENCE, CuttableLink
 
 OPENED: list[asyncio.StreamWriter] = []
 """Connections of the test that runs: closed at its end."""
@@ -27,9 +27,9 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @pytest.fixture
-async def link() -> AsyncIterator[Link]:
+async def link() -> AsyncIterator[CuttableLink]:
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
-    made = Link("A-B", server.sockets[0].getsockname()[1])
+    made = CuttableLink("A-B", server.sockets[0].getsockname()[1])
     await made.start()
     try:
         yield made
@@ -41,7 +41,7 @@ async def link() -> AsyncIterator[Link]:
         server.close()
 
 
-async def connect(link: Link) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connect(link: CuttableLink) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", link.port)
     OPENED.append(writer)
     return reader, writer
@@ -52,7 +52,7 @@ async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data:
     return await asyncio.wait_for(reader.readexactly(len(data)), 10.0)
 
 
-async def is_reset(link: Link) -> bool:
+async def is_reset(link: CuttableLink) -> bool:
     """Whether a new connection comes to nothing."""
     try:
         reader, writer = await connect(link)
@@ -62,7 +62,7 @@ async def is_reset(link: Link) -> bool:
         return True
 
 
-async def test_bytes_come_back_whole_and_in_order(link: Link) -> None:
+async def test_bytes_come_back_whole_and_in_order(link: CuttableLink) -> None:
     reader, writer = await connect(link)
     data = bytes(range(256)) * 4096
     task = asyncio.ensure_future(reader.readexactly(len(data)))
@@ -73,7 +73,7 @@ async def test_bytes_come_back_whole_and_in_order(link: Link) -> None:
     writer.close()
 
 
-async def test_an_end_that_closes_closes_the_other_and_leaves_nothing(link: Link) -> None:
+async def test_an_end_that_closes_closes_the_other_and_leaves_nothing(link: CuttableLink) -> None:
     reader, writer = await connect(link)
     assert await said(reader, writer, b"hello") == b"hello"
     writer.write_eof()
@@ -87,7 +87,7 @@ async def test_an_end_that_closes_closes_the_other_and_leaves_nothing(link: Link
 
 
 async def test_a_refusing_link_resets_what_stands_and_takes_nothing_until_it_is_mended(
-    link: Link,
+    link: CuttableLink,
 ) -> None:
     reader, writer = await connect(link)
     assert await said(reader, writer, b"one") == b"one"
@@ -100,7 +100,7 @@ async def test_a_refusing_link_resets_what_stands_and_takes_nothing_until_it_is_
     assert await said(*await connect(link), b"three") == b"three"
 
 
-async def test_a_silent_link_carries_nothing_and_goes_on_where_it_was(link: Link) -> None:
+async def test_a_silent_link_carries_nothing_and_goes_on_where_it_was(link: CuttableLink) -> None:
     reader, writer = await connect(link)
     assert await said(reader, writer, b"one") == b"one"
     link.cut(SILENCE)
@@ -118,7 +118,7 @@ async def test_a_silent_link_carries_nothing_and_goes_on_where_it_was(link: Link
 
 
 async def test_connections_beyond_the_bound_are_reset(
-    link: Link, monkeypatch: pytest.MonkeyPatch
+    link: CuttableLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(links, "CONNECTIONS_MAX", 1)
     first = await connect(link)
@@ -127,6 +127,6 @@ async def test_connections_beyond_the_bound_are_reset(
     assert await said(*first, b"two") == b"two"
 
 
-async def test_a_link_to_nobody_resets(link: Link) -> None:
+async def test_a_link_to_nobody_resets(link: CuttableLink) -> None:
     link.target_port = 9
     assert await is_reset(link)

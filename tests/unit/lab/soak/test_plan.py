@@ -17,7 +17,7 @@ from despoolr_lab.soak.plan import (
     SITE,
     WHAT,
     Asked,
-    Plan,
+    SoakPlan,
     make_plan,
 )
 
@@ -81,7 +81,7 @@ def test_the_fleets_have_exactly_the_clients_that_were_asked_for(asked: Asked) -
     assert max(sizes) - min(sizes) <= 1
 
 
-def of_half_an_hour(seed: int = 1) -> Plan:
+def of_half_an_hour(seed: int = 1) -> SoakPlan:
     return make_plan(Asked(2000, 1800.0, seed=seed))
 
 

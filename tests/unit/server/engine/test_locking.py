@@ -14,8 +14,8 @@ from despoolr_server.engine.rows import (
     Ask,
     FileFacts,
     Granted,
-    LockElement,
     Open,
+    RangeRequest,
     Refusal,
     Session,
     Waiting,
@@ -54,7 +54,7 @@ class Table:
         self, row: Open, *elements: tuple[int, int, int], request: str = ""
     ) -> tuple[RangeLock, ...] | Waiting | Refusal:
         answer = self.engine.locking.lock(
-            0.0, row, [LockElement(*one) for one in elements], request
+            0.0, row, [RangeRequest(*one) for one in elements], request
         )
         self.engine.validate()
         return answer
@@ -62,7 +62,7 @@ class Table:
     def unlock(
         self, row: Open, *elements: tuple[int, int, int]
     ) -> tuple[int, list[str], NtStatus | None]:
-        done = self.engine.locking.unlock(0.0, row, [LockElement(*one) for one in elements])
+        done = self.engine.locking.unlock(0.0, row, [RangeRequest(*one) for one in elements])
         self.engine.validate()
         settled = [one.waiting.handle for one in done.settled if one.lock is not None]
         return len(done.released), settled, done.refusal.status if done.refusal else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from despoolr_server.engine.ranges import EXCLUSIVE, READ, SHARED, WRITE, RangeLock, RangeLocks
+from despoolr_server.engine.ranges import EXCLUSIVE, READ, SHARED, WRITE, FileRanges, RangeLock
 
 
-def filled(*locks: tuple[str, str, int, int]) -> RangeLocks:
+def filled(*locks: tuple[str, str, int, int]) -> FileRanges:
     """Locks by (handle, kind, offset, length), numbered in this order."""
-    made = RangeLocks()
+    made = FileRanges()
     for number, (handle, kind, offset, length) in enumerate(locks, 1):
         made.add(RangeLock(number, handle, offset, length, kind, float(number)))
     made.validate()
@@ -57,7 +57,7 @@ def test_blockers_are_named_oldest_first_up_to_the_limit_and_counted_in_full() -
 
 
 def test_ranges_are_found_among_many_of_every_size() -> None:
-    locks = RangeLocks()
+    locks = FileRanges()
     for number in range(20_000):
         locks.add(RangeLock(number, f"h{number % 100}", number * 16, 8, EXCLUSIVE, 0.0))
     locks.add(RangeLock(20_000, "big", 2**40, 2**50, SHARED, 0.0))

@@ -13,8 +13,8 @@ from despoolr_lab.load.measure.judgement import (
     LATE_SHARE_MAX,
     LOOKS_MIN,
     POLLS_MIN,
-    Facts,
-    JobFacts,
+    EndedJob,
+    LoadFacts,
     findings,
     invalid,
     seconds,
@@ -41,7 +41,7 @@ ROWS = [
     *(("Workstation", f"PC0000{n}", "Complete") for n in (1, 2, 3)),
 ]
 TARGETS = ["PC00001", "PC00002", "PC00003"]
-JOB = JobFacts("BPC00001", "Complete", ROWS, TARGETS)
+JOB = EndedJob("BPC00001", "Complete", ROWS, TARGETS)
 
 
 def polls(*times_s: float, late: int = 0, failed: int = 0) -> Second:
@@ -52,7 +52,7 @@ def polls(*times_s: float, late: int = 0, failed: int = 0) -> Second:
     return second
 
 
-FACTS = Facts(
+FACTS = LoadFacts(
     clients_wanted=3,
     clients_there=3,
     polls=polls(*[0.01] * 98, 0.5, 0.6),

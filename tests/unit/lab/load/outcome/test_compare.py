@@ -14,7 +14,7 @@ from despoolr_lab.load.measure.histogram import Histogram
 from despoolr_lab.load.outcome.compare import (
     BLOCKS_MAX,
     SECONDS_MIN,
-    Sample,
+    ComparedRun,
     compare,
     differences,
     warnings,
@@ -48,11 +48,13 @@ SUMMARY: dict[str, Any] = {
 }
 
 
-def sample(seed: int, ms: float, count: int = 60, **changes: Any) -> Sample:
-    return Sample(f"run{seed}", {**copy.deepcopy(SUMMARY), **changes}, seconds(seed, ms, count))
+def sample(seed: int, ms: float, count: int = 60, **changes: Any) -> ComparedRun:
+    return ComparedRun(
+        f"run{seed}", {**copy.deepcopy(SUMMARY), **changes}, seconds(seed, ms, count)
+    )
 
 
-def matters(a: Sample, b: Sample) -> dict[str, bool | None]:
+def matters(a: ComparedRun, b: ComparedRun) -> dict[str, bool | None]:
     return {line.name: line.matters for line in compare(a, b)}
 
 
@@ -74,7 +76,7 @@ def test_one_bad_second_is_no_difference_between_two_stacks() -> None:
     second = Histogram()
     for _ in range(50):
         second.add(0.5)
-    line = compare(sample(1, 5), Sample(bad.name, bad.summary, [*bad.seconds, second]))[2]
+    line = compare(sample(1, 5), ComparedRun(bad.name, bad.summary, [*bad.seconds, second]))[2]
     assert line.name == "poll p99" and line.ratio is not None and line.ratio > 10
     assert line.matters is False, "drawn anew, that second is often not there"
 

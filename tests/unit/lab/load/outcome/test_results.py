@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from despoolr_app.runs.directory import RunError
-from despoolr_lab.load.measure.judgement import Facts, findings, invalid
+from despoolr_lab.load.measure.judgement import LoadFacts, findings, invalid
 from despoolr_lab.load.measure.tally import Tally, total
 from despoolr_lab.load.outcome.archive import read_kept
 from despoolr_lab.load.outcome.report import render_report
@@ -27,9 +27,9 @@ from despoolr_lab.load.outcome.results import (
     verdict,
     write_all,
 )
-from despoolr_lab.load.run import Outcome
+from despoolr_lab.load.run import LoadOutcome
 from despoolr_lab.load.spec.file import parse_load
-from despoolr_lab.load.watch import Row
+from despoolr_lab.load.watch import LoadSecond
 
 LOAD = parse_load(
     """\
@@ -50,13 +50,13 @@ at_most = 2
 )
 
 
-def outcome(refused: float = 2, there: int = 4, polls: int = 200, **changes: object) -> Outcome:
+def outcome(refused: float = 2, there: int = 4, polls: int = 200, **changes: object) -> LoadOutcome:
     tally = Tally(0.05)
     for number in range(polls):
         at = number * 10 / polls
         tally.poll(at, at, at, at + 0.01, failed=number == polls - 1)
     seconds = tally.take()
-    facts = Facts(
+    facts = LoadFacts(
         clients_wanted=4,
         clients_there=there,
         polls=total(second for number, second in seconds.items() if number >= 2),
@@ -72,10 +72,10 @@ def outcome(refused: float = 2, there: int = 4, polls: int = 200, **changes: obj
         looks=10,
     )
     rows = [
-        Row(n, refusals=n, boxes={"SITE1/SMS_SITE/SMS_SITE": float(n % 4), "SITE1/X/Y": 0.0})
+        LoadSecond(n, refusals=n, boxes={"SITE1/SMS_SITE/SMS_SITE": float(n % 4), "SITE1/X/Y": 0.0})
         for n in range(1, 10)
     ]
-    made = Outcome(
+    made = LoadOutcome(
         LOAD,
         facts,
         invalid(LOAD, facts, 1, 2),
@@ -111,7 +111,7 @@ def outcome(refused: float = 2, there: int = 4, polls: int = 200, **changes: obj
     ],
 )
 def test_the_exit_code_and_the_sentence_say_how_it_ended(
-    made: Outcome, code: int, says: str
+    made: LoadOutcome, code: int, says: str
 ) -> None:
     assert exit_code(made) == code and says in verdict(made)
     summary = summary_of(made, "19960603T080000Z")

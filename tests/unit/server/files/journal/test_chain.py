@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from despoolr_server.files.journal.chain import (
     JOURNAL_HEADER_SIZE,
     MARK_SIZE,
-    Link,
-    Reading,
+    ChainLink,
+    JournalReading,
     first_checksum,
     parse_mark,
     read_journals,
@@ -22,7 +22,7 @@ from despoolr_server.files.journal.chain import (
 from despoolr_server.files.journal.records import Abort, Entry, Follow, Make, Put, Remove, encode
 
 STORE = 7
-NOTHING = Link(0, 0, 0)
+NOTHING = ChainLink(0, 0, 0)
 ENTRIES: list[Entry] = [
     Make("D", 1.0),
     Put("D/A", 1, 0, b"first", 2, 0),
@@ -32,32 +32,32 @@ ENTRIES: list[Entry] = [
 
 
 def journal(
-    number: int, entries: list[Entry], before: Link = NOTHING, capacity: int = 2048
-) -> tuple[bytes, Link]:
+    number: int, entries: list[Entry], before: ChainLink = NOTHING, capacity: int = 2048
+) -> tuple[bytes, ChainLink]:
     """A journal as a store writes it, and where it ends."""
     data = render_header(STORE, number, capacity)
     checksum = first_checksum(data)
     for entry in [Follow(*before), *entries]:
         frame, checksum = render_frame(encode(entry), checksum)
         data += frame
-    return data + bytes(capacity - len(data)), Link(number, len(data), checksum)
+    return data + bytes(capacity - len(data)), ChainLink(number, len(data), checksum)
 
 
-def read(*journals: bytes, mark: Link | None = None) -> Reading:
+def read(*journals: bytes, mark: ChainLink | None = None) -> JournalReading:
     return read_journals(list(enumerate(journals, 1)), STORE, mark)
 
 
 def test_a_journal_is_read_to_its_end() -> None:
     data, end = journal(1, ENTRIES)
-    assert read(data, mark=end) == Reading(ENTRIES)
-    assert read(data) == Reading(ENTRIES)
-    assert read() == Reading([])
-    assert read(render_header(STORE, 1, 64) + bytes(64)) == Reading([])
+    assert read(data, mark=end) == JournalReading(ENTRIES)
+    assert read(data) == JournalReading(ENTRIES)
+    assert read() == JournalReading([])
+    assert read(render_header(STORE, 1, 64) + bytes(64)) == JournalReading([])
 
 
 def test_a_voided_record_is_left_out() -> None:
     data, end = journal(1, [ENTRIES[0], ENTRIES[1], Abort(), ENTRIES[2]])
-    assert read(data, mark=end) == Reading([ENTRIES[0], ENTRIES[2]])
+    assert read(data, mark=end) == JournalReading([ENTRIES[0], ENTRIES[2]])
 
 
 @given(offset=st.integers(0, 10_000), bit=st.integers(0, 7))
@@ -95,9 +95,9 @@ def test_journals_follow_each_other() -> None:
     first, end = journal(1, ENTRIES[:2])
     second, last = journal(2, ENTRIES[2:], end)
     unused = render_header(STORE, 3, 64) + bytes(64)
-    assert read(first, second, unused, mark=last) == Reading(ENTRIES)
+    assert read(first, second, unused, mark=last) == JournalReading(ENTRIES)
     # the first was dropped
-    assert read_journals([(2, second)], STORE, last) == Reading(ENTRIES[2:])
+    assert read_journals([(2, second)], STORE, last) == JournalReading(ENTRIES[2:])
     assert read_journals([(1, first)], STORE, last).damage == "journal 2 is gone"
     other, _ = journal(1, ENTRIES[1:2])
     assert read(other, second, mark=last).damage.startswith("journal 2 does not follow journal 1")
@@ -111,7 +111,7 @@ def test_an_end_that_never_was_safe_may_be_missing_with_all_that_follows_it() ->
     whole, end = journal(1, ENTRIES[:2])
     short, sooner = journal(1, ENTRIES[:1])
     second, last = journal(2, ENTRIES[2:], end)
-    assert read(short, second, mark=sooner) == Reading(ENTRIES[:1])
+    assert read(short, second, mark=sooner) == JournalReading(ENTRIES[:1])
     assert read(short, second, mark=last).damage.startswith("journal 2 does not follow journal 1")
     assert read(short, second, mark=end).damage.startswith("journal 1 is damaged at byte ")
     assert whole != short
@@ -122,13 +122,13 @@ def test_a_frame_without_one_of_its_sectors_is_a_crash_and_one_with_other_bytes_
     data, end = journal(1, [*ENTRIES, large], capacity=4096)
     _, safe = journal(1, ENTRIES, capacity=4096)
     torn = data[:1024] + bytes(512) + data[1536:]
-    assert read(torn, mark=safe) == Reading(ENTRIES)
+    assert read(torn, mark=safe) == JournalReading(ENTRIES)
     assert read(torn, mark=end).damage
     assert read(data[:1024] + b"?" + data[1025:], mark=safe).damage
 
 
 def test_a_mark_is_read_back_or_is_none() -> None:
-    link = Link(3, 4096, 0xFFFF_FFFF)
+    link = ChainLink(3, 4096, 0xFFFF_FFFF)
     assert len(render_mark(link)) == MARK_SIZE
     assert parse_mark(render_mark(link)) == link
     assert parse_mark(b"") is None

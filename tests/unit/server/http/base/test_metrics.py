@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from despoolr_core.records.kinds.share import OpenGranted, OpenRefused
 from despoolr_core.records.stream import Record
-from despoolr_server.http.base.metrics import LABELS_MAX, Refusals
+from despoolr_server.http.base.metrics import LABELS_MAX, RefusalCounts
 from worlds.record_samples import sample
 
 
@@ -15,7 +15,7 @@ def refusal(
 
 
 def test_only_this_servers_refusals_count() -> None:
-    refusals = Refusals("LOGON1")
+    refusals = RefusalCounts("LOGON1")
     for record in (
         refusal("A"),
         refusal("A"),
@@ -27,7 +27,7 @@ def test_only_this_servers_refusals_count() -> None:
 
 
 def test_labels_beyond_the_bound_are_counted_as_other() -> None:
-    refusals = Refusals("LOGON1")
+    refusals = RefusalCounts("LOGON1")
     for number in range(LABELS_MAX + 5):
         refusals(refusal(f"P{number}"))
     refusals(refusal("P0"))

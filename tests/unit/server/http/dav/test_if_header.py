@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from despoolr_server.http.dav.if_header import (
     Condition,
     ConditionList,
-    State,
+    ResourceState,
     holds,
     parse_if,
     submitted,
 )
 
 T1, T2 = "opaquelocktoken:one", "opaquelocktoken:two"
-LOCKED = State('"e1"', frozenset([T1]))
-FREE = State('"e1"', frozenset())
-MISSING = State("", frozenset())
+LOCKED = ResourceState('"e1"', frozenset([T1]))
+FREE = ResourceState('"e1"', frozenset())
+MISSING = ResourceState("", frozenset())
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,9 @@ def test_what_does_not_fit_the_grammar_is_refused(text: str) -> None:
         ('([W/"e1"])', FREE, False),
     ],
 )
-def test_a_request_goes_on_if_any_list_holds(text: str, state: State, expected: bool) -> None:
+def test_a_request_goes_on_if_any_list_holds(
+    text: str, state: ResourceState, expected: bool
+) -> None:
     assert holds(parse_if(text), lambda tag: state) is expected
 
 

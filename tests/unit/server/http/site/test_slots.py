@@ -19,7 +19,7 @@ from despoolr_server.database.database import InlineDatabase
 from despoolr_server.database.schema import CLIENT_SLOTS
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.site.slots import SlotRoutes
-from despoolr_server.site.state.queries import Machine, set_machines
+from despoolr_server.site.state.queries import KnownMachine, set_machines
 from despoolr_server.site.state.slots import SlotTable
 from worlds.share_server import Reply, Site, serving
 
@@ -61,7 +61,7 @@ class Slots:
         return await self.post(msgspec.json.encode(asked))
 
     async def know(self, *machines: tuple[str, str]) -> None:
-        known = [Machine(0, name, sms_id, "SALES", 2, "BPC") for sms_id, name in machines]
+        known = [KnownMachine(0, name, sms_id, "SALES", 2, "BPC") for sms_id, name in machines]
         await self.database.run(lambda db: set_machines(db, known))
 
     async def written(self) -> list[tuple[str, int, int]]:
