@@ -106,6 +106,11 @@ class Profile:
     )
 
     # -- job status
+    results_wait_for_client_date: bool = _behaviour(
+        True,
+        "Q172899",
+        "a client's report whose date lies ahead waits in RECEIVE until then",
+    )
     expiry_status: str = _behaviour(
         "",
         "Q152229",
@@ -247,6 +252,7 @@ _SP4: Final = replace(
     refresh_every_file=False,
     retry_count_step=1,
     restart_resets_retry_count=False,
+    results_wait_for_client_date=False,
     forced_disconnect_restores_rights=True,
     arbitrary_mandatory_order=False,
     search_on_missing_file=True,

@@ -3,7 +3,8 @@ r"""Despooler: executes the instructions that arrive in `DESPOOLR.BOX\RECEIVE`.
 The law of its order: `.IST` and `.NIL` first (work a dead process left), then `.SNI` (client
 results, retries), then `.INS` (new instructions), 50 files a batch (Q168130). A new `.INS` becomes
 `.IST` if it has a package, else `.NIL`, and stays under that name until it is done (Q152468). One
-whose execution time has not come is left alone (Q172899).
+whose execution time has not come is left alone. Up to 1.2 SP3 that holds for clients' reports too,
+which carry the time of the client's clock (Q172899: the profile's `results_wait_for_client_date`).
 
 What cannot be read, or names a file that no share could have, is moved aside to `DESPOOLR.BOX\BAD`
 with a reason beside it, event 1 is logged, and the rest goes on. What a share refuses stays where
@@ -190,11 +191,11 @@ class Despooler(Service):
         except FormatError as error:
             await self._set_aside(name, str(error), tick)
             return None
-        if instruction.execute_at and instruction.execute_at > tick:
-            self._waits_for[name] = instruction.execute_at
+        due = self._due_time(instruction)
+        if due > tick:
+            self._waits_for[name] = due
             self.log(
-                f"Instruction {self._local(name)} won't be processed till "
-                f"{render_sms_date(instruction.execute_at)}"
+                f"Instruction {self._local(name)} won't be processed till {render_sms_date(due)}"
             )
             return None
         self._waits_for.pop(name, None)
@@ -207,6 +208,12 @@ class Despooler(Service):
         self.log(f"~Found ready instruction {begun.name.lower()}")
         self.log(f"~Executing instruction of type {instruction.type}")
         return begun
+
+    def _due_time(self, instruction: DespoolerInstruction) -> float:
+        """From when on an instruction may be executed: 0 for at once."""
+        if instruction.type == WIREMOVE and not self.site.profile.results_wait_for_client_date:
+            return 0.0
+        return instruction.execute_at or 0.0
 
     async def _outcome(self, begun: _Begun, tick: float) -> str | Failure:
         try:

@@ -11,6 +11,8 @@ from despoolr_server.files.protocol import StoreError
 from despoolr_server.site.state import boxes
 from worlds.site import Bench
 
+PACKAGE = "BPC00001"
+
 
 async def running(count: int = 2, **overrides: object) -> tuple[Bench, str, str]:
     """A job whose package is in place; with its JobID and RequestID."""
@@ -138,6 +140,20 @@ async def test_what_is_due_later_waits_and_is_not_lost_when_the_service_restarts
     assert bench.details(job)["Workstation", "WS1"] == "None"
     await bench.pump(3)
     assert bench.details(job)["Workstation", "WS1"] == "Complete"
+
+
+async def test_sp4_executes_a_report_whatever_its_clock_said_and_a_retry_when_it_is_due() -> None:
+    bench, job, request = await running(version="1.2 SP4")
+    report = await bench.report(job, request)
+    await bench.share("LOGON1", boxes.LOGON_SHARE).delete("DESPOOLR.BOX/00001001.SNI")
+    later = report.to_instruction(execute_at=bench.clock.now() + 2 * 86400.0)
+    await bench.receive.write("LATER.SNI", render_instruction(later))
+    await bench.hold(f"{PACKAGE}/b.dat")
+    update = await bench.update(PACKAGE)
+    await bench.pump(3)
+    assert bench.details(job)["Workstation", "WS1"] == "Complete"
+    assert bench.names("SITE1/SMS_SITE") == [f"{update}_R.SNI"]  # two hours ahead, and waits
+    assert [line for line in bench.log("DESPOOLER") if "won't be processed till" in line] != []
 
 
 @pytest.mark.parametrize(("resets", "left"), [(True, 0), (False, 1)])
