@@ -201,6 +201,11 @@ class Profile:
     runs_newly_found_expired: bool = _behaviour(
         False, "Q255284", "a record first found after it expired runs all the same"
     )
+    expiry_notice_repeats: bool = _behaviour(
+        True,
+        "Q188042",
+        "PCM reports an expiry again at every poll, until its last notice has been collected",
+    )
     package_servers_max: int = _behaviour(
         10, "Q161310", "distribution servers a WINST record lists"
     )
@@ -226,6 +231,7 @@ _V11: Final = replace(
     forced_disconnect_available=False,
     expiry_status="Canceled",
     escaped_quote_in_mif_loads=False,
+    expiry_notice_repeats=False,
     polls_only_changed_file=False,
     dump_months_from_zero=True,
     random_logon_server_search=True,
@@ -257,6 +263,7 @@ _SP4: Final = replace(
     arbitrary_mandatory_order=False,
     search_on_missing_file=True,
     honours_disabled_countdown=True,
+    expiry_notice_repeats=False,
     runs_newly_found_expired=True,
 )
 _HOTFIXED: Final = replace(

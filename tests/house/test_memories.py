@@ -169,6 +169,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/files/properties.py:PropertyList._directories": "`_DIRECTORIES_MAX`",
     "server/despoolr_server/files/properties.py:PropertyList._line_counts": "`_DIRECTORIES_MAX`",
     "client/despoolr_client/agent/connections.py:MachineConnections._servers": "servers of a site",
+    "client/despoolr_client/agent/outbox.py:Outbox.notices": "records of an instruction file",
     "client/despoolr_client/pcm/state.py:Pcm.executed_at": "commands of one client's instructions",
     "client/despoolr_client/agent/settings.py:Interner._records": "`records_max`",
     "client/despoolr_client/agent/windows.py:Windows._files": "files of one program's run",

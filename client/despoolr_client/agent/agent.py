@@ -299,7 +299,7 @@ class PcmAgent:
                 )
             if result is not PollResult.FAILED:
                 self._decide(result, fetched.records, cause)
-                await self.send()
+                await self.send(is_poll=True)
         self._start_runner()
         await self.disconnect_if_idle()
         return result
@@ -419,19 +419,23 @@ class PcmAgent:
             self._outbox = Outbox(self.sms_id)
         self._outbox.add(report, closing)
 
-    async def send(self, *, logoff: bool = False) -> None:
+    async def send(self, *, logoff: bool = False, is_poll: bool = False) -> None:
         """Send what is to be sent. What does not get through stays, and goes with the next poll.
 
         With `logoff` the session there ends after it, if nothing else is open in it.
         """
+        outbox = self._outbox
         try:
-            if self._outbox is not None and self._outbox.pending:
+            if outbox is not None and (outbox.pending or (is_poll and outbox.notices)):
                 server, share, directory = self._results_place()
-                self.say(lines.writing_status(unc(server, share, directory.lower())))
                 results = Results(
                     self.share(server, share), directory, self.behaviour, self.settings.clock
                 )
-                await self._outbox.send(results, self._record_report, logoff=logoff)
+                if is_poll and outbox.notices:
+                    await outbox.repeat_notices(results, {r.request_id for r in self.pcm.records})
+                if outbox.pending:
+                    self.say(lines.writing_status(unc(server, share, directory.lower())))
+                await outbox.send(results, self._record_report, logoff=logoff)
             if self._files is not None and self._files.noidmifs_changed:
                 machine = Machine(
                     self.settings.site, self.settings.domain, self.machine, self.sms_id

@@ -3,18 +3,20 @@
 The law: a report that could not be written stays and is tried again at the next poll; one that was
 written is forgotten. A file of ours that is there already (the answer to an earlier try got lost)
 counts as written, so nothing is doubled, and the report's id is the same on every try. Reports go
-in the order they arose.
+in the order they arose. One exception is Q188042's fault: a notice of expiry is sent once more at
+every poll, for as long as nobody has collected the last one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import NAMES_MAX, Report, files_of, report_name
 from despoolr_core.clock import Clock
+from despoolr_core.formats.instruction import Result
 from despoolr_core.share.contract import OpenFile, Share, ShareError
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Problem
@@ -52,13 +54,17 @@ class Pending:
 class Outbox:
     """One client's unsent reports. Created with the first of them."""
 
-    __slots__ = ("_counter", "_is_sending", "_sms_id", "pending")
+    __slots__ = ("_counter", "_is_sending", "_sms_id", "notices", "pending")
 
     def __init__(self, sms_id: str) -> None:
         self._sms_id = sms_id
         self._counter = 0
         self._is_sending = False
         self.pending: list[Pending] = []
+        self.notices: dict[str, tuple[str, Report]] = {}
+        """Of each request whose expiry is reported again until the notice is collected (Q188042):
+        where the last notice lies, and what it says. At most one a record of the instruction file.
+        """
 
     def add(self, report: Report, closing: Sequence[OpenFile] = ()) -> None:
         """Remember a report that is to be sent, and what is to be given back with it."""
@@ -68,6 +74,19 @@ class Outbox:
         """The machine has lost its power: what was open is no longer its own to give back."""
         for pending in self.pending:
             pending.closing = ()
+
+    async def repeat_notices(self, results: Results, requests: Collection[str]) -> None:
+        """Have the expiry of these requests reported once more where the last notice still lies on
+        the results share.
+
+        Q188042: keep this. 1.2 floods a logon server while Maintenance Manager is stopped.
+        """
+        on_their_way = {pending.report.wire.request_id for pending in self.pending}
+        for request, (path, report) in list(self.notices.items()):
+            if request not in requests or await results.share.stat(path) is None:
+                del self.notices[request]
+            elif request not in on_their_way:
+                self.add(report)
 
     async def send(
         self, results: Results, on_sent: Callable[[Report], None], *, logoff: bool = False
@@ -88,9 +107,18 @@ class Outbox:
                 await self._write(
                     self.pending[0], results, logoff=logoff and len(self.pending) == 1
                 )
-                on_sent(self.pending.pop(0).report)
+                sent = self.pending.pop(0)
+                if results.behaviour.repeats_untaken_notices:
+                    self._note(sent, results)
+                on_sent(sent.report)
         finally:
             self._is_sending = False
+
+    def _note(self, sent: Pending, results: Results) -> None:
+        wire = sent.report.wire
+        if wire.result is Result.EXPIRED:
+            path = f"{results.directory}/{sent.name}.SNI"
+            self.notices[wire.request_id] = (path, sent.report)
 
     async def _write(self, pending: Pending, results: Results, *, logoff: bool) -> None:
         for _ in range(NAME_TRIES_MAX):

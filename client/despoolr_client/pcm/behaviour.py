@@ -100,6 +100,11 @@ class PcmBehaviour:
     1.2 SP4).
     """
 
+    repeats_untaken_notices: bool = False
+    """An expiry is reported again at every poll, until the last notice has been collected (Q188042;
+    1.2 before SP4).
+    """
+
     desktop_runs_system_tasks: bool = False
     """PCMWIN32 runs packages meant for the service (Q165147; 1.2 before SP2)."""
 
@@ -168,4 +173,5 @@ class PcmBehaviour:
             search_on_missing_file=profile.search_on_missing_file,
             honours_disabled_countdown=profile.honours_disabled_countdown,
             runs_newly_found_expired=profile.runs_newly_found_expired,
+            repeats_untaken_notices=profile.expiry_notice_repeats,
         )

@@ -136,3 +136,40 @@ def test_two_senders_at_one_time_send_a_report_once() -> None:
         ]
 
     play(main)
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_an_expiry_is_reported_at_every_poll_until_somebody_collects_the_notice(
+    repeats: bool,
+) -> None:
+    async def main() -> None:
+        behaviour = PcmBehaviour(repeats_untaken_notices=repeats)
+        world = await World(behaviour).set_up()
+        await world.offer(offered(expiration_date=START - HOUR, expiration_full=1))
+        agent = world.agent()
+        for _ in range(4):
+            await agent.poll()
+        assert len(await world.names()) == (4 if repeats else 1)
+        assert len({report.report_id for report in await world.reports()}) == 1
+        share = world.service("SRV1", "SMS_SHR")
+        for name in await world.names():
+            await share.delete(f"DESPOOLR.BOX/{name}")
+        for _ in range(3):
+            await agent.poll()
+        assert await world.names() == []
+
+    play(main)
+
+
+def test_a_request_that_was_cancelled_is_reported_no_more() -> None:
+    async def main() -> None:
+        world = await World(PcmBehaviour(repeats_untaken_notices=True)).set_up()
+        await world.offer(offered(expiration_date=START - HOUR, expiration_full=1))
+        agent = world.agent()
+        await agent.poll()
+        await world.offer()
+        for _ in range(3):
+            await agent.poll()
+        assert len(await world.names()) == 1
+
+    play(main)
