@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.pcm.reporting import NAMES_MAX, Report, files_of, report_name
+from despoolr_client.pcm.reporting import NAMES_MAX, Report, report_name
 from despoolr_core.clock import Clock
 from despoolr_core.formats.instruction import Result
 from despoolr_core.share.contract import OpenFile, Share, ShareError
@@ -123,21 +123,30 @@ class Outbox:
     async def _write(self, pending: Pending, results: Results, *, logoff: bool) -> None:
         for _ in range(NAME_TRIES_MAX):
             name = pending.name or report_name(self._sms_id, self._counter)
-            files = files_of(pending.report, name, results.behaviour)
+            files = [
+                (f"{results.directory}/{file}", data)
+                for file, data in pending.report.files(name, results.behaviour)
+            ]
             is_written = await self._write_files(pending, name, files, results, logoff=logoff)
             self._counter = (self._counter + 1) % NAMES_MAX
             if is_written:
                 return
             # The name is taken. What we wrote under it goes, so that it pairs with nobody else's
             # file.
-            for file in files[: pending.written]:
-                await _take_back(results, file)
+            for path, _ in files[: pending.written]:
+                await _take_back(results.share, path)
             pending.name, pending.written = "", 0
         title = f"{NAME_TRIES_MAX} names in {results.directory} are taken"
         raise ShareError(Problem("about:blank", title, 412, nt_status=_COLLISION.value))
 
     async def _write_files(
-        self, pending: Pending, name: str, files: tuple[str, ...], results: Results, *, logoff: bool
+        self,
+        pending: Pending,
+        name: str,
+        files: Sequence[tuple[str, bytes]],
+        results: Results,
+        *,
+        logoff: bool,
     ) -> bool:
         """Write the files that are not there yet; False when one's name is somebody else's."""
         pause_s = results.behaviour.between_files_s
@@ -145,22 +154,14 @@ class Outbox:
             if pending.written and pause_s:
                 await results.clock.sleep(pause_s)
             pending.name = name
-            some = files[pending.written :][: 1 if pause_s else None]
-            wanted = [
-                (f"{results.directory}/{file}", _content(pending.report, name, file))
-                for file in some
-            ]
-            ends = logoff and pending.written + len(some) == len(files)
+            wanted = files[pending.written :][: 1 if pause_s else None]
+            ends = logoff and pending.written + len(wanted) == len(files)
             made = await results.share.create_all(wanted, closing=pending.closing, logoff=ends)
             for (path, data), error in zip(wanted, made, strict=False):
                 if error is not None and not await _is_ours(results, path, data, error):
                     return False
                 pending.written += 1
         return True
-
-
-def _content(report: Report, name: str, file: str) -> bytes:
-    return (report.mif or b"") if file.endswith(".PCK") else report.instruction(name)
 
 
 async def _is_ours(results: Results, path: str, data: bytes, error: ShareError) -> bool:
@@ -172,9 +173,9 @@ async def _is_ours(results: Results, path: str, data: bytes, error: ShareError) 
     return await results.share.read(path) == data
 
 
-async def _take_back(results: Results, file: str) -> None:
+async def _take_back(share: Share, path: str) -> None:
     try:
-        await results.share.delete(f"{results.directory}/{file}")
+        await share.delete(path)
     except ShareError as error:
         if not error.is_missing:
             raise

@@ -20,7 +20,7 @@ from despoolr_client.agent.settings import ClientSettings, Spawn
 from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.pcm.reporting import Report, Reporter, collect_mif, run_report
+from despoolr_client.pcm.reporting import Report, Reporter, run_report
 from despoolr_client.pcm.servers import PackagePlace, SelectionStep
 from despoolr_client.pcm.state import Pcm
 from despoolr_core.formats.winst import WorkstationInstruction
@@ -300,13 +300,9 @@ class ProgramRunner:
         closing: Sequence[OpenFile],
     ) -> None:
         host = self._host
-        files = host.files.files
-        name = collect_mif(files, started_at)
-        if name is not None:
-            host.files.delete(name)  # moved, not copied (Q169491)
-            host.say(lines.need_to_report(f"{host.files.path}\\{name}"))
+        report = run_report(record, host.reporter, started_at, host.now(), error, host.files.files)
+        if report.collected:
+            host.files.delete(report.collected)  # moved, not copied (Q169491)
+            host.say(lines.need_to_report(f"{host.files.path}\\{report.collected}"))
         host.say(lines.REPORTING)
-        mif = None if name is None else files[name].data
-        host.add_report(
-            run_report(record, host.reporter, started_at, host.now(), error, mif), closing
-        )
+        host.add_report(report, closing)

@@ -35,7 +35,10 @@ NAMES_MAX: Final = 36**COUNTER_DIGITS
 
 
 class Dated(Protocol):
-    """A file, as far as its time goes."""
+    """A file of the Windows directory, whatever holds it."""
+
+    @property
+    def data(self) -> bytes: ...
 
     @property
     def modified_at(self) -> float:
@@ -43,14 +46,14 @@ class Dated(Protocol):
         ...
 
 
-def collect_mif(files: Mapping[str, Dated], started_at: float) -> str | None:
-    """The name of the status MIF to report for a run that started then, or None."""
+def collect_mif(files: Mapping[str, Dated], started_at: float) -> str:
+    """The name of the status MIF to report for a run that started then; empty if there is none."""
     newer = [
         (file.modified_at, name)
         for name, file in files.items()
         if fold(name).endswith(".MIF") and file.modified_at > started_at
     ]
-    return max(newer)[1] if newer else None
+    return max(newer)[1] if newer else ""
 
 
 def report_name(sms_id: str, counter: int) -> str:
@@ -83,23 +86,26 @@ class Report:
     MIF's bytes, if there is one.
 
     `result` is what the client knows (the MIF's status before the process's), for people and
-    records.
+    records. `collected` is the MIF's name in the Windows directory; empty: there was none.
     """
 
     wire: WireRemove
     mif: bytes | None
     result: str
+    collected: str = ""
 
-    def instruction(self, name: str) -> bytes:
-        """The `.SNI`, when the report's files are called `name`. It is to be executed from the
-        client's time on (Q172899).
+    def files(self, name: str, behaviour: PcmBehaviour) -> tuple[tuple[str, bytes], ...]:
+        """The report's files, called `name`, in the order they are written. The `.SNI` is to be
+        executed from the client's time on (Q172899).
         """
-        wire = (
-            self.wire
-            if self.mif is None
-            else msgspec.structs.replace(self.wire, mif_file=f"{name}.PCK")
-        )
-        return render_instruction(wire.to_instruction(execute_at=wire.finished_at))
+        wire = self.wire
+        if self.mif is not None:
+            wire = msgspec.structs.replace(wire, mif_file=f"{name}.PCK")
+        sni = f"{name}.SNI", render_instruction(wire.to_instruction(execute_at=wire.finished_at))
+        if self.mif is None:
+            return (sni,)
+        pck = wire.mif_file, self.mif
+        return (sni, pck) if behaviour.sni_before_pck else (pck, sni)
 
 
 def run_report(
@@ -108,11 +114,13 @@ def run_report(
     started_at: float,
     ended_at: float,
     error: int,
-    mif: bytes | None,
+    files: Mapping[str, Dated],
 ) -> Report:
     """The report on a run: `error` is the launch error or exit code, 0 for none; times by the
-    client's clock.
+    client's clock; `files` are those of the Windows directory.
     """
+    collected = collect_mif(files, started_at)
+    mif = files[collected].data if collected else None
     result = Result.FAILED if error else Result.SUCCESS
     wire = _wire(
         record,
@@ -123,7 +131,7 @@ def run_report(
         "" if not error else f"The program ended with error {error}.",
     )
     known = result.value if mif is None else status_of(mif) or result.value
-    return Report(wire, mif, known)
+    return Report(wire, mif, known, collected)
 
 
 def expiry_report(record: WorkstationInstruction, who: Reporter, now: float) -> Report:
@@ -164,15 +172,4 @@ def _wire(
         report_id=report_id(who.sms_id, record.request_id, started_at),
         finished_at=ended_at,
         description=description,
-    )
-
-
-def files_of(report: Report, name: str, behaviour: PcmBehaviour) -> tuple[str, ...]:
-    """The report's file names in the order they are written."""
-    if report.mif is None:
-        return (f"{name}.SNI",)
-    return (
-        (f"{name}.SNI", f"{name}.PCK")
-        if behaviour.sni_before_pck
-        else (f"{name}.PCK", f"{name}.SNI")
     )

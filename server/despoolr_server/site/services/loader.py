@@ -34,7 +34,7 @@ from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes, package_status, queries
 from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteContext, event_logged, insert_event
-from despoolr_server.site.state.detail_rows import DetailRows, Key
+from despoolr_server.site.state.detail_rows import DetailRows
 from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.quarantine import quarantine
@@ -52,8 +52,6 @@ failed (Q169491).
 _STATUSES: Final = tuple(status.value for status in DetailStatus)
 _ADD_LOADED: Final = insert(LOADED_REPORTS)
 
-"""A record to make once the transaction is safe: its kind and its facts."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
@@ -67,7 +65,7 @@ class _Batch:
 
     def __init__(self, db: Connection, reports: list[JobReport]) -> None:
         self.db = db
-        self.rows = DetailRows(db, map(_row_of, reports))
+        self.rows = DetailRows(db, reports)
         self._counted = queries.in_table(
             db, LOADED_REPORTS.c.Report, [mif.report for mif in reports]
         )
@@ -235,7 +233,7 @@ class DataLoader(Service):
             insert_event(db, event)
             facts.append(event_logged(event))
             return facts
-        was = known.rows.set(_row_of(mif), mif.status, mif.time, mif.description, mif.domain)
+        was = known.rows.set(mif)
         facts.append(
             DetailStatusChanged(
                 job=mif.job_id,
@@ -358,10 +356,6 @@ class DataLoader(Service):
             if rows:
                 db.execute(insert(MACHINE_ATTRIBUTES), rows)
         return [MifLoaded(file=name, report="", about="inventory")]
-
-
-def _row_of(mif: JobReport) -> Key:
-    return mif.job_id, mif.kind, mif.site, mif.machine
 
 
 def _checked(mif: DeltaMif) -> DeltaMif:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from despoolr_core.formats.job_mif import JobReport
 from despoolr_server.database.schema import JOB_DETAILS
 from despoolr_server.site.jobs.model import DetailStatus
 
@@ -45,48 +46,56 @@ _SET: Final = (
 
 
 class DetailRows:
-    """Made for one transaction. `keys`: rows that will be asked about; others are looked up one by
-    one.
+    """Made for one transaction. `reports`: whose rows will be asked about; others are looked up one
+    by one.
     """
 
-    def __init__(self, db: Connection, keys: Iterable[Key] = ()) -> None:
+    def __init__(self, db: Connection, reports: Iterable[JobReport] = ()) -> None:
         self._db = db
         self._known: dict[Key, tuple[str, float] | None] = {}
         self._changed: dict[Key, dict[str, Any]] = {}
-        self._look_up(dict.fromkeys(keys))
+        self._look_up(dict.fromkeys(map(_key_of, reports)))
 
-    def set(
-        self, key: Key, status: str, at: float, description: str = "", domain: str = ""
-    ) -> str | None:
-        """Set one row's status, making the row if it is missing. Returns what it was (None: there
-        was no row).
+    def set(self, report: JobReport) -> str | None:
+        """Let the row of a report say what it says; a row that is missing is made. Returns the
+        status before (None: there was no row).
 
         A report older than what the row already says changes nothing: reports may overtake each
         other on the way. A row of which nothing was reported takes any: a report bears the time at
         which its service's round began, perhaps before the row was made.
         """
+        key = _key_of(report)
         if key not in self._known:
             self._look_up([key])
         was = self._known[key]
-        job, kind, site, machine = key
         if was is None:
-            new = {
-                "JobID": job,
-                "Kind": kind,
-                "SiteCode": site,
-                "MachineName": machine,
-                "Domain": domain,
-                "MachineID": 0,
-            }
             self._db.execute(
-                _ADD, {**new, "Status": status, "UpdatedAt": at, "Description": description}
+                _ADD,
+                {
+                    "JobID": report.job_id,
+                    "Kind": report.kind,
+                    "SiteCode": report.site,
+                    "MachineName": report.machine,
+                    "Domain": report.domain,
+                    "MachineID": 0,
+                    "Status": report.status,
+                    "UpdatedAt": report.time,
+                    "Description": report.description,
+                },
             )
-            self._known[key] = (status, at)
+            self._known[key] = (report.status, report.time)
             return None
-        if at >= was[1] or was[0] == DetailStatus.NONE:
-            where = {"job": job, "kind": kind, "site": site, "machine": machine}
-            self._changed[key] = {**where, "status": status, "at": at, "description": description}
-            self._known[key] = (status, at)
+        if report.time >= was[1] or was[0] == DetailStatus.NONE:
+            self._changed[key] = {
+                "job": report.job_id,
+                "kind": report.kind,
+                "site": report.site,
+                "machine": report.machine,
+                "status": report.status,
+                "at": report.time,
+                "description": report.description,
+            }
+            self._known[key] = (report.status, report.time)
         return was[0]
 
     def write(self) -> None:
@@ -110,3 +119,7 @@ class DetailRows:
                 asked = {"job": job, "kind": kind, "site": site, "machines": some}
                 for machine, status, at in self._db.execute(_ROWS, asked):
                     self._known[job, kind, site, machine] = (str(status), float(at))
+
+
+def _key_of(report: JobReport) -> Key:
+    return report.job_id, report.kind, report.site, report.machine

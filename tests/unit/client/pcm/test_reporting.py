@@ -14,7 +14,6 @@ from despoolr_client.pcm.reporting import (
     Reporter,
     collect_mif,
     expiry_report,
-    files_of,
     report_id,
     report_name,
     run_report,
@@ -32,14 +31,20 @@ WHO = Reporter("BPC00001", "PC1", "DOM", "JANE")
 
 
 class Dated(NamedTuple):
+    data: bytes
     modified_at: float
+
+
+def left(data: bytes) -> dict[str, Dated]:
+    """What a setup program left behind that ran from 10 to 20."""
+    return {"SETUP.MIF": Dated(data, 15.0)}
 
 
 @pytest.mark.parametrize(
     ("files", "found"),
     [
-        ({}, None),
-        ({"A.MIF": 10.0}, None),
+        ({}, ""),
+        ({"A.MIF": 10.0}, ""),
         ({"A.MIF": 10.001}, "A.MIF"),
         ({"A.MIF": 9.0, "setup.mif.mif": 11.0}, "setup.mif.mif"),
         ({"A.MIF": 11.0, "B.MIF": 12.0, "C.MIX": 13.0}, "B.MIF"),
@@ -47,9 +52,9 @@ class Dated(NamedTuple):
     ],
 )
 def test_a_mif_is_collected_if_it_is_strictly_later_than_the_start(
-    files: dict[str, float], found: str | None
+    files: dict[str, float], found: str
 ) -> None:
-    assert collect_mif({name: Dated(at) for name, at in files.items()}, 10.0) == found
+    assert collect_mif({name: Dated(b"", at) for name, at in files.items()}, 10.0) == found
 
 
 SMS_IDS = st.builds(
@@ -82,24 +87,28 @@ def test_a_report_id_names_the_run_and_an_expiry_has_one_for_ever() -> None:
 def test_the_files_come_in_the_order_of_the_behaviour(
     has_mif: bool, sni_first: bool, extensions: list[str]
 ) -> None:
-    report = run_report(RECORD, WHO, 10.0, 20.0, 0, b"mif" if has_mif else None)
-    names = files_of(report, "00001000", PcmBehaviour(sni_before_pck=sni_first))
-    assert list(names) == [f"00001000.{extension}" for extension in extensions]
+    report = run_report(RECORD, WHO, 10.0, 20.0, 0, left(b"mif") if has_mif else {})
+    files = report.files("00001000", PcmBehaviour(sni_before_pck=sni_first))
+    assert [name for name, _ in files] == [f"00001000.{extension}" for extension in extensions]
 
 
 def test_an_sni_reads_back_and_names_its_pck() -> None:
-    report = run_report(RECORD, WHO, 10.0, 20.0, 5, b"mif")
-    instruction = parse_instruction(report.instruction("00001000"))
+    report = run_report(RECORD, WHO, 10.0, 20.0, 5, left(b"mif"))
+    assert report.collected == "SETUP.MIF"
+    files = dict(report.files("00001000", PcmBehaviour()))
+    assert files["00001000.PCK"] == b"mif"
+    instruction = parse_instruction(files["00001000.SNI"])
     wire = WireRemove.from_instruction(instruction)
     assert (wire.mif_file, wire.result, wire.finished_at) == ("00001000.PCK", Result.FAILED, 20.0)
     assert instruction.execute_at == 20.0
-    alone = parse_instruction(expiry_report(RECORD, WHO, 30.0).instruction("00001001"))
+    ((_, sni),) = expiry_report(RECORD, WHO, 30.0).files("00001001", PcmBehaviour())
+    alone = parse_instruction(sni)
     assert (alone.text("MIF"), alone.words[2]) == ("", "Expired")
 
 
 def test_a_mifs_status_counts_before_the_processs_for_what_the_client_knows() -> None:
     failed = render_status_mif(StatusMif("Failed", "ErrorJamalz"))
-    assert run_report(RECORD, WHO, 10.0, 20.0, 0, failed).result == "Failed"
-    assert run_report(RECORD, WHO, 10.0, 20.0, 0, b"no mif").result == "Success"
-    assert run_report(RECORD, WHO, 10.0, 20.0, 1, None).result == "Failed"
+    assert run_report(RECORD, WHO, 10.0, 20.0, 0, left(failed)).result == "Failed"
+    assert run_report(RECORD, WHO, 10.0, 20.0, 0, left(b"no mif")).result == "Success"
+    assert run_report(RECORD, WHO, 10.0, 20.0, 1, {}).result == "Failed"
     assert status_of(b"x" * 70_000) == ""

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, select
 
+from despoolr_core.formats.job_mif import JobReport
 from despoolr_server.database.database import open_engine
 from despoolr_server.database.schema import JOB_DETAILS
 from despoolr_server.site.state import queries
@@ -17,10 +18,16 @@ from despoolr_server.site.state.detail_rows import ASKED_AT_ONE_TIME, DetailRows
 from worlds.site import Bench
 
 
+def said(key: Key, status: str, at: float, description: str = "") -> JobReport:
+    """A report about a row."""
+    job, kind, site, machine = key
+    return JobReport("", job, kind, site, status, at, machine=machine, description=description)
+
+
 def set_row(db: Connection, key: Key, status: str, at: float) -> str | None:
     """One row, alone."""
     rows = DetailRows(db)
-    was = rows.set(key, status, at)
+    was = rows.set(said(key, status, at))
     rows.write()
     return was
 
@@ -77,10 +84,10 @@ def test_together_they_become_what_they_would_have_become_one_by_one(
     for together in (True, False):
         engine = open_engine("sqlite://")
         with engine.begin() as db:
-            rows = DetailRows(db, [key for key, *_ in reports[:asked_for]])
+            rows = DetailRows(db, [said(*one) for one in reports[:asked_for]])
             was = []
-            for key, status, at, description in reports:
-                was.append(rows.set(key, status, at, description))
+            for one in reports:
+                was.append(rows.set(said(*one)))
                 if not together:
                     rows.write()
                     rows = DetailRows(db)
@@ -99,12 +106,13 @@ def test_many_rows_are_asked_for_and_set_in_few_statements_through_an_index() ->
         queries.add_details(
             db, "BPC00001", "BPC", [{"Kind": k, "MachineName": m} for _, k, _, m in keys], 1.0
         )
-        said: list[str] = []
-        event.listen(engine, "before_cursor_execute", lambda *a: said.append(a[2].split()[0]))
-        rows = DetailRows(db, keys)
-        assert {rows.set(key, "Complete", 2.0) for key in keys} == {"None"}
+        statements: list[str] = []
+        event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2].split()[0]))
+        reports = [said(key, "Complete", 2.0) for key in keys]
+        rows = DetailRows(db, reports)
+        assert {rows.set(report) for report in reports} == {"None"}
         rows.write()
-        assert said == ["SELECT", "SELECT", "UPDATE"]
+        assert statements == ["SELECT", "SELECT", "UPDATE"]
         plan = db.exec_driver_sql(
             'EXPLAIN QUERY PLAN SELECT "Status" FROM "JobDetails" '
             """WHERE "JobID" = 'BPC00001' AND "Kind" = 'Workstation' """
