@@ -18,7 +18,7 @@ from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
 from worlds.dav import lockinfo
 from worlds.dav_clients import PACKAGES, DavServer, run
-from worlds.process import Administrator, Workshop, until
+from worlds.process import SERVE_ALL, Administrator, Workshop, until
 from worlds.support import leave_out
 
 FAST = ("--time", "x600", "--response", "Very Fast")
@@ -94,13 +94,8 @@ def test_an_editors_lock_stops_the_despooler_and_the_update_says_who(
     workshop: Workshop, tmp_path: Path
 ) -> None:
     workshop.start(
-        "serve",
-        "all",
+        *SERVE_ALL,
         *FAST,
-        "--listen",
-        "127.0.0.1:0",
-        "--listen-logon",
-        "127.0.0.1:0",
         "--clients",
         "2",
     )

@@ -13,10 +13,9 @@ from despoolr_app.site_client.blocking import call
 from despoolr_app.site_client.errors import SiteRefused
 from despoolr_core.formats.job_mif import Machine, add_identification
 from despoolr_lab.scenario.noidmif import render_noidmif
-from worlds.process import Workshop, until
+from worlds.process import ANY_PORT, Workshop, until
 
 FAST = ("--time", "x2000", "--response", "Very Fast", "--version", "1.2")
-ANY_PORT = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
 
 
 def make_files(directory: Path, **files: str) -> None:

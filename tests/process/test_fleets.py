@@ -25,21 +25,10 @@ from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.modes import Role
 from despoolr_lab.soak.links import CuttableLink
 from despoolr_server.http.base.auth import Auth
-from worlds.process import Process, Workshop, until
+from worlds.process import SERVE_ALL, Process, Workshop, until
 from worlds.support import REPOSITORY, free_port
 
-SERVE = (
-    "serve",
-    "all",
-    "--listen",
-    "127.0.0.1:0",
-    "--listen-logon",
-    "127.0.0.1:0",
-    "--time",
-    "x1000",
-    "--common",
-    "common",
-)
+SERVE = (*SERVE_ALL, "--time", "x1000", "--common", "common")
 READY = "first poll of all"
 LEASE = ("--fleet-lease", "6s")
 """The holder stops by itself after 4 s, the site gives numbers away after 6."""
@@ -99,23 +88,7 @@ def test_fleets_share_the_clients_out_and_a_restarted_one_gets_its_own_back(
 
 
 def test_a_fleet_too_many_stands_by_and_takes_over(workshop: Workshop) -> None:
-    logon = workshop.start(
-        "serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", "--common", "common"
-    )
-    site = (
-        "serve",
-        "site",
-        "--listen",
-        "127.0.0.1:0",
-        "--data",
-        "site",
-        "--common",
-        "common",
-        "--clients-wanted",
-        "10",
-    )
-    workshop.start(*site, "--logon", f"LOGON1={workshop.servers()['LOGON1'].url},distribution")
-    assert logon.process.poll() is None
+    workshop.serve_apart("--clients-wanted", "10")
     first = fleet(workshop, "one")
     second = fleet(workshop, "two", "--listen", "127.0.0.1:0", ready="standing by")
     health = json.loads(call(ServerAddress("two", page_of(second), ""), "GET", "/healthz"))
@@ -138,23 +111,7 @@ def separate(workshop: Workshop, *more: str) -> Process:
     """A logon server and a site server, each a process of its own, for ten clients; the site
     server.
     """
-    workshop.start(
-        "serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", "--common", "common"
-    )
-    logon = ("--logon", f"LOGON1={workshop.servers()['LOGON1'].url},distribution")
-    site = (
-        "serve",
-        "site",
-        "--listen",
-        "127.0.0.1:0",
-        "--data",
-        "site",
-        "--common",
-        "common",
-        "--clients-wanted",
-        "10",
-    )
-    return workshop.start(*site, *logon, *LEASE, *more)
+    return workshop.serve_apart("--clients-wanted", "10", *LEASE, *more)
 
 
 @contextmanager

@@ -16,19 +16,10 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from worlds.process import Process, Workshop, until
+from worlds.process import SERVE_ALL, SERVE_LOGON, SERVE_SITE, Process, Workshop, until
 from worlds.support import REPOSITORY, free_port
 
-SERVE = (
-    "serve",
-    "all",
-    "--listen",
-    "127.0.0.1:0",
-    "--listen-logon",
-    "127.0.0.1:0",
-    "--response",
-    "Very Fast",
-)
+SERVE = (*SERVE_ALL, "--response", "Very Fast")
 
 UPDATE = """\
 name = "update"
@@ -248,23 +239,7 @@ def test_ctrl_c_before_the_first_poll_is_an_interruption_too(workshop: Workshop)
 
 
 def test_a_site_that_has_fewer_clients_to_give_makes_the_run_invalid(workshop: Workshop) -> None:
-    workshop.start(
-        "serve", "logon", "--listen", "127.0.0.1:0", "--data", "logon", "--common", "common"
-    )
-    logon = f"LOGON1={workshop.servers()['LOGON1'].url},distribution"
-    site = (
-        "serve",
-        "site",
-        "--listen",
-        "127.0.0.1:0",
-        "--data",
-        "site",
-        "--common",
-        "common",
-        "--clients-wanted",
-        "49",
-    )
-    workshop.start(*site, "--logon", logon)
+    workshop.serve_apart("--clients-wanted", "49")
     process = load(workshop, STEADY.format(seconds=5, late_max="1s"), ready="")
     assert ended(process) == 12
     assert "50 clients were asked for and 49 were there" in process.said
@@ -299,33 +274,11 @@ that = "holders"
 
 def test_holders_whose_server_was_killed_have_not_held_their_file(workshop: Workshop) -> None:
     port = free_port()
-    logon = (
-        "serve",
-        "logon",
-        "--listen",
-        f"127.0.0.1:{port}",
-        "--data",
-        "logon",
-        "--common",
-        "common",
-        "--time",
-        "x60",
-    )
+    logon = (*SERVE_LOGON, "--listen", f"127.0.0.1:{port}", "--time", "x60")
     killed = workshop.start(*logon)
     named = ("--logon", f"LOGON1=http://127.0.0.1:{port},distribution")
     pace = ("--time", "x60", "--response", "Very Fast")
-    workshop.start(
-        "serve",
-        "site",
-        "--listen",
-        "127.0.0.1:0",
-        "--data",
-        "site",
-        "--common",
-        "common",
-        *named,
-        *pace,
-    )
+    workshop.start(*SERVE_SITE, *named, *pace)
     process = load(workshop, HELD)
 
     def are_held() -> bool:

@@ -21,24 +21,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from despoolr_app.site_client.blocking import call
 from despoolr_app.site_client.client import ServerAddress
-from worlds.process import Administrator, Workshop, until
+from worlds.process import SERVE_ALL, Administrator, Workshop, until
 from worlds.support import REPOSITORY, free_port, program
 
 DEPLOY = REPOSITORY / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana/dashboards/despoolr.json").read_text())
 METRIC = re.compile(r"\bdespoolr_[a-z_]+")
-SERVE = (
-    "serve",
-    "all",
-    "--listen",
-    "127.0.0.1:0",
-    "--listen-logon",
-    "127.0.0.1:0",
-    "--time",
-    "x1000",
-    "--common",
-    "common",
-)
+SERVE = (*SERVE_ALL, "--time", "x1000", "--common", "common")
 
 
 @cache

@@ -15,7 +15,7 @@ import msgspec
 
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
-from worlds.process import Process, Workshop
+from worlds.process import SERVE_ALL, Process, Workshop
 from worlds.requests import Asker, Call, Reply, calls_of
 
 SEED = 1996
@@ -90,14 +90,9 @@ def test_no_request_is_too_much_for_a_server(workshop: Workshop) -> None:
 def ask_at_random(workshop: Workshop, requests: int) -> None:
     """So many requests, on whose answers and on whose cost for the server everything holds."""
     started = workshop.start(
-        "serve",
-        "all",
+        *SERVE_ALL,
         "--data",
         "data",
-        "--listen",
-        "127.0.0.1:0",
-        "--listen-logon",
-        "127.0.0.1:0",
         memory_max=MEMORY_MAX,
     )
     urls = [

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from worlds.process import Workshop
+from worlds.process import ANY_PORT, Workshop
 from worlds.support import REPOSITORY, program
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
-ANY_PORT = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
 
 
 def commands(heading: str) -> list[str]:

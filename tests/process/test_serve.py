@@ -17,10 +17,9 @@ import pytest
 from despoolr.console import run
 from despoolr_app.site_client.blocking import call
 from despoolr_app.site_client.errors import SiteError
-from worlds.process import Administrator, Workshop, until
+from worlds.process import ANY_PORT, Administrator, Workshop, until
 
 FAST = ("--time", "x2000", "--response", "Very Fast")
-ANY_PORT = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
 STOP_S_MAX = 5.0
 
 

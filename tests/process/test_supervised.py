@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from worlds.process import DEADLINE_S, Process, Workshop, until
+from worlds.process import DEADLINE_S, SERVE_ALL, Process, Workshop, until
 from worlds.support import REPOSITORY, leave_out
 
 MARK = "TEST_RUN"
@@ -97,16 +97,7 @@ MOMENTS = [
         id="run-running",
     ),
     pytest.param(
-        (
-            "serve",
-            "all",
-            "--listen",
-            "127.0.0.1:0",
-            "--listen-logon",
-            "127.0.0.1:0",
-            "--clients",
-            "10",
-        ),
+        (*SERVE_ALL, "--clients", "10"),
         *(1, "despoolr: ready"),
         id="serve-with-clients",
     ),
@@ -139,17 +130,7 @@ def test_a_command_that_gets_sigterm_ends_in_order_and_leaves_nothing(
 def test_nothing_is_left_of_a_load_and_its_site_goes_on(
     workshop: Workshop, run: str, number: int, when: str
 ) -> None:
-    serve = (
-        "serve",
-        "all",
-        "--listen",
-        "127.0.0.1:0",
-        "--listen-logon",
-        "127.0.0.1:0",
-        "--time",
-        "x60",
-    )
-    site = workshop.start(*serve)
+    site = workshop.start(*SERVE_ALL, "--time", "x60")
     (workshop.path / "load.toml").write_text(LOAD)
     ready = "running" if when == "running" else ""
     process = start(

@@ -15,7 +15,7 @@ import pytest
 
 from despoolr.console import COMMANDS
 from despoolr_app.cli.output import EXIT_TERMINATED
-from worlds.process import Process, Workshop
+from worlds.process import SERVE_ALL, Process, Workshop
 from worlds.support import REPOSITORY
 
 ROOMS = ("core", "server", "client", "app", "public")
@@ -48,8 +48,7 @@ def test_a_site_is_served_and_a_fleet_runs(workshop_of_production: Workshop) -> 
     workshop = workshop_of_production
     gone = workshop.start("schema", ready="")
     assert gone.process.wait(60) == 2 and "needs despoolr_lab" in gone.said, "the lab is there"
-    listen = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
-    served = workshop.start("serve", "all", *listen, "--time", "x1000", "--common", "common")
+    served = workshop.start(*SERVE_ALL, "--time", "x1000", "--common", "common")
     fleet = workshop.start(
         *("fleet", "--lease", "--holder", "one", "--clients", "5", "--poll-every", "1h"),
         ready="first poll of all",

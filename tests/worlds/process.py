@@ -27,6 +27,10 @@ from despoolr_app.site_client.blocking import ask, call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 
+ANY_PORT = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
+SERVE_ALL = ("serve", "all", *ANY_PORT)
+SERVE_LOGON = ("serve", "logon", "--data", "logon", "--common", "common")
+SERVE_SITE = ("serve", "site", "--listen", "127.0.0.1:0", "--data", "site", "--common", "common")
 DEADLINE_S = 90.0
 STEP_S = 0.02
 SUPERVISOR = BlockingSupervisor()
@@ -123,6 +127,14 @@ class Workshop:
         started = Process(arguments, child)
         self.processes.append(started)
         return started.wait_for(ready) if ready else started
+
+    def serve_apart(self, *more: str) -> Process:
+        """A logon server, then a site server with `more` options, each a process of its own; the
+        site server.
+        """
+        self.start(*SERVE_LOGON, "--listen", "127.0.0.1:0")
+        logon = f"LOGON1={self.servers()['LOGON1'].url},distribution"
+        return self.start(*SERVE_SITE, "--logon", logon, *more)
 
     def run(self, *arguments: str) -> Done:
         """A command that ends by itself, in this process: a start of Python for each question would

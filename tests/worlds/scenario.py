@@ -18,6 +18,24 @@ from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 FILES = {"a.dat": "a, first", "b.dat": "b, first", "c.dat": "c, first"}
 NEW = {name: text.replace("first", "second") for name, text in FILES.items()}
 HOUR, DAY = 3600.0, 86400.0
+SMALL = """
+name = "small"
+title = "small"
+[run]
+for = "1h"
+[[package]]
+name = "OFFICE"
+[[step]]
+at = "0s"
+do = "job"
+name = "FIRST"
+package = "OFFICE"
+[[expect]]
+that = "job"
+job = "FIRST"
+status = "Complete"
+"""
+"""About the smallest file of a scenario."""
 
 
 def scenario(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from despoolr_app.cli.at_site import answering, at_site_option, find_servers, site_first
+from despoolr_app.cli.options import token_option, urls_option
 from despoolr_app.cli.output import (
     echo_json,
     echo_table,
@@ -46,21 +47,8 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Path(path_type=Path),
             help="Where runs are kept.",
         ),
-        click.option(
-            "--token",
-            envvar="DESPOOLR_TOKEN",
-            default="",
-            help="An administrator's token.",
-            show_envvar=True,
-        ),
-        click.option(
-            "--url",
-            "urls",
-            envvar="DESPOOLR_URL",
-            multiple=True,
-            help="A running server; repeatable.",
-            show_envvar=True,
-        ),
+        token_option,
+        urls_option("A running server; repeatable.", show_envvar=True),
     ):
         command = option(command)
     return command

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from despoolr_app.cli.options import token_option, urls_option
 from despoolr_app.cli.output import fail, say
 
 if TYPE_CHECKING:
@@ -23,21 +24,8 @@ SITES = "Asks the site at --url or, if several run here, --at-site CODE; else th
 def site_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--at-site`, `--url`, `--token`: whom to ask."""
     for option in (
-        click.option(
-            "--token",
-            envvar="DESPOOLR_TOKEN",
-            default="",
-            help="An administrator's token.",
-            show_envvar=True,
-        ),
-        click.option(
-            "--url",
-            "urls",
-            envvar="DESPOOLR_URL",
-            multiple=True,
-            help="A running server; repeatable.",
-            show_envvar=True,
-        ),
+        token_option,
+        urls_option("A running server; repeatable.", show_envvar=True),
         at_site_option,
     ):
         command = option(command)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import click
 
+from despoolr_app.cli.options import token_option, urls_option
 from despoolr_app.cli.output import (
     EXIT_INVALID,
     EXIT_OK,
@@ -27,20 +28,8 @@ STEP_S: Final = 0.5
 
 
 @click.command("clients")
-@click.option(
-    "--url",
-    "urls",
-    envvar="DESPOOLR_URL",
-    multiple=True,
-    help="The site server. Else the one started here.",
-)
-@click.option(
-    "--token",
-    envvar="DESPOOLR_TOKEN",
-    default="",
-    help="An administrator's token.",
-    show_envvar=True,
-)
+@urls_option("The site server. Else the one started here.")
+@token_option
 @click.option(
     "--expect",
     type=click.IntRange(0),

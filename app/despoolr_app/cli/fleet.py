@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.options import Text, Whole, log_format_option
+from despoolr_app.cli.options import Text, Whole, log_format_option, site_option, token_option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_INVALID,
@@ -52,15 +52,7 @@ PROGRESS_PLAIN_S = 10.0
     help="Number of clients.",
     show_envvar=True,
 )
-@click.option(
-    "--site",
-    "site_url",
-    envvar="DESPOOLR_SITE",
-    default="",
-    metavar="URL",
-    help="The site server. Default: the one started here.",
-    show_envvar=True,
-)
+@site_option
 @click.option(
     "--logon",
     "logons",
@@ -70,13 +62,7 @@ PROGRESS_PLAIN_S = 10.0
     help="A logon server; repeatable. Default: the site's.",
     show_envvar=True,
 )
-@click.option(
-    "--token",
-    envvar="DESPOOLR_TOKEN",
-    default="",
-    help="An administrator's token.",
-    show_envvar=True,
-)
+@token_option
 @click.option(
     "--first",
     default=1,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from despoolr_app.cli.options import urls_option
 from despoolr_app.cli.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option, put, say
 
 if TYPE_CHECKING:
@@ -24,13 +25,7 @@ CONTENT: Final = b"Despoolr was here.\r\n"
 
 
 @click.command("health")
-@click.option(
-    "--url",
-    "urls",
-    envvar="DESPOOLR_URL",
-    multiple=True,
-    help="URL of a server; repeatable. Default: those started here.",
-)
+@urls_option("URL of a server; repeatable. Default: those started here.")
 @click.option(
     "--token",
     envvar="DESPOOLR_TOKEN",

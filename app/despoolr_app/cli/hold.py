@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from despoolr_app.cli.options import token_option, urls_option
 from despoolr_app.cli.output import EXIT_OK, echo_json, fail, json_option, put, say
 from despoolr_core.rules.fold import fold
 
@@ -28,20 +29,8 @@ LEASE_S: Final = 60.0
 
 @click.command("hold")
 @click.argument("file", metavar="FILE")
-@click.option(
-    "--url",
-    "urls",
-    envvar="DESPOOLR_URL",
-    multiple=True,
-    help="URL of a server; repeatable. Default: those started here.",
-)
-@click.option(
-    "--token",
-    envvar="DESPOOLR_TOKEN",
-    default="",
-    help="An administrator's token.",
-    show_envvar=True,
-)
+@urls_option("URL of a server; repeatable. Default: those started here.")
+@token_option
 @click.option(
     "--machine", default="WS1", show_default=True, help="The machine that opens the file."
 )

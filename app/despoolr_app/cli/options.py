@@ -67,6 +67,42 @@ class Text(click.ParamType[str]):
         return str(value)
 
 
+def urls_option(told: str, *, show_envvar: bool = False) -> Callable[[F], F]:
+    """`--url`: the servers to ask; `told` is its help."""
+    return click.option(
+        "--url",
+        "urls",
+        envvar="DESPOOLR_URL",
+        multiple=True,
+        help=told,
+        show_envvar=show_envvar,
+    )
+
+
+def token_option(function: F) -> F:
+    """`--token`: by what a server knows an administrator."""
+    return click.option(
+        "--token",
+        envvar="DESPOOLR_TOKEN",
+        default="",
+        help="An administrator's token.",
+        show_envvar=True,
+    )(function)
+
+
+def site_option(function: F) -> F:
+    """`--site`, as `site_url`: whose clients these are."""
+    return click.option(
+        "--site",
+        "site_url",
+        envvar="DESPOOLR_SITE",
+        default="",
+        metavar="URL",
+        help="The site server. Default: the one started here.",
+        show_envvar=True,
+    )(function)
+
+
 def log_format_option(function: F) -> F:
     """How a process that stays tells what happens: `log_format` is its form and the layout of its
     services' files.

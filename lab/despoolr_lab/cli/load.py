@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from despoolr_app.cli.options import site_option, token_option
 from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, put, put_over, say
 from despoolr_core.times import stopwatch
 
@@ -27,15 +28,7 @@ PLAIN_EVERY_S: Final = 10.0
 
 @click.command("load")
 @click.argument("file", metavar="LOADFILE")
-@click.option(
-    "--site",
-    "site_url",
-    envvar="DESPOOLR_SITE",
-    default="",
-    metavar="URL",
-    help="The site server. Default: the one started here.",
-    show_envvar=True,
-)
+@site_option
 @click.option(
     "--logon",
     "logons",
@@ -43,13 +36,7 @@ PLAIN_EVERY_S: Final = 10.0
     metavar="NAME=URL",
     help="URL of a server of the site, if not the one that the site says; repeatable.",
 )
-@click.option(
-    "--token",
-    envvar="DESPOOLR_TOKEN",
-    default="",
-    help="An administrator's token.",
-    show_envvar=True,
-)
+@token_option
 @click.option(
     "--processes",
     default=1,

@@ -7,24 +7,8 @@ import pytest
 from despoolr_core.suggest import nearest, one_of, suggestion
 from despoolr_lab.scenario.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.statuses import JOB_STATUSES
+from worlds.scenario import SMALL
 
-SMALL = """
-name = "small"
-title = "small"
-[run]
-for = "1h"
-[[package]]
-name = "OFFICE"
-[[step]]
-at = "0s"
-do = "job"
-name = "FIRST"
-package = "OFFICE"
-[[expect]]
-that = "job"
-job = "FIRST"
-status = "Complete"
-"""
 SERVERS = ["LOGON1", "LOGON2", "SITE1"]
 
 

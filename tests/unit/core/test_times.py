@@ -6,24 +6,7 @@ import pytest
 
 from despoolr_core.times import moment, moment_s, span, span_s, stopwatch
 from despoolr_lab.scenario.load import ScenarioError, parse_scenario
-
-SMALL = """
-name = "small"
-title = "small"
-[run]
-for = "1h"
-[[package]]
-name = "OFFICE"
-[[step]]
-at = "0s"
-do = "job"
-name = "FIRST"
-package = "OFFICE"
-[[expect]]
-that = "job"
-job = "FIRST"
-status = "Complete"
-"""
+from worlds.scenario import SMALL
 
 
 @pytest.mark.parametrize(

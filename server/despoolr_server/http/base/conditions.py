@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from aiohttp import hdrs
 from multidict import MultiMapping
 
+from despoolr_core.formats.dates import MONTH_NAMES
 from despoolr_core.rules.memory import remembered
 
 _TAG: Final = re.compile(r'(W/)?("[^"]*")')
@@ -30,20 +31,6 @@ OFFSET_MAX: Final = 2**63 - 1
 DATE_SIZE_MAX: Final = 64
 """Characters of an HTTP date; the longest, of RFC 850, has 33."""
 
-_MONTHS: Final = (
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-)
 _TIME: Final = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _DATES: Final = (
     re.compile(
@@ -225,9 +212,9 @@ def http_time(text: str) -> float | None:
         found = form.fullmatch(text.strip())
         if found is None:
             continue
-        if found["month"] not in _MONTHS:
+        if found["month"] not in MONTH_NAMES:
             return None
-        year, month = int(found["year"]), _MONTHS.index(found["month"]) + 1
+        year, month = int(found["year"]), MONTH_NAMES.index(found["month"]) + 1
         if len(found["year"]) == 2:
             year += 1900 if year >= 70 else 2000  # as POSIX and this site's century have it
         hour, minute, second = (int(found[part]) for part in ("hour", "minute", "second"))

@@ -9,8 +9,6 @@ a queue.
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from aiohttp import hdrs, web
 
 from despoolr_server.http.base.problem import Refused, known
@@ -86,12 +84,7 @@ class Sending:
     def __enter__(self) -> Sending:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._size:
             self._request.app[DOWNLOADS].give_back(
                 self._request.headers.get(hdrs.AUTHORIZATION, ""), self._size
