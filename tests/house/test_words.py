@@ -22,7 +22,6 @@ CONTRACTS = {
     "OCTETSTRING": "a kind of the MIF language",
     "comment-octet": "a rule of the MIF checker",
     "literal-octet": "a rule of the MIF checker",
-    '"octets": source.size': "a key of `despoolr package --json`",
     '"octets=0-1"': "a unit of ranges that no server knows",
     "octets given back (or 415 above)": "what a script of tests/data prints",
 }

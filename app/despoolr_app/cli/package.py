@@ -160,7 +160,7 @@ def create(
     except (SiteError, UploadError) as error:
         fail(str(error))
     if as_json:
-        facts = {"files": len(source.files), "octets": source.size}
+        facts = {"files": len(source.files), "bytes": source.size}
         echo_json({"site": site.code, "package": made, "name": name, "source": place, **facts})
     else:
         put(f"package {made} {name} is made of {_amount(source)} in {place}")
@@ -222,7 +222,7 @@ def update(
     except (SiteError, UploadError) as error:
         fail(str(error))
     if as_json:
-        facts = {"files": len(source.files), "octets": source.size, "removed": gone}
+        facts = {"files": len(source.files), "bytes": source.size, "removed": gone}
         echo_json(
             {
                 "site": site.code,

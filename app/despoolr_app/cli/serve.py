@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from despoolr_app.process.settings import (
         Listen,
         LogonSettings,
-        NamedServer,
         RuntimeSettings,
         SiteSettings,
     )
     from despoolr_app.servers.servers import Servers
+    from despoolr_core.share.fleet_api import ServerCard
 
 
 def _option(*names: str, **kwargs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -321,7 +321,7 @@ def serve_all(
 
 
 def _site_settings(
-    listen: Listen, servers: tuple[NamedServer, ...], given: dict[str, Any]
+    listen: Listen, servers: tuple[ServerCard, ...], given: dict[str, Any]
 ) -> SiteSettings:
     from despoolr_app.process import settings as config
 
@@ -356,12 +356,14 @@ def _runtime_settings(
     import sys
 
     from despoolr_app.process import settings as config
+    from despoolr_app.servers.ports import check_ports
     from despoolr_server.files.descriptors import why_no_server
 
     if why := why_no_server(sys.platform):
         raise config.ConfigError(why)
     for line in config.unknown_variables(os.environ):
         raise config.ConfigError(line)
+    check_ports(listens)
     timing = config.parse_pace(given["time"])
     secret = config.given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"])
     clock_url = config.parse_url(given["clock"]) if given["clock"] else ""
@@ -411,7 +413,7 @@ async def _add_site(running: Servers, settings: SiteSettings) -> str:
     return url
 
 
-async def _add_logon(running: Servers, settings: LogonSettings) -> NamedServer:
+async def _add_logon(running: Servers, settings: LogonSettings) -> ServerCard:
     server = await running.add_logon(settings)
     roles = " and ".join(
         word

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import aiohttp
-import msgspec
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.clocks.skew import SkewWatch
@@ -31,7 +30,7 @@ from despoolr_app.fleet.lease import SlotLease, SlotsLost, steady_now
 from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.record_log import log_record
 from despoolr_app.process.runtime import FLUSH_S, StartError
-from despoolr_app.process.settings import NamedServer, parse_profile
+from despoolr_app.process.settings import parse_profile
 from despoolr_app.runs.directory import RecordFile
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
@@ -49,7 +48,7 @@ from despoolr_core.formats.client_number import name_of, sms_id_of
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.fleet_api import SetupFacts, SiteCard, TokenRequest
+from despoolr_core.share.fleet_api import ServerCard, SetupFacts, SiteCard, TokenRequest
 from despoolr_core.share.site_api import MachineSpec
 
 T = TypeVar("T")
@@ -70,7 +69,7 @@ class ClientsSettings:
     count: int
     site_url: str
     token: str
-    logons: tuple[NamedServer, ...] = ()
+    logons: tuple[ServerCard, ...] = ()
     first: int = 1
     prefix: str = "PC"
     poll_every_s: float = 3600.0
@@ -344,7 +343,7 @@ class FleetClients:
     # -- asking the site
 
     def _logon_servers(self, setup: SetupFacts) -> list[str]:
-        there = [msgspec.convert(card, NamedServer, from_attributes=True) for card in setup.servers]
+        there = setup.servers
         servers = {server.name: server for server in [*there, *self.settings.logons]}
         self._urls = {fold(server.name): server.url for server in servers.values()}
         wanted = [s.name for s in self.settings.logons] or [s.name for s in there if s.logon]

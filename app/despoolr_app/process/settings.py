@@ -26,6 +26,7 @@ from despoolr_core.profile import Profile, ProfileError, profile_of, with_overri
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.text import MACHINE_NAME_SIZE_MAX
+from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.suggest import nearest
 from despoolr_core.times import span_s
 from despoolr_core.timing import Timing, parse_timing
@@ -134,18 +135,6 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedServer:
-    """A machine of the site and where it answers."""
-
-    name: str
-    url: str
-    logon: bool = True
-    distribution: bool = False
-    package_share: str = "SMS_PKGD"
-    domain: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class SiteAddress:
     """Another site: its code, its site server, where that answers."""
 
@@ -194,7 +183,7 @@ class SiteSettings:
     domain: str
     profile: Profile
     response: Response
-    servers: tuple[NamedServer, ...] = ()
+    servers: tuple[ServerCard, ...] = ()
     addresses: tuple[SiteAddress, ...] = ()
     parent: SiteAddress | None = None
     log_layout: str = ""
@@ -267,7 +256,7 @@ def parse_url(text: str) -> str:
     return url
 
 
-def parse_named_server(text: str) -> NamedServer:
+def parse_named_server(text: str) -> ServerCard:
     """Read `NAME=URL`, then after commas `distribution`, `nologon`, `share=NAME`, `domain=NAME`.
     Raises `ConfigError`.
     """
@@ -293,7 +282,7 @@ def parse_named_server(text: str) -> NamedServer:
             )
     if not server["logon"] and not server["distribution"]:
         raise ConfigError(f"{text!r} is neither a logon nor a distribution server")
-    return NamedServer(
+    return ServerCard(
         parse_machine(name),
         parse_url(url),
         server["logon"],

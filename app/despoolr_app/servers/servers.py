@@ -10,7 +10,6 @@ server from starting is a `StartError` of one line.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import msgspec
 from aiohttp import web
 
 from despoolr_app.clocks.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
@@ -30,8 +30,9 @@ from despoolr_app.process.discovery import RunningServer
 from despoolr_app.process.metrics import ProcessMetrics
 from despoolr_app.process.process_log import ServiceLines
 from despoolr_app.process.runtime import Runtime, StartError
-from despoolr_app.process.settings import Listen, LogonSettings, NamedServer, SiteSettings
+from despoolr_app.process.settings import Listen, LogonSettings, SiteSettings
 from despoolr_app.servers.metrics import BoxMetrics, SiteMetrics
+from despoolr_app.servers.ports import why_not
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError, SiteRefused
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
@@ -120,7 +121,7 @@ class Servers:
 
     # -- up
 
-    async def add_logon(self, settings: LogonSettings) -> NamedServer:
+    async def add_logon(self, settings: LogonSettings) -> ServerCard:
         """Serve a logon server, a distribution server, or both. Raises `StartError`."""
         runtime, name = self.runtime, settings.name
         share = settings.package_share
@@ -146,12 +147,15 @@ class Servers:
             )
         url = await self._serve(server.app, server.host, settings.listen)
         self._announce(name, "logon", url)
-        return NamedServer(name, url, settings.logon, settings.distribution, share)
+        return ServerCard(name, url, settings.logon, settings.distribution, share, "")
 
     async def add_site(self, settings: SiteSettings) -> str:
         """Serve a site server and run its services; its URL. Raises `StartError`."""
         runtime, name = self.runtime, settings.name
-        servers = [s if s.domain else _in_domain(s, settings.domain) for s in settings.servers]
+        servers = [
+            s if s.domain else msgspec.structs.replace(s, domain=settings.domain)
+            for s in settings.servers
+        ]
         others = [*settings.addresses, *([settings.parent] if settings.parent else [])]
         urls = {s.name: s.url for s in servers} | {a.server: a.url for a in others}
         setup = SiteSetup(
@@ -195,7 +199,7 @@ class Servers:
                 lambda: site_card(
                     settings.code, settings.domain, site.context.profile, settings.response
                 ),
-                [_card(server) for server in servers],
+                servers,
             )
             site = self._assembly.add_site(
                 setup,
@@ -322,12 +326,7 @@ class Servers:
         try:
             await site.start()
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise StartError(
-                    f"{listen} is in use; stop the process that listens there, or choose another "
-                    "--listen or --listen-logon"
-                ) from None
-            raise StartError(f"cannot listen on {listen}: {error.strerror or error}") from None
+            raise StartError(why_not(listen, error)) from None
         return f"http://{Listen(_reachable(listen.host), site.port)}"
 
     def _announce(self, name: str, role: str, url: str, site: str = "") -> None:
@@ -382,24 +381,6 @@ class Servers:
                 lease_s=self.runtime.lease_s,
             )
         return self._connections[key]
-
-
-def _card(server: NamedServer) -> ServerCard:
-    """A server as `GET /api/v1/setup` tells of it."""
-    return ServerCard(
-        server.name,
-        server.url,
-        server.logon,
-        server.distribution,
-        server.package_share,
-        server.domain,
-    )
-
-
-def _in_domain(server: NamedServer, domain: str) -> NamedServer:
-    return NamedServer(
-        server.name, server.url, server.logon, server.distribution, server.package_share, domain
-    )
 
 
 def _place_of(error: Exception) -> str:

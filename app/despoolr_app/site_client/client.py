@@ -43,6 +43,7 @@ from despoolr_core.share.site_api import (
     SubSitesMade,
 )
 from despoolr_core.share.wire import GATEWAY_ERRORS, Problem
+from despoolr_server.site.jobs.model import JobSpec
 
 T = TypeVar("T")
 
@@ -173,8 +174,8 @@ class SiteClient:
         """One job and its rows of Job Details, by id or name."""
         return await self.call("GET", f"jobs/{quote(job, safe='')}", JobFacts)
 
-    async def make_job(self, spec: object) -> str:
-        """Make a job, as a `JobSpec` of the server says; its JobID."""
+    async def make_job(self, spec: JobSpec) -> str:
+        """Make a job; its JobID."""
         return (await self.call("POST", "jobs", JobMade, spec)).job
 
     async def cancel_job(self, job: str) -> JobRow:

@@ -53,8 +53,8 @@ class SiteCard(msgspec.Struct):
     response: str
 
 
-class ServerCard(msgspec.Struct):
-    """A server of the site and where it answers."""
+class ServerCard(msgspec.Struct, frozen=True):
+    """A logon server or distribution server of a site, and where it answers."""
 
     name: str
     url: str

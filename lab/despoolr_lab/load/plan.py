@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from despoolr_app.process.settings import NamedServer
+from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.times import span_s
 from despoolr_lab.load.spec.model import LoadFile
 from despoolr_lab.load.spec.shapes import ClientSchedule, schedules
@@ -33,11 +33,11 @@ class LoadSite:
     url: str
     token: str
     scale: float
-    logons: Sequence[tuple[str, str]]
+    logons: Sequence[ServerCard]
     first: int
     """The number of the first client."""
     packages: Mapping[str, tuple[str, Sequence[str]]]
-    holders_meet: Mapping[str, Sequence[NamedServer]]
+    holders_meet: Mapping[str, Sequence[ServerCard]]
     """Package to the servers it is put on."""
 
 

@@ -20,8 +20,8 @@ from typing import Any, Final, TypeVar
 
 from despoolr_app.fleet.lease import SlotsLost, SlotsTaken
 from despoolr_app.process.runtime import StartError
-from despoolr_app.process.settings import NamedServer
 from despoolr_app.site_client.errors import SiteError
+from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.times import span_s
 from despoolr_core.timing import parse_timing
 from despoolr_lab.load.measure.judgement import EndedJob, LoadFacts, LoadFinding, findings, invalid
@@ -51,7 +51,7 @@ class LoadOptions:
 
     url: str
     token: str
-    logons: Sequence[NamedServer]
+    logons: Sequence[ServerCard]
     stamp: str
     processes: int = 1
     processors: int = 1
@@ -190,7 +190,7 @@ class LoadRun:
             url=stage.url,
             token=stage.token,
             scale=stage.scale,
-            logons=[(server.name, server.url) for server in stage.servers.values() if server.logon],
+            logons=[server for server in stage.servers.values() if server.logon],
             first=stage.lease.first,
             packages={name: (package.id, files[name]) for name, package in stage.packages.items()},
             holders_meet=meet,

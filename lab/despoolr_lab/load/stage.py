@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -22,14 +22,13 @@ from despoolr_app.clocks.skew import SkewWatch
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.fleet.lease import SlotLease
 from despoolr_app.process.runtime import StartError
-from despoolr_app.process.settings import NamedServer
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_app.site_client.patience import patiently
 from despoolr_client.transport.session_options import session_options
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.fleet_api import SiteCard
+from despoolr_core.share.fleet_api import ServerCard, SiteCard
 from despoolr_core.share.site_api import PackageSpec
 from despoolr_core.share.wire import EpisodeList
 from despoolr_core.times import span_s
@@ -80,7 +79,7 @@ class Stage:
     load: LoadFile
     url: str
     token: str
-    logons: Sequence[NamedServer]
+    logons: Sequence[ServerCard]
     tag: str
     say: Callable[[str], None]
     layout: ClientLayout
@@ -88,7 +87,7 @@ class Stage:
     site: SiteCard | None = None
     server: str = ""
     """The site server's name."""
-    servers: dict[str, NamedServer] = field(default_factory=dict)
+    servers: dict[str, ServerCard] = field(default_factory=dict)
     packages: dict[str, StagedPackage] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
     """Name in the file to JobID."""
@@ -112,11 +111,13 @@ class Stage:
                 f"{self.url} is {setup.server}, which is not a site server; give the site's URL"
             )
         self.site, self.server = setup.site, setup.server
-        there = [msgspec.convert(card, NamedServer, from_attributes=True) for card in setup.servers]
+        there = setup.servers
         known = {server.name: server for server in there}
         for given in self.logons:  # another way to a server the site knows, or one more
             known[given.name] = (
-                replace(known[given.name], url=given.url) if given.name in known else given
+                msgspec.structs.replace(known[given.name], url=given.url)
+                if given.name in known
+                else given
             )
         self.servers = known
         if not any(server.logon for server in known.values()):
@@ -240,7 +241,7 @@ class Stage:
         )
         self.jobs[update.name] = await self._asked(lambda site: site.make_job(spec))
 
-    def distribution_servers(self, package: str) -> list[NamedServer]:
+    def distribution_servers(self, package: str) -> list[ServerCard]:
         """The servers that a package of the file is put on."""
         named = {
             fold(name) for job in self.load.job if job.package == package for name in job.put_on

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from despoolr_app.site_client.client import SiteClient
 from despoolr_app.site_client.errors import SiteError, SiteRefused
 from despoolr_app.site_client.patience import patiently
 from despoolr_core.share.site_api import JobRow, PackageSpec
 from despoolr_lab.soak.plan import FILE_COUNT, SITE
+from despoolr_server.site.jobs.model import JobSpec
 
 AGAIN_S: Final = 0.5
 GIVE_UP_S: Final = 120.0
@@ -60,12 +61,12 @@ class SoakAdministrator:
 
     # -- jobs
 
-    async def order(self, name: str, package: str, **spec: Any) -> str:
+    async def order(self, spec: JobSpec) -> str:
         """Make a job of a name that no other job has. Returns its id."""
 
         async def once() -> str:
-            known = next((row.job for row in await self.site.jobs() if row.name == name), "")
-            return known or await self.site.make_job({"name": name, "package": package, **spec})
+            known = next((row.job for row in await self.site.jobs() if row.name == spec.name), "")
+            return known or await self.site.make_job(spec)
 
         return await self._until_done(once)
 

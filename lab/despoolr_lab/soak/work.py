@@ -18,9 +18,16 @@ from despoolr_core.share.site_api import JobRow
 from despoolr_lab.soak.administrator import SoakAdministrator, is_passing
 from despoolr_lab.soak.counts import ENDED
 from despoolr_lab.soak.plan import HELD_PACKAGE, OFFERED_PACKAGE, RUN_PACKAGES, SoakPlan, Step
+from despoolr_server.site.jobs.model import (
+    DistributePhase,
+    JobSpec,
+    JobType,
+    RunPhase,
+    SendPhase,
+)
 
 LOOK_S: Final = 2.0
-EVERYWHERE: Final = {"put_on": ["*"]}
+EVERYWHERE: Final = DistributePhase(("*",))
 OFFER_SITE_S: Final = 3600.0
 NIGHTLY_SITE_S: Final = 2 * 3600.0
 NIGHTLY: Final = "NIGHTLY"
@@ -52,18 +59,17 @@ class Work:
         """Make the packages, and put the one that is held where it can be."""
         for package in (*RUN_PACKAGES, HELD_PACKAGE, OFFERED_PACKAGE):
             self.packages[package] = await self.administrator.make_package(package)
-        await self._order(
-            "FIRST", HELD_PACKAGE, type="Share Package On Server", distribute=EVERYWHERE
-        )
+        await self._order("FIRST", HELD_PACKAGE, type=JobType.SHARE_PACKAGE, distribute=EVERYWHERE)
         await self.until_ended(["FIRST"])
         # One that repeats: every two hours of site time the offered package is put where it may be
         # missing.
-        share = {
-            "type": "Share Package On Server",
-            "distribute": EVERYWHERE,
-            "repeat_every_s": NIGHTLY_SITE_S,
-        }
-        await self._order(NIGHTLY, OFFERED_PACKAGE, **share)
+        await self._order(
+            NIGHTLY,
+            OFFERED_PACKAGE,
+            type=JobType.SHARE_PACKAGE,
+            distribute=EVERYWHERE,
+            repeat_every_s=NIGHTLY_SITE_S,
+        )
 
     async def do(self) -> None:
         """All steps of work, each kind in its own order; ends when the last is done."""
@@ -123,20 +129,26 @@ class Work:
     async def _run(self, step: Step) -> None:
         name = self._name("RUN")
         self.run.append(name)
-        run = {"command": "SETUP.EXE", "mandatory_after": self.administrator.site_now()}
+        run = RunPhase("SETUP.EXE", mandatory_after=self.administrator.site_now())
         async with self._removing[step.on]:
-            await self._order(name, step.on, machines=["*"], distribute=EVERYWHERE, run=run)
+            await self._order(name, step.on, machines=("*",), distribute=EVERYWHERE, run=run)
 
     async def _update(self, step: Step) -> None:
         self._edition += 1
         await self.administrator.write_source(step.on, self._edition)
-        refresh = {"send": "Even if previously sent", "distribute": {"refresh_existing": True}}
-        await self._order(self._name("UPDATE"), step.on, type="Share Package On Server", **refresh)
+        await self._order(
+            self._name("UPDATE"),
+            step.on,
+            type=JobType.SHARE_PACKAGE,
+            send=SendPhase.EVEN_IF_SENT,
+            distribute=DistributePhase(refresh_existing=True),
+        )
 
     async def _offer(self, step: Step) -> None:
         name = self._name("OFFER")
-        run = {"command": "GAME.EXE", "expires_after": self.administrator.site_now() + OFFER_SITE_S}
-        job = await self._order(name, step.on, machines=["*"], distribute=EVERYWHERE, run=run)
+        expires_after = self.administrator.site_now() + OFFER_SITE_S
+        run = RunPhase("GAME.EXE", expires_after=expires_after)
+        job = await self._order(name, step.on, machines=("*",), distribute=EVERYWHERE, run=run)
         await asyncio.sleep(max(0.0, step.until_s - self.now()))
         await self.administrator.cancel(job)
 
@@ -146,7 +158,7 @@ class Work:
             async with self._removing[step.on]:
                 if all(row.status in ENDED for row in await self._look() if row.package == package):
                     await self._order(
-                        name, step.on, type="Remove Package From Server", distribute=EVERYWHERE
+                        name, step.on, type=JobType.REMOVE_PACKAGE, distribute=EVERYWHERE
                     )
                     await self.until_ended([name])
                     return
@@ -154,7 +166,7 @@ class Work:
 
     async def _order(self, name: str, package: str, **spec: Any) -> str:
         self.ordered.append(name)
-        return await self.administrator.order(name, self.packages[package], **spec)
+        return await self.administrator.order(JobSpec(name, self.packages[package], **spec))
 
     def _name(self, what: str) -> str:
         self._numbers[what] += 1

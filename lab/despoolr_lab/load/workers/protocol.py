@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from despoolr_core.share.fleet_api import ServerCard
+
 LINE_SIZE_MAX: Final = 64 * 1024 * 1024
 """Bytes of one line: the pace of 100,000 clients fits."""
 
@@ -51,7 +53,7 @@ class Orders(msgspec.Struct, frozen=True):
 
     site_url: str
     token: str
-    logons: list[tuple[str, str]]
+    logons: list[ServerCard]
     first: int
     parts: list[Part]
     programs: list[dict[str, Any]]

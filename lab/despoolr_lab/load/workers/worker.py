@@ -24,7 +24,6 @@ from despoolr_app.fleet.lease import steady_now
 from despoolr_app.process.event_loop import loop_factory
 from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.runtime import StartError
-from despoolr_app.process.settings import NamedServer
 from despoolr_app.process.supervisor import end_with_parent
 from despoolr_app.site_client.errors import SiteError
 from despoolr_client.agent.agent import PcmAgent
@@ -82,9 +81,13 @@ class Worker:
         self._first_report_at: float | None = None
         self._agents: list[PcmAgent] = []
         self._driver: Driver | None = None
-        logons = tuple(NamedServer(name, url) for name, url in orders.logons)
         settings = ClientsSettings(
-            orders.count, orders.site_url, orders.token, logons, orders.first, seed=orders.seed
+            orders.count,
+            orders.site_url,
+            orders.token,
+            tuple(orders.logons),
+            orders.first,
+            seed=orders.seed,
         )
         self._clients = FleetClients(settings, _complain)
         self._cpu = (0.0, 0.0)

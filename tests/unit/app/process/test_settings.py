@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from despoolr_app.process import settings as config
-from despoolr_app.process.settings import ConfigError, Listen, NamedServer, SiteAddress
+from despoolr_app.process.settings import ConfigError, Listen, SiteAddress
 from despoolr_core.response import Response
+from despoolr_core.share.fleet_api import ServerCard
 
 
 @pytest.mark.parametrize(
@@ -36,10 +37,12 @@ def test_an_address_is_written_as_it_stands_in_a_url() -> None:
 
 
 def test_a_logon_server_of_a_site_and_what_it_is() -> None:
-    assert config.parse_named_server("logon1=http://h:1/") == NamedServer("LOGON1", "http://h:1")
+    assert config.parse_named_server("logon1=http://h:1/") == ServerCard(
+        "LOGON1", "http://h:1", True, False, "SMS_PKGD", ""
+    )
     assert config.parse_named_server(
         "D2=https://h,nologon,distribution,share=sms_pkge,domain=ADMIN"
-    ) == NamedServer(
+    ) == ServerCard(
         "D2", "https://h", logon=False, distribution=True, package_share="SMS_PKGE", domain="ADMIN"
     )
 

@@ -9,7 +9,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_app.process.settings import NamedServer
+from despoolr_app.process.settings import parse_named_server
 from despoolr_lab.load.plan import ClientLayout, LoadSite, holds_of, layout_of, orders_of, pace_of
 from despoolr_lab.load.spec.file import parse_load
 
@@ -41,14 +41,14 @@ for = "3m"
 """
 )
 SERVERS = [
-    NamedServer("L1", "http://l1", distribution=True),
-    NamedServer("L2", "http://l2", distribution=True),
+    parse_named_server("L1=http://l1,distribution"),
+    parse_named_server("L2=http://l2,distribution"),
 ]
 PLACE = LoadSite(
     "http://site",
     "t",
     60.0,
-    [("L1", "http://l1")],
+    SERVERS[:1],
     101,
     {"OFFICE": ("BPC00001", ["1", "2", "3"])},
     {"OFFICE": SERVERS},

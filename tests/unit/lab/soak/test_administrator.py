@@ -17,6 +17,7 @@ from despoolr_core.share.site_api import JobRow
 from despoolr_core.share.wire import Problem
 from despoolr_lab.soak import administrator as module
 from despoolr_lab.soak.administrator import SoakAdministrator
+from despoolr_server.site.jobs.model import JobSpec
 
 
 class Site:
@@ -99,14 +100,14 @@ async def test_a_job_whose_answer_was_lost_is_not_made_again(
     site: Site, administrator: SoakAdministrator
 ) -> None:
     site.dies = 1
-    assert await administrator.order("RUN0001", "BPC00001") == "BPC00000"
+    assert await administrator.order(JobSpec("RUN0001", "BPC00001")) == "BPC00000"
     assert [job["name"] for job in site.jobs] == ["RUN0001"]
 
 
 async def test_a_cancellation_whose_answer_was_lost_is_not_asked_again(
     site: Site, administrator: SoakAdministrator
 ) -> None:
-    job = await administrator.order("OFFER0001", "BPC00001")
+    job = await administrator.order(JobSpec("OFFER0001", "BPC00001"))
     site.dies = 1
     await administrator.cancel(job)
     assert site.jobs[0]["status"] == "Cancelling"
@@ -117,7 +118,7 @@ async def test_an_order_that_is_refused_is_a_finding(
 ) -> None:
     site.status = 400
     with pytest.raises(SiteRefused, match="no such package"):
-        await administrator.order("RUN0001", "GHOST")
+        await administrator.order(JobSpec("RUN0001", "GHOST"))
 
 
 async def test_a_site_that_stays_away_is_given_up(
@@ -126,4 +127,4 @@ async def test_a_site_that_stays_away_is_given_up(
     monkeypatch.setattr(module, "GIVE_UP_S", 0.05)
     administrator.site.server = ServerAddress("SITE1", "http://127.0.0.1:9", "token")
     with pytest.raises(SiteUnreachable, match="does not answer"):
-        await administrator.order("RUN0001", "BPC00001")
+        await administrator.order(JobSpec("RUN0001", "BPC00001"))
