@@ -57,7 +57,7 @@ LAYERS = {
     "despoolr_lab": [
         "cli",
         "bench | docs | oracle | soak | load",
-        "sampling",
+        "samples",
         "kb | report | (whatif)",
         "scenario",
         "sim",

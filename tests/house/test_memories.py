@@ -153,7 +153,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/files/attributes.py:AttributeList._bits": "a file each that "
     "has attributes",
     "server/despoolr_server/files/disk.py:DiskFileStore._known": "`_KNOWN_MAX` files that exist",
-    "server/despoolr_server/files/disk.py:DiskFileStore._kept": "`_KEPT_MAX` bytes",
+    "server/despoolr_server/files/small_files.py:SmallFiles.files": "`SIZE_MAX` bytes, `COUNT_MAX` "
+    "files",
     "server/despoolr_server/files/journal/records.py:JournalOutcome.directories": "one journal",
     "server/despoolr_server/files/journal/records.py:JournalOutcome.files": "one journal",
     "server/despoolr_server/files/journal/records.py:JournalOutcome.gone": "one journal",

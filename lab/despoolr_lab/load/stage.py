@@ -35,7 +35,7 @@ from despoolr_core.times import span_s
 from despoolr_lab.load.measure.judgement import EndedJob
 from despoolr_lab.load.plan import ClientLayout
 from despoolr_lab.load.spec.model import LoadFile, LoadJob, LoadPackage, Update, file_name, size_of
-from despoolr_lab.sampling import Sample, ScrapeFailure, sample_all
+from despoolr_lab.samples import Sample, ScrapeFailure, sample_all
 from despoolr_server.site.jobs.model import (
     ENDED,
     DistributePhase,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from despoolr_lab.sampling import Sample, ScrapeFailure
+from despoolr_lab.samples import Sample, ScrapeFailure
 
 
 @dataclass(slots=True)

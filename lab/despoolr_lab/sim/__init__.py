@@ -16,5 +16,5 @@ unmodified:
     network.cut("PC00001", "LOGON1")              # a black hole; or "refuse"
 
 `sockets.SocketNetwork` has the same two calls over loopback sockets. A run that gets stuck says who
-waits where (`waiting`).
+waits where (`waits`).
 """

@@ -20,7 +20,7 @@ from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
 from typing import Any, NoReturn, TypeVar
 
-from despoolr_lab.sim.waiting import describe_waiting
+from despoolr_lab.sim.waits import describe_waiting
 
 __all__ = ["Deadlock", "Livelock", "RealWorldCall", "TimeLimitReached", "VirtualLoop"]
 

@@ -23,7 +23,7 @@ from despoolr_lab.sim.loop import (
     VirtualLoop,
 )
 from despoolr_lab.sim.poison import poison
-from despoolr_lab.sim.waiting import tasks_in_order
+from despoolr_lab.sim.waits import tasks_in_order
 
 __all__ = ["EPOCH", "run_virtual"]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from despoolr_lab.sampling import Sample
+from despoolr_lab.samples import Sample
 from despoolr_lab.soak.drift import Limit
 
 MIB: Final = 1024 * 1024

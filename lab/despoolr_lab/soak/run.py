@@ -27,7 +27,7 @@ from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.transport.session_options import session_options
 from despoolr_core.share.fleet_api import SlotSum, TokenRequest
 from despoolr_core.share.site_api import EventList
-from despoolr_lab.sampling import sample_all
+from despoolr_lab.samples import sample_all
 from despoolr_lab.soak.administrator import REQUEST_S, SoakAdministrator, is_passing
 from despoolr_lab.soak.counts import ENDED, Found
 from despoolr_lab.soak.evidence import read_clients, read_database

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from despoolr_lab.sampling import Sample, ScrapeFailure
+from despoolr_lab.samples import Sample, ScrapeFailure
 from despoolr_lab.soak.drift import DriftVerdict, Judgement, Point, judge, without_beginning
 from despoolr_lab.soak.resources import is_resource, limit_of, values_of
 

@@ -139,3 +139,25 @@ async def in_thread(threads: bool, work: Callable[[T], None], argument: T) -> No
         await asyncio.get_running_loop().run_in_executor(None, work, argument)
     else:
         work(argument)
+
+
+def read_whole(descriptor: int, offset: int, length: int | None) -> bytes:
+    """Bytes from `offset` on, however often the system must be asked; None: to the end."""
+    if length is None:
+        length = max(0, os.fstat(descriptor).st_size - offset)
+    first = read_at(descriptor, length, offset)
+    if len(first) == length or not first:
+        return first
+    pieces = [first]
+    done = len(first)
+    while done < length and (piece := read_at(descriptor, length - done, offset + done)):
+        pieces.append(piece)
+        done += len(piece)
+    return b"".join(pieces)
+
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """All of it, however often the system must be asked."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -30,7 +30,7 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.attributes import AttributeList
-from despoolr_server.files.descriptors import find_odd, read_at, write_at
+from despoolr_server.files.descriptors import find_odd, read_whole, write_at, write_whole
 from despoolr_server.files.errors import answering
 from despoolr_server.files.inode_pool import InodePool
 from despoolr_server.files.long_names import on_disk
@@ -38,6 +38,7 @@ from despoolr_server.files.path_index import PRIVATE, PathIndex, ResolvedPath
 from despoolr_server.files.properties import PropertyList
 from despoolr_server.files.protocol import INLINE_MAX, StoreError
 from despoolr_server.files.refold import refold
+from despoolr_server.files.small_files import SmallFiles
 
 _T = TypeVar("_T")
 
@@ -46,8 +47,6 @@ _READ = os.O_RDONLY | _NOFOLLOW
 _UPDATE = os.O_RDWR | _NOFOLLOW
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
 _KNOWN_MAX = 65_536
-_KEPT_FILE_MAX = 64 * 1024
-_KEPT_MAX = 32 * 1024 * 1024
 
 
 class DiskFileStore:
@@ -69,8 +68,7 @@ class DiskFileStore:
         self.private = self.root / PRIVATE
         self._temporary = self.private / "tmp"
         self._known: dict[str, tuple[str, int, int, int, FileFacts]] = {}
-        self._kept: dict[str, tuple[FileFacts, bytes]] = {}
-        self._kept_size = 0
+        self._small = SmallFiles()
         self._change = 0
         self._temporary_count = 0
         with answering:
@@ -205,31 +203,18 @@ class DiskFileStore:
         """Small files are kept in memory, and given out for as long as the disk shows the very same
         facts.
         """
-        kept = self._kept.get(name.key)
+        kept = self._small.files.get(name.key)
         if kept is not None and kept[0] is facts:
             return kept[1]
         data = self.read(name, 0, facts.size)
-        self._keep(name.key, facts, data)
+        self._small.keep(name.key, facts, data)
         return data
-
-    def _keep(self, key: str, facts: FileFacts, data: bytes) -> None:
-        """Remember a small file's content as that of these facts."""
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self._kept_size -= len(kept[1])
-        if len(data) > _KEPT_FILE_MAX:
-            return
-        if self._kept_size + len(data) > _KEPT_MAX or len(self._kept) >= _KNOWN_MAX:
-            self._kept.clear()
-            self._kept_size = 0
-        self._kept[key] = (facts, data)
-        self._kept_size += len(data)
 
     def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         with answering:
             descriptor = self._open(name)
             try:
-                return _read(descriptor, offset, length)
+                return read_whole(descriptor, offset, length)
             finally:
                 os.close(descriptor)
 
@@ -267,7 +252,7 @@ class DiskFileStore:
             temporary, descriptor = self._pool.take() or self._new_temporary()
             try:
                 try:
-                    _write(descriptor, data)
+                    write_whole(descriptor, data)
                     os.utime(descriptor, ns=self._stamp(at))
                     status = os.fstat(descriptor)
                 finally:
@@ -335,7 +320,7 @@ class DiskFileStore:
             self.index.entered(place, place.actual)
             facts = self._facts(name.key, path, place.stored, status)
         if content is not None:
-            self._keep(name.key, facts, content)
+            self._small.keep(name.key, facts, content)
         return facts
 
     def discard(self, staged: str) -> None:
@@ -524,9 +509,7 @@ class DiskFileStore:
         come and go all the time.
         """
         self._known.pop(key, None)
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self._kept_size -= len(kept[1])
+        self._small.forget(key)
 
     def _forget_below(self, key: str) -> None:
         """Nothing is known any more of what is in a directory. Walks all that is known: not for
@@ -534,7 +517,8 @@ class DiskFileStore:
         """
         self.index.forget_below(key)
         below = key + "/"
-        for other in [known for known in {**self._known, **self._kept} if known.startswith(below)]:
+        known = {*self._known, *self._small.files}
+        for other in [one for one in known if one.startswith(below)]:
             self._forget(other)
 
     def _stamp(self, at: float) -> tuple[int, int]:
@@ -573,23 +557,3 @@ def _join(directory: str, part: str) -> str:
 
 def _nofollow(path: str, flags: int) -> int:
     return os.open(path, flags | _NOFOLLOW)
-
-
-def _read(descriptor: int, offset: int, length: int | None) -> bytes:
-    if length is None:
-        length = max(0, os.fstat(descriptor).st_size - offset)
-    first = read_at(descriptor, length, offset)
-    if len(first) == length or not first:
-        return first
-    pieces = [first]
-    done = len(first)
-    while done < length and (piece := read_at(descriptor, length - done, offset + done)):
-        pieces.append(piece)
-        done += len(piece)
-    return b"".join(pieces)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

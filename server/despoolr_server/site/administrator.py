@@ -33,7 +33,7 @@ from despoolr_server.site.job_checks import (
     suggested,
 )
 from despoolr_server.site.jobs.model import ENDED, JobSpec, JobStatus
-from despoolr_server.site.services.packing import split_unc
+from despoolr_server.site.services.package_source import split_unc
 from despoolr_server.site.services.scheduler import create_job
 from despoolr_server.site.state import boxes, queries
 from despoolr_server.site.state.context import SiteContext

@@ -42,7 +42,7 @@ from despoolr_server.site.jobs.model import (
 from despoolr_server.site.jobs.retry import patience_s
 from despoolr_server.site.jobs.status import overall_status
 from despoolr_server.site.services import targets
-from despoolr_server.site.services.packing import NoRoom, Packing, SourceFailure
+from despoolr_server.site.services.package_source import NoRoom, Packing, SourceFailure
 from despoolr_server.site.services.sender import SendRequest, render_send_request
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.services.targets import DEFAULT_SERVERS, Targets

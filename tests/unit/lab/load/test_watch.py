@@ -5,7 +5,7 @@ silences.
 from __future__ import annotations
 
 from despoolr_lab.load.watch import LoadWatch
-from despoolr_lab.sampling import (
+from despoolr_lab.samples import (
     FleetSample,
     ProcessSample,
     Sample,

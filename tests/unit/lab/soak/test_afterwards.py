@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from despoolr_app.runs.directory import RunError
-from despoolr_lab.sampling import FleetSample, ProcessSample, Sample, ShareSample, SiteSample
+from despoolr_lab.samples import FleetSample, ProcessSample, Sample, ShareSample, SiteSample
 from despoolr_lab.soak.afterwards import judge
 from despoolr_lab.soak.outcome import as_json
 from despoolr_lab.soak.plan import Asked, make_plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_lab.sampling import FleetSample, ProcessSample, Sample, ShareSample, SiteSample
+from despoolr_lab.samples import FleetSample, ProcessSample, Sample, ShareSample, SiteSample
 from despoolr_lab.soak.resources import (
     LIMITS,
     MEMORY,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_lab.sampling import (
+from despoolr_lab.samples import (
     FleetSample,
     ProcessSample,
     Sample,

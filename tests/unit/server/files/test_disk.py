@@ -244,14 +244,16 @@ def test_a_file_changed_by_another_program_is_read_anew(tmp_path: Path) -> None:
 def test_only_so_much_content_is_kept_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("despoolr_server.files.disk._KEPT_MAX", 100)
+    monkeypatch.setattr("despoolr_server.files.small_files.SIZE_MAX", 100)
     store = DiskFileStore(tmp_path)
     for number in range(10):
         store.write_whole(n(f"F{number}"), bytes([number]) * 40, 1.0)
         facts = store.find(n(f"F{number}"))
         assert facts is not None
         assert store.content(n(f"F{number}"), facts) == bytes([number]) * 40
-        assert store._kept_size == sum(len(data) for _, data in store._kept.values()) <= 100
+        assert (
+            store._small._size == sum(len(data) for _, data in store._small.files.values()) <= 100
+        )
 
 
 def test_nothing_is_kept_in_memory_of_files_that_are_gone(store: DiskFileStore) -> None:

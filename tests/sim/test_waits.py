@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from despoolr_lab.sim.waiting import LINES_MAX, describe_waiting, tasks_in_order
+from despoolr_lab.sim.waits import LINES_MAX, describe_waiting, tasks_in_order
 from despoolr_lab.sim.world import run_virtual
 
 
@@ -43,7 +43,7 @@ def _lines(*coros, then=lambda: asyncio.sleep(1.0)):
 def test_the_innermost_frame_is_at_the_end_of_the_chain_of_awaits():
     line = _lines(_outer(asyncio.Event()))[1]
     assert "(_outer) waits at asyncio/locks.py:" in line
-    assert "called from sim/test_waiting.py:" in line
+    assert "called from sim/test_waits.py:" in line
     assert line.endswith("in _inner")
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_server.site.services.packing import SOURCE_DEPTH_MAX, NoRoom, Packing, SourceFailure
+from despoolr_server.site.services.package_source import (
+    SOURCE_DEPTH_MAX,
+    NoRoom,
+    Packing,
+    SourceFailure,
+)
 from despoolr_server.site.state import boxes, queries
 from despoolr_server.site.state.packages import decompress
 from worlds.site import FILES, Bench

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from despoolr_app.site_client.client import ServerAddress
-from despoolr_lab import sampling
-from despoolr_lab.sampling import Sample, ScrapeFailure, read, sample, sample_all
+from despoolr_lab import samples
+from despoolr_lab.samples import Sample, ScrapeFailure, read, sample, sample_all
 
 SITE = """
 # HELP despoolr_process_memory_bytes Memory.
@@ -126,9 +126,9 @@ async def test_a_process_that_refuses_stalls_or_says_nonsense_is_a_silence_with_
 
 
 async def test_an_answer_is_read_up_to_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "TEXT_SIZE_MAX", len(SITE))
+    monkeypatch.setattr(samples, "TEXT_SIZE_MAX", len(SITE))
     assert isinstance(await ask_one(web.Response(text=SITE)), Sample)
-    monkeypatch.setattr(sampling, "TEXT_SIZE_MAX", len(SITE) - 1)
+    monkeypatch.setattr(samples, "TEXT_SIZE_MAX", len(SITE) - 1)
     told = await ask_one(web.Response(text=SITE))
     assert isinstance(told, ScrapeFailure) and "more than" in told.reason
 
