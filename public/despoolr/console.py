@@ -39,6 +39,11 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "Run a scenario in virtual, scaled or real time.",
         keeps=True,
     ),
+    "import": Subcommand(
+        "despoolr_lab.cli.importing:command",
+        "What a real server saw, as a run: captures, logs, lists of open files.",
+        keeps=True,
+    ),
     "serve": Subcommand(
         "despoolr_app.cli.serve:command",
         "Run servers over real sockets: site, logon, all.",

@@ -58,7 +58,7 @@ LAYERS = {
         "cli",
         "bench | docs | oracle | soak | load",
         "samples",
-        "kb | report | (whatif)",
+        "kb | report | imports | (whatif)",
         "scenario",
         "sim",
         "toml",

@@ -180,11 +180,11 @@ def _echo_locks(rows: list[LockRow], at: float) -> None:
         [
             (
                 _unc(r),
-                r.machine + (f" ({r.user})" if r.user else ""),
+                (r.machine or "?") + (f" ({r.user})" if r.user else ""),
                 (r.program or "-") + (f" ({r.kind})" if r.kind else ""),
-                r.access,
-                r.share_mode,
-                moment(r.opened_at),
+                r.access or "?",
+                r.share_mode or "?",
+                ("before " if r.since else "") + moment(r.opened_at),
                 _held_for(r, at),
                 {0: "-", 1: "once"}.get(r.refusal_count, f"{r.refusal_count} times"),
             )

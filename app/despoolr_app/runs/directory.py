@@ -128,7 +128,7 @@ class RunDirectory:
         self.listener = RecordFile(path / RECORDS)
 
     @classmethod
-    def create(cls, root: Path, stamp: str, scenario: str, seed: int) -> RunDirectory:
+    def create(cls, root: Path, stamp: str, scenario: str, seed: int | None) -> RunDirectory:
         """Make `root/<stamp>-<scenario>-seed<N>` (`new_directory`) and open its records. Raises
         `RunError`.
         """
@@ -236,12 +236,14 @@ class FinishedRun:
             )
 
 
-def new_directory(root: Path, stamp: str, what: str, seed: int) -> Path:
-    """Make `root/<stamp>-<what>-seed<N>` and point `root/latest` at it. Raises `RunError`.
+def new_directory(root: Path, stamp: str, what: str, seed: int | None) -> Path:
+    """Make `root/<stamp>-<what>-seed<N>` and point `root/latest` at it (`seed` None: of what has
+    none, and without it). Raises `RunError`.
 
     `stamp` is `utc_stamp(...)` of the moment. Two runs of one second get names that differ.
     """
-    name = f"{stamp}-{_UNSAFE.sub('-', what).strip('-.') or 'run'}-seed{seed}"
+    name = f"{stamp}-{_UNSAFE.sub('-', what).strip('-.')[:100] or 'run'}"
+    name += "" if seed is None else f"-seed{seed}"
     try:
         make_directory(root)
         path = _fresh(root, name)

@@ -34,7 +34,7 @@ class LockRow(msgspec.Struct, frozen=True):
     of others it stopped; `kind` is empty for what is only an open, and says which lock it is for
     one of WebDAV's. `ranges` are the bytes it has locked and `waiting` those it waits for, the
     first of `range_count` and `waiting_count`; records do not tell who waits, and of a past moment
-    a running server tells neither.
+    a running server tells neither. `since` is `before` where the open is older than `opened_at`.
     """
 
     server: str
@@ -54,6 +54,7 @@ class LockRow(msgspec.Struct, frozen=True):
     range_count: int = 0
     waiting: tuple[WaitingRange, ...] = ()
     waiting_count: int = 0
+    since: str = ""
 
 
 class WhyAnswer(msgspec.Struct):
@@ -158,8 +159,8 @@ class RunSource:
 
     @property
     def notes(self) -> list[str]:
-        """What the reader said of the file."""
-        return list(self._run.notes)
+        """What the reader said of the file, and what an import said of its sources."""
+        return [*self._run.notes, *(note.text for note in self._view.import_notes)]
 
     @property
     def first_at(self) -> float:
@@ -250,6 +251,7 @@ def _held_row(holding: Holding) -> LockRow:
         kind=holding.kind,
         ranges=holding.ranges[:RANGES_LISTED_MAX],
         range_count=len(holding.ranges),
+        since=holding.since,
     )
 
 
@@ -270,6 +272,7 @@ def _blocker_row(holding: Holding) -> LockRow:
         opened_at=blocker.opened_at,
         closed_at=holding.closed_at,
         refusal_count=holding.refusal_count,
+        since=blocker.since,
     )
 
 
@@ -328,6 +331,7 @@ def lock_row(held: HeldOpen, refusal_count: int) -> LockRow:
         held.closed_at,
         refusal_count,
         held.kind,
+        since=held.since,
     )
 
 

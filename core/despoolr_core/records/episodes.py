@@ -4,8 +4,9 @@ The law: the ledger is a fold over the records of the share engine and nothing e
 records, live or from `records.jsonl`, it is the same ledger. The waiter is known by (machine,
 program, share server, purpose), or without a purpose by (machine, program, share server, share,
 path). The first refusal because of others' opens or locks begins one, further ones are its
-attempts; when the same waiter gets the blocked path at last, it is `resolved`; a new refusal under
-the same purpose opens the same episode again. `episode.ended` ends it otherwise (`given up`).
+attempts; when the same waiter gets the blocked path at last, for what it wanted, it is `resolved`;
+a new refusal under the same purpose opens the same episode again. `episode.ended` ends it otherwise
+(`given up`).
 
 Bounded: at `episodes_max` the episode that ended first is dropped, at `history_max` the open that
 was closed first.
@@ -34,7 +35,9 @@ from despoolr_core.records.kinds.share import (
 )
 from despoolr_core.records.stream import Record
 from despoolr_core.records.verdicts import verdict
+from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import Access, parse_flags
 from despoolr_core.share.wire import Blocker, EpisodeRow, Hold
 
 WAITING: Final = "waiting"
@@ -47,7 +50,7 @@ _GotThrough = OpenGranted | LockGranted | FileWritten | FileDeleted | FileRename
 
 class HeldOpen(msgspec.Struct, frozen=True):
     """One open as the records tell it. `closed_at` is None while it is held; `kind` is empty for
-    what is only an open.
+    what is only an open; `since` as in `Blocker`.
     """
 
     server: str
@@ -62,6 +65,7 @@ class HeldOpen(msgspec.Struct, frozen=True):
     opened_at: float
     closed_at: float | None
     kind: str = ""
+    since: str = ""
 
 
 class Why(msgspec.Struct, frozen=True):
@@ -104,6 +108,7 @@ class _Hold:
             open=blocker.open,
             lock=blocker.lock,
             path=self.path,
+            since=blocker.since,
         )
 
 
@@ -392,7 +397,12 @@ class EpisodeLedger:
         if not self._waiting_count:
             return
         episode = self._by_key.get(_key_of(got))
-        if episode is not None and episode.state == WAITING and _same(episode, got.share, got.path):
+        if (
+            episode is not None
+            and episode.state == WAITING
+            and _same(episode, got.share, got.path)
+            and (not isinstance(got, OpenGranted) or _is_enough(got.access, episode.access))
+        ):
             self._end(episode, RESOLVED, at)
 
     def _episode_ended(self, ended: EpisodeEnded, at: float) -> None:
@@ -438,6 +448,7 @@ def _held_open(granted: OpenGranted, opened_at: float, closed_at: float | None) 
         opened_at=opened_at,
         closed_at=closed_at,
         kind=granted.lock or "",
+        since=granted.since or "",
     )
 
 
@@ -459,6 +470,18 @@ def _key(machine: str, program: str, server: str, share: str, path: str, purpose
 
 def _key_of(fact: OpenRefused | _GotThrough) -> _Key:
     return _key(fact.machine, fact.program, fact.server, fact.share, fact.path, fact.purpose)
+
+
+def _is_enough(got: str, wanted: str) -> bool:
+    """Whether an open with the first access is what was refused with the second: a look at the
+    attributes of a file is not the write that somebody waits for.
+    """
+    if got == wanted or not got or not wanted:
+        return True
+    try:
+        return not wants(parse_flags(Access, wanted)) & ~wants(parse_flags(Access, got))
+    except ValueError:  # words of another version
+        return True
 
 
 def _may_reopen(episode: _Episode) -> bool:

@@ -10,6 +10,7 @@ from despoolr_core.share.wire import EpisodeRow, Hold, LockedRange
 from despoolr_core.times import moment, span
 
 _NAMED_MAX: Final = 3
+_MAIN: Final = frozenset(["READ", "WRITE", "APPEND_DATA", "EXECUTE", "DELETE"])
 
 
 def verdict(episode: EpisodeRow) -> str:
@@ -66,16 +67,21 @@ def _holders(episode: EpisodeRow) -> str:
 
 
 def _holder(hold: Hold) -> str:
+    """What an import did not find in its sources (`Blocker`) is said to be unknown, not guessed."""
     user = f" (user {hold.user})" if hold.user else ""
+    who = _program(hold.program, hold.machine) if hold.machine else "an open that nobody recorded"
     if hold.lock is not None:
-        since = moment(hold.lock.locked_at)
-        return (
-            f"{_program(hold.program, hold.machine)}{user} held {locked(hold.lock)} since {since}"
-        )
-    return (
-        f"{_program(hold.program, hold.machine)}{user} held it open with {hold.access} access "
-        f"sharing {hold.share_mode} since {moment(hold.opened_at)}"
-    )
+        return f"{who}{user} held {locked(hold.lock)} since {moment(hold.lock.locked_at)}"
+    access = f" with {_main(hold.access)} access" if hold.access else ""
+    sharing = f" sharing {hold.share_mode}" if hold.share_mode else ", its share mode unknown,"
+    since = f"since {'before ' if hold.since else ''}{moment(hold.opened_at)}"
+    return f"{who}{user} held it open{access}{sharing} {since}"
+
+
+def _main(access: str) -> str:
+    """The rights that share modes speak of, where an access has any: real clients ask for many."""
+    words = [word for word in access.split("|") if word in _MAIN]
+    return "|".join(words) or access
 
 
 def _remedy(episode: EpisodeRow) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.imported import ImportNote
 from despoolr_core.records.kinds.share import (
     LockGranted,
     LockReleased,
@@ -44,7 +45,8 @@ class Holding:
 
     `closed_at` is None for one that nobody had closed when the records end. `refusal_count` is how
     many opens of others it stopped, `blocked` the first of them with what it said of this open.
-    `kind` says which lock it stands for, if it is a WebDAV lock's, and `ranges` what it has locked.
+    `kind` says which lock it stands for, if it is a WebDAV lock's, and `ranges` what it has locked;
+    `since` is `before` for one that is older than `opened_at`.
     """
 
     server: str
@@ -63,6 +65,7 @@ class Holding:
     refusal_count: int = 0
     blocked: tuple[OpenRefused, Blocker] | None = None
     ranges: tuple[LockedRange, ...] = ()
+    since: str = ""
 
     def is_held(self, at: float | None) -> bool:
         """Whether it was held at a time (None: whether it is when the records end)."""
@@ -140,6 +143,8 @@ class RunView:
         self.jobs: dict[str, JobHistory] = {}
         self.details: dict[DetailKey, DetailHistory] = {}
         self.events: list[tuple[Record, EventLogged]] = []
+        self.import_notes: list[ImportNote] = []
+        """What an import says of its sources."""
         self._open: dict[tuple[str, str], Holding] = {}
         self._steps: Final[dict[type[Fact], Callable[[Record, Any], None]]] = {
             ShareStarted: self._server_started,
@@ -151,6 +156,7 @@ class RunView:
             JobStatusChanged: self._job_changed,
             DetailStatusChanged: self._detail_changed,
             EventLogged: self._event,
+            ImportNote: self._import_noted,
         }
         for record in records:
             self.apply(record)
@@ -194,6 +200,7 @@ class RunView:
             share_mode=granted.share_mode,
             opened_at=record.at,
             kind=granted.lock or "",
+            since=granted.since or "",
         )
         self._open[granted.server, granted.open] = holding
         self.holdings.append(holding)
@@ -250,6 +257,9 @@ class RunView:
     def _event(self, record: Record, event: EventLogged) -> None:
         self.events.append((record, event))
 
+    def _import_noted(self, _record: Record, note: ImportNote) -> None:
+        self.import_notes.append(note)
+
 
 def _unseen(refused: OpenRefused, blocker: Blocker) -> Holding:
     return Holding(
@@ -263,4 +273,5 @@ def _unseen(refused: OpenRefused, blocker: Blocker) -> Holding:
         access=blocker.access,
         share_mode=blocker.share_mode,
         opened_at=blocker.opened_at,
+        since=blocker.since,
     )

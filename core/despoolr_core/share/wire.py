@@ -156,6 +156,9 @@ class LockList(msgspec.Struct, omit_defaults=True):
 class Blocker(msgspec.Struct, frozen=True, omit_defaults=True):
     """One open that stands in the way: whose, which program, how, since when; `lock` if not the
     open but its lock does.
+
+    A server knows all of it. What was imported may not: what is empty is not in the source, and
+    `since` is `before` where the open is older than `opened_at`.
     """
 
     open: str
@@ -166,6 +169,7 @@ class Blocker(msgspec.Struct, frozen=True, omit_defaults=True):
     share_mode: str
     opened_at: float
     lock: LockedRange | None = None
+    since: str = ""
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -250,7 +254,7 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
     does; `lock` as in `Blocker`.
 
     `path` is the file it held: the attempts of one update may stop at different ones. `open` is the
-    blocking open's id.
+    blocking open's id; `since` as in `Blocker`.
     """
 
     machine: str
@@ -266,6 +270,7 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
     lock: LockedRange | None = None
     path: str = ""
     open: str = ""
+    since: str = ""
 
 
 class EpisodeRow(msgspec.Struct, frozen=True):

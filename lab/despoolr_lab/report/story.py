@@ -234,19 +234,27 @@ def _facts_of(fact: Fact) -> str:
 
 
 def _who(fact: OpenGranted | OpenRefused | Blocker) -> str:
-    who = program_on(fact.program, fact.machine)
+    who = program_on(fact.program, fact.machine) or "somebody whom nobody recorded"
     return f"{who} (user {fact.user})" if fact.user else who
 
 
 def _refused(fact: OpenRefused) -> str:
     blockers = fact.blockers
     named = "; ".join(
-        f"{_who(b)} has it open for {b.access} sharing {b.share_mode}, since {moment(b.opened_at)}"
+        f"{_who(b)} has it open{_mode(b.access, b.share_mode)}, since "
+        f"{'before ' if b.since else ''}{moment(b.opened_at)}"
         for b in blockers[:3]
     )
     more = f" and {len(blockers) - 3} more" if len(blockers) > 3 else ""
     because = f": {named}{more}" if named else ""
-    return f"{_who(fact)} is refused {fact.access} ({fact.nt_status}, Win32 {fact.win32}){because}"
+    status = f" ({fact.nt_status}, Win32 {fact.win32})" if fact.nt_status else ""
+    return f"{_who(fact)} is refused {fact.access or 'it'}{status}{because}"
+
+
+def _mode(access: str, share_mode: str) -> str:
+    """How something is open, as far as it is known (an import may not)."""
+    wanted = f" for {access}" if access else ""
+    return wanted + (f" sharing {share_mode}" if share_mode else ", its share mode unknown")
 
 
 def _closed(fact: OpenClosed) -> str:
@@ -280,7 +288,7 @@ def _changed(fact: FileWritten | FileDeleted | FileRenamed) -> str:
 
 
 _TELL: Final[dict[type[Fact], Callable[[Any], str]]] = {
-    OpenGranted: lambda f: f"{_who(f)} opens it for {f.access} sharing {f.share_mode}",
+    OpenGranted: lambda f: f"{_who(f)} opens it{_mode(f.access, f.share_mode)}",
     OpenRefused: _refused,
     OpenClosed: _closed,
     FileWritten: _changed,

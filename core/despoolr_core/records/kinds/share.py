@@ -44,7 +44,8 @@ class SessionEnded(Fact, frozen=True, kw_only=True):
 
 class OpenGranted(Fact, frozen=True, kw_only=True):
     """A handle, `open`, was given out. `action` is the create action; `lock` says which WebDAV
-    lock it stands for, if it does.
+    lock it stands for, if it does. Of an imported one, `access` or `share_mode` may be empty (not
+    in the source), and `since` is `before` where it is older than the record says.
     """
 
     KIND: ClassVar = "open.granted"
@@ -61,6 +62,7 @@ class OpenGranted(Fact, frozen=True, kw_only=True):
     action: str
     purpose: str
     lock: str | UnsetType = UNSET
+    since: str | UnsetType = UNSET
 
 
 class OpenRefused(Fact, frozen=True, kw_only=True):

@@ -1,0 +1,302 @@
+"""`despoolr import FILE...`: what a real server saw becomes a run, which `why`, `locks`, `report`
+and `export` read like any other.
+
+The law: what was found is said for each file, and what cannot be known for the run. A file that
+looks like nothing, or that nothing can be read from, is one line and exit 2; damage inside a file
+is told and the rest is used.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from despoolr_app.cli.output import (
+    EXIT_OK,
+    EXIT_USAGE,
+    echo_json,
+    echo_table,
+    fail,
+    json_option,
+    put,
+    put_prose,
+    say,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from despoolr_lab.imports.importer import Import, Wishes
+
+VERDICTS_MAX = 20
+NOTES_MAX = 40
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--as", "wanted", default="", metavar="FORMAT", help="Which format it is.")
+@click.option(
+    "--tz",
+    default="",
+    help="Zone of times that have none: +02:00, UTC, Europe/Berlin. Default: UTC.",
+)
+@click.option(
+    "--year", type=click.IntRange(1980, 2200), help="Year of times that have none (syslog)."
+)
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="ADDRESS=NAME",
+    help="What a machine is called; repeatable.",
+)
+@click.option("--server", default="", metavar="NAME", help="What the server is called.")
+@click.option(
+    "--anonymise",
+    is_flag=True,
+    help="Replace names of machines, users, shares and files, equal ones by equal ones.",
+)
+@click.option(
+    "--salt",
+    default="",
+    help="With --anonymise: what keeps equal names equal over several runs. Keep it to yourself.",
+)
+@click.option("--list", "lists", is_flag=True, help="List the formats and how to record each.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="runs",
+    show_default=True,
+    help="Where runs are kept.",
+)
+@json_option
+def command(
+    files: tuple[Path, ...],
+    wanted: str,
+    tz: str,
+    year: int | None,
+    maps: tuple[str, ...],
+    server: str,
+    anonymise: bool,
+    salt: str,
+    lists: bool,
+    out: Path,
+    as_json: bool,
+) -> int:
+    """Make a run of what a real server saw: captures, Samba's logs and status, Windows' lists.
+
+    Several files of one server make one run: each tells what it proves best.
+    """
+    from despoolr_lab.imports.importer import Import
+    from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
+
+    if lists:
+        _show_formats(as_json)
+        return EXIT_OK
+    if not files:
+        fail("give at least one FILE; `despoolr import --list` says which formats there are")
+    wishes = _wishes(wanted, tz, year, maps, server, anonymise, salt)
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        fail(f"there is no file {', '.join(missing[:3])}")
+    try:
+        imported = Import([TraceFile(file) for file in files], wishes)
+        return _run(imported, files, out, as_json)
+    except ImportFailed as error:
+        fail(str(error))
+
+
+def _run(imported: Import, files: tuple[Path, ...], out: Path, as_json: bool) -> int:
+    from despoolr_app.clocks.time_source import wall_now
+    from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp
+    from despoolr_core.records.view import RunView
+
+    try:
+        first = imported.names.hidden("file", files[0].stem)
+        with RunDirectory.create(out, utc_stamp(wall_now()), f"import-{first}", None) as run:
+            view = RunView()
+            chronicle = imported.run([run.listener, view.ledger.apply, _notes_into(view)])
+            told = _told(imported, view, run.path)
+            run.write_summary(told)
+            for note in run.notes:
+                say(note)
+    except RunError as error:
+        fail(str(error))
+    if as_json:
+        echo_json(told)
+    else:
+        _show(told)
+    found = chronicle.counts
+    if not found["opens"] and not found["refusals"] and not found["sessions"]:
+        say("nothing was found to import: no open and no refusal")
+        return EXIT_USAGE
+    return EXIT_OK
+
+
+def _notes_into(view: Any) -> Any:
+    """What of the records, beside the episodes, is told at the end: all else is in the run."""
+    from despoolr_core.records.kinds.imported import ImportNote
+
+    def listen(record: Any) -> None:
+        if isinstance(record.data, ImportNote):
+            view.import_notes.append(record.data)
+
+    return listen
+
+
+def _told(imported: Import, view: Any, path: Path) -> dict[str, Any]:
+    """The summary of the run, and what is printed of it."""
+    chronicle = imported.chronicle
+    assert chronicle is not None, "it was run"
+    why = view.ledger.why()
+    episodes, verdicts = why.episodes, why.verdicts
+    notes = [note.text for note in view.import_notes]
+    if verdicts:
+        longest = max(range(len(episodes)), key=lambda n: episodes[n].blocked_s)
+        verdict = verdicts[longest]
+    elif not chronicle.counts["opens"]:
+        verdict = "Nothing was found in these sources: no open and no refusal."
+    else:
+        verdict = "Nobody was in the way, as far as these sources tell: no open was refused."
+    return {
+        "run": path.name,
+        "path": str(path),
+        "scenario": path.name,
+        "server": chronicle.server,
+        "grade": imported.grade,
+        "files": imported.files(),
+        "from": chronicle.first_at,
+        "to": chronicle.last_at,
+        "records": chronicle.record_count,
+        "opens": chronicle.counts["opens"],
+        "closes": chronicle.counts["closes"],
+        "refusals": chronicle.counts["refusals"],
+        "refused_for_rights": chronicle.counts["rights"],
+        "held_at_end": len(chronicle.opens),
+        "verdict": verdict,
+        "episodes": episodes,
+        "verdicts": verdicts,
+        "notes": notes,
+    }
+
+
+def _show(told: dict[str, Any]) -> None:
+    from despoolr_app.cli.output import moment
+    from despoolr_lab.imports.importer import GRADES
+    from despoolr_lab.report.words import count
+
+    echo_table(
+        ["FILE", "FORMAT", "GRADE", "OPENS", "CLOSES", "REFUSALS", "DAMAGED"],
+        [
+            (
+                one["file"],
+                one["format"],
+                one["grade"],
+                f"{one['opens']:,}",
+                f"{one['closes']:,}",
+                f"{one['refusals']:,}",
+                f"{one['damaged']:,}" if one["damaged"] else "-",
+            )
+            for one in told["files"]
+        ],
+    )
+    put(
+        "",
+        f"{told['server']}, {moment(told['from'])} to {moment(told['to'])}, grade "
+        f"{told['grade']}: {GRADES[told['grade']]}.",
+        f"{count(told['opens'], 'open')}, {count(told['refusals'], 'refusal')}, "
+        f"{count(len(told['episodes']), 'wait')}.",
+    )
+    if told["verdicts"]:
+        put("")
+    pairs = list(zip(told["episodes"], told["verdicts"], strict=True))
+    pairs.sort(key=lambda pair: -pair[0].blocked_s)
+    for episode, sentence in pairs[:VERDICTS_MAX]:
+        put_prose(wrapped(f"{episode.episode} ({episode.state}): {sentence}"))
+    if len(pairs) > VERDICTS_MAX:
+        put(f"{len(pairs) - VERDICTS_MAX:,} more: `despoolr why {told['path']}`")
+    put("")
+    for note in told["notes"][:NOTES_MAX]:
+        put_prose(wrapped(f"note: {note}"))
+    if len(told["notes"]) > NOTES_MAX:
+        put(f"{len(told['notes']) - NOTES_MAX:,} more notes in the run")
+    put("", f"run: {told['path']}", f"now: despoolr why {told['path']}")
+
+
+def _show_formats(as_json: bool) -> None:
+    from despoolr_lab.imports.capture.frames import FIELDS
+    from despoolr_lab.imports.formats.table import FORMATS
+    from despoolr_lab.imports.importer import GRADES
+
+    if as_json:
+        echo_json(
+            {
+                "grades": GRADES,
+                "formats": [
+                    {"name": one.name, "grade": one.grade, "what": one.title, "how": one.how}
+                    for one in FORMATS
+                ],
+                "fields": FIELDS,
+            }
+        )
+        return
+    echo_table(
+        ["FORMAT", "GRADE", "WHAT", "RECORD IT WITH"],
+        [(one.name, one.grade, one.title, one.how) for one in FORMATS],
+    )
+    put("", "What a grade proves:", *(f"  {grade}  {text}" for grade, text in GRADES.items()))
+    put("", "The fields of tshark that are read (-e NAME for each):")
+    put_prose(wrapped("  " + " ".join(FIELDS)))
+
+
+def _wishes(
+    wanted: str,
+    tz: str,
+    year: int | None,
+    maps: tuple[str, ...],
+    server: str,
+    anonymise: bool,
+    salt: str,
+) -> Wishes:
+    import secrets
+
+    from despoolr_core.rules.text import why_unfit
+    from despoolr_lab.imports.importer import Wishes
+
+    names: dict[str, str] = {}
+    for text in maps:
+        address, equals, machine = text.partition("=")
+        if not equals or not address.strip() or not machine.strip():
+            fail(f"--map takes ADDRESS=NAME, not {text!r}")
+        names[address.strip()] = machine.strip()
+    for text in (server, *names.values()):
+        if why := why_unfit(text):
+            fail(f"the name {text[:40]!r} {why}")
+    if salt and not anonymise:
+        fail("--salt is for --anonymise")
+    return Wishes(
+        wanted=wanted,
+        zone=_zone(tz) if tz else None,
+        year=year or 0,
+        names=names,
+        server=server,
+        is_hidden=anonymise,
+        salt=(salt.encode()[:64] if salt else secrets.token_bytes(16)) if anonymise else b"",
+    )
+
+
+def _zone(text: str) -> dt.tzinfo:
+    """A zone by its distance from UTC, or by its name."""
+    import re
+    from zoneinfo import ZoneInfo
+
+    found = re.fullmatch(r"([+-])(\d\d?)(?::?([0-5]\d))?", text)
+    if found is not None and int(found[2]) < 24:
+        ahead = dt.timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+        return dt.timezone(-ahead if found[1] == "-" else ahead)
+    try:
+        return dt.UTC if text == "Z" else ZoneInfo(text)
+    except (ValueError, OSError, LookupError):
+        fail(f"--tz {text!r} is no zone: give one such as +02:00, UTC or Europe/Berlin")

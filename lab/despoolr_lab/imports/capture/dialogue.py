@@ -1,0 +1,465 @@
+"""Requests and responses of a capture, paired: what was opened, refused, locked, renamed, closed.
+
+The law: a request's truth is in the last response to it (by stream and message id), for
+STATUS_PENDING only says that the answer is held back. A file id that no frame gave out is of an
+open older than the capture. Within a compound, the id of all ones is that of the CREATE in front.
+A session ends with its last connection; what it had open is closed then, unless it is durable. What
+is encrypted, or answered by nobody, is counted and told.
+
+Sources: [MS-SMB2] 3.2.4, 3.3.4.2 (interim responses), 3.3.5.2.7 (compounds), 3.3.7.1 (loss of a
+connection).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from despoolr_lab.imports.capture.frames import (
+    BREAK,
+    CLOSE,
+    CREATE,
+    LOCK,
+    LOGOFF,
+    READ,
+    SESSION_SETUP,
+    SET_INFO,
+    TREE_CONNECT,
+    TREE_DISCONNECT,
+    WRITE,
+    Command,
+    Frame,
+)
+from despoolr_lab.imports.traces.access import implied
+from despoolr_lab.imports.traces.seen import (
+    UNKNOWN,
+    UNKNOWN_PATH,
+    Connected,
+    DeleteMarked,
+    GotThrough,
+    HandleClosed,
+    Locked,
+    Noted,
+    OpenDenied,
+    Opened,
+    Quiet,
+    RangeUnlocked,
+    Renamed,
+    Seen,
+    SessionOver,
+    Who,
+)
+from despoolr_lab.imports.traces.source import name, path_below, user_of
+
+REQUESTS_MAX: Final = 65_536
+"""Requests that wait for a response; the oldest is forgotten, and counted."""
+FILES_MAX: Final = 1_000_000
+"""File ids that are remembered."""
+STREAMS_MAX: Final = 100_000
+NO_MESSAGE: Final = "18446744073709551615"
+"""The message id of a notice that nobody asked for."""
+
+PENDING: Final = 0x103
+STATUSES: Final = {
+    0xC0000043: "STATUS_SHARING_VIOLATION",
+    0xC0000056: "STATUS_DELETE_PENDING",
+    0xC0000022: "STATUS_ACCESS_DENIED",
+    0xC0000054: "STATUS_FILE_LOCK_CONFLICT",
+    0xC0000055: "STATUS_LOCK_NOT_GRANTED",
+}
+"""The statuses that may mean that somebody else is in the way."""
+
+_CONTENTION: Final = frozenset([0xC0000043, 0xC0000056])
+_RANGES: Final = frozenset([0xC0000054, 0xC0000055])
+_RENAME_REFUSALS: Final = frozenset([0xC0000022, 0xC0000043, 0xC0000056])
+_ACTIONS: Final = {0: "SUPERSEDED", 1: "OPENED", 2: "CREATED", 3: "OVERWRITTEN"}
+_RENAMES: Final = frozenset([10, 65])
+_DISPOSITIONS: Final = frozenset([13, 64])
+_ALL_ONES: Final = "ffffffff"
+_SERVER_PORTS: Final = frozenset(["445", "139"])
+_UNLOCK: Final = 0x4
+_EXCLUSIVE: Final = 0x2
+
+
+class _Request:
+    """A request that waits for its response."""
+
+    __slots__ = ("asked_at", "chain", "command", "is_pended", "who")
+
+    def __init__(self, command: Command, who: Who, chain: list[str], asked_at: float) -> None:
+        self.command = command
+        self.who = who
+        self.chain = chain
+        self.asked_at = asked_at
+        self.is_pended = False
+
+
+class _Stream:
+    """A TCP connection: who is at its end, and when that was heard of last."""
+
+    __slots__ = ("heard_at", "number", "sessions", "who")
+
+    def __init__(self, number: str, who: Who) -> None:
+        self.number = number
+        self.who = who
+        self.heard_at = 0.0
+        self.sessions: set[str] = set()
+
+
+class Dialogue:
+    """The pairing. `feed` takes the frames in order, `end` what is left."""
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, str], _Request] = {}
+        self._streams: dict[str, _Stream] = {}
+        self._accounts: dict[str, tuple[str, str]] = {}
+        self._on: dict[str, set[str]] = {}
+        self._trees: dict[tuple[str, str], str] = {}
+        self._files: dict[str, bool] = {}
+        self._waiting: set[tuple[str, str]] = set()
+        self._start = self._now = 0.0
+        self._frame_count = self._encrypted_count = self._forgotten_count = 0
+        self._multichannel = self._unseen_closes = self._durable = 0
+        self._has_logon = False
+        self._steps: Final[dict[int, Callable[[float, _Request, Command], Iterator[Seen]]]] = {
+            CREATE: self._created,
+            CLOSE: self._closed,
+            LOCK: self._lock,
+            READ: self._data,
+            WRITE: self._data,
+            SET_INFO: self._set_info,
+            TREE_CONNECT: self._connected,
+            TREE_DISCONNECT: self._tree_left,
+            LOGOFF: self._logged_off,
+        }
+
+    def read(self, frames: Iterable[Frame]) -> Iterator[Seen]:
+        """What the frames say, and at their end what they do not."""
+        for frame in frames:
+            yield from self._feed(frame)
+        yield from self._end()
+
+    # -- frames
+
+    def _feed(self, frame: Frame) -> Iterator[Seen]:
+        self._frame_count += 1
+        at = self._now = frame.at
+        if not self._start:
+            self._start = at
+        stream = self._streams.get(frame.stream)
+        if stream is None:
+            stream = self._stream(frame)
+        is_from_client = frame.source_port not in _SERVER_PORTS
+        if is_from_client:
+            stream.heard_at = at
+        if frame.is_encrypted:
+            self._encrypted_count += 1
+            return
+        commands = frame.commands
+        if commands:
+            chain: list[str] = [""]
+            for command in commands:
+                if command.is_response:
+                    yield from self._response(frame, stream, command)
+                elif command.command != BREAK or command.message != NO_MESSAGE:
+                    self._request(frame, stream, command, chain)
+        if frame.is_fin or frame.is_reset:
+            yield from self._disconnected(frame, stream, is_from_client)
+
+    def _stream(self, frame: Frame) -> _Stream:
+        to_client = frame.source_port in _SERVER_PORTS
+        if not to_client and frame.destination_port not in _SERVER_PORTS:
+            to_client = bool(frame.commands) and frame.commands[0].is_response
+        client, server = frame.source, frame.destination
+        if to_client:
+            client, server = server, client
+        if len(self._streams) >= STREAMS_MAX:
+            del self._streams[next(iter(self._streams))]
+        who = Who(address=name(client), server=name(server))
+        stream = self._streams[frame.stream] = _Stream(frame.stream, who)
+        return stream
+
+    def _request(self, frame: Frame, stream: _Stream, command: Command, chain: list[str]) -> None:
+        session = command.session
+        if frame.account and session not in self._accounts:
+            self._accounts[session] = (name(frame.account), name(frame.host))
+        if command.fid.startswith(_ALL_ONES):
+            command.fid = ""
+        elif command.fid:
+            chain = [command.fid]
+        if len(self._requests) >= REQUESTS_MAX:
+            del self._requests[next(iter(self._requests))]
+            self._forgotten_count += 1
+        key = (frame.stream, command.message)
+        self._requests[key] = _Request(command, self._who(stream, session), chain, frame.at)
+
+    def _response(self, frame: Frame, stream: _Stream, answer: Command) -> Iterator[Seen]:
+        key = (frame.stream, answer.message)
+        request = self._requests.get(key)
+        if answer.command == SESSION_SETUP and answer.status == 0:
+            self._logged_on(frame, stream, answer)
+        if request is None:
+            if answer.command == CREATE and answer.status == 0 and answer.fid:
+                yield from self._opened_before(frame, stream, answer)
+            return
+        if answer.status == PENDING:
+            request.is_pended = True
+            return
+        del self._requests[key]
+        step = self._steps.get(request.command.command)
+        if step is not None:
+            yield from step(frame.at, request, answer)
+
+    def _connected(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+        if answer.status == 0:
+            tree = name(request.command.tree_name.rpartition("\\")[2])
+            self._trees[answer.session, answer.tree] = tree
+            if tree and tree != "IPC$":
+                yield Connected(at, (answer.session, answer.tree), request.who, tree)
+
+    def _tree_left(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+        if answer.status == 0:
+            asked = request.command
+            yield SessionOver(at, (asked.session, asked.tree), "tree disconnected")
+
+    def _logged_off(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+        if answer.status == 0:
+            yield SessionOver(at, (request.command.session,), "logoff")
+
+    def _logged_on(self, frame: Frame, stream: _Stream, answer: Command) -> None:
+        self._has_logon = True
+        if frame.account:
+            self._accounts[answer.session] = (name(frame.account), name(frame.host))
+        on = self._on.setdefault(answer.session, set())
+        on.add(frame.stream)
+        stream.sessions.add(answer.session)
+        if len(on) == 2:
+            self._multichannel += 1
+
+    def _disconnected(self, frame: Frame, stream: _Stream, is_from_client: bool) -> Iterator[Seen]:
+        how = "reset" if frame.is_reset else "closed"
+        reason = f"connection {how} by the client" if is_from_client else "ended by the server"
+        if frame.is_reset and is_from_client:
+            reason = "connection lost (reset)"
+        for session in sorted(stream.sessions):
+            on = self._on.get(session, set())
+            on.discard(frame.stream)
+            if not on:
+                silent = stream.heard_at if not is_from_client else 0.0
+                yield SessionOver(frame.at, (session,), reason, silent, keeps="durable")
+        stream.sessions.clear()
+
+    def _who(self, stream: _Stream, session: str) -> Who:
+        account = self._accounts.get(session)
+        if account is not None and stream.who.user != account[0]:
+            stream.who = Who(
+                address=stream.who.address,
+                machine=account[1],
+                user=user_of(account[0]),
+                server=stream.who.server,
+            )
+        if session and session not in stream.sessions and session.strip("0x"):
+            stream.sessions.add(session)
+            self._on.setdefault(session, set()).add(stream.number)
+        return stream.who
+
+    # -- commands
+
+    def _created(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+        asked = request.command
+        share = self._trees.get((asked.session, asked.tree), "")
+        path = path_below(asked.filename)
+        if answer.status == 0 and answer.fid:
+            request.chain[0] = answer.fid
+            self._remember(answer.fid)
+            is_durable = "DH2Q" in answer.tags or "DHnQ" in answer.tags
+            self._durable += is_durable
+            yield Opened(
+                at=at,
+                handle=answer.fid,
+                who=request.who,
+                share=share,
+                path=path,
+                access=asked.access,
+                share_mode=asked.share_mode & 7 if asked.share_mode >= 0 else UNKNOWN,
+                session=(asked.session, asked.tree),
+                action=_ACTIONS.get(answer.action, "OPENED"),
+                is_durable=is_durable,
+                waited_s=at - request.asked_at if request.is_pended else 0.0,
+            )
+        elif answer.status in _CONTENTION:
+            yield OpenDenied(
+                at=at,
+                who=request.who,
+                share=share,
+                path=path,
+                access=asked.access,
+                share_mode=asked.share_mode & 7 if asked.share_mode >= 0 else UNKNOWN,
+                status=STATUSES[answer.status],
+                implied=implied(asked.disposition),
+            )
+
+    def _opened_before(self, frame: Frame, stream: _Stream, answer: Command) -> Iterator[Seen]:
+        """The response to a CREATE that was sent before the capture began."""
+        self._remember(answer.fid)
+        yield self._older(frame.at, answer.fid, self._who(stream, answer.session), answer)
+
+    def _closed(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+        fid = request.command.fid or request.chain[0]
+        if not fid or answer.status:
+            return
+        if self._files.pop(fid, None) is None:
+            self._unseen_closes += 1
+            yield self._older(self._start, fid, request.who, request.command)
+        yield HandleClosed(at, fid)
+
+    def _older(self, at: float, fid: str, who: Who, command: Command) -> Opened:
+        return Opened(
+            at=at,
+            handle=fid,
+            who=who,
+            share=self._trees.get((command.session, command.tree), ""),
+            path=UNKNOWN_PATH,
+            access=UNKNOWN,
+            share_mode=UNKNOWN,
+            session=(command.session, command.tree),
+            known=0,
+            is_older=True,
+        )
+
+    def _lock(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+        asked = request.command
+        waited_s = at - request.asked_at if request.is_pended else 0.0
+        fid = asked.fid or request.chain[0]
+        if not fid:
+            return
+        ranges = [
+            (int(offset, 0), int(length, 0), int(flags, 0))
+            for offset, length, flags in zip(
+                asked.offsets, asked.lengths, asked.lock_flags, strict=False
+            )
+        ]
+        if answer.status == 0:
+            self._waiting.discard((fid, "lock"))
+            for offset, length, flags in ranges:
+                if flags & _UNLOCK:
+                    yield RangeUnlocked(at, fid, offset, length)
+                else:
+                    yield Locked(at, fid, offset, length, bool(flags & _EXCLUSIVE), waited_s)
+        elif answer.status in _RANGES and ranges:
+            yield self._range_refused(at, request, answer, fid, "lock", *ranges[0][:2])
+
+    def _data(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+        asked = request.command
+        fid = asked.fid or request.chain[0]
+        doing = "read" if asked.command == READ else "write"
+        if answer.status == 0 and (fid, doing) in self._waiting:
+            self._waiting.discard((fid, doing))
+            yield GotThrough(at, fid, doing)
+        elif answer.status in _RANGES and fid:
+            offset = int(asked.offsets[0], 0) if asked.offsets else 0
+            self._waiting.add((fid, doing))
+            yield self._range_refused(at, request, answer, fid, doing, offset, 1)
+
+    def _range_refused(
+        self,
+        at: float,
+        request: _Request,
+        answer: Command,
+        fid: str,
+        doing: str,
+        offset: int,
+        length: int,
+    ) -> OpenDenied:
+        return OpenDenied(
+            at=at,
+            who=request.who,
+            share="",
+            path="",
+            access=UNKNOWN,
+            share_mode=UNKNOWN,
+            status=STATUSES[answer.status],
+            handle=fid,
+            doing=doing,
+            offset=offset,
+            length=length,
+        )
+
+    def _set_info(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+        asked = request.command
+        fid = asked.fid or request.chain[0]
+        if not fid:
+            return
+        if asked.info_level in _RENAMES and asked.filename:
+            new_path = path_below(asked.filename)
+            share = self._trees.get((asked.session, asked.tree), "")
+            if answer.status == 0:
+                yield Renamed(at, fid, request.who, share, "", new_path)
+            elif answer.status in _RENAME_REFUSALS:
+                yield OpenDenied(
+                    at=at,
+                    who=request.who,
+                    share=share,
+                    path="",
+                    access=UNKNOWN,
+                    share_mode=UNKNOWN,
+                    status=STATUSES[answer.status],
+                    handle=fid,
+                    doing="rename",
+                    new_path=new_path,
+                )
+        elif asked.info_level in _DISPOSITIONS and answer.status == 0:
+            yield DeleteMarked(at, fid, asked.delete_on_close == 1)
+
+    def _remember(self, fid: str) -> None:
+        if len(self._files) >= FILES_MAX:
+            del self._files[next(iter(self._files))]
+            self._forgotten_count += 1
+        self._files[fid] = True
+
+    # -- what is left
+
+    def _end(self) -> Iterator[Seen]:
+        for stream in self._streams.values():
+            for session in sorted(stream.sessions):
+                yield Quiet(self._now, (session,), stream.heard_at)
+        for text in self._gaps():
+            yield Noted(self._now, "gap", text)
+
+    def _gaps(self) -> Iterator[str]:
+        if not self._frame_count:
+            yield "there is no SMB2 or SMB3 in this capture (SMB1 is not read)"
+            return
+        if self._encrypted_count:
+            share = self._encrypted_count / self._frame_count
+            yield (
+                f"{self._encrypted_count:,} of {self._frame_count:,} frames ({share:.0%}) are "
+                "encrypted (SMB3) and say nothing: what happened in them is not in this run. With "
+                "the session keys, tshark can write them as fields"
+            )
+        elif not self._has_logon:
+            yield (
+                "the capture begins in the middle: no logon is in it, so its clients are known by "
+                "their addresses (--map IP=NAME names them), and files that were open before it "
+                "began have no name"
+            )
+        if self._unseen_closes:
+            yield (
+                f"{self._unseen_closes:,} opens are older than the capture: their names, access "
+                "and share modes are not in it"
+            )
+        if self._durable:
+            yield (
+                f"{self._durable:,} opens are durable: they may live on when their connection is "
+                "gone, and are not taken for closed then"
+            )
+        if self._multichannel:
+            yield (
+                f"{self._multichannel:,} sessions use several connections (multichannel); one is "
+                "over when its last connection is"
+            )
+        if self._forgotten_count:
+            yield (
+                f"{self._forgotten_count:,} requests or files were forgotten, because more than "
+                f"{REQUESTS_MAX:,} waited or {FILES_MAX:,} were open"
+            )

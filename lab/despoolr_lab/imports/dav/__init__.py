@@ -1,0 +1,1 @@
+"""What WebDAV servers write: access logs, in which a locked file is a status of 423."""

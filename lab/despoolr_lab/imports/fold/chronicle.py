@@ -1,0 +1,529 @@
+"""The records of an imported run, from what its files saw.
+
+The law: one record for one fact, of the kinds that a share server writes, so that every reader of
+records reads them. What the sources do not tell is empty, `since` says `before`, and the sentences
+about it are `import.note` records. A refusal without any known open in the way has one that nobody
+recorded. Nothing is said to be given up: a trace only shows refusals that stop.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from despoolr_core.records.episodes import RESOLVED, EpisodeLedger
+from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.share import (
+    EpisodeEnded,
+    FileDeleted,
+    FileRenamed,
+    LockGranted,
+    LockReleased,
+    OpenClosed,
+    OpenGranted,
+    OpenRefused,
+    SessionEnded,
+    SessionStarted,
+    ShareStarted,
+)
+from despoolr_core.records.stream import Listener, Recorder
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import WIN32_CODE, NtStatus, render_access, render_share_mode
+from despoolr_core.share.wire import Blocker, LockedRange
+from despoolr_core.times import moment, span
+from despoolr_lab.imports.fold.names import Names
+from despoolr_lab.imports.fold.table import RANGES_MAX, FileKey, Known, KnownOpens
+from despoolr_lab.imports.traces import seen
+from despoolr_lab.imports.traces.access import mapped
+
+BLOCKERS_MAX: Final = 64
+"""Blockers that a refusal names, the oldest."""
+NOTES_MAX: Final = 200
+"""Notes of a run beside those about its sources; more are counted."""
+QUIET_S: Final = 10.0
+"""How long a holder must have been silent for that to be said."""
+EPISODES_MAX: Final = 100_000
+SERVERS_MAX: Final = 10_000
+
+
+class Chronicle:
+    """Takes in what is seen, in the order of time, and records it."""
+
+    def __init__(
+        self, server: str, names: Names, listeners: list[Listener], address: str = ""
+    ) -> None:
+        """`address` is that of `server`; a fact of another server's address is that server's."""
+        self.server = server
+        self._servers = {"": server, address: server}
+        self.names = names
+        self.opens = KnownOpens()
+        self.counts: Counter[str] = Counter()
+        self.by_source: Counter[tuple[int, str]] = Counter()
+        self.ledger = EpisodeLedger(episodes_max=EPISODES_MAX, history_max=0)
+        self.first_at = self.last_at = 0.0
+        self._at = 0.0
+        self._recorder = Recorder(lambda: self._at, [self.ledger.apply, *listeners])
+        self._open_number = self._episode_number = self._note_count = 0
+        self._sessions: dict[tuple[int, seen.Session], tuple[str, str, str]] = {}
+        self._pending: dict[FileKey, str] = {}
+        self._blocking: set[str] = set()
+        self._unseen: dict[FileKey, str] = {}
+        self._ghosts: dict[FileKey, list[Known]] = {}
+        self._steps: Final[dict[type[seen.Seen], Callable[[int, Any], None]]] = {
+            seen.Connected: self._connected,
+            seen.Opened: self._opened,
+            seen.OpenDenied: self._refused,
+            seen.HandleClosed: self._closed,
+            seen.SessionOver: self._session_ended,
+            seen.Quiet: self._quiet,
+            seen.Locked: self._locked,
+            seen.RangeUnlocked: self._unlocked,
+            seen.GotThrough: self._got_through,
+            seen.Renamed: self._renamed,
+            seen.DeleteMarked: self._delete_marked,
+            seen.Deleted: self._deleted,
+            seen.Noted: self._noted,
+        }
+
+    def start(self, at: float, notes: list[ImportNote]) -> None:
+        """The beginning of the run: its server, and what its sources are."""
+        self.first_at = self.last_at = self._at = at
+        self._recorder.record(self.server, ShareStarted(server=self.server))
+        for note in notes:
+            self._recorder.record("import", note)
+
+    def take(self, source: int, fact: seen.Seen) -> None:
+        """Record a fact. Those of one run come in the order of their times, as far as their sources
+        have them so.
+        """
+        self._at = fact.at
+        if fact.at > self.last_at:
+            self.last_at = fact.at
+        self._steps[type(fact)](source, fact)
+
+    def end(self, notes: list[ImportNote]) -> None:
+        """The end of the run: what is open still, and who never came back."""
+        self._at = self.last_at
+        for note in notes:
+            self._recorder.record("import", note)
+        for note in self._endings():
+            self._recorder.record("import", note)
+        self._recorder.end("import", reason="the recording ends")
+
+    @property
+    def record_count(self) -> int:
+        """How many records there are so far."""
+        return self._recorder.count
+
+    # -- sessions
+
+    def _connected(self, source: int, fact: seen.Connected) -> None:
+        if (source, fact.session) in self._sessions:
+            return
+        who = fact.who
+        machine, user = self._who(who)
+        server = self._server(who)
+        number = f"S{len(self._sessions) + 1}"
+        if len(self._sessions) < EPISODES_MAX:
+            self._sessions[source, fact.session] = (number, machine, server)
+        self.counts["sessions"] += 1
+        started = SessionStarted(
+            server=server,
+            session=number,
+            machine=machine,
+            user=user,
+            program=who.program,
+            lease_s=0.0,
+        )
+        self._recorder.record(machine, started)
+
+    def _session_ended(self, source: int, fact: seen.SessionOver) -> None:
+        for row in self.opens.of_session(source, fact.session):
+            if fact.keeps == "all" or (row.is_durable and fact.keeps == "durable"):
+                self.note(
+                    "gap",
+                    f"{row.machine}'s durable open of {self._path(row.path)} may live on after "
+                    f"its connection ended at {_clock(fact.at)} ({fact.reason})",
+                )
+                self._ghosts.setdefault(row.key, []).append(row)
+                continue
+            if fact.silent_since and fact.at - fact.silent_since >= QUIET_S:
+                self._note_silence(row, fact.silent_since, f"; {fact.reason} at {_clock(fact.at)}")
+            self._close(row, fact.reason)
+        ended = [
+            key
+            for key in self._sessions
+            if key[0] == source and key[1][: len(fact.session)] == fact.session
+        ]
+        for key in ended:
+            number, machine, server = self._sessions.pop(key)
+            gone = SessionEnded(server=server, session=number, machine=machine, reason=fact.reason)
+            self._recorder.record(machine, gone)
+
+    def _quiet(self, source: int, fact: seen.Quiet) -> None:
+        if not fact.since or fact.at - fact.since < QUIET_S:
+            return
+        for row in self.opens.of_session(source, fact.session):
+            self._note_silence(row, fact.since, "; its session has not ended")
+
+    def _note_silence(self, row: Known, since: float, rest: str) -> None:
+        if row.id in self._blocking:
+            self.note(
+                "gap",
+                f"{row.machine}, which holds {self._path(row.path)}, is silent since "
+                f"{_clock(since)}{rest}",
+            )
+
+    # -- opens
+
+    def _opened(self, source: int, fact: seen.Opened) -> None:
+        who = fact.who
+        machine, user = self._who(who)
+        self._open_number += 1
+        server = self._server(who)
+        row = Known(f"O{self._open_number}", source, fact, server, machine, user, who.program)
+        if self._ghosts:
+            self._throw_out(row)
+        forgotten = self.opens.add(row)
+        if forgotten is not None:
+            self._record_close(forgotten, "its handle was given out again, or too many are open")
+        self.counts["opens"] += 1
+        self.by_source[source, "opens"] += 1
+        session = self._sessions.get((source, fact.session))
+        granted = OpenGranted(
+            server=server,
+            open=row.id,
+            session=session[0] if session else "",
+            machine=machine,
+            user=user,
+            program=who.program,
+            share=row.share,
+            path=self._path(row.path),
+            access=row.access_words,
+            share_mode=row.share_mode_words,
+            action=fact.action,
+            purpose="",
+            **({"since": "before"} if fact.is_older else {}),
+        )
+        self._recorder.record(machine, granted)
+        if fact.waited_s >= 0.1:
+            self.note(
+                "gap",
+                f"{machine} had {self._path(row.path)} after {fact.waited_s:.1f} s, which is how "
+                "long the server held its answer back (an oplock or a lease of somebody else)",
+            )
+
+    def _throw_out(self, row: Known) -> None:
+        """A durable open whose client is gone gives way to whoever wants the file."""
+        for ghost in self._ghosts.pop(row.key, []):
+            if self.opens.find(ghost.source, ghost.handle) is not ghost:
+                continue
+            in_the_way = self.opens.blockers(
+                row.server, row.share, row.path, row.access, row.share_mode, 0
+            )
+            if ghost in in_the_way:
+                self._close(ghost, f"thrown out by an open of {row.machine}; its client was gone")
+            else:
+                self._ghosts.setdefault(row.key, []).append(ghost)
+
+    def _closed(self, source: int, fact: seen.HandleClosed) -> None:
+        row = self.opens.find(source, fact.handle)
+        if row is not None:
+            self._close(row, fact.reason)
+
+    def _close(self, row: Known, reason: str) -> None:
+        self.opens.remove(row)
+        self._record_close(row, reason)
+        key = row.key
+        if key in self._pending and not self.opens.of_file(*key):
+            who = self._pending.pop(key)
+            self._record_deleted(row.server, who, row.share, row.path)
+
+    def _record_close(self, row: Known, reason: str) -> None:
+        self.counts["closes"] += 1
+        self.by_source[row.source, "closes"] += 1
+        closed = OpenClosed(
+            server=row.server,
+            open=row.id,
+            machine=row.machine,
+            share=row.share,
+            path=self._path(row.path),
+            reason=reason,
+        )
+        self._recorder.record(row.machine, closed)
+
+    # -- refusals
+
+    def _refused(self, source: int, fact: seen.OpenDenied) -> None:
+        self.by_source[source, "refusals"] += 1
+        row = self.opens.find(source, fact.handle) if fact.handle else None
+        machine, user = self._who(fact.who)
+        server = self._server(fact.who)
+        share, path, program = fact.share, fact.path, fact.who.program
+        access, share_mode = fact.access, fact.share_mode
+        if row is not None:
+            share, path, access, share_mode = row.share, row.path, row.access, row.share_mode
+            machine, user, program, server = row.machine, row.user, row.program, row.server
+        elif not path:
+            if fact.doing == "rename":
+                return  # of a handle that nobody saw: what it was called before is unknown
+            path = seen.UNKNOWN_PATH
+        blockers, is_contention = self._in_the_way(source, fact, row, (server, share, path))
+        if not is_contention:
+            self.counts["rights"] += 1
+            return
+        self.counts["refusals"] += 1
+        for blocker in blockers:
+            self._blocking.add(blocker.open)
+        purpose = f"{fact.doing} of {self._path(path)}" if fact.doing else ""
+        found = self.ledger.find(machine, program, server, share, self._path(path), purpose)
+        if found is None:
+            self._episode_number += 1
+            found = f"{server}-E{self._episode_number}"
+        refused = OpenRefused(
+            server=server,
+            machine=machine,
+            user=user,
+            program=program,
+            share=share,
+            path=self._path(path),
+            access=render_access(mapped(access)) if access >= 0 else "",
+            share_mode=render_share_mode(share_mode) if share_mode >= 0 else "",
+            nt_status=fact.status,
+            win32=WIN32_CODE[NtStatus(fact.status)] if fact.status else 0,
+            blockers=tuple(blockers),
+            purpose=purpose,
+            episode=found,
+        )
+        self._recorder.record(machine, refused)
+
+    def _in_the_way(
+        self, source: int, fact: seen.OpenDenied, row: Known | None, place: FileKey
+    ) -> tuple[list[Blocker], bool]:
+        """The blockers of a refusal, and whether it is one because of others at all."""
+        server, share, path = place
+        found: list[Known]
+        if fact.doing in ("lock", "read", "write"):
+            pairs = self.opens.lockers(row, fact.offset, fact.length) if row is not None else []
+            told = [other.blocker(lock) for other, lock in pairs[:BLOCKERS_MAX]]
+            return told or [self._nobody(place)], True
+        if fact.doing == "rename":
+            found = self.opens.below(*place)
+            if fact.status != "STATUS_ACCESS_DENIED" and not found:
+                of_both = [path, fact.new_path]
+                held = [one for name in of_both for one in self.opens.of_file(server, share, name)]
+                found = [one for one in held if one is not row]
+            return [one.blocker() for one in found[:BLOCKERS_MAX]], bool(found)
+        if fact.status == "STATUS_DELETE_PENDING":
+            found = self.opens.of_file(*place)
+        else:
+            found = self.opens.blockers(*place, fact.access, fact.share_mode, fact.implied)
+        named = [self.opens.find(source, handle) for handle in fact.blockers]
+        if not found and fact.blockers:
+            found = [one for one in named if one is not None]
+            self.note(
+                "gap",
+                f"the source names who is in the way of a refusal of {self._path(path)}, and the "
+                "conflict rule does not: those of the source are shown",
+            )
+        elif fact.blockers and fact.status == "STATUS_SHARING_VIOLATION":
+            for one in found:
+                if one not in named:
+                    self.note(
+                        "gap",
+                        f"{one.machine}'s open of {self._path(path)} is in the way by the conflict "
+                        "rule, and the source does not name it: it is shown as well",
+                    )
+        told = [one.blocker() for one in found[:BLOCKERS_MAX]]
+        return told or [self._nobody(place)], True
+
+    def _nobody(self, place: FileKey) -> Blocker:
+        """Somebody whom no source tells of."""
+        key = (place[0], fold(place[1]), fold(place[2]))
+        known = self._unseen.get(key)
+        if known is None:
+            known = f"U{len(self._unseen) + 1}"
+            if len(self._unseen) < EPISODES_MAX:
+                self._unseen[key] = known
+        self.counts["unseen"] += 1
+        return Blocker(known, "", "", "", "", "", self._at, since="before")
+
+    # -- ranges
+
+    def _locked(self, source: int, fact: seen.Locked) -> None:
+        row = self.opens.find(source, fact.handle)
+        if row is None:
+            return
+        kind = "EXCLUSIVE" if fact.is_exclusive else "SHARED"
+        if len(row.ranges) < RANGES_MAX:
+            row.ranges = (
+                *row.ranges,
+                LockedRange(kind, fact.offset, fact.length, round(fact.at, 3)),
+            )
+        granted = LockGranted(
+            server=row.server,
+            open=row.id,
+            machine=row.machine,
+            program=row.program,
+            share=row.share,
+            path=self._path(row.path),
+            lock=kind,
+            offset=fact.offset,
+            length=fact.length,
+            purpose=f"lock of {self._path(row.path)}",
+        )
+        self._recorder.record(row.machine, granted)
+        if fact.waited_s:
+            self.note(
+                "gap",
+                f"{row.machine} waited {fact.waited_s:.1f} s for a range of "
+                f"{self._path(row.path)}, in one request that was held back and then granted",
+            )
+
+    def _unlocked(self, source: int, fact: seen.RangeUnlocked) -> None:
+        row = self.opens.find(source, fact.handle)
+        if row is None:
+            return
+        for lock in row.ranges:
+            if (lock.offset, lock.length) == (fact.offset, fact.length):
+                row.ranges = tuple(one for one in row.ranges if one is not lock)
+                released = LockReleased(
+                    server=row.server,
+                    open=row.id,
+                    machine=row.machine,
+                    share=row.share,
+                    path=self._path(row.path),
+                    lock=lock.kind,
+                    offset=fact.offset,
+                    length=fact.length,
+                )
+                self._recorder.record(row.machine, released)
+                return
+
+    def _got_through(self, source: int, fact: seen.GotThrough) -> None:
+        row = self.opens.find(source, fact.handle) if fact.handle else None
+        if row is not None:
+            machine, program, share, path = row.machine, row.program, row.share, row.path
+            server = row.server
+        elif fact.path:
+            machine, _ = self._who(fact.who)
+            server = self._server(fact.who)
+            program, share, path = fact.who.program, fact.share, fact.path
+        else:
+            return
+        path = self._path(path)
+        purpose = f"{fact.doing} of {path}"
+        episode = self.ledger.waiting(machine, program, server, share, path, purpose)
+        if episode:
+            ended = EpisodeEnded(
+                server=server, episode=episode, state=RESOLVED, reason=f"the {fact.doing}"
+            )
+            self._recorder.record(machine, ended)
+
+    # -- names
+
+    def _renamed(self, source: int, fact: seen.Renamed) -> None:
+        row = self.opens.find(source, fact.handle) if fact.handle else None
+        share, path = (row.share, row.path) if row is not None else (fact.share, fact.path)
+        if not path or path == seen.UNKNOWN_PATH:
+            return
+        machine, _ = self._who(fact.who)
+        server, program = self._server(fact.who), fact.who.program
+        if row is not None:
+            server, machine, program = row.server, row.machine, row.program
+        renamed = FileRenamed(
+            server=server,
+            share=share,
+            path=self._path(path),
+            new_path=self._path(fact.new_path),
+            machine=machine,
+            program=program,
+            purpose=f"rename of {self._path(path)}",
+        )
+        self.opens.rename(server, share, path, fact.new_path)
+        self._recorder.record(machine, renamed)
+
+    def _delete_marked(self, source: int, fact: seen.DeleteMarked) -> None:
+        row = self.opens.find(source, fact.handle)
+        if row is not None and fact.is_pending:
+            self._pending[row.key] = row.machine
+        elif row is not None:
+            self._pending.pop(row.key, None)
+
+    def _deleted(self, _source: int, fact: seen.Deleted) -> None:
+        machine, _ = self._who(fact.who)
+        self._record_deleted(self._server(fact.who), machine, fact.share, fact.path)
+
+    def _record_deleted(self, server: str, machine: str, share: str, path: str) -> None:
+        deleted = FileDeleted(
+            server=server,
+            share=share,
+            path=self._path(path),
+            machine=machine,
+            program="",
+            purpose="",
+        )
+        self._recorder.record(machine, deleted)
+
+    # -- words
+
+    def note(self, about: str, text: str) -> None:
+        """Say something about the run, unless so much was said already that nobody reads it."""
+        self._note_count += 1
+        if self._note_count <= NOTES_MAX:
+            self._recorder.record("import", ImportNote(about=about, text=text))
+
+    def _noted(self, _source: int, fact: seen.Noted) -> None:
+        self.note(fact.about, fact.text)
+
+    def _server(self, who: seen.Who) -> str:
+        found = self._servers.get(who.server)
+        if found is None:
+            found = self.names.server(who.server)
+            if len(self._servers) < SERVERS_MAX:
+                self._servers[who.server] = found
+        return found
+
+    def _who(self, who: seen.Who) -> tuple[str, str]:
+        return self.names.machine(who.address, who.machine), self.names.user(who.user)
+
+    def _path(self, path: str) -> str:
+        return self.names.path(path)
+
+    def _endings(self) -> list[ImportNote]:
+        notes = []
+        held = len(self.opens)
+        if held:
+            notes.append(
+                f"{held:,} {'open is' if held == 1 else 'opens are'} held still when the recording "
+                "ends; nobody knows how long it was after that"
+            )
+        if self.counts["unseen"]:
+            notes.append(
+                f"{self.counts['unseen']:,} refusals have nobody in the way that the sources show: "
+                "whoever it was opened the file before the recording began, or is not in it"
+            )
+        waiting = [row for row in self.ledger.rows(self.last_at) if row.state == "waiting"]
+        for row in waiting[:20]:
+            if row.attempt_count == 1:
+                text = (
+                    f"{row.machine} was refused {row.path} once, at {_clock(row.first_refused_at)}"
+                )
+                notes.append(f"{text}, and did not ask again before the recording ends")
+            else:
+                quiet_s = self.last_at - row.last_refused_at
+                notes.append(
+                    f"{row.machine} made no further attempt on {row.path} after "
+                    f"{_clock(row.last_refused_at)} ({span(quiet_s)} before the recording ends); "
+                    "whether it gave up is in no trace"
+                )
+        if len(waiting) > 20:
+            notes.append(f"{len(waiting) - 20:,} more were refused and never seen to get through")
+        if self._note_count > NOTES_MAX:
+            notes.append(f"{self._note_count - NOTES_MAX:,} more notes were left out")
+        return [ImportNote(about="end", text=text) for text in notes]
+
+
+def _clock(at: float) -> str:
+    return moment(at, seconds=True)

@@ -1,0 +1,307 @@
+"""Several files about one server, as one order of facts.
+
+The law: of each kind of fact (opens, refusals) the file that proves most is believed within its
+span, and the others only outside of it: what two files saw is told once. Samples give share modes
+and users to opens that lack them, and the opens that are older than a recording. Names of machines
+count for all files. A clock that differs is found by the opens that both files saw, and set right;
+where they saw none, it is said that the offset is unknown.
+
+To know all that before the first record, each file is read twice, unless there is only one.
+"""
+
+from __future__ import annotations
+
+import heapq
+import statistics
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from despoolr_core.rules.fold import fold
+from despoolr_lab.imports.fold.names import Names
+from despoolr_lab.imports.formats.table import Format
+from despoolr_lab.imports.traces.samples import Sampler
+from despoolr_lab.imports.traces.seen import (
+    ALL_MODES,
+    Connected,
+    Deleted,
+    Noted,
+    OpenDenied,
+    Opened,
+    Renamed,
+    Seen,
+    Who,
+)
+from despoolr_lab.imports.traces.source import TraceFile
+
+TIMES_MAX: Final = 200_000
+"""Opens of a file whose times are remembered for finding them in another."""
+SAME_S: Final = 2.0
+"""How far apart two files may tell the same open, once their clocks agree."""
+AGREE_S: Final = 1.5
+"""An offset that is no more than what a log in whole seconds cannot tell."""
+TIMES_OF_PATH_MAX: Final = 64
+DIFFERENCES_MAX: Final = 200_000
+PAIRS_MIN: Final = 2
+
+
+class Track:
+    """One stream of facts: a file, or the samples of one format in the order of their times."""
+
+    def __init__(self, index: int, kind: Format, sources: list[TraceFile]) -> None:
+        self.index = index
+        self.kind = kind
+        self.sources = sources
+        self.offset_s = 0.0
+        self.survey: Survey | None = None
+
+    @property
+    def name(self) -> str:
+        """Its file, or how many files it has."""
+        first = self.sources[0].name
+        return first if len(self.sources) == 1 else f"{first} and {len(self.sources) - 1:,} more"
+
+    @property
+    def grade(self) -> str:
+        """The letter of what it proves, as `GRADES` explains it."""
+        return self.kind.grade_of(self.sources[0])
+
+    def facts(self) -> Iterator[Seen]:
+        """What it saw. Damage is counted anew each time."""
+        for source in self.sources:
+            source.damage_count = 0
+            source.damages.clear()
+        read = self.kind.samples
+        if read is None or len(self.sources) == 1:
+            return self.kind.read(self.sources[0])
+        ordered = sorted(self.sources, key=lambda one: (one.sampled_at, one.name))
+        return Sampler(self.kind.gap).read(sample for one in ordered for sample in read(one))
+
+
+class Survey:
+    """What a track holds, as far as other tracks need to know."""
+
+    def __init__(self) -> None:
+        self.first_at = self.last_at = 0.0
+        self.count = 0
+        self.opens: dict[str, list[tuple[float, Opened]]] = {}
+        self.refusals: dict[str, list[float]] = {}
+        self.shares: set[str] = set()
+        self.server = ""
+        self._times = 0
+
+    def take(self, fact: Seen, names: Names) -> None:
+        """Count a fact in, and remember the time of an open or a refusal."""
+        if isinstance(fact, Noted):
+            return
+        if isinstance(fact, Connected | Opened):
+            self.server = self.server or fact.who.server
+            names.learn(fact.who.address, fact.who.machine)
+            if fact.share:
+                self.shares.add(fact.share)
+        if isinstance(fact, Opened):
+            if fact.is_older:
+                return
+            if self._times < TIMES_MAX:
+                self._times += 1
+                self.opens.setdefault(fold(fact.path), []).append((fact.at, fact))
+        elif isinstance(fact, OpenDenied) and self._times < TIMES_MAX:
+            self._times += 1
+            self.refusals.setdefault(fold(fact.path), []).append(fact.at)
+        if not self.count:
+            self.first_at = fact.at
+        self.first_at = min(self.first_at, fact.at)
+        self.last_at = max(self.last_at, fact.at)
+        self.count += 1
+
+    def times(self) -> Iterator[tuple[str, list[float]]]:
+        """Each path with the times at which it was opened, or refused: the first few."""
+        for path in {**self.opens, **self.refusals}:
+            yield path, self.times_of(path)
+
+    def times_of(self, path: str) -> list[float]:
+        """The first few times of a path."""
+        found = [at for at, _ in self.opens.get(path, ())[:TIMES_OF_PATH_MAX]]
+        return found + self.refusals.get(path, [])[:TIMES_OF_PATH_MAX]
+
+
+class Merge:
+    """The tracks of an import, put together."""
+
+    def __init__(self, tracks: list[Track], names: Names) -> None:
+        self.tracks = tracks
+        self.notes: list[tuple[str, str]] = []
+        """What is to be said of the merging: about what, and a sentence."""
+        self._names = names
+        self._share = ""
+        self.server = ""
+        """The first address of a server that a file names, once there is more than one file."""
+        self._of_opens: list[Track] = []
+        self._of_refusals: list[Track] = []
+        self._kept: set[tuple[int, str]] = set()
+
+    def facts(self) -> Iterator[tuple[int, Seen]]:
+        """Every fact with its track, in the order of time."""
+        if len(self.tracks) == 1:
+            for fact in self.tracks[0].facts():
+                yield 0, fact
+            return
+        self._survey()
+        streams = [self._stream(track) for track in self.tracks]
+        for fact, index in heapq.merge(*streams, key=lambda pair: pair[0].at):
+            yield index, fact
+
+    # -- before
+
+    def _survey(self) -> None:
+        for track in self.tracks:
+            survey = track.survey = Survey()
+            for fact in track.facts():
+                survey.take(fact, self._names)
+        shares = {share for track in self.tracks for share in _survey(track).shares}
+        if len({fold(share) for share in shares}) == 1:
+            self._share = next(iter(sorted(shares)))
+        self.server = next((s.server for s in map(_survey, self.tracks) if s.server), "")
+        ranked = sorted(self.tracks, key=_rank)
+        self._of_opens = [one for one in ranked if _survey(one).opens]
+        self._of_refusals = [
+            one for one in ranked if one.kind.has_refusals and _survey(one).refusals
+        ]
+        anchor = min(ranked, key=lambda one: (one.kind.clock != "utc", _rank(one)))
+        for track in self.tracks:
+            if track is not anchor:
+                self._align(track, anchor)
+
+    def _align(self, track: Track, anchor: Track) -> None:
+        offset, pairs = offset_of(_survey(track), _survey(anchor))
+        if offset is None:
+            text = (
+                f"clock offset of {track.name} against {anchor.name} unknown: they have no open in "
+                "common; their times are taken as they are"
+            )
+        elif abs(offset) <= AGREE_S:
+            text = (
+                f"the clocks of {track.name} and {anchor.name} agree within {AGREE_S} s, by "
+                f"{pairs:,} opens that both saw"
+            )
+        else:
+            track.offset_s = -offset
+            text = (
+                f"the clock of {track.name} is {abs(offset):,.1f} s "
+                f"{'ahead of' if offset > 0 else 'behind'} that of {anchor.name}, by {pairs:,} "
+                "opens that both saw: it was set right"
+            )
+        self.notes.append(("clock", text))
+
+    # -- while
+
+    def _stream(self, track: Track) -> Iterator[tuple[Seen, int]]:
+        for fact in track.facts():
+            if track.offset_s:
+                fact.at += track.offset_s
+            kept = self._judge(track, fact)
+            if kept is not None:
+                yield kept, track.index
+
+    def _judge(self, track: Track, fact: Seen) -> Seen | None:
+        """The fact as it goes into the run, or None where another file tells it."""
+        if isinstance(fact, Opened | OpenDenied | Renamed | Deleted):
+            fact.share = fact.share or self._share
+            tellers = self._of_refusals if isinstance(fact, OpenDenied) else self._of_opens
+            if any(self._is_told_by(one, fact) for one in _better(tellers, track)):
+                return None
+            if isinstance(fact, Opened):
+                self._kept.add((track.index, fact.handle))
+                return self._enrich(track, fact)
+            return fact
+        handle = getattr(fact, "handle", "")
+        return fact if not handle or (track.index, handle) in self._kept else None
+
+    def _is_told_by(self, teller: Track, fact: Opened | OpenDenied | Renamed | Deleted) -> bool:
+        """Whether a better file covers the time of a fact, or tells the same open beside it."""
+        survey, at = _survey(teller), fact.at - teller.offset_s
+        if survey.first_at <= at <= survey.last_at:
+            return True
+        return isinstance(fact, Opened) and bool(_nearest(survey.opens.get(fold(fact.path)), at))
+
+    def _enrich(self, track: Track, fact: Opened) -> Opened:
+        """What samples know of an open that its own file does not tell."""
+        if fact.known == ALL_MODES and fact.who.user:
+            return fact
+        best: Opened | None = None
+        for other in self.tracks:
+            if other is track or other.kind.samples is None:
+                continue
+            found = _nearest(_survey(other).opens.get(fold(fact.path)), fact.at - other.offset_s)
+            if found is not None and self._is_same(fact.who, found.who):
+                best = found
+        if best is None:
+            return fact
+        if best.known > fact.known:
+            fact.share_mode, fact.known = best.share_mode, best.known
+        if best.access >= 0:
+            fact.access = best.access
+        if not fact.who.user:
+            fact.who = Who(
+                fact.who.address,
+                fact.who.machine or best.who.machine,
+                best.who.user,
+                fact.who.program,
+                fact.who.server,
+            )
+        return fact
+
+    def _is_same(self, one: Who, other: Who) -> bool:
+        names = self._names
+        first = names.machine(one.address, one.machine)
+        second = names.machine(other.address, other.machine)
+        return (
+            first == second or not first or not second or bool(one.user and one.user == other.user)
+        )
+
+
+def offset_of(survey: Survey, anchor: Survey) -> tuple[float | None, int]:
+    """How far a track's clock is ahead of another's, in seconds, by the opens and refusals that
+    both saw, and by how many; None where there are too few, or they do not agree.
+    """
+    differences: list[float] = []
+    most = 0
+    for path, mine in survey.times():
+        theirs = anchor.times_of(path)
+        if not theirs:
+            continue
+        most += min(len(mine), len(theirs))
+        differences += [one - other for one in mine for other in theirs]
+        if len(differences) > DIFFERENCES_MAX:
+            break
+    bins = Counter(round(one) for one in differences)
+    near = {place: sum(bins[place + step] for step in (-1, 0, 1)) for place in bins}
+    best = min(near, key=lambda place: (-near[place], abs(place)), default=None)
+    if best is None or near[best] < PAIRS_MIN or near[best] * 2 < most:
+        return None, 0
+    matching = [one for one in differences if abs(one - best) <= 1.5]
+    return statistics.median(matching), len(matching)
+
+
+def _better(tellers: list[Track], track: Track) -> list[Track]:
+    """Those that prove more than a track does."""
+    return tellers[: tellers.index(track)] if track in tellers else tellers
+
+
+def _nearest(opens: list[tuple[float, Opened]] | None, at: float) -> Opened | None:
+    if not opens:
+        return None
+    place = bisect_left(opens, at, key=lambda pair: pair[0])
+    near = opens[max(0, place - 1) : place + 1]
+    best = min(near, key=lambda pair: abs(pair[0] - at), default=None)
+    return best[1] if best is not None and abs(best[0] - at) <= SAME_S else None
+
+
+def _survey(track: Track) -> Survey:
+    assert track.survey is not None, "a track is surveyed before it is merged"
+    return track.survey
+
+
+def _rank(track: Track) -> tuple[str, int]:
+    return track.grade, -_survey(track).count

@@ -1,0 +1,176 @@
+"""An import: files in, a run's records out, and what was found in each file.
+
+The law: the files become records in one pass (two, where there are several), which is streamed to
+whoever listens; nothing of it is kept here but counts. What the run proves is its grade: the best
+of its files, with the sentences about what is missing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.stream import Listener
+from despoolr_lab.imports.fold.chronicle import Chronicle
+from despoolr_lab.imports.fold.merge import Merge, Track
+from despoolr_lab.imports.fold.names import Names
+from despoolr_lab.imports.formats.table import format_of
+from despoolr_lab.imports.traces.seen import Connected, OpenDenied, Opened, Seen
+from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
+
+FILES_MAX: Final = 10_000
+"""Files of one import."""
+GRADES: Final = {
+    "A": "opens, closes, share modes and refusals: everything, inside the recorded span",
+    "B": "opens and closes, no share modes",
+    "C": "samples of what is open; no refusals",
+    "D": "the side of whoever waits only",
+}
+NO_NAME: Final = "SERVER"
+"""What a server is called that no source and no user names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user says of the files. `zone` None: nothing was said of it."""
+
+    wanted: str = ""
+    zone: dt.tzinfo | None = None
+    year: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
+    server: str = ""
+    is_hidden: bool = False
+    salt: bytes = b""
+
+
+class Import:
+    """One import. `run` writes it to listeners; after that the counts and notes are whole."""
+
+    def __init__(self, sources: Sequence[TraceFile], wishes: Wishes) -> None:
+        """Raises `ImportFailed` for a file that looks like nothing that can be imported."""
+        if not sources or len(sources) > FILES_MAX:
+            raise ImportFailed(f"1 to {FILES_MAX:,} files can be imported at once")
+        self._wishes = wishes
+        for source in sources:
+            source.zone, source.year = wishes.zone, wishes.year
+        self.names = Names(wishes.names, is_hidden=wishes.is_hidden, salt=wishes.salt)
+        self.tracks = _tracks(sources, wishes.wanted)
+        self.chronicle: Chronicle | None = None
+
+    @property
+    def grade(self) -> str:
+        """The grade of the run: that of its best file."""
+        return min(track.grade for track in self.tracks)
+
+    def run(self, listeners: list[Listener]) -> Chronicle:
+        """Read everything and record it. Returns what was recorded. Raises `ImportFailed`."""
+        merge = Merge(self.tracks, self.names)
+        facts = merge.facts()
+        first: list[tuple[int, Seen]] = []
+        address = ""
+        for pair in facts:  # until one may name its server
+            first.append(pair)
+            fact = pair[1]
+            if isinstance(fact, Connected | Opened | OpenDenied):
+                address = fact.who.server or merge.server
+                break
+        wanted = self._wishes.server
+        server = self.names.hidden("SRV", wanted) if wanted else self.names.server(address)
+        chronicle = Chronicle(server or NO_NAME, self.names, listeners, address)
+        self.chronicle = chronicle
+        at = min((fact.at for _, fact in first), default=0.0)
+        notes = [self._source_note(track) for track in self.tracks]
+        notes += [ImportNote(about=about, text=text) for about, text in merge.notes]
+        notes += self._clock_notes()
+        chronicle.start(at, notes)
+        for index, fact in _chain(first, facts):
+            chronicle.take(index, fact)
+        chronicle.end(
+            [
+                ImportNote(about="damage", text=source.damage, source=source.name)
+                for track in self.tracks
+                for source in track.sources
+                if source.damage_count
+            ]
+        )
+        return chronicle
+
+    def files(self) -> list[dict[str, Any]]:
+        """What was found in each track, after `run`."""
+        counts = self.chronicle.by_source if self.chronicle is not None else {}
+        return [
+            {
+                "file": track.name,
+                "format": track.kind.name,
+                "grade": track.grade,
+                "opens": counts.get((track.index, "opens"), 0),
+                "closes": counts.get((track.index, "closes"), 0),
+                "refusals": counts.get((track.index, "refusals"), 0),
+                "damaged": sum(source.damage_count for source in track.sources),
+            }
+            for track in self.tracks
+        ]
+
+    def _source_note(self, track: Track) -> ImportNote:
+        grade = track.grade
+        return ImportNote(
+            about="source",
+            text=f"{track.name} ({track.kind.name}) is of grade {grade}: {GRADES[grade]}",
+            source=track.name,
+            grade=grade,
+        )
+
+    def _clock_notes(self) -> list[ImportNote]:
+        notes = []
+        for track in self.tracks:
+            source = track.sources[0]
+            if track.kind.clock == "local" and source.zone is None and not track.offset_s:
+                notes.append(
+                    ImportNote(
+                        about="clock",
+                        text=f"the times of {track.name} have no zone and are taken as UTC; --tz "
+                        "says which it is (+02:00, Europe/Berlin)",
+                        source=track.name,
+                    )
+                )
+        return notes
+
+
+def _tracks(sources: Sequence[TraceFile], wanted: str) -> list[Track]:
+    """A track for each file; the files of one sampled format are one."""
+    tracks: list[Track] = []
+    by_format: dict[str, Track] = {}
+    empty: list[TraceFile] = []
+    for source in sources:
+        if not wanted and len(sources) > 1 and not source.head().strip():
+            empty.append(source)
+            continue
+        kind = format_of(source, wanted)
+        known = by_format.get(kind.name)
+        if known is not None and kind.samples is not None:
+            known.sources.append(source)
+            continue
+        track = by_format[kind.name] = Track(len(tracks), kind, [source])
+        tracks.append(track)
+    _place_empty(empty, tracks)
+    return tracks
+
+
+def _place_empty(empty: list[TraceFile], tracks: list[Track]) -> None:
+    """An empty file among samples of one kind is a sample of nothing."""
+    if not empty:
+        return
+    sampled = [track for track in tracks if track.kind.name == "smb-open-file"]
+    if len(sampled) != 1:
+        raise ImportFailed(f"{empty[0].path} is empty")
+    sampled[0].sources += empty
+
+
+def _chain(
+    first: list[tuple[int, Seen]], rest: Iterator[tuple[int, Seen]]
+) -> Iterator[tuple[int, Seen]]:
+    yield from first
+    yield from rest

@@ -1,0 +1,366 @@
+"""`vfs_full_audit` lines, as syslog writes them: opens and closes, and that an open was refused.
+
+The law: the prefix is the site's own, so its width is learnt from where the operation stands, and
+what is in it is told by its looks. smbd closes files on its own when it opens one: once before a
+granted open of data, twice before a refused one, and the directory after each; those are not
+closes of a client. A refused open has no status (the text is what errno held last): only `Operation
+not permitted` is taken for contention, for rights and missing names say otherwise. Times are whole
+seconds, local, and have no year.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from despoolr_lab.imports.samba.window import Window
+from despoolr_lab.imports.traces.access import implied, number
+from despoolr_lab.imports.traces.roots import Roots
+from despoolr_lab.imports.traces.seen import (
+    UNKNOWN,
+    Connected,
+    Deleted,
+    HandleClosed,
+    Locked,
+    Noted,
+    OpenDenied,
+    Opened,
+    RangeUnlocked,
+    Renamed,
+    Seen,
+    SessionOver,
+    Who,
+)
+from despoolr_lab.imports.traces.source import TraceFile, name, user_of
+
+OPERATIONS: Final = frozenset(
+    [
+        "connect",
+        "disconnect",
+        "create_file",
+        "close",
+        "renameat",
+        "rename",
+        "unlinkat",
+        "unlink",
+        "mkdirat",
+        "mkdir",
+        "brl_lock_windows",
+        "brl_unlock_windows",
+    ]
+)
+HANDLES_MAX: Final = 1_000_000
+CLIENTS_MAX: Final = 100_000
+CONTENTION: Final = "fail (Operation not permitted)"
+_DATA: Final = 0xF2000027
+_DISPOSITIONS: Final = {
+    "supersede": 0,
+    "open": 1,
+    "create": 2,
+    "open_if": 3,
+    "overwrite": 4,
+    "overwrite_if": 5,
+}
+_MONTHS: Final = {
+    month: n
+    for n, month in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
+    )
+}
+_SYSLOG: Final = re.compile(
+    r"^(?:<\d+>)?(?:(?P<month>[A-Z][a-z]{2}) +(?P<day>\d+) (?P<time>\d\d:\d\d:\d\d)"
+    r"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*)) (?P<host>\S+) smbd(?:_audit)?(?:\[\d+\])?: "
+    r"(?P<rest>.*)$"
+)
+_ADDRESS: Final = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)$")
+_RANGE: Final = re.compile(r"^(?P<path>.*):(?P<offset>\d+)-(?P<length>\d+)[.:]")
+_TYPE: Final = re.compile(r"type=(\d)")
+
+Key = tuple[str, ...]
+
+
+class AuditLine:
+    """One line: when, the prefix, and what was done. `is_internal`: smbd's own close."""
+
+    __slots__ = ("arguments", "at", "is_internal", "key", "operation", "result", "who")
+
+    def __init__(self, at: float, operation: str, result: str, arguments: list[str]) -> None:
+        self.at = at
+        self.operation = operation
+        self.result = result
+        self.arguments = arguments
+        self.is_internal = False
+        self.key: Key = ()
+        self.who: tuple[str, str, str, str] = ("", "", "", "")
+
+
+def sniff(head: str) -> bool:
+    """Whether a text has full_audit's lines in it, as syslog writes them."""
+    return any(
+        (found := _SYSLOG.match(line)) is not None and split(found["rest"]) is not None
+        for line in head.splitlines()[:200]
+    )
+
+
+def split(text: str) -> tuple[list[str], str, str, list[str]] | None:
+    """The prefix, the operation, its result and its arguments; None for a line that is none."""
+    parts = text.split("|")
+    for place, part in enumerate(parts[:-1]):
+        if part in OPERATIONS and (parts[place + 1] == "ok" or parts[place + 1][:4] == "fail"):
+            return parts[:place], part, parts[place + 1], parts[place + 2 :]
+    return None
+
+
+def who_of(prefix: list[str]) -> tuple[str, str, str, str]:
+    """User, address, machine and share of a prefix: the address by its looks, the user first, the
+    share last.
+    """
+    address = next((part for part in prefix if _ADDRESS.match(part)), "")
+    names = [part for part in prefix if part != address]
+    user = names[0] if names else ""
+    share = names[-1] if len(names) > 1 else ""
+    machine = names[1] if len(names) > 2 else ""
+    return user, address, machine, share
+
+
+def read(source: TraceFile) -> Iterator[Seen]:
+    """Opens, closes, renames and refusals of a file of full_audit's lines, in their order."""
+    return AuditReader(source).read(source.lines())
+
+
+class AuditReader:
+    """The reading of one file."""
+
+    def __init__(self, source: TraceFile) -> None:
+        self._source = source
+        self.roots = Roots()
+        self._window: Window[AuditLine] = Window()
+        self._recent: dict[Key, list[AuditLine]] = {}
+        self._parents: dict[Key, str] = {}
+        self._handles: dict[tuple[Key, str], list[str]] = {}
+        self._count = self._handle_count = self._other_failures = 0
+        self._year = 0
+        self._month = 0
+        self._last = 0.0
+        self._stamp = ""
+        self._stamp_at = 0.0
+
+    @property
+    def client_count(self) -> int:
+        """How many clients' last lines are remembered."""
+        return len(self._recent)
+
+    def read(self, lines: Iterator[str]) -> Iterator[Seen]:
+        """What the lines say, and at the end what they do not."""
+        for count, text in enumerate(lines, 1):
+            found = _SYSLOG.match(text)
+            parts = split(found["rest"]) if found is not None else None
+            if found is None or parts is None:
+                if text and found is None and "smbd_audit" in text:
+                    self._source.damaged(f"line {count:,} is no line of syslog")
+                continue
+            try:
+                at = self._time(found)
+            except (ValueError, OverflowError):
+                self._source.damaged(f"line {count:,} has no time")
+                continue
+            prefix, operation, result, arguments = parts
+            line = AuditLine(at, operation, result, arguments)
+            line.who = who_of(prefix)
+            line.key = tuple(prefix)
+            yield from self._take(line)
+        for line in self._window.rest():
+            yield from self._tell(line)
+        yield from self._gaps()
+
+    def _take(self, line: AuditLine) -> Iterator[Seen]:
+        """Hold a line back, and see which of its client's closes are smbd's own."""
+        if not line.arguments:
+            self._source.damaged(f"{line.operation} without a name")
+            return
+        self._last = line.at
+        recent = self._recent.setdefault(line.key, [])
+        if line.operation == "create_file":
+            self._mark(line, recent)
+            recent.clear()
+        elif line.operation == "close":
+            path = line.arguments[-1]
+            if self._parents.pop(line.key, None) == path:
+                line.is_internal = True
+            else:
+                recent.append(line)
+                del recent[:-8]
+        else:
+            recent.clear()
+        if len(self._recent) > CLIENTS_MAX:
+            del self._recent[next(iter(self._recent))]
+        for ready in self._window.add(line.at, line):
+            yield from self._tell(ready)
+
+    def _mark(self, line: AuditLine, recent: list[AuditLine]) -> None:
+        path = line.arguments[-1]
+        before = 0
+        for close in reversed(recent):
+            if close.arguments[-1] != path or line.at - close.at > 1:
+                break
+            before += 1
+        try:
+            is_data = bool(number(line.arguments[0]) & _DATA)
+        except ValueError:
+            is_data = True
+        own = int(is_data) + int(line.result != "ok")
+        for close in recent[len(recent) - min(before, own) :]:
+            close.is_internal = True
+        self._parents[line.key] = path.rpartition("/")[0]
+        if len(self._parents) > CLIENTS_MAX:
+            del self._parents[next(iter(self._parents))]
+
+    def _tell(self, line: AuditLine) -> Iterator[Seen]:
+        user, address, machine, share = line.who
+        who = Who(name(address), name(machine), user_of(user))
+        session = ("|".join(line.key),)
+        operation = line.operation
+        if operation == "create_file":
+            yield from self._create(line, who, name(share), session)
+        elif operation in ("brl_lock_windows", "brl_unlock_windows"):
+            yield from self._range(line, who, name(share))
+        elif operation == "disconnect":
+            yield SessionOver(line.at, session, "disconnected")
+            for key in [key for key in self._handles if key[0] == line.key]:
+                del self._handles[key]
+        elif line.result != "ok":
+            return
+        elif operation == "connect":
+            yield Connected(line.at, session, who, name(share))
+        elif operation == "close" and not line.is_internal:
+            yield from self._close(line)
+        else:
+            yield from self._names_changed(line, who, name(share))
+
+    def _close(self, line: AuditLine) -> Iterator[Seen]:
+        handles = self._handles.get((line.key, line.arguments[-1]))
+        if handles:
+            yield HandleClosed(line.at, handles.pop(0))
+            if not handles:
+                del self._handles[line.key, line.arguments[-1]]
+
+    def _names_changed(self, line: AuditLine, who: Who, share: str) -> Iterator[Seen]:
+        if line.operation in ("renameat", "rename") and len(line.arguments) > 1:
+            old, new = line.arguments[-2:]
+            below, new_below = self.roots.below(share, old), self.roots.below(share, new)
+            yield Renamed(line.at, "", who, share, below, new_below)
+            self._move(old, new)
+        elif line.operation in ("unlinkat", "unlink"):
+            yield Deleted(line.at, who, share, self.roots.below(share, line.arguments[-1]))
+
+    def _create(self, line: AuditLine, who: Who, share: str, session: Key) -> Iterator[Seen]:
+        path = line.arguments[-1]
+        try:
+            access = number(line.arguments[0])
+        except ValueError:
+            access = UNKNOWN
+        below = self.roots.below(share, path)
+        if line.result == "ok":
+            if self._handle_count - self._count >= HANDLES_MAX:
+                return
+            self._handle_count += 1
+            handle = str(self._handle_count)
+            self._handles.setdefault((line.key, path), []).append(handle)
+            yield Opened(line.at, handle, who, share, below, access, UNKNOWN, session, known=0)
+        elif line.result == CONTENTION:
+            disposition = line.arguments[2] if len(line.arguments) > 3 else ""
+            yield OpenDenied(
+                line.at,
+                who,
+                share,
+                below,
+                access,
+                UNKNOWN,
+                "",
+                implied=implied(_DISPOSITIONS.get(disposition, 1)),
+            )
+        else:
+            self._other_failures += 1
+
+    def _range(self, line: AuditLine, who: Who, share: str) -> Iterator[Seen]:
+        found = _RANGE.match(line.arguments[-1])
+        if found is None:
+            return
+        handles = self._handles.get((line.key, found["path"]))
+        handle = handles[0] if handles else ""
+        offset, length = int(found["offset"][:20]), int(found["length"][:20])
+        if line.operation == "brl_unlock_windows":
+            yield RangeUnlocked(line.at, handle, offset, length)
+        elif line.result == "ok":
+            kind = _TYPE.search(line.arguments[-1])
+            yield Locked(line.at, handle, offset, length, kind is None or kind[1] != "0")
+        else:
+            yield OpenDenied(
+                line.at,
+                who,
+                share,
+                self.roots.below(share, found["path"]),
+                UNKNOWN,
+                UNKNOWN,
+                "STATUS_LOCK_NOT_GRANTED",
+                handle=handle,
+                doing="lock",
+                offset=offset,
+                length=length,
+            )
+
+    def _move(self, old: str, new: str) -> None:
+        for key, path in list(self._handles):
+            if path == old or path.startswith(old + "/"):
+                moved = self._handles.pop((key, path))
+                self._handles.setdefault((key, new + path[len(old) :]), []).extend(moved)
+
+    def _time(self, found: re.Match[str]) -> float:
+        if found["iso"]:
+            text = found["iso"].replace("Z", "+00:00")
+            at = dt.datetime.fromisoformat(text)
+            if at.tzinfo is None:
+                return self._source.utc(at.replace(tzinfo=dt.UTC).timestamp())
+            return at.timestamp()
+        stamp = f"{found['month']} {found['day']} {found['time']}"
+        if stamp == self._stamp:
+            return self._stamp_at
+        month = _MONTHS.get(found["month"], 0)
+        if not month:
+            raise ValueError(found["month"])
+        if not self._year:
+            self._year = self._source.year or year_of(self._source.modified_at, month)
+        elif month < self._month and self._month - month > 6:
+            self._year += 1
+        self._month = month
+        hour, minute, second = (int(part) for part in found["time"].split(":"))
+        at = dt.datetime(self._year, month, int(found["day"]), hour, minute, second, tzinfo=dt.UTC)
+        self._stamp, self._stamp_at = stamp, self._source.utc(at.timestamp())
+        return self._stamp_at
+
+    def _gaps(self) -> Iterator[Seen]:
+        at = self._last
+        yield Noted(
+            at,
+            "gap",
+            "share modes are not in full_audit's lines: whoever holds a file is in the way if it "
+            "does not share what is asked for; times are whole seconds, so the order within one is "
+            "that of the lines",
+        )
+        if self._other_failures:
+            yield Noted(
+                at,
+                "gap",
+                f"{self._other_failures:,} opens failed for other reasons, as far as their left-"
+                "over errno tells (rights, names that are not there): they are left out",
+            )
+
+
+def year_of(modified_at: float, month: int) -> int:
+    """The year of a date without one, in a file that was last changed then: the last year in which
+    the month was not after that. Raises `OverflowError` for a time that no calendar has.
+    """
+    date = dt.datetime.fromtimestamp(modified_at, dt.UTC)
+    return date.year - (1 if month > date.month else 0)

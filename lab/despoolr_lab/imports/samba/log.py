@@ -1,0 +1,521 @@
+"""smbd's own log at levels 2, 3 and 10 (`debug pid = yes`).
+
+The law: an entry is a line in brackets and those below it, and all is keyed by the pid. `opened
+file` is written on the way, whether the open is granted or not: it was refused if an error of
+`smb2_create.c` follows before the pid's next open or close; several in a row without a close are
+one open that waited (for an oplock). At level 2 there are no errors, so opens and refused opens
+look alike, and that is said. At level 10 each open has its masks, and a refusal the entries of
+those who hold the file, with what they share and since when, also those older than the log.
+Directories leave no line.
+
+A level-10 log is large: whatever is not one of the few functions that matter is passed over by its
+first byte.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from despoolr_lab.imports.samba import audit
+from despoolr_lab.imports.samba.window import Window
+from despoolr_lab.imports.traces.access import implied, number
+from despoolr_lab.imports.traces.seen import (
+    ALL_MODES,
+    UNKNOWN,
+    Connected,
+    HandleClosed,
+    Noted,
+    OpenDenied,
+    Opened,
+    Renamed,
+    Seen,
+    SessionOver,
+    Who,
+)
+from despoolr_lab.imports.traces.source import TraceFile, name, path_below, user_of
+
+PROCESSES_MAX: Final = 100_000
+ENTRY_LINES_MAX: Final = 64
+HOLDERS_MAX: Final = 64
+"""Holders of one refusal that are looked at."""
+OWN_OPENS: Final = 2
+"""What smbd counts beside its clients' opens while it opens a file: that one, and its directory."""
+DEFERRED_S: Final = 40.0
+"""How long smbd waits for a break at most, and a little."""
+
+_HEADER: Final = re.compile(
+    rb"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d(?:\.\d+)?), *(\d+)"
+    rb"(?:, pid=(\d+))?[^\]]*\] (\S*)\((\w+)\)"
+)
+_CONNECT: Final = re.compile(
+    r"(\S+) \(ipv[46]:(.+):\d+\) .*connect to service (.+?) initially as user (.+?) \(uid=(\d+)"
+)
+_OPENED: Final = re.compile(
+    r"^(.+) opened file (.+) read=(Yes|No) write=(Yes|No) \(numopen=(\d+)\)$"
+)
+_CLOSED: Final = re.compile(r"^(.+) closed file (.+) \(numopen=(\d+)\)")
+_ERROR: Final = re.compile(r"status\[NT_(STATUS_\w+)\] \|\| at \S*?(\w+\.c):")
+_RENAME: Final = re.compile(r"rename_internals_fsp: (.+?) rename(?: on)? (.+) -> (.+)$")
+_ASKED: Final = re.compile(
+    r"create_file: access_mask = (\w+) .*?share_access = (\w+), create_disposition = (\w+) .*"
+    r"fname = (.+)$"
+)
+_ENTRY_FIELD: Final = re.compile(r"^\s+(\w+)\s+: (?:\S+ \((\d+)\)|(.+))$")
+_CONTENTION: Final = frozenset(["STATUS_SHARING_VIOLATION", "STATUS_DELETE_PENDING"])
+
+
+def sniff(head: str) -> bool:
+    """Whether a text is an smbd log."""
+    return any(_HEADER.match(line.encode()) for line in head.splitlines()[:50])
+
+
+def grade_of(head: str) -> str:
+    """What a log proves, by the levels of its first entries."""
+    levels = [
+        int(found[7][:3])
+        for line in head.splitlines()
+        if (found := _HEADER.match(line.encode())) is not None
+    ]
+    return "A" if max(levels, default=0) >= 10 else "B"
+
+
+def read(source: TraceFile) -> Iterator[Seen]:
+    """Opens, closes, renames and refusals of an smbd log, in the order of its entries."""
+    return Log(source).read()
+
+
+class _Process:
+    """What is known of a pid, and its last open."""
+
+    __slots__ = ("asked", "handles", "holders", "last", "share", "uid", "who")
+
+    def __init__(self) -> None:
+        self.who = Who()
+        self.share = self.uid = ""
+        self.asked: tuple[int, int, int, str] | None = None
+        self.last: _Entry | None = None
+        self.handles: dict[str, list[_Entry]] = {}
+        self.holders: list[dict[str, str]] = []
+
+
+class _Entry:
+    """A fact that is held back: an open may turn out to be refused."""
+
+    __slots__ = ("at", "fact", "handle", "is_told", "numopen", "path", "pid")
+
+    def __init__(self, at: float, pid: str, path: str, fact: Seen, numopen: int = 0) -> None:
+        self.at = at
+        self.pid = pid
+        self.path = path
+        self.fact: Seen | None = fact
+        self.numopen = numopen
+        self.handle = ""
+        self.is_told = False
+
+
+_Step = Callable[[float, str, _Process, list[str]], Iterator[Seen] | None]
+
+
+class Log:
+    """The reading of one file."""
+
+    def __init__(self, source: TraceFile) -> None:
+        self._source = source
+        self._processes: dict[str, _Process] = {}
+        self._window: Window[_Entry] = Window()
+        self._handle_count = 0
+        self._level = 0
+        self._has_errors = self._has_pid = False
+        self._seen_holders: dict[tuple[str, str], str] = {}
+        self._opened_count = 0
+        self._last = 0.0
+        self._not_granted = 0
+        self._steps: Final[dict[bytes, _Step]] = {
+            b"open_file": self._opened,
+            b"close_normal_file": self._closed,
+            b"close_file": self._closed,
+            b"smbd_smb2_request_error_ex": self._error,
+            b"create_file_default": self._asked,
+            b"share_mode_for_one_entry": self._holder,
+            b"do_log": self._audited,
+            b"make_connection_snum": self._connected,
+            b"rename_internals_fsp": self._renamed,
+            b"exit_server_common": self._exit,
+        }
+        """What is done about an entry, by the function that wrote it; no other is looked at."""
+
+    def read(self) -> Iterator[Seen]:
+        """What the entries say, and at the end what they do not."""
+        header: re.Match[bytes] | None = None
+        body: list[str] = []
+        for line in self._source.raw_lines():
+            if line[:1] != b"[":
+                if header is not None and len(body) < ENTRY_LINES_MAX:
+                    body.append(line.decode("utf-8", "replace"))
+                continue
+            if header is not None:
+                yield from self._entry(header, body)
+                header, body = None, []
+            function = line[line.rfind(b"(") + 1 : -1]
+            if function in self._steps:
+                header = _HEADER.match(line)
+                if header is None:
+                    self._source.damaged("an entry's first line cannot be read")
+        if header is not None:
+            yield from self._entry(header, body)
+        for entry in self._window.rest():
+            yield from self._tell(entry)
+        for text in self._gaps():
+            yield Noted(self._last, "gap", text)
+
+    # -- entries
+
+    def _entry(self, header: re.Match[bytes], body: list[str]) -> Iterator[Seen]:
+        if not body:
+            return
+        try:
+            at = self._time(header)
+        except ValueError:
+            self._source.damaged("an entry has no time")
+            return
+        self._last = at
+        level, pid = int(header[7][:3]), (header[8] or b"").decode()
+        self._level = max(self._level, level)
+        self._has_pid = self._has_pid or bool(pid)
+        process = self._processes.get(pid)
+        if process is None:
+            if len(self._processes) >= PROCESSES_MAX:
+                del self._processes[next(iter(self._processes))]
+            process = self._processes[pid] = _Process()
+        told = self._steps[header[10]](at, pid, process, body)
+        if told is not None:
+            yield from told
+
+    def _connected(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+        found = _CONNECT.search(body[0])
+        if found is None:
+            return
+        process.who = Who(name(found[2]), name(found[1]), user_of(found[4]))
+        process.share, process.uid = name(found[3]), found[5]
+        entry = _Entry(at, pid, "", Connected(at, (pid,), process.who, process.share))
+        yield from self._hold(entry)
+
+    def _audited(self, _at: float, _pid: str, process: _Process, body: list[str]) -> None:
+        """full_audit's lines in the log: they say who a pid is."""
+        parts = audit.split(body[0].strip())
+        if parts is not None and not process.who.user:
+            user, address, machine, share = audit.who_of(parts[0])
+            process.who = Who(name(address), name(machine), user_of(user))
+            process.share = name(share)
+
+    def _asked(self, _at: float, _pid: str, process: _Process, body: list[str]) -> None:
+        found = _ASKED.search(body[0])
+        if found is not None:
+            try:
+                access, share_mode = number(found[1]), number(found[2]) & 7
+                process.asked = (access, share_mode, number(found[3]), found[4])
+            except ValueError:
+                process.asked = None
+            process.holders = []
+
+    def _opened(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+        found = _OPENED.match(body[0].strip())
+        if found is None:
+            return
+        self._opened_count += 1
+        path = path_below(found[2])
+        if not process.who.user:
+            process.who = Who(user=user_of(found[1]))
+        open_count = int(found[5][:6])
+        last = process.last
+        if (
+            last is not None
+            and last.path == path
+            and last.handle
+            and open_count <= last.numopen
+            and at - last.at <= DEFERRED_S
+            and self._level > 2
+        ):
+            return  # the same open once more, after somebody's oplock was broken
+        yield from self._reconcile(at, process, open_count - OWN_OPENS)
+        self._handle_count += 1
+        handle = str(self._handle_count)
+        access, share_mode = _access_of(found[3], found[4]), UNKNOWN
+        asked = process.asked
+        if asked is not None and path_below(asked[3]) == path:
+            access, share_mode = asked[0], asked[1]
+        fact = Opened(
+            at,
+            handle,
+            process.who,
+            process.share,
+            path,
+            access,
+            share_mode,
+            (pid,),
+            known=ALL_MODES if share_mode >= 0 else 0,
+        )
+        entry = process.last = _Entry(at, pid, path, fact, open_count)
+        entry.handle = handle
+        process.handles.setdefault(path, []).append(entry)
+        yield from self._hold(entry)
+
+    def _closed(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+        found = _CLOSED.match(body[0].strip())
+        if found is None:
+            return
+        path = path_below(found[2])
+        process.last = None
+        handles = process.handles.get(path)
+        if not handles:
+            return
+        entry = handles[0]
+        self._forget(process, entry)
+        yield from self._hold(_Entry(at, pid, path, HandleClosed(at, entry.handle)))
+        yield from self._reconcile(at, process, int(found[3][:6]))
+
+    def _reconcile(self, at: float, process: _Process, open_count: int) -> Iterator[Seen]:
+        """At level 2 nothing tells that an open was refused, but how many a process has open then:
+        the newest ones beyond that were not granted.
+        """
+        if self._level > 2 or self._has_errors:
+            return
+        entries = [entry for held in process.handles.values() for entry in held]
+        excess = len(entries) - open_count
+        for entry in sorted(entries, key=lambda one: -one.at)[: max(excess, 0)]:
+            self._forget(process, entry)
+            self._not_granted += 1
+            if entry.is_told:
+                reason = "probably never granted: a log of level 2 does not tell"
+                yield from self._hold(
+                    _Entry(at, entry.pid, entry.path, HandleClosed(at, entry.handle, reason))
+                )
+            else:
+                entry.fact = None
+
+    def _error(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+        self._has_errors = True
+        found = _ERROR.search(body[0])
+        if found is None:
+            return
+        status, file = found[1], found[2]
+        if file == "smb2_create.c":
+            last, process.last = process.last, None
+            if status not in _CONTENTION:
+                if last is not None:
+                    yield from self._undo(at, process, last)
+            elif last is not None:
+                yield from self._undo(at, process, last)
+                yield from self._refused(at, pid, process, last, status)
+        elif status in ("STATUS_LOCK_NOT_GRANTED", "STATUS_FILE_LOCK_CONFLICT"):
+            path, handles = next(reversed(process.handles.items()), ("", []))
+            doing = "lock" if file == "smb2_lock.c" else "write"
+            fact = OpenDenied(
+                at,
+                process.who,
+                process.share,
+                path,
+                UNKNOWN,
+                UNKNOWN,
+                status,
+                handle=handles[-1].handle if handles else "",
+                doing=doing,
+            )
+            yield from self._hold(_Entry(at, pid, path, fact))
+
+    def _undo(self, at: float, process: _Process, entry: _Entry) -> Iterator[Seen]:
+        """What was taken for an open was refused."""
+        self._forget(process, entry)
+        if entry.is_told:
+            fact = HandleClosed(at, entry.handle, "it was refused, after a wait")
+            yield from self._hold(_Entry(at, entry.pid, entry.path, fact))
+        else:
+            entry.fact = None
+
+    def _refused(
+        self, at: float, pid: str, process: _Process, last: _Entry, status: str
+    ) -> Iterator[Seen]:
+        access, share_mode, disposition = UNKNOWN, UNKNOWN, 1
+        asked = process.asked
+        if asked is not None and path_below(asked[3]) == last.path:
+            access, share_mode, disposition = asked[:3]
+        elif isinstance(last.fact, Opened):
+            access = last.fact.access
+        named = []
+        for fields in process.holders:
+            handle, older = self._holder_of(fields, last.path, process)
+            named.append(handle)
+            if older is not None:
+                yield from self._hold(_Entry(older.at, pid, last.path, older))
+        process.holders = []
+        fact = OpenDenied(
+            at,
+            process.who,
+            process.share,
+            last.path,
+            access,
+            share_mode,
+            status,
+            implied=implied(disposition),
+            blockers=tuple(dict.fromkeys(named)),
+        )
+        yield from self._hold(_Entry(at, pid, last.path, fact))
+
+    def _holder(self, _at: float, _pid: str, process: _Process, body: list[str]) -> None:
+        """A `struct share_mode_entry`, which level 10 prints for each holder."""
+        if "struct share_mode_entry" not in body[0] or len(process.holders) >= HOLDERS_MAX:
+            return
+        fields: dict[str, str] = {}
+        for line in body[1:]:
+            found = _ENTRY_FIELD.match(line)
+            if found is not None:
+                fields.setdefault(found[1], found[2] or found[3])
+        if {"pid", "access_mask", "share_access", "time", "share_file_id"} <= fields.keys():
+            key = (fields["pid"], fields["share_file_id"])
+            known = {(one["pid"], one["share_file_id"]) for one in process.holders}
+            if key not in known:
+                process.holders.append(fields)
+
+    def _holder_of(
+        self, fields: dict[str, str], path: str, asker: _Process
+    ) -> tuple[str, Opened | None]:
+        """The handle of a holder; and its open where that is older than the log."""
+        pid = fields["pid"]
+        key = (pid, fields["share_file_id"])
+        process = self._processes.get(pid)
+        if process is not None:
+            for entry in process.handles.get(path, ()):
+                if abs(entry.at - self._entry_time(fields["time"])) < 2.0:
+                    return entry.handle, None
+        known = self._seen_holders.get(key)
+        if known is not None:
+            return known, None
+        handle = f"{key[0]}/{key[1]}"
+        if len(self._seen_holders) < PROCESSES_MAX:
+            self._seen_holders[key] = handle
+        who = process.who if process is not None and process.who.user else Who()
+        if not who.machine and not who.address:
+            who = Who(machine=f"pid {pid}", user=f"uid {fields.get('uid', '?')}")
+        fact = Opened(
+            self._entry_time(fields["time"]),
+            handle,
+            who,
+            asker.share,
+            path,
+            int(fields["access_mask"]),
+            int(fields["share_access"]) & 7,
+            (pid,),
+        )
+        if process is None:
+            process = self._processes[pid] = _Process()
+        entry = _Entry(fact.at, pid, path, fact)
+        entry.handle, entry.is_told = handle, True
+        process.handles.setdefault(path, []).append(entry)
+        return handle, fact
+
+    def _renamed(self, at: float, _pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+        found = _RENAME.search(body[0].strip())
+        if found is None:
+            return
+        said, old, new = found[1], path_below(found[2]), path_below(found[3])
+        if said.startswith("succeeded"):
+            fact: Seen = Renamed(at, "", process.who, process.share, old, new)
+            yield from self._hold(_Entry(at, "", old, fact))
+            for one in self._processes.values():
+                for path in [p for p in one.handles if p == old or p.startswith(old + "/")]:
+                    one.handles[new + path[len(old) :]] = one.handles.pop(path)
+        elif "NT_STATUS_" in said:
+            status = said.rpartition("NT_")[2]
+            if status in ("STATUS_ACCESS_DENIED", *_CONTENTION):
+                fact = OpenDenied(
+                    at,
+                    process.who,
+                    process.share,
+                    old,
+                    UNKNOWN,
+                    UNKNOWN,
+                    status,
+                    doing="rename",
+                )
+                yield from self._hold(_Entry(at, "", old, fact))
+
+    def _exit(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+        reason = body[0].strip().removeprefix("Server exit (").removesuffix(")")
+        said = {
+            "NT_STATUS_CONNECTION_RESET": "connection lost (reset)",
+            "NT_STATUS_END_OF_FILE": "connection closed by the client",
+            "termination signal": "ended by the server",
+        }.get(reason, f"the session's process ended ({reason[:100]})")
+        # smbd says of every handle that it closes it, but of those that may be taken up again
+        keeps = "all" if "connection" in said else ""
+        yield from self._hold(_Entry(at, pid, "", SessionOver(at, (pid,), said, keeps=keeps)))
+        process.handles.clear()
+        self._processes.pop(pid, None)
+
+    # -- what is held back
+
+    def _hold(self, entry: _Entry) -> Iterator[Seen]:
+        for ready in self._window.add(max(entry.at, self._last), entry):
+            yield from self._tell(ready)
+
+    def _tell(self, entry: _Entry) -> Iterator[Seen]:
+        entry.is_told = True
+        if entry.fact is not None:
+            yield entry.fact
+
+    def _forget(self, process: _Process, entry: _Entry) -> None:
+        handles = process.handles.get(entry.path)
+        if handles is None:
+            handles = next((one for one in process.handles.values() if entry in one), None)
+        if handles is not None and entry in handles:
+            handles.remove(entry)
+        for path in [path for path, left in process.handles.items() if not left]:
+            del process.handles[path]
+
+    def _time(self, header: re.Match[bytes]) -> float:
+        year, month, day, hour, minute = (int(header[n]) for n in range(1, 6))
+        whole, _, part = header[6].decode().partition(".")
+        date = dt.datetime(year, month, day, hour, minute, int(whole), tzinfo=dt.UTC)
+        return self._source.utc(date.timestamp() + float(f"0.{part or 0}"))
+
+    def _entry_time(self, text: str) -> float:
+        """`Sat Nov 28 19:07:38 2026 UTC.89667`: its second, its zone, its microseconds."""
+        words = text.split()
+        try:
+            date = dt.datetime.strptime(" ".join(words[1:5]), "%b %d %H:%M:%S %Y")
+            zone, _, part = words[5].partition(".")
+            at = date.replace(tzinfo=dt.UTC).timestamp() + int(part or 0) / 1_000_000
+        except (ValueError, IndexError):
+            return self._last
+        return at if zone == "UTC" else self._source.utc(at)
+
+    def _gaps(self) -> Iterator[str]:
+        if self._level >= 10:
+            yield (
+                "a log of level 10 has no lines for handles of directories, and none that say "
+                "which range of bytes was locked"
+            )
+        elif self._has_errors:
+            yield (
+                "share modes are not in a log of level 3: whoever holds a file is in the way if it "
+                "does not share what is asked for; handles of directories leave no line"
+            )
+        elif self._opened_count:
+            yield (
+                "a log of level 2 has no statuses: opens and refused opens look alike, so refusals "
+                "are not in this run (log level 3 tells). By the number of files that each process "
+                f"says it has open, {self._not_granted:,} were not granted, and are left out"
+            )
+        if self._opened_count and not self._has_pid:
+            yield (
+                "the log has no pids (`debug pid = yes`): what different clients did cannot be "
+                "told apart"
+            )
+
+
+def _access_of(read: str, write: str) -> int:
+    """All that a log tells of an access below level 10."""
+    return (1 if read == "Yes" else 0) | (2 if write == "Yes" else 0)

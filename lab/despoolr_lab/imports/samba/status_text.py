@@ -1,0 +1,153 @@
+"""`smbstatus -L`, `-S`, `-B` and without options, as text; many samples in one file, a line of
+`date` before each.
+
+The law: tables are told by their heading. DENY words have READ and WRITE, never DELETE, so a share
+mode is known but for that. Who a process is stands in the other tables (`-S`, or no option). Times
+have no zone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from despoolr_lab.imports.traces.roots import Roots
+from despoolr_lab.imports.traces.samples import OpenSample, SampledOpen
+from despoolr_lab.imports.traces.seen import UNKNOWN, Who
+from despoolr_lab.imports.traces.source import TraceFile, name, path_below, user_of
+
+ROWS_MAX: Final = 1_000_000
+PROCESSES_MAX: Final = 100_000
+GAP: Final = (
+    "smbstatus -L has no DELETE in its share modes (DENY_... tells READ and WRITE only), and lists "
+    "no handles of clients whose connection is gone without --fast"
+)
+DENIES: Final = {"DENY_NONE": 3, "DENY_WRITE": 1, "DENY_READ": 2, "DENY_ALL": 0}
+"""What an open with a DENY word shares."""
+
+_DATE: Final = re.compile(
+    r"^[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d+) (\d\d:\d\d:\d\d)(?: [AP]M)?"
+    r"(?: ([A-Z+\-0-9]{1,5}))? (\d{4})\b"
+)
+_LOCKED: Final = re.compile(
+    r"^(\S+)\s+(\d+)\s+(DENY_\w+)\s+(0x[0-9a-fA-F]+)\s+(\w+)\s+(\S+)\s+(/.*?)\s{3}(.*?)\s{3}"
+    r"([A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4})\s*$"
+)
+_SERVICE: Final = re.compile(r"^(\S+)\s+(\d+)\s+(\S+)\s+[A-Z][a-z]{2} ")
+_PROCESS: Final = re.compile(r"^(\d+)\s+(\S+)\s+(\S+)\s+(\S+) \(ipv[46]:(.+):\d+\)")
+
+
+def sniff(head: str) -> bool:
+    """Whether a text has one of the tables of smbstatus."""
+    return any(
+        re.match(r"^Pid +User\(ID\)|^Service +pid +Machine|^PID +Username", line)
+        for line in head.splitlines()[:200]
+    )
+
+
+def read(source: TraceFile) -> Iterator[OpenSample]:
+    """The samples of a file, in its order."""
+    return _Tables(source).read()
+
+
+class _Tables:
+    """The reading of one file."""
+
+    def __init__(self, source: TraceFile) -> None:
+        self._source = source
+        self._who: dict[str, Who] = {}
+        self._shares: dict[str, str] = {}
+        self._roots = Roots()
+        self._rows: list[SampledOpen] = []
+        self._at: float | None = None
+        self._has_files = False
+        self._latest = 0.0
+
+    def read(self) -> Iterator[OpenSample]:
+        """The samples."""
+        for number, line in enumerate(self._source.lines(), 1):
+            found = _DATE.match(line)
+            if found is not None:
+                yield from self._sample()
+                is_utc = found[4] in ("UTC", "GMT")
+                self._at = self._time(found[1], found[2], found[3], found[5], is_utc)
+                if self._at is None:
+                    self._source.damaged(f"line {number:,} has no time")
+            elif line.startswith(("Locked files:", "No locked files")):
+                self._has_files = True
+            else:
+                self._row(number, line)
+        yield from self._sample()
+
+    def _sample(self) -> Iterator[OpenSample]:
+        rows, self._rows = self._rows, []
+        if not self._has_files and not rows and self._at is None:
+            return
+        at = self._at
+        if at is None:
+            at = self._source.sampled_at
+            if at < self._latest:
+                at = self._latest
+        yield OpenSample(at, [self._named(row) for row in rows])
+
+    def _named(self, row: SampledOpen) -> SampledOpen:
+        """A row with what the other tables say of its process."""
+        pid = row.key.partition("/")[0]
+        who = self._who.get(pid)
+        if who is not None:
+            row.who = Who(who.address, who.machine, who.user or row.who.user)
+        row.share = self._shares.get(pid, "") or self._roots.share_at(row.share) or _last(row.share)
+        return row
+
+    def _row(self, number: int, line: str) -> None:
+        found = _LOCKED.match(line)
+        if found is not None:
+            opened_at = self._time_of(found[9])
+            if opened_at is None or len(self._rows) >= ROWS_MAX:
+                self._source.damaged(f"line {number:,} has no time")
+                return
+            self._latest = max(self._latest, opened_at)
+            shared = DENIES.get(found[3], UNKNOWN)
+            self._rows.append(
+                SampledOpen(
+                    key=f"{found[1]}/{found[8]}/{found[4]}/{found[9]}/{found[2]}",
+                    who=Who(machine=f"pid {name(found[1])}", user=f"uid {found[2]}"),
+                    share=found[7],
+                    path=path_below(found[8]),
+                    access=int(found[4][:12], 16),
+                    share_mode=shared,
+                    known=3 if shared >= 0 else 0,
+                    opened_at=opened_at,
+                )
+            )
+            return
+        if len(self._who) >= PROCESSES_MAX:
+            return
+        found = _PROCESS.match(line)
+        if found is not None:
+            self._who[found[1]] = Who(name(found[5]), name(found[4]), user_of(found[2]))
+            return
+        found = _SERVICE.match(line)
+        if found is not None and found[1] not in ("IPC$", "Service"):
+            self._shares[found[2]] = name(found[1])
+            self._who.setdefault(found[2], Who(name(found[3]), name(found[3])))
+
+    def _time_of(self, text: str) -> float | None:
+        words = text.split()
+        return self._time(words[1], words[2], words[3], words[4])
+
+    def _time(
+        self, month: str, day: str, time: str, year: str, is_utc: bool = False
+    ) -> float | None:
+        try:
+            at = dt.datetime.strptime(f"{month} {day} {time} {year}", "%b %d %H:%M:%S %Y")
+        except ValueError:
+            return None
+        seconds = at.replace(tzinfo=dt.UTC).timestamp()
+        return seconds if is_utc else self._source.utc(seconds)
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]

@@ -1,0 +1,127 @@
+"""Samples of what is open, taken one after the other: what changed between two of them.
+
+The law: an open that is in a sample and not in the one before began at the time that the source
+tells, else some time before the sample; one that is no longer there ended between the two. What was
+shorter than the time between two samples was never seen, and that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from despoolr_core.times import moment, span
+from despoolr_lab.imports.traces.seen import HandleClosed, Noted, Opened, Seen, Who
+
+ROWS_MAX: Final = 1_000_000
+NOTED_MAX: Final = 20
+
+
+class SampledOpen(msgspec.Struct, gc=False):
+    """One open in a sample; `key` is its identity over samples. `opened_at` is None where the
+    source does not tell.
+    """
+
+    key: str
+    who: Who
+    share: str
+    path: str
+    access: int
+    share_mode: int
+    known: int
+    opened_at: float | None = None
+
+
+class OpenSample(msgspec.Struct):
+    """What was open at a time. `is_pending` are paths whose file is deleted and still open."""
+
+    at: float
+    rows: list[SampledOpen]
+    is_pending: tuple[str, ...] = ()
+
+
+class Sampler:
+    """The difference of samples, in the order of their times."""
+
+    def __init__(self, gap: str = "") -> None:
+        self._gap = gap
+        self._open: set[str] = set()
+        self._first = self._last = 0.0
+        self._count = 0
+        self._pending: set[str] = set()
+
+    def read(self, samples: Iterable[OpenSample]) -> Iterator[Seen]:
+        """What the samples show, and at the end what they cannot."""
+        for sample in samples:
+            if self._count and sample.at < self._last:
+                yield Noted(
+                    self._last, "gap", f"a sample of {moment(sample.at, seconds=True)} came late"
+                )
+                continue
+            yield from self._take(sample)
+        if not self._count:
+            return
+        for text in self._gaps():
+            yield Noted(self._last, "gap", text)
+
+    def _take(self, sample: OpenSample) -> Iterator[Seen]:
+        before, at = self._last, sample.at
+        if not self._count:
+            self._first = before = at
+        opened: list[Opened] = []
+        now: set[str] = set()
+        for row in sample.rows[:ROWS_MAX]:
+            now.add(row.key)
+            if row.key in self._open:
+                continue
+            is_exact = row.opened_at is not None and row.opened_at <= at
+            opened.append(
+                Opened(
+                    at=row.opened_at if is_exact and row.opened_at is not None else at,
+                    handle=row.key,
+                    who=row.who,
+                    share=row.share,
+                    path=row.path,
+                    access=row.access,
+                    share_mode=row.share_mode,
+                    known=row.known,
+                    is_older=not is_exact,
+                )
+            )
+        reason = (
+            f"gone from the samples between {moment(before, seconds=True)} and "
+            f"{moment(at, seconds=True)}"
+        )
+        gone = [HandleClosed(at, key, reason) for key in self._open - now]
+        yield from sorted(opened, key=lambda one: one.at)
+        yield from sorted(gone, key=lambda one: one.handle)
+        for path in sample.is_pending:
+            if path not in self._pending and len(self._pending) < NOTED_MAX:
+                self._pending.add(path)
+                yield Noted(
+                    at,
+                    "gap",
+                    f"{path} is deleted and still open at {moment(at, seconds=True)}: until its "
+                    "last holder closes it, every open of it is refused",
+                )
+        self._open = now
+        self._last = at
+        self._count += 1
+
+    def _gaps(self) -> Iterator[str]:
+        if self._count == 1:
+            yield (
+                f"one sample, of {moment(self._first, seconds=True)}: what was open then, and "
+                "nothing of before or after"
+            )
+        else:
+            every = span((self._last - self._first) / (self._count - 1))
+            yield (
+                f"sampled every {every} ({self._count:,} samples): what was open for a shorter "
+                "time may be missing, and an end is known as between two samples"
+            )
+        yield "refusals are not in samples: nobody who waits is in this run"
+        if self._gap:
+            yield self._gap

@@ -1,0 +1,208 @@
+"""A file that somebody brings: read once, from its beginning, in lines of a bounded length.
+
+The law: no more of it is in memory than one line and a buffer, whatever it holds. It may be packed
+(gzip), in UTF-8, or in UTF-16 as PowerShell writes it; what is no text of that kind is read with
+replacement characters. A line that is too long is cut, and counted as damage; a reader counts here
+what it could not read, by line or packet, and the first few are told by number.
+"""
+
+from __future__ import annotations
+
+import codecs
+import datetime as dt
+import gzip
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, cast
+
+HEAD_SIZE: Final = 64 * 1024
+"""How much of a file its format is told by."""
+LINE_SIZE_MAX: Final = 1024 * 1024
+"""Characters of a line; a frame of `tshark -T ek` is a line."""
+DAMAGES_TOLD_MAX: Final = 5
+NAME_SIZE_MAX: Final = 256
+_SLOT_S: Final = 900
+"""A zone's offset changes at quarters of an hour."""
+_STAMP: Final = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[:-]?(\d\d)[:-]?(\d\d)(Z)?")
+PATH_SIZE_MAX: Final = 4096
+
+
+class ImportFailed(ValueError):
+    """A file cannot be imported; the message says which, and what to do."""
+
+
+@dataclass
+class TraceFile:
+    """One file of an import. `zone` is that of times which have none (None: nobody said, and UTC is
+    taken), `year` the year of times which have none (0: that of the file's date).
+    """
+
+    path: Path
+    zone: dt.tzinfo | None = None
+    year: int = 0
+    damage_count: int = 0
+    damages: list[str] = field(default_factory=list)
+    _slot: int = -1
+    _ahead_s: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Its name without its directory."""
+        return self.path.name
+
+    def utc(self, local: float) -> float:
+        """Seconds since 1970 of a local time, itself given as if it were UTC."""
+        if self.zone is None:
+            return local
+        slot = int(local // _SLOT_S)
+        if slot != self._slot:
+            try:
+                date = dt.datetime.fromtimestamp(slot * _SLOT_S, dt.UTC).replace(tzinfo=self.zone)
+                ahead = date.utcoffset()
+            except (OverflowError, ValueError, OSError):
+                ahead = None
+            self._ahead_s = ahead.total_seconds() if ahead is not None else 0.0
+            self._slot = slot
+        return local - self._ahead_s
+
+    @property
+    def sampled_at(self) -> float:
+        """When a sample without a time of its own was taken: as its name says
+        (`..._2026-10-05_091000Z.json`), else the file's date. Raises `ImportFailed`.
+        """
+        found = _STAMP.search(self.name)
+        if found is None:
+            return self.modified_at
+        try:
+            at = dt.datetime.strptime("".join(found.groups()[:6]), "%Y%m%d%H%M%S")
+        except ValueError:
+            return self.modified_at
+        local = at.replace(tzinfo=dt.UTC).timestamp()
+        return local if found[7] else self.utc(local)
+
+    @property
+    def modified_at(self) -> float:
+        """The file's own date, in seconds since 1970. Raises `ImportFailed`."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError as error:
+            raise ImportFailed(f"cannot read {self.path}: {error.strerror}") from None
+
+    def head(self) -> bytes:
+        """The first bytes, unpacked. Raises `ImportFailed`."""
+        try:
+            with self._open() as file:
+                return file.read1(HEAD_SIZE)
+        except (OSError, EOFError) as error:
+            raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
+
+    def head_text(self) -> str:
+        """The first characters. Raises `ImportFailed`."""
+        head = self.head()
+        return head.decode(encoding_of(head), "replace").removeprefix("\ufeff")
+
+    def raw_lines(self, size_max: int = LINE_SIZE_MAX) -> Iterator[bytes]:
+        """The lines as bytes, their ends cut off. Raises `ImportFailed`."""
+        try:
+            with self._open() as file:
+                number = 0
+                while line := file.readline(size_max):
+                    number += 1
+                    if line[-1:] != b"\n" and len(line) >= size_max:
+                        self.damaged(f"line {number:,} is too long")
+                        while (rest := file.readline(LINE_SIZE_MAX)) and rest[-1:] != b"\n":
+                            pass
+                    yield line.rstrip(b"\r\n")
+        except (OSError, EOFError) as error:
+            if not isinstance(error, EOFError) and not isinstance(error, gzip.BadGzipFile):
+                raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
+            self.damaged(f"the packed file is cut off or damaged ({_reason(error)})")
+
+    def lines(self) -> Iterator[str]:
+        """The lines as text, their ends cut off. Raises `ImportFailed`."""
+        encoding = encoding_of(self.head())
+        if encoding == "utf-8":
+            first = True
+            for raw in self.raw_lines():
+                line = raw.decode("utf-8", "replace")
+                yield line.removeprefix("\ufeff") if first else line
+                first = False
+            return
+        try:
+            with self._open() as file:
+                text = io.TextIOWrapper(file, encoding, "replace", newline=None)
+                while line := text.readline(LINE_SIZE_MAX):
+                    yield line.rstrip("\n").removeprefix("\ufeff")
+        except (OSError, EOFError) as error:
+            raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
+
+    def whole(self, size_max: int) -> bytes:
+        """All of it, as UTF-8. Raises `ImportFailed`, also for one that is larger."""
+        try:
+            with self._open() as file:
+                data = file.read(size_max + 1)
+        except (OSError, EOFError) as error:
+            raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
+        if len(data) > size_max:
+            raise ImportFailed(
+                f"{self.path} is one sample of more than {size_max // 1024 // 1024} MiB"
+            )
+        encoding = encoding_of(data)
+        if encoding != "utf-8":
+            data = data.decode(encoding, "replace").encode()
+        return data.removeprefix(codecs.BOM_UTF8)
+
+    def damaged(self, what: str) -> None:
+        """Count something that could not be read; the first few are remembered."""
+        self.damage_count += 1
+        if len(self.damages) < DAMAGES_TOLD_MAX:
+            self.damages.append(what[:200])
+
+    @property
+    def damage(self) -> str:
+        """A sentence about what could not be read; empty where all was."""
+        if not self.damage_count:
+            return ""
+        more = self.damage_count - len(self.damages)
+        told = "; ".join(self.damages) + (f"; and {more:,} more" if more else "")
+        return f"{self.name}: {self.damage_count:,} damaged, left out: {told}"
+
+    def _open(self) -> io.BufferedReader:
+        with open(self.path, "rb") as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+        if is_packed:
+            return cast(io.BufferedReader, gzip.open(self.path))
+        return cast(io.BufferedReader, open(self.path, "rb", buffering=HEAD_SIZE))
+
+
+def encoding_of(head: bytes) -> str:
+    """What a file's first bytes say of its encoding: UTF-16 by its mark or its zeroes, else
+    UTF-8.
+    """
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(head) > 3 and head[1:4:2] == b"\x00\x00" and head[0]:
+        return "utf-16-le"
+    return "utf-8"
+
+
+def name(text: str) -> str:
+    """A name from outside, cut at its bound."""
+    return text if len(text) <= NAME_SIZE_MAX else text[:NAME_SIZE_MAX]
+
+
+def path_below(text: str) -> str:
+    """A path as records have it: parts divided by `/`, none before the first, cut at its bound."""
+    return text.replace("\\", "/").strip("/")[:PATH_SIZE_MAX]
+
+
+def user_of(text: str) -> str:
+    """A user without the domain: `EXAMPLE\\alice` is `alice`."""
+    return name(text.rpartition("\\")[2])
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", "") or str(error)

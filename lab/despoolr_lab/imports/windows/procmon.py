@@ -1,0 +1,323 @@
+"""Process Monitor's CSV: every open, close and refusal of one machine, with share modes.
+
+The law: columns are found by their English headings. A handle is not in it, so a close is of that
+process's oldest open of the path. The time has no date unless the column `Date & Time` is there;
+without it the day is the file's, and a time that goes back by half a day is the next day. Paths on
+a server and on drives are both told; the machine itself is called LOCAL (`--map LOCAL=NAME`).
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from despoolr_lab.imports.traces.access import DELETE, EVERYTHING, MAXIMUM_ALLOWED, implied
+from despoolr_lab.imports.traces.seen import (
+    UNKNOWN,
+    DeleteMarked,
+    HandleClosed,
+    Locked,
+    Noted,
+    OpenDenied,
+    Opened,
+    RangeUnlocked,
+    Renamed,
+    Seen,
+    Who,
+)
+from despoolr_lab.imports.traces.source import TraceFile, name, user_of
+from despoolr_lab.imports.windows.paths import place_of
+
+LOCAL: Final = "LOCAL"
+HANDLES_MAX: Final = 1_000_000
+PROGRAMS_MAX: Final = 10_000
+NEEDED: Final = ("Time of Day", "Process Name", "PID", "Operation", "Path", "Result", "Detail")
+STATUSES: Final = {
+    "SHARING VIOLATION": "STATUS_SHARING_VIOLATION",
+    "DELETE PENDING": "STATUS_DELETE_PENDING",
+    "LOCK NOT GRANTED": "STATUS_LOCK_NOT_GRANTED",
+    "FILE LOCK CONFLICT": "STATUS_FILE_LOCK_CONFLICT",
+}
+RIGHTS: Final = {
+    "Generic Read": 0x80000000,
+    "Generic Write": 0x40000000,
+    "Generic Read/Write": 0xC0000000,
+    "Generic Execute": 0x20000000,
+    "Generic Read/Execute": 0xA0000000,
+    "Generic Write/Execute": 0x60000000,
+    "Generic Read/Write/Execute": 0xE0000000,
+    "Generic All": 0x10000000,
+    "All Access": EVERYTHING,
+    "Read Data/List Directory": 0x1,
+    "Write Data/Add File": 0x2,
+    "Append Data/Add Subdirectory/Create Pipe Instance": 0x4,
+    "Read EA": 0x8,
+    "Write EA": 0x10,
+    "Execute/Traverse": 0x20,
+    "Delete Child": 0x40,
+    "Read Attributes": 0x80,
+    "Write Attributes": 0x100,
+    "Delete": DELETE,
+    "Read Control": 0x20000,
+    "Write DAC": 0x40000,
+    "Write Owner": 0x80000,
+    "Synchronize": 0x100000,
+    "Maximum Allowed": MAXIMUM_ALLOWED,
+    "None 0x0": 0,
+}
+_DISPOSITIONS: Final = {
+    "Supersede": 0,
+    "Open": 1,
+    "Create": 2,
+    "OpenIf": 3,
+    "Overwrite": 4,
+    "OverwriteIf": 5,
+}
+_ACTIONS: Final = {
+    "Superseded": "SUPERSEDED",
+    "Opened": "OPENED",
+    "Created": "CREATED",
+    "Overwritten": "OVERWRITTEN",
+}
+_MODES: Final = {"Read": 1, "Write": 2, "Delete": 4, "None": 0}
+_ASKED: Final = re.compile(r"Desired Access: (.*?), Disposition: (\w+)")
+_SHARED: Final = re.compile(r"ShareMode: (.*?), AllocationSize")
+_RESULT: Final = re.compile(r"OpenResult: (\w+)")
+_RANGE: Final = re.compile(r"Offset: ([\d,]+), Length: ([\d,]+)")
+_RENAME: Final = re.compile(r"FileName: (.+)$")
+_TIME: Final = re.compile(r"^(\d{1,2}):(\d\d):(\d\d(?:[.,]\d+)?) ?(AM|PM)?$")
+_DATE: Final = re.compile(r"^(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4})")
+_OPERATIONS: Final = frozenset(
+    [
+        "CreateFile",
+        "CloseFile",
+        "LockFile",
+        "UnlockFileSingle",
+        "ReadFile",
+        "WriteFile",
+        "SetRenameInformationFile",
+        "SetDispositionInformationFile",
+    ]
+)
+
+
+def sniff(head: str) -> bool:
+    """Whether a text is Procmon's CSV."""
+    line = head.partition("\n")[0]
+    return '"Time of Day"' in line and '"Operation"' in line
+
+
+def read(source: TraceFile) -> Iterator[Seen]:
+    """Opens, closes, locks and refusals of a CSV of Procmon, in the order of its rows."""
+    return _Procmon(source).read()
+
+
+class _Procmon:
+    """The reading of one file."""
+
+    def __init__(self, source: TraceFile) -> None:
+        self._source = source
+        self._handles: dict[tuple[str, str], list[str]] = {}
+        self._count = self._open_count = 0
+        self._day = 0.0
+        self._clock = self._last = 0.0
+        self._has_date = False
+        self._who: dict[tuple[str, str, str], Who] = {}
+
+    def read(self) -> Iterator[Seen]:
+        """What the rows say, and at the end what they do not."""
+        reader = csv.reader(line + "\n" for line in self._source.lines())
+        columns: dict[str, int] = {}
+        number = 0
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                self._source.damaged(f"row {number + 1:,} is damaged ({error})")
+                continue
+            number += 1
+            if not columns:
+                columns = {heading: place for place, heading in enumerate(cells)}
+                missing = [one for one in NEEDED if one not in columns]
+                if missing:
+                    self._source.damaged(f"there is no column {', '.join(missing)}")
+                    return
+                self._has_date = "Date & Time" in columns
+                continue
+            try:
+                yield from self._row(cells, columns)
+            except (ValueError, IndexError, OverflowError):
+                self._source.damaged(f"row {number:,} cannot be read")
+        for text in self._gaps():
+            yield Noted(self._last, "gap", text)
+
+    def _row(self, cells: list[str], columns: dict[str, int]) -> Iterator[Seen]:
+        operation = cells[columns["Operation"]]
+        if operation not in _OPERATIONS:
+            return
+        at = self._time(cells, columns)
+        self._last = at
+        pid, path = cells[columns["PID"]], cells[columns["Path"]]
+        result, detail = cells[columns["Result"]], cells[columns["Detail"]]
+        place = place_of(path)
+        user = cells[columns["User"]] if "User" in columns else ""
+        who = self._who_of(place.server, cells[columns["Process Name"]], user)
+        if operation == "CreateFile":
+            yield from self._create(at, pid, path, result, detail, who)
+            return
+        handles = self._handles.get((pid, path))
+        handle = handles[0] if handles else ""
+        if operation == "CloseFile":
+            if handles:
+                handles.pop(0)
+                self._open_count -= 1
+                if not handles:
+                    del self._handles[pid, path]
+                yield HandleClosed(at, handle)
+        elif operation in ("LockFile", "ReadFile", "WriteFile"):
+            yield from self._data(at, operation, result, detail, handle, who, path)
+        elif result == "SUCCESS":
+            yield from self._changed(at, operation, detail, handle, who, path)
+
+    def _changed(
+        self, at: float, operation: str, detail: str, handle: str, who: Who, path: str
+    ) -> Iterator[Seen]:
+        place = place_of(path)
+        if operation == "UnlockFileSingle":
+            found = _RANGE.search(detail)
+            if found is not None:
+                yield RangeUnlocked(at, handle, _whole(found[1]), _whole(found[2]))
+        elif operation == "SetRenameInformationFile":
+            found = _RENAME.search(detail)
+            if found is not None:
+                new = place_of(found[1])
+                yield Renamed(at, handle, who, place.share, place.path, new.path)
+        elif operation == "SetDispositionInformationFile":
+            yield DeleteMarked(at, handle, "Delete: True" in detail)
+
+    def _who_of(self, server: str, program: str, user: str) -> Who:
+        key = (server, program, user)
+        who = self._who.get(key)
+        if who is None:
+            who = Who(machine=LOCAL, user=user_of(user), program=name(program), server=server)
+            if len(self._who) < PROGRAMS_MAX:
+                self._who[key] = who
+        return who
+
+    def _create(
+        self, at: float, pid: str, path: str, result: str, detail: str, who: Who
+    ) -> Iterator[Seen]:
+        found, shared = _ASKED.search(detail), _SHARED.search(detail)
+        if result != "SUCCESS" and result not in STATUSES:
+            return
+        place = place_of(path)
+        access = _rights(found[1]) if found is not None else UNKNOWN
+        modes = UNKNOWN
+        if shared is not None:
+            modes = sum(_MODES.get(word, 0) for word in set(shared[1].split(", ")))
+        if result != "SUCCESS":
+            disposition = _DISPOSITIONS.get(found[2], 1) if found is not None else 1
+            yield OpenDenied(
+                at,
+                who,
+                place.share,
+                place.path,
+                access,
+                modes,
+                STATUSES[result],
+                implied=implied(disposition),
+            )
+            return
+        self._count += 1
+        handle = str(self._count)
+        if self._open_count < HANDLES_MAX:
+            self._open_count += 1
+            self._handles.setdefault((pid, path), []).append(handle)
+        action = _RESULT.search(detail)
+        yield Opened(
+            at,
+            handle,
+            who,
+            place.share,
+            place.path,
+            access,
+            modes,
+            action=_ACTIONS.get(action[1], "OPENED") if action else "OPENED",
+        )
+
+    def _data(
+        self, at: float, operation: str, result: str, detail: str, handle: str, who: Who, path: str
+    ) -> Iterator[Seen]:
+        found = _RANGE.search(detail)
+        offset, length = (_whole(found[1]), _whole(found[2])) if found else (UNKNOWN, 1)
+        if result in ("LOCK NOT GRANTED", "FILE LOCK CONFLICT"):
+            place = place_of(path)
+            doing = {"LockFile": "lock", "ReadFile": "read"}.get(operation, "write")
+            yield OpenDenied(
+                at,
+                who,
+                place.share,
+                place.path,
+                UNKNOWN,
+                UNKNOWN,
+                STATUSES[result],
+                handle=handle,
+                doing=doing,
+                offset=offset,
+                length=length,
+            )
+        elif operation == "LockFile" and result == "SUCCESS" and found is not None:
+            yield Locked(at, handle, offset, length, "Exclusive: True" in detail)
+
+    def _time(self, cells: list[str], columns: dict[str, int]) -> float:
+        found = _TIME.match(cells[columns["Time of Day"]])
+        if found is None:
+            raise ValueError(cells[columns["Time of Day"]])
+        hour = int(found[1]) % 12 + (12 if found[4] == "PM" else 0) if found[4] else int(found[1])
+        clock = hour * 3600 + int(found[2]) * 60 + float(found[3].replace(",", "."))
+        if self._has_date:
+            date = _DATE.match(cells[columns["Date & Time"]])
+            if date is not None:
+                self._day = _day(date)
+        elif not self._day:
+            self._day = self._source.sampled_at // 86400 * 86400
+        elif clock < self._clock - 43200:
+            self._day += 86400
+        self._clock = clock
+        return self._source.utc(self._day + clock)
+
+    def _gaps(self) -> Iterator[str]:
+        yield (
+            "Procmon shows one machine: holders of a server's files on other machines are not in it"
+        )
+        if not self._has_date:
+            yield (
+                "the CSV has no dates (Procmon's column Date & Time): the day is that of the file"
+            )
+
+
+def _day(found: re.Match[str]) -> float:
+    """A date as Windows writes it: month first, unless that is no month; or year first. Raises
+    `ValueError`.
+    """
+    first, second, third = (int(part) for part in found.groups())
+    year, month, day = (first, second, third) if first > 31 else (third, first, second)
+    if month > 12:
+        month, day = day, month
+    return dt.datetime(year, month, day, tzinfo=dt.UTC).timestamp()
+
+
+def _rights(text: str) -> int:
+    access = 0
+    for word in text.split(", "):
+        access |= RIGHTS.get(word, 0)
+    return access
+
+
+def _whole(text: str) -> int:
+    return int(text.replace(",", "")[:20])

@@ -1,0 +1,254 @@
+"""Whatever a file of an import holds: no more is kept than the limits say, and what is left out is
+told.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from despoolr_core.records.kinds.share import OpenGranted
+from despoolr_core.records.stream import of
+from despoolr_lab.imports.capture import dialogue, frames, layers
+from despoolr_lab.imports.dav import access_log
+from despoolr_lab.imports.fold import chronicle
+from despoolr_lab.imports.samba import audit, status_json
+from despoolr_lab.imports.traces import source
+from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
+from despoolr_lab.imports.windows import security
+from worlds.traces import TRACES, imported
+
+HEADER = "\t".join(frames.FIELDS)
+
+
+def fields(tmp_path: Path, *rows: dict[str, str]) -> Path:
+    path = tmp_path / "fields.tsv"
+    lines = ["\t".join(row.get(name, "") for name in frames.FIELDS) for row in rows]
+    path.write_text("\n".join([HEADER, *lines]) + "\n")
+    return path
+
+
+def pair(number: int, fid: str, name: str = "a.dat", at: float = 1e9) -> list[dict[str, str]]:
+    common = {
+        "tcp.stream": "0",
+        "smb2.sesid": "0x01",
+        "smb2.tid": "0x01",
+        "smb2.msg_id": str(number),
+        "smb2.cmd": "5",
+    }
+    asked = {
+        "frame.time_epoch": str(at + number),
+        "ip.src": "10.0.0.1",
+        "ip.dst": "10.0.0.2",
+        "tcp.srcport": "5000",
+        "tcp.dstport": "445",
+        "smb2.flags.response": "0",
+        "smb2.filename": name,
+        "smb2.create.disposition": "1",
+        "smb.access_mask": "0x00000001",
+        "smb.share_access": "0x00000001",
+    }
+    answer = {
+        "frame.time_epoch": str(at + number + 0.001),
+        "ip.src": "10.0.0.2",
+        "ip.dst": "10.0.0.1",
+        "tcp.srcport": "445",
+        "tcp.dstport": "5000",
+        "smb2.flags.response": "1",
+        "smb2.nt_status": "0x00000000",
+        "smb2.create.action": "1",
+        "smb2.fid": fid,
+    }
+    return [common | asked, common | answer]
+
+
+def test_a_line_past_the_bound_is_cut_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "LINE_SIZE_MAX", 64)
+    path = tmp_path / "lines"
+    path.write_bytes(b"a" * 63 + b"\n" + b"b" * 200 + b"\nc\n")
+    read = TraceFile(path)
+    assert [len(line) for line in read.raw_lines(64)] == [63, 64, 1]
+    assert "line 2 is too long" in read.damage
+
+
+def test_damage_is_counted_and_the_first_of_it_told(tmp_path: Path) -> None:
+    read = TraceFile(tmp_path / "log")
+    for number in range(source.DAMAGES_TOLD_MAX + 3):
+        read.damaged(f"line {number} " + "x" * 1000)
+    assert read.damage_count == source.DAMAGES_TOLD_MAX + 3
+    assert "and 3 more" in read.damage and len(read.damage) < 2000
+
+
+def test_names_and_paths_are_cut_at_their_bounds() -> None:
+    assert len(source.name("x" * 5000)) == source.NAME_SIZE_MAX
+    assert len(source.path_below("x/" * 9000)) == source.PATH_SIZE_MAX
+
+
+def test_a_request_that_nobody_answers_is_forgotten_past_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialogue, "REQUESTS_MAX", 2)
+    asked = [pair(number, "f")[0] for number in range(1, 5)]
+    found = imported([fields(tmp_path, *asked, pair(9, "f1")[0], pair(9, "f1")[1])])
+    assert len(found.view.holdings) == 1
+    assert "3 requests or files were forgotten" in found.notes
+
+
+def test_a_file_id_is_forgotten_past_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialogue, "FILES_MAX", 2)
+    rows = [row for number in range(1, 5) for row in pair(number, f"f{number}")]
+    assert "2 requests or files were forgotten" in imported([fields(tmp_path, *rows)]).notes
+
+
+def test_a_frame_with_more_commands_than_one_can_have_is_damage(tmp_path: Path) -> None:
+    row = pair(1, "f")[0] | {"smb2.cmd": ",".join(["5"] * (frames.COMMANDS_MAX + 1))}
+    found = imported([fields(tmp_path, row, *pair(2, "f"))])
+    assert len(found.view.holdings) == 1
+    assert "line 2 holds what is no number" in found.notes
+
+
+def test_a_frame_of_json_past_the_bound_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "FRAME_SIZE_MAX", 200)
+    path = tmp_path / "frames.json"
+    path.write_text('[\n  {\n    "_source": {"layers": {"a": "' + "x" * 500 + '"}}\n  }\n]\n')
+    found = imported([path])
+    assert "frame 1 is too long" in found.notes
+
+
+def test_json_in_json_in_json_is_damage_and_no_end_of_the_stack(tmp_path: Path) -> None:
+    path = tmp_path / "frames.ndjson"
+    deep = '{"a":' * 5000 + "1" + "}" * 5000
+    path.write_text('{"index":{}}\n{"timestamp":"1","layers":' + deep + "}\n")
+    assert imported([path]).view.holdings == []
+
+
+def test_a_sample_past_the_bound_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status_json, "SAMPLE_SIZE_MAX", 1000)
+    line = (TRACES / "1-one-holder-blocks/smbstatus.jsonl").read_text().splitlines()[7]
+    path = tmp_path / "share.jsonl"
+    path.write_text(line + "\n")
+    found = imported([path], wanted="smbstatus-json")
+    assert found.view.holdings == [] and "is too long" in found.notes
+
+
+def test_an_event_past_the_bound_is_damage_and_the_next_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (TRACES / "synthetic/security-events.xml").read_text("utf-8")
+    begin = "<Event xmlns='x'><System>" + "y" * security.EVENT_SIZE_MAX
+    path = tmp_path / "events.xml"
+    path.write_text("Microsoft-Windows-Security-Auditing\n" + begin + "\n" + text)
+    found = imported([path], wanted="windows-security")
+    assert "an event is too long, or has no end" in found.notes
+    assert len(found.view.holdings) >= 3
+
+
+def test_an_event_with_a_document_type_is_damage_and_expands_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "events.xml"
+    path.write_text(
+        "<Event xmlns='x'><!DOCTYPE a [<!ENTITY b 'Microsoft-Windows-Security-Auditing'>]>"
+        "<System><EventID>4656</EventID></System></Event>"
+    )
+    found = imported([path], wanted="windows-security")
+    assert found.view.holdings == [] and "1 damaged" in found.notes
+
+
+def test_so_many_blockers_are_named_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chronicle, "BLOCKERS_MAX", 3)
+    rows = [row for number in range(1, 6) for row in pair(number, f"f{number}")]
+    asked, answer = pair(7, "")
+    refused = [
+        asked | {"smb.access_mask": "0x00000002"},
+        answer | {"smb2.nt_status": "0xc0000043", "smb2.fid": ""},
+    ]
+    found = imported([fields(tmp_path, *rows, *refused)])
+    assert [len(refused.blockers) for _, refused in found.refusals] == [3]
+
+
+def test_so_many_notes_are_recorded_and_the_rest_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chronicle, "NOTES_MAX", 1)
+    found = imported([TRACES / "8-connection-dies/tshark-fields.tsv"])
+    assert "more notes were left out" in found.notes
+
+
+def test_waiters_of_an_access_log_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_log, "WAITERS_MAX", 1)
+    line = '10.0.0.{n} - - [05/Oct/2026:09:0{m}:00 +0000] "PUT /f HTTP/1.1" {s} 0'
+    asked = [(1, 0, 423), (2, 1, 423), (1, 2, 204), (2, 3, 204)]
+    path = tmp_path / "access.log"
+    path.write_text("\n".join(line.format(n=n, m=m, s=s) for n, m, s in asked) + "\n")
+    assert [row.state for row in imported([path]).episodes] == ["resolved", "waiting"]
+
+
+def test_clients_of_an_audit_log_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "CLIENTS_MAX", 2)
+    line = "Nov 28 19:07:0{n} fs1 smbd_audit: u{n}|10.0.0.{n}|m{n}|pkg|close|ok|/srv/pkg/{n}"
+    lines = [line.format(n=n) for n in range(9)]
+    reader = audit.AuditReader(TraceFile(tmp_path / "log", year=2026))
+    list(reader.read(iter(lines)))
+    assert reader.client_count == 2
+
+
+def test_a_packed_file_is_read_and_one_that_is_cut_off_is_damage(tmp_path: Path) -> None:
+    packed = gzip.compress((TRACES / "1-one-holder-blocks/audit.log").read_bytes())
+    whole, half = tmp_path / "audit.log.gz", tmp_path / "half.log.gz"
+    whole.write_bytes(packed)
+    half.write_bytes(packed[: len(packed) - 8])
+    assert len(imported([whole]).view.holdings) == 8
+    assert "cut off or damaged" in imported([half]).notes
+
+
+def test_a_file_that_powershell_wrote_is_read(tmp_path: Path) -> None:
+    text = (TRACES / "synthetic/Get-SmbOpenFile_2026-10-05_091600Z.json").read_text("utf-8-sig")
+    path = tmp_path / "open.json"
+    path.write_bytes(text.encode("utf-16"))
+    assert [one.user for one in imported([path]).view.holdings] == ["alice"]
+
+
+def test_what_looks_like_nothing_is_refused_with_what_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "shopping.txt"
+    path.write_text("milk\n")
+    with pytest.raises(ImportFailed, match="looks like no format"):
+        imported([path])
+    path.write_text("")
+    with pytest.raises(ImportFailed, match="is empty"):
+        imported([path])
+    with pytest.raises(ImportFailed, match="did you mean 'smbd-log'"):
+        imported([path], wanted="smb-log")
+
+
+def test_an_empty_file_among_samples_is_a_sample_of_nothing(tmp_path: Path) -> None:
+    first = TRACES / "synthetic/Get-SmbOpenFile_2026-10-05_091600Z.json"
+    nothing = tmp_path / "open_2026-10-05_092000Z.json"
+    nothing.write_text("")
+    (held,) = imported([first, nothing]).view.holdings
+    assert held.closed_at is not None and "gone from the samples" in held.reason
+
+
+def test_hidden_names_are_equal_where_the_names_are_and_tell_nothing() -> None:
+    path = TRACES / "1-one-holder-blocks/tshark-fields.tsv"
+    found = imported([path], is_hidden=True, salt=b"s", server="FS1")
+    again = imported([path], is_hidden=True, salt=b"s", server="FS1")
+    opens = [granted for _, granted in of(found.records, OpenGranted)]
+    assert opens == [granted for _, granted in of(again.records, OpenGranted)]
+    told = json.dumps([[o.machine, o.user, o.path, o.server] for o in opens]) + found.notes
+    assert not any(name in told for name in ("WS11", "SRV2", "alice", "office", "FS1"))
+    assert all(one.path.endswith(".dat") and one.path.count("/") == 1 for one in opens)
+    assert len({one.machine for one in opens}) == 2
