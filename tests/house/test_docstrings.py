@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from worlds.import_graph import tree_of
 from worlds.support import REPOSITORY
 
 ROOMS = ("core", "server", "client", "app", "lab", "public")
@@ -58,7 +59,7 @@ class Found(NamedTuple):
 def everything_public() -> list[Found]:
     found: list[Found] = []
     for path in (path for room in ROOMS for path in sorted((REPOSITORY / room).rglob("*.py"))):
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = tree_of(path)
         found += public(tree.body, str(path.relative_to(REPOSITORY)), None)
     return found
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from worlds.import_graph import tree_of
 from worlds.support import REPOSITORY, program
 
 ROOTS = (
@@ -45,13 +46,14 @@ def modules() -> dict[str, Path]:
     for root in ROOTS:
         base = REPOSITORY / Path(root).parts[0]
         for path in sorted((REPOSITORY / root).rglob("*.py")):
-            if path.name == "__init__.py" and len(ast.parse(path.read_text("utf-8")).body) <= 1:
+            if path.name == "__init__.py" and len(tree_of(path).body) <= 1:
                 continue
             parts = path.relative_to(base).with_suffix("").parts
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
+@cache
 def code_of(path: Path) -> str:
     return path.read_text("utf-8")
 
@@ -64,7 +66,7 @@ def test_no_module_is_longer_than_a_person_reads(root: str) -> None:
 
 def test_modules_open_with_their_law() -> None:
     for name, path in modules().items():
-        doc = ast.get_docstring(ast.parse(code_of(path)))
+        doc = ast.get_docstring(tree_of(path))
         assert doc and len(doc) > 30, name
 
 
@@ -110,7 +112,7 @@ def test_no_module_draws_from_the_generator_all_share() -> None:
 
 def test_test_names_are_sentences() -> None:
     for path in sorted((REPOSITORY / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(code_of(path))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
                 "test_"
             ):

@@ -10,6 +10,7 @@ from importlib import import_module
 
 import pytest
 
+from worlds.import_graph import tree_of
 from worlds.support import REPOSITORY
 
 ROOMS = (
@@ -246,7 +247,7 @@ def found() -> set[str]:
     return {
         f"{path.relative_to(REPOSITORY).as_posix()}:{name}"
         for path in paths
-        for name in memories_in(ast.parse(path.read_text("utf-8")))
+        for name in memories_in(tree_of(path))
     }
 
 

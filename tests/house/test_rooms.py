@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
-from worlds.import_graph import modules, room_of
+from worlds.import_graph import modules, room_of, tree_of
 
 MODULES_MAX = 14
 
@@ -33,7 +33,7 @@ def test_a_folder_has_few_modules() -> None:
 def test_a_folder_has_a_front_page() -> None:
     for module, path in modules().items():
         if room_of(module) == module:
-            page = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+            page = ast.get_docstring(tree_of(path))
             assert page and len(page) > 30, module
 
 
@@ -43,7 +43,7 @@ APART = "Not to be confused with"
 def test_a_name_is_that_of_one_class_or_each_docstring_tells_it_apart() -> None:
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for module, path in modules().items():
-        for node in ast.parse(path.read_text("utf-8")).body:
+        for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 found[node.name][module] = ast.get_docstring(node) or ""
     for name, docs in found.items():

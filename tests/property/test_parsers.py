@@ -128,7 +128,6 @@ def cost(parser: Parser, data: bytes, times: int = 1) -> float:
     """Processor seconds, the least of some."""
     best = float("inf")
     for _ in range(times):
-        gc.collect()
         gc.disable()
         began = time.process_time()
         try:

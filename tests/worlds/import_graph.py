@@ -25,6 +25,12 @@ class Import(NamedTuple):
 
 
 @cache
+def tree_of(path: Path) -> ast.Module:
+    """A file of ours, parsed once for all who look at it: nobody changes it."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
 def modules() -> Mapping[str, Path]:
     """Every module of ours by its dotted name, packages too."""
     found: dict[str, Path] = {}
@@ -42,7 +48,7 @@ def imports() -> tuple[Import, ...]:
 
 
 def _of(name: str, path: Path) -> Iterator[Import]:
-    for node, in_function in _statements(ast.parse(path.read_text("utf-8")), in_function=False):
+    for node, in_function in _statements(tree_of(path), in_function=False):
         if isinstance(node, ast.Import):
             named = [alias.name for alias in node.names]
         else:
