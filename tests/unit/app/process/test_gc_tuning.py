@@ -37,8 +37,9 @@ def test_no_more_objects_than_stated_wait_in_cycles(tuned: None) -> None:
     for _ in range(3 * THRESHOLDS[0]):
         Cycle()
         most = max(most, Cycle.waiting)
-    # the object that is one too many calls for the collection
-    assert 0.9 * THRESHOLDS[0] <= most <= THRESHOLDS[0] + 1
+    # the object that is one too many calls for the collection; from Python 3.12 on it begins only
+    # after the instruction, when there is one more
+    assert 0.9 * THRESHOLDS[0] <= most <= THRESHOLDS[0] + 2
 
 
 def test_what_there_was_at_the_start_is_not_looked_at_again(tuned: None) -> None:

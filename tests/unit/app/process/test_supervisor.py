@@ -68,6 +68,7 @@ def test_a_child_gets_sigterm_when_its_parent_has_gone() -> None:
     assert has_ended(child, GRACE_S) == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_a_child_that_does_not_listen_is_killed_when_its_grace_is_over() -> None:
     lifeline = Lifeline()
     child = start(DEAF, lifeline)

@@ -30,6 +30,7 @@ def names_of(path: Path) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_every_kind_is_recorded_somewhere_and_has_one_name() -> None:
     rooms = ("core", "server", "client", "app", "lab", "public")
     called: set[str] = set()

@@ -96,6 +96,7 @@ def expired_jobs() -> tuple[list[Record], dict[str, Any]]:
     return of_article("q152229_expired_jobs.toml", "1.1")
 
 
+@pytest.mark.slow
 def test_the_report_of_q147819_names_holder_attempts_and_outcome(
     update_in_use: tuple[list[Record], dict[str, Any]],
 ) -> None:
@@ -117,6 +118,7 @@ def test_the_report_of_q147819_names_holder_attempts_and_outcome(
         assert part in page.words, part
 
 
+@pytest.mark.slow
 def test_the_report_of_q152229_shows_each_workstation_before_and_after(
     expired_jobs: tuple[list[Record], dict[str, Any]],
 ) -> None:

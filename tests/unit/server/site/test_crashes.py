@@ -254,6 +254,7 @@ async def live(prepare: Prepare, component: str, death: Death) -> Bench:
     return bench
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("component", "prepare"), CASES, ids=[f"{p.__name__}-{c}" for c, p in CASES]
 )

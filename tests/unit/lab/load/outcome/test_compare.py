@@ -100,6 +100,7 @@ def test_what_should_be_nothing_matters_as_soon_as_it_is_something() -> None:
     assert found["failed polls"] and found["reports not counted"]
 
 
+@pytest.mark.slow
 def test_a_comparison_is_the_same_every_time() -> None:
     assert compare(sample(1, 5), sample(2, 6)) == compare(sample(1, 5), sample(2, 6))
 

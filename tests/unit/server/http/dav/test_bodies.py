@@ -215,6 +215,7 @@ def told(one: Element) -> object:
     )
 
 
+@pytest.mark.slow
 @given(ELEMENTS)
 def test_any_value_survives_being_kept_and_given_back(value: Element) -> None:
     kept = render(value)

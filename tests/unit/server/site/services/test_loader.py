@@ -92,6 +92,7 @@ async def test_an_oversized_mif_is_refused_by_its_size(monkeypatch: pytest.Monke
     assert any("more than the 1,000 of Max MIF Size" in line for line in bench.log("DATA_LOADER"))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 async def test_no_damage_to_a_report_stops_the_loader(data: st.DataObject) -> None:
@@ -247,6 +248,7 @@ async def steps_of_a_load(rows: int) -> int:
     return count
 
 
+@pytest.mark.slow
 async def test_loading_a_status_costs_the_same_in_a_table_of_230_000_rows() -> None:
     """Q162558: 1.2's loader was 50 times slower there. (`make bench` asks the clock.)"""
     few, many = await steps_of_a_load(100), await steps_of_a_load(230_000)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, select
@@ -76,6 +77,7 @@ REPORTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(REPORTS, st.integers(0, 3))
 def test_together_they_become_what_they_would_have_become_one_by_one(
     reports: list[tuple[Key, str, float, str]], asked_for: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from functools import partial
 
+import pytest
 from sqlalchemy import Connection
 
 from despoolr_server.database.schema import LOADED_REPORTS, MACHINES, PACKAGE_STATUS
@@ -70,6 +71,7 @@ async def test_what_a_server_says_of_a_package_is_one_row() -> None:
     assert bench.rows(PACKAGE_STATUS, "Server", "Status", "Version") == [("LOGON1", "Complete", 1)]
 
 
+@pytest.mark.slow
 async def test_what_is_asked_each_cycle_leaves_nothing_for_the_garbage_collector() -> None:
     bench = Bench()
     await bench.machines(3)
