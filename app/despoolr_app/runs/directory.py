@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,11 +129,22 @@ class RunDirectory:
         self.listener = RecordFile(path / RECORDS)
 
     @classmethod
-    def create(cls, root: Path, stamp: str, scenario: str, seed: int | None) -> RunDirectory:
+    def create(
+        cls, root: Path, stamp: str, scenario: str, seed: int | None, *, is_latest: bool = True
+    ) -> RunDirectory:
         """Make `root/<stamp>-<scenario>-seed<N>` (`new_directory`) and open its records. Raises
         `RunError`.
         """
-        return cls(new_directory(root, stamp, scenario, seed))
+        return cls(new_directory(root, stamp, scenario, seed, is_latest=is_latest))
+
+    def make_latest(self) -> None:
+        """Point `latest` at it. Raises `RunError`."""
+        point_latest(self.path)
+
+    def discard(self) -> None:
+        """Remove it, with whatever was written: nothing became of it."""
+        self.close()
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def write_summary(self, summary: Any) -> None:
         """Write `summary.json`, whole or not at all. Raises `RunError`."""
@@ -236,9 +248,11 @@ class FinishedRun:
             )
 
 
-def new_directory(root: Path, stamp: str, what: str, seed: int | None) -> Path:
-    """Make `root/<stamp>-<what>-seed<N>` and point `root/latest` at it (`seed` None: of what has
-    none, and without it). Raises `RunError`.
+def new_directory(
+    root: Path, stamp: str, what: str, seed: int | None, *, is_latest: bool = True
+) -> Path:
+    """Make `root/<stamp>-<what>-seed<N>` and point `root/latest` at it, unless not `is_latest`
+    (`seed` None: of what has none, and without it). Raises `RunError`.
 
     `stamp` is `utc_stamp(...)` of the moment. Two runs of one second get names that differ.
     """
@@ -247,12 +261,19 @@ def new_directory(root: Path, stamp: str, what: str, seed: int | None) -> Path:
     try:
         make_directory(root)
         path = _fresh(root, name)
-        _point(root / LATEST, path)
     except OSError as error:
-        raise RunError(
-            f"cannot write runs to {root}: {error.strerror}; choose another place with --out"
-        ) from None
+        raise _unwritable(root, error) from None
+    if is_latest:
+        point_latest(path)
     return path
+
+
+def point_latest(run: Path) -> None:
+    """Point `latest`, beside a run, at it. Raises `RunError`."""
+    try:
+        _point(run.parent / LATEST, run)
+    except OSError as error:
+        raise _unwritable(run.parent, error) from None
 
 
 def check_root(root: Path) -> None:
@@ -263,9 +284,7 @@ def check_root(root: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise RunError(
-            f"cannot write runs to {root}: {error.strerror}; choose another place with --out"
-        ) from None
+        raise _unwritable(root, error) from None
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -328,6 +347,12 @@ def find_run(text: str, root: Path) -> FinishedRun:
         else f"; there are no runs in {root}"
     )
     raise RunError(f"there is no run {text!r}{there_are}")
+
+
+def _unwritable(root: Path, error: OSError) -> RunError:
+    return RunError(
+        f"cannot write runs to {root}: {error.strerror}; choose another place with --out"
+    )
 
 
 # -- files

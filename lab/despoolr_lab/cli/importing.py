@@ -1,9 +1,9 @@
-"""`despoolr import FILE...`: what a real server saw becomes a run, which `why`, `locks`, `report`
-and `export` read like any other.
+"""`despoolr import FILE...`: what a real server saw becomes a run, which `why`, `locks` and
+`report` read like any other.
 
 The law: what was found is said for each file, and what cannot be known for the run. A file that
-looks like nothing, or that nothing can be read from, is one line and exit 2; damage inside a file
-is told and the rest is used.
+looks like nothing, or that cannot be read, is one line and exit 2, and leaves no run; damage inside
+a file is told and the rest is used.
 """
 
 from __future__ import annotations
@@ -115,11 +115,17 @@ def _run(imported: Import, files: tuple[Path, ...], out: Path, as_json: bool) ->
 
     try:
         first = imported.names.hidden("file", files[0].stem)
-        with RunDirectory.create(out, utc_stamp(wall_now()), f"import-{first}", None) as run:
+        stamp, what = utc_stamp(wall_now()), f"import-{first}"
+        with RunDirectory.create(out, stamp, what, None, is_latest=False) as run:
             view = RunView()
-            chronicle = imported.run([run.listener, view.ledger.apply, _notes_into(view)])
+            try:
+                chronicle = imported.run([run.listener, view.ledger.apply, _notes_into(view)])
+            except BaseException:
+                run.discard()
+                raise
             told = _told(imported, view, run.path)
             run.write_summary(told)
+            run.make_latest()
             for note in run.notes:
                 say(note)
     except RunError as error:
