@@ -54,8 +54,9 @@ class Import:
         if not sources or len(sources) > FILES_MAX:
             raise ImportFailed(f"1 to {FILES_MAX:,} files can be imported at once")
         self._wishes = wishes
-        for source in sources:
+        for number, source in enumerate(sources, 1):
             source.zone, source.year = wishes.zone, wishes.year
+            source.called = f"file {number}" if wishes.is_hidden else ""
         self.names = Names(wishes.names, is_hidden=wishes.is_hidden, salt=wishes.salt)
         self.tracks = _tracks(sources, wishes.wanted)
         self.chronicle: Chronicle | None = None

@@ -98,6 +98,8 @@ class Chronicle:
         have them so.
         """
         self._at = fact.at
+        if self.names.is_hidden and (share := getattr(fact, "share", "")):
+            fact.share = self.names.share(share)  # type: ignore[attr-defined]
         if fact.at > self.last_at:
             self.last_at = fact.at
         self._steps[type(fact)](source, fact)
@@ -475,7 +477,7 @@ class Chronicle:
             self._recorder.record("import", ImportNote(about=about, text=text))
 
     def _noted(self, _source: int, fact: seen.Noted) -> None:
-        self.note(fact.about, fact.text)
+        self.note(fact.about, fact.text if self.names.is_hidden else fact.text + fact.detail)
 
     def _server(self, who: seen.Who) -> str:
         found = self._servers.get(who.server)

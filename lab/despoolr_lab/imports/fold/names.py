@@ -31,7 +31,7 @@ class Names:
     ) -> None:
         self._given = {fold(address): fold(machine) for address, machine in given.items()}
         self._learnt: dict[str, str] = {}
-        self._is_hidden = is_hidden
+        self.is_hidden = is_hidden
         self._salt = salt
         self._words: Bounded[str] = Bounded(65_536, 4 * 1024 * 1024)
 
@@ -59,9 +59,13 @@ class Names:
 
     def hidden(self, kind: str, text: str) -> str:
         """A name as the run has it: itself, or `kind` and a few digits in its place."""
-        if not self._is_hidden or not text:
+        if not self.is_hidden or not text:
             return text
         return f"{kind}-{self._digest(fold(text))}"
+
+    def share(self, text: str) -> str:
+        """A share as the run has it; administrative ones (`C$`, `IPC$`) have no other name."""
+        return text if text.endswith("$") else self.hidden("share", text)
 
     def user(self, text: str) -> str:
         """A user as the run has it."""
@@ -69,7 +73,7 @@ class Names:
 
     def path(self, text: str) -> str:
         """A path as the run has it: hidden part by part, the last one's extension kept."""
-        if not self._is_hidden or not text or text == UNKNOWN_PATH:
+        if not self.is_hidden or not text or text == UNKNOWN_PATH:
             return text
         known = self._words.get(text)
         if known is not None:
@@ -83,7 +87,7 @@ class Names:
         return hidden
 
     def _digest(self, text: str) -> str:
-        whole = hashlib.blake2b(text.encode("utf-8", "replace"), key=self._salt, digest_size=4)
+        whole = hashlib.blake2b(text.encode("utf-8", "replace"), key=self._salt, digest_size=6)
         return whole.hexdigest()
 
 

@@ -103,8 +103,9 @@ class Sampler:
                 yield Noted(
                     at,
                     "gap",
-                    f"{path} is deleted and still open at {moment(at, seconds=True)}: until its "
-                    "last holder closes it, every open of it is refused",
+                    f"a deleted file is still open at {moment(at, seconds=True)}: until its last "
+                    "holder closes it, every open of it is refused",
+                    f": {path}",
                 )
         self._open = now
         self._last = at

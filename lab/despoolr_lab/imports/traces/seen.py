@@ -175,7 +175,10 @@ class Deleted(Seen):
 
 
 class Noted(Seen):
-    """Something to be said about the source: `about` as in `ImportNote`."""
+    """Something to be said about the source: `about` as in `ImportNote`. `detail` goes on where
+    `text` ends, and has the names of users, machines and files, of which `text` has none.
+    """
 
     about: str
     text: str
+    detail: str = ""

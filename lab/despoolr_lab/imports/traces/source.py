@@ -43,6 +43,8 @@ class TraceFile:
     path: Path
     zone: dt.tzinfo | None = None
     year: int = 0
+    called: str = ""
+    """What it is called instead of its name, where names are hidden."""
     damage_count: int = 0
     damages: list[str] = field(default_factory=list)
     _slot: int = -1
@@ -50,8 +52,8 @@ class TraceFile:
 
     @property
     def name(self) -> str:
-        """Its name without its directory."""
-        return self.path.name
+        """Its name without its directory, or what it is called instead."""
+        return self.called or self.path.name
 
     def utc(self, local: float) -> float:
         """Seconds since 1970 of a local time, itself given as if it were UTC."""
@@ -73,7 +75,7 @@ class TraceFile:
         """When a sample without a time of its own was taken: as its name says
         (`..._2026-10-05_091000Z.json`), else the file's date. Raises `ImportFailed`.
         """
-        found = _STAMP.search(self.name)
+        found = _STAMP.search(self.path.name)
         if found is None:
             return self.modified_at
         try:
@@ -163,9 +165,13 @@ class TraceFile:
 
     @property
     def damage(self) -> str:
-        """A sentence about what could not be read; empty where all was."""
+        """A sentence about what could not be read; empty where all was. Where names are hidden, it
+        only counts: what is damaged may be a name.
+        """
         if not self.damage_count:
             return ""
+        if self.called:
+            return f"{self.name}: {self.damage_count:,} damaged, left out"
         more = self.damage_count - len(self.damages)
         told = "; ".join(self.damages) + (f"; and {more:,} more" if more else "")
         return f"{self.name}: {self.damage_count:,} damaged, left out: {told}"

@@ -68,8 +68,7 @@ class _Security:
             except (ParseError, DefusedXmlException, ValueError, KeyError, OverflowError) as error:
                 self._source.damaged(f"event {count:,}: {str(error)[:80]}")
         self._expire(float("inf"))
-        for gap in self._gaps():
-            yield Noted(self._last, "gap", gap)
+        yield from self._gaps()
 
     def _events(self) -> Iterator[str]:
         """The text of each event, one at a time."""
@@ -168,17 +167,21 @@ class _Security:
                 if text not in self._unanswered:
                     self._unanswered.append(text)
 
-    def _gaps(self) -> Iterator[str]:
-        yield (
+    def _gaps(self) -> Iterator[Noted]:
+        yield Noted(
+            self._last,
+            "gap",
             "share modes are not in the Security log: whoever holds a file is in the way if it "
             "does not share what is asked for; 4656 and 4658 are written only for files with an "
-            "audit rule (SACL)"
+            "audit rule (SACL)",
         )
         if self._unanswered_count:
-            yield (
+            yield Noted(
+                self._last,
+                "gap",
                 f"{self._unanswered_count:,} accesses were checked (5145) and no handle followed "
-                f"(4656): they may be opens that were refused, which this log does not tell; the "
-                f"first: {'; '.join(self._unanswered)}"
+                "(4656): they may be opens that were refused, which this log does not tell",
+                f"; the first: {'; '.join(self._unanswered)}",
             )
 
 
