@@ -26,6 +26,7 @@ from despoolr_lab.imports.traces.seen import (
     ALL_MODES,
     Connected,
     Deleted,
+    HandleClosed,
     Noted,
     OpenDenied,
     Opened,
@@ -36,7 +37,11 @@ from despoolr_lab.imports.traces.seen import (
 from despoolr_lab.imports.traces.source import TraceFile
 
 TIMES_MAX: Final = 200_000
-"""Opens of a file whose times are remembered for finding them in another."""
+"""Opens and refusals that are remembered for finding them in another file: of all files, the same
+number of each.
+"""
+SHARES_MAX: Final = 1000
+"""Shares of a file that are remembered."""
 SAME_S: Final = 2.0
 """How far apart two files may tell the same open, once their clocks agree."""
 AGREE_S: Final = 1.5
@@ -82,14 +87,14 @@ class Track:
 class Survey:
     """What a track holds, as far as other tracks need to know."""
 
-    def __init__(self) -> None:
+    def __init__(self, times_max: int = TIMES_MAX) -> None:
         self.first_at = self.last_at = 0.0
         self.count = 0
         self.opens: dict[str, list[tuple[float, Opened]]] = {}
         self.refusals: dict[str, list[float]] = {}
         self.shares: set[str] = set()
         self.server = ""
-        self._times = 0
+        self._times_left = times_max
 
     def take(self, fact: Seen, names: Names) -> None:
         """Count a fact in, and remember the time of an open or a refusal."""
@@ -98,16 +103,16 @@ class Survey:
         if isinstance(fact, Connected | Opened):
             self.server = self.server or fact.who.server
             names.learn(fact.who.address, fact.who.machine)
-            if fact.share:
+            if fact.share and len(self.shares) < SHARES_MAX:
                 self.shares.add(fact.share)
         if isinstance(fact, Opened):
             if fact.is_older:
                 return
-            if self._times < TIMES_MAX:
-                self._times += 1
+            if self._times_left:
+                self._times_left -= 1
                 self.opens.setdefault(fold(fact.path), []).append((fact.at, fact))
-        elif isinstance(fact, OpenDenied) and self._times < TIMES_MAX:
-            self._times += 1
+        elif isinstance(fact, OpenDenied) and self._times_left:
+            self._times_left -= 1
             self.refusals.setdefault(fold(fact.path), []).append(fact.at)
         if not self.count:
             self.first_at = fact.at
@@ -156,7 +161,7 @@ class Merge:
 
     def _survey(self) -> None:
         for track in self.tracks:
-            survey = track.survey = Survey()
+            survey = track.survey = Survey(TIMES_MAX // len(self.tracks))
             for fact in track.facts():
                 survey.take(fact, self._names)
         shares = {share for track in self.tracks for share in _survey(track).shares}
@@ -216,7 +221,11 @@ class Merge:
                 return self._enrich(track, fact)
             return fact
         handle = getattr(fact, "handle", "")
-        return fact if not handle or (track.index, handle) in self._kept else None
+        if handle and (track.index, handle) not in self._kept:
+            return None
+        if isinstance(fact, HandleClosed):
+            self._kept.discard((track.index, handle))
+        return fact
 
     def _is_told_by(self, teller: Track, fact: Opened | OpenDenied | Renamed | Deleted) -> bool:
         """Whether a better file covers the time of a fact, or tells the same open beside it."""

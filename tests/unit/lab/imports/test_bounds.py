@@ -14,7 +14,7 @@ from despoolr_core.records.kinds.share import OpenGranted
 from despoolr_core.records.stream import of
 from despoolr_lab.imports.capture import dialogue, frames, layers
 from despoolr_lab.imports.dav import access_log
-from despoolr_lab.imports.fold import chronicle
+from despoolr_lab.imports.fold import chronicle, merge
 from despoolr_lab.imports.samba import audit, status_json
 from despoolr_lab.imports.traces import source
 from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
@@ -174,6 +174,21 @@ def test_so_many_blockers_are_named_and_no_more(
     ]
     found = imported([fields(tmp_path, *rows, *refused)])
     assert [len(refused.blockers) for _, refused in found.refusals] == [3]
+
+
+def test_what_is_remembered_of_each_file_to_merge_them_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(merge, "TIMES_MAX", 5)
+    monkeypatch.setattr(merge, "SHARES_MAX", 1)
+    story = TRACES / "1-one-holder-blocks"
+    found = imported([story / "tshark-fields.tsv", story / "audit.log"])
+    for track in found.imported.tracks:
+        survey = track.survey
+        assert survey is not None and len(survey.shares) == 1
+        count = sum(len(one) for one in survey.opens.values())
+        count += sum(len(one) for one in survey.refusals.values())
+        assert count == 5 // 2
 
 
 def test_so_many_notes_are_recorded_and_the_rest_counted(
