@@ -25,6 +25,7 @@ from despoolr_lab.report.story import file_stories, first_attempt, gap_span
 from despoolr_lab.report.timeline import draw
 
 ROWS_MAX: Final = {
+    "notes": 60,
     "expectations": 200,
     "jobs": 60,
     "details": 120,
@@ -71,6 +72,7 @@ def render_report(records: Sequence[Record], summary: Mapping[str, Any]) -> str:
         facts=facts,
         picture=draw(facts),
         attempt=first_attempt(facts),
+        notes=_rows(summary.get("notes", []), "notes", lambda note: words.clean(note, 2000)),
         expectations=_rows(findings, "expectations", _expectation),
         held=sum(1 for item in findings if item.get("ok")),
         jobs=_rows(facts.jobs.values(), "jobs", _job),

@@ -42,6 +42,7 @@ def test_an_import_names_who_was_in_the_way_and_where_to_read_on(said):
     code, out, _ = said("why", "latest", "--json")
     assert code == 0 and json.loads(out)["episodes"][0]["attempt_count"] == 4
     assert said("locks", "latest")[0] == 0 and said("report", "latest")[0] == 0
+    assert "is of grade A: opens, closes" in (latest(Path("runs")) / "report.html").read_text()
 
 
 def test_the_summary_is_what_json_prints(said):

@@ -167,6 +167,7 @@ def test_hostile_names_are_shown_and_not_obeyed() -> None:
         "verdict": evil,
         "scenario": evil,
         "digest": evil,
+        "notes": [evil],
         "expectations": [{"name": evil, "actual": {evil: evil}}],
     }
     html = render_report(site.records, summary)
@@ -187,9 +188,12 @@ def test_tables_say_how_many_rows_they_leave_out() -> None:
     findings = [
         {"name": f"expectation {n}", "expected": n, "actual": n, "ok": True} for n in range(500)
     ]
-    page = Page(render_report(site.at(9).step().records, {"expectations": findings}))
+    page = Page(
+        render_report(site.at(9).step().records, {"expectations": findings, "notes": [*"n" * 500]})
+    )
     assert "500 of 500 expectations hold" in page.words
     for table, noun in (
+        ("notes", "notes"),
         ("expectations", "expectations"),
         ("jobs", "jobs"),
         ("events", "events"),
