@@ -249,7 +249,7 @@ def _show_formats(as_json: bool) -> None:
         )
         return
     echo_table(
-        ["FORMAT", "GRADE", "WHAT", "RECORD IT WITH"],
+        ["FORMAT", "GRADE", "OF", "RECORD IT WITH"],
         [(one.name, one.grade, one.title, one.how) for one in FORMATS],
     )
     put("", "What a grade proves:", *(f"  {grade}  {text}" for grade, text in GRADES.items()))

@@ -86,7 +86,7 @@ FORMATS: Final = (
     Format(
         "tshark-json",
         "A",
-        "what tshark -T json wrote",
+        "output of tshark -T json",
         "utc",
         "tshark -n -r share.pcap -Y smb2 -T json > share.json",
         _text(layers.sniff_json),
@@ -96,7 +96,7 @@ FORMATS: Final = (
     Format(
         "tshark-ek",
         "A",
-        "what tshark -T ek wrote",
+        "output of tshark -T ek",
         "utc",
         "tshark -n -r share.pcap -Y smb2 -T ek > share.ndjson",
         _text(layers.sniff_ek),
@@ -106,7 +106,7 @@ FORMATS: Final = (
     Format(
         "tshark-fields",
         "A",
-        "what tshark -T fields wrote, with a header line",
+        "output of tshark -T fields, with a header line",
         "utc",
         "tshark -n -r share.pcap -Y smb2 -T fields -E header=y -E occurrence=a -e ...",
         _text(fields.sniff),
