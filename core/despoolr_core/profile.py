@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.suggest import suggestion
 
 
@@ -22,14 +23,6 @@ def _behaviour(default: Any, source: str, meaning: str, choices: tuple[str, ...]
     )
 
 
-COPY_STRATEGIES: Final = (
-    "stop_at_first_lock",
-    "delete_then_copy",
-    "delete_then_copy_checked",
-    "skip_locked_and_retry",
-    "temp_and_rename",
-    "new_folder_and_switch",
-)
 GIVE_UP_RULES: Final = ("count", "time", "first")
 
 
@@ -44,7 +37,7 @@ class Profile:
         "delete_then_copy",
         "Q128458, Q184489",
         "how the Despooler replaces the files of a package on a distribution server",
-        COPY_STRATEGIES,
+        tuple(COPY_STRATEGIES),
     )
     refresh_every_file: bool = _behaviour(
         True, "Q184512", "files that did not change are written again all the same"

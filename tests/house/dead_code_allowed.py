@@ -148,3 +148,10 @@ _.dump_year_2000_is_100
 _.NOT_FOLDED
 _.is_quoted
 _.bounds
+
+# Whoever compares remedies (what-if) asks the table for them.
+_.HABIT
+_.FORCE
+_.cost
+_.could_pass
+_.needs

@@ -62,6 +62,9 @@ CHANGES = frozenset(
 next of these.
 """
 
+CHANGES_OF_AN_OPEN = frozenset({"write", "truncate", "delete"})
+"""The same, through an open."""
+
 CHAINS = frozenset({"write_all", "create_all", "delete_all"})
 """Several of these in one call."""
 
@@ -106,7 +109,8 @@ class _Watched:
         async def call(*args: Any, **more: Any) -> Any:
             if name in CHANGES:
                 self._death.step(f"{name} {args[0] if args else ''}")
-            return await real(*args, **more)
+            done = await real(*args, **more)
+            return _WatchedOpen(done, args[0], self._death) if name == "open" else done
 
         async def call_all(many: Sequence[Any]) -> list[Any]:
             """A chain can be cut between any two of its calls."""
@@ -119,6 +123,26 @@ class _Watched:
             return done
 
         return call_all if name in CHAINS else call
+
+
+class _WatchedOpen:
+    """An open of it. The close of a process that dies is its server's, and happens."""
+
+    def __init__(self, opened: Any, path: str, death: Death) -> None:
+        self._opened = opened
+        self._path = path
+        self._death = death
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._opened, name)
+        if name not in CHANGES_OF_AN_OPEN:
+            return real
+
+        async def call(*args: Any, **more: Any) -> Any:
+            self._death.step(f"{name} through the open of {self._path}")
+            return await real(*args, **more)
+
+        return call
 
 
 class _WatchedDatabase:

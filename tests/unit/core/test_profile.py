@@ -11,7 +11,6 @@ import pytest
 
 from despoolr_core.profile import (
     ARTICLES,
-    COPY_STRATEGIES,
     FIELDS,
     GIVE_UP_RULES,
     PROFILES,
@@ -21,6 +20,7 @@ from despoolr_core.profile import (
     profile_of,
     with_overrides,
 )
+from despoolr_core.rules.remedies import COPY_STRATEGIES
 
 
 def test_every_field_says_what_it_decides_and_where_that_is_written() -> None:
@@ -28,7 +28,7 @@ def test_every_field_says_what_it_decides_and_where_that_is_written() -> None:
     for name, about in FIELDS.items():
         assert about["meaning"], name
         assert "Q1" in about["source"] or "Q2" in about["source"], name
-    assert FIELDS["copy_strategy"]["choices"] == COPY_STRATEGIES
+    assert FIELDS["copy_strategy"]["choices"] == tuple(COPY_STRATEGIES)
     assert FIELDS["give_up_rule"]["choices"] == GIVE_UP_RULES
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from despoolr_core.formats.instruction import Install
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_server.site.state.context import SiteContext
-from despoolr_server.site.state.registry import RETRY_HISTORY, Registry
+from despoolr_server.site.state.registry import COPIED_FILES, RETRY_HISTORY, Registry
 
 COMPONENT = "SMS_DESPOOLER"
 
@@ -17,7 +17,8 @@ async def end_episode(
 ) -> None:
     """End the episode that the retry history has for a job on a server, and forget it.
 
-    A server that is gone or began anew has nothing to end; nobody waits for it.
+    A server that is gone or began anew has nothing to end; nobody waits for it. What the job has
+    copied there so far is forgotten with it.
     """
     key = f"{RETRY_HISTORY}\\{install.job_id}"
     episode = registry.get(key, server)
@@ -28,3 +29,4 @@ async def end_episode(
         except (ShareError, ShareUnreachable):
             pass
     registry.delete(key, server)
+    registry.delete(f"{COPIED_FILES}\\{install.job_id}", server)

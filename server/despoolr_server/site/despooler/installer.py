@@ -27,10 +27,12 @@ from despoolr_core.formats.instruction import (
 from despoolr_core.formats.winst import PackageServer, WorkstationInstruction
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied, InstructionWritten
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
-from despoolr_server.site.despooler import copying
 from despoolr_server.site.despooler.cancel import Cancelling
+from despoolr_server.site.despooler.copy_strategies import STRATEGIES
+from despoolr_server.site.despooler.copying.target import CopyResult, Target
 from despoolr_server.site.despooler.episode_end import end_episode
 from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
 from despoolr_server.site.despooler.job_reports import JobReports
@@ -49,7 +51,12 @@ from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteContext, SiteServerRole
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.packages import Files, PackageError, decompress
-from despoolr_server.site.state.registry import MASTER_PACKAGES, RETRY_HISTORY, Registry
+from despoolr_server.site.state.registry import (
+    COPIED_FILES,
+    MASTER_PACKAGES,
+    RETRY_HISTORY,
+    Registry,
+)
 
 COMPONENT: Final = "SMS_DESPOOLER"
 RECORDS_AT_ONE_TIME: Final = 64
@@ -130,8 +137,9 @@ class Installer:
             await self._clean_up(name, install)
             return "Failed: no server has the package"
         if outcome.is_complete:
-            version = install.package_version or self._stored_version(install.package_id)
-            await self._reports.package(install, succeeded=True, version=version, tick=tick)
+            await self._reports.package(
+                install, succeeded=True, version=self._version(install), tick=tick
+            )
             await self._reports.detail(
                 install, DetailKind.COMPLETION, "", DetailStatus.COMPLETE, state, tick
             )
@@ -250,6 +258,10 @@ class Installer:
     def _stored_version(self, package: str) -> int:
         return int(self._registry.get(MASTER_PACKAGES, package, "0"))
 
+    def _version(self, install: Install) -> int:
+        """The version an instruction is about; one that does not say means the master copy's."""
+        return install.package_version or self._stored_version(install.package_id)
+
     # -- the servers
 
     async def _update(
@@ -268,7 +280,8 @@ class Installer:
                 attempt=attempt,
             ),
         )
-        target = copying.Target(
+        there = self._servers.version(role, install.package_id)
+        target = Target(
             share=self._site.share(role.name, role.package_share, COMPONENT),
             directory=self._servers.directory(role, install.package_id),
             files=files,
@@ -277,11 +290,14 @@ class Installer:
             on_file=lambda file, result, win32: self._on_file(
                 role, install, file, result, win32, cause
             ),
+            has_package=there > 0,
+            is_current=there == self._version(install),
+            known=frozenset(self._registry.get(*self._known(role, install)).split()),
         )
         try:
-            result = await copying.STRATEGIES[self._site.profile.copy_strategy](target)
+            result = await STRATEGIES[self._site.profile.copy_strategy](target)
         except (ShareError, ShareUnreachable) as error:
-            result = copying.CopyResult(failed=(("", error),), directory=target.directory)
+            result = CopyResult(failed=(("", error),), directory=target.directory)
         first = result.failed[0] if result.failed else None
         self._site.record(
             COMPONENT,
@@ -299,10 +315,13 @@ class Installer:
         if first is None:
             await self._is_installed(role, install, result.directory)
             self._registry.delete(f"{RETRY_HISTORY}\\{install.job_id}", role.name)
+            self._registry.delete(*self._known(role, install))
             await self._reports.detail(
                 install, DetailKind.SERVER, role.name, DetailStatus.COMPLETE, state, tick
             )
             return True
+        if result.known:
+            self._registry.set(*self._known(role, install), " ".join(result.known))
         if isinstance(first[1], ShareError) and first[1].problem.episode:
             self._registry.set(
                 f"{RETRY_HISTORY}\\{install.job_id}", role.name, first[1].problem.episode
@@ -324,8 +343,7 @@ class Installer:
         files there.
         """
         before = self._servers.unc(role, install.package_id)
-        version = install.package_version or self._stored_version(install.package_id)
-        self._servers.has(role, install.package_id, version, directory)
+        self._servers.has(role, install.package_id, self._version(install), directory)
         after = self._servers.unc(role, install.package_id)
         if after != before:
             count = await winst_box.point_elsewhere(self._root, install.package_id, before, after)
@@ -385,7 +403,8 @@ class Installer:
         # Q195936: after a failed store the retry forgets to refresh the existing servers, unless
         # the profile keeps it.
         forgets = outcome.store_failed and not site.profile.retry_keeps_refresh
-        loses_list = outcome.succeeded and site.profile.partial_retry_list_lost
+        is_ours = COPY_STRATEGIES[site.profile.copy_strategy].is_ours
+        loses_list = outcome.succeeded and site.profile.partial_retry_list_lost and not is_ours
         failed = () if loses_list else tuple(t for t in self._targets(outcome.failed))
         retry = msgspec.structs.replace(
             install,
@@ -536,6 +555,10 @@ class Installer:
             await gather_all(
                 winst_box.put_record(self._root, w.domain, w.sms_id, record) for w in some
             )
+
+    def _known(self, role: SiteServerRole, install: Install) -> tuple[str, str]:
+        """Where the registry has what is new already on a server (`CopyResult.known`)."""
+        return f"{COPIED_FILES}\\{install.job_id}", role.name
 
     def _purpose(self, install: Install) -> str:
         return f"job {install.job_id} package {install.package_id}"

@@ -67,6 +67,10 @@ class PackageServers:
         """
         return install.retry_of is RetryOf.STORE and not self._site.profile.retry_keeps_refresh
 
+    def version(self, role: SiteServerRole, package: str) -> int:
+        """Which version of a package a server has; 0 for none."""
+        return int(self._registry.get(f"{TRANSFER_PACKAGES}\\W_{package}", role.name, "0"))
+
     def directory(self, role: SiteServerRole, package: str) -> str:
         """Where a package lies on a server, relative to its package share."""
         return self._registry.get(f"{PACKAGE_DIRECTORIES}\\W_{package}", role.name, package)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.wire import Entry
-from despoolr_server.site.despooler.copying import CopyResult
+from despoolr_server.site.despooler.copying.target import CopyResult
 from despoolr_server.site.state import boxes, winst_box
 
 

@@ -19,6 +19,8 @@ RETRY_HISTORY: Final = r"SMS_Despooler\Retry History"
 """Ours: the episode in which each server refused a job's update, so that the server can be told
 when it is given up.
 """
+COPIED_FILES: Final = r"SMS_Despooler\Copied Files"
+"""Ours: marks of the files that are new on a server, while a job is retried there."""
 
 
 class Registry:

@@ -8,11 +8,14 @@ in rows and was logged must be the same in the end.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from despoolr_core.formats.instruction import Result
 from despoolr_core.formats.status_mif import StatusMif
 from despoolr_core.profile import with_overrides
+from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_server.site.jobs.model import DistributePhase, JobType
 from despoolr_server.site.state import boxes
 from worlds.site import Bench, Death, Died, Prepare
@@ -204,6 +207,48 @@ async def parent_to_load() -> Bench:
     return await parent_with_a_record()
 
 
+FIRST = {"a.dat": "a, first", "gone/x.dat": "x", "sub/b.dat": "b, first", "taken": "a file"}
+SECOND = {"a.dat": "a, second", "new/y.dat": "", "sub/b.dat": "b, second", "taken/z.dat": "z"}
+
+
+def first_distribution(strategy: str) -> Prepare:
+    """A package that no server has waits in RECEIVE."""
+
+    async def prepare() -> Bench:
+        bench = Bench("1.1", copy_strategy=strategy)
+        await bench.job(await bench.package(FIRST))
+        await bench.cycle("SCHEDULER")
+        await bench.cycle("LAN_SENDER")
+        return bench
+
+    return prepare
+
+
+def update_by(strategy: str) -> Prepare:
+    """An update of it waits there, and WS1 holds a file of it on one of two servers."""
+
+    async def prepare() -> Bench:
+        bench = Bench(
+            "1.1",
+            ("LOGON1", "LOGON2"),
+            copy_strategy=strategy,
+            restart_resets_retry_count=False,
+        )
+        package = await bench.package(FIRST)
+        await bench.job(package)
+        await bench.pump(2)
+        await bench.hold(f"{package}/a.dat", "LOGON2")
+        source = bench.share("SITE1", boxes.SOURCE_SHARE)
+        for name in ("taken", "gone/x.dat", "gone"):
+            await source.delete(f"OFFICE/{name}")
+        await bench.update(package, SECOND)
+        await bench.cycle("SCHEDULER")
+        await bench.cycle("LAN_SENDER")
+        return bench
+
+    return prepare
+
+
 CASES: list[tuple[str, Prepare]] = [
     ("SCHEDULER", cancelled),
     ("DESPOOLER", cancellation_delivered),
@@ -261,6 +306,21 @@ async def live(prepare: Prepare, component: str, death: Death) -> Bench:
 async def test_a_death_before_any_step_changes_nothing_in_the_end(
     component: str, prepare: Prepare
 ) -> None:
+    await expect_the_same_end(component, prepare)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("story", [first_distribution, update_by])
+@pytest.mark.parametrize(
+    "strategy", [name for name, strategy in COPY_STRATEGIES.items() if strategy.is_ours]
+)
+async def test_a_death_at_any_step_of_a_strategy_of_ours_changes_nothing_in_the_end(
+    strategy: str, story: Callable[[str], Prepare]
+) -> None:
+    await expect_the_same_end("DESPOOLER", story(strategy))
+
+
+async def expect_the_same_end(component: str, prepare: Prepare) -> None:
     undisturbed = Death()
     expected = (await live(prepare, component, undisturbed)).state()
     assert undisturbed.call_count > 1, "the service did something worth dying in"

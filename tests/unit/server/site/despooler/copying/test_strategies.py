@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.profile import COPY_STRATEGIES
+from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.memory import MemoryFileStore
-from despoolr_server.site.despooler.copying import STRATEGIES, CopyResult, Target, present_files
+from despoolr_server.site.despooler.copy_strategies import STRATEGIES
+from despoolr_server.site.despooler.copying.steps import present_files
+from despoolr_server.site.despooler.copying.target import CopyResult, Target
 from worlds.share import World, client
 
 OLD = dict.fromkeys(("a.dat", "b.dat", "c.dat"), b"old")
@@ -45,7 +47,9 @@ async def update(
     if held:
         await world.share(client()).open(f"PKG/{held}", access, share_mode, program="WINWORD.EXE")
     said: list[tuple[str, str, int]] = []
-    target = Target(share, "PKG", new, "job J", refresh, lambda *about: said.append(about))
+    target = Target(
+        share, "PKG", new, "job J", refresh, lambda *about: said.append(about), has_package=True
+    )
     result = await STRATEGIES[strategy](target)
     there = {
         name: bytes(world.store.read(_name(f"PKG/{name}"))).decode()

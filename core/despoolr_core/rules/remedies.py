@@ -1,0 +1,113 @@
+"""What can be done about an update that open files stop: ways to copy, and what each asks of those
+who have a file open.
+
+The law: a remedy works because the sharing rule lets it, never beside it. `despoolr_server` has the
+code of each strategy under its name here; who wants to know whether one could have got past a
+holder asks `could_pass`. Access and share modes are in the letters of `rules.conflict`: READ 1,
+WRITE 2, DELETE 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from despoolr_core.rules.conflict import conflicts
+
+_READ, _WRITE, _DELETE = 1, 2, 4
+_ALL: Final = _READ | _WRITE | _DELETE
+
+
+class Cost(StrEnum):
+    """What a remedy costs those who would have to use it, the cheapest first."""
+
+    SETTING = "setting"
+    HABIT = "operating habit"
+    PACKAGING = "packaging change"
+    CLIENT = "client change"
+    FORCE = "force"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStrategy:
+    """One value of `copy_strategy`. `is_ours`: it never shipped.
+
+    On a file that somebody holds it asks for an open that `wants` and `shares` so much; it needs
+    nothing if it does not touch files in use. `yields_to_any`: what it does then fails while
+    anybody has the file open, whatever that open shares.
+    """
+
+    name: str
+    says: str
+    cost: Cost
+    wants: int = 0
+    shares: int = _ALL
+    is_ours: bool = True
+    yields_to_any: bool = False
+
+    def could_pass(self, held_wanted: int, held_shared: int) -> bool:
+        """Whether it gets past a holder with this access and share mode."""
+        return not (
+            self.yields_to_any or conflicts(self.wants, self.shares, held_wanted, held_shared)
+        )
+
+    @property
+    def needs(self) -> str:
+        """What a holder must share, in words; empty for nothing."""
+        if self.yields_to_any or (self.wants and not self.shares):
+            return "nobody has the file open"
+        words = ((_WRITE, "WRITE"), (_DELETE, "DELETE"))
+        wanted = "|".join(word for bit, word in words if self.wants & bit)
+        return f"every holder shares {wanted}" if wanted else ""
+
+
+COPY_STRATEGIES: Final[dict[str, CopyStrategy]] = {
+    one.name: one
+    for one in (
+        CopyStrategy(
+            "stop_at_first_lock",
+            "file by file, up to the first that is in use (1.0, 1.1)",
+            Cost.SETTING,
+            _WRITE,
+            _READ,
+            is_ours=False,
+        ),
+        CopyStrategy(
+            "delete_then_copy",
+            "delete everything, then copy; a file in use stops it with the rest gone (1.2)",
+            Cost.SETTING,
+            _DELETE,
+            is_ours=False,
+            yields_to_any=True,
+        ),
+        CopyStrategy(
+            "delete_then_copy_checked",
+            "see that every file is free, then delete and copy (1.2 SP4)",
+            Cost.SETTING,
+            _WRITE | _DELETE,
+            0,
+            is_ours=False,
+        ),
+        CopyStrategy(
+            "skip_locked_and_retry",
+            "replace what is free, leave what is in use to the retry",
+            Cost.PACKAGING,
+            _WRITE,
+            _READ,
+        ),
+        CopyStrategy(
+            "temp_and_rename",
+            "write beside, then rename over the old file, which nobody may have open",
+            Cost.PACKAGING,
+            _DELETE,
+            yields_to_any=True,
+        ),
+        CopyStrategy(
+            "new_folder_and_switch",
+            "write to a new folder, then point the clients there",
+            Cost.PACKAGING,
+        ),
+    )
+}
+"""By name, as a profile names them."""

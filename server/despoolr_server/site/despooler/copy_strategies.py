@@ -1,0 +1,28 @@
+"""The strategies by name: the values of the profile field `copy_strategy`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from despoolr_server.site.despooler.copying.ours.new_folder_and_switch import new_folder_and_switch
+from despoolr_server.site.despooler.copying.ours.skip_locked_and_retry import skip_locked_and_retry
+from despoolr_server.site.despooler.copying.ours.temp_and_rename import temp_and_rename
+from despoolr_server.site.despooler.copying.shipped.delete_then_copy import delete_then_copy
+from despoolr_server.site.despooler.copying.shipped.delete_then_copy_checked import (
+    delete_then_copy_checked,
+)
+from despoolr_server.site.despooler.copying.shipped.stop_at_first_lock import stop_at_first_lock
+from despoolr_server.site.despooler.copying.target import CopyResult, Target
+
+STRATEGIES: Final[dict[str, Callable[[Target], Awaitable[CopyResult]]]] = {
+    one.__name__: one
+    for one in (
+        stop_at_first_lock,
+        delete_then_copy,
+        delete_then_copy_checked,
+        skip_locked_and_retry,
+        temp_and_rename,
+        new_folder_and_switch,
+    )
+}

@@ -1,0 +1,49 @@
+"""What a remedy asks of a holder, and whether the page of remedies says the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost
+from worlds.support import REPOSITORY
+
+READ, WRITE, DELETE, ALL = 1, 2, 4, 7
+
+PASSES = {
+    # a reader who shares so much: who gets past it
+    0: {"new_folder_and_switch"},
+    READ: {"new_folder_and_switch"},
+    READ | WRITE: {"new_folder_and_switch", "stop_at_first_lock", "skip_locked_and_retry"},
+    READ | DELETE: {"new_folder_and_switch"},
+    ALL: {"new_folder_and_switch", "stop_at_first_lock", "skip_locked_and_retry"},
+}
+
+
+@pytest.mark.parametrize("shared", PASSES)
+def test_who_gets_past_a_reader_is_what_the_sharing_rule_says(shared: int) -> None:
+    passes = {name for name, one in COPY_STRATEGIES.items() if one.could_pass(READ, shared)}
+    assert passes == PASSES[shared]
+
+
+def test_a_writer_is_passed_only_by_who_shares_writing_or_touches_nothing() -> None:
+    passes = {name for name, one in COPY_STRATEGIES.items() if one.could_pass(READ | WRITE, ALL)}
+    assert passes == {"new_folder_and_switch"}
+
+
+def test_the_page_of_remedies_has_each_as_it_is() -> None:
+    page = (REPOSITORY / "docs" / "remedies.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{one.name}` | {one.says} | {one.needs or '-'} | {one.cost} |"
+        for one in COPY_STRATEGIES.values()
+    ]
+
+
+def test_costs_are_in_the_order_in_which_they_hurt() -> None:
+    assert [cost.value for cost in Cost] == [
+        "setting",
+        "operating habit",
+        "packaging change",
+        "client change",
+        "force",
+    ]
