@@ -135,6 +135,17 @@ class Profile:
         "a job stays Retrying while other workstations have not reported, after the retrying "
         "ones are done",
     )
+    send_only_never_completes: bool = _behaviour(
+        True,
+        "Q185649",
+        "a Run Command job that only sends stays Active after its package has arrived",
+    )
+    unrun_job_ends_when_sent: bool = _behaviour(
+        False,
+        "Q221945",
+        "a Run Command job without a run phase is Complete once it is sent, while no server has "
+        "reported",
+    )
     success_marks_package_id: bool = _behaviour(
         True,
         "Q235805",
@@ -224,6 +235,7 @@ _V11: Final = replace(
     forced_disconnect_available=False,
     expiry_status="Canceled",
     escaped_quote_in_mif_loads=False,
+    send_only_never_completes=False,
     expiry_notice_repeats=False,
     polls_only_changed_file=False,
     dump_months_from_zero=True,
@@ -252,6 +264,8 @@ _SP4: Final = replace(
     retry_count_step=1,
     restart_resets_retry_count=False,
     results_wait_for_client_date=False,
+    send_only_never_completes=False,
+    unrun_job_ends_when_sent=True,
     forced_disconnect_restores_rights=True,
     arbitrary_mandatory_order=False,
     search_on_missing_file=True,
@@ -264,6 +278,7 @@ _HOTFIXED: Final = replace(
     version="1.2 SP4 + hotfixes",
     retry_keeps_refresh=True,
     malformed_mif_is_success=False,
+    unrun_job_ends_when_sent=False,
     runs_newly_found_expired=False,
 )
 _V20: Final = replace(

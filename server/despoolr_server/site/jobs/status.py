@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
-from despoolr_server.site.jobs.model import UNDER_WAY, DetailKind, DetailStatus, JobStatus
+from despoolr_core.profile import Profile
+from despoolr_server.site.jobs.model import UNDER_WAY, DetailKind, DetailStatus, JobSpec, JobStatus
 
 Said = AbstractSet[tuple[str, str]]
 """Each (kind, status) that a row of the job has."""
@@ -52,6 +53,29 @@ def overall_status(
     if was == JobStatus.RETRYING and stays_retrying and is_silent and _all_servers_done(said):
         return JobStatus.RETRYING
     return JobStatus.ACTIVE
+
+
+def status_without_run(
+    status: JobStatus, said: Said, spec: JobSpec, profile: Profile, *, is_sent: bool
+) -> JobStatus:
+    """What two faults make of the overall status of a Run Command job without a run phase.
+
+    Q185649: one that only sends never gets the Completion record that the Scheduler waits for.
+    Q221945, the cure's side effect: one that distributes is taken for such a one while there are no
+    Completion and Server records yet, and is Complete when it is sent (`is_sent`).
+    """
+    if spec.is_send_only:
+        if status == JobStatus.COMPLETE and profile.send_only_never_completes:
+            return JobStatus.ACTIVE
+        return status
+    is_silent = all(
+        told == DetailStatus.NONE
+        for kind, told in said
+        if kind in (DetailKind.COMPLETION, DetailKind.SERVER)
+    )
+    if status == JobStatus.ACTIVE and is_silent and is_sent and profile.unrun_job_ends_when_sent:
+        return JobStatus.COMPLETE
+    return status
 
 
 def _all_servers_done(said: Said) -> bool:

@@ -26,6 +26,7 @@ from despoolr_core.formats.instruction import (
 from despoolr_core.formats.sms_id import job_id as make_job_id
 from despoolr_core.formats.sms_id import request_id as make_request_id
 from despoolr_core.records.kinds.site import JobStatusChanged
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share
 from despoolr_server.database.schema import JOB_DETAILS, JOBS
 from despoolr_server.site.jobs.model import (
@@ -40,7 +41,7 @@ from despoolr_server.site.jobs.model import (
     SendPhase,
 )
 from despoolr_server.site.jobs.retry import patience_s
-from despoolr_server.site.jobs.status import overall_status
+from despoolr_server.site.jobs.status import Said, overall_status, status_without_run
 from despoolr_server.site.services import targets
 from despoolr_server.site.services.package_source import NoRoom, Packing, SourceFailure
 from despoolr_server.site.services.sender import SendRequest, render_send_request
@@ -50,6 +51,8 @@ from despoolr_server.site.state import boxes, queries
 from despoolr_server.site.state.context import SiteContext
 
 ACTIVATIONS_PER_CYCLE_MAX: Final = 100
+JOB_NUMBER_DIGITS: Final = 5
+"""Of a JobID behind its site code (`domain.md` d.1); a send request's name begins with them."""
 EVENT_NO_PACKAGE: Final = 33
 EVENT_NO_TARGETS: Final = 323
 
@@ -341,6 +344,7 @@ class Scheduler(Service):
         verdicts = [math.inf]
         touched, site.touched_jobs = site.touched_jobs, set()
         looks_at_all = self._seen_change < 0  # nothing is known of what happened before
+        unsent = await self._unsent()
 
         def work(db: Connection) -> list[tuple[Row[Any], JobStatus]]:
             changed = []
@@ -359,6 +363,10 @@ class Scheduler(Service):
                     stays_retrying=site.profile.job_stays_retrying,
                     has_given_up=has_given_up,
                 )
+                if row.Type == JobType.RUN_COMMAND and row.JobID[:3] == site.code:
+                    is_sent = row.JobID[3:] not in unsent
+                    status = self._without_run(row, status, said, is_sent=is_sent)
+                    verdicts.append(math.inf if is_sent else tick)
                 arrived = [status for kind, status in said if kind == DetailKind.SITE_ARRIVAL]
                 if (
                     arrived
@@ -389,6 +397,26 @@ class Scheduler(Service):
             )
             self.log(f"~Job {row.JobID} is now {status}.")
         self._next_verdict = min(verdicts)
+
+    def _without_run(
+        self, row: Row[Any], status: JobStatus, said: Said, *, is_sent: bool
+    ) -> JobStatus:
+        profile = self.site.profile
+        if not (profile.send_only_never_completes or profile.unrun_job_ends_when_sent):
+            return status
+        spec = queries.spec_of(row)
+        if spec.run is not None:
+            return status
+        return status_without_run(status, said, spec, profile, is_sent=is_sent)
+
+    async def _unsent(self) -> frozenset[str]:
+        """The numbers of the jobs that have requests in the outbox; nobody asks but Q221945's
+        fault.
+        """
+        if not self.site.profile.unrun_job_ends_when_sent:
+            return frozenset()
+        entries = await self._root().list(boxes.LAN_OUTBOX)
+        return frozenset(fold(entry.name[:JOB_NUMBER_DIGITS]) for entry in entries)
 
     async def _set_status(
         self,

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_server.site.jobs.model import ENDED, DetailKind, DetailStatus, JobStatus
-from despoolr_server.site.jobs.status import overall_status
+from despoolr_core.profile import profile_of
+from despoolr_server.site.jobs.model import (
+    ENDED,
+    DetailKind,
+    DetailStatus,
+    DistributePhase,
+    JobSpec,
+    JobStatus,
+)
+from despoolr_server.site.jobs.status import overall_status, status_without_run
 
 ARRIVED = (DetailKind.SITE_ARRIVAL, DetailStatus.COMPLETE)
 DONE = (DetailKind.COMPLETION, DetailStatus.COMPLETE)
@@ -88,3 +96,36 @@ def test_a_job_that_retried_stays_so_while_others_have_not_reported(
 def test_only_silent_workstations_keep_a_job_retrying() -> None:
     said = {ARRIVED, DONE, workstation(S.COMPLETE)}
     assert overall_status(A.RETRYING, said, stays_retrying=True) is A.COMPLETE
+
+
+SENDS = JobSpec("SEND", "BPC00001")
+DISTRIBUTES = JobSpec("DIST", "BPC00001", distribute=DistributePhase(("*",)))
+
+
+@pytest.mark.parametrize(
+    ("version", "becomes"),
+    [("1.1", A.COMPLETE), ("1.2", A.ACTIVE), ("1.2 SP3", A.ACTIVE), ("1.2 SP4", A.COMPLETE)],
+)
+def test_a_job_that_only_sends_is_complete_but_with_the_fault_of_q185649(
+    version: str, becomes: JobStatus
+) -> None:
+    profile = profile_of(version)
+    said = {ARRIVED, DONE}
+    assert status_without_run(A.COMPLETE, said, SENDS, profile, is_sent=True) == becomes
+    assert status_without_run(A.COMPLETE, said, DISTRIBUTES, profile, is_sent=True) == A.COMPLETE
+    assert status_without_run(A.FAILED, said, SENDS, profile, is_sent=True) == A.FAILED
+
+
+def test_with_the_fault_of_q221945_a_job_ends_before_its_servers_have_reported() -> None:
+    sp4 = profile_of("1.2 SP4")
+    quiet, early = {(DetailKind.SITE_ARRIVAL, S.NONE), OPEN}, {ARRIVED, OPEN}
+    for said in (quiet, early):
+        assert status_without_run(A.ACTIVE, said, DISTRIBUTES, sp4, is_sent=True) == A.COMPLETE
+        assert status_without_run(A.ACTIVE, said, DISTRIBUTES, sp4, is_sent=False) == A.ACTIVE
+        for version in ("1.2", "1.2 SP4 + hotfixes"):
+            fixed = profile_of(version)
+            status = status_without_run(A.ACTIVE, said, DISTRIBUTES, fixed, is_sent=True)
+            assert status == A.ACTIVE
+    told = {ARRIVED, OPEN, server(S.RETRYING)}  # there is a record: the Completion decides
+    assert status_without_run(A.RETRYING, told, DISTRIBUTES, sp4, is_sent=True) == A.RETRYING
+    assert status_without_run(A.CANCELLING, early, DISTRIBUTES, sp4, is_sent=True) == A.CANCELLING
