@@ -146,6 +146,11 @@ class Profile:
         "a Run Command job without a run phase is Complete once it is sent, while no server has "
         "reported",
     )
+    failed_removal_is_sent_again: bool = _behaviour(
+        False,
+        "Q185179",
+        "a Remove Package job that could not be sent is sent again",
+    )
     success_marks_package_id: bool = _behaviour(
         True,
         "Q235805",
@@ -278,6 +283,7 @@ _HOTFIXED: Final = replace(
     version="1.2 SP4 + hotfixes",
     retry_keeps_refresh=True,
     malformed_mif_is_success=False,
+    failed_removal_is_sent_again=True,
     unrun_job_ends_when_sent=False,
     runs_newly_found_expired=False,
 )

@@ -293,6 +293,7 @@ class Scheduler(Service):
             remote_package=install.package_file,
             remote_instruction=f"{stem}.INS",
             priority=priority,
+            removes=install.kind is InstallKind.REMOVE,
         )
         # One request a job and site, under a name made of both: doing it again after a crash makes
         # no second one.

@@ -5,8 +5,8 @@ A send request (`.SRQ`) becomes `.SRS` while it is worked on; a process that die
 begins again: writing the same files a second time changes nothing. The instruction goes last,
 because the Despooler starts as soon as it sees one (Q161043). What cannot be delivered is tried
 again every cycle for seven days (Q214485), then given up with event 21; the row of the site's
-arrival says Failed then, and so the job does. The request's text is ours: SMS's is binary
-(`domain.md` h).
+arrival says Failed then, and so the job does. One exception is Q185179's fault: what removes a
+package is never sent again. The request's text is ours: SMS's is binary (`domain.md` h).
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ GIVE_UP_S: Final = 7 * 86400.0
 
 
 class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What to carry where. `first_tried_at` is site time of the first failure (0: none yet)."""
+    """What to carry where. `first_tried_at` is site time of the first failure (0: none yet).
+    `removes`: it is a Remove Package job's.
+    """
 
     request: str
     job: str
@@ -43,6 +45,7 @@ class SendRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     priority: int = 2
     retries: int = 0
     first_tried_at: float = 0.0
+    removes: bool = False
 
 
 class SendRequestError(FormatError):
@@ -150,24 +153,18 @@ class LanSender(Service):
         # what sites report of themselves is never given up
         if tick - first >= GIVE_UP_S and request.job:
             await self.site.report_event(self.component, 21, str(request.retries), job=request.job)
-            await self._mifs.put(self._failure(request, tick))
+            text = f"could not be sent in {request.retries} retries"
+            await self._mifs.put(_arrival(request, DetailStatus.FAILED, tick, text))
             await root.delete(f"{boxes.LAN_OUTBOX}/{working}")
             return
+        if request.removes and not request.retries:
+            await self._mifs.put(_arrival(request, DetailStatus.RETRYING, tick, "cannot be sent"))
+            if not self.site.profile.failed_removal_is_sent_again:
+                # Q185179: the job is Retrying, and nothing ever tries again. Keep it so.
+                await root.delete(f"{boxes.LAN_OUTBOX}/{working}")
+                return
         later = msgspec.structs.replace(request, retries=request.retries + 1, first_tried_at=first)
         await root.write(f"{boxes.LAN_OUTBOX}/{working}", render_send_request(later))
-
-    def _failure(self, request: SendRequest, tick: float) -> JobReport:
-        """The job never arrived at its site."""
-        return JobReport(
-            report=f"{request.job}/{DetailKind.SITE_ARRIVAL}/{request.destination}/{DetailStatus.FAILED}",
-            job_id=request.job,
-            kind=DetailKind.SITE_ARRIVAL,
-            site=request.destination,
-            status=DetailStatus.FAILED,
-            time=tick,
-            description=f"could not be sent in {request.retries} retries",
-            request_id=request.request,
-        )
 
     def _root(self) -> Share:
         return self.site.share(self.site.server, boxes.ROOT_SHARE, self.component)
@@ -175,3 +172,19 @@ class LanSender(Service):
 
 def _what(request: SendRequest) -> str:
     return f"Job {request.job}" if request.job else f"Packet {request.request}"
+
+
+def _arrival(
+    request: SendRequest, status: DetailStatus, tick: float, description: str
+) -> JobReport:
+    """What the row of the site's arrival is to say of a job that did not get there."""
+    return JobReport(
+        report=f"{request.job}/{DetailKind.SITE_ARRIVAL}/{request.destination}/{status}",
+        job_id=request.job,
+        kind=DetailKind.SITE_ARRIVAL,
+        site=request.destination,
+        status=status,
+        time=tick,
+        description=description,
+        request_id=request.request,
+    )

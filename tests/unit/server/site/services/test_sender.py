@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from despoolr_core.records.kinds.share import FileWritten
 from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Access, ShareMode
+from despoolr_server.site.jobs.model import JobType
 from despoolr_server.site.services.sender import (
     SendRequest,
     SendRequestError,
@@ -145,3 +146,23 @@ async def test_high_priority_goes_first() -> None:
     await bench.cycle("LAN_SENDER")
     sent = [line for line in bench.log("LAN_SENDER") if "sent successfully" in line]
     assert [job in line for job, line in zip((high, low), sent, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize(("version", "again"), [("1.1", False), ("1.2 SP4 + hotfixes", True)])
+async def test_what_removes_a_package_is_sent_again_by_who_has_the_hotfix(
+    version: str, again: bool
+) -> None:
+    """Q185179: the job is Retrying in both."""
+    bench = Bench(version)
+    package = await bench.package()
+    await bench.job(package)
+    await bench.pump(2)
+    job = await bench.job(package, "GONE", type=JobType.REMOVE_PACKAGE)
+    bench.stores["SITE1/SMS_SITE"].capacity = 0
+    await bench.pump(2)
+    assert bench.status(job) == "Retrying"
+    assert bool(bench.names("SITE1/SMS_SHRD", boxes.LAN_OUTBOX)) is again
+    bench.stores["SITE1/SMS_SITE"].capacity = None
+    await bench.pump(3)
+    assert bench.status(job) == ("Complete" if again else "Retrying")
+    assert bool(bench.names("LOGON1/SMS_PKGD")) is not again
