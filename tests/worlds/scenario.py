@@ -46,7 +46,7 @@ def scenario(
     clients: list[dict[str, Any]] | None = None,
     packages: dict[str, dict[str, str]] | None = None,
     programs: list[dict[str, Any]] | None = None,
-    seed: int = 1,
+    seed: int = 0,
     **site: Any,
 ) -> Scenario:
     """A site (1.1, Fast unless said otherwise), its servers, clients WS1 to WS3, the package

@@ -38,6 +38,7 @@ from despoolr_core.records.stream import Recorder
 from despoolr_core.share.contract import Share
 from despoolr_lab.scenario.model import Scenario, Site
 from despoolr_lab.scenario.world import Surroundings, World, disk_store
+from despoolr_lab.scenario.worlds import Variation
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_server.database.database import ThreadedDatabase
 from despoolr_server.database.schema import JOB_DETAILS, LOADED_REPORTS
@@ -81,7 +82,7 @@ async def _load(root: Path, rows: int) -> float:
             {"BPC": profile_of("1.2")},
             _surroundings(root, clock),
             Recorder(clock.now),
-            1,
+            Variation(0),
             group,
         )
         stack.push_async_callback(world.stop)
@@ -146,7 +147,12 @@ async def _reports(root: Path) -> dict[str, float]:
     scenario = Scenario(name="bench", title="status reports", site=[Site(response="Slow")])
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
         world = World(
-            scenario, {"BPC": profile_of("1.2")}, surroundings, Recorder(clock.now), 1, group
+            scenario,
+            {"BPC": profile_of("1.2")},
+            surroundings,
+            Recorder(clock.now),
+            Variation(0),
+            group,
         )
         stack.push_async_callback(world.stop)
         await world.start()

@@ -20,6 +20,7 @@ from despoolr_app.cli.output import (
 from despoolr_lab.cli.options import run_options, to_run_options
 
 THIS = "(this article)"
+WORLDS_MAX = 1000
 
 
 @click.group("kb", help="The Knowledge Base articles that reproduce here: list, show, run.")
@@ -109,6 +110,13 @@ def show(kb: str) -> None:
     help="Every article on every version: as it shipped, and with the fault switched.",
 )
 @click.option(
+    "--worlds",
+    type=click.IntRange(0, WORLDS_MAX),
+    default=0,
+    metavar="N",
+    help="With --all: each run in the worlds of the seeds 1 to N.",
+)
+@click.option(
     "--fix",
     is_flag=False,
     flag_value=THIS,
@@ -117,7 +125,7 @@ def show(kb: str) -> None:
     help="Switch the article's fault off.",
 )
 @run_options
-def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
+def run(kb: str, every: bool, worlds: int, fix: tuple[str, ...], **options: Any) -> None:
     """Exit 0 if all expectations hold, 10 if one does not."""
     from despoolr_core.profile import ProfileError
     from despoolr_lab.cli.running import (
@@ -137,7 +145,11 @@ def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
                 "--all runs every article with its fix as well; --fix KB puts a certain one "
                 "into every run"
             )
-        sys.exit(_run_all(to_run_options(options, fix), options))
+        if worlds and options["seed"] is not None:
+            raise click.UsageError("say either --seed or --worlds: worlds are seeds")
+        sys.exit(_run_all(to_run_options(options, fix), options, worlds))
+    if worlds:
+        raise click.UsageError("--worlds goes with --all; one world of one article is --seed N")
     try:
         number = entry(kb)[0]
     except ProfileError as error:
@@ -158,11 +170,11 @@ def run(kb: str, every: bool, fix: tuple[str, ...], **options: Any) -> None:
     sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)
 
 
-def _run_all(parsed: Any, options: dict[str, Any]) -> int:
+def _run_all(parsed: Any, options: dict[str, Any], worlds: int) -> int:
     from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, run_and_keep
     from despoolr_lab.kb.matrix import cells, run_all
 
-    todo = cells(options["version"])
+    todo = cells(options["version"], worlds)
     done: list[Any] = []
     is_shown = not options["as_json"] and sys.stderr.isatty()
     is_interrupted = False
@@ -205,31 +217,30 @@ def _print_table(outcomes: list[Any]) -> None:
         f"{'version':<{width + 10}} {'has the fault':<14} {'as Microsoft said':<18} and with the "
         "fault turned"
     )
-    pairs: dict[tuple[str, str], list[Any]] = {}
+    rows: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for outcome in outcomes:
-        pairs.setdefault((outcome.cell.kb, outcome.cell.version), []).append(outcome)
+        cell = outcome.cell
+        rows.setdefault((cell.kb, cell.version), {}).setdefault(cell.variant, []).append(outcome)
     before, said = "", ""
     # one alone: it was interrupted
-    for shipped, turned in (pair for pair in pairs.values() if len(pair) == 2):
-        cell = shipped.cell
+    for shipped, turned in (tuple(row.values()) for row in rows.values() if len(row) == 2):
+        cell = shipped[0].cell
         if cell.kb != before:
             put("", f"{cell.kb}   {ARTICLES[cell.kb].title}")
             before, said = cell.kb, ""
         has = "yes" if ARTICLES[cell.kb].has_fault(profile_of(cell.version)) else "no"
-        turn = f"{turned.cell.variant} {'yes' if turned.passed else 'NO'}"
-        put(
-            f"{'':<10}{cell.version:<{width}} {has:<14} "
-            f"{'yes' if shipped.passed else 'NO':<18} {turn}"
-        )
-        verdict = shipped.result["verdict"].replace(f"SMS {cell.version} ", "SMS ")
+        turn = f"{turned[0].cell.variant} {_passed(turned)}"
+        put(f"{'':<10}{cell.version:<{width}} {has:<14} {_passed(shipped):<18} {turn}")
+        verdict = shipped[0].result["verdict"].replace(f"SMS {cell.version} ", "SMS ")
         if verdict != said:  # what one version says, the next often says again
-            put_prose(f"{'':<12}{wrapped_cell(shipped.result['verdict'], 12)}")
+            put_prose(f"{'':<12}{wrapped_cell(shipped[0].result['verdict'], 12)}")
             said = verdict
-        for outcome in (shipped, turned):
+        for outcome in (*shipped, *turned):
             for wrong in outcome.wrong:
                 found = f"expected {wrong['expected']}, found {wrong['actual']}"
                 put(
-                    f"{'':<10}{outcome.cell.variant}, NOT: {wrong['name']}: {found} "
+                    f"{'':<10}{outcome.cell.variant}{_world(outcome)}, NOT: {wrong['name']}: "
+                    f"{found} "
                     f"({outcome.directory})"
                 )
     passed = sum(outcome.passed for outcome in outcomes)
@@ -238,3 +249,14 @@ def _print_table(outcomes: list[Any]) -> None:
         f"{passed} of {len(outcomes)} runs were as Microsoft said (yes: every expectation of the "
         "scenario holds).",
     )
+
+
+def _passed(outcomes: list[Any]) -> str:
+    passed = sum(outcome.passed for outcome in outcomes)
+    if len(outcomes) == 1:
+        return "yes" if passed else "NO"
+    return f"{'yes' if passed == len(outcomes) else 'NO'}, {passed} of {len(outcomes)} worlds"
+
+
+def _world(outcome: Any) -> str:
+    return "" if outcome.cell.seed is None else f", world {outcome.cell.seed}"

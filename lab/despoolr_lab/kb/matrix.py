@@ -41,17 +41,21 @@ class RunScenario(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One run to make: an article, a version, and whether its fault is turned."""
+    """One run to make: an article, a version, whether its fault is turned, and in which world
+    (None: as the options or the scenario say).
+    """
 
     kb: str
     version: str
     variant: str
+    seed: int | None = None
 
     def options(self, options: RunOptions) -> RunOptions:
         """What the run is to be like."""
         fix = (*options.fix, self.kb) if self.variant == FIX else options.fix
         bug = (*options.bug, self.kb) if self.variant == BUG else options.bug
-        return replace(options, version=self.version, fix=fix, bug=bug)
+        seed = options.seed if self.seed is None else self.seed
+        return replace(options, version=self.version, fix=fix, bug=bug, seed=seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +79,17 @@ class CellOutcome:
         return [e for e in self.result["expectations"] if not e["ok"]]
 
 
-def cells(version: str = "") -> list[Cell]:
+def cells(version: str = "", worlds: int = 0) -> list[Cell]:
     """Every cell, by article and version: as shipped, and with the fix where there is a fault, else
-    with the fault.
+    with the fault. With `worlds`, each in the worlds of the seeds 1 to `worlds`.
     """
+    seeds: list[int | None] = [*range(1, worlds + 1)] or [None]
     found = []
     for kb, _ in entries():
         article = ARTICLES[kb]
         for one in [version] if version else article.versions:
             turned = FIX if article.has_fault(profile_of(one)) else BUG
-            found += [Cell(kb, one, AS_SHIPPED), Cell(kb, one, turned)]
+            found += [Cell(kb, one, v, seed) for v in (AS_SHIPPED, turned) for seed in seeds]
     return found
 
 

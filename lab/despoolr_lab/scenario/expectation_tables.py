@@ -48,6 +48,8 @@ class ExpectTable(Table, tag_field="that", kw_only=True):
     versions: list[str] = []
     when: dict[str, Any] = {}
     site: str = ""
+    exact_only: bool = False
+    """It is asked in the world as written only (seed 0)."""
 
     def __post_init__(self) -> None:
         if self.at:

@@ -106,11 +106,13 @@ __all__ = [
     "StatusMifSpec",
     "Step",
     "WorkstationsExpectation",
+    "Worlds",
     "above",
     "schema",
 ]
 
 CLIENTS_MAX: Final = 100_000
+JITTERS: Final = ("off", "small", "wide")
 
 
 class Run(Table, kw_only=True):
@@ -118,11 +120,20 @@ class Run(Table, kw_only=True):
 
     start: str = "1996-06-03 08:00"
     for_: Span = field(default="1d", name="for")
-    seed: int = 1
+    seed: int = 0
 
     def __post_init__(self) -> None:
         span_s(self.for_)
         moment_s(str(self.start), 0.0)
+
+
+class Worlds(Table, kw_only=True):
+    """`[worlds]`: how far what the file leaves open may vary, in a run with a seed other than 0."""
+
+    jitter: str = "small"
+
+    def __post_init__(self) -> None:
+        one_of(self.jitter, JITTERS, "jitter")
 
 
 class Site(Table, kw_only=True):
@@ -274,6 +285,7 @@ class Scenario(Table, kw_only=True):
     versions: list[str] = []
     story: str = ""
     run: Run = field(default_factory=Run)
+    worlds: Worlds = field(default_factory=Worlds)
     site: list[Site] = field(default_factory=lambda: [Site()])
     server: list[Server] = field(default_factory=lambda: [Server(name="LOGON1")])
     clients: list[Clients] = []

@@ -28,6 +28,7 @@ from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.steps import StepError, do_step
 from despoolr_lab.scenario.verdict import verdict_of
 from despoolr_lab.scenario.world import Surroundings, World, disk_store
+from despoolr_lab.scenario.worlds import Variation, world_of
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_lab.sim.world import run_virtual
@@ -164,20 +165,22 @@ def run_scenario(
     """
     scenario = _adapted(scenario, options)
     seed = scenario.run.seed if options.seed is None else options.seed
+    variation = Variation.of(scenario, seed)
+    scenario = world_of(scenario, seed)
     try:
         if options.timing.is_virtual:
             return run_virtual(
-                lambda: _run(scenario, options, seed, listeners or [], progress, None),
+                lambda: _run(scenario, options, variation, listeners or [], progress, None),
                 seed=seed,
                 epoch=scenario.start,
             )
         if options.directory is not None:
             return run_in_order(
-                _run(scenario, options, seed, listeners or [], progress, options.directory)
+                _run(scenario, options, variation, listeners or [], progress, options.directory)
             )
         with tempfile.TemporaryDirectory(prefix="despoolr-") as directory:
             return run_in_order(
-                _run(scenario, options, seed, listeners or [], progress, Path(directory))
+                _run(scenario, options, variation, listeners or [], progress, Path(directory))
             )
     except ExceptionGroup as group:
         wrong: BaseException | None = group.subgroup(StepError)
@@ -228,11 +231,12 @@ def _surroundings(
 async def _run(
     scenario: Scenario,
     options: RunOptions,
-    seed: int,
+    variation: Variation,
     listeners: list[Any],
     progress: Progress | None,
     directory: Path | None,
 ) -> RunResult:
+    seed = variation.seed
     surroundings = _surroundings(scenario, options, seed, directory)
     profiles = profiles_of(scenario, options)
     digest = Digest()
@@ -241,7 +245,7 @@ async def _run(
     _refuse_nothing_expected(scenario, profiles)
     result: RunResult | None = None
     async with asyncio.TaskGroup() as group:
-        world = World(scenario, profiles, surroundings, recorder, seed, group)
+        world = World(scenario, profiles, surroundings, recorder, variation, group)
         try:
             await world.start()
             findings = await _timeline(world, digest, profiles, progress)

@@ -15,9 +15,17 @@ from despoolr_lab.toml.tables import Moment, Name, Span, Table
 class StepTable(Table, tag_field="do", kw_only=True):
     at: Moment
     versions: list[str] = []
+    jitter: str = ""
+    """How far it moves in other worlds, to either side (`worlds`); empty: as its kind does."""
+    exact: bool = False
+    """It is the same in every world."""
 
     def __post_init__(self) -> None:
         moment_s(self.at, 0.0)
+        if self.jitter:
+            span_s(self.jitter)
+            if self.exact:
+                raise ValueError("say either jitter or exact: what is exact does not move")
         for version in self.versions:
             profile_of(version)
 

@@ -41,6 +41,7 @@ from despoolr_core.times import span_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.programs import program_of, signed_span
+from despoolr_lab.scenario.worlds import Variation, named_machines
 from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.assembly import SiteAssembly
 from despoolr_server.database.database import Database
@@ -105,7 +106,7 @@ class World:
     profiles: dict[str, Profile]
     surroundings: Surroundings
     recorder: Recorder
-    seed: int
+    variation: Variation
     group: asyncio.TaskGroup
     assembly: SiteAssembly = field(init=False)
     sites: dict[str, SiteMachine] = field(default_factory=dict)
@@ -250,6 +251,11 @@ class World:
         self.sites[setup.code] = SiteMachine(setup, server, runner, starts=starts)
 
     def _start_executive(self, machine: SiteMachine) -> None:
+        setup, executive = machine.setup, machine.server.executive
+        for service in executive.services:
+            executive.delays_s[service.component] = self.variation.service_delay_s(
+                setup.code, service.component, machine.server.context.polling_s
+            )
         machine.executive = self.assembly.start_services(machine.setup.code, self.group.create_task)
 
     async def kill_site(self, code: str) -> None:
@@ -347,6 +353,7 @@ class World:
         limiter = PriorityLimiter()
         self.fleet = Fleet(self.clock, limiter)
         sms_ids = {code: first_sms_id(code) for code in self.sites}
+        named = named_machines(self.scenario)
         for group in self.scenario.clients:
             site = group.site or self.scenario.site[0].code
             settings = self._settings(group, site, limiter)
@@ -364,10 +371,13 @@ class World:
                     programs=self._programs(name),
                 )
                 agent.clock_offset_s = signed_span(group.clock_offset)
-                agent.is_on = group.on
+                agent.is_on = group.on and not self.variation.is_off(name, named)
                 self.agents[name] = agent
-                self.first_polls[name] = (
+                written_s = (
                     span_s(group.first_poll) if group.first_poll else spread * number / len(names)
+                )
+                self.first_polls[name] = self.variation.first_poll_s(
+                    name, written_s, spread, group.first_poll
                 )
                 known.append({"name": name, "sms_id": sms_id, "domain": settings.domain})
             if group.known:  # and so do the sites above, whose inventory it is part of
@@ -395,7 +405,7 @@ class World:
             clock=self.clock,
             connect=self._client_connection,
             recorder=self.recorder,
-            random=lambda label: random.Random(f"{self.seed}/{label}"),
+            random=lambda label: random.Random(f"{self.variation.seed}/{label}"),
             limiter=limiter,
             site=site,
             domain=group.domain or machine.setup.domain,

@@ -132,6 +132,8 @@ class Executive:
         self.services = list(services)
         self.before_start: Callable[[], Awaitable[None]] | None = None
         """What is to be done once, before the first service starts."""
+        self.delays_s: dict[str, float] = {}
+        """Component to seconds by which its grid begins later than usual."""
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -167,7 +169,9 @@ class Executive:
             return
         self.site.log("SMS_EXECUTIVE", "~SMS Executive started.")
         for number, service in enumerate(self.services):
-            self._start(service, number * START_STAGGER_S)
+            self._start(
+                service, number * START_STAGGER_S + self.delays_s.get(service.component, 0.0)
+            )
 
     async def stop(self) -> bool:
         """Stop every service where it stands; whether they ran. What boxes and database hold stays:

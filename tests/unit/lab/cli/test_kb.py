@@ -138,7 +138,7 @@ def test_all_runs_what_it_says_in_processes_of_their_own(
     capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two = [cell for cell in matrix.cells("1.2") if cell.kb == "Q195936"]
-    monkeypatch.setattr(matrix, "cells", lambda version: two if version == "1.2" else [])
+    monkeypatch.setattr(matrix, "cells", lambda version, _worlds: two if version == "1.2" else [])
     assert run(["kb", "run", "--all", "--version", "1.2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert f"Q195936   {ARTICLES['Q195936'].title}" in lines

@@ -57,3 +57,10 @@ def test_cells_run_in_processes_of_their_own_and_the_same_seed_gives_the_same_di
     assert all(outcome.passed and not outcome.wrong for outcome in first.values())
     assert first[todo[1]].result["variant"] == "--fix"
     assert (Path(first[todo[0]].directory) / "report.html").is_file()
+
+
+def test_worlds_are_cells_of_their_own() -> None:
+    seeds = [cell.seed for cell in matrix.cells("1.2", worlds=3) if cell.kb == "Q147819"]
+    assert seeds == [1, 2, 3, 1, 2, 3]
+    assert matrix.cells("1.2", worlds=3)[1].options(RunOptions(seed=9)).seed == 2
+    assert matrix.cells("1.2")[0].options(RunOptions(seed=9)).seed == 9
