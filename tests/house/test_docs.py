@@ -152,6 +152,7 @@ def test_the_example_fails_on_1_2_as_its_page_says() -> None:
 TABLES: dict[str, Any] = {
     "The top of the file": model.Scenario,
     "`[run]`": model.Run,
+    "`[worlds]`": model.Worlds,
     "`[[site]]`": model.Site,
     "`[[server]]`": model.Server,
     "`[[clients]]`": model.Clients,
@@ -163,10 +164,21 @@ TAGGED: dict[str, list[Any]] = {
     "Expectations": list(model.Expectation.__args__),
 }
 IN_COMMON = {
-    "Steps": {"at", "versions"},
-    "Expectations": {"at", "name", "versions", "when", "site"},
+    "Steps": {"at", "versions", "jitter", "exact"},
+    "Expectations": {"at", "name", "versions", "when", "site", "exact_only"},
 }
-OWN_TABLES = {"run", "load", "site", "server", "clients", "package", "program", "step", "expect"}
+OWN_TABLES = {
+    "run",
+    "worlds",
+    "load",
+    "site",
+    "server",
+    "clients",
+    "package",
+    "program",
+    "step",
+    "expect",
+}
 
 
 @cache

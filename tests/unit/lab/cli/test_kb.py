@@ -44,7 +44,9 @@ def runs_give(
         if ctrl_c:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(matrix, "cells", lambda _: [outcome.cell for outcome in outcomes])
+    monkeypatch.setattr(
+        matrix, "cells", lambda _version, _worlds: [outcome.cell for outcome in outcomes]
+    )
     monkeypatch.setattr(matrix, "run_all", run_all)
 
 
@@ -154,7 +156,7 @@ def test_the_table_says_which_cell_is_not_as_microsoft_said_and_exits_10(
     third, fourth = Cell("Q152229", "1.2", AS_SHIPPED), Cell("Q152229", "1.2", BUG)
     done = (outcome(fourth), outcome(turned, WRONG), outcome(third), outcome(shipped))
     runs_give(monkeypatch, *done)
-    monkeypatch.setattr(matrix, "cells", lambda _: [shipped, turned, third, fourth])
+    monkeypatch.setattr(matrix, "cells", lambda _version, _worlds: [shipped, turned, third, fourth])
     assert run(["kb", "run", "--all"]) == 10
     lines = capsys.readouterr().out.splitlines()
     table = [" ".join(line.split()) for line in lines if "--fix" in line or "--bug" in line]
@@ -172,7 +174,7 @@ def test_all_as_json_is_every_result_in_the_order_of_the_table(
 ) -> None:
     shipped, turned = Cell("Q152229", "1.1", AS_SHIPPED), Cell("Q152229", "1.1", FIX)
     runs_give(monkeypatch, outcome(turned, WRONG), outcome(shipped))
-    monkeypatch.setattr(matrix, "cells", lambda _: [shipped, turned])
+    monkeypatch.setattr(matrix, "cells", lambda _version, _worlds: [shipped, turned])
     assert run(["kb", "run", "--all", "--json"]) == 10
     assert [row["passed"] for row in json.loads(capsys.readouterr().out)] == [True, False]
 

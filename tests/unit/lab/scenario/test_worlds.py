@@ -99,7 +99,8 @@ def test_a_release_never_comes_before_its_hold() -> None:
 @pytest.mark.parametrize("jitter", [SMALL, WIDE])
 def test_a_step_or_a_client_that_is_added_moves_nothing_else(jitter: str) -> None:
     before = story(jitter=jitter)
-    after = story(hold("WS9", at="90m"), jitter=jitter)
+    after = story(jitter=jitter)
+    after.step.insert(0, scenario(hold("WS9", at="90m")).step[0])
     after.clients[0].names.append("WS9")
     for seed in SEEDS:
         one, other = Variation(seed, jitter), Variation(seed, jitter)
