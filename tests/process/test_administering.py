@@ -12,7 +12,7 @@ import pytest
 from despoolr_app.site_client.blocking import call
 from despoolr_app.site_client.errors import SiteRefused
 from despoolr_core.formats.job_mif import Machine, add_identification
-from despoolr_lab.scenario.noidmif import render_noidmif
+from despoolr_core.formats.noidmif import render_noidmif
 from worlds.process import ANY_PORT, Workshop, until
 
 FAST = ("--time", "x2000", "--response", "Very Fast", "--version", "1.2")

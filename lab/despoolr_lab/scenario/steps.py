@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from despoolr_app.site_client.errors import SiteError, SiteRefused
+from despoolr_core.formats.noidmif import render_noidmif
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_lab.scenario.world import World
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase

@@ -253,7 +253,7 @@ class World:
     def _start_executive(self, machine: SiteMachine) -> None:
         setup, executive = machine.setup, machine.server.executive
         for service in executive.services:
-            executive.delays_s[service.component] = self.variation.service_delay_s(
+            service.delay_s = self.variation.service_delay_s(
                 setup.code, service.component, machine.server.context.polling_s
             )
         machine.executive = self.assembly.start_services(machine.setup.code, self.group.create_task)

@@ -55,7 +55,7 @@ class Variation:
 
     @property
     def is_as_written(self) -> bool:
-        """Whether nothing differs."""
+        """Whether the seed and the jitter leave the scenario as its file has it."""
         return self.seed == 0 or self.jitter == OFF
 
     def draw(self, *name: object) -> float:

@@ -34,6 +34,8 @@ class Service:
         self.cycle_count = 0
         self.wake_at = math.inf
         """Site time of an extra cycle before the next one on the grid; a cycle may set it."""
+        self.delay_s = 0.0
+        """Seconds by which its grid begins later than usual when all services start."""
         self._running = asyncio.Event()
         self._running.set()
         self._busy = asyncio.Lock()
@@ -132,8 +134,6 @@ class Executive:
         self.services = list(services)
         self.before_start: Callable[[], Awaitable[None]] | None = None
         """What is to be done once, before the first service starts."""
-        self.delays_s: dict[str, float] = {}
-        """Component to seconds by which its grid begins later than usual."""
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -169,9 +169,7 @@ class Executive:
             return
         self.site.log("SMS_EXECUTIVE", "~SMS Executive started.")
         for number, service in enumerate(self.services):
-            self._start(
-                service, number * START_STAGGER_S + self.delays_s.get(service.component, 0.0)
-            )
+            self._start(service, number * START_STAGGER_S + service.delay_s)
 
     async def stop(self) -> bool:
         """Stop every service where it stands; whether they ran. What boxes and database hold stays:

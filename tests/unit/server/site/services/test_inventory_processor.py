@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from despoolr_core.formats.job_mif import Machine, add_identification
+from despoolr_core.formats.noidmif import render_noidmif
 from despoolr_core.share.modes import Access, ShareMode
-from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_server.site.state import boxes
 from worlds.site import Bench
 

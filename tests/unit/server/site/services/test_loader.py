@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from despoolr_core.formats.job_mif import JobReport, Machine, add_identification, render_job_mif
+from despoolr_core.formats.noidmif import render_noidmif
 from despoolr_core.share.modes import Access, ShareMode
-from despoolr_lab.scenario.noidmif import render_noidmif
 from despoolr_server.database.schema import (
     JOB_DETAILS,
     LOADED_REPORTS,
