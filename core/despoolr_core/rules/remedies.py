@@ -108,6 +108,25 @@ COPY_STRATEGIES: Final[dict[str, CopyStrategy]] = {
             "write to a new folder, then point the clients there",
             Cost.PACKAGING,
         ),
+        CopyStrategy(
+            "rename_aside",
+            "rename the old file aside, write the new one under its name, sweep later",
+            Cost.PACKAGING,
+            _DELETE,
+        ),
+        CopyStrategy(
+            "posix_replace",
+            "write beside, then take the name at once; the old file goes with its last reader",
+            Cost.PACKAGING,
+            _DELETE,
+        ),
+        CopyStrategy(
+            "delete_first_shared",
+            "delete every old file, then write; what is in use is gone for all (a warning)",
+            Cost.PACKAGING,
+            _DELETE,
+            yields_to_any=True,
+        ),
     )
 }
 """By name, as a profile names them."""

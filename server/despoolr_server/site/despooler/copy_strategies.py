@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from despoolr_server.site.despooler.copying.ours.delete_first_shared import delete_first_shared
 from despoolr_server.site.despooler.copying.ours.new_folder_and_switch import new_folder_and_switch
+from despoolr_server.site.despooler.copying.ours.posix_replace import posix_replace
+from despoolr_server.site.despooler.copying.ours.rename_aside import rename_aside
 from despoolr_server.site.despooler.copying.ours.skip_locked_and_retry import skip_locked_and_retry
 from despoolr_server.site.despooler.copying.ours.temp_and_rename import temp_and_rename
 from despoolr_server.site.despooler.copying.shipped.delete_then_copy import delete_then_copy
@@ -24,5 +27,8 @@ STRATEGIES: Final[dict[str, Callable[[Target], Awaitable[CopyResult]]]] = {
         skip_locked_and_retry,
         temp_and_rename,
         new_folder_and_switch,
+        rename_aside,
+        posix_replace,
+        delete_first_shared,
     )
 }

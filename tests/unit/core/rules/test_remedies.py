@@ -9,13 +9,16 @@ from worlds.support import REPOSITORY
 
 READ, WRITE, DELETE, ALL = 1, 2, 4, 7
 
+ALWAYS = {"new_folder_and_switch"}
+BY_WRITE = {"stop_at_first_lock", "skip_locked_and_retry"}
+BY_DELETE = {"rename_aside", "posix_replace"}
 PASSES = {
     # a reader who shares so much: who gets past it
-    0: {"new_folder_and_switch"},
-    READ: {"new_folder_and_switch"},
-    READ | WRITE: {"new_folder_and_switch", "stop_at_first_lock", "skip_locked_and_retry"},
-    READ | DELETE: {"new_folder_and_switch"},
-    ALL: {"new_folder_and_switch", "stop_at_first_lock", "skip_locked_and_retry"},
+    0: ALWAYS,
+    READ: ALWAYS,
+    READ | WRITE: ALWAYS | BY_WRITE,
+    READ | DELETE: ALWAYS | BY_DELETE,
+    ALL: ALWAYS | BY_WRITE | BY_DELETE,
 }
 
 
@@ -25,9 +28,9 @@ def test_who_gets_past_a_reader_is_what_the_sharing_rule_says(shared: int) -> No
     assert passes == PASSES[shared]
 
 
-def test_a_writer_is_passed_only_by_who_shares_writing_or_touches_nothing() -> None:
+def test_a_writer_is_passed_only_by_who_shares_writing_or_leaves_the_file_alone() -> None:
     passes = {name for name, one in COPY_STRATEGIES.items() if one.could_pass(READ | WRITE, ALL)}
-    assert passes == {"new_folder_and_switch"}
+    assert passes == ALWAYS | BY_DELETE
 
 
 def test_the_page_of_remedies_has_each_as_it_is() -> None:

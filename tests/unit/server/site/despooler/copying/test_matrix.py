@@ -54,13 +54,15 @@ READ, DELETE, ALL, NOTHING = (
     ShareMode.ALL,
     ShareMode.NONE,
 )
+ALWAYS = {"new_folder_and_switch"}
+BY_DELETE = {"rename_aside", "posix_replace"}
 HOLDERS = {
     # what the holder of a file that changed shares, whether it locks a range; who gets past it
-    "shares nothing": (NOTHING, False, {"new_folder_and_switch"}),
-    "shares READ": (READ, False, {"new_folder_and_switch"}),
-    "shares READ|DELETE": (DELETE, False, {"new_folder_and_switch"}),
-    "shares all": (ALL, False, {"new_folder_and_switch", "skip_locked_and_retry"}),
-    "has a range locked": (ALL, True, {"new_folder_and_switch"}),
+    "shares nothing": (NOTHING, False, ALWAYS),
+    "shares READ": (READ, False, ALWAYS),
+    "shares READ|DELETE": (DELETE, False, ALWAYS | BY_DELETE),
+    "shares all": (ALL, False, ALWAYS | BY_DELETE | {"skip_locked_and_retry"}),
+    "has a range locked": (ALL, True, ALWAYS | BY_DELETE),
 }
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.rules.remedies import COPY_STRATEGIES
-from despoolr_core.share.modes import Access, ShareMode
+from despoolr_core.share.contract import ShareError
+from despoolr_core.share.modes import Access, NtStatus, ShareMode
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.shares.local import LocalOpenFile, LocalShare
 from despoolr_server.site.despooler.copy_strategies import STRATEGIES
 from despoolr_server.site.despooler.copying.steps import present_files
 from despoolr_server.site.despooler.copying.target import CopyResult, Target
@@ -212,3 +214,83 @@ async def test_two_holders_are_both_reported_by_the_check_of_sp4() -> None:
         Target(world.share(), "PKG", OLD, "job J", True)
     )
     assert [name for name, _ in result.failed] == ["a.dat", "c.dat"]
+
+
+@pytest.mark.parametrize("strategy", ["rename_aside", "posix_replace"])
+async def test_who_shares_deleting_keeps_the_old_file_while_its_name_is_the_new_ones(
+    strategy: str,
+) -> None:
+    world = World()
+    share, holder = await _held_by(world, DELETE)
+    result = await _run(strategy, share)
+    assert result.is_complete
+    assert [await share.read(f"PKG/{name}") for name in NEW] == [b"new!"] * 3
+    assert await holder.read() == b"old"
+    there = await present_files(share, "PKG")
+    assert (there == list(NEW)) is (strategy == "posix_replace"), "renamed aside is still seen"
+    await holder.close()
+    assert await present_files(share, "PKG") == list(NEW)
+    assert await present_files(share, "PKG.$GONE") == []
+
+
+@pytest.mark.parametrize("strategy", ["rename_aside", "posix_replace"])
+@pytest.mark.parametrize("share_mode", [NO_SHARING, READ, WRITE])
+async def test_no_rename_gets_past_a_holder_who_does_not_share_deleting(
+    strategy: str, share_mode: ShareMode
+) -> None:
+    result, there, said = await update(strategy, "b.dat", share_mode)
+    assert [name for name, _ in result.failed] == ["b.dat"]
+    assert ("b.dat", "refused", 32) in said
+    assert there == {"a.dat": "new!", "b.dat": "old", "c.dat": "new!"}
+
+
+async def test_what_was_set_aside_and_is_in_use_fails_nothing_and_goes_another_time() -> None:
+    world = World()
+    share, _ = await _held_by(world, DELETE)
+    await share.write("PKG/a.dat~1", b"left by an attempt that was killed")
+    reader = await world.share(client("WS4")).open("PKG/a.dat~1", Access.READ, READ)
+    result = await _run("rename_aside", share)
+    assert result.is_complete
+    assert "a.dat~1" in await present_files(share, "PKG")
+    assert "waiting" not in [row.state for row in world.host.episodes()]
+    await reader.close()
+    assert (await _run("rename_aside", share)).is_complete
+    assert "a.dat~1" not in await present_files(share, "PKG")
+
+
+async def test_a_full_disk_gives_a_file_that_was_renamed_aside_its_name_back() -> None:
+    for strategy in ("rename_aside", "posix_replace"):
+        world = World(MemoryFileStore(capacity=10))
+        result, there, _ = await update(strategy, world=world)
+        assert result.win32 == 112
+        assert there["c.dat"] == "old", "there was room for less than three files more"
+        assert not any("~" in name or "$" in name for name in there), strategy
+
+
+async def test_a_file_that_was_deleted_first_is_nobodys_until_its_last_reader_closes() -> None:
+    world = World()
+    share, holder = await _held_by(world, DELETE)
+    result = await _run("delete_first_shared", share)
+    assert [name for name, _ in result.failed] == ["b.dat"]
+    with pytest.raises(ShareError) as refused:
+        await share.read("PKG/b.dat")
+    assert refused.value.nt_status is NtStatus.DELETE_PENDING
+    assert await share.read("PKG/a.dat") == b"new!"
+    assert await holder.read() == b"old"
+    await holder.close()
+    assert await share.stat("PKG/b.dat") is None
+    assert (await _run("delete_first_shared", share)).is_complete
+    assert await share.read("PKG/b.dat") == b"new!"
+
+
+async def _held_by(world: World, share_mode: ShareMode) -> tuple[LocalShare, LocalOpenFile]:
+    """OLD lies there, and a client has its `b.dat` open."""
+    share = world.share()
+    await share.make_directory("PKG")
+    for name, data in OLD.items():
+        await share.write(f"PKG/{name}", data)
+    return share, await world.share(client()).open("PKG/b.dat", Access.READ, share_mode)
+
+
+async def _run(strategy: str, share: LocalShare) -> CopyResult:
+    return await STRATEGIES[strategy](Target(share, "PKG", NEW, "job J", refresh_every_file=True))
