@@ -154,3 +154,6 @@ _.FORCE
 _.cost
 _.could_pass
 _.needs
+
+# What reruns scenarios comes next.
+_.run_scenarios

@@ -59,6 +59,7 @@ LAYERS = {
         "bench | docs | oracle | soak | load",
         "samples",
         "kb | report | imports | (whatif)",
+        "pool",
         "scenario",
         "sim",
         "toml",

@@ -8,25 +8,21 @@ report stay in the run's directory.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import as_completed
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from despoolr_app.process.supervisor import process_pool
 from despoolr_core.profile import ARTICLES, profile_of
 from despoolr_lab.kb.gallery import entries, load
+from despoolr_lab.pool import run_each
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult
 
 AS_SHIPPED: Final = "as shipped"
 FIX: Final = "--fix"
 BUG: Final = "--bug"
-END_S_MAX: Final = 5.0
-"""Seconds that runs under way have to come to their end after Ctrl-C."""
 
 
 class RunScenario(Protocol):
@@ -103,31 +99,12 @@ def run_all(
     log_format: str = "",
 ) -> Iterator[CellOutcome]:
     """Run the cells with `run`, a function of a module, on all cores unless `jobs` says otherwise,
-    and give each as it is done.
-
-    After Ctrl-C (or SIGTERM) no other begins; the runs under way that come to their end within
-    `END_S_MAX` are given, the others are ended, as all are by a second Ctrl-C; and it raises
-    `KeyboardInterrupt`.
+    and give each as it is done. Ctrl-C is as `run_each` has it; raises `WorkerDied`.
     """
-    with process_pool(jobs or os.cpu_count() or 1) as pool:
-        # The long ones first: two cores are done at about the same time.
-        futures = [
-            pool.submit(run_cell, run, cell, options, out, log_format)
-            for cell in sorted(todo, key=lambda cell: cell.kb)
-        ]
-        given = set()
-        try:
-            for future in as_completed(futures):
-                given.add(future)
-                yield future.result()
-        except KeyboardInterrupt:
-            under_way = [
-                future for future in futures if future not in given and not future.cancel()
-            ]
-            with suppress(TimeoutError):
-                for future in as_completed(under_way, timeout=END_S_MAX):
-                    yield future.result()
-            raise
+    work = partial(run_cell, run, options=options, out=out, log_format=log_format)
+    # The long ones first: two cores are done at about the same time.
+    for _, outcome in run_each(work, sorted(todo, key=lambda cell: cell.kb), jobs):
+        yield outcome
 
 
 def run_cell(
