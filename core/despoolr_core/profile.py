@@ -1,5 +1,4 @@
-"""Versions are data: one named field per behaviour, one `Profile` per SMS version, one switch per
-article.
+"""Versions are data: one named field per behaviour, one `Profile` per SMS version.
 
 No code asks for a version; it asks for the field. A run may override any field (`--set
 name=value`), put an article's fault in (`--bug Q147819`) or take it out (`--fix Q147819`). `FIELDS`
@@ -12,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
-from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.suggest import suggestion
 
@@ -316,72 +314,6 @@ PROFILES: Final[dict[str, Profile]] = {
 """Every version Despoolr knows, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Article:
-    """One Knowledge Base article as a switch: the field values that have its fault, and those that
-    do not.
-    """
-
-    kb: str
-    title: str
-    bug: dict[str, Any]
-    fix: dict[str, Any]
-    versions: tuple[str, ...]
-
-    def has_fault(self, profile: Profile) -> bool:
-        """Whether the profile behaves as the article complains: what the switch turns is not as the
-        fix has it.
-        """
-        return any(getattr(profile, name) != self.fix[name] for name in self.bug)
-
-
-ARTICLES: Final[dict[str, Article]] = {
-    a.kb: a
-    for a in (
-        Article(
-            "Q147819",
-            "Update Job Fails If Clients Are Logged On to the Share",
-            bug={"use_forced_disconnect": False},
-            fix={
-                "forced_disconnect_available": True,
-                "use_forced_disconnect": True,
-                "forced_disconnect_restores_rights": True,
-            },
-            versions=("1.0", "1.1", "1.2"),
-        ),
-        Article(
-            "Q152229",
-            "Expired Jobs Alter Detailed Job Status",
-            bug={"expiry_status": "Canceled"},
-            fix={"expiry_status": ""},
-            versions=("1.0", "1.1", "1.2"),
-        ),
-        Article(
-            "Q166833",
-            "Failed Status MIF Does Not Update Job Status",
-            bug={"failed_mif_status": "Retrying"},
-            fix={"failed_mif_status": "Failed"},
-            versions=("1.2", "1.2 SP1", "1.2 SP2", "1.2 SP3", "1.2 SP4", "1.2 SP4 + hotfixes"),
-        ),
-        Article(
-            "Q195936",
-            "Distribution Fails If Updating of the Master Package Fails",
-            bug={"retry_keeps_refresh": False},
-            fix={"retry_keeps_refresh": True},
-            versions=("1.2", "1.2 SP1", "1.2 SP2", "1.2 SP3", "1.2 SP4", "1.2 SP4 + hotfixes"),
-        ),
-        Article(
-            "Q235805",
-            "Package Job Status Not Reported from a 1.2 Child to a 2.0 Parent",
-            bug={"marked_package_id_resolves": False},
-            fix={"marked_package_id_resolves": True},
-            versions=("2.0", "2.0 SP1"),
-        ),
-    )
-}
-"""The articles that can be switched with `--bug` and `--fix`."""
-
-
 class ProfileError(ValueError):
     """A version, field, value or article there is not; the message names the nearest right one."""
 
@@ -392,15 +324,6 @@ def profile_of(version: str) -> Profile:
         return PROFILES[version]
     except KeyError:
         raise ProfileError(f"no SMS version {version!r}{suggestion(version, PROFILES)}") from None
-
-
-def article_of(kb: str) -> Article:
-    """The switch of an article such as `Q147819`. Raises `ProfileError`."""
-    name = fold(kb) if kb[:1] in "qQ" else f"Q{kb}"
-    try:
-        return ARTICLES[name]
-    except KeyError:
-        raise ProfileError(f"no article {kb!r}{suggestion(name, ARTICLES)}") from None
 
 
 def with_overrides(profile: Profile, overrides: dict[str, Any]) -> Profile:

@@ -16,10 +16,10 @@ CUTOFF: Final = 0.6
 """The least likeness, of 0 to 1 as `difflib` counts it."""
 
 
-def nearest(word: str, words: Iterable[str]) -> str | None:
+def nearest(word: str, words: Iterable[str], cutoff: float = CUTOFF) -> str | None:
     """The one of `words` that `word` was probably meant to be; None where none is near."""
     by_fold = {fold(one): one for one in words}
-    near = get_close_matches(fold(word), by_fold, 1, CUTOFF)
+    near = get_close_matches(fold(word), by_fold, 1, cutoff)
     return by_fold[near[0]] if near else None
 
 

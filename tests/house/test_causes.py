@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from despoolr_core.profile import ARTICLES
+from despoolr_core.articles import ARTICLES
 from despoolr_lab.kb import gallery
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
@@ -66,6 +66,36 @@ def the_refresh_flag_is_kept(scenario: Scenario) -> None:
 
 CAUSES: list[tuple[str, str, Change, set[str]]] = [
     # article, a version with the fault, what is taken away, what must go red
+    (
+        "Q128458",
+        "1.1",
+        nobody_holds,
+        {
+            "the update retries after its first attempt",
+            "files before the locked one are new, it and all later ones old",
+            "WS1 is named as the one who blocks",
+            "without forced disconnect the update is still retrying",
+        },
+    ),
+    (
+        "Q182414",
+        "1.2",
+        nobody_holds,
+        {
+            "nobody can run the application any more",
+            "the directory's rights are the service account's alone",
+        },
+    ),
+    (
+        "Q184489",
+        "1.2",
+        nobody_holds,
+        {
+            "the server is retried in every version, the other one is done",
+            "the directory is empty but for the file in use",
+            "a retry that fails brings nothing back",
+        },
+    ),
     (
         "Q147819",
         "1.1",

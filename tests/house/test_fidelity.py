@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from despoolr_core.profile import ARTICLES, FIELDS, PROFILES
+from despoolr_core.articles import ARTICLES
+from despoolr_core.profile import FIELDS, PROFILES
 from worlds.support import REPOSITORY, oracle
 
 LEDGER = REPOSITORY / "docs" / "fidelity.md"

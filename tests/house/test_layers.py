@@ -28,7 +28,7 @@ MAY_IMPORT = {
 }
 
 LAYERS = {
-    "despoolr_core": ["records", "formats | share", "profile", "suggest"],
+    "despoolr_core": ["records", "formats | share", "articles", "profile", "suggest"],
     "despoolr_server": [
         "assembly",
         "logon_server | site_server",

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from despoolr_core.profile import ARTICLES, PROFILES, profile_of
+from despoolr_core.articles import ARTICLES
+from despoolr_core.profile import PROFILES, profile_of
 from despoolr_core.records.kinds.client import CommandChanged
 from despoolr_core.records.kinds.share import FileDeleted, FileWritten
 from despoolr_core.records.kinds.site import (
@@ -79,6 +80,11 @@ def end_state(result: RunResult) -> dict[str, Value]:
 
 SYMPTOMS: dict[str, Callable[[str], bool]] = {
     # what a switch may change, by the beginning of a name
+    "Q128458": lambda name: name.startswith(
+        ("BPC row BPC00002", "job BPC00002", "file LOGON1 BPC00001/", "events")
+    ),
+    "Q182414": lambda name: name.startswith(("BPC row BPC00004 Workstation", "job BPC00004")),
+    "Q184489": lambda name: name.startswith("file LOGON1 BPC00002/"),
     "Q147819": lambda name: name.startswith(
         ("BPC row BPC00003", "job BPC00003", "file LOGON1 BPC00001/", "events")
     ),

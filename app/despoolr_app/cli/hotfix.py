@@ -59,7 +59,7 @@ def list_(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int
     if as_json:
         echo_json({"source": site.server.url, **to_builtins(found)})
         return EXIT_OK
-    from despoolr_core.profile import ARTICLES
+    from despoolr_core.articles import ARTICLES
 
     rows = [(kb, f"since {moment(at)}", ARTICLES[kb].title) for kb, at in found.installed.items()]
     rows += [(a.article, "could be applied", a.title) for a in found.available]

@@ -29,46 +29,74 @@ def command() -> None: ...
 
 @command.command(
     "list",
-    help="List the articles, the versions they speak of, and what in a profile decides them.",
+    help="List the articles by the part of SMS they complain of: which versions have the fault, "
+    "what Microsoft offered, and what in a profile decides it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_(as_json: bool) -> None:
-    from despoolr_core.profile import ARTICLES
+    from despoolr_core.articles import ARTICLES, Topic
     from despoolr_lab.kb.gallery import entries
 
     rows = [ARTICLES[kb] for kb, _ in entries()]
     if as_json:
-        put_json(
-            to_json(
-                [
-                    {
-                        "kb": a.kb,
-                        "title": a.title,
-                        "versions": a.versions,
-                        "bug": a.bug,
-                        "fix": a.fix,
-                    }
-                    for a in rows
-                ]
-            )
-        )
+        put_json(to_json([_switch(article) for article in rows]))
         return
-    for article in rows:
-        put_prose(f"{article.kb}  {wrapped_cell(article.title, 9)}")
-        facts = (
-            f"versions {', '.join(article.versions)}; decided by {', '.join(sorted(article.fix))}"
-        )
-        put_prose(f"         {wrapped_cell(facts, 9)}")
-    put("", "Try: despoolr kb run Q147819 --version 1.1")
+    for topic in Topic:
+        put(f"{topic}:")
+        for article in (a for a in rows if a.topic is topic):
+            put_prose(f"  {article.kb}  {wrapped_cell(article.title, 11)}")
+            facts = (
+                f"{_status(article)}; remedy: {article.remedy}; "
+                f"decided by {', '.join(sorted(article.fix))}"
+            )
+            put_prose(f"           {wrapped_cell(facts, 11)}")
+        put("")
+    put("Try: despoolr kb run Q147819 --version 1.1")
+
+
+def _switch(article: Any) -> dict[str, Any]:
+    """An article as JSON: `cured_by` has the fields that its fix sets, for each version with its
+    fault.
+    """
+    from despoolr_core.profile import profile_of
+
+    faulty = _faulty(article)
+    return {
+        "kb": article.kb,
+        "title": article.title,
+        "topic": article.topic,
+        "versions": article.versions,
+        "has_the_fault": faulty,
+        "remedy": article.remedy,
+        "cure": article.cure,
+        "bug": article.bug,
+        "fix": article.fix,
+        "cured_by": {version: article.cured_by(profile_of(version)) for version in faulty},
+    }
+
+
+def _faulty(article: Any) -> list[str]:
+    from despoolr_core.profile import profile_of
+
+    return [version for version in article.versions if article.has_fault(profile_of(version))]
+
+
+def _status(article: Any) -> str:
+    """Which of the versions that an article speaks of have its fault, and which do not."""
+    faulty = _faulty(article)
+    others = [version for version in article.versions if version not in faulty]
+    return f"fault in {', '.join(faulty)}" + (f", not in {', '.join(others)}" if others else "")
 
 
 @command.command(
     "show", help="Tell the story of one article and what is expected on which version."
 )
 @click.argument("kb")
-def show(kb: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(kb: str, as_json: bool) -> None:
     """The story, the switch, the file."""
-    from despoolr_core.profile import ARTICLES, PROFILES, ProfileError
+    from despoolr_core.articles import ARTICLES
+    from despoolr_core.profile import PROFILES, ProfileError
     from despoolr_lab.kb.gallery import entry, load
     from despoolr_lab.scenario.expectations import describe
 
@@ -77,15 +105,19 @@ def show(kb: str) -> None:
     except ProfileError as error:
         raise click.UsageError(str(error)) from None
     article, scenario = ARTICLES[number], load(kb)
+    if as_json:
+        expected = [{"name": describe(e), "when": e.when} for e in scenario.expect]
+        told = {"story": scenario.story.strip(), "expected": expected, "scenario": str(path)}
+        put_json(to_json({**_switch(article), **told}))
+        return
     put_prose(f"{number}: {article.title}\n\n{scenario.story.strip()}\n")
     for version in article.versions:
         fault = "has the fault" if article.has_fault(PROFILES[version]) else "does not have it"
         put(f"  SMS {version} {fault}")
-    put(
-        "",
-        f"Decided by: {', '.join(f'{k} = {v!r}' for k, v in article.fix.items())} takes the "
-        "fault out.",
-    )
+    put("")
+    put_prose(f"Remedy ({article.remedy}): {wrapped_cell(article.cure, 2)}.")
+    fix = ", ".join(f"{name} = {value!r}" for name, value in article.fix.items())
+    put_prose(f"Decided by: {wrapped_cell(fix, 2)} takes the fault out.")
     put("Expected:")
     for expectation in scenario.expect:
         only = (
@@ -93,7 +125,7 @@ def show(kb: str) -> None:
             if expectation.when
             else ""
         )
-        put(f"  - {describe(expectation)}{only}")
+        put_prose(f"  - {wrapped_cell(describe(expectation) + only, 4)}")
     put("", f"Scenario: {path}")
 
 
@@ -210,7 +242,8 @@ def _run_all(parsed: Any, options: dict[str, Any], worlds: int) -> int:
 
 
 def _print_table(outcomes: list[Any]) -> None:
-    from despoolr_core.profile import ARTICLES, profile_of
+    from despoolr_core.articles import ARTICLES
+    from despoolr_core.profile import profile_of
 
     width = max((len(outcome.cell.version) for outcome in outcomes), default=7)
     put(

@@ -80,7 +80,8 @@ def run_options(function: F) -> F:
 
 def to_run_options(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
     """`RunOptions` from the parsed options. Raises `click.UsageError` for what cannot be."""
-    from despoolr_core.profile import ProfileError, article_of, profile_of, with_overrides
+    from despoolr_core.articles import article_of
+    from despoolr_core.profile import ProfileError, profile_of, with_overrides
     from despoolr_core.times import span_s
     from despoolr_core.timing import parse_timing
     from despoolr_lab.scenario.run import RunOptions

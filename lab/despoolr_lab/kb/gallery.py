@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from despoolr_core.profile import ARTICLES, ProfileError, article_of
+from despoolr_core.articles import ARTICLES, article_of
+from despoolr_core.profile import ProfileError
 from despoolr_core.rules.fold import fold
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from despoolr_core.profile import ARTICLES, profile_of
+from despoolr_core.articles import ARTICLES
+from despoolr_core.profile import profile_of
 from despoolr_lab.kb.gallery import entries, load
 from despoolr_lab.pool import run_each
 from despoolr_lab.scenario.model import Scenario

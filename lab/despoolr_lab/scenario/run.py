@@ -18,7 +18,8 @@ from typing import Any
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.process.supervisor import run_in_order
-from despoolr_core.profile import Profile, article_of, profile_of, with_overrides
+from despoolr_core.articles import article_of
+from despoolr_core.profile import Profile, profile_of, with_overrides
 from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
 from despoolr_core.records.stream import Record, Recorder, encode, of
 from despoolr_core.times import moment_s, span

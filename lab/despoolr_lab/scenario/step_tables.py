@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from msgspec import field
 
-from despoolr_core.profile import article_of, profile_of
+from despoolr_core.articles import article_of
+from despoolr_core.profile import profile_of
 from despoolr_core.share.modes import Access, Disposition, ShareMode, parse_flags
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.toml.tables import Moment, Name, Span, Table

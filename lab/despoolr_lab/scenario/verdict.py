@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from despoolr_core.articles import ARTICLES
 from despoolr_core.formats.nt_events import EVENTS
-from despoolr_core.profile import ARTICLES, Profile
+from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.share import OpenClosed
 from despoolr_core.records.kinds.site import (

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.profile import Article, ProfileError, article_of, with_overrides
+from despoolr_core.articles import Article, article_of
+from despoolr_core.profile import ProfileError, with_overrides
 from despoolr_core.records.kinds.site import HotfixApplied
 from despoolr_server.site.services.service import Executive
 from despoolr_server.site.state import boxes
@@ -34,7 +35,7 @@ class Hotfixes:
         """
         article = article_of(kb)
         profile = self._site.profile
-        if all(getattr(profile, name) == value for name, value in article.fix.items()):
+        if not article.has_fault(profile):
             raise ProfileError(
                 f"SMS {profile.version} at site {self._site.code} does not have the fault of "
                 f"{article.kb}"

@@ -1,6 +1,4 @@
-"""Versions are data: each profile, each override, each switch; and a wrong word names the nearest
-right one.
-"""
+"""Versions are data: each profile, each override; and a wrong word names the nearest right one."""
 
 from __future__ import annotations
 
@@ -10,13 +8,11 @@ from typing import Any
 import pytest
 
 from despoolr_core.profile import (
-    ARTICLES,
     FIELDS,
     GIVE_UP_RULES,
     PROFILES,
     Profile,
     ProfileError,
-    article_of,
     profile_of,
     with_overrides,
 )
@@ -124,35 +120,9 @@ def test_a_wrong_override_names_the_nearest_right_one(name: str, value: Any, say
         with_overrides(profile_of("1.1"), {name: value})
 
 
-def test_a_wrong_version_or_article_names_the_nearest_right_one() -> None:
+def test_a_wrong_version_names_the_nearest_right_one() -> None:
     with pytest.raises(ProfileError, match=r"did you mean '1.2 SP4'"):
         profile_of("1.2SP4")
-    with pytest.raises(ProfileError, match="did you mean 'Q147819'"):
-        article_of("Q147818")
-    with pytest.raises(ProfileError, match="no article"):
-        article_of("Q1")
-
-
-@pytest.mark.parametrize("spelled", ["Q147819", "q147819", "147819"])
-def test_an_article_is_found_however_it_is_spelled(spelled: str) -> None:
-    assert article_of(spelled).kb == "Q147819"
-
-
-@pytest.mark.parametrize("kb", ARTICLES)
-@pytest.mark.parametrize("version", PROFILES)
-def test_a_switch_puts_the_fault_in_and_takes_it_out(kb: str, version: str) -> None:
-    article, profile = ARTICLES[kb], profile_of(version)
-    assert article.has_fault(with_overrides(profile, article.bug))
-    assert not article.has_fault(with_overrides(profile, article.fix))
-
-
-@pytest.mark.parametrize("kb", ARTICLES)
-def test_a_fix_leaves_every_other_behaviour_as_it_was(kb: str) -> None:
-    article, profile = ARTICLES[kb], profile_of("1.1")
-    fixed = with_overrides(profile, article.fix)
-    assert {name for name in FIELDS if getattr(fixed, name) != getattr(profile, name)} <= set(
-        article.fix
-    )
 
 
 def test_overrides_leave_the_profile_of_the_version_alone() -> None:

@@ -21,7 +21,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from despoolr_core.profile import ARTICLES, ProfileError
+from despoolr_core.articles import ARTICLES
+from despoolr_core.profile import ProfileError
 from despoolr_core.share import site_api
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.pieces import rows_answer
@@ -210,7 +211,7 @@ class SiteRoutes:
         available = [
             {"article": a.kb, "title": a.title, "versions": a.versions}
             for a in ARTICLES.values()
-            if any(getattr(profile, name) != value for name, value in a.fix.items())
+            if a.has_fault(profile)
         ]
         installed = await self._hotfixes.installed()
         return _answer(

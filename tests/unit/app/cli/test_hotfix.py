@@ -8,7 +8,7 @@ import pytest
 
 from despoolr.console import run
 from despoolr_app.site_client.errors import SiteUnreachable
-from despoolr_core.profile import ARTICLES
+from despoolr_core.articles import ARTICLES
 from despoolr_core.share.site_api import HotfixInstalled, HotfixList, HotfixRow
 from worlds.asked_site import NOW, URL, StagedSite, refusal
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from despoolr.console import run
-from despoolr_core.profile import ARTICLES
+from despoolr_core.articles import ARTICLES
 from despoolr_lab.cli import running
 from despoolr_lab.cli.running import Interrupted
-from despoolr_lab.kb import matrix
+from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell, CellOutcome
 
 Said = pytest.CaptureFixture[str]
@@ -54,16 +54,28 @@ def test_the_list_names_every_article_its_versions_and_what_decides_it(capsys: S
     assert run(["kb", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for kb, article in ARTICLES.items():
-        at = lines.index(f"{kb}  {article.title}")
-        decided = ", ".join(sorted(article.fix))
-        assert lines[at + 1].strip() == (
-            f"versions {', '.join(article.versions)}; decided by {decided}"
-        )
+        at = lines.index(f"  {kb}  {article.title}")
+        assert lines[at + 1].endswith(f"decided by {', '.join(sorted(article.fix))}")
+        above = [line for line in lines[:at] if line and not line.startswith(" ")]
+        assert above[-1] == f"{article.topic}:"
+    facts = lines[lines.index("  Q195936  " + ARTICLES["Q195936"].title) + 1].strip()
+    assert facts == (
+        "fault in 1.2, 1.2 SP1, 1.2 SP2, 1.2 SP3, 1.2 SP4, not in 1.2 SP4 + hotfixes; "
+        "remedy: hotfix; decided by retry_keeps_refresh"
+    )
     assert lines[-1] == "Try: despoolr kb run Q147819 --version 1.1"
+
+
+def test_the_list_as_json_says_which_fields_cure_which_version(capsys: Said) -> None:
     assert run(["kb", "list", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [row["kb"] for row in told] == list(ARTICLES)
-    assert told[0]["fix"] == ARTICLES[told[0]["kb"]].fix
+    told = {row["kb"]: row for row in json.loads(capsys.readouterr().out)}
+    assert list(told) == list(ARTICLES)
+    assert told["Q147819"]["cured_by"]["1.2"] == {
+        "use_forced_disconnect": True,
+        "forced_disconnect_restores_rights": True,
+    }
+    assert told["Q147819"]["cured_by"]["1.1"] == ARTICLES["Q147819"].fix
+    assert set(told["Q152229"]["cured_by"]) == {"1.0", "1.1"}, "1.2 does not have the fault"
 
 
 def test_an_article_is_shown_with_its_story_its_switch_and_what_is_expected(capsys: Said) -> None:
@@ -75,14 +87,27 @@ def test_an_article_is_shown_with_its_story_its_switch_and_what_is_expected(caps
     assert "Decided by: retry_keeps_refresh = True takes the fault out." in lines
     only = "  (only when retry_keeps_refresh = True)"
     assert f"  - the first server is refreshed by the retry{only}" in lines
+    assert "Remedy (hotfix): install the hotfix of 28 September 1998 (Smsinst.dll)." in lines
     assert Path(lines[-1].removeprefix("Scenario: ")).is_file()
+
+
+def test_an_article_is_shown_as_json(capsys: Said) -> None:
+    assert run(["kb", "show", "Q195936", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["story"] == gallery.load("Q195936").story.strip()
+    assert told["cured_by"]["1.2"] == {"retry_keeps_refresh": True}
+    assert {
+        "name": "the first server is refreshed by the retry",
+        "when": {"retry_keeps_refresh": True},
+    } in told["expected"]
+    assert Path(told["scenario"]).is_file()
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("show", "Q1"), "no article 'Q1'; there are Q147819, Q152229"),
-        (("run", "Q1"), "no article 'Q1'; there are Q147819, Q152229"),
+        (("show", "Q1"), "no article 'Q1' (despoolr kb list shows them)"),
+        (("run", "Q147891"), "no article 'Q147891'; did you mean 'Q147819'?"),
         (("run",), "name an article, or say --all (despoolr kb list shows them)"),
         (("run", "Q195936", "--all"), "name an article, or say --all"),
         (("run", "--all", "--fix"), "--all runs every article with its fix as well"),

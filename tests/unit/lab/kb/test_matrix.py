@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_core.profile import ARTICLES, profile_of
+from despoolr_core.articles import ARTICLES
+from despoolr_core.profile import profile_of
 from despoolr_lab.cli.running import run_and_keep
 from despoolr_lab.kb import matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell

@@ -1,0 +1,180 @@
+"""Knowledge Base articles as switches: which values of which behaviours have an article's fault,
+which do not, and what Microsoft offered against it.
+
+`--bug Q147819` puts an article's fault into a run, `--fix Q147819` takes it out, `despoolr hotfix
+apply` does the latter to a running site. What an article says happens is in its scenario
+(`scenarios/kb`); how true that is, in `docs/fidelity.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from despoolr_core.profile import Profile, ProfileError
+from despoolr_core.rules.fold import fold
+from despoolr_core.suggest import nearest
+
+NEAR: Final = 0.85
+"""The least likeness of two numbers that differ by one digit, or by two in the wrong order."""
+
+
+class Topic(StrEnum):
+    """The part of SMS that an article complains of."""
+
+    DESPOOLER = "Despooler"
+    STATUS = "Job status"
+
+
+class Remedy(StrEnum):
+    """What Microsoft offered against a fault."""
+
+    HOTFIX = "hotfix"
+    VERSION = "later version"
+    SETTING = "setting"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One article as a switch: the values of behaviours that have its fault, and those that do not.
+
+    `versions` are those it speaks of. `also` are other values of a behaviour in `bug` that are the
+    fault as well. `cure` says what to do, in the words of an administrator.
+    """
+
+    kb: str
+    title: str
+    topic: Topic
+    bug: dict[str, Any]
+    fix: dict[str, Any]
+    versions: tuple[str, ...]
+    remedy: Remedy
+    cure: str
+    also: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def has_fault(self, profile: Profile) -> bool:
+        """Whether the profile behaves as the article complains."""
+        return any(
+            getattr(profile, name) in (value, *self.also.get(name, ()))
+            for name, value in self.bug.items()
+        )
+
+    def cured_by(self, profile: Profile) -> dict[str, Any]:
+        """The fields that the fix sets to other values than the profile has, by name; none where
+        the profile does not have the fault.
+        """
+        if not self.has_fault(profile):
+            return {}
+        return {name: value for name, value in self.fix.items() if getattr(profile, name) != value}
+
+
+_V12 = ("1.2", "1.2 SP1", "1.2 SP2", "1.2 SP3", "1.2 SP4", "1.2 SP4 + hotfixes")
+
+ARTICLES: Final[dict[str, Article]] = {
+    a.kb: a
+    for a in (
+        Article(
+            "Q128458",
+            "SMS Despooler Does Not Support Forced Installation and Upgrade",
+            Topic.DESPOOLER,
+            bug={"forced_disconnect_available": False},
+            fix={"forced_disconnect_available": True, "use_forced_disconnect": True},
+            versions=("1.0", "1.1", "1.2"),
+            remedy=Remedy.SETTING,
+            cure="upgrade to SMS 1.2 and set the registry value Use Forced Disconnect of "
+            "SMS_Despooler; it is off by default",
+        ),
+        Article(
+            "Q147819",
+            "Update Job Fails If Clients Are Logged On to the Share",
+            Topic.DESPOOLER,
+            bug={"use_forced_disconnect": False},
+            fix={
+                "forced_disconnect_available": True,
+                "use_forced_disconnect": True,
+                "forced_disconnect_restores_rights": True,
+            },
+            versions=("1.0", "1.1", "1.2"),
+            remedy=Remedy.SETTING,
+            cure="close users' connections before the update; from SMS 1.2 on, set the registry "
+            "value Use Forced Disconnect (Q128458)",
+        ),
+        Article(
+            "Q152229",
+            "Expired Jobs Alter Detailed Job Status",
+            Topic.STATUS,
+            bug={"expiry_status": "Canceled"},
+            also={"expiry_status": ("Retrying",)},
+            fix={"expiry_status": ""},
+            versions=("1.0", "1.1", "1.2"),
+            remedy=Remedy.VERSION,
+            cure="upgrade to SMS 1.2; until then use later expiration dates, or report by NOIDMIF",
+        ),
+        Article(
+            "Q166833",
+            "Failed Status MIF Does Not Update Job Status",
+            Topic.STATUS,
+            bug={"failed_mif_status": "Retrying"},
+            fix={"failed_mif_status": "Failed"},
+            versions=_V12,
+            remedy=Remedy.NONE,
+            cure="look for event 374, which tells of the failure",
+        ),
+        Article(
+            "Q182414",
+            "Despooler Force-Disconnect Setting Alters Directory Rights",
+            Topic.DESPOOLER,
+            bug={"forced_disconnect_restores_rights": False},
+            fix={"forced_disconnect_restores_rights": True},
+            versions=("1.2", "1.2 SP3", "1.2 SP4"),
+            remedy=Remedy.VERSION,
+            cure="install SMS 1.2 SP4; until then reset the NTFS rights of the package directory "
+            "by hand on every distribution server",
+        ),
+        Article(
+            "Q184489",
+            "Despooler May Delete Package Directory Contents If Files Are in Use",
+            Topic.DESPOOLER,
+            bug={"copy_strategy": "delete_then_copy"},
+            fix={"copy_strategy": "delete_then_copy_checked"},
+            versions=("1.2", "1.2 SP3", "1.2 SP4"),
+            remedy=Remedy.HOTFIX,
+            cure="install the hotfix of 2 April 1998 (Smsinst.dll) or SMS 1.2 SP4, or use forced "
+            "disconnect (Q128458)",
+        ),
+        Article(
+            "Q195936",
+            "Distribution Fails If Updating of the Master Package Fails",
+            Topic.DESPOOLER,
+            bug={"retry_keeps_refresh": False},
+            fix={"retry_keeps_refresh": True},
+            versions=_V12,
+            remedy=Remedy.HOTFIX,
+            cure="install the hotfix of 28 September 1998 (Smsinst.dll)",
+        ),
+        Article(
+            "Q235805",
+            "Package Job Status Not Reported from a 1.2 Child to a 2.0 Parent",
+            Topic.STATUS,
+            bug={"marked_package_id_resolves": False},
+            fix={"marked_package_id_resolves": True},
+            versions=("2.0", "2.0 SP1"),
+            remedy=Remedy.VERSION,
+            cure="install SMS 2.0 SP1",
+        ),
+    )
+}
+"""The articles that can be switched with `--bug` and `--fix`, by number."""
+
+
+def article_of(kb: str) -> Article:
+    """The switch of an article such as `Q147819`. Raises `ProfileError`."""
+    name = fold(kb) if kb[:1] in "qQ" else f"Q{kb}"
+    try:
+        return ARTICLES[name]
+    except KeyError:
+        near = nearest(name, ARTICLES, NEAR)
+        hint = f"; did you mean {near!r}?" if near else " (despoolr kb list shows them)"
+        raise ProfileError(f"no article {kb!r}{hint}") from None
