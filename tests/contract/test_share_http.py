@@ -425,6 +425,26 @@ def test_an_open_can_write_and_is_limited_by_its_access(tell: Tell) -> None:
     tell(story)
 
 
+def test_an_open_cuts_and_deletes_its_file_and_is_limited_by_its_access(tell: Tell) -> None:
+    async def story(carrier: Carrier) -> None:
+        share = carrier.share()
+        await share.write("F", b"abc")
+        reader = await share.open("F", Access.READ, ShareMode.ALL)
+        assert (await refused(reader.set_size(1))).nt_status is NtStatus.ACCESS_DENIED
+        assert (await refused(reader.delete())).nt_status is NtStatus.ACCESS_DENIED
+        await reader.close()
+        file = await share.open("F", Access.READ | Access.WRITE | Access.DELETE, ShareMode.NONE)
+        await file.set_size(1)
+        assert await file.read() == b"a"
+        await file.set_size(3)
+        assert await file.read() == b"a\0\0"
+        await file.delete()
+        await file.close()
+        assert await share.stat("F") is None
+
+    tell(story)
+
+
 def test_options_travel(tell: Tell) -> None:
     async def story(carrier: Carrier) -> None:
         share = carrier.share()

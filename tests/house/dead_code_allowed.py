@@ -153,6 +153,7 @@ _.HABIT
 _.FORCE
 _.cost
 _.could_pass
+_.needs_all_at_once
 _.needs
 
 # What reruns scenarios comes next.

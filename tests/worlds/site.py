@@ -62,7 +62,7 @@ CHANGES = frozenset(
 next of these.
 """
 
-CHANGES_OF_AN_OPEN = frozenset({"write", "truncate", "delete"})
+CHANGES_OF_AN_OPEN = frozenset({"write", "set_size", "delete"})
 """The same, through an open."""
 
 CHAINS = frozenset({"write_all", "create_all", "delete_all"})

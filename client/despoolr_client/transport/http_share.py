@@ -35,7 +35,14 @@ from despoolr_core.share.modes import (
     render_options,
     render_share_mode,
 )
-from despoolr_core.share.wire import Entry, Listing, OpenRequest, Problem, lock_request
+from despoolr_core.share.wire import (
+    Entry,
+    Listing,
+    OpenChange,
+    OpenRequest,
+    Problem,
+    lock_request,
+)
 
 RIDING_MAX: Final = CALLS_MAX // 2
 """Handles that one chain gives back beside what it is for; who has more open gives back the others
@@ -341,6 +348,15 @@ class HttpOpen(OpenFile):
         await self._session.caller.call(
             "PUT", self._content + query(offset=str(offset) if offset else ""), data
         )
+
+    async def set_size(self, size: int) -> None:
+        await self._change(OpenChange(size=size))
+
+    async def delete(self) -> None:
+        await self._change(OpenChange(delete=True))
+
+    async def _change(self, change: OpenChange) -> None:
+        await self._session.caller.call("PATCH", f"/api/v1/opens/{self._handle}", encode(change))
 
     async def lock(
         self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0

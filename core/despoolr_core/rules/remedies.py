@@ -35,7 +35,8 @@ class CopyStrategy:
 
     On a file that somebody holds it asks for an open that `wants` and `shares` so much; it needs
     nothing if it does not touch files in use. `yields_to_any`: what it does then fails while
-    anybody has the file open, whatever that open shares.
+    anybody has the file open, whatever that open shares. `needs_all_at_once`: it touches nothing
+    before it could get past the holders of every file at one moment.
     """
 
     name: str
@@ -45,6 +46,7 @@ class CopyStrategy:
     shares: int = _ALL
     is_ours: bool = True
     yields_to_any: bool = False
+    needs_all_at_once: bool = False
 
     def could_pass(self, held_wanted: int, held_shared: int) -> bool:
         """Whether it gets past a holder with this access and share mode."""
@@ -88,6 +90,7 @@ COPY_STRATEGIES: Final[dict[str, CopyStrategy]] = {
             _WRITE | _DELETE,
             0,
             is_ours=False,
+            needs_all_at_once=True,
         ),
         CopyStrategy(
             "skip_locked_and_retry",
@@ -107,6 +110,14 @@ COPY_STRATEGIES: Final[dict[str, CopyStrategy]] = {
             "new_folder_and_switch",
             "write to a new folder, then point the clients there",
             Cost.PACKAGING,
+        ),
+        CopyStrategy(
+            "probe_all_then_copy",
+            "open every file, sharing nothing, and keep them open until all are copied",
+            Cost.PACKAGING,
+            _WRITE,
+            0,
+            needs_all_at_once=True,
         ),
         CopyStrategy(
             "rename_aside",

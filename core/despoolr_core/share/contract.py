@@ -92,6 +92,14 @@ class OpenFile(Protocol):
         """Put bytes at `offset`, growing the file as needed."""
         ...
 
+    async def set_size(self, size: int) -> None:
+        """Cut or lengthen the file to so many bytes."""
+        ...
+
+    async def delete(self) -> None:
+        """Mark the file for deletion: it goes with its last open."""
+        ...
+
     async def lock(
         self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
     ) -> None:

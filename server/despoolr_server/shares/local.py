@@ -55,6 +55,12 @@ class LocalOpenFile:
         if isinstance(written, Problem):
             raise ShareError(written)
 
+    async def set_size(self, size: int) -> None:
+        _must(await self._host.handles.set_size(self._who, self.handle, size))
+
+    async def delete(self) -> None:
+        _must(await self._host.handles.mark_delete(self._who, self.handle, True))
+
     async def lock(
         self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
     ) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from despoolr_server.site.despooler.copying.ours.delete_first_shared import delete_first_shared
 from despoolr_server.site.despooler.copying.ours.new_folder_and_switch import new_folder_and_switch
 from despoolr_server.site.despooler.copying.ours.posix_replace import posix_replace
+from despoolr_server.site.despooler.copying.ours.probe_all_then_copy import probe_all_then_copy
 from despoolr_server.site.despooler.copying.ours.rename_aside import rename_aside
 from despoolr_server.site.despooler.copying.ours.skip_locked_and_retry import skip_locked_and_retry
 from despoolr_server.site.despooler.copying.ours.temp_and_rename import temp_and_rename
@@ -27,6 +28,7 @@ STRATEGIES: Final[dict[str, Callable[[Target], Awaitable[CopyResult]]]] = {
         skip_locked_and_retry,
         temp_and_rename,
         new_folder_and_switch,
+        probe_all_then_copy,
         rename_aside,
         posix_replace,
         delete_first_shared,

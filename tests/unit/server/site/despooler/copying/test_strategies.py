@@ -4,6 +4,8 @@ one of them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from despoolr_core.rules.remedies import COPY_STRATEGIES
@@ -15,7 +17,7 @@ from despoolr_server.shares.local import LocalOpenFile, LocalShare
 from despoolr_server.site.despooler.copy_strategies import STRATEGIES
 from despoolr_server.site.despooler.copying.steps import present_files
 from despoolr_server.site.despooler.copying.target import CopyResult, Target
-from worlds.share import World, client
+from worlds.share import SERVICE, World, client
 
 OLD = dict.fromkeys(("a.dat", "b.dat", "c.dat"), b"old")
 NEW = dict.fromkeys(OLD, b"new!")
@@ -281,6 +283,62 @@ async def test_a_file_that_was_deleted_first_is_nobodys_until_its_last_reader_cl
     assert await share.stat("PKG/b.dat") is None
     assert (await _run("delete_first_shared", share)).is_complete
     assert await share.read("PKG/b.dat") == b"new!"
+
+
+@pytest.mark.parametrize("share_mode", [NO_SHARING, READ, DELETE, ALL])
+async def test_one_holder_keeps_all_files_old_where_all_are_opened_first(
+    share_mode: ShareMode,
+) -> None:
+    new = {"a.dat": b"new!", "b.dat": b"new!", "d.dat": b"new!"}
+    result, there, said = await update("probe_all_then_copy", "b.dat", share_mode, new=new)
+    assert [name for name, _ in result.failed] == ["b.dat"]
+    assert there == dict.fromkeys(OLD, "old"), "nothing is written, deleted or new"
+    assert said == [("b.dat", "refused", 32)]
+
+
+async def test_whoever_holds_what_did_not_change_stops_no_copy_of_all_files() -> None:
+    new = {"a.dat": b"new!", "b.dat": b"old", "c.dat": b"new!"}
+    result, there, _ = await update("probe_all_then_copy", "b.dat", new=new)
+    assert result.is_complete
+    assert there == {"a.dat": "new!", "b.dat": "old", "c.dat": "new!"}
+
+
+async def test_nobody_sees_old_and_new_files_together_while_all_are_copied() -> None:
+    world = World()
+    share = world.share()
+    await share.make_directory("PKG")
+    for name, data in OLD.items():
+        await share.write(f"PKG/{name}", data)
+    reader = world.share(client())
+    seen: list[int] = []
+
+    async def look() -> None:
+        for name in NEW:
+            try:
+                await reader.read(f"PKG/{name}")
+            except ShareError as error:
+                seen.append(error.win32)
+
+    class Watched(LocalShare):
+        """A share on which somebody tries to read whenever a file has been opened."""
+
+        async def open(self, *args: Any, **more: Any) -> LocalOpenFile:
+            opened = await super().open(*args, **more)
+            if len(world.host.opens()) == len(NEW):
+                await look()
+            return opened
+
+    watched = Watched(world.host, "OPEN", SERVICE)
+    assert (await _run("probe_all_then_copy", watched)).is_complete
+    assert seen == [32] * len(NEW)
+    assert world.host.opens() == [], "they are closed again"
+
+
+async def test_a_file_is_as_short_as_the_new_one_when_it_was_written_through_its_open() -> None:
+    new = {"a.dat": b"n", "b.dat": b"", "c.dat": b"longer than it was"}
+    result, there, _ = await update("probe_all_then_copy", new=new)
+    assert result.is_complete
+    assert there == {name: data.decode() for name, data in new.items()}
 
 
 async def _held_by(world: World, share_mode: ShareMode) -> tuple[LocalShare, LocalOpenFile]:
