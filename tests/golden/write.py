@@ -25,6 +25,7 @@ from despoolr_lab.kb.matrix import AS_SHIPPED, Cell
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
+from despoolr_lab.toml.shipped import shipped_directory
 
 FILE = Path(__file__).with_name("digests.json")
 
@@ -33,7 +34,7 @@ def cells() -> list[Cell]:
     """Every run with a digest: the articles' cells, then the scenarios that are no article, by file
     name.
     """
-    scenarios = sorted(path.stem for path in gallery.scenario_root().glob("*.toml"))
+    scenarios = sorted(path.stem for path in shipped_directory().glob("*.toml"))
     return [
         *matrix.cells(),
         *(Cell(name, version, AS_SHIPPED) for name in scenarios for version in versions(name)),
@@ -50,13 +51,13 @@ def scenario_of(name: str) -> Scenario:
     """An article's scenario by its number, another by its file's name. A new one each time: a run
     changes it.
     """
-    path = gallery.scenario_root() / f"{name}.toml"
+    path = shipped_directory() / f"{name}.toml"
     return load_scenario(path) if path.exists() else gallery.load(name)
 
 
 def digest_of(cell: Cell) -> str:
     """One run, in virtual time, as `despoolr kb run` and `despoolr run` make it."""
-    is_article = not (gallery.scenario_root() / f"{cell.kb}.toml").exists()
+    is_article = not (shipped_directory() / f"{cell.kb}.toml").exists()
     options = cell.options(RunOptions()) if is_article else RunOptions(version=cell.version)
     return run_scenario(scenario_of(cell.kb), options).digest
 

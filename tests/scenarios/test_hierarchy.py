@@ -11,14 +11,14 @@ import pytest
 
 from despoolr_core.records.kinds.site import DetailStatusChanged, InstructionExecuted, MifsSent
 from despoolr_core.records.stream import of
-from despoolr_lab.kb import gallery
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunResult
+from despoolr_lab.toml.shipped import shipped_directory
 from golden import write as golden
 from worlds.scenario import failed, log, play
 
-HIERARCHY = gallery.scenario_root() / "hierarchy.toml"
+HIERARCHY = shipped_directory() / "hierarchy.toml"
 
 
 def chain(

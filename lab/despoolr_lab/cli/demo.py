@@ -60,8 +60,8 @@ def command(as_json: bool, out: str) -> None:
     from despoolr_core.timing import Timing
     from despoolr_lab.cli.narrator import Narrator
     from despoolr_lab.cli.running import read_scenario, run_and_keep
-    from despoolr_lab.kb.gallery import scenario_root
     from despoolr_lab.scenario.run import RunOptions
+    from despoolr_lab.toml.shipped import shipped_directory
 
     def say(text: str) -> None:
         if not as_json:
@@ -84,7 +84,7 @@ def command(as_json: bool, out: str) -> None:
     started = time.perf_counter()
     say(INTRODUCTION)
     say(FIRST.format(scale=SCALE))
-    scenario = read_scenario(scenario_root() / "demo_live.toml")
+    scenario = read_scenario(str(shipped_directory() / "demo_live.toml"))
     live, live_directory = run_and_keep(
         scenario,
         RunOptions(timing=Timing(SCALE)),
@@ -94,7 +94,7 @@ def command(as_json: bool, out: str) -> None:
     )
     say_verdict(live.verdict)
     say(SECOND)
-    scenario = read_scenario(scenario_root() / "demo_nobody_closes.toml")
+    scenario = read_scenario(str(shipped_directory() / "demo_nobody_closes.toml"))
     gone, gone_directory = run_and_keep(
         scenario,
         RunOptions(),

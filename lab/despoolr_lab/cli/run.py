@@ -1,4 +1,4 @@
-"""`despoolr run SCENARIO.toml`: one scenario, in virtual, scaled or real time."""
+"""`despoolr run SCENARIO`: one scenario, in virtual, scaled or real time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from despoolr_lab.cli.options import run_options, to_run_options
 
 @click.command(
     "run",
-    help="Run a scenario file and say who blocked what, for how long, and whether its "
-    "expectations held.",
+    help="Run SCENARIO (a file, or the name of one that comes with Despoolr) and say who blocked "
+    "what, for how long, and whether its expectations held.",
 )
-@click.argument("scenario", type=click.Path(path_type=Path))
+@click.argument("scenario")
 @click.option(
     "--fix", multiple=True, metavar="KB", help="Switch an article's fault off, e.g. Q147819."
 )
 @run_options
-def command(scenario: Path, fix: tuple[str, ...], **options: Any) -> None:
+def command(scenario: str, fix: tuple[str, ...], **options: Any) -> None:
     """Exit 0 if all expectations hold, 10 if one does not, 2 for a scenario that cannot be run."""
     from despoolr_lab.cli.running import (
         EXIT_EXPECTATION_FAILED,

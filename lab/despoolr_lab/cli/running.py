@@ -23,6 +23,7 @@ from despoolr_core.records.stream import Listener, Record
 from despoolr_core.records.view import RunView
 from despoolr_core.share.contract import ShareError
 from despoolr_core.times import span
+from despoolr_lab.kb.gallery import find_scenario
 from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
 from despoolr_lab.scenario.load import ScenarioError, load_scenario
@@ -33,13 +34,17 @@ from despoolr_lab.scenario.steps import StepError
 EXIT_EXPECTATION_FAILED = 10
 
 
-def read_scenario(path: Path) -> Scenario:
-    """A scenario file, or one clear line and exit 2. Raises `click.ClickException`."""
+def read_scenario(text: str) -> Scenario:
+    """A scenario by its path, its name or its article (`gallery.find_scenario`), or one clear line
+    and exit 2. Raises `click.ClickException`.
+    """
+    path: Path | str = text
     try:
+        path = find_scenario(text)
         return load_scenario(path)
     except ScenarioError as error:
-        where = f"{path}:{error.line}:{error.column}" if error.line else str(path)
-        raise click.ClickException(f"{where}: {error.reason}") from None
+        where = f"{path}:{error.line}:{error.column}: " if error.line or path != text else ""
+        raise click.ClickException(f"{where}{error.reason}") from None
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror or error}") from None
 

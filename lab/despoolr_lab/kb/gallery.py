@@ -13,25 +13,14 @@ from despoolr_core.profile import ProfileError
 from despoolr_core.rules.fold import fold
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
-
-
-def scenario_root() -> Path:
-    """The directory of the scenarios that come with Despoolr. Raises `FileNotFoundError` if the
-    installation is incomplete.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for candidate in (package / "scenarios", package.parents[1] / "scenarios"):
-        if candidate.is_dir():
-            return candidate
-    raise FileNotFoundError(
-        "the scenarios that come with Despoolr are not installed; reinstall the package"
-    )
+from despoolr_lab.toml.shipped import find_shipped, shipped_directory
+from despoolr_lab.toml.toml_text import ScenarioError
 
 
 def entries() -> list[tuple[str, Path]]:
     """KB number and scenario file of every article in the gallery, by number."""
     found = []
-    for path in sorted((scenario_root() / "kb").glob("q*.toml")):
+    for path in sorted(shipped_directory("kb").glob("q*.toml")):
         kb = fold(path.name.partition("_")[0])
         if kb in ARTICLES:
             found.append((kb, path))
@@ -49,6 +38,18 @@ def entry(kb: str) -> tuple[str, Path]:
     raise ProfileError(
         f"{wanted} has no scenario yet; there are {', '.join(number for number, _ in entries())}"
     )
+
+
+def find_scenario(text: str) -> Path:
+    """A scenario file as a user names it: a path, the name of one that comes with Despoolr, or an
+    article's number. Raises `ScenarioError`.
+    """
+    if text[:1] in "qQ" and text[1:].isdecimal() and not Path(text).exists():
+        try:
+            return entry(text)[1]
+        except ProfileError as error:
+            raise ScenarioError(str(error)) from None
+    return find_shipped(text, "scenario", shipped_directory(), shipped_directory("kb"))
 
 
 def load(kb: str) -> Scenario:

@@ -8,10 +8,9 @@ make.
 
 from __future__ import annotations
 
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -22,6 +21,7 @@ from despoolr_lab.load.spec import model
 from despoolr_lab.load.spec.from_scenario import load_of
 from despoolr_lab.load.spec.model import LoadFile
 from despoolr_lab.scenario.load import parse_scenario
+from despoolr_lab.toml.shipped import find_shipped, shipped_directory
 from despoolr_lab.toml.toml_text import (
     ScenarioError,
     parse_document,
@@ -30,35 +30,12 @@ from despoolr_lab.toml.toml_text import (
     read_text,
 )
 
-_DIRECTORY: Final = "load"
-
-
-def load_directory() -> Path:
-    """Where the load files lie that come with Despoolr: in a checkout, or in an installed wheel.
-    Raises `FileNotFoundError` if the installation is incomplete.
-    """
-    package = Path(str(files("despoolr_lab")))
-    for candidate in (package / "scenarios", package.parents[1] / "scenarios"):
-        if (candidate / _DIRECTORY).is_dir():
-            return candidate / _DIRECTORY
-    raise FileNotFoundError(
-        "the load files that come with Despoolr are not installed; reinstall the package"
-    )
-
 
 def find_load(text: str) -> Path:
     """A load file as a user names it: a path, or the name of one that comes with Despoolr. Raises
     `ScenarioError`.
     """
-    if Path(text).exists() or text.endswith(".toml"):
-        return Path(text)
-    shipped = {path.stem: path for path in sorted(load_directory().glob("*.toml"))}
-    if text in shipped:
-        return shipped[text]
-    raise ScenarioError(
-        f"there is no file {text}, and no load of that name comes with "
-        f"Despoolr{suggestion(text, sorted(shipped))}"
-    )
+    return find_shipped(text, "load", shipped_directory("load"))
 
 
 def read_load(path: Path) -> LoadFile:

@@ -15,10 +15,10 @@ import pytest
 from despoolr.console import run
 from despoolr_core.records.stream import Listener
 from despoolr_lab.cli import running
-from despoolr_lab.kb.gallery import scenario_root
 from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
+from despoolr_lab.toml.shipped import shipped_directory
 
 pytestmark = pytest.mark.slow
 Said = pytest.CaptureFixture[str]
@@ -27,7 +27,7 @@ LIVE, NOBODY_CLOSES = "demo_live.toml", "demo_nobody_closes.toml"
 
 @cache
 def played(file: str, *fix: str) -> RunResult:
-    return run_scenario(load_scenario(scenario_root() / file), RunOptions(fix=fix))
+    return run_scenario(load_scenario(shipped_directory() / file), RunOptions(fix=fix))
 
 
 def as_it_went(monkeypatch: pytest.MonkeyPatch, *halves: RunResult) -> list[tuple[str, Path]]:

@@ -8,9 +8,10 @@ import jsonschema
 import msgspec
 import pytest
 
-from despoolr_lab.load.spec.file import changed, find_load, load_directory, parse_load, read_load
+from despoolr_lab.load.spec.file import changed, find_load, parse_load, read_load
 from despoolr_lab.load.spec.model import CLIENTS_MAX, schema, size_of
 from despoolr_lab.scenario import load_tables as tables
+from despoolr_lab.toml.shipped import shipped_directory
 from despoolr_lab.toml.toml_text import ScenarioError
 
 BASE = """\
@@ -185,7 +186,7 @@ def test_other_numbers_keep_the_mix() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(load_directory().glob("*.toml")), ids=lambda path: path.stem
+    "path", sorted(shipped_directory("load").glob("*.toml")), ids=lambda path: path.stem
 )
 def test_every_load_that_comes_with_despoolr_is_read_and_fits_the_schema(path) -> None:
     load = read_load(path)
