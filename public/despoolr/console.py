@@ -126,6 +126,9 @@ COMMANDS: Final[dict[str, Subcommand]] = {
     "schema": Subcommand(
         "despoolr_lab.cli.schema:command", "The JSON Schema of scenario files, for editors."
     ),
+    "runs": Subcommand(
+        "despoolr_app.cli.runs:command", "The runs that are kept: list, show, rm, gc."
+    ),
     "report": Subcommand("despoolr_lab.cli.report:command", "A finished run as an HTML page."),
 }
 """Every command, in the order `--help` shows them."""

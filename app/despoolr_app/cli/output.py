@@ -36,6 +36,7 @@ killed.
 
 GAP = 2
 """Cells between two columns of a table."""
+_UNITS = ("KiB", "MiB", "GiB", "TiB")
 LAST_WIDTH_MIN = 24
 """Cells the last column of a table is wrapped to at least; with less, its rows are stacked."""
 STATES = {
@@ -193,6 +194,31 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
     )(command)
+
+
+def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--yes`, which a command gets as `is_sure`."""
+    return click.option("--yes", "is_sure", is_flag=True, help="Do it without asking.")(command)
+
+
+def confirm(question: str, is_sure: bool) -> None:
+    """Ask a person before what cannot be undone. Raises `Failure` for any answer but yes, and where
+    nobody can be asked.
+    """
+    if is_sure:
+        return
+    if not sys.stdin.isatty():
+        fail(f"{escaped(question)} Nobody can be asked here; give --yes to do it")
+    if not click.confirm(escaped(question), err=True):
+        fail("nothing was done")
+
+
+def size(count: int) -> str:
+    """Bytes for people: `12 bytes`, `3.4 MiB`."""
+    if count < 1024:
+        return f"{count} bytes"
+    power = min((count.bit_length() - 1) // 10, len(_UNITS))
+    return f"{count / 1024**power:.1f} {_UNITS[power - 1]}"
 
 
 def wrapped(text: str) -> str:

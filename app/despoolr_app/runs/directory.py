@@ -24,6 +24,7 @@ from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_app.disk.privacy import DIRECTORY, make_directory
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.stream import ForeignRecord, Record, decode, encode
+from despoolr_core.suggest import nearest
 
 RECORDS: Final = "records.jsonl"
 RECORDS_BEFORE: Final = "records.1.jsonl"
@@ -45,6 +46,8 @@ LINE_SIZE_MAX: Final = 1024 * 1024
 RECORDS_MAX: Final = 10_000_000
 """Records a reader takes from one run."""
 _BUFFER: Final = 256 * 1024
+RUN_NAME: Final = re.compile(r"\d{8}T\d{6}Z-[A-Za-z0-9._-]+")
+"""The names that `new_directory` gives, with a seed and without."""
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -338,15 +341,22 @@ def find_run(text: str, root: Path) -> FinishedRun:
     for path in (Path(text), root / text):
         if path.exists():
             return load_run(path)
+    raise no_such_run(text, root)
+
+
+def no_such_run(text: str, root: Path) -> RunError:
+    """What is said of a name that is no run's: with the nearest, or the newest."""
     names = sorted(
-        (p.name for p in root.glob("*") if p.is_dir() and not p.is_symlink()), reverse=True
-    )[:3]
+        (p.name for p in root.glob("*") if RUN_NAME.fullmatch(p.name) and p.is_dir()), reverse=True
+    )
+    if (near := nearest(text, [LATEST, *names])) is not None:
+        return RunError(f"there is no run {text!r}; did you mean {near!r}?")
     there_are = (
-        f"; the newest in {root} are {', '.join(names)}"
+        f"; the newest in {root} are {', '.join(names[:3])}"
         if names
         else f"; there are no runs in {root}"
     )
-    raise RunError(f"there is no run {text!r}{there_are}")
+    return RunError(f"there is no run {text!r}{there_are}")
 
 
 def _unwritable(root: Path, error: OSError) -> RunError:
