@@ -79,6 +79,9 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "despoolr_app.cli.ask:locks",
         "Who has which file open, since when, and whom that refused.",
     ),
+    "release": Subcommand(
+        "despoolr_app.cli.release:command", "Close a file that somebody else holds open."
+    ),
     "why": Subcommand(
         "despoolr_app.cli.ask:why", "Who was refused what, by whom, how often; one sentence each."
     ),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from despoolr_app.cli.at_site import answering, at_site_option, find_servers, site_first
+from despoolr_app.cli.locks_table import echo_contentions, echo_locks, echo_ranges
 from despoolr_app.cli.options import token_option, urls_option
 from despoolr_app.cli.output import (
     echo_json,
@@ -23,13 +24,14 @@ from despoolr_app.cli.output import (
     put,
     put_prose,
     say,
+    wide_option,
     wrapped,
 )
 from despoolr_core.rules.fold import fold
-from despoolr_core.times import span
 
 if TYPE_CHECKING:
-    from despoolr_app.site_client.queries import LockRow, Source, Wanted
+    from despoolr_app.site_client.contention import By
+    from despoolr_app.site_client.queries import Source, Wanted
 
 SOURCES = (
     "Asks RUN (`latest`, a directory, a name in `runs`), else --url, else the servers "
@@ -144,6 +146,12 @@ def notes_of(notes: list[str]) -> None:
 )
 @click.option("--machine", default="", help="Only what this machine holds.")
 @click.option("--at", default="", help="At this site time instead of now.")
+@click.option(
+    "--by",
+    type=click.Choice(["file", "holder", "waiter", "program", "share"]),
+    help="Add up what waiting comes from, most waiting first.",
+)
+@wide_option
 @source_options
 @json_option
 def locks(
@@ -152,6 +160,8 @@ def locks(
     path: str,
     machine: str,
     at: str,
+    by: By | None,
+    is_wide: bool,
     urls: tuple[str, ...],
     token: str,
     runs: Path,
@@ -161,6 +171,9 @@ def locks(
     which bytes are locked.
     """
     source = find_source(run, urls, token, runs)
+    if by is not None:
+        _echo_by(by, source, _wanted(share, path, machine), _at(at, source), is_wide, as_json)
+        return
     answer = answering(lambda: source.locks(_wanted(share, path, machine), _at(at, source)))
     if as_json:
         echo_json(answer)
@@ -170,69 +183,29 @@ def locks(
         put(f"Nothing is held at {moment(answer.at)} ({answer.source}).")
         return
     put(f"{answer.source}, at {moment(answer.at)}:")
-    _echo_locks(answer.locks, answer.at)
-    _echo_ranges(answer.locks)
+    echo_locks(answer.locks, answer.at, is_wide=is_wide)
+    echo_ranges(answer.locks)
 
 
-def _echo_locks(rows: list[LockRow], at: float) -> None:
-    echo_table(
-        ["FILE", "HELD BY", "PROGRAM", "ACCESS", "SHARES", "SINCE", "FOR", "REFUSED OTHERS"],
-        [
-            (
-                _unc(r),
-                (r.machine or "?") + (f" ({r.user})" if r.user else ""),
-                (r.program or "-") + (f" ({r.kind})" if r.kind else ""),
-                r.access or "?",
-                r.share_mode or "?",
-                ("before " if r.since else "") + moment(r.opened_at),
-                _held_for(r, at),
-                {0: "-", 1: "once"}.get(r.refusal_count, f"{r.refusal_count} times"),
-            )
-            for r in rows
-        ],
-    )
+def _echo_by(
+    by: By, source: Source, wanted: Wanted, at: float | None, is_wide: bool, as_json: bool
+) -> None:
+    from despoolr_app.site_client.contention import contentions
 
-
-def _echo_ranges(rows: list[LockRow]) -> None:
-    """The bytes that are locked, and waited for, inside the files; nothing where there are
-    none.
-    """
-    ranged = [row for row in rows if row.range_count or row.waiting_count]
-    if not ranged:
+    told = answering(lambda: source.why(wanted, at))
+    held = answering(lambda: source.locks(wanted, at))
+    rows = contentions(by, told.episodes, held.locks, told.at)
+    if as_json:
+        echo_json(
+            {"source": told.source, "at": told.at, "by": by, "rows": rows, "notes": told.notes}
+        )
         return
-    cells = []
-    for row in ranged:
-        who = (_unc(row), row.machine, row.program or "-")
-        cells += [
-            (*who, byte_range(held.offset, held.length), held.kind, moment(held.locked_at))
-            for held in row.ranges
-        ]
-        cells += [
-            (*who, byte_range(one.offset, one.length), one.kind, "waits") for one in row.waiting
-        ]
-        more = row.range_count - len(row.ranges) + row.waiting_count - len(row.waiting)
-        if more:
-            cells.append((*who, f"and {more:,} more", "", ""))
-    put("", "Locked inside the files:")
-    echo_table(["FILE", "BY", "PROGRAM", "BYTES", "KIND", "SINCE"], cells)
-
-
-def _unc(row: LockRow) -> str:
-    return f"\\\\{row.server}\\{row.share}\\{row.path}".replace("/", "\\")
-
-
-def byte_range(offset: int, length: int) -> str:
-    """A range for people: `100 to 109`, `7`, or `before 7` for one of no bytes."""
-    if not length:
-        return f"before {offset}"
-    return f"{offset}" if length == 1 else f"{offset} to {offset + length - 1}"
-
-
-def _held_for(row: LockRow, at: float) -> str:
-    """How long it had been held then, and whether it was closed by then."""
-    if row.closed_at is None or row.closed_at > at:
-        return span(at - row.opened_at)
-    return f"{span(row.closed_at - row.opened_at)}, closed"
+    notes_of(told.notes)
+    if not rows:
+        put(f"Nobody waits or waited at {moment(told.at)} ({told.source}).")
+        return
+    put(f"{told.source}, at {moment(told.at)}:")
+    echo_contentions(by, rows, told.at, is_wide=is_wide)
 
 
 @click.command("why", epilog=SOURCES)
@@ -277,7 +250,7 @@ def why(
         put_prose(wrapped(f"{episode.episode} ({episode.state}): {sentence}"))
     if answer.holders:
         put("", f"The files in question, at {moment(answer.at)}:")
-        _echo_locks(answer.holders, answer.at)
+        echo_locks(answer.holders, answer.at)
 
 
 # -- jobs and events

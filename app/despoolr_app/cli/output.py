@@ -119,12 +119,54 @@ def to_json(value: Any) -> str:
     return (msgspec.json.format(data, indent=2) if sys.stdout.isatty() else data).decode()
 
 
-def echo_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on standard output: within the terminal's width, as wide as it is elsewhere."""
+def echo_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    gives_way: Sequence[str] = (),
+    is_wide: bool = False,
+) -> None:
+    """A table on standard output: within the terminal's width, as wide as it is elsewhere and
+    where `is_wide`.
+
+    Where it does not fit, columns of `gives_way` are left out, the first ones first, and counted
+    below it; where that does not help, none is.
+    """
     cells = [["" if cell is None else escaped(str(cell)) for cell in row] for row in rows]
     console = _console()
-    lines = table_lines(columns, cells, console.width - 1 if console.is_terminal else 0)
+    width_max = console.width - 1 if console.is_terminal and not is_wide else 0
+    left_out = _left_out(columns, cells, width_max, gives_way)
+    kept = [number for number, column in enumerate(columns) if column not in left_out]
+    lines = table_lines(
+        [columns[number] for number in kept],
+        [[row[number] for number in kept] for row in cells],
+        width_max,
+    )
+    if left_out:
+        plural = "" if len(left_out) == 1 else "s"
+        lines.append(f"{len(left_out)} column{plural} left out: --wide")
     click.echo("\n".join(lines))
+
+
+def _left_out(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width_max: int,
+    gives_way: Sequence[str],
+) -> Sequence[str]:
+    """The fewest of `gives_way` without which a table fits; none where all are not enough."""
+    from rich.cells import cell_len
+
+    widths = {
+        column: max([cell_len(column), *(cell_len(row[n]) for row in rows)]) + GAP
+        for n, column in enumerate(columns)
+    }
+    for count in range(len(gives_way) + 1):
+        if not width_max or sum(widths.values()) - GAP <= width_max:
+            return gives_way[:count]
+        if count < len(gives_way):
+            del widths[gives_way[count]]
+    return ()
 
 
 def table_lines(
@@ -193,6 +235,13 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--json`, which a command gets as `as_json`."""
     return click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+    )(command)
+
+
+def wide_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--wide`, which a command gets as `is_wide`."""
+    return click.option(
+        "--wide", "is_wide", is_flag=True, help="All columns, however wide the terminal is."
     )(command)
 
 

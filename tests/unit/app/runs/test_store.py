@@ -13,7 +13,9 @@ from despoolr_app.runs.store import WRITTEN_S, RunStore
 NOW = 2_000_000_000.0
 
 
-def keep(root: Path, second: int, *, summary: dict[str, object] | None = None, at: float = NOW - 3600) -> str:
+def keep(
+    root: Path, second: int, *, summary: dict[str, object] | None = None, at: float = NOW - 3600
+) -> str:
     """A run that was written at `at`."""
     with RunDirectory.create(root, f"20261129T0000{second:02}Z", "story", 1) as run:
         if summary is not None:
