@@ -12,6 +12,7 @@ _.serve_all
 _.collect_usage_pieces
 _.list_commands
 _.format_commands
+_.shell_complete
 
 # `logging.Formatter` reads them; `io.TextIOBase`'s callers ask it.
 _.converter
@@ -99,7 +100,6 @@ _.does
 _.to
 _.created_at
 _.status_at
-_.first_blocked_at
 _.uptime_s
 _.uptime_site_s
 _.waiter_site_s

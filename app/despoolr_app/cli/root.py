@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import FrameType
-from typing import Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import click
 
@@ -23,6 +23,9 @@ from despoolr_app.cli.output import (
     put_prose,
 )
 from despoolr_app.cli.streams import OutputLost, finish, take_over
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 PURPOSE: Final = """Who blocked the update, for how long, and what would have fixed it?
 
@@ -86,6 +89,16 @@ class LazyGroup(click.Group):
             ) from None
         assert isinstance(found, click.Command), f"{entry.place} is no command"
         return found
+
+    def shell_complete(self, _ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The table's names: no import."""
+        from click.shell_completion import CompletionItem
+
+        return [
+            CompletionItem(name, help=entry.help)
+            for name, entry in self._table.items()
+            if name.startswith(incomplete)
+        ]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

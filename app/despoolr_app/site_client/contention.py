@@ -9,7 +9,7 @@ was waited. Order: most waiter-seconds first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 import msgspec
 
@@ -17,7 +17,6 @@ from despoolr_app.site_client.queries import LockRow
 from despoolr_core.share.wire import EpisodeRow, Hold
 
 By = Literal["file", "holder", "waiter", "program", "share"]
-KEYS: Final[tuple[str, ...]] = get_args(By)
 
 
 class Contention(msgspec.Struct, frozen=True):

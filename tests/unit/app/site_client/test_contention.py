@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from despoolr_app.site_client.contention import KEYS, contentions
+from despoolr_app.site_client.contention import By, contentions
 from despoolr_app.site_client.queries import LockRow
 from despoolr_core.share.wire import EpisodeRow, Hold
 
@@ -86,6 +88,6 @@ def test_the_most_waiting_comes_first_and_opens_that_stand_are_counted():
     ]
 
 
-@pytest.mark.parametrize("by", KEYS)
+@pytest.mark.parametrize("by", get_args(By))
 def test_where_nobody_waits_there_is_nothing(by):
     assert contentions(by, [], [lock("WS1", 0)], 1.0) == []
