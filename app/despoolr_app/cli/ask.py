@@ -205,7 +205,7 @@ def _echo_by(
         put(f"Nobody waits or waited at {moment(told.at)} ({told.source}).")
         return
     put(f"{told.source}, at {moment(told.at)}:")
-    echo_contentions(by, rows, told.at, is_wide=is_wide)
+    echo_contentions(rows, told.at, is_wide=is_wide)
 
 
 @click.command("why", epilog=SOURCES)

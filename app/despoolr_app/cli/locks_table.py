@@ -37,10 +37,10 @@ def echo_locks(rows: list[LockRow], at: float, *, is_wide: bool = False) -> None
     )
 
 
-def echo_contentions(by: str, rows: list[Contention], at: float, *, is_wide: bool = False) -> None:
+def echo_contentions(rows: list[Contention], at: float, *, is_wide: bool = False) -> None:
     """One line for each file, holder ... `--by` asks for, most waiting first."""
     echo_table(
-        [by.upper(), "WAITED", "UPDATES", "WAITING NOW", "REFUSED", "OPENS", "OPEN FOR"],
+        ["WHAT", "WAITED", "UPDATES", "WAITING NOW", "REFUSED", "OPENS", "OPEN FOR"],
         [
             (
                 row.key,
