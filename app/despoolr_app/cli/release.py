@@ -15,6 +15,7 @@ import click
 
 from despoolr_app.cli.at_site import answering, find_servers
 from despoolr_app.cli.locks_table import echo_locks
+from despoolr_app.cli.options import token_option, urls_option
 from despoolr_app.cli.output import (
     EXIT_OK,
     EXIT_USAGE,
@@ -44,10 +45,8 @@ REASON_MAX = 200
 @click.option("--path", default="", help="This file: its path, its name, or a pattern.")
 @click.option("--machine", default="", help="What this machine holds.")
 @click.option("--reason", default=REASON, show_default=True, help="Why; it stands in the records.")
-@click.option(
-    "--url", "urls", envvar="DESPOOLR_URL", multiple=True, help="A running server; repeatable."
-)
-@click.option("--token", envvar="DESPOOLR_TOKEN", default="", help="An administrator's token.")
+@urls_option("A running server; repeatable.", show_envvar=True)
+@token_option
 @yes_option
 @json_option
 def command(

@@ -93,7 +93,7 @@ def show(run: str, root: Path, as_json: bool) -> int:
     if kept.verdict:
         put("")
         put_prose(wrapped(kept.verdict))
-    if kept.kind == "scenario":
+    if kept.kind in ("scenario", "import"):
         put("", f"Read on: despoolr why {kept.name}", f"         despoolr report {kept.name}")
     return EXIT_OK
 

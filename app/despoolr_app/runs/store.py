@@ -35,8 +35,9 @@ _GOING: Final = ".removed-"
 
 
 class KeptRun(msgspec.Struct, frozen=True):
-    """A run: `kind` is `scenario`, `load`, `soak` ...; `state` is `passed`, `failed`, `interrupted`
-    or `not ended`; `at` is when it was last written to, in seconds since 1970; `size` in bytes.
+    """A run: `kind` is `scenario`, `load`, `soak`, `import` ...; `state` is `passed`, `failed`,
+    `interrupted`, `not ended` or `imported`; `at` is when it was last written to, in seconds since
+    1970; `size` in bytes.
     """
 
     name: str
@@ -154,10 +155,11 @@ def _told(path: Path) -> KeptRun:
     size, at = _measured(path)
     told: dict[str, Any] = summary or {}
     seed = told.get("seed")
+    kind = _text(told, "kind") or ("soak" if "resources" in told else "scenario")
     return KeptRun(
         name=path.name,
-        kind=_text(told, "kind") or ("soak" if "resources" in told else "scenario"),
-        state=_state(summary),
+        kind=kind,
+        state="imported" if kind == "import" else _state(summary),
         at=at,
         size=size,
         seed=seed if isinstance(seed, int) else None,

@@ -168,6 +168,7 @@ def _told(imported: Import, view: Any, path: Path) -> dict[str, Any]:
         verdict = "Nobody was in the way, as far as these sources tell: no open was refused."
     return {
         "run": path.name,
+        "kind": "import",
         "path": str(path),
         "scenario": path.name,
         "server": chronicle.server,

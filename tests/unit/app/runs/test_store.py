@@ -140,3 +140,17 @@ def test_only_the_newest_are_kept(root):
     kept = [keep(root, n, summary={}, at=NOW + n) for n in range(5)]
     old, going = RunStore(root).old(2, NOW)
     assert ([run.name for run in old], going) == (kept[2::-1], [])
+
+
+def test_an_import_has_no_seed_and_is_a_run_like_any_other(root):
+    with RunDirectory.create(root, "20261129T000001Z", "import-traces", None) as run:
+        run.write_summary({"kind": "import", "scenario": run.path.name})
+    (told,) = RunStore(root).runs()
+    assert (told.name, told.kind, told.state, told.seed) == (
+        "20261129T000001Z-import-traces",
+        "import",
+        "imported",
+        None,
+    )
+    RunStore(root).remove([told.name], NOW)
+    assert names(root) == []
