@@ -341,6 +341,51 @@ def test_a_mandatory_date_passes_unnoticed_where_only_a_changed_file_is_read() -
         assert sum(r.kind == "pcm.run" for r in result.records) == runs, version
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.2 SP4"])
+def test_a_result_with_a_quote_in_its_description_is_lost_before_1_2(version: str) -> None:
+    """Q140810: the row keeps what it said, and no event 374 tells of the failure."""
+    quoted, plain = 'cannot open "setup.inf"', "cannot open setup.inf"
+    result = play(
+        scenario(
+            offer(offer_after="1996-01-01 00:00", mandatory_after="1996-01-01 00:00"),
+            clients=[{"names": ["WS1", "WS2", "WS3"], "poll_every": "30m"}],
+            programs=[
+                {"command": "SETUP.EXE", "machines": [machine], "runs": "3m", "mif": mif}
+                for machine, mif in (
+                    ("WS1", {"status": "Failed", "description": quoted}),
+                    ("WS2", {"status": "Success", "description": quoted}),
+                    ("WS3", {"status": "Failed", "description": plain}),
+                )
+            ],
+            expect=[
+                {"that": "events", "code": 374, "text": plain, "count": 1},
+                {
+                    "that": "events",
+                    "code": 374,
+                    "text": quoted,
+                    "count": 1,
+                    "when": {"escaped_quote_in_mif_loads": True},
+                },
+                {
+                    "that": "events",
+                    "code": 245,
+                    "count": 2,
+                    "when": {"escaped_quote_in_mif_loads": False},
+                },
+            ],
+            hours=4,
+        ),
+        version,
+    )
+    assert failed(result) == []
+    is_lost = version in ("1.0", "1.1")
+    assert rows(result) == {
+        "WS1": "None" if is_lost else "Retrying",
+        "WS2": "None" if is_lost else "Complete",
+        "WS3": "Retrying",
+    }
+
+
 def test_without_an_expiration_date_nothing_is_ever_lost() -> None:
     steps = [{"do": "execute", "at": "4h", "machine": "WS1", "job": "PATCH"}]
     result = play(scenario(offer(), *steps, clients=clients(), programs=SETUP, hours=80), "1.1")

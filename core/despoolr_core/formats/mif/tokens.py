@@ -30,6 +30,7 @@ _BAD_IN_COMMENT: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _BAD_IN_LITERAL: Final = re.compile(r"\r?\n|[\x00-\x1f\x7f-\x9f]")
 _ESCAPE_8: Final = re.compile(r"\\(?:([0-7]{1,3})|[xX]([0-9A-Fa-f]{1,2})|([\s\S]))")
 _ESCAPE_16: Final = re.compile(r"\\(?:([0-7]{1,6})|[xX]([0-9A-Fa-f]{1,4})|([\s\S]))")
+_ESCAPED_QUOTE: Final = re.compile(r'(?<!\\)(?:\\\\)*+\\"')
 _ESCAPES: Final = {
     "a": "\a",
     "b": "\b",
@@ -143,6 +144,20 @@ def encode(text: str, encoding: Encoding) -> bytes:
 def byte_count(string: str, *, wide: bool) -> int:
     """How many bytes a string fills: a character of a Unicode file fills two (IBM, REF)."""
     return len(string.encode("utf-16-be", "surrogatepass")) if wide else len(string)
+
+
+def has_escaped_quote(data: bytes) -> bool:
+    """Whether `\\"` stands in a literal of a MIF that can be read."""
+    text, _, _ = decode(data)
+    pos = 0 if '\\"' in text else len(text)
+    while pos < len(text):
+        token = next_token(text, pos, lambda _rule, _offset, _text: None)
+        if token.kind == "eof":
+            break
+        if token.kind == "literal" and _ESCAPED_QUOTE.search(token.text):
+            return True
+        pos = token.end
+    return False
 
 
 def parse_integer(text: str) -> int:

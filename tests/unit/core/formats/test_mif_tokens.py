@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif import Encoding, MifError, Mode, check, parse, render_verbatim
-from despoolr_core.formats.mif.tokens import byte_count, parse_integer, quote
+from despoolr_core.formats.mif.tokens import byte_count, has_escaped_quote, parse_integer, quote
 from worlds.mif_samples import attribute, group, mif, with_value
 
 
@@ -213,3 +213,20 @@ def test_bytes_that_are_no_characters_are_fatal(data: bytes) -> None:
 def test_quote_writes_ascii_with_padded_escapes() -> None:
     assert quote('a"\\\n\x01\xe9F') == r'"a\"\\\n\x01\xe9F"'
     assert quote("\u20acF\x01", wide=True) == r'"\x20acF\x0001"'
+
+
+@pytest.mark.parametrize(
+    ("text", "has"),
+    [
+        (r'"a \"b\""', True),
+        (r'"\\\""', True),
+        (r'"" "\""', True),
+        (r'"C:\\"', False),
+        (r'"C:\\\\" "x"', False),
+        ('"a" // \\" "b"\n "c"', False),
+        (r'"\x22\042"', False),
+        ('"a"\x1a"\\""', False),
+    ],
+)
+def test_an_escaped_quote_is_one_that_stands_in_a_literal(text: str, has: bool) -> None:
+    assert has_escaped_quote(with_value(text)) is has

@@ -108,6 +108,28 @@ async def test_no_damage_to_a_report_stops_the_loader(data: st.DataObject) -> No
     assert [n for n in bench.names("SITE1/SMS_SHRD", boxes.DELTA_MIFS) if "BADMIFS" not in n] == []
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "2.0"])
+@pytest.mark.parametrize("description", ['file "a" is in use', '"', "C:\\TEMP\\", "plain"])
+async def test_before_1_2_a_job_status_mif_with_an_escaped_quote_is_not_loaded(
+    version: str, description: str
+) -> None:
+    bench = Bench(version)
+    await bench.machines(2)
+    job = await bench.run_job(await bench.package())
+    await bench.pump(2)
+    bad = report(job, status="Retrying", event=374, description=description)
+    await put(bench, "X000000A.EMF", render_job_mif(bad))
+    await put(bench, "X000000B.MIF", render_job_mif(report(job, 2, machine="WS2")))
+    await bench.cycle("DATA_LOADER")
+    is_lost = '"' in description and version in ("1.0", "1.1")
+    details = bench.details(job)
+    assert details["Workstation", "WS1"] == ("None" if is_lost else "Retrying")
+    assert details["Workstation", "WS2"] == "Complete"
+    assert bench.events() == [245 if is_lost else 374]
+    kept = bench.names("SITE1/SMS_SHRD", boxes.BAD_MIFS)
+    assert (f"{boxes.BAD_MIFS}/X000000A.EMF" in kept) is is_lost
+
+
 async def test_the_same_file_twice_counts_once() -> None:
     bench, job = await with_job()
     data = render_job_mif(report(job, status="Retrying", event=374, description="no"))
