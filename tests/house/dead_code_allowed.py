@@ -138,7 +138,6 @@ _.NORMAL
 _.CRASH
 
 # What a profile says of a version and nothing acts on yet (docs/fidelity.md says which).
-_.escaped_quote_in_mif_loads
 _.dump_months_from_zero
 _.dump_year_2000_is_100
 

@@ -27,6 +27,7 @@ from despoolr_app.cli.output import (
     wide_option,
     wrapped,
 )
+from despoolr_core.formats.nt_event import without_lines
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
@@ -334,7 +335,14 @@ def events(
     echo_table(
         columns,
         [
-            (moment(e["at"]), e["code"], e["severity"], e["component"], e["job"], e["text"])
+            (
+                moment(e["at"]),
+                e["code"],
+                e["severity"],
+                e["component"],
+                e["job"],
+                without_lines(e["text"]),
+            )
             for e in found
         ],
     )

@@ -2,8 +2,8 @@
 
 Three layouts are in the archive: an error (`Non-fatal Error in module: ...`, Q168510), an
 information (`Information from module: ...`, Q129125, Q153826), and a job's event, which has no
-heading and ends with `JobID` and `JobDestination` (Q166833). Which text belongs to which code is in
-`despoolr_core.formats.nt_events`.
+heading and ends with five lines, `MachineName` to `JobDestination` (Q166833). Which text belongs to
+which code is in `despoolr_core.formats.nt_events`.
 
 CONFLICT: Q153657 prints the source as `SMS_Scheduler`; ours is `SMS` (Q137209), and the component
 is a line of the text. An event is written for people and never read back from its text; its record
@@ -18,6 +18,8 @@ import msgspec
 
 SOURCE = "SMS"
 """The source of every event; the texts lie in SMSERROR.DLL (Q137209)."""
+LINES_BEGIN = "\nMachineName = "
+"""Where the lines below a job's event begin."""
 
 
 class EventSeverity(StrEnum):
@@ -32,11 +34,12 @@ class EventSeverity(StrEnum):
 
 
 class NtEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One event. `at` in site seconds; `text` is the finished sentence; `component` e.g.
-    `SMS_DESPOOLER`.
+    """One event. `at` in site seconds; `text` is the finished sentence, with the lines that stand
+    below it (see `without_lines`); `component` e.g. `SMS_DESPOOLER`.
 
-    `insertions` are named values in order: `JobID` and `JobDestination` for a job's event;
-    `Operation`, `Object`, `Object name` and `Error code` for an error that says what it was doing.
+    `insertions` are named values in order: `MachineName`, `SiteCode`, `Component`, `JobID` and
+    `JobDestination` for a job's event; `Operation`, `Object`, `Object name` and `Error code` for
+    an error that says what it was doing.
     """
 
     at: float
@@ -51,3 +54,10 @@ class NtEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def insertion(self, name: str) -> str:
         """The value of a named insertion, or an empty text."""
         return next((value for key, value in self.insertions if key == name), "")
+
+
+def without_lines(text: str) -> str:
+    """An event's text without the five lines below it: what they say has columns of its own in a
+    table.
+    """
+    return text.rpartition(LINES_BEGIN)[0] or text

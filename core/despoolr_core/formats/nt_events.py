@@ -221,8 +221,17 @@ def event(
             ("Object name", object_name),
             ("Error code", str(error_code)),
         ]
+    text = template.fill(*insertions)
     if job_id:
-        named += [("JobID", job_id), ("JobDestination", job_destination)]
+        lines = [
+            ("MachineName", machine),
+            ("SiteCode", site_code),
+            ("Component", component),
+            ("JobID", job_id),
+            ("JobDestination", job_destination),
+        ]
+        named += lines
+        text = "\n".join((text, *(f"{name} = {value}" for name, value in lines)))
     return NtEvent(
         at=at,
         code=code,
@@ -230,6 +239,6 @@ def event(
         severity=template.severity,
         machine=machine,
         site_code=site_code,
-        text=template.fill(*insertions),
+        text=text,
         insertions=tuple(named),
     )

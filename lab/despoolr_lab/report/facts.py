@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from despoolr_core.formats.nt_event import without_lines
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import (
@@ -133,7 +134,7 @@ def _add_silent(facts: Facts, summary: Mapping[str, Any]) -> None:
 def _grouped(view: RunView) -> dict[tuple[str, ...], EventStory]:
     found: dict[tuple[str, ...], EventStory] = {}
     for record, said in view.events:
-        key = (str(said.event), said.component, said.machine, said.job, said.text)
+        key = (str(said.event), said.component, said.machine, said.job, without_lines(said.text))
         event = found.get(key)
         if event is None:
             event = found[key] = EventStory(*key, record.at, record.at)

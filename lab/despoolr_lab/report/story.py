@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from despoolr_core.formats.nt_event import without_lines
 from despoolr_core.records.kinds.fact import Fact, UnknownFact
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.share import (
@@ -298,7 +299,7 @@ _TELL: Final[dict[type[Fact], Callable[[Any], str]]] = {
     FileCopied: _copy_file,
     CopyEnded: _copy_ended,
     InstructionWritten: _next_try,
-    EventLogged: lambda f: f"event {f.event}: {f.text}",
+    EventLogged: lambda f: f"event {f.event}: {without_lines(f.text)}",
     EpisodeEnded: lambda f: f"{f.state}: {f.reason}",
     RunEnded: lambda f: f"the run ends ({f.reason}); what is open now is not closed by anybody",
 }

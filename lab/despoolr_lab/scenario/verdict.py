@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from despoolr_core.articles import ARTICLES
+from despoolr_core.formats.nt_event import without_lines
 from despoolr_core.formats.nt_events import EVENTS
 from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.client import ResultReported
@@ -365,7 +366,9 @@ def _failed_jobs(run: VerdictRun) -> str:
         return ""
     first = failed[0]
     why = next((event for _, event in run.view.events if event.job == first.job), None)
-    said = f": event {why.event}, {why.text}" if why is not None and why.event in EVENTS else "."
+    said = "."
+    if why is not None and why.event in EVENTS:
+        said = f": event {why.event}, {without_lines(why.text)}"
     more = f" {len(failed) - 1} more failed as well." if len(failed) > 1 else ""
     return f"Nobody was in the way, but job {run.view.name_of(first.job)} is Failed{said}{more}"
 

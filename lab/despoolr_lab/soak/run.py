@@ -25,6 +25,7 @@ from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.transport.session_options import session_options
+from despoolr_core.formats.nt_event import without_lines
 from despoolr_core.share.fleet_api import SlotSum, TokenRequest
 from despoolr_core.share.site_api import EventList
 from despoolr_lab.samples import sample_all
@@ -311,7 +312,9 @@ class Soak:
             left_waiting=int(sum(told.share.episodes_waiting or 0 for told in last.values())),
             left_unsent=int(sum(told.fleet.reports_unsent or 0 for told in last.values())),
             left_files=self._passing(),
-            events=tuple(f"{row.code}: {row.text}" for row in events if row.code in LOSSES),
+            events=tuple(
+                f"{row.code}: {without_lines(row.text)}" for row in events if row.code in LOSSES
+            ),
         )
 
 

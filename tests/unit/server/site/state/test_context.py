@@ -45,9 +45,13 @@ async def test_an_event_is_a_row_and_a_record() -> None:
         (14, "SMS_DESPOOLER", "BPC00001", EPOCH)
     ]
     (fact,) = bench.facts("event")
-    assert (
-        fact["text"]
-        == "SMS_DESPOOLER encountered a fatal error, and is unable to retry the instruction."
+    assert fact["text"] == (
+        "SMS_DESPOOLER encountered a fatal error, and is unable to retry the instruction.\n"
+        "MachineName = SITE1\n"
+        "SiteCode = BPC\n"
+        "Component = SMS_DESPOOLER\n"
+        "JobID = BPC00001\n"
+        "JobDestination = BPC"
     )
 
 
