@@ -151,7 +151,6 @@ _.bounds
 _.HABIT
 _.FORCE
 _.cost
-_.could_pass
 _.needs_all_at_once
 _.needs
 

@@ -131,6 +131,10 @@ TABLES: dict[str, str] = {
     "configuration",
     "server/despoolr_server/site/despooler/client_results.py:ClientResults._requests": ""
     "`FILES_REMEMBERED_MAX`",
+    "server/despoolr_server/site/despooler/close_watch.py:CloseWatch._refused": "one for each "
+    "server of a job that waits for its retry",
+    "server/despoolr_server/site/despooler/close_watch.py:CloseWatch._tried": "the same, until the "
+    "attempt that follows in the same cycle",
     "server/despoolr_server/site/despooler/service.py:Despooler._waits_for": "an instruction "
     "file each",
     "server/despoolr_server/site/despooler/service.py:Despooler._put_off_until": "an instruction "

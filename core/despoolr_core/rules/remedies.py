@@ -36,7 +36,8 @@ class CopyStrategy:
     On a file that somebody holds it asks for an open that `wants` and `shares` so much; it needs
     nothing if it does not touch files in use. `yields_to_any`: what it does then fails while
     anybody has the file open, whatever that open shares. `needs_all_at_once`: it touches nothing
-    before it could get past the holders of every file at one moment.
+    before it could get past the holders of every file at one moment. `retries_at_close`: it is
+    tried again in the round after a file that stopped it was closed, not one interval later.
     """
 
     name: str
@@ -47,6 +48,7 @@ class CopyStrategy:
     is_ours: bool = True
     yields_to_any: bool = False
     needs_all_at_once: bool = False
+    retries_at_close: bool = False
 
     def could_pass(self, held_wanted: int, held_shared: int) -> bool:
         """Whether it gets past a holder with this access and share mode."""
@@ -118,6 +120,14 @@ COPY_STRATEGIES: Final[dict[str, CopyStrategy]] = {
             _WRITE,
             0,
             needs_all_at_once=True,
+        ),
+        CopyStrategy(
+            "retry_on_close",
+            "replace what is free, and the rest when its last holder closes it",
+            Cost.PACKAGING,
+            _WRITE,
+            _READ,
+            retries_at_close=True,
         ),
         CopyStrategy(
             "rename_aside",

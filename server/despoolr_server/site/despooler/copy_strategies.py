@@ -10,6 +10,7 @@ from despoolr_server.site.despooler.copying.ours.new_folder_and_switch import ne
 from despoolr_server.site.despooler.copying.ours.posix_replace import posix_replace
 from despoolr_server.site.despooler.copying.ours.probe_all_then_copy import probe_all_then_copy
 from despoolr_server.site.despooler.copying.ours.rename_aside import rename_aside
+from despoolr_server.site.despooler.copying.ours.retry_on_close import retry_on_close
 from despoolr_server.site.despooler.copying.ours.skip_locked_and_retry import skip_locked_and_retry
 from despoolr_server.site.despooler.copying.ours.temp_and_rename import temp_and_rename
 from despoolr_server.site.despooler.copying.shipped.delete_then_copy import delete_then_copy
@@ -29,6 +30,7 @@ STRATEGIES: Final[dict[str, Callable[[Target], Awaitable[CopyResult]]]] = {
         temp_and_rename,
         new_folder_and_switch,
         probe_all_then_copy,
+        retry_on_close,
         rename_aside,
         posix_replace,
         delete_first_shared,

@@ -31,6 +31,7 @@ from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.site.despooler.cancel import Cancelling
+from despoolr_server.site.despooler.close_watch import CloseWatch
 from despoolr_server.site.despooler.copy_strategies import STRATEGIES
 from despoolr_server.site.despooler.copying.target import CopyResult, Target
 from despoolr_server.site.despooler.episode_end import end_episode
@@ -99,6 +100,8 @@ class Installer:
         self._log = log
         self._servers = PackageServers(site, registry, log)
         self._forced = ForcedDisconnect(site, registry, log)
+        self.closes = CloseWatch(site, receive, log)
+        """What stopped the last attempts, where somebody tells when it is closed."""
         self._cancelling = Cancelling(
             site, root, receive, registry, self._reports, self._forced, log
         )
@@ -298,6 +301,7 @@ class Installer:
             result = await STRATEGIES[self._site.profile.copy_strategy](target)
         except (ShareError, ShareUnreachable) as error:
             result = CopyResult(failed=(("", error),), directory=target.directory)
+        self.closes.note(install.job_id, role, result)
         first = result.failed[0] if result.failed else None
         self._site.record(
             COMPONENT,

@@ -104,6 +104,9 @@ class Despooler(Service):
             await self._reset_retry_counts()
 
     async def cycle(self, tick: float) -> None:
+        for name in await self._installer.closes.look(tick):
+            self._waits_for.pop(name, None)
+            self._inbox.wake()
         for _ in range(PASSES_MAX):
             todo = await self._due(tick)
             if not todo:

@@ -10,7 +10,7 @@ from worlds.support import REPOSITORY
 READ, WRITE, DELETE, ALL = 1, 2, 4, 7
 
 ALWAYS = {"new_folder_and_switch"}
-BY_WRITE = {"stop_at_first_lock", "skip_locked_and_retry"}
+BY_WRITE = {"stop_at_first_lock", "skip_locked_and_retry", "retry_on_close"}
 BY_DELETE = {"rename_aside", "posix_replace"}
 PASSES = {
     # a reader who shares so much: who gets past it

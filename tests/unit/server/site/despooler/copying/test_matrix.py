@@ -55,13 +55,14 @@ READ, DELETE, ALL, NOTHING = (
     ShareMode.NONE,
 )
 ALWAYS = {"new_folder_and_switch"}
+BY_WRITE = {"skip_locked_and_retry", "retry_on_close"}
 BY_DELETE = {"rename_aside", "posix_replace"}
 HOLDERS = {
     # what the holder of a file that changed shares, whether it locks a range; who gets past it
     "shares nothing": (NOTHING, False, ALWAYS),
     "shares READ": (READ, False, ALWAYS),
     "shares READ|DELETE": (DELETE, False, ALWAYS | BY_DELETE),
-    "shares all": (ALL, False, ALWAYS | BY_DELETE | {"skip_locked_and_retry"}),
+    "shares all": (ALL, False, ALWAYS | BY_DELETE | BY_WRITE),
     "has a range locked": (ALL, True, ALWAYS | BY_DELETE),
 }
 
