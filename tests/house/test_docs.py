@@ -39,14 +39,19 @@ BASE = """\
 name = "base"
 title = "What the fragments of docs/scenarios.md stand on"
 
+[run]
+for = "2w"
+
 [[clients]]
 names = ["WS1", "WS2", "WS3", "WS4", "WS5"]
 
 [[package]]
 name = "OFFICE"
+files = { "a.dat" = "a", "b.dat" = "b", "old.dat" = "old" }
 
 [[package]]
 name = "PATCH"
+files = { "setup.exe" = "a patch" }
 
 [[step]]
 at = "0s"
@@ -59,6 +64,7 @@ at = "0s"
 do = "job"
 name = "PATCH-ALL"
 package = "PATCH"
+command = "SETUP.EXE"
 """
 
 CHEAP = (["kb", "list"], ["kb", "show"], ["profiles"], ["schema"], ["--help"], ["--version"])
@@ -109,14 +115,15 @@ def is_whole(block: Block) -> bool:
 
 
 def without_twins(base: str, fragment: str) -> str:
-    """The base without the packages, servers and jobs that the fragment makes itself."""
+    """The base without the tables, packages, servers and jobs that the fragment makes itself."""
     made = {
         name
         for table in tomllib.loads(fragment).values()
         if isinstance(table, list)
         for name in (t.get("name") for t in table)
     }
-    parts = base.split("\n\n")
+    alone = [f"[{name}]" for name, table in tomllib.loads(fragment).items() if type(table) is dict]
+    parts = [part for part in base.split("\n\n") if part.split("\n")[0] not in alone]
     return "\n\n".join(
         part for part in parts if not any(f'name = "{name}"' in part for name in made if name)
     )

@@ -37,7 +37,12 @@ def command(scenario: str, fix: tuple[str, ...], **options: Any) -> None:
     log_format = options["log_format"] or ""
     try:
         result, directory = run_and_keep(
-            loaded, parsed, Path(options["out"]), quiet=options["as_json"], log_format=log_format
+            loaded,
+            parsed,
+            Path(options["out"]),
+            quiet=options["as_json"],
+            log_format=log_format,
+            source=scenario,
         )
     except Interrupted as run:
         end_interrupted(run, options["as_json"])

@@ -30,6 +30,7 @@ from despoolr_lab.scenario.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
+from despoolr_lab.toml.toml_text import place, read_text
 
 EXIT_EXPECTATION_FAILED = 10
 
@@ -57,9 +58,10 @@ def run_and_keep(
     quiet: bool,
     listeners: Sequence[Listener] = (),
     log_format: str = "",
+    source: Path | None = None,
 ) -> tuple[RunResult, Path]:
     """Run it, and keep records, summary, report and logs under `out`. Returns the result and the
-    run's directory.
+    run's directory. `source` is the scenario's file, which a step that cannot be done is shown in.
 
     Raises `Interrupted` for a run that was ended by Ctrl-C: all of that is kept of what there was
     until then.
@@ -96,11 +98,21 @@ def run_and_keep(
                     raise Interrupted(summary, heard, run.path) from None
             result.wall_s = time.perf_counter() - started
             _keep(run, result.records, result.to_json(), layouts)
-    except (StepError, RunError) as error:
+    except StepError as error:
+        raise click.ClickException(f"{_placed(source, error)}{error}") from None
+    except RunError as error:
         raise click.ClickException(str(error)) from None
     except ShareError as error:
         raise click.ClickException(f"a server refused what the scenario asked: {error}") from None
     return result, run.path
+
+
+def _placed(source: Path | None, error: StepError) -> str:
+    """`file:line:column: ` of a step that could not be done; empty where it is not known."""
+    if source is None or not error.where:
+        return ""
+    line, column = place(error.where, read_text(source))
+    return f"{source}:{line}:{column}: "
 
 
 class _StopAsked(Exception):

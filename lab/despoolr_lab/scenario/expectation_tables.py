@@ -4,7 +4,6 @@ is in `expectations`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from despoolr_core.formats.nt_events import EVENTS
@@ -14,32 +13,13 @@ from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario.statuses import (
     EPISODE_STATES,
     JOB_STATUSES,
+    MIF_STATUSES,
     PACKAGE_STATUSES,
     ROW_STATUSES,
 )
 from despoolr_lab.toml.tables import Name, Table, check_fields
-from despoolr_server.engine.names import BadName, parse_name
+from despoolr_lab.toml.values import check_count, check_names_once, check_paths
 from despoolr_server.site.state.logs import LOG_FILES
-
-
-def check_paths(paths: Iterable[str]) -> None:
-    """Raises `ValueError` for a path that no file of a share can have."""
-    for path in paths:
-        parsed = parse_name(path)
-        if isinstance(parsed, BadName):
-            raise ValueError(f"no file can be called {path!r}: {parsed.reason}")
-
-
-def check_count(count: int | None, at_least: int | None = None) -> None:
-    """Raises `ValueError` for counts that everything or nothing would fulfil."""
-    if count is not None and count < 0:
-        raise ValueError(f"count is {count}; there cannot be fewer than none")
-    if at_least is None:
-        return
-    if at_least < 1:
-        raise ValueError(f"at_least = {at_least} is always true; say at least 1, or count = 0")
-    if count is not None:
-        raise ValueError("say either count or at_least: they speak of the same number")
 
 
 class ExpectTable(Table, tag_field="that", kw_only=True):
@@ -67,8 +47,13 @@ class JobExpectation(ExpectTable, tag="job", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for word in [self.status] if isinstance(self.status, str) else self.status:
+        words = [self.status] if isinstance(self.status, str) else self.status
+        for word in words:
             one_of(word, JOB_STATUSES, "job status")
+        if not words:
+            raise ValueError("no job has none of the statuses; say which, or several")
+        if set(words) == set(JOB_STATUSES):
+            raise ValueError("every job has one of all the statuses; leave some out")
 
 
 class ReachedExpectation(ExpectTable, tag="reached", kw_only=True):
@@ -90,6 +75,8 @@ class ReachedExpectation(ExpectTable, tag="reached", kw_only=True):
                 moment_s(text, 0.0)
         if self.never and (self.after or self.before):
             raise ValueError("a status that is never reached is not reached after or before")
+        if self.after and self.before and moment_s(self.before, 0.0) < moment_s(self.after, 0.0):
+            raise ValueError(f"nothing is before {self.before} and after {self.after}")
 
 
 class WorkstationsExpectation(ExpectTable, tag="workstations", kw_only=True):
@@ -138,6 +125,7 @@ class FilesExpectation(ExpectTable, tag="files", kw_only=True):
                 "none at all"
             )
         check_paths(self.files)
+        check_names_once(self.files)
 
 
 class MasterExpectation(ExpectTable, tag="master", kw_only=True):
@@ -154,6 +142,7 @@ class MasterExpectation(ExpectTable, tag="master", kw_only=True):
         if bool(self.files) == self.none:
             raise ValueError("say either which files the master copy has, or none = true")
         check_paths(self.files)
+        check_names_once(self.files)
 
 
 class PackageStatusExpectation(ExpectTable, tag="package_status", kw_only=True):
@@ -228,7 +217,11 @@ class EpisodeExpectation(ExpectTable, tag="episode", kw_only=True):
         for span in (self.blocked_at_least, self.blocked_at_most):
             if span:
                 span_s(span)
-        check_count(self.attempts)
+        if self.attempts is not None and self.attempts < 1:
+            raise ValueError("an episode has at least one attempt; for none at all say none = true")
+        least, most = self.blocked_at_least or "0s", self.blocked_at_most
+        if most and span_s(most) < span_s(least):
+            raise ValueError(f"nothing is blocked at least {least} and at most {most}")
         if self.attempts_at_least < 0 or (self.attempts is not None and self.attempts_at_least):
             raise ValueError("say either attempts or attempts_at_least, and not fewer than none")
 
@@ -247,7 +240,7 @@ class MifsExpectation(ExpectTable, tag="mifs", kw_only=True):
         super().__post_init__()
         check_count(self.count)
         if self.status:
-            one_of(self.status, ROW_STATUSES, "row status")
+            one_of(self.status, MIF_STATUSES, "status of a MIF about a workstation")
 
 
 class ExpiriesExpectation(ExpectTable, tag="expiries", kw_only=True):
@@ -299,6 +292,7 @@ class BoxExpectation(ExpectTable, tag="box", kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count(self.count, self.at_least)
+        check_paths([self.path] if self.path else [])
 
 
 Expectation = (

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from despoolr_app.site_client.errors import SiteRefused
+from despoolr_app.site_client.errors import SiteError, SiteRefused, SiteUnreachable
 from despoolr_client.pcm.state import Folder
 from despoolr_core.records.kinds.site import (
     DetailStatusChanged,
@@ -24,7 +24,7 @@ from despoolr_core.records.kinds.site import (
 )
 from despoolr_core.records.stream import Record, of
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import ShareError
+from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
@@ -53,9 +53,19 @@ LookBack = Callable[[World, list[Record], Any], Awaitable[Finding]]
 async def check(world: World, records: list[Record], expectation: model.Expectation) -> Finding:
     """Look, compare, and say what was found."""
     look = _LOOK.get(type(expectation))
-    if look is not None:
-        return await look(world, expectation)
-    return await _LOOK_BACK[type(expectation)](world, records, expectation)
+    try:
+        if look is not None:
+            return await look(world, expectation)
+        return await _LOOK_BACK[type(expectation)](world, records, expectation)
+    except (SiteError, ShareError, ShareUnreachable) as error:
+        return _finding(expectation, "somebody who answers", _why(error), ok=False)
+
+
+def _why(error: SiteError | ShareError | ShareUnreachable) -> str:
+    """Who did not answer, or answered no; without what a person at a command line could do."""
+    if isinstance(error, SiteUnreachable | ShareUnreachable):
+        return f"{str(error).partition(' does not answer')[0]} does not answer"
+    return error.detail if isinstance(error, SiteRefused) else str(error)
 
 
 def describe(expectation: Any) -> str:
@@ -251,12 +261,15 @@ async def _package_status(world: World, e: model.PackageStatusExpectation) -> Fi
 
 async def _box(world: World, e: model.BoxExpectation) -> Finding:
     path = await _with_ids(world, e, e.path)
+    share = world.administrator(e.server).share(e.share)
+    above, brace, _ = e.path.partition("{package:")
     try:
-        entries = await world.administrator(e.server).share(e.share).list(path)
+        entries = await share.list(path)
     except ShareError as error:
-        if not error.is_missing or "{package:" not in e.path:
+        if not error.is_missing or not brace:
             return _finding(e, _counted(e, 0).expected, str(error), ok=False)
-        entries = []  # a package's directory comes and goes
+        await share.list(above.rpartition("/")[0])
+        entries = []  # a package's directory comes and goes; what it lies in does not
     count = sum(
         1
         for entry in entries

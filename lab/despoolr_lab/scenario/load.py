@@ -7,6 +7,7 @@ is there, and none twice; nothing happens after the end.
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,8 +15,8 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.suggest import suggestion
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
+from despoolr_lab.scenario.checks import moments, places, subjects
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.places import check_places
 from despoolr_lab.toml.toml_text import (
     FILE_SIZE_MAX,
     ScenarioError,
@@ -36,7 +37,10 @@ def parse_scenario(text: str) -> Scenario:
     """Read a scenario from its text. Raises `ScenarioError`."""
     scenario = parse_tables(text, Scenario)
     check_references(scenario, text)
-    check_places(scenario, text)
+    for reason, where in chain(
+        places.mistakes(scenario), subjects.mistakes(scenario), moments.mistakes(scenario)
+    ):
+        raise ScenarioError(reason, *place(where, text))
     return scenario
 
 

@@ -12,10 +12,12 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, field
 
+from despoolr_client.agent.programs import first_word
 from despoolr_client.agent.settings import WhenWarned
 from despoolr_core.formats.sms_id import check_site_code, is_package_id
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, span_s
@@ -59,7 +61,9 @@ from despoolr_lab.scenario.step_tables import (
     Step,
 )
 from despoolr_lab.toml.tables import Moment, Name, SiteCode, Span, Table, check_fields
+from despoolr_lab.toml.values import check_latin, check_paths
 from despoolr_server.engine.names import BadName, parse_name
+from despoolr_server.site.state.boxes import LOGON_SHARE
 
 __all__ = [
     "CLIENTS_MAX",
@@ -169,6 +173,10 @@ class Server(Table, kw_only=True):
         for role in self.roles:
             if role not in ("logon", "distribution"):
                 raise ValueError(f"role {role!r} is not one of logon, distribution")
+        if not self.roles:
+            raise ValueError("a server is a logon server, a distribution server, or both")
+        if fold(self.package_share) == LOGON_SHARE:
+            raise ValueError(f"{LOGON_SHARE} is the logon share; packages lie on another")
 
 
 class Clients(Table, kw_only=True):
@@ -206,6 +214,8 @@ class Clients(Table, kw_only=True):
             self.report_gap,
         ):
             span_s(text)
+        if span_s(self.poll_every) <= 0:
+            raise ValueError("poll_every is how long until the next poll, and cannot be nothing")
 
     def expand(self) -> list[str]:
         """The names of the machines that this table stands for."""
@@ -253,6 +263,8 @@ class StatusMifSpec(Table, kw_only=True):
 
     def __post_init__(self) -> None:
         one_of(self.status, ("Success", "Failed"), "status of a status MIF")
+        check_paths([self.file])
+        check_latin(self.description)
         span_s(self.offset.lstrip("+-"))
 
 
@@ -272,7 +284,13 @@ class Program(Table, kw_only=True):
 
     def __post_init__(self) -> None:
         span_s(self.runs)
-        parse_flags(Access, self.access)
+        if first_word(self.command) != fold(self.command) or not self.command:
+            raise ValueError(
+                f"command is the first word of the command line, not {self.command!r}; "
+                f"say {first_word(self.command) or 'SETUP.EXE'!r}"
+            )
+        if not parse_flags(Access, self.access):
+            raise ValueError("an open must ask for some access, such as READ")
         parse_flags(ShareMode, self.share_mode)
 
 
@@ -299,15 +317,6 @@ class Scenario(Table, kw_only=True):
     def __post_init__(self) -> None:
         for version in self.versions:
             profile_of(version)
-        for package in self.package:
-            code = package.site or self.site[0].code
-            if package.id and package.id[:3] != code:
-                raise ValueError(
-                    f"package {package.name} is site {code}'s: its id begins so, not {package.id}"
-                )
-        parents = {site.code: site.parent for site in self.site}
-        for code in parents:
-            above(parents, code)
 
     @property
     def start(self) -> float:

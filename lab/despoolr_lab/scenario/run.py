@@ -12,12 +12,14 @@ import asyncio
 import hashlib
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.process.supervisor import run_in_order
+from despoolr_app.site_client.errors import SiteError
 from despoolr_core.articles import article_of
 from despoolr_core.profile import Profile, profile_of, with_overrides
 from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
@@ -303,7 +305,8 @@ def _refuse_nothing_expected(scenario: Scenario, profiles: dict[str, Profile]) -
         version = profiles[scenario.site[0].code].version
         raise StepError(
             f"none of the {len(scenario.expect)} expectations is asked: they are for other "
-            f"versions than {version}, for other settings, or for later than the end of the run"
+            f"versions than {version}, for other settings, or for later than the end of the run",
+            ["expect", 0, "that"],
         )
 
 
@@ -370,8 +373,10 @@ async def _result(
     world: World, findings: list[Finding], version: str, seed: int, timing: Timing, digest: Digest
 ) -> RunResult:
     site = world.scenario.site[0].code
-    jobs = (await world.api(site, "GET", "jobs"))["jobs"]
-    shown = [await world.api(site, "GET", f"jobs/{job['job']}") for job in jobs]
+    shown: list[Any] = []
+    with suppress(SiteError):  # a site may be down at the end: then nobody can be asked
+        jobs = (await world.api(site, "GET", "jobs"))["jobs"]
+        shown = [await world.api(site, "GET", f"jobs/{job['job']}") for job in jobs]
     last = shown[-1] if shown else {"job": {}, "details": []}
     workstations: dict[str, str] = {}
     for item in shown:

@@ -8,9 +8,13 @@ from msgspec import field
 
 from despoolr_core.articles import article_of
 from despoolr_core.profile import profile_of
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, Disposition, ShareMode, parse_flags
+from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, span_s
+from despoolr_lab.scenario.statuses import SERVICES
 from despoolr_lab.toml.tables import Moment, Name, Span, Table
+from despoolr_lab.toml.values import check_latin, check_paths
 
 
 class StepTable(Table, tag_field="do", kw_only=True):
@@ -70,6 +74,28 @@ class JobStep(StepTable, tag="job", kw_only=True):
         for text in (self.offer_after, self.mandatory_after, self.expires_after):
             if text:
                 moment_s(text, 0.0)
+        if self.repeat_every and span_s(self.repeat_every) <= 0:
+            raise ValueError("repeat_every is how long until the next one, and cannot be nothing")
+        if self.priority not in (1, 2, 3):
+            raise ValueError(f"priority {self.priority} is none of 1 (high), 2 (medium), 3 (low)")
+        self._check_phases()
+
+    def _check_phases(self) -> None:
+        """Raises `ValueError` for what is said of a phase that the job does not have."""
+        if not self.distribute and (self.put_on or self.refresh_existing):
+            raise ValueError(
+                "distribute = false: nothing is distributed, so put_on and refresh_existing mean "
+                "nothing"
+            )
+        if self.command:
+            if self.type != "run":
+                raise ValueError(f"only a job of type run has a command, not {self.type}")
+            if not self.machines:
+                raise ValueError('a command runs on machines: name some, or say ["*"] for all')
+            return
+        for key in ("machines", "offer_after", "mandatory_after", "expires_after", "background"):
+            if getattr(self, key) not in ("", False, ["*"]):
+                raise ValueError(f"{key} is about a command, and the job has none")
 
 
 class CancelStep(StepTable, tag="cancel", kw_only=True):
@@ -103,6 +129,7 @@ class SourceStep(StepTable, tag="source", kw_only=True):
         super().__post_init__()
         if not self.files and not self.delete:
             raise ValueError("nothing would change; say files or delete")
+        check_paths([*self.files, *self.delete])
 
 
 class HoldStep(StepTable, tag="hold", kw_only=True):
@@ -130,11 +157,17 @@ class HoldStep(StepTable, tag="hold", kw_only=True):
         super().__post_init__()
         if bool(self.package) == bool(self.path):
             raise ValueError("say either package and file, or share and path")
-        parse_flags(Access, self.access)
+        if self.package and (self.share or not self.file):
+            raise ValueError("which file of the package? Say file, and no share")
+        if self.path and (not self.server or not self.share or self.file):
+            raise ValueError("a path is on a share of a server: say server and share, and no file")
+        check_paths([self.path or self.file])
+        if not parse_flags(Access, self.access):
+            raise ValueError("an open must ask for some access, such as READ")
         parse_flags(ShareMode, self.share_mode)
-        Disposition(self.disposition)
-        if self.for_:
-            span_s(self.for_)
+        one_of(self.disposition, [word.value for word in Disposition], "disposition")
+        if self.for_ and span_s(self.for_) <= 0:
+            raise ValueError("a hold for no time holds nothing")
 
 
 class ReleaseStep(StepTable, tag="release", kw_only=True):
@@ -192,6 +225,12 @@ class NoIdMifStep(StepTable, tag="noidmif", kw_only=True):
     attributes: dict[str, str]
     file: str = "REPORT.MIF"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.group or not self.attributes:
+            raise ValueError("a NOIDMIF has a group with a name, and attributes")
+        check_paths([self.file])
+
 
 class PutStep(StepTable, tag="put", kw_only=True):
     """Somebody puts a file into a box or share: text, or `hex`. One that the share refuses makes
@@ -207,8 +246,11 @@ class PutStep(StepTable, tag="put", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.hex:
-            bytes.fromhex(self.hex)
+        if self.hex and self.text:
+            raise ValueError("say either text or hex: a file has one content")
+        bytes.fromhex(self.hex)
+        check_paths([self.path])
+        check_latin(self.text)
 
 
 class ServiceStep(StepTable, tag="service", kw_only=True):
@@ -222,6 +264,7 @@ class ServiceStep(StepTable, tag="service", kw_only=True):
         super().__post_init__()
         if self.action not in ("pause", "resume", "restart"):
             raise ValueError(f"action {self.action!r} is not one of pause, resume, restart")
+        one_of(self.service, SERVICES, "service")
 
 
 class KillStep(StepTable, tag="kill", kw_only=True):
@@ -246,6 +289,11 @@ class LinkStep(StepTable, tag="link", kw_only=True):
     up: bool
     other: str = ""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if fold(self.other) == fold(self.server):
+            raise ValueError("there is no link between a server and itself")
+
 
 class DiskStep(StepTable, tag="disk", kw_only=True):
     """A server's disk has this many bytes left (negative: as many as it had); with `path`, a
@@ -261,6 +309,7 @@ class DiskStep(StepTable, tag="disk", kw_only=True):
         super().__post_init__()
         if self.path and not self.share:
             raise ValueError("a path is on a share: say which")
+        check_paths([self.path] if self.path else [])
 
 
 Step = (

@@ -7,10 +7,11 @@ what a person would touch with a power switch or a full disk.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from despoolr_app.site_client.errors import SiteError, SiteRefused
+from despoolr_client.agent.agent import PcmAgent
 from despoolr_core.formats.noidmif import render_noidmif
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.rules.fold import fold
@@ -19,6 +20,7 @@ from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, pars
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.world import World
+from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.targets import DEFAULT_SERVERS
@@ -32,7 +34,13 @@ JOB_TYPES: Final = {
 
 
 class StepError(Exception):
-    """A step that could not be done: the scenario asks for something the world cannot do."""
+    """A step that could not be done: the scenario asks for something the world cannot do.
+    `where` in the file, as `place` takes it.
+    """
+
+    def __init__(self, why: str, where: Sequence[str | int] = ()) -> None:
+        super().__init__(why)
+        self.where = list(where)
 
 
 async def do_step(world: World, step: model.Step) -> str:
@@ -45,7 +53,10 @@ async def do_step(world: World, step: model.Step) -> str:
         return "" if getattr(step, "may_fail", False) else refused or ""
     except (SiteError, ShareError, ShareUnreachable, StepError) as error:
         why = error.detail if isinstance(error, SiteRefused) else error
-        raise StepError(f"step {step.__struct_config__.tag} at {step.at}: {why}") from None
+        index = next(i for i, one in enumerate(world.scenario.step) if one is step)
+        raise StepError(
+            f"step {step.__struct_config__.tag} at {step.at}: {why}", ["step", index, "at"]
+        ) from None
 
 
 async def _job(world: World, step: model.JobStep) -> None:
@@ -169,14 +180,21 @@ async def _release(world: World, step: model.ReleaseStep) -> None:
 
 
 async def _connect(world: World, step: model.ConnectStep) -> None:
-    agent = world.agents[step.machine]
+    agent = _switched_on(world, step.machine)
     server = step.server or agent.settings.logon_servers[0]
     connection = world.log_on(step.machine, agent.user, server)
     await connection.session.start("EXPLORER.EXE")
 
 
 async def _poll(world: World, step: model.PollStep) -> None:
-    await world.agents[step.machine].poll_once()
+    await _switched_on(world, step.machine).poll_once()
+
+
+def _switched_on(world: World, machine: str) -> PcmAgent:
+    agent = world.agents[machine]
+    if not agent.is_on:
+        raise StepError(f"{machine} is switched off")
+    return agent
 
 
 async def _execute(world: World, step: model.ExecuteStep) -> None:
@@ -192,10 +210,9 @@ async def _execute(world: World, step: model.ExecuteStep) -> None:
 
 async def _power(world: World, step: model.PowerStep) -> None:
     agent = world.agents[step.machine]
-    if step.on and not agent.is_on:
-        await agent.power_on()
-    elif not step.on and agent.is_on:
-        await agent.power_off()
+    if step.on == agent.is_on:
+        raise StepError(f"{step.machine} is switched {'on' if step.on else 'off'} already")
+    await (agent.power_on() if step.on else agent.power_off())
 
 
 async def _clock(world: World, step: model.ClockStep) -> None:
@@ -221,18 +238,24 @@ async def _put(world: World, step: model.PutStep) -> str | None:
 
 async def _service(world: World, step: model.ServiceStep) -> None:
     site = step.site or world.scenario.site[0].code
+    services = (await world.api(site, "GET", "site"))["services"]
+    is_paused = any(one["paused"] for one in services if one["component"] == step.service)
+    if is_paused if step.action == "pause" else step.action == "resume" and not is_paused:
+        raise StepError(f"{step.service} is {'' if is_paused else 'not '}paused")
     await world.api(site, "POST", f"services/{step.service}/{step.action}")
 
 
 async def _kill(world: World, step: model.KillStep) -> None:
     site = step.site or world.scenario.site[0].code
+    if not world.is_up(site):
+        raise StepError(f"site {site} is down already")
     await world.kill_site(site)
 
     async def restart_later() -> None:
         await world.clock.sleep(span_s(step.down_for))
         await world.restart_site(site)
 
-    world.group.create_task(restart_later(), name=f"restart of {site}")
+    world.spawn(restart_later(), f"restart of {site}")
 
 
 async def _link(world: World, step: model.LinkStep) -> None:
@@ -255,7 +278,11 @@ async def _disk(world: World, step: model.DiskStep) -> None:
         if not step.path:
             store.capacity = None if step.free < 0 else store.used + step.free
             continue
-        path = fold(world.with_ids(step.path).replace("\\", "/").strip("/"))
+        name = parse_name(world.with_ids(step.path))
+        assert isinstance(name, Name)
+        path = name.key
+        if share in (boxes.ROOT_SHARE, boxes.LOGON_SHARE) and store.find(name) is None:
+            raise StepError(f"{step.server} has no directory {step.path} on {share}")
         if step.free < 0:
             store.quotas.pop(path, None)
         else:

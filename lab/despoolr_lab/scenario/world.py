@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -120,6 +120,8 @@ class World:
     auth: Auth = field(default_factory=lambda: Auth(SECRET))
     server_holds: list[tuple[str, str, OpenFile]] = field(default_factory=list)
     """What programs on servers keep open: machine, path, the open."""
+    _later: set[asyncio.Task[None]] = field(default_factory=set)
+    """What steps have begun and not ended yet."""
     _servers: dict[tuple[str, str, str], ShareServer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -161,7 +163,9 @@ class World:
         await self.fleet.start()
 
     async def stop(self) -> None:
-        """Let go of everything, clients first."""
+        """Let go of everything, clients first; what steps meant to do later is not done."""
+        for task in list(self._later):
+            task.cancel()
         if self.fleet is not None:
             await self.fleet.stop()
         for site in self.sites.values():
@@ -176,6 +180,12 @@ class World:
             await runner.cleanup()
         for database in self.assembly.databases.values():
             await database.close()
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Do something later, unless the run ends before."""
+        task = self.group.create_task(work, name=name)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
 
     # -- logon and distribution servers
 
@@ -268,6 +278,10 @@ class World:
         await asyncio.gather(machine.executive, return_exceptions=True)
         self.runners.remove(machine.runner)
         await machine.runner.cleanup()
+
+    def is_up(self, code: str) -> bool:
+        """Whether a site server's process runs."""
+        return self.sites[code].runner in self.runners
 
     async def restart_site(self, code: str) -> None:
         """Start a site server's process on the files and the database it left."""
@@ -442,9 +456,7 @@ class World:
         """A program on a server keeps a file open, for a span or until it is released."""
         self.server_holds.append((machine, path, file))
         if for_s is not None:
-            self.group.create_task(
-                self._let_go_later(machine, path, for_s), name=f"{machine} holds {path}"
-            )
+            self.spawn(self._let_go_later(machine, path, for_s), f"{machine} holds {path}")
 
     async def _let_go_later(self, machine: str, path: str, for_s: float) -> None:
         await self.clock.sleep(for_s)

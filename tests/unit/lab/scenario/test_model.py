@@ -83,7 +83,14 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "step",
-        {"do": "hold", "at": "0s", "machine": "A", "package": "P", "share_mode": "SOME"},
+        {
+            "do": "hold",
+            "at": "0s",
+            "machine": "A",
+            "package": "P",
+            "file": "a",
+            "share_mode": "SOME",
+        },
         "SOME",
     ),
     (

@@ -15,7 +15,6 @@ from despoolr_core.suggest import suggestion
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.toml.toml_text import ScenarioError, place
 from despoolr_server.site.state import boxes
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
@@ -31,13 +30,8 @@ _WITH_IDS: Final[dict[type, str]] = {
 """Where `{package:NAME}` stands for an ID, and in an expectation `{job:NAME}`, too."""
 
 
-def check_places(scenario: Scenario, text: str) -> None:
-    """Raises `ScenarioError` for the first share, file or ID that cannot be there."""
-    for reason, where in _mistakes(scenario):
-        raise ScenarioError(reason, *place(where, text))
-
-
-def _mistakes(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
+def mistakes(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
+    """Shares, files and IDs that cannot be there, and where they stand."""
     yield from _machines(scenario)
     shares = shares_of(scenario)
     jobs = {s.name for s in scenario.step if isinstance(s, model.JobStep)}
@@ -51,7 +45,7 @@ def _mistakes(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
                     f"{server} has no share {share!r}{suggestion(share, shares[server])}",
                     [table, index, "share"],
                 )
-            if isinstance(one, model.FilesExpectation) and server:
+            if isinstance(one, model.FilesExpectation | model.HoldStep) and server and one.package:
                 serving = [s.name for s in scenario.server if "distribution" in s.roles]
                 if server not in serving:
                     yield f"{server} is not a distribution server", [table, index, "server"]

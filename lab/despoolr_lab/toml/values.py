@@ -1,0 +1,57 @@
+"""Values of a scenario file that no run could make sense of: paths, counts, texts.
+
+The law: a value that is always or never true, or that nothing can have, is refused where it is
+read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from despoolr_core.rules.fold import fold
+from despoolr_server.engine.names import BadName, parse_name
+
+_PLACEHOLDER: Final = re.compile(r"\{[^{}/\\]*\}")
+
+
+def check_paths(paths: Iterable[str]) -> None:
+    """Raises `ValueError` for a path that no file of a share can have. `{package:NAME}` stands for
+    some name in it.
+    """
+    for path in paths:
+        parsed = parse_name(_PLACEHOLDER.sub("ID", path))
+        if isinstance(parsed, BadName):
+            raise ValueError(f"no file can be called {path!r}: {parsed.reason}")
+        if not parsed.path:
+            raise ValueError("an empty path is the share itself, and no file")
+
+
+def check_names_once(paths: Iterable[str]) -> None:
+    """Raises `ValueError` for two names that are one file on a share."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        other = seen.setdefault(fold(path.replace("\\", "/")), path)
+        if other != path:
+            raise ValueError(f"{other!r} and {path!r} are one file on a share")
+
+
+def check_count(count: int | None, at_least: int | None = None) -> None:
+    """Raises `ValueError` for counts that everything or nothing would fulfil."""
+    if count is not None and count < 0:
+        raise ValueError(f"count is {count}; there cannot be fewer than none")
+    if at_least is None:
+        return
+    if at_least < 1:
+        raise ValueError(f"at_least = {at_least} is always true; say at least 1, or count = 0")
+    if count is not None:
+        raise ValueError("say either count or at_least: they speak of the same number")
+
+
+def check_latin(text: str) -> None:
+    """Raises `ValueError` for a text that a file of the field (code page 1252's) cannot have."""
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{text[error.start]!r} is no character of Latin-1; say hex") from None

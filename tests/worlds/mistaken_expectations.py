@@ -1,0 +1,302 @@
+"""Mistakes in expectations: the text of each whole scenario, and what is said of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from worlds.mistakes import expected
+
+EXPECTATIONS: Final = {
+    "a box on an unknown share": (
+        expected('that = "box"; server = "SITE1"; share = "SMS_SHRX"; path = ""; count = 0'),
+        "SITE1 has no share 'SMS_SHRX'",
+    ),
+    "a share of another server": (
+        expected('that = "box"; server = "LOGON1"; share = "SMS_SHRD"; path = ""; count = 0'),
+        "LOGON1 has no share 'SMS_SHRD'",
+    ),
+    "files of the site server": (
+        expected('that = "files"; package = "OFFICE"; server = "SITE1"; files = { "a" = false }'),
+        "SITE1 is not a distribution server",
+    ),
+    "a span in words": (
+        expected('that = "reached"; job = "FIRST"; status = "Complete"; after = "2 hours"'),
+        "2 hours",
+    ),
+    "never, but after": (
+        expected('that = "reached"; job = "FIRST"; status = "Failed"; never = true; after = "1h"'),
+        "never",
+    ),
+    "a misspelt component": (
+        expected('that = "log"; component = "SMS_DESPOLER"; text = "x"; count = 0'),
+        "did you mean 'SMS_DESPOOLER'",
+    ),
+    "an empty text": (
+        expected('that = "log"; component = "SMS_DESPOOLER"; text = ""'),
+        "empty text",
+    ),
+    "an unknown package in a text": (
+        expected('that = "log"; component = "SMS_DESPOOLER"; text = "{package:OFICE}"; count = 0'),
+        "no package 'OFICE'",
+    ),
+    "an unknown job in a text": (
+        expected('that = "log"; component = "SMS_DESPOOLER"; text = "{job:SECOND}"; count = 0'),
+        "no job 'SECOND'",
+    ),
+    "a placeholder there is not": (
+        expected('that = "log"; component = "SMS_DESPOOLER"; text = "{machine:PC1}"; count = 0'),
+        "stands for nothing",
+    ),
+    "an unknown package in the text of an event": (
+        expected('that = "events"; code = 109; text = "{package:OFICE}"; count = 0'),
+        "no package 'OFICE'",
+    ),
+    "a misspelt status of MIFs": (
+        expected('that = "mifs"; job = "FIRST"; status = "Failled"; count = 0'),
+        "did you mean 'Failed'",
+    ),
+    "an unknown event": (
+        expected('that = "events"; code = 9999; count = 0'),
+        "no event has the code 9999",
+    ),
+    "no files": (
+        expected('that = "files"; package = "OFFICE"; files = {}'),
+        "nothing would be checked",
+    ),
+    "no rows of workstations": (
+        expected('that = "workstations"; job = "FIRST"; rows = {}'),
+        "nothing would be checked",
+    ),
+    "no rows of servers": (
+        expected('that = "servers"; job = "FIRST"; rows = {}'),
+        "nothing would be checked",
+    ),
+    "nothing of a PCM": (
+        expected('that = "pcm"; machine = "PC1"'),
+        "nothing would be checked",
+    ),
+    "nothing of a master": (
+        expected('that = "master"; package = "OFFICE"'),
+        "none = true",
+    ),
+    "a master that is there and not": (
+        expected('that = "master"; package = "OFFICE"; none = true; files = { "a.dat" = "" }'),
+        "none = true",
+    ),
+    "an impossible path": (
+        expected('that = "files"; package = "OFFICE"; files = { "a?.dat" = false }'),
+        "no file can be called",
+    ),
+    "at least none": (
+        expected('that = "events"; code = 109; at_least = 0'),
+        "always true",
+    ),
+    "a count and a contradiction": (
+        expected('that = "events"; code = 109; count = 0; at_least = 1'),
+        "either count or at_least",
+    ),
+    "fewer than none": (
+        expected('that = "expiries"; job = "FIRST"; count = -1'),
+        "fewer than none",
+    ),
+    "two numbers of attempts": (
+        expected('that = "episode"; attempts = 2; attempts_at_least = 3'),
+        "either attempts",
+    ),
+    "a span of an episode in words": (
+        expected('that = "episode"; blocked_at_least = "long"'),
+        "long",
+    ),
+    "no files of a kind that there never is": (
+        expected(
+            'that = "box"; server = "SITE1"; share = "SMS_SHRD"; '
+            'path = "SITE.SRV/DESPOOLR.BOX"; extension = ".SNX"; count = 0'
+        ),
+        "no file's name ever ends with '.SNX'",
+    ),
+    "a box whose path no directory can have": (
+        expected('that = "box"; server = "SITE1"; share = "SMS_SHRD"; path = "a?b"; count = 0'),
+        "no file can be called 'a?b'",
+    ),
+    "a file gone that never was": (
+        expected('that = "files"; package = "OFFICE"; files = {"b.dat"=false}'),
+        "OFFICE never has a file 'b.dat'",
+    ),
+    "no status at all": (
+        expected('that = "job"; job = "FIRST"; status = []'),
+        "no job has none of the statuses",
+    ),
+    "all of the statuses": (
+        expected(
+            'that = "job"; job = "FIRST"; '
+            'status = ["Pending","Active","Retrying","Complete","Failed","Cancelling","Cancelled"]'
+        ),
+        "every job has one of all the statuses",
+    ),
+    "a status that is a number": (
+        expected('that = "job"; job = "FIRST"; status = 3'),
+        "Expected `str | array`",
+    ),
+    "before what it is after": (
+        expected(
+            'that = "reached"; job = "FIRST"; status = "Complete"; after = "2h"; before = "1h"'
+        ),
+        "nothing is before 1h and after 2h",
+    ),
+    "reached after the end of the run": (
+        expected('that = "reached"; job = "FIRST"; status = "Complete"; after = "9h"'),
+        "nothing happens after 9h",
+    ),
+    "reached before the start": (
+        expected(
+            'that = "reached"; job = "FIRST"; status = "Complete"; before = "1995-01-01 00:00"'
+        ),
+        "nothing happens before 1995-01-01 00",
+    ),
+    "asked after the end": (
+        expected('that = "job"; job = "FIRST"; status = "Complete"; at = "4h"'),
+        "4h is after the end of the run",
+    ),
+    "asked before the start": (
+        expected('that = "job"; job = "FIRST"; status = "Complete"; at = "1990-01-01 00:00"'),
+        "1990-01-01 00",
+    ),
+    "a moment in words": (
+        expected('that = "job"; job = "FIRST"; status = "Complete"; at = "noon"'),
+        "'noon' is not a span of time such as 90m",
+    ),
+    "expected of an unknown version": (
+        expected('that = "job"; job = "FIRST"; status = "Complete"; versions = ["9"]'),
+        "no SMS version '9'",
+    ),
+    "expected of an unknown behaviour": (
+        expected('that = "job"; job = "FIRST"; status = "Complete"; when = {nosuch=1}'),
+        "no behaviour 'nosuch'",
+    ),
+    "expected of a value there is not": (
+        expected('that = "job"; job = "FIRST"; status = "Complete"; when = {attempts_max="many"}'),
+        "attempts_max is a number",
+    ),
+    "asked at an unknown site": (
+        expected('that = "job"; job = "FIRST"; status = "Complete"; site = "XYZ"'),
+        "there is no site 'XYZ'",
+    ),
+    "an unknown job": (
+        expected('that = "job"; job = "FRIST"; status = "Complete"'),
+        "there is no job 'FRIST'",
+    ),
+    "an attribute of an unknown machine": (
+        expected('that = "attribute"; machine = "PC9"; group = "a"; attribute = "b"; value = "c"'),
+        "there is no machine 'PC9'",
+    ),
+    "an unknown job in a PCM window": (
+        expected('that = "pcm"; machine = "PC1"; pending = ["NO"]'),
+        "there is no job 'NO'",
+    ),
+    "a job without a command in a PCM window": (
+        expected('that = "pcm"; machine = "PC1"; pending = ["FIRST"]'),
+        "job FIRST has no command",
+    ),
+    "MIFs of an unknown machine": (
+        expected('that = "mifs"; job = "FIRST"; machine = "PC9"; count = 0'),
+        "there is no machine 'PC9'",
+    ),
+    "MIFs with a status that no MIF has": (
+        expected('that = "mifs"; job = "FIRST"; status = "None"; count = 0'),
+        "there is no status of a MIF about a workstation 'None'",
+    ),
+    "MIFs about a job without a command": (
+        expected('that = "mifs"; job = "FIRST"; count = 0'),
+        "job FIRST has no command",
+    ),
+    "expiries of a job without a command": (
+        expected('that = "expiries"; job = "FIRST"; count = 0'),
+        "job FIRST has no command",
+    ),
+    "workstations of a job without a command": (
+        expected('that = "workstations"; job = "FIRST"; rows = {PC9="None"}'),
+        "job FIRST has no command",
+    ),
+    "events of an unknown job": (
+        expected('that = "events"; code = 109; job = "NOPE"; count = 0'),
+        "there is no job 'NOPE'",
+    ),
+    "a component that writes no log": (
+        expected('that = "log"; component = "PCM"; text = "x"; count = 0'),
+        "there is no component that writes a log 'PCM'",
+    ),
+    "half a line": (
+        expected('that = "log"; component = "SMS_DESPOOLER"; text = "x"; count = 0.5'),
+        "Expected `int | null`",
+    ),
+    "no episode on a file that there is not": (
+        expected('that = "episode"; path = "nosuch.dat"; none = true'),
+        "nothing is ever called 'nosuch.dat'",
+    ),
+    "no episode with an unknown machine": (
+        expected('that = "episode"; blocker = "PC9"; none = true'),
+        "there is no machine or server 'PC9'",
+    ),
+    "no episode of a misspelt program": (
+        expected('that = "episode"; program = "WINWRD.EXE"; none = true'),
+        "nobody runs 'WINWRD.EXE'",
+    ),
+    "an episode without an attempt": (
+        expected('that = "episode"; attempts = 0'),
+        "an episode has at least one attempt",
+    ),
+    "an episode longer than it is": (
+        expected(
+            'that = "episode"; path = "a.dat"; blocked_at_least = "3h"; blocked_at_most = "1h"'
+        ),
+        "nothing is blocked at least 3h and at most 1h",
+    ),
+    "a package at an unknown site": (
+        expected(
+            'that = "package_status"; package = "OFFICE"; of_site = "XXX"; status = "Success"'
+        ),
+        "there is no site 'XXX'",
+    ),
+    "a package on a client": (
+        expected(
+            'that = "package_status"; package = "OFFICE"; of_site = "BPC"; server = "PC1"; '
+            'status = "Complete"'
+        ),
+        "there is no server 'PC1'",
+    ),
+    "the status of an unknown package": (
+        expected('that = "package_status"; package = "OFICE"; of_site = "BPC"; status = "Success"'),
+        "there is no package 'OFICE'",
+    ),
+    "an unknown expectation": (
+        expected('that = "jobs"; job = "FIRST"; status = "Complete"'),
+        "there is no expectation 'jobs'",
+    ),
+    "an unknown key of an expectation": (
+        expected('that = "job"; job = "FIRST"; state = "Complete"'),
+        "unknown key 'state'",
+    ),
+    "an expectation of nothing": (
+        expected('job = "FIRST"; status = "Complete"'),
+        "object missing required field `that` in [[expect]]",
+    ),
+    "files of an unknown server": (
+        expected('that = "files"; package = "OFFICE"; server = "LOGON2"; files = {"a.dat"=true}'),
+        "there is no server 'LOGON2'",
+    ),
+    "a file outside of its package": (
+        expected('that = "files"; package = "OFFICE"; files = {"../x"=false}'),
+        "no file can be called '../x'",
+    ),
+    "one file under two names": (
+        expected('that = "files"; package = "OFFICE"; files = {"a.dat"=true, "A.DAT"=true}'),
+        "'a.dat' and 'A.DAT' are one file on a share",
+    ),
+    "asked before the job is made": (
+        expected(
+            'that = "job"; job = "LATER"; status = "Complete"; at = "1h"; [[step]]; '
+            'do = "job"; at = "2h"; name = "LATER"; package = "OFFICE"'
+        ),
+        "job LATER is made at 2h",
+    ),
+}
