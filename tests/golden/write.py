@@ -22,8 +22,8 @@ from pathlib import Path
 
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, Cell
-from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from despoolr_lab.toml.shipped import shipped_directory
 

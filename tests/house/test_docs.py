@@ -25,7 +25,7 @@ from despoolr_app.cli.root import root_of
 from despoolr_core.profile import PROFILES
 from despoolr_core.response import POLLING_S, retry_interval_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.load import load_scenario, parse_scenario
+from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from worlds.support import REPOSITORY
 

@@ -11,8 +11,8 @@ import pytest
 
 from despoolr_core.records.kinds.site import DetailStatusChanged, InstructionExecuted, MifsSent
 from despoolr_core.records.stream import of
-from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunResult
 from despoolr_lab.toml.shipped import shipped_directory
 from golden import write as golden

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_lab.scenario.load import load_scenario
+from despoolr_lab.scenario.reading.load import load_scenario
 from worlds.scenario import failed, play
 from worlds.support import data
 

@@ -26,8 +26,8 @@ from despoolr_core.times import span
 from despoolr_lab.kb.gallery import find_scenario
 from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
-from despoolr_lab.scenario.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
 from despoolr_lab.toml.toml_text import place, read_text

@@ -11,8 +11,8 @@ from pathlib import Path
 from despoolr_core.articles import ARTICLES, article_of
 from despoolr_core.profile import ProfileError
 from despoolr_core.rules.fold import fold
-from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.toml.shipped import find_shipped, shipped_directory
 from despoolr_lab.toml.toml_text import ScenarioError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.suggest import nearest, one_of, suggestion
-from despoolr_lab.scenario.load import ScenarioError, parse_scenario
+from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.statuses import JOB_STATUSES
 from worlds.scenario import SMALL
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.times import moment, moment_s, span, span_s, stopwatch
-from despoolr_lab.scenario.load import ScenarioError, parse_scenario
+from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from worlds.scenario import SMALL
 
 

@@ -20,7 +20,7 @@ from despoolr_core.times import span_s
 from despoolr_lab.load.spec import model
 from despoolr_lab.load.spec.from_scenario import load_of
 from despoolr_lab.load.spec.model import LoadFile
-from despoolr_lab.scenario.load import parse_scenario
+from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.toml.shipped import find_shipped, shipped_directory
 from despoolr_lab.toml.toml_text import (
     ScenarioError,

@@ -15,8 +15,8 @@ import pytest
 from despoolr.console import run
 from despoolr_core.records.stream import Listener
 from despoolr_lab.cli import running
-from despoolr_lab.scenario.load import load_scenario
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 from despoolr_lab.toml.shipped import shipped_directory
 

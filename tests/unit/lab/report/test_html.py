@@ -12,7 +12,7 @@ import pytest
 
 from despoolr_core.records.stream import Record
 from despoolr_lab.report.html import ROWS_MAX, render_report
-from despoolr_lab.scenario.load import load_scenario
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from worlds.report import Site, blocked_update
 

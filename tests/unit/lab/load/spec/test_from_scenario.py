@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_lab.load.spec.file import parse_load
-from despoolr_lab.scenario.load import parse_scenario
+from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from despoolr_lab.toml.toml_text import ScenarioError
 

@@ -12,8 +12,13 @@ import pytest
 
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.load import FILE_SIZE_MAX, ScenarioError, load_scenario, parse_scenario
 from despoolr_lab.scenario.model import schema
+from despoolr_lab.scenario.reading.load import (
+    FILE_SIZE_MAX,
+    ScenarioError,
+    load_scenario,
+    parse_scenario,
+)
 from worlds.support import REPOSITORY
 
 SHIPPED = sorted(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from despoolr.console import run
-from despoolr_lab.scenario.load import ScenarioError, parse_scenario
+from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from worlds.mistaken_expectations import EXPECTATIONS
 from worlds.mistaken_tables import TABLES

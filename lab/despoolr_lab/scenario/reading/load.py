@@ -15,8 +15,8 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.suggest import suggestion
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.checks import moments, places, subjects
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading import moments, places, subjects
 from despoolr_lab.toml.toml_text import (
     FILE_SIZE_MAX,
     ScenarioError,
