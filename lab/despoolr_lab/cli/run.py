@@ -31,6 +31,7 @@ def command(scenario: str, fix: tuple[str, ...], **options: Any) -> None:
         read_scenario,
         run_and_keep,
     )
+    from despoolr_lab.kb.gallery import find_scenario
 
     parsed = to_run_options(options, fix)
     loaded = read_scenario(scenario)
@@ -42,7 +43,7 @@ def command(scenario: str, fix: tuple[str, ...], **options: Any) -> None:
             Path(options["out"]),
             quiet=options["as_json"],
             log_format=log_format,
-            source=scenario,
+            source=find_scenario(scenario),
         )
     except Interrupted as run:
         end_interrupted(run, options["as_json"])

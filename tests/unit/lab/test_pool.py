@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from despoolr_lab.pool import Crash, Rerun, run_each, run_one, run_scenarios
-from despoolr_lab.scenario.load import parse_scenario
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult
 
 SMALL = """

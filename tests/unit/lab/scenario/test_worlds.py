@@ -8,8 +8,8 @@ import pytest
 from despoolr_core.records.kinds.share import OpenGranted
 from despoolr_core.records.stream import encode, of
 from despoolr_core.times import span_s
-from despoolr_lab.scenario.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.model import HoldStep, JobStep, ReleaseStep, Scenario, Worlds
+from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.worlds import OFF, SMALL, WIDE, Variation, span_text, world_of
 from worlds.scenario import blocked_update, hold, play, scenario, share, update
 
