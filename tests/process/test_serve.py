@@ -122,6 +122,7 @@ def test_a_restarted_server_gives_new_ids_keeps_its_secret_and_remembers_who_was
     again = workshop.start(*arguments)
     assert "start 2" in again.said and logon.token == workshop.servers()["LOGON1"].token
     logon = workshop.servers()["LOGON1"]
+    assert f"live page: {logon.url}/ (it asks for the token)" in again.said
     assert workshop.json("locks")["locks"] == [], "nobody holds what was open when the server died"
     episodes = workshop.json("why", "--path", "b.dat")["episodes"]
     assert [(e["machine"], e["holds"][0]["program"]) for e in episodes] == [

@@ -89,10 +89,9 @@ def show(
     head = found["job"]
     put(f"{head['job']} {head['name']}: {head['status']} since {moment(head['status_at'])}")
     if head.get("type"):
-        put(
-            f"{head['type']}, package {head['package']}, sending {head['sending']}, working "
-            f"{head['working']}"
-        )
+        about = [head["type"], f"package {head['package']}"]
+        about += [f"{name} {head[name]}" for name in ("sending", "working") if name in head]
+        put(", ".join(about))
     echo_table(
         ["KIND", "SITE", "MACHINE", "STATUS", "AT", "DESCRIPTION"],
         [

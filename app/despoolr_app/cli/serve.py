@@ -519,5 +519,6 @@ def _greet(running: Servers) -> None:
         output.say(f"  live page: {running.announced[0].url}/#token={runtime.token}")
     else:
         say(f"despoolr: the administrator's token is in {runtime.token_file}")
+        say(f"despoolr: live page: {running.announced[0].url}/ (it asks for the token)")
     freeze_gc()
     say("despoolr: ready")

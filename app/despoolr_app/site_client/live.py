@@ -36,6 +36,10 @@ from despoolr_core.share.wire import EpisodeList, EpisodeRow, OpenList
 
 T = TypeVar("T")
 
+COUNTS_OF_NOW: Final = (
+    "a running server knows how often an update was refused, not how often by then: the numbers of "
+    "refusals are those of now; a finished run has both"
+)
 ROWS_MAX: Final = 10_000
 HISTORY_TOLERANCE_S: Final = 1.0
 """How far the record of an open may lie behind the open, in site seconds (scaled time makes
@@ -78,6 +82,8 @@ class LiveSource:
             answer.episodes += [row for row, _ in pairs]
             answer.verdicts += [sentence for _, sentence in pairs]
             answer.holders += holders_of(told.rows, wanted, [row for row, _ in pairs])
+        if at is not None and answer.episodes:
+            self.notes.append(COUNTS_OF_NOW)
         return answer
 
     def jobs(self) -> list[dict[str, Any]]:

@@ -182,6 +182,8 @@ class RunSource:
 
     def why(self, wanted: Wanted, at: float | None) -> WhyAnswer:
         """Without a time: every refusal of the run, and who stood in the way."""
+        if at is not None and at < self._view.end:
+            return RunSource(self._run, at).why(wanted, at)
         answer = self._view.ledger.why(at=at)
         pairs = [
             pair
@@ -281,6 +283,8 @@ def _job_row(job: JobHistory) -> dict[str, Any]:
     return {
         "job": job.job,
         "name": job.name,
+        "type": job.type,
+        "package": job.package,
         "created_at": first.at,
         "status": last.status,
         "status_at": last.at,

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.share import (
@@ -315,7 +316,7 @@ class EpisodeLedger:
                 and row.first_refused_at <= moment
                 and (at is None or row.ended_at is None or moment <= row.ended_at)
             ):
-                yield row
+                yield row if at is None else as_of(row, at)
             else:
                 yield None
 
@@ -482,6 +483,32 @@ def _is_enough(got: str, wanted: str) -> bool:
         return not wants(parse_flags(Access, wanted)) & ~wants(parse_flags(Access, got))
     except ValueError:  # words of another version
         return True
+
+
+def as_of(row: EpisodeRow, at: float) -> EpisodeRow:
+    """An episode as it was at a moment, as far as its row tells. How often it was refused by then
+    no row tells: counts stay those of the whole.
+    """
+    ended_at = row.ended_at if row.ended_at is not None and row.ended_at <= at else None
+    holds = [
+        replace(
+            hold,
+            last_blocked_at=min(hold.last_blocked_at, at),
+            released_at=hold.released_at
+            if hold.released_at is not None and hold.released_at <= at
+            else None,
+        )
+        for hold in row.holds
+        if hold.first_blocked_at <= at
+    ]
+    return replace(
+        row,
+        state=WAITING if ended_at is None else row.state,
+        ended_at=ended_at,
+        last_refused_at=min(row.last_refused_at, at),
+        blocked_s=max(0.0, (at if ended_at is None else ended_at) - row.first_refused_at),
+        holds=holds,
+    )
 
 
 def _may_reopen(episode: _Episode) -> bool:

@@ -86,10 +86,14 @@ class Change:
 
 @dataclass(slots=True)
 class JobHistory:
-    """A job's statuses over time; `name` is empty if no record tells it."""
+    """A job's statuses over time; `name`, `type` and `package` are empty if no record tells
+    them.
+    """
 
     job: str
     name: str = ""
+    type: str = ""
+    package: str = ""
     changes: list[Change] = field(default_factory=list)
 
     @property
@@ -243,6 +247,8 @@ class RunView:
             return
         job = self.jobs.setdefault(changed.job, JobHistory(changed.job))
         job.name = changed.name or job.name
+        job.type = changed.type or job.type
+        job.package = changed.package or job.package
         job.changes.append(Change(record.at, changed.status, changed.was, changed.reason))
 
     def _detail_changed(self, record: Record, changed: DetailStatusChanged) -> None:

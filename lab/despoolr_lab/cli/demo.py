@@ -39,7 +39,9 @@ NEXT = """\
 What next?
   despoolr kb run Q147819 --version 1.2     the same on a version that empties the folder first
   despoolr kb run Q152229 --version 1.1     expired jobs wipe out what PCs reported
-  despoolr serve all --clients 20           a site that stays: block an update yourself with curl
+  despoolr serve all --clients 20 --version 1.1 --response "Very Fast" --time x60
+                                            a site that stays, where a minute is a second:
+                                            block an update yourself
   despoolr run scenarios/demo_live.toml     the scenario above is a file you can change
 """
 

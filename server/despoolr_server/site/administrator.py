@@ -231,16 +231,22 @@ class Administrator:
         """
         site = self._site
 
-        def work(db: Connection) -> str:
+        def work(db: Connection) -> tuple[str, str]:
             checked = check_job(db, site, spec)
-            return create_job(db, site.code, checked, site.clock.now())
+            return create_job(db, site.code, checked, site.clock.now()), checked.package
 
-        job_id = await site.database.run(work)
+        job_id, package = await site.database.run(work)
         site.change_count += 1
         site.record(
             COMPONENT,
             JobStatusChanged(
-                job=job_id, name=spec.name, status=str(JobStatus.PENDING), was="", reason="created"
+                job=job_id,
+                name=spec.name,
+                status=str(JobStatus.PENDING),
+                was="",
+                reason="created",
+                type=str(spec.type),
+                package=package,
             ),
         )
         return job_id
@@ -292,6 +298,8 @@ class Administrator:
                     status=str(status),
                     was=row.Status,
                     reason="cancelled",
+                    type=row.Type,
+                    package=row.PackageID,
                 ),
             )
         return (await self.job(changed[0][0].JobID))[0]

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from msgspec import UNSET, UnsetType
+
 from despoolr_core.records.kinds.fact import Fact
 
 
@@ -20,6 +22,8 @@ class JobStatusChanged(Fact, frozen=True, kw_only=True):
     status: str
     was: str
     reason: str
+    type: str | UnsetType = UNSET
+    package: str | UnsetType = UNSET
 
 
 class DetailStatusChanged(Fact, frozen=True, kw_only=True):

@@ -394,6 +394,8 @@ class Scheduler(Service):
                     status=str(status),
                     was=row.Status,
                     reason="details",
+                    type=row.Type,
+                    package=row.PackageID,
                 ),
             )
             self.log(f"~Job {row.JobID} is now {status}.")
@@ -452,7 +454,15 @@ class Scheduler(Service):
             return
         self.site.record(
             self.component,
-            JobStatusChanged(job=row.JobID, name=row.Name, status=str(now), was=was, reason=reason),
+            JobStatusChanged(
+                job=row.JobID,
+                name=row.Name,
+                status=str(now),
+                was=was,
+                reason=reason,
+                type=row.Type,
+                package=row.PackageID,
+            ),
         )
         self.log(f"~Job {row.JobID} is now {now}.")
 

@@ -97,7 +97,15 @@ class Story:
 
 
 def _job(status: str, was: str, reason: str) -> JobStatusChanged:
-    return JobStatusChanged(job="BPC00002", name="UPDATE", status=status, was=was, reason=reason)
+    return JobStatusChanged(
+        job="BPC00002",
+        name="UPDATE",
+        status=status,
+        was=was,
+        reason=reason,
+        type="Run Command On Workstation",
+        package="BPC00001",
+    )
 
 
 @pytest.fixture
@@ -185,6 +193,20 @@ def test_why_before_the_first_refusal_has_nothing_to_tell(say: Say) -> None:
     assert "Nobody was refused a file" in say("why", "--at", "+90m")
     assert "  1 h  " in say("locks", "--machine", "WS1", "--at", "+2h")
     assert say("why", "--machine", "WS2", "--json")["episodes"] == []
+
+
+def test_why_at_a_time_tells_nothing_of_what_came_later(say: Say) -> None:
+    text = say("why", "latest", "--at", "+150m")
+    assert "was refused b.dat once because WINWORD.EXE" in text
+    assert "closing that file would let the update through" in text
+    (episode,) = say("why", "--at", "+150m", "--json")["episodes"]
+    assert (episode["attempt_count"], episode["state"]) == (1, "waiting")
+    assert episode["holds"][0]["released_at"] is None
+
+
+def test_jobs_of_a_finished_run_have_their_type_and_package(say: Say) -> None:
+    (job,) = say("jobs", "--json")["jobs"]
+    assert (job["type"], job["package"]) == ("Run Command On Workstation", "BPC00001")
 
 
 def test_jobs_and_their_rows_are_read_from_the_records(say: Say) -> None:

@@ -246,6 +246,17 @@ def test_a_restarted_server_holds_nothing_any_more() -> None:
     assert story.ledger.rows()[0].holds[0].released_at == T0 + 50
 
 
+def test_an_episode_at_a_time_knows_no_later_holder_release_or_end() -> None:
+    story = Story().granted("O1").at(100).refused("O1", purpose="job 1").at(200).closed("O1")
+    story.at(210).granted("O2", machine="WS9").at(220).refused("O2", purpose="job 1")
+    story.at(230).closed("O2").at(300).written(purpose="job 1")
+    (row,) = story.ledger.why(at=T0 + 150).episodes
+    assert (row.state, row.ended_at, row.blocked_s) == ("waiting", None, 50)
+    assert [(hold.open, hold.released_at) for hold in row.holds] == [("O1", None)]
+    (row,) = story.ledger.why(at=T0 + 225).episodes
+    assert [(hold.open, hold.released_at) for hold in row.holds] == [("O1", T0 + 200), ("O2", None)]
+
+
 def test_why_tells_who_held_and_who_was_refused_at_a_time() -> None:
     story = Story().granted("O1").at(100).refused("O1", purpose="job 1").at(200).closed("O1")
     story.at(300).written(purpose="job 1").at(400).granted("O2", machine="WS9")
