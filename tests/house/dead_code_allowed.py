@@ -148,10 +148,9 @@ _.is_quoted
 _.bounds
 
 # Whoever compares remedies (what-if) asks the table for them.
-_.HABIT
-_.FORCE
 _.cost
 _.needs_all_at_once
+_.is_of_server
 _.needs
 
 # What reruns scenarios comes next.

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from despoolr_client.agent.connections import MachineConnections
 from despoolr_client.agent.execution import LaunchFailed, close_all, launch
+from despoolr_client.agent.habits import is_kept_out
 from despoolr_client.agent.programs import ClientProgram, Programs, first_word
 from despoolr_client.agent.settings import ClientSettings, Spawn
 from despoolr_client.agent.windows import Windows
@@ -218,10 +219,20 @@ class ProgramRunner:
             host.say(lines.execution_error(failed.code))
             return failed.code
         host.say(lines.JOB)
-        await host.settings.clock.sleep(program.duration_s)
+        await self._wait_for(program, opens)
         self._leave_files(program, started_at)
         host.say(lines.JOB_COMPLETED)
         return program.exit_code if host.behaviour.exit_code_counts else 0
+
+    async def _wait_for(self, program: ClientProgram, opens: list[OpenFile]) -> None:
+        """Sleep until the program ends; its files may be closed before."""
+        clock, duration_s = self._host.settings.clock, program.duration_s
+        held_s = self._host.settings.habits.held_s(duration_s)
+        await clock.sleep(held_s)
+        if held_s < duration_s:
+            await close_all(opens)
+            opens.clear()
+            await clock.sleep(duration_s - held_s)
 
     async def _launch(
         self,
@@ -231,11 +242,13 @@ class ProgramRunner:
         opens: list[OpenFile],
     ) -> bool:
         """Connect to a distribution server and start the program; False if no server can be had."""
-        host = self._host
+        host, habits = self._host, self._host.settings.habits
         name = first_word(record.run_command)
         for step, place in host.package_places(record):
             share = host.share(place.server, place.share)
             try:
+                if habits.honours_marker and await is_kept_out(share, place.path):
+                    continue
                 if not await launch(share, place.path, program, name, opens):
                     continue
                 self._started(record, cause, place.server, name, step.value)

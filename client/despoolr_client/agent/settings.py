@@ -14,6 +14,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any, Final, Protocol
 
+from despoolr_client.agent.habits import AS_SHIPPED, Habits
 from despoolr_client.agent.programs import NO_PROGRAMS, Programs
 from despoolr_client.pcm.behaviour import PLATFORM, PcmBehaviour
 from despoolr_client.transport.limiter import PriorityLimiter
@@ -130,6 +131,9 @@ class ClientSettings:
     log: LogSink | None = None
     when_warned: WhenWarned = WhenWarned.IGNORE
     """What a user does who is told that files will be closed (Q128458)."""
+
+    habits: Habits = AS_SHIPPED
+    """How its machines treat the files of packages."""
 
     records_idle_polls: bool = True
     """Whether a poll that brought nothing is a record too; a fleet of thousands says no."""

@@ -9,6 +9,7 @@ WRITE 2, DELETE 4.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -151,3 +152,70 @@ COPY_STRATEGIES: Final[dict[str, CopyStrategy]] = {
     )
 }
 """By name, as a profile names them."""
+
+
+COPY_FIRST_S: Final = 5.0
+"""How long a file stays open that a user copies before working with it."""
+
+REAPER_EVERY_S: Final = 300.0
+"""How often a server looks for opens that are too old."""
+
+
+def marker_of(directory: str) -> str:
+    """The file that says: an update waits for all files of this package directory to be closed.
+    It lies beside the directory, where whoever opens all files of the package does not open it.
+    """
+    return f"{directory}.LCK"
+
+
+@dataclass(frozen=True, slots=True)
+class HolderChange:
+    """Something else that those who hold files could do: a key of `[[clients]]` and of a hold (or
+    of `[[server]]`, where it `is_of_server`). Where it `takes_span`, its value is a span; else it
+    is done or not.
+    """
+
+    name: str
+    says: str
+    cost: Cost
+    takes_span: bool = False
+    is_of_server: bool = False
+    held_s_max: float = math.inf
+
+    def held_s(self, held_s: float, span_s: float = math.inf) -> float:
+        """How long a file is held that would be held for `held_s`, if this is done, with `span_s`
+        for its value. A reaper may be later, by `REAPER_EVERY_S` at most.
+        """
+        return min(held_s, self.held_s_max, span_s if self.takes_span else math.inf)
+
+
+HOLDER_CHANGES: Final[dict[str, HolderChange]] = {
+    one.name: one
+    for one in (
+        HolderChange(
+            "closes_idle_after",
+            "the program closes a file that nobody has used for so long",
+            Cost.HABIT,
+            takes_span=True,
+        ),
+        HolderChange(
+            "copies_first",
+            "files are copied to the own disk and used there: each is open for seconds",
+            Cost.CLIENT,
+            held_s_max=COPY_FIRST_S,
+        ),
+        HolderChange(
+            "honours_marker",
+            "nothing of a package is opened while its marker (`BPC00001.LCK`) lies beside it",
+            Cost.CLIENT,
+        ),
+        HolderChange(
+            "reaps_after",
+            "the server closes what a client has had open for so long",
+            Cost.FORCE,
+            takes_span=True,
+            is_of_server=True,
+        ),
+    )
+}
+"""By name, as a scenario writes them. That a program shares more is its `share_mode`."""

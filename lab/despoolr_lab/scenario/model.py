@@ -168,8 +168,11 @@ class Server(Table, kw_only=True):
     roles: list[str] = field(default_factory=lambda: ["logon", "distribution"])
     package_share: Name = "SMS_PKGD"
     domain: str = ""
+    reaps_after: str = ""
+    """It closes what a client has had open for so long; empty: it does not."""
 
     def __post_init__(self) -> None:
+        span_s(self.reaps_after or "0s")
         for role in self.roles:
             if role not in ("logon", "distribution"):
                 raise ValueError(f"role {role!r} is not one of logon, distribution")
@@ -202,6 +205,12 @@ class Clients(Table, kw_only=True):
     """
     report_gap: Span = "0s"
     """How long PCM takes between the two files of a report: the width of Q138241's race."""
+    closes_idle_after: str = ""
+    """Programs close a file that nobody has used for so long; empty: they do not."""
+    copies_first: bool = False
+    """Files of packages are copied to the own disk and used there."""
+    honours_marker: bool = False
+    """Nothing of a package is opened while an update's marker lies beside it."""
 
     def __post_init__(self) -> None:
         if bool(self.names) == bool(self.count):
@@ -212,6 +221,7 @@ class Clients(Table, kw_only=True):
             self.first_poll or "0s",
             self.clock_offset.lstrip("+-") or "0s",
             self.report_gap,
+            self.closes_idle_after or "0s",
         ):
             span_s(text)
         if span_s(self.poll_every) <= 0:

@@ -138,6 +138,7 @@ class HoldStep(StepTable, tag="hold", kw_only=True):
 
     The machine may be a server: a backup program there. In `path`, `{package:NAME}` stands for a
     package's ID. An open that the share refuses makes the run fail, unless `may_fail`.
+    `closes_idle_after`, `copies_first` and `honours_marker` are as in `[[clients]]`, for this hold.
     """
 
     machine: Name
@@ -151,10 +152,14 @@ class HoldStep(StepTable, tag="hold", kw_only=True):
     share_mode: str = "READ"
     disposition: str = "OPEN"
     for_: str = field(default="", name="for")
+    closes_idle_after: str = ""
+    copies_first: bool = False
+    honours_marker: bool = False
     may_fail: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        span_s(self.closes_idle_after or "0s")
         if bool(self.package) == bool(self.path):
             raise ValueError("say either package and file, or share and path")
         if self.package and (self.share or not self.file):

@@ -7,11 +7,13 @@ what a person would touch with a power switch or a full disk.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from despoolr_app.site_client.errors import SiteError, SiteRefused
 from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.habits import AS_SHIPPED
 from despoolr_core.formats.noidmif import render_noidmif
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.rules.fold import fold
@@ -19,6 +21,12 @@ from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
+from despoolr_lab.scenario.holders import (
+    habits_of,
+    habits_together,
+    hold_when_free,
+    is_turned_away,
+)
 from despoolr_lab.scenario.world import World
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import MemoryFileStore
@@ -115,19 +123,37 @@ async def _hold(world: World, step: model.HoldStep) -> str | None:
     server, share, path = _place(world, step)
     access = Access(parse_flags(Access, step.access))
     share_mode = ShareMode(parse_flags(ShareMode, step.share_mode))
-    disposition, for_s = Disposition(step.disposition), span_s(step.for_) if step.for_ else None
+    disposition, habits = Disposition(step.disposition), habits_of(step)
+    if step.machine in world.agents:
+        habits = habits_together(world.agents[step.machine].settings.habits, habits)
+    held_s = habits.held_s(span_s(step.for_) if step.for_ else math.inf)
+    for_s = held_s if held_s < math.inf else None
+    if habits != AS_SHIPPED:
+        world.habitual_holds[step.machine, path] = None
     try:
         if step.machine in world.agents:
-            await world.agents[step.machine].hold(
-                server,
-                share,
-                path,
-                program=step.program,
-                access=access,
-                share_mode=share_mode,
-                disposition=disposition,
-                for_s=for_s,
-            )
+            agent = world.agents[step.machine]
+
+            async def hold() -> None:
+                await agent.hold(
+                    server,
+                    share,
+                    path,
+                    program=step.program,
+                    access=access,
+                    share_mode=share_mode,
+                    disposition=disposition,
+                    for_s=for_s,
+                )
+
+            place = agent, server, share, path
+            if habits.honours_marker and agent.is_on and await is_turned_away(*place):
+                world.habitual_holds[step.machine, path] = world.spawn(
+                    hold_when_free(*place, hold), f"{step.machine} waits for {path}"
+                )
+                _note(world, step, turned_away=path)
+            else:
+                await hold()
         else:
             opened = world.log_on(step.machine, "Administrator", server, Role.ADMIN).share(share)
             file = await opened.open(path, access, share_mode, disposition, program=step.program)
@@ -153,6 +179,18 @@ def _place(world: World, step: model.HoldStep) -> tuple[str, str, str]:
 
 
 async def _release(world: World, step: model.ReleaseStep) -> None:
+    habitual = [
+        key
+        for key in world.habitual_holds
+        if key[0] == step.machine and fold(key[1]).endswith(fold(step.file))
+    ]
+    for key in habitual:
+        waiting = world.habitual_holds.pop(key)
+        if waiting is not None:
+            waiting.cancel()
+    if habitual and not _is_held(world, step):
+        _note(world, step, released=0)  # a habit has closed it before, or it was never opened
+        return
     if step.machine not in world.agents:
         count = await world.let_go(step.machine, step.file)
         if not count:
@@ -177,6 +215,14 @@ async def _release(world: World, step: model.ReleaseStep) -> None:
             f"{step.machine} holds nothing: what it opened is closed already, or was never"
         )
     _note(world, step, released=count)
+
+
+def _is_held(world: World, step: model.ReleaseStep) -> bool:
+    if step.machine in world.agents:
+        paths = [hold.path for hold in world.agents[step.machine].connections.holds]
+    else:
+        paths = [path for machine, path, _ in world.server_holds if machine == step.machine]
+    return any(fold(path).endswith(fold(step.file)) for path in paths)
 
 
 async def _connect(world: World, step: model.ConnectStep) -> None:

@@ -39,6 +39,7 @@ from despoolr_core.share.contract import OpenFile
 from despoolr_core.share.modes import Role
 from despoolr_core.times import span_s
 from despoolr_lab.scenario import model
+from despoolr_lab.scenario.holders import habits_of, reap
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.programs import program_of, signed_span
 from despoolr_lab.scenario.worlds import Variation, named_machines
@@ -122,6 +123,10 @@ class World:
     """What programs on servers keep open: machine, path, the open."""
     _later: set[asyncio.Task[None]] = field(default_factory=set)
     """What steps have begun and not ended yet."""
+    habitual_holds: dict[tuple[str, str], asyncio.Task[None] | None] = field(default_factory=dict)
+    """Machine and path of what a habit may have closed before its release, or does not open yet:
+    who waits for that.
+    """
     _servers: dict[tuple[str, str, str], ShareServer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -158,9 +163,16 @@ class World:
         self.surroundings.clock.start()
         for machine in self.sites.values():
             self._start_executive(machine)
+        for server in self.scenario.server:
+            if server.reaps_after:
+                self._start_reaper(server.name, span_s(server.reaps_after))
         self._add_clients()
         assert self.fleet is not None
         await self.fleet.start()
+
+    def _start_reaper(self, server: str, after_s: float) -> None:
+        reaping = reap(self.administrator(server), self.clock, after_s, self.agents.__contains__)
+        self.spawn(reaping, f"reaper of {server}")
 
     async def stop(self) -> None:
         """Let go of everything, clients first; what steps meant to do later is not done."""
@@ -181,11 +193,12 @@ class World:
         for database in self.assembly.databases.values():
             await database.close()
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Do something later, unless the run ends before."""
         task = self.group.create_task(work, name=name)
         self._later.add(task)
         task.add_done_callback(self._later.discard)
+        return task
 
     # -- logon and distribution servers
 
@@ -427,6 +440,7 @@ class World:
             behaviour=behaviour,
             polling_interval_s=span_s(group.poll_every),
             when_warned=WhenWarned(group.when_warned),
+            habits=habits_of(group),
             records_idle_polls=False,
         )
 

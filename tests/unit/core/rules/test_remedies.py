@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost
+from despoolr_core.rules.remedies import COPY_STRATEGIES, HOLDER_CHANGES, Cost
 from worlds.support import REPOSITORY
 
 READ, WRITE, DELETE, ALL = 1, 2, 4, 7
@@ -39,7 +39,15 @@ def test_the_page_of_remedies_has_each_as_it_is() -> None:
     assert rows == [
         f"| `{one.name}` | {one.says} | {one.needs or '-'} | {one.cost} |"
         for one in COPY_STRATEGIES.values()
-    ]
+    ] + [f"| `{one.name}` | {one.says} | {one.cost} |" for one in HOLDER_CHANGES.values()]
+
+
+def test_a_change_of_holders_shortens_a_hold_and_never_lengthens_it() -> None:
+    for change in HOLDER_CHANGES.values():
+        assert change.held_s(3.0, 4.0) == 3.0
+        assert change.held_s(10.0, 4.0) == (
+            4.0 if change.takes_span else min(10.0, change.held_s_max)
+        )
 
 
 def test_costs_are_in_the_order_in_which_they_hurt() -> None:

@@ -1,0 +1,146 @@
+"""What holders of a scenario may do beside what shipped: each changes who is in the way, and
+when.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from despoolr_core.rules.remedies import HOLDER_CHANGES
+from despoolr_lab.scenario.model import Clients, HoldStep, Server
+from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
+from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
+
+BASE = """
+name = "holders"
+title = "A file is held while its update comes"
+[run]
+for = "10h"
+[[site]]
+profile = { copy_strategy = "skip_locked_and_retry" }
+[[server]]
+name = "LOGON1"
+SERVER
+[[clients]]
+names = ["WS1", "WS2"]
+CLIENTS
+[[package]]
+name = "OFFICE"
+files = { "a.dat" = "old a", "b.dat" = "old b" }
+[[step]]
+at = "0s"
+do = "job"
+name = "FIRST"
+package = "OFFICE"
+type = "share"
+[[step]]
+at = "30m"
+do = "hold"
+machine = "WS1"
+package = "OFFICE"
+file = "b.dat"
+HOLD
+[[step]]
+at = "1h"
+do = "source"
+package = "OFFICE"
+files = { "a.dat" = "new a", "b.dat" = "new b" }
+[[step]]
+at = "1h"
+do = "job"
+name = "UPDATE"
+package = "OFFICE"
+type = "share"
+send = "even if previously sent"
+refresh_existing = true
+MORE
+"""
+
+
+def story(hold: str = "", clients: str = "", server: str = "", more: str = "") -> RunResult:
+    text = BASE.replace("HOLD", hold).replace("CLIENTS", clients)
+    text = text.replace("SERVER", server).replace("MORE", more)
+    result = run_scenario(parse_scenario(text), RunOptions())
+    assert result.passed, result.findings
+    return result
+
+
+def held_s(result: RunResult, machine: str = "WS1") -> list[tuple[float, str]]:
+    """How long each of a machine's files was open, in seconds, and why it was closed."""
+    begun: dict[str, float] = {}
+    found: list[tuple[float, str]] = []
+    for record in result.records:
+        fact: dict[str, Any] = msgspec.to_builtins(record.data)
+        if fact.get("machine") != machine:
+            continue
+        if record.kind == "open.granted":
+            begun[fact["open"]] = record.at
+        if record.kind == "open.closed":
+            found.append((round(record.at - begun[fact["open"]]), fact["reason"]))
+    return found
+
+
+RELEASED = """
+[[step]]
+at = "8h"
+do = "release"
+machine = "WS1"
+file = "b.dat"
+"""
+
+
+@pytest.mark.parametrize("where", ["hold", "clients"])
+@pytest.mark.parametrize(
+    ("key", "seconds"), [('closes_idle_after = "40m"', 2400), ("copies_first = true", 5)]
+)
+def test_a_habit_closes_a_file_before_its_release(where: str, key: str, seconds: int) -> None:
+    assert held_s(story(more=RELEASED)) == [(27000, "closed")]
+    assert held_s(story(**{where: key}, more=RELEASED)) == [(seconds, "closed")]
+
+
+def test_a_hold_that_ends_before_its_habit_would_end_it_is_as_it_was() -> None:
+    assert held_s(story('for = "10m"\ncloses_idle_after = "40m"')) == [(600, "closed")]
+
+
+def test_a_server_with_a_reaper_closes_what_clients_have_had_open_for_too_long() -> None:
+    result = story(server='reaps_after = "2h"', more=RELEASED)
+    ((seconds, reason),) = held_s(result)
+    assert 7200 <= seconds <= 7500
+    assert reason == "open for too long"
+
+
+MARKED = """
+[[step]]
+at = "20m"
+do = "put"
+server = "LOGON1"
+share = "SMS_PKGD"
+path = "{package:OFFICE}.LCK"
+text = "an update waits"
+"""
+
+
+@pytest.mark.parametrize("where", ["hold", "clients"])
+def test_who_honours_a_marker_opens_nothing_while_it_lies_there(where: str) -> None:
+    assert held_s(story('for = "10m"', more=MARKED)) == [(600, "closed")]
+    key = 'for = "10m"\nhonours_marker = true' if where == "hold" else 'for = "10m"'
+    clients = "honours_marker = true" if where == "clients" else ""
+    assert held_s(story(key, clients, more=MARKED)) == []
+    assert held_s(story(key, clients, more=MARKED + RELEASED)) == [], "it waited in vain"
+
+
+def test_every_change_of_holders_is_a_key_of_the_tables_that_it_is_for() -> None:
+    for name, change in HOLDER_CHANGES.items():
+        tables = (Server,) if change.is_of_server else (Clients, HoldStep)
+        assert all(name in table.__struct_fields__ for table in tables), name
+
+
+@pytest.mark.parametrize(
+    "keys", [{"hold": 'closes_idle_after = "soon"'}, {"server": 'reaps_after = "soon"'}]
+)
+def test_a_span_that_is_none_is_refused_with_its_line(keys: dict[str, str]) -> None:
+    with pytest.raises(ScenarioError, match="soon"):
+        story(**keys)
