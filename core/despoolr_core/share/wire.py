@@ -177,7 +177,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     is the full count.
 
     `dav_error` is the element of `DAV:error` that says the same (RFC 4918, 16), where WebDAV has
-    one.
+    one. `free_bytes` says of a full disk how much is left on it.
     """
 
     type: str
@@ -192,6 +192,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     blocker_count: int = 0
     episode: str = ""
     dav_error: str = ""
+    free_bytes: int | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -235,7 +235,7 @@ class MemoryFileStore:
     def _check_quota(self, name: Name, size: int) -> None:
         for path, free in self.quotas.items():
             if size > free and name.key.startswith(f"{path}/"):
-                raise StoreError(NtStatus.DISK_FULL)
+                raise StoreError(NtStatus.DISK_FULL, free=free)
 
     def _reserve(self, more: int) -> None:
         if more > 0 and more > self.free_bytes():

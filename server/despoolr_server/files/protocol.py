@@ -26,12 +26,15 @@ allowed.
 class StoreError(Exception):
     """The store could not do it. `status` is the answer to give: DISK_FULL, ACCESS_DENIED,
     IO_DEVICE_ERROR, a name error.
+
+    `free` are the bytes left where a directory is full and the rest of the store is not.
     """
 
-    def __init__(self, status: NtStatus, reason: str = "") -> None:
+    def __init__(self, status: NtStatus, reason: str = "", free: int | None = None) -> None:
         super().__init__(reason or status.value)
         self.status = status
         self.reason = reason
+        self.free = free
 
 
 class FileStore(Protocol):

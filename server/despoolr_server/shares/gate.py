@@ -128,7 +128,7 @@ class Gate:
         )
         self.shares: dict[str, NetworkShare] = {}
         self.audit = Audit(server, recorder, self.ledger, id_prefix)
-        self.refusals = Refusals(self.audit)
+        self.refusals = Refusals(self.audit, self.shares)
         self.closing = Closing(
             self.engine,
             self.shares,

@@ -6,12 +6,16 @@ leaves out by rule is in `audit`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Problem
 from despoolr_server.engine.names import BadName, printable
 from despoolr_server.engine.rows import Open, Refusal
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.audit import Actor, Audit, actor_of
+from despoolr_server.shares.base.network_share import NetworkShare
 from despoolr_server.shares.base.problems import blockers_of, refusal_problem
 
 
@@ -20,8 +24,9 @@ class Refusals:
     answer with.
     """
 
-    def __init__(self, audit: Audit) -> None:
+    def __init__(self, audit: Audit, shares: Mapping[str, NetworkShare]) -> None:
         self._audit = audit
+        self._shares = shares
 
     def refuse(
         self,
@@ -50,10 +55,20 @@ class Refusals:
     def store_failed(
         self, actor: Actor, share: str, path: str, error: StoreError, access: int = 0
     ) -> Problem:
-        """Of what the store could not do."""
-        return self.refuse(actor, share, path, Refusal(error.status, reason=error.reason), access)
+        """Of what the store could not do; of a full disk with the room that is left on it."""
+        refusal = Refusal(error.status, reason=error.reason)
+        answer = self.refuse(actor, share, path, refusal, access)
+        if error.status is NtStatus.DISK_FULL:
+            answer.free_bytes = self._free_bytes(share) if error.free is None else error.free
+        return answer
 
     def open_failed(self, row: Open, error: StoreError, access: int | None = None) -> Problem:
         """Of what the store could not do through a handle."""
         access = row.access if access is None else access
         return self.store_failed(actor_of(row), row.share, row.path, error, access)
+
+    def _free_bytes(self, share: str) -> int | None:
+        try:
+            return self._shares[fold(share)].store.free_bytes()
+        except StoreError:
+            return None  # a disk that does not even say this

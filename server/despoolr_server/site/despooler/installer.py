@@ -10,6 +10,7 @@ whole, reports carry their number, the retry instruction's name is the job's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -62,6 +63,7 @@ from despoolr_server.site.state.registry import (
 COMPONENT: Final = "SMS_DESPOOLER"
 RECORDS_AT_ONE_TIME: Final = 64
 """Clients whose instruction files are written side by side: they share the waits for the disk."""
+MEGABYTE: Final = 1 << 20
 TEMP_DIRECTORY: Final = r"D:\_S M0000.TMP"
 
 
@@ -330,7 +332,7 @@ class Installer:
             self._registry.set(
                 f"{RETRY_HISTORY}\\{install.job_id}", role.name, first[1].problem.episode
             )
-        await self._event_for_failure(role, install, first[1])
+        await self._event_for_failure(role, install, files, first[1])
         await self._reports.detail(
             install,
             DetailKind.SERVER,
@@ -378,13 +380,23 @@ class Installer:
             )
 
     async def _event_for_failure(
-        self, role: SiteServerRole, install: Install, error: ShareError | ShareUnreachable
+        self,
+        role: SiteServerRole,
+        install: Install,
+        files: Files,
+        error: ShareError | ShareUnreachable,
     ) -> None:
-        """108, or 109 when the disk was full. 1.2 says 109 with blank numbers whatever the reason
-        (Q193766).
+        """108, or 109 with its numbers when the disk was full. 1.2 says 109 with blank numbers
+        whatever else the reason (Q193766).
         """
-        full = isinstance(error, ShareError) and error.nt_status is NtStatus.DISK_FULL
-        if full or self._site.profile.copy_failure_says_disk_full:
+        if isinstance(error, ShareError) and error.nt_status is NtStatus.DISK_FULL:
+            left = error.problem.free_bytes
+            numbers = (
+                "" if left is None else left // MEGABYTE,
+                math.ceil(sum(map(len, files.values())) / MEGABYTE),
+            )
+            await self._site.report_event(COMPONENT, 109, role.name, *numbers, job=install.job_id)
+        elif self._site.profile.copy_failure_says_disk_full:
             await self._site.report_event(COMPONENT, 109, role.name, "", "", job=install.job_id)
         else:
             await self._site.report_event(

@@ -10,6 +10,7 @@ import pytest
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry, Problem
 from despoolr_server.files import DiskFileStore, MemoryFileStore
+from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content
 from worlds.share import EPOCH, SERVICE, World, client, status
 
@@ -115,8 +116,39 @@ async def test_a_full_disk_keeps_the_old_file() -> None:
     refusal = await world.host.paths.put(SVC, "OPEN", "F", b"x" * 11)
     assert isinstance(refusal, Problem)
     assert (refusal.nt_status, refusal.status, refusal.win32) == (NtStatus.DISK_FULL, 507, 112)
+    assert refusal.free_bytes == 5
     assert status(await world.host.paths.put(SVC, "OPEN", "G", b"x" * 6)) is NtStatus.DISK_FULL
     assert world.host.paths.list(SVC, "OPEN", "") == [Entry("F", 5, EPOCH)]
+
+
+async def test_a_refusal_for_want_of_room_says_how_much_is_left_where_it_would_go() -> None:
+    store = MemoryFileStore(capacity=100)
+    world = World(store)
+    await world.host.paths.make_directory(SVC, "OPEN", "D", parents=False)
+    store.quotas["D"] = 3
+    for path, left in (("D/F", 3), ("F", 100)):
+        refusal = await world.host.paths.put(SVC, "OPEN", path, b"x" * 101)
+        assert isinstance(refusal, Problem)
+        assert (refusal.nt_status, refusal.free_bytes) == (NtStatus.DISK_FULL, left)
+
+
+async def test_a_disk_that_does_not_say_how_much_is_left_is_full_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = MemoryFileStore(capacity=0)
+
+    def failing() -> int:
+        raise StoreError(NtStatus.IO_DEVICE_ERROR)
+
+    monkeypatch.setattr(store, "_reserve", full)
+    monkeypatch.setattr(store, "free_bytes", failing)
+    refusal = await World(store).host.paths.put(SVC, "OPEN", "F", b"x")
+    assert isinstance(refusal, Problem)
+    assert (refusal.nt_status, refusal.free_bytes) == (NtStatus.DISK_FULL, None)
+
+
+def full(_more: int) -> None:
+    raise StoreError(NtStatus.DISK_FULL)
 
 
 async def test_deleting_what_others_share_for_deletion_waits_for_them() -> None:

@@ -12,6 +12,7 @@ import pytest
 from despoolr_core.formats.instruction import Install, RetryOf, parse_instruction
 from despoolr_core.formats.winst import parse_winst
 from despoolr_core.share.modes import Access, ShareMode
+from despoolr_server.site.despooler.installer import MEGABYTE
 from despoolr_server.site.jobs.model import DistributePhase, JobType, RunPhase, SendPhase
 from despoolr_server.site.state import boxes
 from worlds.site import NEW_FILES, Bench
@@ -203,6 +204,27 @@ async def test_the_event_of_a_refused_copy_is_the_wrong_one_in_1_2(
     assert bench.events() == [event]  # Q193766
 
 
+@pytest.mark.parametrize(
+    ("free", "size", "numbers"),
+    [
+        (5 * MEGABYTE + 9, 7 * MEGABYTE, ("5", "7")),
+        (3 * MEGABYTE - 1, 3 * MEGABYTE + 1, ("2", "4")),
+        (0, 1, ("0", "1")),
+    ],
+)
+async def test_the_numbers_of_109_are_whole_megabytes_that_never_seem_to_be_enough(
+    free: int, size: int, numbers: tuple[str, str]
+) -> None:
+    bench = Bench("1.1")
+    store = bench.stores["LOGON1/SMS_PKGD"]
+    store.capacity = store.used + free
+    await bench.job(await bench.package({"big.dat": "x" * size}))
+    await bench.pump(2)
+    (event,) = await bench.administrator.events()
+    words = "available on that server is {} megabytes, space required is {} megabytes."
+    assert words.format(*numbers) in event.text
+
+
 @pytest.mark.parametrize("version", ["1.1", "1.2"])
 async def test_a_full_distribution_server_is_109_in_every_version_and_the_job_goes_on_with_room(
     version: str,
@@ -213,6 +235,8 @@ async def test_a_full_distribution_server_is_109_in_every_version_and_the_job_go
     store.capacity = store.used + 100
     await bench.pump(2)
     assert (bench.events(), bench.status(job)) == ([109], "Retrying")
+    (event,) = await bench.administrator.events()
+    assert "on that server is 0 megabytes, space required is 1 megabytes." in event.text  # Q122178
     assert any(line.endswith("d.dat, Failed, Win32 Error = 112") for line in bench.log("DESPOOLER"))
     store.capacity = None
     await bench.pump(25)
