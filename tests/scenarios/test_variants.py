@@ -564,7 +564,7 @@ def test_a_despooler_started_anew_counts_its_retries_from_zero_until_sp4() -> No
         )
         assert len(copies(result)) == count, version  # Q140374
         assert status(result) == "Failed"
-        assert len(log(result, "DESPOOLER", "retry count is now")) == count
+        assert len(log(result, "DESPOOLER", "We will retry job")) == count
 
 
 # -- what users do when they are told (Q128458)

@@ -431,7 +431,10 @@ class Installer:
             package_file=install.package_file if outcome.store_failed else "",
             users_warned=False,
         )
-        self._log(f"~We will retry job {install.job_id} later, retry count is now {later.retries}")
+        # Q191360: only a site whose count moves by two tells what it is. Keep it so.
+        is_told = site.profile.retry_count_step != 1
+        count = f", retry count is now {later.retries}" if is_told else ""
+        self._log(f"~We will retry job {install.job_id} later{count}")
         stale = (
             self._servers.holders(install.package_id)
             if forgets and install.refresh_existing

@@ -11,6 +11,7 @@ import pytest
 
 from despoolr_core.formats.instruction import Install, RetryOf, parse_instruction
 from despoolr_core.formats.winst import parse_winst
+from despoolr_core.profile import PROFILES
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.despooler.installer import MEGABYTE
 from despoolr_server.site.jobs.model import DistributePhase, JobType, RunPhase, SendPhase
@@ -393,3 +394,15 @@ async def test_a_command_for_a_package_no_server_has_fails_with_event_13() -> No
     await bench.pump(3)
     assert (bench.status(job), bench.events()) == ("Failed", [13])
     assert bench.details(job)["Completion", ""] == "Failed"
+
+
+@pytest.mark.parametrize("version", PROFILES)
+async def test_only_a_despooler_that_counts_by_two_logs_its_count(version: str) -> None:
+    bench, package = await installed(version)
+    await bench.hold(f"{package}/b.dat")
+    await bench.update(package)
+    await bench.pump(30)
+    lines = [line for line in bench.log("DESPOOLER") if "We will retry job" in line]
+    assert len(lines) == 2
+    told = [line.partition("retry count is now ")[2] for line in lines]
+    assert told == (["2", "4"] if version in ("1.2 SP1", "1.2 SP2", "1.2 SP3") else ["", ""])
