@@ -133,6 +133,10 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "despoolr_app.cli.runs:command", "The runs that are kept: list, show, rm, gc."
     ),
     "report": Subcommand("despoolr_lab.cli.report:command", "A finished run as an HTML page."),
+    "export": Subcommand(
+        "despoolr_lab.cli.export:command",
+        "A finished run for a trace viewer, a spreadsheet or CMTrace.",
+    ),
     "completion": Subcommand(
         "despoolr_app.cli.completion:command",
         "A script that completes commands and options in bash, zsh or fish.",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
@@ -290,16 +290,21 @@ def check_root(root: Path) -> None:
         raise _unwritable(root, error) from None
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file of a run, whole or not at all. Raises `RunError`."""
+def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write a file of a run, whole or not at all; pieces are written as they come. Raises
+    `RunError`.
+    """
     temporary = _beside(path)
     try:
         with open(temporary, "wb", opener=opener) as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error.strerror}") from None
+    except BaseException:  # the pieces ended in their middle
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def utc_stamp(at: float) -> str:

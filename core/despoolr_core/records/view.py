@@ -16,6 +16,7 @@ from typing import Any, Final
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.share import (
     LockGranted,
     LockReleased,
@@ -147,6 +148,8 @@ class RunView:
         self.jobs: dict[str, JobHistory] = {}
         self.details: dict[DetailKey, DetailHistory] = {}
         self.events: list[tuple[Record, EventLogged]] = []
+        self.steps: list[tuple[Record, StepTaken]] = []
+        """What the scenario did, each step once."""
         self.import_notes: list[ImportNote] = []
         """What an import says of its sources."""
         self._open: dict[tuple[str, str], Holding] = {}
@@ -161,6 +164,7 @@ class RunView:
             DetailStatusChanged: self._detail_changed,
             EventLogged: self._event,
             ImportNote: self._import_noted,
+            StepTaken: self._step_taken,
         }
         for record in records:
             self.apply(record)
@@ -262,6 +266,10 @@ class RunView:
 
     def _event(self, record: Record, event: EventLogged) -> None:
         self.events.append((record, event))
+
+    def _step_taken(self, record: Record, step: StepTaken) -> None:
+        if not step.result:
+            self.steps.append((record, step))
 
     def _import_noted(self, _record: Record, note: ImportNote) -> None:
         self.import_notes.append(note)

@@ -1,0 +1,81 @@
+"""`despoolr export perfetto|csv|cmtrace [RUN]`: a finished run for other people's tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from despoolr_app.cli.output import EXIT_OK, echo_json, fail, json_option, put, say, size
+
+FORMATS = {"perfetto": "trace.json", "csv": "opens.csv", "cmtrace": "run.log"}
+"""The formats, and the name of each one's file in the run's directory."""
+TABLE_NAMES = ("opens", "refusals", "episodes", "jobs", "events")
+
+
+@click.command("export")
+@click.argument("form", type=click.Choice([*FORMATS]), metavar="perfetto|csv|cmtrace")
+@click.argument("run", default="latest")
+@click.option(
+    "--table",
+    type=click.Choice(TABLE_NAMES),
+    help="What csv lists. Default: opens.",
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write. Default: one in the run's directory.",
+)
+@click.option(
+    "--runs",
+    "root",
+    envvar="DESPOOLR_RUNS",
+    default="runs",
+    type=click.Path(path_type=Path),
+    show_default=True,
+    help="Where runs are kept.",
+)
+@json_option
+def command(
+    form: str, run: str, table: str | None, to: Path | None, root: Path, as_json: bool
+) -> int:
+    """Write RUN (a directory, a name in --runs, or `latest`; imports, too) for a trace viewer
+    (ui.perfetto.dev), a spreadsheet or CMTrace.
+    """
+    from despoolr_app.runs.directory import RunError, find_run, write_whole
+    from despoolr_core.records.view import RunView
+    from despoolr_lab.export import log, perfetto, tables
+
+    if table is not None and form != "csv":
+        fail("--table goes with csv")
+    name = table or "opens"
+    try:
+        found = find_run(run, root)
+        path = to or found.path / (f"{name}.csv" if form == "csv" else FORMATS[form])
+        if form == "cmtrace":
+            write_whole(path, log.cmtrace(found.records()))
+        else:
+            view = RunView(found.records())
+            pieces = perfetto.perfetto(view) if form == "perfetto" else tables.table(view, name)
+            write_whole(path, pieces)
+    except RunError as error:
+        fail(str(error))
+    for note in found.notes:
+        say(f"note: {note}")
+    length = path.stat().st_size
+    if as_json:
+        echo_json(
+            {"run": found.path.name, "format": form, "file": str(path), "size": length}
+            | {"notes": found.notes}
+        )
+        return EXIT_OK
+    put(str(path))
+    say(f"{size(length)}; {_READ_ON[form]}")
+    return EXIT_OK
+
+
+_READ_ON = {
+    "perfetto": "open it at https://ui.perfetto.dev (it stays in the browser): one track an open",
+    "csv": "one line a row, times are the site's",
+    "cmtrace": "CMTrace shows the refusals red",
+}
