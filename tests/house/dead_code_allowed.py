@@ -97,7 +97,6 @@ _.legend
 
 # Fields that are told as JSON, or kept as such.
 _.does
-_.to
 _.created_at
 _.status_at
 _.uptime_s

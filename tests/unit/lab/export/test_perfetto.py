@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from despoolr_core.records.stream import Record
 from despoolr_core.records.view import RunView
 from despoolr_lab.export.perfetto import perfetto
-from worlds.report import HOUR, blocked_update
+from worlds.report import HOUR, Site, blocked_update
 
 
-def events() -> list[dict[str, Any]]:
-    told = json.loads(b"".join(perfetto(RunView(blocked_update()))))
+def events(records: list[Record] | None = None) -> list[dict[str, Any]]:
+    told = json.loads(b"".join(perfetto(RunView(records or blocked_update()))))
     return list(told["traceEvents"])
 
 
@@ -20,7 +21,8 @@ def tracks(found: list[dict[str, Any]]) -> dict[int, str]:
 
 
 def test_each_open_has_a_track_of_its_own_from_grant_to_close() -> None:
-    found, view = events(), RunView(blocked_update())
+    site = Site().step().hold("WS1", "O1").at(1).hold("WS2", "O2").at(3).close("O1").at(4).step()
+    found, view = events(site.records), RunView(site.records)
     names = tracks(found)
     opens = [e for e in found if e["ph"] == "X" and "sharing" in e["args"]]
     assert len({e["tid"] for e in opens}) == len(opens) == len(view.holdings)
