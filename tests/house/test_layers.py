@@ -58,7 +58,7 @@ LAYERS = {
         "cli",
         "bench | docs | oracle | soak | load",
         "samples",
-        "kb | report | imports | (whatif)",
+        "kb | report | imports | export | (whatif)",
         "pool",
         "scenario",
         "sim",
