@@ -7,6 +7,7 @@ loop.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -26,3 +27,23 @@ class Clock(Protocol):
     async def sleep_until(self, deadline: float) -> None:
         """Wait until `now() >= deadline`."""
         ...
+
+    async def sleep_past(
+        self,
+        deadline: float,
+        later: Callable[[float], float],
+        who: object,  # noqa: ARG002 - a clock in virtual time keeps order by it
+    ) -> float:
+        """Wait until `deadline`; where `later(deadline)` then names a later one, until that, and so
+        on. Returns the one for which it names none.
+
+        In virtual time `who` has a place among all that wait like this, for good: of those whose
+        deadlines fall together the one that came first goes first, and all of them go before
+        whoever else waits for that moment. So what is passed over changes nobody's order.
+        """
+        while True:
+            await self.sleep_until(deadline)
+            following = later(deadline)
+            if following <= deadline:
+                return deadline
+            deadline = following

@@ -82,6 +82,31 @@ def test_a_deadline_that_has_passed_only_lets_others_run(run):
     assert now < EPOCH + 60
 
 
+def test_sleeping_past_deadlines_ends_at_the_one_after_which_none_is_named(run):
+    async def story(clock):
+        start, asked = clock.now(), []
+
+        def later(deadline):
+            asked.append(deadline - start)
+            return deadline + 10.0 if len(asked) < 3 else deadline
+
+        reached = await clock.sleep_past(start + 10.0, later, "a service")
+        return asked, reached - start, clock.now() >= reached
+
+    asked, reached, is_over = run(story)
+    assert asked == [10.0, 20.0, 30.0]
+    assert reached == 30.0
+    assert is_over
+
+
+def test_sleeping_past_a_deadline_that_has_passed_asks_at_once(run):
+    async def story(clock):
+        deadline = clock.now() - 10.0
+        return await clock.sleep_past(deadline, lambda it: it, "a service") == deadline
+
+    assert run(story)
+
+
 def test_a_cancelled_sleep_ends_at_once(run):
     async def story(clock):
         sleeper = asyncio.ensure_future(clock.sleep(1e9))

@@ -297,3 +297,69 @@ def _drain(loop):
     for task in asyncio.all_tasks(loop):
         task.cancel()
         loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+
+
+def test_who_waits_again_and_again_is_asked_without_a_turn_of_the_loop_and_wakes_when_it_says_so(
+    loop,
+):
+    asked: list[float] = []
+
+    def following() -> float:
+        asked.append(loop.time())
+        return loop.time() + 10.0 if len(asked) < 4 else 0.0
+
+    async def story():
+        await loop.repeated_sleeper(10.0, following, "a service")
+        return loop.time()
+
+    assert loop.run_until_complete(story()) == 40.0
+    assert asked == [10.0, 20.0, 30.0, 40.0]
+
+
+@pytest.mark.parametrize("passed_over", [0, 1, 3])
+def test_what_was_passed_over_changes_nobodys_order(loop, passed_over):
+    ran: list[str] = []
+
+    async def again(who: str, first: float) -> None:
+        following = iter([first + n * 10.0 for n in range(1, passed_over + 1)] + [0.0])
+        await loop.repeated_sleeper(first, lambda: next(following), who)
+        await loop.repeated_sleeper(100.0, lambda: 0.0, who)
+        ran.append(who)
+
+    async def once(who: str) -> None:
+        await loop.sleeper(100.0)
+        ran.append(who)
+
+    async def story():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(once("a client"))
+            group.create_task(again("first", 10.0))
+            group.create_task(again("second", 5.0))
+
+    loop.run_until_complete(story())
+    assert ran == ["first", "second", "a client"]
+
+
+def test_what_goes_wrong_while_one_is_asked_is_its_own(loop):
+    def following() -> float:
+        raise ValueError("asked in vain")
+
+    async def story():
+        with pytest.raises(ValueError, match="asked in vain"):
+            await loop.repeated_sleeper(1.0, following, "a service")
+        return loop.time()
+
+    assert loop.run_until_complete(story()) == 1.0
+
+
+def test_one_that_was_cancelled_is_not_asked_and_does_not_move_time(loop):
+    async def story():
+        waiter = loop.repeated_sleeper(1000.0, lambda: 1 / 0, "a service")
+        waiter.cancel()
+        await asyncio.sleep(5.0)
+        return loop.time()
+
+    assert loop.run_until_complete(story()) == 5.0
+    with pytest.raises(Deadlock):
+        loop.run_until_complete(asyncio.Event().wait())
+    assert loop.time() == 5.0

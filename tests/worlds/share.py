@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from despoolr_core.clock import Clock
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import OpenReply, OpenRequest, Problem, SessionReply, SessionRequest
@@ -20,7 +21,7 @@ EPOCH = 833785200.0
 """1996-06-03 07:00."""
 
 
-class StillClock:
+class StillClock(Clock):
     """A clock that only a test moves."""
 
     def __init__(self, time: float = EPOCH) -> None:

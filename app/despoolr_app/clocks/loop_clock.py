@@ -14,8 +14,12 @@ import asyncio
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 __all__ = ["LoopClock"]
+
+GRAIN_S: Final = 0.001
+"""uvloop rounds to this: what is nearer would turn the loop again and again until it has come."""
 
 
 class LoopClock:
@@ -27,7 +31,7 @@ class LoopClock:
     `RuntimeError` if used before any loop runs.
     """
 
-    __slots__ = ("_t0", "_time", "_wait", "epoch", "scale")
+    __slots__ = ("_t0", "_time", "_wait", "_wait_past", "epoch", "scale")
 
     def __init__(self, epoch: float, scale: float = 1.0) -> None:
         if not (scale > 0 and math.isfinite(scale)):
@@ -73,12 +77,41 @@ class LoopClock:
         if deadline <= self.now():
             await asyncio.sleep(0)
             return
+        when = self._loop_time(deadline)
+        while self.now() < deadline:
+            await self._wait(when)
+
+    async def sleep_past(
+        self, deadline: float, later: Callable[[float], float], who: object
+    ) -> float:
+        """Wait until `deadline`, and as often as `later(deadline)` names a later one until that.
+        Returns the last.
+        """
+        while self._wait_past is None or deadline <= self.now():
+            await self.sleep_until(deadline)
+            following = later(deadline)
+            if following <= deadline:
+                return deadline
+            deadline = following
+
+        def following_time() -> float:
+            """The loop's time of the next deadline; 0 if this is the one."""
+            nonlocal deadline
+            following = later(deadline)
+            if following <= deadline:
+                return 0.0
+            deadline = following
+            return self._loop_time(deadline)
+
+        await self._wait_past(self._loop_time(deadline), following_time, who)
+        return deadline
+
+    def _loop_time(self, deadline: float) -> float:
         when = self._t0 + (deadline - self.epoch) / self.scale
         # rounding must not wake us an instant early
         while self.epoch + (when - self._t0) * self.scale < deadline:
             when = max(when + math.ulp(deadline) / self.scale / 4, math.nextafter(when, math.inf))
-        while self.now() < deadline:
-            await self._wait(when)
+        return when
 
     def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
         self._time = loop.time
@@ -87,6 +120,9 @@ class LoopClock:
         self._wait: Callable[[float], asyncio.Future[None]] = getattr(
             loop, "sleeper", None
         ) or partial(_sleeper, loop)
+        self._wait_past: (
+            Callable[[float, Callable[[], float], object], asyncio.Future[None]] | None
+        ) = getattr(loop, "repeated_sleeper", None)
 
     def _first_time(self) -> float:
         self._bind(asyncio.get_running_loop())
@@ -95,7 +131,7 @@ class LoopClock:
 
 def _sleeper(loop: asyncio.AbstractEventLoop, when: float) -> asyncio.Future[None]:
     waiter: asyncio.Future[None] = loop.create_future()
-    timer = loop.call_at(when, _wake, waiter)
+    timer = loop.call_at(max(when, loop.time() + GRAIN_S), _wake, waiter)
     waiter.add_done_callback(lambda _: timer.cancel())
     return waiter
 

@@ -21,6 +21,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from despoolr_core.clock import Clock
 from despoolr_core.profile import profile_of
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
@@ -64,7 +65,7 @@ CALLERS: Final = {
 }
 
 
-class StandingClock:
+class StandingClock(Clock):
     """A clock that stands: who waits for a time waits for ever."""
 
     def now(self) -> float:

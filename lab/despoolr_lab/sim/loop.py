@@ -32,6 +32,8 @@ TURNS_MAX = 1_000_000
 _PURGE_MIN = 1_024
 
 _FUTURE = asyncio.Future
+_PLACES = 1 << 40
+"""Those who wait again and again have places below zero: before every sequence number."""
 
 
 class Deadlock(RuntimeError):
@@ -108,6 +110,19 @@ class _TimerHandle(asyncio.TimerHandle):
         self._callback = self._args = None  # type: ignore[assignment]
 
 
+class _Repeated:
+    """One that sleeps, and is asked when its time comes whether it sleeps on."""
+
+    __slots__ = ("following", "place", "waiter")
+
+    def __init__(
+        self, waiter: asyncio.Future[None], following: Callable[[], float], place: int
+    ) -> None:
+        self.waiter = waiter
+        self.following = following
+        self.place = place
+
+
 _bare: Any = object.__new__
 
 
@@ -146,9 +161,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._limit = math.inf if limit_s is None else limit_s
         self._turns_max = turns_max
         self._turns = 0
-        # _TimerHandle, or a bare future to be woken
+        # _TimerHandle, a _Repeated, or a bare future to be woken
         self._timers: list[tuple[float, int, Any]] = []
         self._sequence = 0
+        self._places: dict[object, int] = {}
         self._purge_at = _PURGE_MIN
         self._task_count = 0
 
@@ -172,6 +188,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """
         waiter = asyncio.Future[None](loop=self)
         self._push(when, waiter)
+        return waiter
+
+    def repeated_sleeper(
+        self, when: float, following: Callable[[], float], who: object
+    ) -> asyncio.Future[None]:
+        """As `sleeper`, but at that time `following()` may name a later one, and so on until it
+        says 0: without a turn of the loop for each. `who` goes before all that sleep otherwise, and
+        among its like in the order in which they came here first.
+        """
+        place = self._places.setdefault(who, len(self._places) - _PLACES)
+        waiter = asyncio.Future[None](loop=self)
+        heappush(self._timers, (when, place, _Repeated(waiter, following, place)))
         return waiter
 
     def call_soon(  # type: ignore[override]
@@ -297,18 +325,39 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 if _is_dead(what):
                     heappop(timers)  # a cancelled timer must not move time
                     continue
-                if when > self._limit:
-                    raise TimeLimitReached(self._limit, describe_waiting(self))
-                self._now = now = when
-                self._turns = 0
+                self._advance(when)
+                now = when
             heappop(timers)
             if type(what) is _FUTURE:
                 if not what.done():
                     what.set_result(None)
+            elif type(what) is _Repeated:
+                self._ask(what)
             elif not what._cancelled:
                 ready.append(what)
         if not ready and not self._stopping:
             raise Deadlock(now, describe_waiting(self))
+
+    def _advance(self, when: float) -> None:
+        if when > self._limit:
+            raise TimeLimitReached(self._limit, describe_waiting(self))
+        self._now = when
+        self._turns = 0
+
+    def _ask(self, repeated: _Repeated) -> None:
+        """Let one sleep on, or wake it; an exception is its own."""
+        waiter = repeated.waiter
+        if waiter.done():
+            return
+        try:
+            following = repeated.following()
+        except Exception as exc:
+            waiter.set_exception(exc)
+            return
+        if following > self._now:
+            heappush(self._timers, (following, repeated.place, repeated))
+        else:
+            waiter.set_result(None)
 
     def _report(self, handle: Any, exc: BaseException) -> None:
         context = {
@@ -342,6 +391,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 
 def _is_dead(what: Any) -> bool:
+    if type(what) is _Repeated:
+        return what.waiter.done()
     return what.done() if type(what) is _FUTURE else what._cancelled
 
 

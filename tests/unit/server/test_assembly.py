@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 
+from despoolr_core.clock import Clock
 from despoolr_core.profile import profile_of
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
@@ -21,7 +22,7 @@ from worlds.share import EPOCH
 ROLE = SiteServerRole("LOGON1", "SALES", package_share="SMS_PKGE")
 
 
-class StandingClock:
+class StandingClock(Clock):
     """A clock that stands: who waits for a time waits for ever."""
 
     def now(self) -> float:
