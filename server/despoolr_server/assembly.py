@@ -161,6 +161,13 @@ class SiteAssembly:
         ]
         return {host.server: host for host in made}
 
+    def host(self, server: str) -> ShareHost | None:
+        """A server's shares, by its name as it was added; None for no server of these."""
+        logon = self.logons.get(server)
+        if logon is not None:
+            return logon.host
+        return next((site.host for site in self.sites.values() if site.host.server == server), None)
+
     def database(self, site: str) -> Database:
         """The rows of a site. Raises what `database` raises."""
         if site not in self.databases:

@@ -30,7 +30,7 @@ MAY_IMPORT = {
 LAYERS = {
     "despoolr_core": ["records", "formats | share", "articles", "profile", "suggest"],
     "despoolr_server": [
-        "assembly",
+        "assembly | server_watch",
         "logon_server | site_server",
         "http",
         "site | shares",

@@ -179,6 +179,18 @@ def test_a_host_always_reaches_itself():
     assert on_site(story) == "hello"
 
 
+def test_who_is_reached_is_told_without_a_call_and_not_where_the_way_is_left_to_chance():
+    async def story(network, _session):
+        told = [network.reaches("a", "logon1"), network.reaches("a", "logon1", 81)]
+        network.take_down("logon1")
+        told.append(network.reaches("a", "logon1"))
+        network.bring_up("logon1")
+        network.link("a", "logon1").jitter_s = 0.001
+        return [*told, network.reaches("a", "logon1")]
+
+    assert on_site(story) == [True, False, False, False]
+
+
 def test_a_cancelled_connection_attempt_leaves_nothing_behind(caplog):
     async def story(network, session):
         network.link("PC1", "LOGON1").latency_s = 1.0

@@ -22,6 +22,7 @@ from despoolr_core.records.kinds.share import MessageSent
 from despoolr_core.records.kinds.site import EventLogged, LineLogged
 from despoolr_core.records.stream import Record, Recorder, of
 from despoolr_core.response import Response
+from despoolr_core.share.contract import Watch, unwatched
 from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_core.share.site_api import MachineSpec, PackageSpec
 from despoolr_core.share.wire import OpenList
@@ -103,7 +104,7 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._share, name)
-        if not callable(real):
+        if not callable(real) or name == "watch":
             return real
 
         async def call(*args: Any, **more: Any) -> Any:
@@ -547,6 +548,9 @@ class _Down:
 
 
 class _Unreachable:
+    def watch(self, paths: Sequence[str]) -> Watch:
+        return unwatched
+
     def __getattr__(self, name: str) -> Any:
         from despoolr_core.share.contract import ShareUnreachable
 

@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +58,7 @@ from despoolr_server.http.connections.connections import (
 from despoolr_server.http.site.setup import SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
+from despoolr_server.server_watch import ServerWatch
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
@@ -371,7 +373,7 @@ class Servers:
                     connector=aiohttp.TCPConnector(limit=64), **session_options({})
                 )
             token = self.runtime.auth.issue(machine, SERVICE_ACCOUNT, Role.SERVICE)
-            self._connections[key] = ShareServer(
+            there = self._connections[key] = ShareServer(
                 self._session,
                 url,
                 token,
@@ -380,6 +382,8 @@ class Servers:
                 program=program,
                 lease_s=self.runtime.lease_s,
             )
+            if any(fold(one.name) == key[0] and one.url == url for one in self.announced):
+                there.watch = partial(ServerWatch, partial(self._assembly.host, server))
         return self._connections[key]
 
 

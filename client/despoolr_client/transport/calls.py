@@ -17,11 +17,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from despoolr_client.transport.exchange import Reply, address_of, exchange, header_lines
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.chain import Chain, ChainReply, ChainResult, Link
-from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_core.share.contract import ShareError, ShareUnreachable, Watch, unwatched
 from despoolr_core.share.modes import WIN32_CODE, NtStatus
 from despoolr_core.share.wire import GATEWAY_ERRORS, EpisodeEnd, Problem
 
 T = TypeVar("T")
+
+WatchThere = Callable[[str, Sequence[str]], Watch]
+"""`watch(share, paths)`: what tells, without a call, of directories on another machine."""
 
 _OWN: Final = ("/api/v1/opens/", "/api/v1/sessions/")
 """What a `DELETE` of ends an open or a session: to let go is never too late."""
@@ -42,10 +45,14 @@ _PROBLEM: Final = msgspec.json.Decoder(Problem)
 _KNOWN_STATUSES: Final = frozenset(NtStatus)
 
 
+def _nobody_tells(_share: str, _paths: Sequence[str]) -> Watch:
+    return unwatched
+
+
 class HttpCaller:
     """A server's address, a token, and the pool they share with others."""
 
-    __slots__ = ("_base", "_http", "_lines", "_timeout", "may_act", "name", "program")
+    __slots__ = ("_base", "_http", "_lines", "_timeout", "may_act", "name", "program", "watch")
 
     def __init__(
         self,
@@ -64,6 +71,8 @@ class HttpCaller:
         self.program = program
         self.may_act: Callable[[], bool] | None = None
         """Asked before every request but one that gives something back; None: it may."""
+        self.watch: WatchThere = _nobody_tells
+        """Over a network nobody tells of a change: one looks."""
         # Bytes only: without this, a GET of a directory is answered with its listing.
         headers = {"Accept": "application/octet-stream"}
         if token:

@@ -23,7 +23,7 @@ from despoolr_core.share.chain import (
     ChainPut,
     ChainResult,
 )
-from despoolr_core.share.contract import OpenFile, Share, ShareError
+from despoolr_core.share.contract import OpenFile, Share, ShareError, Watch
 from despoolr_core.share.modes import (
     WIN32_CODE,
     Access,
@@ -279,6 +279,10 @@ class HttpShare(Share):
             if error.is_missing:
                 return None
             raise
+
+    def watch(self, paths: Sequence[str]) -> Watch:
+        """Of a server on another machine, whoever carries the calls may know."""
+        return self._caller.watch(self._name, paths)
 
     async def make_directory(self, path: str) -> None:
         """Make a directory and those above it that are missing."""

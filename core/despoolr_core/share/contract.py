@@ -9,7 +9,7 @@ a `ShareError`; a share that does not answer is `ShareUnreachable`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from despoolr_core.share.modes import Access, CreateOption, Disposition, NtStatus, ShareMode
@@ -21,6 +21,16 @@ _REFUSALS: Final = (
     NtStatus.LOCK_NOT_GRANTED,
     NtStatus.DELETE_PENDING,
 )
+
+
+Watch = Callable[[], object | None]
+"""What directories are like now, told without a call: as long as it says the same, a look at them
+and a listing would say what they said before. None: only a look can tell.
+"""
+
+
+def unwatched() -> None:
+    """The `Watch` of directories that nobody can tell about without asking."""
 
 
 class ShareError(Exception):
@@ -229,6 +239,10 @@ class Share(Protocol):
         """One name's facts, or None if there is no such name. Conflicts with nothing (attributes
         only).
         """
+        ...
+
+    def watch(self, paths: Sequence[str]) -> Watch:
+        """What says whether anything in these directories changed; nothing in those below them."""
         ...
 
     async def make_directory(self, path: str) -> None:

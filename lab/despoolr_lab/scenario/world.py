@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -50,6 +51,8 @@ from despoolr_server.files import DiskFileStore, FileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.server_watch import ServerWatch
+from despoolr_server.shares.host import ShareHost
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from despoolr_server.site.state.logs import LogSink, NoLogFiles
@@ -71,6 +74,10 @@ class ServerNetwork(Protocol):
 
     def session(self, source: str, *, limit: int = 64, **kwargs: Any) -> aiohttp.ClientSession:
         """An HTTP client of a machine."""
+        ...
+
+    def reaches(self, source: str, host: str, port: int = 80) -> bool:
+        """Whether a call from one host to the other would be answered."""
         ...
 
 
@@ -303,7 +310,14 @@ class World:
         self._start_executive(self.sites[code])
 
     def _service_connection(self, source: str, server: str, program: str) -> RemoteServer:
-        return self._connection(source, server, SERVICE_ACCOUNT, Role.SERVICE, program)
+        there = self._connection(source, server, SERVICE_ACCOUNT, Role.SERVICE, program)
+        there.watch = partial(ServerWatch, partial(self._host_within_reach, source, server))
+        return there
+
+    def _host_within_reach(self, source: str, server: str) -> ShareHost | None:
+        if not self.surroundings.network.reaches(source.lower(), server.lower()):
+            return None
+        return self.assembly.host(server)
 
     def _connection(
         self, machine: str, server: str, user: str, role: Role, program: str = ""

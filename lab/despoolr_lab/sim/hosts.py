@@ -184,6 +184,13 @@ class HostNetwork:
         if self._listeners.get(listener.address) is listener:
             del self._listeners[listener.address]
 
+    def reaches(self, source: str, host: str, port: int = 80) -> bool:
+        """Whether a call from `source` to `host:port` would be answered, and takes nothing from the
+        jitter's generator: what is not asked is never missed.
+        """
+        link = self.link(source, host)
+        return (host, port) in self._listeners and not link.faults and not link.jitter_s
+
     async def connect(
         self, factory: Callable[[], asyncio.Protocol], host: str, port: int, *, source: str
     ) -> tuple[MemoryTransport, asyncio.Protocol]:

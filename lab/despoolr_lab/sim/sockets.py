@@ -42,6 +42,11 @@ class SocketNetwork:
         self._sites[host.lower(), port] = site
         return site
 
+    def reaches(self, source: str, host: str, port: int = 80) -> bool:  # noqa: ARG002
+        """Whether somebody answers as `host:port`."""
+        site = self._sites.get((host, port))
+        return site is not None and site in site._runner.sites
+
     def session(
         self,
         source: str,  # noqa: ARG002 - `Network` tells it by name

@@ -9,7 +9,7 @@ file. Each kind of operation is a part: `host.paths`, `host.trees`, `host.dav`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from despoolr_core.clock import Clock
@@ -27,6 +27,7 @@ from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.problems import problem
 from despoolr_server.shares.base.rights import EVERYONE, Rights, RightsTable
 from despoolr_server.shares.dav import Dav
+from despoolr_server.shares.directory_watch import DirectoryWatch
 from despoolr_server.shares.gate import Gate
 from despoolr_server.shares.handles import Handles
 from despoolr_server.shares.paths import Paths
@@ -108,6 +109,10 @@ class ShareHost:
     def share_names(self) -> list[str]:
         """The shares, in the order in which they were added."""
         return [share.name for share in self.gate.shares.values()]
+
+    def watch(self, role: Role, share: str, paths: Sequence[str]) -> DirectoryWatch:
+        """What says whether anything changed in directories that a role looks at."""
+        return DirectoryWatch(self.gate, role, share, paths)
 
     def set_rights(
         self, share: str, prefix: str, role: Role, rights: Rights | None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from despoolr_core.share.contract import OpenFile, ShareError, ShareUnreachable
+from despoolr_core.share.contract import OpenFile, ShareError, ShareUnreachable, Watch
 from despoolr_core.share.modes import (
     Access,
     CreateOption,
@@ -260,6 +260,9 @@ class LocalShare:
                 return None
             raise error
         return found[0]
+
+    def watch(self, paths: Sequence[str]) -> Watch:
+        return self._host.watch(self._who.role, self._share, paths)
 
     async def make_directory(self, path: str) -> None:
         _must(

@@ -9,7 +9,7 @@ is put. It does not change when a file is written in place, through an open: who
 
 from __future__ import annotations
 
-from despoolr_core.share.contract import Share
+from despoolr_core.share.contract import Share, Watch
 from despoolr_core.share.wire import Entry
 
 
@@ -19,6 +19,8 @@ class Inbox:
     def __init__(self, share: Share, path: str) -> None:
         self._share = share
         self.path = path
+        self.watch: Watch = share.watch([path])
+        """Says the same as long as no name in it came or went, and no file was put."""
         self._etag = ""
         self._idle = ""
 

@@ -1,0 +1,54 @@
+"""What says, without a call, that directories of a share are as they were: a service that found
+nothing to do in them need not look again.
+
+The law: two equal answers mean that a look at those directories, and a listing of each, would be
+answered alike by the same caller; where that cannot be promised the answer is None, and the caller
+looks. An answer changes nothing and puts nothing on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import Role
+from despoolr_server.engine.names import Name, parse_name
+from despoolr_server.engine.table import file_key
+from despoolr_server.shares.gate import Gate
+
+SOON_S: Final = 1.0
+"""A lease that ends within so many seconds ends in whoever comes next: nobody may be spared his
+visit.
+"""
+
+
+class DirectoryWatch:
+    """The directories `paths` of one share, as one role sees them."""
+
+    __slots__ = ("_gate", "_role", "_share", "_watched")
+
+    def __init__(self, gate: Gate, role: Role, share: str, paths: Sequence[str]) -> None:
+        self._gate = gate
+        self._role = role
+        self._share = fold(share)
+        names = [parse_name(path) for path in paths]
+        self._watched = [
+            (name, file_key(self._share, name)) for name in names if isinstance(name, Name)
+        ]
+
+    def __call__(self) -> object | None:
+        """What a look depends on; None where only a look can tell."""
+        gate = self._gate
+        share = gate.shares.get(self._share)
+        if share is None or gate.engine.sessions.next_deadline() <= gate.clock.now() + SOON_S:
+            return None
+        find, allowed, file = share.store.find, share.rights.allowed, gate.engine.table.file
+        seen: list[object] = []
+        for name, key in self._watched:
+            facts = find(name)
+            if facts is None or not facts.etag or file(key) is not None:
+                return None
+            seen.append(facts.etag)
+            seen.append(allowed(self._role, name.key))
+        return seen

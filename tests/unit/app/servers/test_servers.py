@@ -1,0 +1,42 @@
+"""The servers of one process: what services are told of servers beside them, and elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from despoolr_app.process.runtime import prepare
+from despoolr_app.process.settings import Listen, LogonSettings, RuntimeSettings, SiteSettings
+from despoolr_app.servers.servers import Servers
+from despoolr_core.profile import profile_of
+from despoolr_core.response import Response
+from despoolr_core.share.contract import unwatched
+from despoolr_core.share.fleet_api import ServerCard
+from despoolr_server.site.state import boxes
+
+ANYWHERE = Listen("127.0.0.1", 0)
+
+
+async def test_a_service_is_told_of_a_server_beside_it_and_must_ask_one_elsewhere(
+    tmp_path: Path,
+) -> None:
+    runtime = prepare(RuntimeSettings(tmp_path / "data", listens=(ANYWHERE,)))
+    runtime.begin(None)
+    servers = Servers(runtime, tmp_path, lambda _text: None)
+    try:
+        beside = await servers.add_logon(LogonSettings(ANYWHERE, "LOGON1"))
+        elsewhere = ServerCard("LOGON2", "http://127.0.0.1:9", True, True, "SMS_PKGD", "")
+        profile = profile_of("1.2")
+        await servers.add_site(
+            SiteSettings(
+                ANYWHERE, "SITE1", "BPC", "SALES", profile, Response.SLOW, (beside, elsewhere)
+            )
+        )
+        told, untold = (
+            servers._connect("SITE1", name, "A").share(boxes.LOGON_SHARE).watch([""])
+            for name in ("LOGON1", "LOGON2")
+        )
+        told()  # the first time it finds the server
+        assert told() == told() is not None
+        assert untold is unwatched
+    finally:
+        await servers.close()

@@ -1,0 +1,113 @@
+"""What is told of directories without a call: the same as long as a look would be answered alike,
+and nothing where only a look can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from despoolr_core.share.modes import Access, CreateOption, Role, ShareMode
+from despoolr_server.shares.base.rights import Rights
+from despoolr_server.shares.directory_watch import SOON_S, DirectoryWatch
+from despoolr_server.shares.local import LocalShare
+from worlds.share import World, client
+
+BOX = "DESPOOLR.BOX"
+
+
+class Watched:
+    """A share with two boxes of which one is watched."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.share = self.world.share()
+
+    async def begin(self) -> DirectoryWatch:
+        await self.share.make_directory(f"{BOX}/inner")
+        await self.share.make_directory("other.box")
+        await self.share.write(f"{BOX}/1.SNI", b"one")
+        return self.world.host.watch(Role.SERVICE, "open", [BOX])
+
+
+async def put(share: LocalShare) -> None:
+    await share.write(f"{BOX}/2.SNI", b"two")
+
+
+async def put_over(share: LocalShare) -> None:
+    await share.write(f"{BOX}/1.SNI", b"two")
+
+
+async def delete(share: LocalShare) -> None:
+    await share.delete(f"{BOX}/1.SNI")
+
+
+async def rename(share: LocalShare) -> None:
+    await share.rename(f"{BOX}/1.SNI", f"{BOX}/2.SNI")
+
+
+async def make_directory(share: LocalShare) -> None:
+    await share.make_directory(f"{BOX}/more")
+
+
+@pytest.mark.parametrize("change", [put, put_over, delete, rename, make_directory])
+async def test_what_changes_a_directory_changes_what_is_told(
+    change: Callable[[LocalShare], Awaitable[None]],
+) -> None:
+    watched = Watched()
+    watch = await watched.begin()
+    before = watch()
+    assert before is not None
+    assert watch() == before
+    await change(watched.share)
+    assert watch() not in (before, None)
+
+
+async def test_other_directories_do_not_matter() -> None:
+    watched = Watched()
+    watch = await watched.begin()
+    before = watch()
+    await watched.share.write("other.box/1.SNI", b"one")
+    await watched.share.write(f"{BOX}/inner/1.SNI", b"one")
+    await watched.share.read(f"{BOX}/1.SNI")
+    assert watch() == before
+
+
+async def test_a_role_that_may_look_no_more_must_look() -> None:
+    watched = Watched()
+    watch = await watched.begin()
+    before = watch()
+    watched.world.host.set_rights("OPEN", BOX, Role.SERVICE, Rights.NONE)
+    assert watch() not in (before, None)
+
+
+async def test_nothing_is_told_of_a_directory_that_is_not_there() -> None:
+    watched = Watched()
+    await watched.begin()
+    assert watched.world.host.watch(Role.SERVICE, "OPEN", ["missing"])() is None
+    assert watched.world.host.watch(Role.SERVICE, "MISSING", [BOX])() is None
+
+
+async def test_nothing_is_told_of_a_directory_that_somebody_holds_open() -> None:
+    watched = Watched()
+    watch = await watched.begin()
+    held = await watched.share.open(
+        BOX, Access.READ, ShareMode.NONE, options=CreateOption.DIRECTORY_FILE
+    )
+    assert watch() is None
+    await held.close()
+    assert watch() is not None
+
+
+async def test_nothing_is_told_when_a_lease_ends_with_the_next_visit() -> None:
+    watched = Watched()
+    watch = await watched.begin()
+    clock = watched.world.clock
+    watched.world.session(client(), "WINWORD.EXE", 60.0)
+    assert watch() is not None
+    clock.time += 60.0 - SOON_S
+    assert watch() is None
+    clock.time += SOON_S
+    await watched.share.stat(BOX)
+    assert watch() is not None
