@@ -40,6 +40,11 @@ class CloseWatch:
         self._tried: dict[tuple[str, str], frozenset[str]] = {}
         """The same, where an attempt has been made early."""
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether a cycle has to ask who holds what."""
+        return bool(self._refused)
+
     def note(self, job: str, role: SiteServerRole, result: CopyResult) -> None:
         """Remember what an attempt was refused, in place of what the one before was. One that came
         early and got nowhere is not followed by another: the retry comes when it is due.

@@ -33,7 +33,7 @@ from despoolr_core.formats.instruction import (
 )
 from despoolr_core.records.kinds.site import InstructionExecuted
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
+from despoolr_core.share.contract import Share, ShareError, ShareUnreachable, Watch
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry
 from despoolr_server.site.despooler.client_results import ClientResults, Failure
@@ -103,6 +103,9 @@ class Despooler(Service):
         if self.site.profile.restart_resets_retry_count:
             await self._reset_retry_counts()
 
+    def watched(self) -> Sequence[Watch]:
+        return (self._inbox.watch,)
+
     async def cycle(self, tick: float) -> None:
         for name in await self._installer.closes.look(tick):
             self._waits_for.pop(name, None)
@@ -116,6 +119,8 @@ class Despooler(Service):
                 await self._execute_batch(todo[start : start + BATCH_MAX], tick)
             self._inbox.wake()  # a retry instruction takes the name of the one it repeats
         self.wake_at = min(self._waits_for.values(), default=math.inf)
+        if not self._installer.closes.is_looking:
+            self.rests_until = min(self.wake_at, *self._put_off_until.values(), math.inf)
         if not self._said_waiting:
             self._said_waiting = True
             self.log("~Waiting for ready instruction file....")

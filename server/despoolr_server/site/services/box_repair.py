@@ -9,7 +9,7 @@ administrator, or somebody at the disk, can take a box away:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -39,19 +39,16 @@ class BoxRepair:
         """
 
     async def at_root(
-        self, server: str, name: str, share: Share, entries: Iterable[Entry], boxes: Iterable[str]
+        self, server: str, name: str, share: Share, entries: Sequence[Entry], boxes: Iterable[str]
     ) -> int:
         """Restore boxes that stand in a share's root, by the root's listing; how many were
         restored.
         """
-        found = {fold(entry.name): entry for entry in entries}
-        missing = [
-            box for box in boxes if (there := found.get(fold(box))) is None or not there.directory
-        ]
+        found = {fold(entry.name) for entry in entries}
         return sum(
             [
                 await self._restore(server, name, share, box, is_file=fold(box) in found)
-                for box in missing
+                for box in missing_in(entries, boxes)
             ]
         )
 
@@ -78,6 +75,13 @@ class BoxRepair:
                     )
             self._whole[server, name, parent] = ("" if missing else etag, inside)
         return count
+
+    def is_whole(self, server: str, name: str, paths: Iterable[str]) -> bool:
+        """Whether nothing was missing when `anywhere` looked last."""
+        return all(
+            self._whole.get((server, name, parent), ("", []))[0]
+            for parent in _by_parent(tuple(paths))
+        )
 
     async def _restore(
         self, server: str, name: str, share: Share, path: str, *, is_file: bool
@@ -112,6 +116,17 @@ class BoxRepair:
                 break
         await share.rename(path, aside)
         return aside
+
+
+def missing_in(entries: Iterable[Entry], boxes: Iterable[str]) -> list[str]:
+    """The boxes of which a listing has no directory."""
+    there = {fold(entry.name) for entry in entries if entry.directory}
+    return [box for box in boxes if fold(box) not in there]
+
+
+def parents_of(paths: Iterable[str]) -> list[str]:
+    """The directories that `BoxRepair.anywhere` looks at while nothing is missing in them."""
+    return list(_by_parent(tuple(paths)))
 
 
 def _with_parents(paths: Iterable[str]) -> list[str]:

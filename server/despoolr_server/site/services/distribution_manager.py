@@ -9,13 +9,15 @@ goes on. The status of a package that is a site's above is sent on, as it came.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from despoolr_core.formats.site_mif import PackageReport, render_package_mif
 from despoolr_core.formats.sta import StaError, parse_sta
 from despoolr_core.records.kinds.site import PackageStatusChanged, PackageUnknown
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import ShareError
+from despoolr_core.share.contract import ShareError, Watch
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes, package_status
 from despoolr_server.site.state.context import SiteContext
@@ -39,10 +41,14 @@ class DistributionManager(Service):
         await self._upward.started()
         self._inbox.wake()
 
+    def watched(self) -> Sequence[Watch]:
+        return (self._inbox.watch,)
+
     async def cycle(self, _tick: float) -> None:
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
+            self.rests_until = math.inf
         for entry in entries:
             if fold(entry.name).endswith(".STA"):
                 await self._process(entry.name)

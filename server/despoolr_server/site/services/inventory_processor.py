@@ -7,12 +7,14 @@ it and to pass it on. One that does not parse goes to `BADMIFS` with a reason.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from despoolr_core.formats.job_mif import read_inventory_mif
 from despoolr_core.formats.mif import MifError
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import ShareError
+from despoolr_core.share.contract import ShareError, Watch
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
@@ -35,10 +37,14 @@ class InventoryProcessor(Service):
     async def started(self) -> None:
         await self._mifs.started()
 
+    def watched(self) -> Sequence[Watch]:
+        return (self._inbox.watch,)
+
     async def cycle(self, _tick: float) -> None:
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
+            self.rests_until = math.inf
         for entry in entries:
             if not fold(entry.name).endswith(".RAW"):
                 continue

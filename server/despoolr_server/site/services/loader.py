@@ -10,6 +10,8 @@ the file goes (hop 6 of Q169491), whether it counted here or not.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -28,7 +30,7 @@ from despoolr_core.records.kinds.site import (
     PackageUnknown,
 )
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import ShareError
+from despoolr_core.share.contract import ShareError, Watch
 from despoolr_server.database.schema import LOADED_REPORTS, MACHINE_ATTRIBUTES, MACHINES
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.services.service import Service
@@ -114,10 +116,14 @@ class DataLoader(Service):
         if self.site.parent:
             await self._upward.started()
 
+    def watched(self) -> Sequence[Watch]:
+        return (self._inbox.watch,)
+
     async def cycle(self, tick: float) -> None:
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
+            self.rests_until = math.inf
         names = sorted((e.name for e in entries), key=lambda name: (name[:1] != "I", name))
         for start in range(0, len(names), BATCH_MAX):
             await self._load_batch(names[start : start + BATCH_MAX], tick)

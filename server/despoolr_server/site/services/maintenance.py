@@ -12,16 +12,17 @@ there, are made again first (`site.box_repair`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final
 
 from despoolr_core.formats.instruction import MINIJOB
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.chain import BYTES_MAX, CALLS_MAX
-from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
+from despoolr_core.share.contract import Share, ShareError, ShareUnreachable, Watch
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry
-from despoolr_server.site.services.box_repair import BoxRepair
+from despoolr_server.site.services.box_repair import BoxRepair, missing_in, parents_of
 from despoolr_server.site.services.masters import MasterCarrier
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes
@@ -56,24 +57,60 @@ class MaintenanceManager(Service):
         self._own = [path for path in boxes.SITE_DIRECTORIES if path != boxes.RECEIVE]
         if site.profile.package_status_by_sta:
             self._own += boxes.DISTRIBUTION_MANAGER_DIRECTORIES
+        self._watching: tuple[list[str], list[Watch]] | None = None
+        """What is watched, and the directories that it was made for."""
         self._is_down: set[str] = set()
         self._empty_at: dict[tuple[str, str], str] = {}
         """(logon server, box) to the directory's ETag when it was last found empty: as long as that
         stays, nothing is there.
         """
 
+    def watched(self) -> Sequence[Watch]:
+        """What every cycle looks at: here the directories that boxes are in, and the domains; there
+        the share's root and the boxes that are emptied.
+        """
+        directories = self._directories
+        if self._watching is None or self._watching[0] != directories:
+            here = self._root.watch([*parents_of(directories), *self._masters.directories])
+            there = [
+                self.site.share(role.name, boxes.LOGON_SHARE, self.component).watch(
+                    ["", *(box for box, _ in COLLECTED)]
+                )
+                for role in self.site.servers
+                if role.logon
+            ]
+            self._watching = directories, [here, *there]
+        return self._watching[1]
+
+    @property
+    def _directories(self) -> list[str]:
+        """The boxes of this machine, and the domains' directories."""
+        return [*self._own, *self._masters.directories]
+
+    @property
+    def _is_thorough(self) -> bool:
+        return self.cycle_count % THOROUGH_EVERY == 1
+
+    def is_resting(self, tick: float) -> bool:
+        """A thorough cycle is never passed over."""
+        is_thorough = (self.cycle_count + 1) % THOROUGH_EVERY == 1
+        return not is_thorough and super().is_resting(tick)
+
     async def cycle(self, _tick: float) -> None:
-        here = self.site.server
-        await self._repair.anywhere(
-            here, boxes.ROOT_SHARE, self._root, [*self._own, *self._masters.directories]
-        )
+        here, directories = self.site.server, self._directories
+        await self._repair.anywhere(here, boxes.ROOT_SHARE, self._root, directories)
         await self._masters.look()
+        # a domain that has just come is not watched yet
+        is_idle = directories == self._directories and self._repair.is_whole(
+            here, boxes.ROOT_SHARE, directories
+        )
         for role in self.site.servers:
             if not role.logon:
                 continue
             try:
-                await self._work_on(role)
+                is_idle = await self._work_on(role) and is_idle
             except ShareUnreachable as error:
+                is_idle = False
                 if role.name not in self._is_down:
                     self._is_down.add(role.name)
                     self.warn(
@@ -81,6 +118,7 @@ class MaintenanceManager(Service):
                         "on every cycle."
                     )
             except ShareError as error:
+                is_idle = False
                 self.warn(
                     f"~Logon server {role.name} answered no: {error.problem.path}, {error}, Win32 "
                     f"Error = {error.win32}"
@@ -89,10 +127,13 @@ class MaintenanceManager(Service):
                 if role.name in self._is_down:
                     self._is_down.discard(role.name)
                     self.log(f"~Logon server {role.name} answers again.")
+        if is_idle:
+            self.rests_until = math.inf
 
-    async def _work_on(self, role: SiteServerRole) -> None:
+    async def _work_on(self, role: SiteServerRole) -> bool:
+        """Whether there was nothing to do, and nothing is left to be done."""
         there = self.site.share(role.name, boxes.LOGON_SHARE, self.component)
-        thorough = self.cycle_count % THOROUGH_EVERY == 1
+        thorough = self._is_thorough
         entries = await there.list()
         if await self._repair.at_root(
             role.name, boxes.LOGON_SHARE, there, entries, boxes.LOGON_DIRECTORIES
@@ -103,6 +144,16 @@ class MaintenanceManager(Service):
         count += await self._masters.carry(role, there, thorough=thorough)
         if count:
             self.log(f"~Working on logon server {role.name}")
+        return not (count or missing_in(entries, boxes.LOGON_DIRECTORIES)) and (
+            self._are_empty(role, entries) and self._masters.are_carried(role)
+        )
+
+    def _are_empty(self, role: SiteServerRole, entries: list[Entry]) -> bool:
+        """Whether there is nothing in the boxes that are emptied."""
+        etags = {fold(entry.name): entry.etag for entry in entries}
+        return all(
+            self._empty_at.get((role.name, box), "?") == etags.get(box) for box, _ in COLLECTED
+        )
 
     async def _collect(
         self, role: SiteServerRole, there: Share, entries: list[Entry], *, thorough: bool

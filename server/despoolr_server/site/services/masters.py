@@ -48,6 +48,11 @@ class MasterCarrier:
             key: etag for key, etag in self._complete_at.items() if key[0] != server
         }
 
+    def are_carried(self, role: SiteServerRole) -> bool:
+        """Whether a logon server has all masters of its domain, as of the last look."""
+        directory, etag = self._domains.get(fold(role.domain), ("", ""))
+        return not directory or self._complete_at.get((role.name, directory)) == etag
+
     async def look(self) -> None:
         """Once a cycle: which domains there are, and whether anything in them changed."""
         self._names = {}

@@ -10,6 +10,7 @@ here; the rule that reads them is `job_status.overall_status`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -27,7 +28,7 @@ from despoolr_core.formats.sms_id import job_id as make_job_id
 from despoolr_core.formats.sms_id import request_id as make_request_id
 from despoolr_core.records.kinds.site import JobStatusChanged
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import Share
+from despoolr_core.share.contract import Share, Watch
 from despoolr_server.database.schema import JOB_DETAILS, JOBS
 from despoolr_server.site.jobs.model import (
     INSTALL_KINDS,
@@ -74,11 +75,20 @@ class Scheduler(Service):
         """Look at the jobs when something about them changed, or when one is due."""
         change = self.site.change_count
         if change == self._seen_change and tick < min(self._next_activation, self._next_verdict):
+            self._rest()
             return
         await self._activate_due(tick)
         await self._send_cancellations(tick)
         await self._keep_status(tick)
         self._seen_change = change
+        self._rest()
+
+    def _rest(self) -> None:
+        self.rests_until = min(self._next_activation, self._next_verdict)
+
+    def watched(self) -> Sequence[Watch]:
+        """The tables of jobs: whoever changes them counts it."""
+        return (lambda: self.site.change_count,)
 
     # -- Pending -> Active
 

@@ -11,6 +11,8 @@ package is never sent again. The request's text is ours: SMS's is binary (`domai
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import msgspec
@@ -18,7 +20,7 @@ import msgspec
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
+from despoolr_core.share.contract import Share, ShareError, ShareUnreachable, Watch
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes
@@ -78,11 +80,15 @@ class LanSender(Service):
     async def started(self) -> None:
         await self._mifs.started()
 
+    def watched(self) -> Sequence[Watch]:
+        return (self._inbox.watch,)
+
     async def cycle(self, tick: float) -> None:
         root = self._root()
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
+            self.rests_until = math.inf
         requests = [e.name for e in entries if fold(e.name).endswith((".SRQ", ".SRS"))]
         todo: list[tuple[int, str, SendRequest]] = []
         for name in requests:

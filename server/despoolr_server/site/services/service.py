@@ -5,6 +5,10 @@ The law: cycles lie on a fixed grid (multiples of the interval since the service
 "24 x the polling interval later" is a cycle and not just after one. A cycle that took too long
 skips what it missed. What a cycle does must be safe to do again: the process may die between any
 two steps.
+
+A service that found nothing to do rests: it passes over the cycles of its grid until something it
+watches has changed or a time has come. Whether it rests or looks each time shows nowhere in the
+records.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from despoolr_core.formats.tracer import WARNING
-from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_core.share.contract import ShareError, ShareUnreachable, Watch, unwatched
 from despoolr_server.site.state.context import SiteContext
 
 START_STAGGER_S = 1.0
@@ -25,17 +29,25 @@ several in one round.
 
 
 class Service:
-    """One service. Subclasses say `component` and do `cycle(tick)`."""
+    """One service. Subclasses say `component`, do `cycle(tick)`, and tell what they watch."""
 
     component: ClassVar[str]
 
     def __init__(self, site: SiteContext) -> None:
         self.site = site
         self.cycle_count = 0
+        """Cycles that were due, those included that the service passed over."""
         self.wake_at = math.inf
         """Site time of an extra cycle before the next one on the grid; a cycle may set it."""
         self.delay_s = 0.0
         """Seconds by which its grid begins later than usual when all services start."""
+        self.rests_until = -math.inf
+        """Site time before which a cycle finds nothing to do if nothing that is watched changes; a
+        cycle that found nothing sets it.
+        """
+        self._grid = 0.0
+        self._watched: Sequence[Watch] = ()
+        self._seen: list[object] | None = None
         self._running = asyncio.Event()
         self._running.set()
         self._busy = asyncio.Lock()
@@ -45,6 +57,12 @@ class Service:
         made with.
         """
         raise NotImplementedError
+
+    def watched(self) -> Sequence[Watch]:
+        """What tells of a change of anything a cycle looks at, beside the time. Asked before every
+        cycle.
+        """
+        return (unwatched,)
 
     async def started(self) -> None:
         """Once, before the first cycle after a (re)start."""
@@ -67,22 +85,33 @@ class Service:
         next one tries again.
         """
         clock = self.site.clock
+        self.rests_until = -math.inf
         while not await self._has_started():
             await clock.sleep(self.site.polling_s)
-        due = grid = clock.now() + delay_s
+        due = self._grid = clock.now() + delay_s
         while True:
-            await clock.sleep_until(due)
+            due = await clock.sleep_past(due, self._pass_over, self)
             await self._running.wait()
             await self.cycle_now(due)
-            wake, self.wake_at = self.wake_at, math.inf
-            if wake < grid + self.site.polling_s:
-                due = max(wake, clock.now())  # an extra cycle; the grid stays where it is
-                continue
-            grid += self.site.polling_s
-            behind = clock.now() - grid
-            if behind > 0:
-                grid += self.site.polling_s * (int(behind // self.site.polling_s) + 1)
-            due = grid
+            due = self._next_due()
+
+    def _pass_over(self, due: float) -> float:
+        """When the next cycle is due, if the one at `due` would find nothing to do; else `due`."""
+        if self.is_paused or not self.is_resting(due):
+            return due
+        self.cycle_count += 1
+        return self._next_due()
+
+    def _next_due(self) -> float:
+        """When the next cycle is due after one that is done, or was passed over."""
+        polling_s, now = self.site.polling_s, self.site.clock.now()
+        if self.wake_at < self._grid + polling_s:
+            return max(self.wake_at, now)  # an extra cycle; the grid stays where it is
+        self._grid += polling_s
+        behind = now - self._grid
+        if behind > 0:
+            self._grid += polling_s * (int(behind // polling_s) + 1)
+        return self._grid
 
     async def _has_started(self) -> bool:
         try:
@@ -96,6 +125,9 @@ class Service:
         """One cycle, never two at a time."""
         async with self._busy:
             self.cycle_count += 1
+            self.wake_at, self.rests_until = math.inf, -math.inf
+            self._watched = self.watched()
+            self._seen = self._look()  # first: what changes during the cycle may not be seen by it
             try:
                 await self.cycle(tick)
             except ShareUnreachable as error:
@@ -109,6 +141,20 @@ class Service:
                     f"~The share answered no this cycle: {where}, {error}, Win32 Error = "
                     f"{error.win32}"
                 )
+
+    def is_resting(self, tick: float) -> bool:
+        """Whether a cycle that is due at `tick` would find nothing to do."""
+        return tick < self.rests_until and self._seen is not None and self._look() == self._seen
+
+    def _look(self) -> list[object] | None:
+        """What is watched, as it is now; None if it cannot be told without a cycle."""
+        seen: list[object] = []
+        for watch in self._watched:
+            found = watch()
+            if found is None:
+                return None
+            seen.append(found)
+        return seen
 
     async def wait_until_idle(self) -> None:
         """Return when the cycle under way, if there is one, is over."""

@@ -9,13 +9,15 @@ number. When it starts it tells the parent which site this is.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from despoolr_core.formats.instruction import MifTransfer, render_instruction
 from despoolr_core.formats.site_mif import SiteReport, render_site_mif
 from despoolr_core.formats.sms_id import send_request_id
 from despoolr_core.records.kinds.site import MifsSent
-from despoolr_core.share.contract import ShareError
+from despoolr_core.share.contract import ShareError, Watch
 from despoolr_server.site.services.sender import SendRequest, render_send_request
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes, queries
@@ -51,10 +53,14 @@ class SiteReporter(Service):
         )
         await self._own.put_data(render_site_mif(report))
 
+    def watched(self) -> Sequence[Watch]:
+        return (self._inbox.watch,)
+
     async def cycle(self, _tick: float) -> None:
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
+            self.rests_until = math.inf
         names = [entry.name for entry in entries]
         for start in range(0, len(names), PACKET_MAX):
             await self._send(names[start : start + PACKET_MAX])

@@ -5,13 +5,14 @@ service does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.response import POLLING_S, Response
-from despoolr_core.share.contract import ShareUnreachable
+from despoolr_core.share.contract import ShareUnreachable, Watch
 from despoolr_lab.sim.world import EPOCH, run_virtual
 from despoolr_server.site.services.service import START_STAGGER_S, Executive, Service
 from worlds.site import Bench
@@ -175,3 +176,93 @@ def test_there_is_no_service_of_another_name() -> None:
         "SMS_LAN_SENDER",
         "SMS_DESPOOLER",
     ]
+
+
+class Resting(Counting):
+    """Finds nothing to do until what it watches has changed, or a time has come."""
+
+    def __init__(self, bench: Bench, until: float = math.inf) -> None:
+        super().__init__(bench)
+        self.seen: object | None = "nothing yet"
+        self.until = until
+
+    def watched(self) -> Sequence[Watch]:
+        return (lambda: self.seen,)
+
+    async def cycle(self, tick: float) -> None:
+        await super().cycle(tick)
+        self.rests_until = EPOCH + self.until
+
+
+def test_a_service_that_found_nothing_passes_over_its_cycles_until_something_changes() -> None:
+    async def main(bench: Bench) -> None:
+        service = Resting(bench)
+        executive = Executive(bench.site, [service])
+        running = asyncio.create_task(run_for(executive, 3000.5))
+        await bench.site.clock.sleep(1000.0)
+        service.seen = "something"
+        await running
+        assert service.ticks == [0, 1200.0]
+        assert service.cycle_count == 11
+
+    play(main)
+
+
+def test_a_service_rests_no_longer_than_until_its_time_comes() -> None:
+    async def main(bench: Bench) -> None:
+        service = Resting(bench, until=1000.0)
+        await run_for(Executive(bench.site, [service]), 1600.5)
+        assert service.ticks == [0, 1200.0, 1500.0]
+
+    play(main)
+
+
+def test_a_service_does_not_rest_while_only_a_look_can_tell() -> None:
+    async def main(bench: Bench) -> None:
+        service = Resting(bench)
+        service.seen = None
+        await run_for(Executive(bench.site, [service]), 600.5)
+        assert service.ticks == [0, 300.0, 600.0]
+
+    play(main)
+
+
+def test_what_changes_while_a_cycle_is_at_work_is_looked_at_by_the_next() -> None:
+    async def main(bench: Bench) -> None:
+        service = Resting(bench)
+        service.takes_s = 10.0
+        running = asyncio.create_task(run_for(Executive(bench.site, [service]), 900.5))
+        await bench.site.clock.sleep(5.0)
+        service.seen = "something"
+        await running
+        assert service.ticks == [0, 300.0]
+
+    play(main)
+
+
+def test_a_resting_service_that_is_paused_passes_over_nothing() -> None:
+    async def main(bench: Bench) -> None:
+        service = Resting(bench)
+        running = asyncio.create_task(run_for(Executive(bench.site, [service]), 3000.5))
+        await bench.site.clock.sleep(100.0)
+        service.pause()
+        await bench.site.clock.sleep(1000.0)
+        count = service.cycle_count
+        service.resume()
+        await running
+        assert (count, service.ticks[:2]) == (1, [0, 300.0])
+
+    play(main)
+
+
+def test_a_service_that_is_started_again_looks_first() -> None:
+    async def main(bench: Bench) -> None:
+        service = Resting(bench)
+        executive = Executive(bench.site, [service])
+        running = asyncio.create_task(run_for(executive, 1000.5))
+        await bench.site.clock.sleep(700.0)
+        await executive.restart(service.component)
+        await running
+        assert service.ticks == [0, 700.0]
+
+    play(main)
