@@ -299,4 +299,61 @@ EXPECTATIONS: Final = {
         ),
         "job LATER is made at 2h",
     ),
+    "a row that is one of none": (
+        expected('that = "servers"; job = "FIRST"; rows = { LOGON1 = { one_of = [] } }'),
+        "say either one_of",
+    ),
+    "a row that is one of these and not those": (
+        expected(
+            'that = "servers"; job = "FIRST"; '
+            'rows = { LOGON1 = { one_of = ["Active"], not = "Failed" } }'
+        ),
+        "say either one_of",
+    ),
+    "a row that is not a misspelt status": (
+        expected('that = "servers"; job = "FIRST"; rows = { LOGON1 = { not = "Faild" } }'),
+        "did you mean 'Failed'",
+    ),
+    "a row that is one of all statuses": (
+        expected(
+            'that = "servers"; job = "FIRST"; rows = { LOGON1 = { one_of = ["None", "Active", '
+            '"Complete", "Retrying", "Failed", "Canceled"] } }'
+        ),
+        "leave some out",
+    ),
+    "no row of an unknown server": (
+        expected('that = "servers"; job = "FIRST"; rows = { LOGON9 = false }'),
+        "so it never has a row; did you mean 'LOGON1'",
+    ),
+    "no completion of an unknown site": (
+        expected('that = "completions"; job = "FIRST"; rows = { BCP = false }'),
+        "so it never has a row; did you mean 'BPC'",
+    ),
+    "no arrival anywhere": (
+        expected('that = "arrivals"; job = "FIRST"; rows = {}'),
+        "rows is empty",
+    ),
+    "an instance of a job that is made once": (
+        expected('that = "job"; job = "FIRST#2"; status = "Complete"'),
+        "job FIRST is made once",
+    ),
+    "an instance of a job there is not": (
+        expected('that = "job"; job = "SECOND#2"; status = "Complete"'),
+        "no job 'SECOND'",
+    ),
+    "an instance that comes after the end": (
+        expected(
+            'that = "job"; job = "DAILY#3"; status = "Complete"; [[step]]; do = "job"; '
+            'at = "0m"; name = "DAILY"; package = "OFFICE"; type = "share"; repeat_every = "1d"'
+        ),
+        "DAILY#3 is made when the one before it goes out",
+    ),
+    "an instance in a text of a job that is made once": (
+        expected('that = "log"; component = "SMS_SCHEDULER"; text = "{job:FIRST#2}"; count = 0'),
+        "job FIRST is made once",
+    ),
+    "an instance of a package": (
+        expected('that = "log"; component = "SMS_SCHEDULER"; text = "{package:OFFICE#2}"'),
+        "no package 'OFFICE#2'",
+    ),
 }

@@ -435,4 +435,18 @@ TABLES: Final = {
         ),
         "job LATER is made at 2h",
     ),
+    "a job activated after the end": (
+        stepped(
+            'do = "job"; at = "2h"; name = "J"; package = "OFFICE"; type = "share"; '
+            'activate_after = "2h"'
+        ),
+        "activated after the end",
+    ),
+    "an activation in words": (
+        stepped(
+            'do = "job"; at = "2h"; name = "J"; package = "OFFICE"; type = "share"; '
+            'activate_after = "tomorrow"'
+        ),
+        "tomorrow",
+    ),
 }

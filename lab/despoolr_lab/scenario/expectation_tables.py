@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import field
+
 from despoolr_core.formats.nt_events import EVENTS
 from despoolr_core.profile import profile_of
 from despoolr_core.suggest import one_of
@@ -17,7 +19,7 @@ from despoolr_lab.scenario.statuses import (
     PACKAGE_STATUSES,
     ROW_STATUSES,
 )
-from despoolr_lab.toml.tables import Name, Table, check_fields
+from despoolr_lab.toml.tables import JobName, Name, Table, check_fields
 from despoolr_lab.toml.values import check_count, check_names_once, check_paths
 from despoolr_server.site.state.logs import LOG_FILES
 
@@ -42,7 +44,7 @@ class ExpectTable(Table, tag_field="that", kw_only=True):
 class JobExpectation(ExpectTable, tag="job", kw_only=True):
     """A job's overall status is one of these."""
 
-    job: Name
+    job: JobName
     status: str | list[str]
 
     def __post_init__(self) -> None:
@@ -61,7 +63,7 @@ class ReachedExpectation(ExpectTable, tag="reached", kw_only=True):
     true`).
     """
 
-    job: Name
+    job: JobName
     status: str
     after: str = ""
     before: str = ""
@@ -79,32 +81,58 @@ class ReachedExpectation(ExpectTable, tag="reached", kw_only=True):
             raise ValueError(f"nothing is before {self.before} and after {self.after}")
 
 
-class WorkstationsExpectation(ExpectTable, tag="workstations", kw_only=True):
+class RowStatus(Table, kw_only=True):
+    """What a row of Job Details may say: `one_of` these, or anything but `not`. A row must be there
+    either way.
+    """
+
+    one_of: list[str] = []
+    not_: str | list[str] = field(default="", name="not")
+
+    def __post_init__(self) -> None:
+        if bool(self.one_of) == bool(self.not_):
+            raise ValueError("say either one_of, some statuses, or not, one or several")
+        words = self.one_of or ([self.not_] if isinstance(self.not_, str) else self.not_)
+        for word in words:
+            one_of(word, ROW_STATUSES, "row status")
+        if set(words) == set(ROW_STATUSES):
+            raise ValueError("every row says one of all the statuses; leave some out")
+
+    def fits(self, status: str) -> bool:
+        """Whether a row that says this is as expected."""
+        if self.one_of:
+            return status in self.one_of
+        return status not in ([self.not_] if isinstance(self.not_, str) else self.not_)
+
+
+class RowsTable(ExpectTable, kw_only=True):
+    job: JobName
+    rows: dict[str, str | bool | RowStatus]
+    """`true`: there is such a row, whatever it says; `false`: there is none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.rows:
+            raise ValueError("rows is empty: nothing would be checked; name who has which status")
+        for word in self.rows.values():
+            if isinstance(word, str):
+                one_of(word, ROW_STATUSES, "row status")
+
+
+class WorkstationsExpectation(RowsTable, tag="workstations", kw_only=True):
     """The workstation rows of a job: machine to status."""
 
-    job: Name
-    rows: dict[str, str]
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.rows:
-            raise ValueError("rows is empty: nothing would be checked; name who has which status")
-        for word in self.rows.values():
-            one_of(word, ROW_STATUSES, "row status")
-
-
-class ServersExpectation(ExpectTable, tag="servers", kw_only=True):
+class ServersExpectation(RowsTable, tag="servers", kw_only=True):
     """The distribution server rows of a job: server to status."""
 
-    job: Name
-    rows: dict[str, str]
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.rows:
-            raise ValueError("rows is empty: nothing would be checked; name who has which status")
-        for word in self.rows.values():
-            one_of(word, ROW_STATUSES, "row status")
+class ArrivalsExpectation(RowsTable, tag="arrivals", kw_only=True):
+    """The Site Arrival rows of a job: site to status."""
+
+
+class CompletionsExpectation(RowsTable, tag="completions", kw_only=True):
+    """The Completion rows of a job: site to status."""
 
 
 class FilesExpectation(ExpectTable, tag="files", kw_only=True):
@@ -231,7 +259,7 @@ class MifsExpectation(ExpectTable, tag="mifs", kw_only=True):
     workstations with a status.
     """
 
-    job: Name
+    job: JobName
     status: str = ""
     machine: str = ""
     count: int
@@ -246,7 +274,7 @@ class MifsExpectation(ExpectTable, tag="mifs", kw_only=True):
 class ExpiriesExpectation(ExpectTable, tag="expiries", kw_only=True):
     """How many expiry notifications the Despooler has executed for a job."""
 
-    job: Name
+    job: JobName
     count: int
 
     def __post_init__(self) -> None:
@@ -300,6 +328,8 @@ Expectation = (
     | ReachedExpectation
     | WorkstationsExpectation
     | ServersExpectation
+    | ArrivalsExpectation
+    | CompletionsExpectation
     | FilesExpectation
     | MasterExpectation
     | PackageStatusExpectation

@@ -8,11 +8,13 @@ episodes of the share.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import convert, to_builtins
 
 from despoolr_app.site_client.errors import SiteError, SiteRefused, SiteUnreachable
 from despoolr_client.pcm.state import Folder
@@ -25,11 +27,14 @@ from despoolr_core.records.kinds.site import (
 from despoolr_core.records.stream import Record, of
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_core.share.site_api import DetailRow
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
+from despoolr_lab.scenario.job_names import job_at
 from despoolr_lab.scenario.world import World
 from despoolr_server.engine.names import Name, parse_name
+from despoolr_server.site.jobs.model import DetailKind
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.packages import decompress
 
@@ -129,33 +134,42 @@ async def _reached(world: World, records: list[Record], e: model.ReachedExpectat
     )
 
 
-async def _rows(world: World, e: Any, kind: str) -> Finding:
+async def _rows(world: World, e: model.RowsTable) -> Finding:
     answer = await _get_job(world, e, e.job)
+    kind, key = _ROWS[type(e)]
     rows = {
-        d["machine"]: d["status"]
-        for d in (answer["details"] if answer else [])
-        if d["kind"] == kind
+        getattr(row, key): row.status
+        for row in convert(answer["details"] if answer else [], list[DetailRow])
+        if row.kind == kind
     }
     actual = {name: rows.get(name) for name in e.rows}
-    return _finding(e, e.rows, actual)
+    expected = {
+        name: to_builtins(wanted) if isinstance(wanted, model.RowStatus) else wanted
+        for name, wanted in e.rows.items()
+    }
+    is_ok = all(_row_fits(wanted, actual[name]) for name, wanted in e.rows.items())
+    return _finding(e, expected, actual, is_ok)
 
 
-async def _workstations(world: World, e: model.WorkstationsExpectation) -> Finding:
-    return await _rows(world, e, "Workstation")
+_ROWS: Final = {
+    model.WorkstationsExpectation: (DetailKind.WORKSTATION, "machine"),
+    model.ServersExpectation: (DetailKind.SERVER, "machine"),
+    model.ArrivalsExpectation: (DetailKind.SITE_ARRIVAL, "site"),
+    model.CompletionsExpectation: (DetailKind.COMPLETION, "site"),
+}
+"""Which rows of Job Details an expectation looks at, and what it names them by."""
 
 
-async def _servers(world: World, e: model.ServersExpectation) -> Finding:
-    return await _rows(world, e, "Server")
+def _row_fits(wanted: str | bool | model.RowStatus, status: str | None) -> bool:
+    if isinstance(wanted, bool):
+        return wanted == (status is not None)
+    if isinstance(wanted, str):
+        return status == wanted
+    return status is not None and wanted.fits(status)
 
 
 async def _get_job(world: World, e: Any, name: str) -> Any:
-    site = e.site or world.scenario.site[0].code
-    try:
-        return await world.api(site, "GET", f"jobs/{name}")
-    except SiteRefused as error:
-        if error.status == 404:
-            return None
-        raise
+    return await job_at(world, e.site or world.scenario.site[0].code, name)
 
 
 async def _mifs(world: World, records: list[Record], e: model.MifsExpectation) -> Finding:
@@ -392,13 +406,23 @@ async def _pcm(world: World, e: model.PcmExpectation) -> Finding:
     agent = world.agents[e.machine]
     jobs = (await world.api(agent.settings.site, "GET", "jobs"))["jobs"]
     names = {job["request"]: job["name"] for job in jobs}
+    seen: Counter[str] = Counter()
+    instances: dict[str, str] = {}
+    for job in jobs:
+        seen[job["name"]] += 1
+        instances[job["request"]] = f"{job['name']}#{seen[job['name']]}"
     actual: dict[str, list[str]] = {}
     expected: dict[str, list[str]] = {}
     for key, folder in (("pending", Folder.PENDING), ("executed", Folder.EXECUTED)):
         wanted = getattr(e, key)
         if wanted is not None:
             expected[key] = sorted(wanted)
-            actual[key] = sorted(names.get(request, request) for request in agent.folder(folder))
+            actual[key] = sorted(
+                instances[request]
+                if instances.get(request) in wanted
+                else names.get(request, request)
+                for request in agent.folder(folder)
+            )
     return _finding(e, expected, actual)
 
 
@@ -411,8 +435,7 @@ def _recorded_span(seconds: float) -> str:
 
 _LOOK: Final[dict[type, Look]] = {
     model.JobExpectation: _job,
-    model.WorkstationsExpectation: _workstations,
-    model.ServersExpectation: _servers,
+    **dict.fromkeys(_ROWS, _rows),
     model.FilesExpectation: _files,
     model.MasterExpectation: _master,
     model.PackageStatusExpectation: _package_status,

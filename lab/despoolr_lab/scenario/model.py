@@ -22,8 +22,10 @@ from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario.expectation_tables import (
+    ArrivalsExpectation,
     AttributeExpectation,
     BoxExpectation,
+    CompletionsExpectation,
     EpisodeExpectation,
     EventsExpectation,
     Expectation,
@@ -36,6 +38,8 @@ from despoolr_lab.scenario.expectation_tables import (
     PackageStatusExpectation,
     PcmExpectation,
     ReachedExpectation,
+    RowsTable,
+    RowStatus,
     ServersExpectation,
     WorkstationsExpectation,
 )
@@ -67,11 +71,13 @@ from despoolr_server.site.state.boxes import LOGON_SHARE
 
 __all__ = [
     "CLIENTS_MAX",
+    "ArrivalsExpectation",
     "AttributeExpectation",
     "BoxExpectation",
     "CancelStep",
     "Clients",
     "ClockStep",
+    "CompletionsExpectation",
     "ConnectStep",
     "DiskStep",
     "EpisodeExpectation",
@@ -100,6 +106,8 @@ __all__ = [
     "PutStep",
     "ReachedExpectation",
     "ReleaseStep",
+    "RowStatus",
+    "RowsTable",
     "Run",
     "Scenario",
     "Server",

@@ -13,7 +13,7 @@ from despoolr_core.share.modes import Access, Disposition, ShareMode, parse_flag
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario.statuses import SERVICES
-from despoolr_lab.toml.tables import Moment, Name, Span, Table
+from despoolr_lab.toml.tables import JobName, Moment, Name, Span, Table
 from despoolr_lab.toml.values import check_latin, check_paths
 
 
@@ -41,7 +41,8 @@ class JobStep(StepTable, tag="job", kw_only=True):
 
     It goes to the `sites` that are named, else to those of its machines and servers. Without
     `put_on` and `refresh_existing` it is put on each site's default servers, all it has;
-    `distribute = false` only sends.
+    `distribute = false` only sends. It is Pending until it is activated: at once, or at
+    `activate_after`.
     """
 
     name: Name
@@ -54,6 +55,7 @@ class JobStep(StepTable, tag="job", kw_only=True):
     put_on: list[str] = []
     refresh_existing: bool = False
     distribute: bool = True
+    activate_after: str = ""
     command: str = ""
     offer_after: str = ""
     mandatory_after: str = ""
@@ -71,7 +73,12 @@ class JobStep(StepTable, tag="job", kw_only=True):
                 f"send {self.send!r} is not one of 'only if not previously sent', 'even if "
                 "previously sent'"
             )
-        for text in (self.offer_after, self.mandatory_after, self.expires_after):
+        for text in (
+            self.activate_after,
+            self.offer_after,
+            self.mandatory_after,
+            self.expires_after,
+        ):
             if text:
                 moment_s(text, 0.0)
         if self.repeat_every and span_s(self.repeat_every) <= 0:
@@ -101,7 +108,7 @@ class JobStep(StepTable, tag="job", kw_only=True):
 class CancelStep(StepTable, tag="cancel", kw_only=True):
     """Cancel a job (Edit > Cancel Job), at the site where it was made."""
 
-    job: Name
+    job: JobName
     site: str = ""
 
 
@@ -201,7 +208,7 @@ class ExecuteStep(StepTable, tag="execute", kw_only=True):
     """The user of a machine runs a pending command."""
 
     machine: Name
-    job: Name
+    job: JobName
 
 
 class PowerStep(StepTable, tag="power", kw_only=True):

@@ -27,6 +27,7 @@ from despoolr_lab.scenario.holders import (
     hold_when_free,
     is_turned_away,
 )
+from despoolr_lab.scenario.job_names import job_at, job_id
 from despoolr_lab.scenario.world import World
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import MemoryFileStore
@@ -69,6 +70,7 @@ async def do_step(world: World, step: model.Step) -> str:
 
 async def _job(world: World, step: model.JobStep) -> None:
     now = world.clock.now()
+    activate_at = moment_s(step.activate_after, now) if step.activate_after else now
     site, package_id = world.packages[step.package]
     site = step.site or site
     run = None
@@ -76,7 +78,7 @@ async def _job(world: World, step: model.JobStep) -> None:
         run = RunPhase(
             command=step.command,
             command_name=step.name,
-            offer_after=moment_s(step.offer_after, now) if step.offer_after else now,
+            offer_after=moment_s(step.offer_after, now) if step.offer_after else activate_at,
             mandatory_after=moment_s(step.mandatory_after, now) if step.mandatory_after else None,
             expires_after=moment_s(step.expires_after, now) if step.expires_after else None,
             background=step.background,
@@ -97,14 +99,18 @@ async def _job(world: World, step: model.JobStep) -> None:
         distribute=phase,
         run=run,
         priority=step.priority,
-        activate_at=now,
+        activate_at=activate_at,
         repeat_every_s=span_s(step.repeat_every) if step.repeat_every else 0.0,
     )
     await world.api(site, "POST", "jobs", spec)
 
 
 async def _cancel(world: World, step: model.CancelStep) -> None:
-    await world.api(step.site or world.scenario.site[0].code, "POST", f"jobs/{step.job}/cancel")
+    site = step.site or world.scenario.site[0].code
+    job = await job_id(world, site, step.job)
+    if not job:
+        raise StepError(f"{site} has made no {step.job} yet")
+    await world.api(site, "POST", f"jobs/{job}/cancel")
 
 
 async def _hotfix(world: World, step: model.HotfixStep) -> None:
@@ -245,7 +251,9 @@ def _switched_on(world: World, machine: str) -> PcmAgent:
 
 async def _execute(world: World, step: model.ExecuteStep) -> None:
     site = world.agents[step.machine].settings.site
-    answer = await world.api(site, "GET", f"jobs/{step.job}")
+    answer = await job_at(world, site, step.job)
+    if answer is None:
+        raise StepError(f"{site} knows no {step.job} yet")
     try:
         world.agents[step.machine].execute(answer["job"]["request"])
     except (KeyError, ValueError) as error:

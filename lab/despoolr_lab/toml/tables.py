@@ -22,11 +22,26 @@ Moment = Annotated[
     ),
 ]
 Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_.$-]+$")]
+JobName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=38,
+        pattern=r"^[A-Za-z0-9_.$-]+(#[1-9][0-9]{0,4})?$",
+        description="A job's name; of a repeating job NAME#2 is its second instance",
+    ),
+]
 SiteCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{3}$", description="Three letters or digits")]
 
 
 class Table(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Every table refuses keys it does not know."""
+
+
+def split_job(name: str) -> tuple[str, int]:
+    """The name of a job and the number of the instance; 0 where none is said."""
+    plain, _, number = name.partition("#")
+    return plain, int(number or 0)
 
 
 def check_fields(overrides: dict[str, Any]) -> None:

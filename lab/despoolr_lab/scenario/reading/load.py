@@ -17,6 +17,7 @@ from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading import moments, places, subjects
+from despoolr_lab.toml.tables import split_job
 from despoolr_lab.toml.toml_text import (
     FILE_SIZE_MAX,
     ScenarioError,
@@ -69,6 +70,7 @@ def check_references(scenario: Scenario, text: str) -> None:
                     continue
                 value = getattr(one, key, None)
                 for word in value if isinstance(value, list) else [value]:
+                    word = split_job(word)[0] if word and noun == "job" else word
                     if word and word != "*" and word not in names[noun]:
                         reason = (
                             f"there is no {noun} {word!r}{suggestion(word, sorted(names[noun]))}"

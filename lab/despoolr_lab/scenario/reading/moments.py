@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from despoolr_core.times import moment_s
+from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.toml.tables import split_job
 
 Mistake = tuple[str, list[str | int]]
-_JOB: Final = re.compile(r"\{job:([^{}#]+)(?:#\d+)?\}")
+_JOB: Final = re.compile(r"\{job:([^{}]+)\}")
 _KEYS: Final = ("job", "pending", "executed", "text", "path")
 
 
@@ -29,28 +30,59 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
 def _jobs(scenario: Scenario) -> Iterator[Mistake]:
     start = scenario.start
     made = {
-        step.name: (moment_s(step.at, start), 1, number, step.at)
+        step.name: (step, moment_s(step.at, start), number)
         for number, step in enumerate(scenario.step)
         if isinstance(step, model.JobStep)
     }
+    for step, at, number in made.values():
+        if step.activate_after and moment_s(step.activate_after, at) > scenario.end:
+            reason = f"job {step.name} would be activated after the end of the run"
+            yield reason, ["step", number, "activate_after"]
     for rank, table in ((1, "step"), (0, "expect")):
         items: list[Any] = getattr(scenario, table)
         for index, one in enumerate(items):
-            if isinstance(one, model.JobStep) or not one.at:
+            if isinstance(one, model.JobStep):
                 continue
+            asked = (moment_s(one.at, start) if one.at else scenario.end, rank, index)
             for key in _KEYS:
                 for name in _named(key, getattr(one, key, None)):
-                    if name in made and (moment_s(one.at, start), rank, index) < made[name][:3]:
-                        reason = f"job {name} is made at {made[name][3]}, later than this"
+                    plain, instance = split_job(name)
+                    if plain not in made:
+                        continue
+                    step, at, number = made[plain]
+                    if reason := _too_early(step, (at, 1, number), instance, asked):
                         yield reason, [table, index, key]
 
 
+def _too_early(
+    step: model.JobStep,
+    made: tuple[float, int, int],
+    instance: int,
+    asked: tuple[float, int, int],
+) -> str:
+    """Why nothing can be said of a job, or of an instance of it, at that moment; empty where it
+    can.
+    """
+    if asked < made:
+        return f"job {step.name} is made at {step.at}, later than this"
+    if instance < 2:
+        return ""
+    if not step.repeat_every:
+        return f"job {step.name} is made once: there is no {step.name}#{instance}"
+    first = moment_s(step.activate_after, made[0]) if step.activate_after else made[0]
+    if first + (instance - 2) * span_s(step.repeat_every) > asked[0]:
+        return (
+            f"{step.name}#{instance} is made when the one before it goes out, which is "
+            f"{instance - 2} times {step.repeat_every} after the first does, later than this"
+        )
+    return ""
+
+
 def _named(key: str, value: Any) -> list[str]:
-    """The jobs that a key's value names."""
+    """The jobs that a key's value names, with the number of the instance."""
     if key in ("text", "path"):
         return _JOB.findall(value or "")
-    names = [value] if isinstance(value, str) else value or []
-    return [name.partition("#")[0] for name in names]
+    return [value] if isinstance(value, str) else value or []
 
 
 def _links(scenario: Scenario) -> Iterator[Mistake]:

@@ -18,6 +18,7 @@ from despoolr_lab.scenario.model import Scenario
 from despoolr_server.site.state import boxes
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+_INSTANCE: Final = re.compile(r"#[1-9][0-9]{0,4}$")
 _WITH_IDS: Final[dict[type, str]] = {
     model.HoldStep: "path",
     model.PutStep: "path",
@@ -84,7 +85,7 @@ def _unknown_ids(value: str, known: Mapping[str, Iterable[str]]) -> Iterator[str
         if noun not in known:
             right = " and ".join(f"{{{one}:NAME}}" for one in known)
             yield f"{{{inside}}} stands for nothing here; what does: {right}"
-        elif name not in known[noun]:
+        elif (_INSTANCE.sub("", name) if noun == "job" else name) not in known[noun]:
             yield f"there is no {noun} {name!r}{suggestion(name, sorted(known[noun]))}"
 
 

@@ -18,6 +18,7 @@ from despoolr_core.suggest import suggestion
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.statuses import SERVICES
+from despoolr_lab.toml.tables import split_job
 
 Mistake = tuple[str, list[str | int]]
 _BOX_FILE: Final = re.compile(
@@ -46,6 +47,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _files(scenario)
     yield from _episodes(scenario)
     yield from _boxes(scenario)
+    yield from _rows(scenario)
 
 
 def _hierarchy(scenario: Scenario) -> Iterator[Mistake]:
@@ -68,7 +70,7 @@ def _commands(scenario: Scenario) -> Iterator[Mistake]:
             for key in ("job", "pending", "executed"):
                 value = getattr(one, key, None) or []
                 for name in [value] if isinstance(value, str) else value:
-                    if not commands[name.partition("#")[0]]:
+                    if not commands[split_job(name)[0]]:
                         reason = f"job {name} has no command: no machine runs anything of it"
                         yield reason, [table, index, key]
 
@@ -219,3 +221,24 @@ def _boxes(scenario: Scenario) -> Iterator[Mistake]:
                 f"no file's name ever ends with {e.extension!r}",
                 ["expect", index, "extension"],
             )
+
+
+def _rows(scenario: Scenario) -> Iterator[Mistake]:
+    """Rows that are expected not to be there, of somebody whom there is not."""
+    sites = [site.code for site in scenario.site]
+    known: dict[type, list[str]] = {
+        model.WorkstationsExpectation: [n for group in scenario.clients for n in group.expand()],
+        model.ServersExpectation: [s.name for s in scenario.server if "distribution" in s.roles],
+        model.ArrivalsExpectation: sites,
+        model.CompletionsExpectation: sites,
+    }
+    for index, e in enumerate(scenario.expect):
+        if not isinstance(e, model.RowsTable):
+            continue
+        for name, wanted in e.rows.items():
+            if wanted is False and name not in known[type(e)]:
+                yield (
+                    f"there is no {name!r}, so it never has a row"
+                    f"{suggestion(name, known[type(e)])}",
+                    ["expect", index, "rows"],
+                )
