@@ -148,7 +148,6 @@ _.bounds
 
 # Whoever compares remedies (what-if) asks the table for them.
 _.cost
-_.needs_all_at_once
 _.is_of_server
 _.needs
 

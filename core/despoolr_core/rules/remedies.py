@@ -39,6 +39,7 @@ class CopyStrategy:
     anybody has the file open, whatever that open shares. `needs_all_at_once`: it touches nothing
     before it could get past the holders of every file at one moment. `retries_at_close`: it is
     tried again in the round after a file that stopped it was closed, not one interval later.
+    `sets_marker`: those who honour a marker open nothing while it waits.
     """
 
     name: str
@@ -50,6 +51,7 @@ class CopyStrategy:
     yields_to_any: bool = False
     needs_all_at_once: bool = False
     retries_at_close: bool = False
+    sets_marker: bool = False
 
     def could_pass(self, held_wanted: int, held_shared: int) -> bool:
         """Whether it gets past a holder with this access and share mode."""
@@ -129,6 +131,16 @@ COPY_STRATEGIES: Final[dict[str, CopyStrategy]] = {
             _WRITE,
             _READ,
             retries_at_close=True,
+        ),
+        CopyStrategy(
+            "quiesce_marker",
+            "set a marker that keeps new opens out, copy all files when the last is closed",
+            Cost.CLIENT,
+            _WRITE,
+            0,
+            needs_all_at_once=True,
+            retries_at_close=True,
+            sets_marker=True,
         ),
         CopyStrategy(
             "rename_aside",

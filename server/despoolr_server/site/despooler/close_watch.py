@@ -75,7 +75,7 @@ class CloseWatch:
                     del self._refused[job, name]
                 continue
             free = [
-                name for name, (role, paths) in ours.items() if await self._is_one_free(role, paths)
+                name for name, (role, paths) in ours.items() if await self._is_free_now(role, paths)
             ]
             if free and await self._make_due(job, tick):
                 names = ", ".join(free)
@@ -85,13 +85,17 @@ class CloseWatch:
                     self._tried[job, name] = self._refused.pop((job, name))[1]
         return due
 
-    async def _is_one_free(self, role: SiteServerRole, paths: frozenset[str]) -> bool:
-        """Whether nobody is in the way of at least one of the files."""
+    async def _is_free_now(self, role: SiteServerRole, paths: frozenset[str]) -> bool:
+        """Whether nobody is in the way of at least one of the files, or of any, for who copies all
+        or none.
+        """
         try:
             found = await self._site.connect_as(role.name, COMPONENT).opens(role.package_share)
         except (ShareError, ShareUnreachable):
             return False
-        return bool(paths - {fold(row.path) for row in found.opens if self._stops(row)})
+        stopped = paths & {fold(row.path) for row in found.opens if self._stops(row)}
+        needs_all = COPY_STRATEGIES[self._site.profile.copy_strategy].needs_all_at_once
+        return not stopped if needs_all else stopped != paths
 
     def _stops(self, row: OpenRow) -> bool:
         strategy = COPY_STRATEGIES[self._site.profile.copy_strategy]

@@ -9,6 +9,7 @@ from despoolr_server.site.despooler.copying.ours.delete_first_shared import dele
 from despoolr_server.site.despooler.copying.ours.new_folder_and_switch import new_folder_and_switch
 from despoolr_server.site.despooler.copying.ours.posix_replace import posix_replace
 from despoolr_server.site.despooler.copying.ours.probe_all_then_copy import probe_all_then_copy
+from despoolr_server.site.despooler.copying.ours.quiesce_marker import quiesce_marker
 from despoolr_server.site.despooler.copying.ours.rename_aside import rename_aside
 from despoolr_server.site.despooler.copying.ours.retry_on_close import retry_on_close
 from despoolr_server.site.despooler.copying.ours.skip_locked_and_retry import skip_locked_and_retry
@@ -31,6 +32,7 @@ STRATEGIES: Final[dict[str, Callable[[Target], Awaitable[CopyResult]]]] = {
         new_folder_and_switch,
         probe_all_then_copy,
         retry_on_close,
+        quiesce_marker,
         rename_aside,
         posix_replace,
         delete_first_shared,

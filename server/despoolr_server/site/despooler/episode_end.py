@@ -4,10 +4,18 @@ gives up and why.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from despoolr_core.formats.instruction import Install
+from despoolr_core.rules.remedies import COPY_STRATEGIES, marker_of
 from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_server.site.despooler.package_servers import PACKAGE_DIRECTORIES
 from despoolr_server.site.state.context import SiteContext
-from despoolr_server.site.state.registry import COPIED_FILES, RETRY_HISTORY, Registry
+from despoolr_server.site.state.registry import (
+    COPIED_FILES,
+    RETRY_HISTORY,
+    Registry,
+)
 
 COMPONENT = "SMS_DESPOOLER"
 
@@ -18,15 +26,21 @@ async def end_episode(
     """End the episode that the retry history has for a job on a server, and forget it.
 
     A server that is gone or began anew has nothing to end; nobody waits for it. What the job has
-    copied there so far is forgotten with it.
+    copied there so far is forgotten with it, and a marker that keeps others out goes.
     """
     key = f"{RETRY_HISTORY}\\{install.job_id}"
     episode = registry.get(key, server)
     role = next((role for role in site.servers if role.name == server), None)
-    if episode and role is not None:
-        try:
-            await site.share(role.name, role.package_share, COMPONENT).end_episode(episode, reason)
-        except (ShareError, ShareUnreachable):
-            pass
+    if role is not None:
+        share = site.share(role.name, role.package_share, COMPONENT)
+        if episode:
+            with suppress(ShareError, ShareUnreachable):
+                await share.end_episode(episode, reason)
+        if COPY_STRATEGIES[site.profile.copy_strategy].sets_marker:
+            directory = registry.get(
+                f"{PACKAGE_DIRECTORIES}\\W_{install.package_id}", server, install.package_id
+            )
+            with suppress(ShareError, ShareUnreachable):
+                await share.delete(marker_of(directory))
     registry.delete(key, server)
     registry.delete(f"{COPIED_FILES}\\{install.job_id}", server)

@@ -298,6 +298,7 @@ class Installer:
             has_package=there > 0,
             is_current=there == self._version(install),
             known=frozenset(self._registry.get(*self._known(role, install)).split()),
+            attempt=attempt,
         )
         try:
             result = await STRATEGIES[self._site.profile.copy_strategy](target)

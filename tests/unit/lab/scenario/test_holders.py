@@ -20,7 +20,7 @@ title = "A file is held while its update comes"
 [run]
 for = "10h"
 [[site]]
-profile = { copy_strategy = "skip_locked_and_retry" }
+profile = { copy_strategy = "STRATEGY" }
 [[server]]
 name = "LOGON1"
 SERVER
@@ -60,9 +60,16 @@ MORE
 """
 
 
-def story(hold: str = "", clients: str = "", server: str = "", more: str = "") -> RunResult:
+def story(
+    hold: str = "",
+    clients: str = "",
+    server: str = "",
+    more: str = "",
+    strategy: str = "skip_locked_and_retry",
+) -> RunResult:
     text = BASE.replace("HOLD", hold).replace("CLIENTS", clients)
     text = text.replace("SERVER", server).replace("MORE", more)
+    text = text.replace("STRATEGY", strategy)
     result = run_scenario(parse_scenario(text), RunOptions())
     assert result.passed, result.findings
     return result
@@ -130,6 +137,33 @@ def test_who_honours_a_marker_opens_nothing_while_it_lies_there(where: str) -> N
     clients = "honours_marker = true" if where == "clients" else ""
     assert held_s(story(key, clients, more=MARKED)) == []
     assert held_s(story(key, clients, more=MARKED + RELEASED)) == [], "it waited in vain"
+
+
+LATECOMER = """
+[[step]]
+at = "90m"
+do = "hold"
+machine = "WS2"
+package = "OFFICE"
+file = "a.dat"
+for = "1h"
+"""
+
+
+@pytest.mark.parametrize(("honours", "done_at"), [("true", 2.0), ("false", 2.5)])
+def test_an_update_that_asks_for_its_files_gets_them_sooner_from_who_honours_it(
+    honours: str, done_at: float
+) -> None:
+    result = story(
+        'for = "90m"',
+        clients=f"honours_marker = {honours}",
+        more=LATECOMER,
+        strategy="quiesce_marker",
+    )
+    copied = [record.at for record in result.records if record.kind == "copy.ended"]
+    assert round((copied[-1] - result.records[0].at) / 3600, 1) == done_at
+    opened = [record.at for record in result.records if record.kind == "open.granted"]
+    assert (opened[-1] > copied[-1]) is (honours == "true"), "WS2 waits for the copy"
 
 
 def test_every_change_of_holders_is_a_key_of_the_tables_that_it_is_for() -> None:

@@ -33,6 +33,7 @@ class Target:
     has_package: bool = False
     is_current: bool = False
     known: frozenset[str] = frozenset()
+    attempt: int = 1
 
     def path(self, name: str) -> str:
         """A package file's path on the share."""
