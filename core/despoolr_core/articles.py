@@ -24,6 +24,7 @@ class Topic(StrEnum):
     """The part of SMS that an article complains of."""
 
     DESPOOLER = "Despooler"
+    PCM = "Package Command Manager"
     STATUS = "Job status"
 
 
@@ -87,6 +88,16 @@ ARTICLES: Final[dict[str, Article]] = {
             "SMS_Despooler; it is off by default",
         ),
         Article(
+            "Q140374",
+            "SMS Jobs Continue to Retry and Do Not Fail",
+            Topic.DESPOOLER,
+            bug={"restart_resets_retry_count": True},
+            fix={"restart_resets_retry_count": False},
+            versions=("1.1", "1.2", "1.2 SP4"),
+            remedy=Remedy.VERSION,
+            cure="install SMS 1.2 SP4; until then do not restart the Despooler while a job retries",
+        ),
+        Article(
             "Q147819",
             "Update Job Fails If Clients Are Logged On to the Share",
             Topic.DESPOOLER,
@@ -111,6 +122,27 @@ ARTICLES: Final[dict[str, Article]] = {
             versions=("1.0", "1.1", "1.2"),
             remedy=Remedy.VERSION,
             cure="upgrade to SMS 1.2; until then use later expiration dates, or report by NOIDMIF",
+        ),
+        Article(
+            "Q153576",
+            "Despooler Fails to Retry After Package Distribution Errors",
+            Topic.DESPOOLER,
+            bug={"partial_retry_list_lost": True},
+            fix={"partial_retry_list_lost": False},
+            versions=("1.0", "1.1", "1.2"),
+            remedy=Remedy.VERSION,
+            cure="upgrade to SMS 1.2; until then send the job again",
+        ),
+        Article(
+            "Q163488",
+            "PCM Processes .INS File Only When It Is Modified",
+            Topic.PCM,
+            bug={"polls_only_changed_file": True},
+            fix={"polls_only_changed_file": False},
+            versions=("1.2", "1.2 SP1", "1.2 SP2"),
+            remedy=Remedy.VERSION,
+            cure="install SMS 1.2 SP2; until then send a dummy package at the date, or use dates "
+            "that lie before the package arrives",
         ),
         Article(
             "Q166833",
@@ -145,6 +177,27 @@ ARTICLES: Final[dict[str, Article]] = {
             "disconnect (Q128458)",
         ),
         Article(
+            "Q191360",
+            "Despooler Retry Count Increments by 2 and Not by 1",
+            Topic.DESPOOLER,
+            bug={"retry_count_step": 2},
+            fix={"retry_count_step": 1},
+            versions=("1.2", "1.2 SP1", "1.2 SP2", "1.2 SP4"),
+            remedy=Remedy.VERSION,
+            cure="install SMS 1.2 SP4",
+        ),
+        Article(
+            "Q193766",
+            "Despooler Reports Out of Disk Space in Event Log",
+            Topic.DESPOOLER,
+            bug={"copy_failure_says_disk_full": True},
+            fix={"copy_failure_says_disk_full": False},
+            versions=("1.2", "1.2 SP4"),
+            remedy=Remedy.NONE,
+            cure="look into the Despooler's log for the Win32 error, and make whoever holds the "
+            "file let go: a user, a backup, a virus scanner",
+        ),
+        Article(
             "Q195936",
             "Distribution Fails If Updating of the Master Package Fails",
             Topic.DESPOOLER,
@@ -163,6 +216,16 @@ ARTICLES: Final[dict[str, Article]] = {
             versions=("2.0", "2.0 SP1"),
             remedy=Remedy.VERSION,
             cure="install SMS 2.0 SP1",
+        ),
+        Article(
+            "Q255284",
+            "PCM Incorrectly Runs Newly Available Expired Jobs",
+            Topic.PCM,
+            bug={"runs_newly_found_expired": True},
+            fix={"runs_newly_found_expired": False},
+            versions=("1.2 SP4", "1.2 SP4 + hotfixes"),
+            remedy=Remedy.HOTFIX,
+            cure="install the hotfix of 22 April 2000 for the Package Command Managers",
         ),
     )
 }

@@ -53,6 +53,27 @@ def the_mif_is_sent_intact(scenario: Scenario) -> None:
         site.profile = {**site.profile, "success_marks_package_id": False}
 
 
+def nobody_restarts_a_service(scenario: Scenario) -> None:
+    scenario.step = [s for s in scenario.step if not isinstance(s, model.ServiceStep)]
+
+
+def every_server_can_be_reached(scenario: Scenario) -> None:
+    scenario.step = [s for s in scenario.step if not isinstance(s, model.LinkStep)]
+
+
+def every_date_lies_before_the_package_arrives(scenario: Scenario) -> None:
+    for step in scenario.step:
+        if isinstance(step, model.JobStep):
+            step.offer_after = ""
+            step.mandatory_after = "0s"
+
+
+def every_machine_is_on(scenario: Scenario) -> None:
+    for clients in scenario.clients:
+        clients.on = True
+    scenario.step = [s for s in scenario.step if not isinstance(s, model.PowerStep)]
+
+
 def the_refresh_flag_is_kept(scenario: Scenario) -> None:
     scenario.site[0].profile = {**scenario.site[0].profile, "retry_keeps_refresh": True}
     for expectation in scenario.expect:
@@ -95,6 +116,70 @@ CAUSES: list[tuple[str, str, Change, set[str]]] = [
             "the directory is empty but for the file in use",
             "a retry that fails brings nothing back",
         },
+    ),
+    (
+        "Q140374",
+        "1.2",
+        nobody_restarts_a_service,
+        {
+            "after 100 attempts in all the job is still Retrying",
+            "it fails 100 attempts after the restart",
+            "many more than 100 attempts were made",
+        },
+    ),
+    (
+        "Q153576",
+        "1.1",
+        every_server_can_be_reached,
+        {
+            "the job retries after its first attempt",
+            "one server is done, the other one is to be tried again",
+            "a retry instruction is written",
+            "the second server never gets the package",
+        },
+    ),
+    (
+        "Q163488",
+        "1.2",
+        every_date_lies_before_the_package_arrives,
+        {
+            "nor does it run at its time",
+            "where the file has not changed nothing happens to the end",
+            "and the job stays Active",
+        },
+    ),
+    (
+        "Q191360",
+        "1.2 SP2",
+        nobody_holds,
+        {
+            "the job retries in every version",
+            "WS1 is named as the one who blocks",
+            "the job fails after half of the retries",
+            "50 attempts were made",
+        },
+    ),
+    (
+        "Q193766",
+        "1.2",
+        nobody_holds,
+        {
+            "the package is not copied, and retried",
+            "the virus scanner on the server is named",
+            "the event says that the disk is full, with blank numbers",
+        },
+    ),
+    (
+        "Q255284",
+        "1.2 SP4",
+        the_job_never_expires,
+        {"the site is told that it has expired, by all three"},
+    ),
+    (
+        "Q255284",
+        "1.2 SP4",
+        every_machine_is_on,
+        {"nothing has happened on the machine that is off"},
     ),
     (
         "Q147819",

@@ -84,6 +84,18 @@ SYMPTOMS: dict[str, Callable[[str], bool]] = {
         ("BPC row BPC00002", "job BPC00002", "file LOGON1 BPC00001/", "events")
     ),
     "Q182414": lambda name: name.startswith(("BPC row BPC00004 Workstation", "job BPC00004")),
+    "Q140374": lambda name: name.startswith("events"),
+    "Q153576": lambda name: name.startswith(
+        ("BPC row BPC00001 Server DIST2", "file DIST2", "events")
+    ),
+    "Q163488": lambda name: (
+        name.endswith("Workstation WS2") or name in ("job BPC00002", "window WS2 BPC0002")
+    ),
+    "Q191360": lambda name: name.startswith(
+        ("BPC row BPC00003", "BPC row BPC00004", "job", "events", "file LOGON1 BPC00002/")
+    ),
+    "Q193766": lambda name: name.startswith("events"),
+    "Q255284": lambda name: name in ("BPC row BPC00001 Workstation WS2", "job BPC00001"),
     "Q184489": lambda name: name.startswith("file LOGON1 BPC00002/"),
     "Q147819": lambda name: name.startswith(
         ("BPC row BPC00003", "job BPC00003", "file LOGON1 BPC00001/", "events")
