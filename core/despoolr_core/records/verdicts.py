@@ -21,13 +21,10 @@ def verdict(episode: EpisodeRow) -> str:
     over = f" over {span(over_s)}" if episode.attempt_count > 1 else ""
     files = list(dict.fromkeys(hold.path for hold in episode.holds if hold.path))
     if len(files) > 1:
-        return (
-            f"{waiter} was refused {times}{over}: {_by_file(episode, files)}; {_remedy(episode)}."
-        )
+        return f"{waiter} was refused {times}{over}: {_by_file(episode, files)}; {remedy(episode)}."
     name = _last(episode.path) or episode.share
     return (
-        f"{waiter} was refused {name} {times}{over} because {_holders(episode)}; "
-        f"{_remedy(episode)}."
+        f"{waiter} was refused {name} {times}{over} because {_holders(episode)}; {remedy(episode)}."
     )
 
 
@@ -84,7 +81,7 @@ def _main(access: str) -> str:
     return "|".join(words) or access
 
 
-def _remedy(episode: EpisodeRow) -> str:
+def remedy(episode: EpisodeRow) -> str:
     what = "the update" if episode.purpose else "it"
     if episode.state == "resolved" and episode.ended_at is not None:
         return (

@@ -1,7 +1,7 @@
 """`despoolr report [RUN]`: the report of a finished run, made again from its records.
 
-The law: the report is a reading of `records.jsonl` and `summary.json` and changes neither; a run
-that was killed has no summary and still has a report.
+The law: the report is a reading of `records.jsonl`, `summary.json` and `whatif.json` and changes
+none; a run that was killed has no summary and still has a report.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 
-from despoolr_app.cli.output import echo_json, fail, put, put_prose, say
+from despoolr_app.cli.output import echo_json, fail, json_option, put, put_prose, say
 
 REPORT = "report.html"
+MARKDOWN = "report.md"
 
 
 @click.command(
@@ -32,20 +33,33 @@ REPORT = "report.html"
     is_flag=True,
     help="Print the run in words and ASCII instead; write nothing.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def command(run: str, out: Path, as_text: bool, as_json: bool) -> None:
+@click.option(
+    "--markdown",
+    "as_markdown",
+    is_flag=True,
+    help="Write report.md instead, for a pull request or an issue.",
+)
+@json_option
+def command(run: str, out: Path, as_text: bool, as_markdown: bool, as_json: bool) -> None:
     """RUN is a directory, the name of one in `--out`, or `latest`. Exit 2 if there is none, or it
     cannot be read or written.
     """
     from despoolr_app.runs.directory import RunError, find_run
     from despoolr_lab.report.html import render_report
+    from despoolr_lab.report.markdown import render_markdown
+    from despoolr_lab.report.remedy import kept_remedy
     from despoolr_lab.report.text import render_text
 
     try:
         found = find_run(run, out)
         records = list(found.records())
         summary = found.summary or {}
-        text = render_text(summary, records) if as_text else render_report(records, summary)
+        remedy = kept_remedy(found.path)
+        if as_text:
+            text = render_text(summary, records, remedy)
+        else:
+            render = render_markdown if as_markdown else render_report
+            text = render(records, summary, remedy)
     except RunError as error:
         fail(str(error))
     except (KeyError, TypeError, AttributeError) as error:
@@ -58,7 +72,7 @@ def command(run: str, out: Path, as_text: bool, as_json: bool) -> None:
     if as_text:
         put_prose(text)
         return
-    path = found.path / REPORT
+    path = found.path / (MARKDOWN if as_markdown else REPORT)
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

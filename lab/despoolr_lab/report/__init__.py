@@ -3,6 +3,8 @@
 * `facts` folds the records once into holders, attempts, jobs, workstations, events.
 * `timeline` lays the facts out as a picture (`lanes` of `shapes` on an `axis`); `html` puts picture
   and tables into one file.
+* `verdict` puts it into three lines; `remedy` is what a what-if left beside the run.
+* `markdown` is the same for a pull request: `report.md`.
 * `story` tells what happened to one file, in sentences; `text` draws and tabulates in 100 columns.
 
 Everything here is a function of the records and the summary: no clock, no chance, so equal runs

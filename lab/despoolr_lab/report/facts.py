@@ -25,6 +25,7 @@ from despoolr_core.records.view import (
 )
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeRow
+from despoolr_lab.report import words
 
 EPISODES_MAX: Final = 100_000
 _PURPOSE: Final = re.compile(r"job (\S+)")
@@ -114,6 +115,24 @@ def read_facts(records: Sequence[Record], summary: Mapping[str, Any] | None = No
     )
     _add_silent(facts, summary or {})
     return facts
+
+
+def title_of(summary: Mapping[str, Any]) -> str:
+    """What a report is called: article and scenario, as far as the summary knows them."""
+    kb, name = str(summary.get("kb") or ""), str(summary.get("scenario") or "")
+    if kb and name.lower().startswith(f"{kb.lower()}-"):
+        name = name[len(kb) + 1 :].replace("-", " ")
+    return words.clean(": ".join(part for part in [kb, name] if part) or "a run")
+
+
+def about_of(summary: Mapping[str, Any]) -> list[str]:
+    """Version, time and seed of the run, as far as the summary knows them."""
+    known = (("version", "SMS {}"), ("time", "{} time"), ("seed", "seed {}"))
+    return [
+        words.clean(text.format(summary[key]))
+        for key, text in known
+        if summary.get(key) not in (None, "")
+    ]
 
 
 def _add_silent(facts: Facts, summary: Mapping[str, Any]) -> None:

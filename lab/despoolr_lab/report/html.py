@@ -19,10 +19,11 @@ from despoolr_core.records.stream import Record
 from despoolr_core.records.view import Change, DetailHistory, JobHistory
 from despoolr_core.share.wire import EpisodeRow, Hold
 from despoolr_lab.report import words
-from despoolr_lab.report.facts import Facts, Note, read_facts
+from despoolr_lab.report.facts import Facts, Note, about_of, read_facts, title_of
 from despoolr_lab.report.shapes import STATUS_CLASS, SYMBOL, tally
 from despoolr_lab.report.story import file_stories, first_attempt, gap_span
 from despoolr_lab.report.timeline import draw
+from despoolr_lab.report.verdict import durations, verdict_of
 
 ROWS_MAX: Final = {
     "notes": 60,
@@ -56,17 +57,17 @@ class Figure:
     kind: str = ""
 
 
-def render_report(records: Sequence[Record], summary: Mapping[str, Any]) -> str:
+def render_report(records: Sequence[Record], summary: Mapping[str, Any], remedy: str = "") -> str:
     """The report of a run. `summary` is the JSON of `despoolr run --json`; what it lacks is left
-    out or read from the records.
+    out or read from the records. `remedy` is the sentence of a what-if, if one was asked.
     """
     facts = read_facts(records, summary)
     findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
     return _template().render(
-        title=_title(summary),
-        about=_about(summary),
+        title=title_of(summary),
+        about=about_of(summary),
         digest=words.clean(summary.get("digest") or ""),
-        verdict=words.clean(summary.get("verdict") or _verdict(facts), 2000),
+        verdict=verdict_of(facts, summary, remedy),
         passed=_passed(summary, findings),
         figures=_figures(facts),
         facts=facts,
@@ -119,36 +120,10 @@ def _rows(rows: Iterable[Any], table: str, show: Callable[[Any], Any] | None = N
     return Rows([show(row) for row in shown] if show else shown, len(every) - len(shown))
 
 
-def _title(summary: Mapping[str, Any]) -> str:
-    kb, name = str(summary.get("kb") or ""), str(summary.get("scenario") or "")
-    if kb and name.lower().startswith(f"{kb.lower()}-"):
-        name = name[len(kb) + 1 :].replace("-", " ")
-    parts = [kb, name]
-    return words.clean(": ".join(part for part in parts if part) or "a run")
-
-
-def _about(summary: Mapping[str, Any]) -> list[str]:
-    """Version, time and seed of the run, as far as the summary knows them."""
-    known = (("version", "SMS {}"), ("time", "{} time"), ("seed", "seed {}"))
-    return [
-        words.clean(text.format(summary[key]))
-        for key, text in known
-        if summary.get(key) not in (None, "")
-    ]
-
-
 def _passed(summary: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> bool | None:
     """Whether it went as expected; None where nothing was expected."""
     return (
         bool(summary.get("passed", all(item.get("ok") for item in findings))) if findings else None
-    )
-
-
-def _verdict(facts: Facts) -> str:
-    return (
-        verdicts.verdict(facts.episodes[0])
-        if facts.episodes
-        else "Nobody was in the way: no open was refused."
     )
 
 
@@ -200,7 +175,8 @@ def _figures(facts: Facts) -> list[Figure]:
         Figure(
             "Blocked",
             times.span(episode.blocked_s),
-            {"resolved": "until it got through", "given up": "until it was given up"}.get(
+            "from first refusal "
+            + {"resolved": "until it got through", "given up": "until it was given up"}.get(
                 episode.state, "to the end of the run"
             ),
         ),
@@ -321,6 +297,7 @@ def _episode(row: EpisodeRow, facts: Facts) -> dict[str, Any]:
         ),
         "verdict": words.clean(verdicts.verdict(row), 2000),
         "split": _split(row),
+        "durations": durations(facts, row),
     }
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from despoolr_core import times
-from despoolr_core.records import verdicts
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import DetailHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
@@ -17,6 +16,7 @@ from despoolr_lab.report import words
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import Facts, file_key, file_of, read_facts
 from despoolr_lab.report.shapes import tally
+from despoolr_lab.report.verdict import verdict_of
 
 WIDTH: Final = 100
 NAME: Final = 26
@@ -44,11 +44,11 @@ LETTERS.update(dict.fromkeys(("Cancelling", "Canceled", "Cancelled"), "/"))
 """A status in a lane; others by the first letter of their name."""
 
 
-def render_text(summary: Mapping[str, Any], records: Sequence[Record]) -> str:
+def render_text(summary: Mapping[str, Any], records: Sequence[Record], remedy: str = "") -> str:
     """The run in words and ASCII, no line longer than 100 columns, no colour."""
     facts = read_facts(records, summary)
     parts = [
-        _verdict(summary, facts),
+        _verdict(summary, facts, remedy),
         _expectations(summary),
         _jobs(facts),
         _workstations(facts),
@@ -57,15 +57,11 @@ def render_text(summary: Mapping[str, Any], records: Sequence[Record]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _verdict(summary: Mapping[str, Any], facts: Facts) -> str:
-    verdict = summary.get("verdict")
-    if not verdict:
-        verdict = (
-            verdicts.verdict(facts.episodes[0])
-            if facts.episodes
-            else "Nobody was in the way: no open was refused."
-        )
-    lines = [_wrapped("VERDICT  ", words.clean(verdict, 2000), "         ")]
+def _verdict(summary: Mapping[str, Any], facts: Facts, remedy: str) -> str:
+    verdict = verdict_of(facts, summary, remedy)
+    lines = [_wrapped("VERDICT  ", verdict.sentence, "         ")]
+    if remedy:
+        lines.append(_wrapped("REMEDY   ", words.clean(remedy, 2000), "         "))
     lines += [
         _wrapped("NOTE     ", words.clean(note, 500), "         ")
         for note in summary.get("notes", [])

@@ -78,3 +78,18 @@ def test_an_empty_run_is_one_line_and_exit_2(runs: Path) -> None:
     directory = runs / "19960603T080000Z-made-up-seed1"
     (directory / "records.jsonl").write_bytes(b"")
     assert run(directory).exit_code == 2
+
+
+def test_markdown_is_a_file_of_its_own(runs: Path) -> None:
+    path = Path(run("--out", runs, "--markdown").stdout.strip())
+    assert path.name == "report.md" and path.read_text(encoding="utf-8").startswith("# made-up")
+
+
+def test_a_what_if_beside_the_run_is_quoted_in_every_form(runs: Path) -> None:
+    directory = runs / "19960603T080000Z-made-up-seed1"
+    (directory / "whatif.json").write_text('{"sentence": "Copying aside would have helped."}')
+    assert "REMEDY   Copying aside would have helped." in run(directory, "--text").stdout
+    for option in ("--markdown", "--json"):
+        assert run(directory, option).exit_code == 0
+    for name in ("report.html", "report.md"):
+        assert "Copying aside would have helped." in (directory / name).read_text(encoding="utf-8")

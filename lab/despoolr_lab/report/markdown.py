@@ -1,0 +1,137 @@
+"""`report.md`: a run for a pull request or an issue: verdict, expectations, who waited for whom,
+jobs.
+
+The law: what `report.html` says, shorter; equal records and summaries give equal files. Names from
+outside are code or escaped: none of them makes a link, a mention or a table's column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from despoolr_core import times
+from despoolr_core.records.stream import Record
+from despoolr_lab.report import words
+from despoolr_lab.report.facts import Facts, about_of, read_facts, title_of
+from despoolr_lab.report.verdict import durations, verdict_of
+
+EPISODES_MAX: Final = 20
+HOLDERS_MAX: Final = 3
+JOBS_MAX: Final = 20
+EXPECTATIONS_MAX: Final = 50
+_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|~]|:(?=//)|(?<=www)\.)")
+_REFERENCE: Final = re.compile("([@#])")
+_NOTHING: Final = "\u200b"
+"""A blank of no width: a backslash keeps no page from making a mention or a reference."""
+
+
+def render_markdown(records: Sequence[Record], summary: Mapping[str, Any], remedy: str = "") -> str:
+    """The page, ended by a newline. `remedy` is the sentence of a what-if, if one was asked."""
+    facts = read_facts(records, summary)
+    verdict = verdict_of(facts, summary, remedy)
+    parts = [f"# {escape(title_of(summary))}", "\n".join(_lines(verdict.lines))]
+    if about := about_of(summary):
+        parts.append(escape(", ".join(about)) + ".")
+    parts += [*_expectations(summary), *_episodes(facts), *_jobs(facts), *_notes(summary)]
+    if digest := words.clean(summary.get("digest") or ""):
+        parts.append(f"{words.count(facts.record_count, 'record')}, digest {_code(digest)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text in which nothing is markup."""
+    return _REFERENCE.sub(rf"\1{_NOTHING}", _SPECIAL.sub(r"\\\1", text))
+
+
+def _lines(lines: Sequence[str]) -> list[str]:
+    return [f"* **{escape(lines[0])}**", *(f"* {escape(line)}" for line in lines[1:])]
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("`", "'").replace("|", "\\|") + "`"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _more(left_out: int, noun: str) -> list[str]:
+    return [f"{words.count(left_out, 'more ' + noun)} not shown."] if left_out > 0 else []
+
+
+def _expectations(summary: Mapping[str, Any]) -> list[str]:
+    findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
+    if not findings:
+        return []
+    held = sum(1 for item in findings if item.get("ok"))
+    broken = [item for item in findings if not item.get("ok")]
+    lines = [f"## Expectations: {held} of {len(findings)} hold"]
+    if broken:
+        rows = [
+            [
+                escape(words.clean(item.get("name", ""))),
+                escape(words.value_text(item.get("expected"))),
+                escape(words.value_text(item.get("actual"))),
+            ]
+            for item in broken[:EXPECTATIONS_MAX]
+        ]
+        lines.append(_table(["Not as expected", "Expected", "Found"], rows))
+    return [*lines, *_more(len(broken) - EXPECTATIONS_MAX, "expectation")]
+
+
+def _episodes(facts: Facts) -> list[str]:
+    if not facts.episodes:
+        return []
+    rows = []
+    for row in facts.episodes[:EPISODES_MAX]:
+        holders = [
+            words.program_on(hold.program, hold.machine)
+            + (f" (user {words.clean(hold.user)})" if hold.user else "")
+            for hold in row.holds[:HOLDERS_MAX]
+        ]
+        if len(row.holds) > HOLDERS_MAX:
+            holders.append(f"{len(row.holds) - HOLDERS_MAX:,} more")
+        rows.append(
+            [
+                escape(words.program_on(row.program, row.machine)),
+                _code(words.unc(row.server, row.share, row.path)),
+                words.times(row.attempt_count),
+                "; ".join(map(str, durations(facts, row))),
+                escape(", ".join(holders)),
+                escape(words.clean(row.state)),
+            ]
+        )
+    header = ["Who waited", "For", "Refused", "How long", "Who was in the way", "End"]
+    left_out = len(facts.episodes) - EPISODES_MAX
+    return ["## Who waited for whom", _table(header, rows), *_more(left_out, "episode")]
+
+
+def _jobs(facts: Facts) -> list[str]:
+    jobs = list(facts.jobs.values())
+    if not jobs:
+        return []
+    rows = [
+        [
+            escape(words.clean(job.label)),
+            escape(words.clean(job.status)),
+            times.moment(job.changes[-1].at),
+        ]
+        for job in jobs[:JOBS_MAX]
+        if job.changes
+    ]
+    return [
+        "## Jobs",
+        _table(["Job", "At the end", "Since"], rows),
+        *_more(len(jobs) - JOBS_MAX, "job"),
+    ]
+
+
+def _notes(summary: Mapping[str, Any]) -> list[str]:
+    notes = summary.get("notes") or []
+    lines = [f"* {escape(words.clean(note, 2000))}" for note in notes[:EPISODES_MAX]]
+    return (
+        ["## Notes", "\n".join(lines), *_more(len(notes) - EPISODES_MAX, "note")] if lines else []
+    )
