@@ -33,7 +33,7 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RunVerdict:
     """`sentence` is all of it in one; `lines` are the three, or the sentence where nobody waited
     (and the remedy, where one is known).
     """
@@ -42,7 +42,7 @@ class Verdict:
     lines: tuple[str, ...]
 
 
-def verdict_of(facts: Facts, summary: Mapping[str, Any], remedy: str = "") -> Verdict:
+def verdict_of(facts: Facts, summary: Mapping[str, Any], remedy: str = "") -> RunVerdict:
     """The verdict; `remedy` is the sentence of a what-if, empty where none was asked."""
     told = summary.get("verdict")
     episode = facts.episodes[0] if facts.episodes else None
@@ -50,9 +50,9 @@ def verdict_of(facts: Facts, summary: Mapping[str, Any], remedy: str = "") -> Ve
         told = verdicts.verdict(episode) if episode else NOBODY
     sentence = words.clean(told, 2000)
     if episode is None or summary.get("interrupted"):
-        return Verdict(sentence, (sentence, *([words.clean(remedy, 2000)] if remedy else [])))
+        return RunVerdict(sentence, (sentence, *([words.clean(remedy, 2000)] if remedy else [])))
     fixed = words.clean(remedy, 2000) or _sentence(verdicts.remedy(episode))
-    return Verdict(sentence, (_who(episode), _how_long(facts, episode), fixed))
+    return RunVerdict(sentence, (_who(episode), _how_long(facts, episode), fixed))
 
 
 def durations(facts: Facts, episode: EpisodeRow) -> list[Duration]:
