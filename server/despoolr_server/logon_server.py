@@ -9,14 +9,19 @@ shares as the clients.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from aiohttp import web
 
 from despoolr_core.clock import Clock
+from despoolr_core.records.kinds.share import FileDeleted, FileRenamed
 from despoolr_core.records.stream import Recorder
 from despoolr_server.files import FileStore
 from despoolr_server.files.layout import make_directories
+from despoolr_server.files.pending_renames import carry_out
+from despoolr_server.files.protocol import StoreError
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.openapi.table import Call
@@ -25,6 +30,8 @@ from despoolr_server.shares.base import rights
 from despoolr_server.shares.base.limits import limits_of_lease
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.site.state import boxes
+
+AT_START: Final = "pending when the server started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ def make_logon_server(
         make_directories(logon, boxes.LOGON_DIRECTORIES, clock.now())
         host.add_share(boxes.LOGON_SHARE, logon, rights.SMS_SHR)
     for share, store in packages.items():
+        _carry_out_renames(name, share, store, recorder, clock.now())
         host.add_share(share, store, rights.PACKAGE_SHARE)
     routes = [*AdministrationRoutes(host, recorder).routes(), *extra_routes]
     app = make_app(
@@ -81,3 +89,18 @@ def make_logon_server(
         host_names=host_names,
     )
     return LogonServer(name, host, app)
+
+
+def _carry_out_renames(
+    server: str, share: str, store: FileStore, recorder: Recorder, at: float
+) -> None:
+    """What waited for this start takes its place, as if the session manager did it."""
+    by = {"server": server, "share": share, "machine": server, "program": "SMSS.EXE"}
+    with suppress(StoreError):  # the share itself says what is wrong with it
+        for path, place in carry_out(store, at):
+            fact = (
+                FileRenamed(path=path, new_path=place, purpose=AT_START, **by)
+                if place
+                else FileDeleted(path=path, purpose=AT_START, **by)
+            )
+            recorder.record(server, fact)

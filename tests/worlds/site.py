@@ -313,6 +313,11 @@ class Bench:
         self._has_started = False
         self.site.change_count += 1
 
+    def restart(self, server: str) -> None:
+        """A logon server is started again: nothing is open on it any more."""
+        role = next(role for role in self.site.servers if role.name == server)
+        self.logons[server] = self.assembly.add_logon(role)
+
     async def cycle(self, component: str) -> None:
         """One cycle of one service, now."""
         await self.start()

@@ -39,7 +39,8 @@ class CopyStrategy:
     anybody has the file open, whatever that open shares. `needs_all_at_once`: it touches nothing
     before it could get past the holders of every file at one moment. `retries_at_close`: it is
     tried again in the round after a file that stopped it was closed, not one interval later.
-    `sets_marker`: those who honour a marker open nothing while it waits.
+    `sets_marker`: those who honour a marker open nothing while it waits. `waits_for_restart`: what
+    is in use is replaced when its server starts the next time, and reported as done before.
     """
 
     name: str
@@ -52,6 +53,7 @@ class CopyStrategy:
     needs_all_at_once: bool = False
     retries_at_close: bool = False
     sets_marker: bool = False
+    waits_for_restart: bool = False
 
     def could_pass(self, held_wanted: int, held_shared: int) -> bool:
         """Whether it gets past a holder with this access and share mode."""
@@ -61,7 +63,9 @@ class CopyStrategy:
 
     @property
     def needs(self) -> str:
-        """What a holder must share, in words; empty for nothing."""
+        """What must be so for it to get past a holder, in words; empty for nothing."""
+        if self.waits_for_restart:
+            return "the server is started again"
         if self.yields_to_any or (self.wants and not self.shares):
             return "nobody has the file open"
         words = ((_WRITE, "WRITE"), (_DELETE, "DELETE"))
@@ -153,6 +157,12 @@ COPY_STRATEGIES: Final[dict[str, CopyStrategy]] = {
             "write beside, then take the name at once; the old file goes with its last reader",
             Cost.PACKAGING,
             _DELETE,
+        ),
+        CopyStrategy(
+            "at_restart",
+            "replace what is free, and what is in use when the server starts the next time",
+            Cost.PACKAGING,
+            waits_for_restart=True,
         ),
         CopyStrategy(
             "delete_first_shared",

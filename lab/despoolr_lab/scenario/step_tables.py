@@ -281,15 +281,18 @@ class ServiceStep(StepTable, tag="service", kw_only=True):
 
 class KillStep(StepTable, tag="kill", kw_only=True):
     """A site's processes die at once and start again after a span (their boxes and database
-    stay).
+    stay), or those of one logon or distribution `server` (its files stay).
     """
 
     site: str = ""
+    server: str = ""
     down_for: Span = "10m"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         span_s(self.down_for)
+        if self.site and self.server:
+            raise ValueError("say either site or server")
 
 
 class LinkStep(StepTable, tag="link", kw_only=True):

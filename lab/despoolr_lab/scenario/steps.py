@@ -300,6 +300,9 @@ async def _service(world: World, step: model.ServiceStep) -> None:
 
 
 async def _kill(world: World, step: model.KillStep) -> None:
+    if step.server:
+        await _kill_server(world, step)
+        return
     site = step.site or world.scenario.site[0].code
     if not world.is_up(site):
         raise StepError(f"site {site} is down already")
@@ -310,6 +313,19 @@ async def _kill(world: World, step: model.KillStep) -> None:
         await world.restart_site(site)
 
     world.spawn(restart_later(), f"restart of {site}")
+
+
+async def _kill_server(world: World, step: model.KillStep) -> None:
+    if step.server not in world.logons:
+        raise StepError(f"{step.server} is a site server: name its site")
+    if not await world.kill_server(step.server):
+        raise StepError(f"{step.server} is down already")
+
+    async def restart_later() -> None:
+        await world.clock.sleep(span_s(step.down_for))
+        await world.restart_server(step.server)
+
+    world.spawn(restart_later(), f"restart of {step.server}")
 
 
 async def _link(world: World, step: model.LinkStep) -> None:

@@ -118,6 +118,8 @@ class World:
     group: asyncio.TaskGroup
     assembly: SiteAssembly = field(init=False)
     sites: dict[str, SiteMachine] = field(default_factory=dict)
+    logons: dict[str, tuple[web.AppRunner, int]] = field(default_factory=dict)
+    """Logon and distribution servers: what runs there, and how often it was started."""
     agents: dict[str, PcmAgent] = field(default_factory=dict)
     first_polls: dict[str, float] = field(default_factory=dict)
     packages: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -209,9 +211,26 @@ class World:
 
     # -- logon and distribution servers
 
-    async def _start_logon(self, server: model.Server) -> None:
-        made = self.assembly.add_logon(_role_of(server, server.domain))
-        await self._serve(made.app, server.name)
+    async def _start_logon(self, server: model.Server, starts: int = 1) -> None:
+        id_prefix = "" if starts == 1 else f"R{starts}"
+        made = self.assembly.add_logon(_role_of(server, server.domain), id_prefix=id_prefix)
+        self.logons[server.name] = await self._serve(made.app, server.name), starts
+
+    async def kill_server(self, name: str) -> bool:
+        """A logon or distribution server's process is gone, and all that was open there; its files
+        stay. False if it is down already.
+        """
+        runner, _ = self.logons[name]
+        if runner not in self.runners:
+            return False
+        self.runners.remove(runner)
+        await runner.cleanup()
+        return True
+
+    async def restart_server(self, name: str) -> None:
+        """Start it again on the files that it left."""
+        (server,) = [one for one in self.scenario.server if one.name == name]
+        await self._start_logon(server, self.logons[name][1] + 1)
 
     def package_store(self, server: str) -> FileStore:
         """The files of a distribution server's package share."""

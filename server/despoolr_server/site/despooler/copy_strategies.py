@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from despoolr_server.site.despooler.copying.ours.at_restart import at_restart
 from despoolr_server.site.despooler.copying.ours.delete_first_shared import delete_first_shared
 from despoolr_server.site.despooler.copying.ours.new_folder_and_switch import new_folder_and_switch
 from despoolr_server.site.despooler.copying.ours.posix_replace import posix_replace
@@ -35,6 +36,7 @@ STRATEGIES: Final[dict[str, Callable[[Target], Awaitable[CopyResult]]]] = {
         quiesce_marker,
         rename_aside,
         posix_replace,
+        at_restart,
         delete_first_shared,
     )
 }

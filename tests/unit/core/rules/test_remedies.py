@@ -9,7 +9,7 @@ from worlds.support import REPOSITORY
 
 READ, WRITE, DELETE, ALL = 1, 2, 4, 7
 
-ALWAYS = {"new_folder_and_switch"}
+ALWAYS = {"new_folder_and_switch", "at_restart"}
 BY_WRITE = {"stop_at_first_lock", "skip_locked_and_retry", "retry_on_close"}
 BY_DELETE = {"rename_aside", "posix_replace"}
 PASSES = {

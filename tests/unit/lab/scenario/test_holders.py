@@ -13,6 +13,7 @@ from despoolr_core.rules.remedies import HOLDER_CHANGES
 from despoolr_lab.scenario.model import Clients, HoldStep, Server
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
+from despoolr_lab.scenario.steps import StepError
 
 BASE = """
 name = "holders"
@@ -164,6 +165,57 @@ def test_an_update_that_asks_for_its_files_gets_them_sooner_from_who_honours_it(
     assert round((copied[-1] - result.records[0].at) / 3600, 1) == done_at
     opened = [record.at for record in result.records if record.kind == "open.granted"]
     assert (opened[-1] > copied[-1]) is (honours == "true"), "WS2 waits for the copy"
+
+
+RESTART = """
+[[step]]
+at = "5h"
+do = "kill"
+server = "LOGON1"
+down_for = "5m"
+[[expect]]
+at = "4h"
+that = "job"
+job = "UPDATE"
+status = "Complete"
+[[expect]]
+at = "4h"
+that = "files"
+package = "OFFICE"
+files = { "a.dat" = "new a", "b.dat" = "old b" }
+[[expect]]
+that = "files"
+package = "OFFICE"
+files = { "a.dat" = "new a", "b.dat" = "new b" }
+only = true
+"""
+
+
+def test_a_file_in_use_is_new_when_its_server_was_started_again_and_reported_before() -> None:
+    result = story(more=RESTART, strategy="at_restart")
+    renamed = [msgspec.to_builtins(r.data) for r in result.records if r.kind == "file.renamed"]
+    at_start = [fact["new_path"] for fact in renamed if fact["program"] == "SMSS.EXE"]
+    assert at_start == ["BPC00001/b.dat"]
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        ('site = "BPC"\nserver = "LOGON1"', "either site or server"),
+        ('server = "LOGON9"', "LOGON9"),
+    ],
+)
+def test_a_kill_of_what_is_not_there_is_refused_with_its_line(step: str, reason: str) -> None:
+    with pytest.raises(ScenarioError, match=reason):
+        story(more=f'[[step]]\nat = "5h"\ndo = "kill"\n{step}\n')
+
+
+def test_a_site_server_is_killed_by_its_site_and_no_server_twice() -> None:
+    for server, reason in (("SITE1", "name its site"), ("LOGON1", "down already")):
+        kill = f'[[step]]\nat = "5h"\ndo = "kill"\nserver = "{server}"\ndown_for = "1h"\n'
+        again = kill.replace("5h", "5h 10m")
+        with pytest.raises(StepError, match=reason):
+            story(more=kill + again)
 
 
 def test_every_change_of_holders_is_a_key_of_the_tables_that_it_is_for() -> None:

@@ -54,7 +54,7 @@ READ, DELETE, ALL, NOTHING = (
     ShareMode.ALL,
     ShareMode.NONE,
 )
-ALWAYS = {"new_folder_and_switch"}
+ALWAYS = {"new_folder_and_switch", "at_restart"}
 BY_WRITE = {"skip_locked_and_retry", "retry_on_close"}
 BY_DELETE = {"rename_aside", "posix_replace"}
 HOLDERS = {
@@ -133,6 +133,10 @@ async def test_a_holder_stops_whom_the_sharing_rule_says_and_the_retry_gets_thro
     await held.close()
     await bench.pump(RETRY_ROUNDS)
     assert bench.status(job) == "Complete"
+    if COPY_STRATEGIES[strategy].waits_for_restart:
+        was_in_use = share_mode is not ALL or locks
+        assert (lies(bench, "LOGON2") != SECOND) is was_in_use, "done, says the status"
+        bench.restart("LOGON2")
     assert [lies(bench, name) for name in BOTH] == [SECOND, SECOND]
     states = {row.state for name in BOTH for row in bench.logons[name].host.episodes()}
     assert states <= {"resolved"}

@@ -13,6 +13,7 @@ from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, NtStatus, ShareMode
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.files.pending_renames import carry_out
 from despoolr_server.shares.local import LocalOpenFile, LocalShare
 from despoolr_server.site.despooler.copy_strategies import STRATEGIES
 from despoolr_server.site.despooler.copying.steps import present_files
@@ -352,3 +353,26 @@ async def _held_by(world: World, share_mode: ShareMode) -> tuple[LocalShare, Loc
 
 async def _run(strategy: str, share: LocalShare) -> CopyResult:
     return await STRATEGIES[strategy](Target(share, "PKG", NEW, "job J", refresh_every_file=True))
+
+
+async def test_a_file_in_use_is_said_to_be_new_before_its_server_starts_again() -> None:
+    world = World()
+    share, holder = await _held_by(world, READ)
+    assert (await _run("at_restart", share)).is_complete
+    assert await share.read("PKG/a.dat") == b"new!"
+    assert await share.read("PKG/b.dat") == b"old"
+    assert "waiting" not in [row.state for row in world.host.episodes()]
+    await holder.close()
+    assert await share.read("PKG/b.dat") == b"old", "nobody copies it any more"
+    assert list(carry_out(world.store, 0.0)) == [("PKG.$BOOT/b.dat", "PKG/b.dat")]
+    assert await share.read("PKG/b.dat") == b"new!"
+
+
+async def test_an_update_takes_back_what_the_one_before_left_for_the_start() -> None:
+    world = World()
+    share, holder = await _held_by(world, READ)
+    await _run("at_restart", share)
+    await holder.close()
+    assert (await _run("at_restart", share)).is_complete
+    assert await share.read("PKG/b.dat") == b"new!"
+    assert list(carry_out(world.store, 0.0)) == []
