@@ -6,6 +6,8 @@ from typing import Final
 
 from worlds.mistakes import added, changed, stepped
 
+OPENS: Final = 'command = "SETUP.EXE"; opens = ["a.dat"]'
+
 TABLES: Final = {
     "deleting a missing file": (
         stepped('do = "source"; at = "1h"; package = "OFFICE"; delete = ["b.dat"]'),
@@ -448,5 +450,44 @@ TABLES: Final = {
             'activate_after = "tomorrow"'
         ),
         "tomorrow",
+    ),
+    "a program that hangs and runs for a while": (
+        changed(OPENS, OPENS + '; hangs = true; runs = "5m"'),
+        "runs is about a program's end",
+    ),
+    "a program that hangs and ends with a code": (
+        changed(OPENS, OPENS + "; hangs = true; exit_code = 1"),
+        "exit_code is about a program's end",
+    ),
+    "a program that does not start and leaves a MIF": (
+        changed(OPENS, OPENS + '; launch_error = 2; mif = { status = "Failed" }'),
+        "mif is about a program that runs",
+    ),
+    "a program that does not start and hangs": (
+        changed(OPENS, OPENS + "; launch_error = 2; hangs = true"),
+        "does not start cannot hang",
+    ),
+    "an exit code that a restart loses": (
+        changed(OPENS, OPENS + "; restarts = true; exit_code = 3"),
+        "exit_code is lost",
+    ),
+    "a next outcome that runs for a span in words": (
+        changed(OPENS, OPENS + '; [[program.then]]; runs = "a while"'),
+        "a while",
+    ),
+    "a next outcome with a command": (
+        changed(OPENS, OPENS + '; [[program.then]]; command = "A.EXE"'),
+        "unknown key 'command'",
+    ),
+    "a PCM there is not": (
+        changed('names = ["PC1", "PC2"]', 'names = ["PC1", "PC2"]; pcm = "PCMSVC"'),
+        "did you mean 'PCMSVC32'",
+    ),
+    "a command run from the window of a service": (
+        changed('names = ["PC1", "PC2"]', 'names = ["PC1", "PC2"]; pcm = "PCMSVC32"')
+        + '[[step]]\ndo = "job"\nat = "1h"\nname = "RUN"\npackage = "OFFICE"\n'
+        'command = "SETUP.EXE"\n[[step]]\ndo = "execute"\nat = "2h"\nmachine = "PC1"\n'
+        'job = "RUN"\n',
+        "PC1 has PCMSVC32, a service",
     ),
 }

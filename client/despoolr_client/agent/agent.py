@@ -45,6 +45,8 @@ from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnrea
 from despoolr_core.share.modes import Access, Disposition, ShareMode
 
 RESULTS: Final = "DESPOOLR.BOX"
+RESTART_S: Final = 120.0
+"""From a program's restart of its machine until PCM polls again."""
 
 
 class Dice:
@@ -568,6 +570,21 @@ class PcmAgent:
         """Start up: PCM reads its instruction file at once, changed or not."""
         self.is_on = True
         return await self.poll_once()
+
+    async def restart(self) -> None:
+        """Go down and come up again after `RESTART_S`, as a program that has set something up asks
+        of Windows. Does not return: what runs ends, whoever calls it, too.
+        """
+        if self._spawn is None:
+            raise ValueError("a restart needs somebody who drives the agent: `run` or a fleet")
+        self._spawn(self._restart())
+        await asyncio.get_running_loop().create_future()
+
+    async def _restart(self) -> None:
+        await self.power_off()
+        await self.settings.clock.sleep(RESTART_S)
+        if not self.is_on:  # nobody was quicker
+            await self.power_on()
 
     # -- the world
     def share(self, server: str, name: str) -> Share:

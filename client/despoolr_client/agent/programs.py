@@ -73,8 +73,18 @@ class ClientProgram:
     launch_error: int = 0
     files: tuple[FileUse, ...] = (FileUse(),)
     leaks_handles: bool = False
+    hangs: bool = False
+    """It never ends: it holds its files until its machine goes."""
+    restarts: bool = False
+    """It ends by restarting the machine, before PCM could report anything."""
     status_mif: MifToWrite | None = None
     noidmifs: tuple[NoidmifToWrite, ...] = ()
+    then: tuple[ClientProgram, ...] = ()
+    """What it does from its second start on one machine on; the last of them ever after."""
+
+    def at_start(self, number: int) -> ClientProgram:
+        """What it does the `number`-th time (from 0) that it is started on a machine."""
+        return (self, *self.then)[min(number, len(self.then))]
 
 
 DEFAULT_PROGRAM: Final = ClientProgram()

@@ -103,6 +103,10 @@ class PackageHost(Protocol):
         """Nothing is queued any more."""
         ...
 
+    async def restart(self) -> None:
+        """Restart the machine: does not return, for what runs on it ends."""
+        ...
+
 
 class Turn:
     """A package waiting for its run. `has_expired`: it was due although it had expired already
@@ -178,7 +182,7 @@ class ProgramRunner:
             await host.settings.clock.sleep(turn.countdown_s)
         if not turn.has_expired and not host.pcm.may_run(record.request_id, host.now()):
             return  # cancelled or expired while it waited
-        program = host.programs.of(record.run_command)
+        program = self._program(first_word(record.run_command))
         opens: list[OpenFile] = []
         try:
             started_at = host.now()
@@ -198,6 +202,17 @@ class ProgramRunner:
                 await host.send(logoff=len(self._queue) == 1)
         finally:
             await self._end(program, opens)
+
+    def _program(self, name: str) -> ClientProgram:
+        """What a program does this time."""
+        program = self._host.programs.of(name)
+        starts = self._host.files.starts if program.then else None
+        return program.at_start((starts or {}).get(name, 0))
+
+    def _count_start(self, name: str) -> None:
+        if self._host.programs.of(name).then:
+            files = self._host.files
+            files.starts = {**(files.starts or {}), name: (files.starts or {}).get(name, 0) + 1}
 
     async def _run(
         self,
@@ -221,11 +236,15 @@ class ProgramRunner:
         host.say(lines.JOB)
         await self._wait_for(program, opens)
         self._leave_files(program, started_at)
+        if program.restarts:
+            await host.restart()
         host.say(lines.JOB_COMPLETED)
         return program.exit_code if host.behaviour.exit_code_counts else 0
 
     async def _wait_for(self, program: ClientProgram, opens: list[OpenFile]) -> None:
         """Sleep until the program ends; its files may be closed before."""
+        if program.hangs:
+            await asyncio.get_running_loop().create_future()
         clock, duration_s = self._host.settings.clock, program.duration_s
         held_s = self._host.settings.habits.held_s(duration_s)
         await clock.sleep(held_s)
@@ -271,6 +290,7 @@ class ProgramRunner:
         step: str,
     ) -> None:
         """On record: the program was started there, whether or not it came up."""
+        self._count_start(program)
         self._host.record(
             ProgramStarted(
                 request=record.request_id,

@@ -39,7 +39,7 @@ def _upper(name: str) -> str:
 class Windows:
     """The files of one machine's Windows directory."""
 
-    __slots__ = ("_files", "_noidmifs", "history", "noidmifs_changed", "path", "sms_ini")
+    __slots__ = ("_files", "_noidmifs", "history", "noidmifs_changed", "path", "sms_ini", "starts")
 
     def __init__(self, path: str = r"C:\WINDOWS") -> None:
         self.path = path
@@ -47,6 +47,8 @@ class Windows:
         self._noidmifs: dict[str, WindowsFile] | None = None
         self.history: dict[str, HistoryState] | None = None
         self.noidmifs_changed = False
+        self.starts: dict[str, int] | None = None
+        """How often each program that does not always do the same was started here."""
         self.sms_ini: SmsIni | None = None
         r"""What `C:\SMS.INI` says beyond what Client Setup wrote; None: nothing."""
 

@@ -14,6 +14,7 @@ from msgspec import Meta, field
 
 from despoolr_client.agent.programs import first_word
 from despoolr_client.agent.settings import WhenWarned
+from despoolr_client.pcm.behaviour import PcmVariant
 from despoolr_core.formats.sms_id import check_site_code, is_package_id
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
@@ -97,6 +98,7 @@ __all__ = [
     "MifsExpectation",
     "Moment",
     "NoIdMifStep",
+    "Outcome",
     "Package",
     "PackageStatusExpectation",
     "PcmExpectation",
@@ -124,6 +126,8 @@ __all__ = [
 ]
 
 CLIENTS_MAX: Final = 100_000
+PCMS: Final = (PcmVariant.WIN16, PcmVariant.WIN32, PcmVariant.SERVICE)
+"""Those whose machines a job of ours is for (its Operating System mask)."""
 JITTERS: Final = ("off", "small", "wide")
 
 
@@ -207,6 +211,8 @@ class Clients(Table, kw_only=True):
     user: str = ""
     on: bool = True
     known: bool = True
+    pcm: str = "PCMWIN32"
+    """Which PCM they have: `PCMWIN16`, `PCMWIN32`, or the service `PCMSVC32`, which has no user."""
     when_warned: str = "ignore"
     """What a user does who is told that files will be closed by force: `ignore`, `close` (save and
     close) or `crash`.
@@ -224,6 +230,7 @@ class Clients(Table, kw_only=True):
         if bool(self.names) == bool(self.count):
             raise ValueError("say either names = [...] or count = N")
         one_of(self.when_warned, WhenWarned, "way to take a warning")
+        one_of(self.pcm, PCMS, "PCM")
         for text in (
             self.poll_every,
             self.first_poll or "0s",
@@ -286,22 +293,59 @@ class StatusMifSpec(Table, kw_only=True):
         span_s(self.offset.lstrip("+-"))
 
 
-class Program(Table, kw_only=True):
+class Outcome(Table, kw_only=True):
+    """What becomes of one start of a program."""
+
+    runs: Span = "2m"
+    exit_code: int = 0
+    launch_error: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """Other than 0: it does not start, and this is the code of `Execution error #N detected.`"""
+    hangs: bool = False
+    restarts: bool = False
+    leaves_open: bool = False
+    mif: StatusMifSpec | None = None
+
+    def __post_init__(self) -> None:
+        span_s(self.runs)
+        said = {
+            key: getattr(self, key) != default
+            for key, default in (
+                ("runs", "2m"),
+                ("exit_code", 0),
+                ("mif", None),
+                ("leaves_open", False),
+                ("restarts", False),
+            )
+        }
+        if self.launch_error and self.hangs:
+            raise ValueError("a program that does not start cannot hang")
+        for key in said:
+            if said[key] and self.launch_error:
+                raise ValueError(
+                    f"{key} is about a program that runs; with launch_error it does not"
+                )
+            if said[key] and self.hangs:
+                raise ValueError(f"{key} is about a program's end, and this one hangs")
+        if self.restarts and (self.exit_code or self.leaves_open):
+            key = "exit_code" if self.exit_code else "leaves_open"
+            raise ValueError(f"{key} is lost when the machine restarts: PCM never sees it")
+
+
+class Program(Outcome, kw_only=True):
     """`[[program]]`: what a command line does on a client: how long it runs, what it opens, how it
     ends.
     """
 
     command: str
     machines: list[str] = []
-    runs: Span = "2m"
-    exit_code: int = 0
     opens: list[str] = []
     access: str = "READ"
     share_mode: str = "READ"
-    mif: StatusMifSpec | None = None
+    then: list[Outcome] = []
+    """What becomes of its second start on a machine, its third, and so on; the last stays."""
 
     def __post_init__(self) -> None:
-        span_s(self.runs)
+        super().__post_init__()
         if first_word(self.command) != fold(self.command) or not self.command:
             raise ValueError(
                 f"command is the first word of the command line, not {self.command!r}; "

@@ -7,6 +7,8 @@ clients and servers decide.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from despoolr_client.agent.programs import ClientProgram, FileUse, MifToWrite
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.times import span_s
@@ -18,6 +20,11 @@ def program_of(spec: model.Program) -> ClientProgram:
     access = Access(parse_flags(Access, spec.access))
     share_mode = ShareMode(parse_flags(ShareMode, spec.share_mode))
     files = tuple(FileUse(path, access, share_mode) for path in spec.opens) or (FileUse(),)
+    first, *later = (_outcome(outcome, files) for outcome in (spec, *spec.then))
+    return replace(first, then=tuple(later))
+
+
+def _outcome(spec: model.Outcome, files: tuple[FileUse, ...]) -> ClientProgram:
     mif = None
     if spec.mif is not None:
         mif = MifToWrite(
@@ -30,7 +37,14 @@ def program_of(spec: model.Program) -> ClientProgram:
             data=spec.mif.raw.encode() or None,
         )
     return ClientProgram(
-        duration_s=span_s(spec.runs), exit_code=spec.exit_code, files=files, status_mif=mif
+        duration_s=span_s(spec.runs),
+        exit_code=spec.exit_code,
+        launch_error=spec.launch_error,
+        files=files,
+        leaks_handles=spec.leaves_open,
+        hangs=spec.hangs,
+        restarts=spec.restarts,
+        status_mif=mif,
     )
 
 

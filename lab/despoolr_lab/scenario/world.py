@@ -27,7 +27,7 @@ from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.settings import ClientSettings, WhenWarned
 from despoolr_client.fleet import Fleet
-from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
@@ -459,7 +459,8 @@ class World:
         logons = [s.name for s in machine.setup.servers if s.logon]
         first = group.logon_server or logons[0]
         behaviour = replace(
-            PcmBehaviour.of(machine.setup.profile), between_files_s=span_s(group.report_gap)
+            PcmBehaviour.of(machine.setup.profile, PcmVariant(group.pcm)),
+            between_files_s=span_s(group.report_gap),
         )
         return ClientSettings(
             clock=self.clock,

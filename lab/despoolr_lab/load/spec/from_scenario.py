@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.load.spec.model import (
     ClientGroup,
@@ -85,18 +87,8 @@ def _program(
         for use in table.opens
         if use == "*" or use in names
     ]
-    return model.Program(
-        command=table.command,
-        machines=_groups_of(table.machines, groups, f"program {table.command}")
-        if table.machines
-        else [],
-        runs=table.runs,
-        exit_code=table.exit_code,
-        opens=opens,
-        access=table.access,
-        share_mode=table.share_mode,
-        mif=table.mif,
-    )
+    machines = _groups_of(table.machines, groups, f"program {table.command}")
+    return msgspec.structs.replace(table, machines=machines if table.machines else [], opens=opens)
 
 
 def _file(scenario: Scenario, name: str) -> str:

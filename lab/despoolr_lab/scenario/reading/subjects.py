@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from despoolr_client.agent.programs import first_word
+from despoolr_client.pcm.behaviour import PcmVariant
 from despoolr_core.rules.fold import fold
 from despoolr_core.suggest import suggestion
 from despoolr_lab.scenario import model
@@ -48,6 +49,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _episodes(scenario)
     yield from _boxes(scenario)
     yield from _rows(scenario)
+    yield from _windows(scenario)
 
 
 def _hierarchy(scenario: Scenario) -> Iterator[Mistake]:
@@ -242,3 +244,14 @@ def _rows(scenario: Scenario) -> Iterator[Mistake]:
                     f"{suggestion(name, known[type(e)])}",
                     ["expect", index, "rows"],
                 )
+
+
+def _windows(scenario: Scenario) -> Iterator[Mistake]:
+    """A command run from a window that there is not."""
+    without = {n for g in scenario.clients if g.pcm == PcmVariant.SERVICE for n in g.expand()}
+    for index, step in enumerate(scenario.step):
+        if isinstance(step, model.ExecuteStep) and step.machine in without:
+            reason = (
+                f"{step.machine} has {PcmVariant.SERVICE}, a service: nobody runs anything there"
+            )
+            yield reason, ["step", index, "machine"]
