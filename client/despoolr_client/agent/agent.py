@@ -573,8 +573,9 @@ class PcmAgent:
 
     async def restart(self) -> None:
         """Go down and come up again after `RESTART_S`, as a program that has set something up asks
-        of Windows. Does not return: what runs ends, whoever calls it, too. Raises `ValueError` where
-        nobody drives the agent.
+        of Windows. Does not return: what runs ends, whoever calls it, too.
+
+        Raises `ValueError` where nobody drives the agent.
         """
         if self._spawn is None:
             raise ValueError("a restart needs somebody who drives the agent: `run` or a fleet")
