@@ -247,7 +247,9 @@ def test_every_key_of_a_table_is_explained_with_its_default(title: str) -> None:
         own, _, mif = sections()[title].partition("`mif` is a table")
         documented(model.Program, own)
         documented(model.StatusMifSpec, mif)
-        assert {field.name for field in msgspec.structs.fields(model.Outcome)} <= set(rows(own))
+        assert {field.name for field in msgspec.structs.fields(model.ProgramOutcome)} <= set(
+            rows(own)
+        )
 
 
 @pytest.mark.parametrize(

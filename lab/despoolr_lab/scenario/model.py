@@ -98,13 +98,13 @@ __all__ = [
     "MifsExpectation",
     "Moment",
     "NoIdMifStep",
-    "Outcome",
     "Package",
     "PackageStatusExpectation",
     "PcmExpectation",
     "PollStep",
     "PowerStep",
     "Program",
+    "ProgramOutcome",
     "PutStep",
     "ReachedExpectation",
     "ReleaseStep",
@@ -293,7 +293,7 @@ class StatusMifSpec(Table, kw_only=True):
         span_s(self.offset.lstrip("+-"))
 
 
-class Outcome(Table, kw_only=True):
+class ProgramOutcome(Table, kw_only=True):
     """What becomes of one start of a program."""
 
     runs: Span = "2m"
@@ -331,7 +331,7 @@ class Outcome(Table, kw_only=True):
             raise ValueError(f"{key} is lost when the machine restarts: PCM never sees it")
 
 
-class Program(Outcome, kw_only=True):
+class Program(ProgramOutcome, kw_only=True):
     """`[[program]]`: what a command line does on a client: how long it runs, what it opens, how it
     ends.
     """
@@ -341,7 +341,7 @@ class Program(Outcome, kw_only=True):
     opens: list[str] = []
     access: str = "READ"
     share_mode: str = "READ"
-    then: list[Outcome] = []
+    then: list[ProgramOutcome] = []
     """What becomes of its second start on a machine, its third, and so on; the last stays."""
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ def program_of(spec: model.Program) -> ClientProgram:
     return replace(first, then=tuple(later))
 
 
-def _outcome(spec: model.Outcome, files: tuple[FileUse, ...]) -> ClientProgram:
+def _outcome(spec: model.ProgramOutcome, files: tuple[FileUse, ...]) -> ClientProgram:
     mif = None
     if spec.mif is not None:
         mif = MifToWrite(
