@@ -490,4 +490,42 @@ TABLES: Final = {
         'job = "RUN"\n',
         "PC1 has PCMSVC32, a service",
     ),
+    "a file deleted from an unknown share": (
+        stepped('do = "delete"; at = "1h"; server = "LOGON1"; share = "SMS_PKGX"; path = "a"'),
+        "LOGON1 has no share 'SMS_PKGX'",
+    ),
+    "nothing deleted": (
+        stepped('do = "delete"; at = "1h"; server = "LOGON1"; share = "SMS_PKGD"; path = ""'),
+        "an empty path is the share itself",
+    ),
+    "a file of an unknown package deleted": (
+        stepped(
+            'do = "delete"; at = "1h"; server = "LOGON1"; share = "SMS_PKGD"; '
+            'path = "{package:OFICE}/a.dat"'
+        ),
+        "no package 'OFICE'",
+    ),
+    "the history of a server deleted": (
+        stepped('do = "delete_history"; at = "1h"; machine = "LOGON1"'),
+        "no machine 'LOGON1'",
+    ),
+    "rights there are not": (
+        stepped('do = "acl"; at = "1h"; server = "LOGON1"; share = "SMS_PKGD"; rights = "CHNGE"'),
+        "did you mean 'CHANGE'",
+    ),
+    "rights of a role there is not": (
+        stepped(
+            'do = "acl"; at = "1h"; server = "LOGON1"; share = "SMS_PKGD"; role = "user"; '
+            'rights = "READ"'
+        ),
+        "no role 'user'",
+    ),
+    "rights on an unknown share": (
+        stepped('do = "acl"; at = "1h"; server = "SITE1"; share = "SMS_PKGD"; rights = "READ"'),
+        "SITE1 has no share 'SMS_PKGD'",
+    ),
+    "rights without the rights": (
+        stepped('do = "acl"; at = "1h"; server = "LOGON1"; share = "SMS_PKGD"'),
+        "rights",
+    ),
 }

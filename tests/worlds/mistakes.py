@@ -72,6 +72,14 @@ FAILING: Final = {
     "a put that is refused": stepped(
         'do = "put"; at = "2h"; server = "LOGON1"; share = "SMS_PKGD"; path = "x/y/z"'
     ),
+    "a delete of what is not there": stepped(
+        'do = "delete"; at = "2h"; server = "LOGON1"; share = "SMS_PKGD"; '
+        'path = "{package:OFFICE}/b"'
+    ),
+    "a delete of what is held": stepped(
+        'do = "delete"; at = "2h 1m"; server = "LOGON1"; share = "SMS_PKGD"; '
+        'path = "{package:OFFICE}/a.dat"'
+    ),
     "a box that is misspelt": expected(
         'that = "box"; server = "SITE1"; share = "SMS_SHRD"; '
         'path = "SITE.SRV/DESPOLR.BOX"; count = 0'
@@ -115,6 +123,9 @@ FAILING: Final = {
 CANNOT: Final = {
     "expectations for another version only": changed(
         'that = "job"', 'that = "job"; versions = ["2.0"]'
+    ),
+    "the history of a client that has met nothing deleted": stepped(
+        'do = "delete_history"; at = "1h"; machine = "PC2"'
     ),
     "a release of nothing": stepped('do = "release"; at = "1h"; machine = "PC2"'),
     "a job cancelled that is complete": stepped('do = "cancel"; at = "2h 30m"; job = "FIRST"'),

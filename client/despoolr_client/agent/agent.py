@@ -548,6 +548,14 @@ class PcmAgent:
         await self.settings.clock.sleep(seconds)
         await self.release(hold)
 
+    def forget_history(self) -> None:
+        """Somebody deletes PCMHIST.REG: the next poll reads the instruction file as if nothing in
+        it had ever been seen (Q122202, Q229809).
+        """
+        self.files.history = None
+        self._pcm = None
+        self.etag = ""
+
     # -- power
     async def power_off(self) -> None:
         """Pull the plug: what runs is gone, and nobody closes its opens; the server's lease does.

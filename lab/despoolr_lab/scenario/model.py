@@ -46,9 +46,12 @@ from despoolr_lab.scenario.expectation_tables import (
 )
 from despoolr_lab.scenario.load_tables import LoadPart
 from despoolr_lab.scenario.step_tables import (
+    AclStep,
     CancelStep,
     ClockStep,
     ConnectStep,
+    DeleteHistoryStep,
+    DeleteStep,
     DiskStep,
     ExecuteStep,
     HoldStep,
@@ -72,6 +75,7 @@ from despoolr_server.site.state.boxes import LOGON_SHARE
 
 __all__ = [
     "CLIENTS_MAX",
+    "AclStep",
     "ArrivalsExpectation",
     "AttributeExpectation",
     "BoxExpectation",
@@ -80,6 +84,8 @@ __all__ = [
     "ClockStep",
     "CompletionsExpectation",
     "ConnectStep",
+    "DeleteHistoryStep",
+    "DeleteStep",
     "DiskStep",
     "EpisodeExpectation",
     "EventsExpectation",

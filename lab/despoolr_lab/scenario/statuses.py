@@ -29,3 +29,6 @@ SERVICES: Final = (
     "SMS_SITE_REPORTER",
 )
 """What `pause`, `resume` and `restart` may be said of; a site has six to eight of them."""
+ROLES: Final = ("client", "service", "admin")
+RIGHTS: Final = ("NONE", "READ", "CHANGE", "FULL")
+"""What a role may do below a directory, as the File Manager's Permissions dialog names it."""

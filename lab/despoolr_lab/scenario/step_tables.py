@@ -12,7 +12,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, Disposition, ShareMode, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, span_s
-from despoolr_lab.scenario.statuses import SERVICES
+from despoolr_lab.scenario.statuses import RIGHTS, ROLES, SERVICES
 from despoolr_lab.toml.tables import JobName, Moment, Name, Span, Table
 from despoolr_lab.toml.values import check_latin, check_paths
 
@@ -265,6 +265,46 @@ class PutStep(StepTable, tag="put", kw_only=True):
         check_latin(self.text)
 
 
+class DeleteStep(StepTable, tag="delete", kw_only=True):
+    """Somebody deletes a file from a box or share. One that the share refuses, or that is not
+    there, makes the run fail, unless `may_fail`.
+    """
+
+    server: Name
+    share: Name
+    path: str
+    may_fail: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_paths([self.path])
+
+
+class DeleteHistoryStep(StepTable, tag="delete_history", kw_only=True):
+    """Somebody deletes a machine's PCMHIST.REG: PCM has seen and run nothing (Q122202, Q229809)."""
+
+    machine: Name
+
+
+class AclStep(StepTable, tag="acl", kw_only=True):
+    """An administrator sets what a role may do below a directory of a share; `rights = ""` takes
+    the entry out again.
+    """
+
+    server: Name
+    share: Name
+    path: str = ""
+    role: str = "client"
+    rights: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_paths([self.path] if self.path else [])
+        one_of(self.role, ROLES, "role")
+        if self.rights:
+            one_of(self.rights, RIGHTS, "set of rights")
+
+
 class ServiceStep(StepTable, tag="service", kw_only=True):
     """Pause, resume or restart one service of a site (SMS Service Manager)."""
 
@@ -341,6 +381,9 @@ Step = (
     | ClockStep
     | NoIdMifStep
     | PutStep
+    | DeleteStep
+    | DeleteHistoryStep
+    | AclStep
     | ServiceStep
     | KillStep
     | LinkStep

@@ -290,6 +290,31 @@ async def _put(world: World, step: model.PutStep) -> str | None:
     return None
 
 
+async def _delete(world: World, step: model.DeleteStep) -> str | None:
+    share = world.administrator(step.server).share(step.share)
+    try:
+        await share.delete(world.with_ids(step.path))
+    except (ShareError, ShareUnreachable) as error:
+        _note(world, step, refused=str(error))
+        return str(error)
+    return None
+
+
+async def _delete_history(world: World, step: model.DeleteHistoryStep) -> None:
+    agent = world.agents[step.machine]
+    if not agent.files.history:
+        raise StepError(f"{step.machine} has no history: PCM has met no package")
+    if agent.is_running:
+        raise StepError(f"a package runs on {step.machine}: its history is open")
+    agent.forget_history()
+
+
+async def _acl(world: World, step: model.AclStep) -> None:
+    path = world.with_ids(step.path)
+    server = world.administrator(step.server)
+    await server.set_rights(step.share, path, Role(step.role), step.rights or None)
+
+
 async def _service(world: World, step: model.ServiceStep) -> None:
     site = step.site or world.scenario.site[0].code
     services = (await world.api(site, "GET", "site"))["services"]
@@ -377,6 +402,9 @@ _DO: Final[dict[type, Callable[[World, Any], Awaitable[str | None]]]] = {
     model.ClockStep: _clock,
     model.NoIdMifStep: _noidmif,
     model.PutStep: _put,
+    model.DeleteStep: _delete,
+    model.DeleteHistoryStep: _delete_history,
+    model.AclStep: _acl,
     model.ServiceStep: _service,
     model.KillStep: _kill,
     model.LinkStep: _link,

@@ -22,6 +22,8 @@ _INSTANCE: Final = re.compile(r"#[1-9][0-9]{0,4}$")
 _WITH_IDS: Final[dict[type, str]] = {
     model.HoldStep: "path",
     model.PutStep: "path",
+    model.DeleteStep: "path",
+    model.AclStep: "path",
     model.DiskStep: "path",
     model.BoxExpectation: "path",
     model.EpisodeExpectation: "path",

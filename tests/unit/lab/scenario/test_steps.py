@@ -193,3 +193,49 @@ def test_neither_links_nor_disks_fail_where_time_is_not_virtual(
 ) -> None:
     with pytest.raises(StepError, match=says):
         run_scenario(scenario({**step, "at": "1m"}, hours=1), RunOptions(timing=Timing(3600.0)))
+
+
+def test_a_file_that_is_deleted_is_gone_and_one_that_is_held_stays() -> None:
+    gone = {**ON_SERVER, "do": "delete", "at": "1h", "path": "{package:OFFICE}/c.dat"}
+    held_too = {**ON_SERVER, "do": "delete", "at": "2h", "may_fail": True}
+    result = play(
+        scenario(
+            share(),
+            gone,
+            hold(at="90m"),
+            held_too,
+            hours=3,
+            expect=[
+                {"that": "files", "package": "OFFICE", "files": {"b.dat": True, "c.dat": False}}
+            ],
+        )
+    )
+    assert result.passed, result.findings
+    assert ["delete" in note for note in result.notes] == [True]
+
+
+@pytest.mark.parametrize("rights", ["READ", "NONE"])
+def test_an_update_waits_while_the_service_may_not_write(rights: str) -> None:
+    entry = {"do": "acl", "server": "LOGON1", "share": "SMS_PKGD", "role": "service"}
+    result = play(
+        scenario(
+            share(),
+            {**entry, "at": "1h", "path": "{package:OFFICE}", "rights": rights},
+            *update(at="2h"),
+            {**entry, "at": "5h", "path": "{package:OFFICE}", "rights": ""},
+            hours=8,
+            expect=[
+                {"that": "job", "job": "UPDATE", "status": "Retrying", "at": "4h"},
+                {"that": "job", "job": "UPDATE", "status": "Complete"},
+            ],
+        )
+    )
+    assert result.passed, [f for f in result.findings if not f.ok]
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_without_its_history_a_client_runs_what_it_has_run(is_deleted: bool) -> None:
+    mandatory = {**COMMAND, "machines": ["WS1"], "mandatory_after": "1h"}
+    forget = {"do": "delete_history", "at": "6h", "machine": "WS1"}
+    result = play(scenario(mandatory, *([forget] if is_deleted else []), hours=12))
+    assert len(started(result)) == (2 if is_deleted else 1)
