@@ -53,7 +53,7 @@ def the_mif_is_sent_intact(scenario: Scenario) -> None:
         site.profile = {**site.profile, "success_marks_package_id": False}
 
 
-def nobody_restarts_a_service(scenario: Scenario) -> None:
+def no_service_is_stopped(scenario: Scenario) -> None:
     scenario.step = [s for s in scenario.step if not isinstance(s, model.ServiceStep)]
 
 
@@ -72,6 +72,33 @@ def every_machine_is_on(scenario: Scenario) -> None:
     for clients in scenario.clients:
         clients.on = True
     scenario.step = [s for s in scenario.step if not isinstance(s, model.PowerStep)]
+
+
+def every_clock_is_right(scenario: Scenario) -> None:
+    for clients in scenario.clients:
+        clients.clock_offset = ""
+
+
+def reports_come_in_one_go(scenario: Scenario) -> None:
+    for clients in scenario.clients:
+        clients.report_gap = "0s"
+
+
+def no_setup_leaves_a_mif(scenario: Scenario) -> None:
+    for program in scenario.program:
+        program.mif = None
+
+
+def every_job_distributes(scenario: Scenario) -> None:
+    for step in scenario.step:
+        if isinstance(step, model.JobStep):
+            step.distribute = True
+
+
+def descriptions_have_no_quotation_marks(scenario: Scenario) -> None:
+    for program in scenario.program:
+        if program.mif is not None:
+            program.mif.description = program.mif.description.replace('"', "")
 
 
 def the_refresh_flag_is_kept(scenario: Scenario) -> None:
@@ -120,7 +147,7 @@ CAUSES: list[tuple[str, str, Change, set[str]]] = [
     (
         "Q140374",
         "1.2",
-        nobody_restarts_a_service,
+        no_service_is_stopped,
         {
             "after 100 attempts in all the job is still Retrying",
             "it fails 100 attempts after the restart",
@@ -180,6 +207,69 @@ CAUSES: list[tuple[str, str, Change, set[str]]] = [
         "1.2 SP4",
         every_machine_is_on,
         {"nothing has happened on the machine that is off"},
+    ),
+    (
+        "Q138241",
+        "1.1",
+        reports_come_in_one_go,
+        {"the failed workstation is Complete", "Job Details were told of a success, once"},
+    ),
+    (
+        "Q140810",
+        "1.1",
+        descriptions_have_no_quotation_marks,
+        {
+            "the failed workstation's row keeps what it said",
+            "and so does that of a success",
+            "event 245 tells of both MIFs",
+        },
+    ),
+    (
+        "Q172899",
+        "1.2",
+        every_clock_is_right,
+        {
+            "the reports of clocks that are ahead are held back",
+            "the log says until when",
+            "the instructions lie in RECEIVE",
+            "that of a month ahead is not",
+        },
+    ),
+    (
+        "Q184512",
+        "1.2",
+        nobody_holds,
+        {"the job retries for a file that did not change", "WS1 is named as the one who blocks"},
+    ),
+    (
+        "Q185179",
+        "1.2",
+        every_server_can_be_reached,
+        {"the removal is Retrying for ever", "the package is never removed"},
+    ),
+    (
+        "Q185649",
+        "1.2",
+        every_job_distributes,
+        {"the job is still Active an hour later", "and a day later", "it is never Complete"},
+    ),
+    (
+        "Q188042",
+        "1.2",
+        no_service_is_stopped,
+        {"a day later the logon server is flooded: five reports an hour"},
+    ),
+    (
+        "Q190135",
+        "1.2",
+        no_setup_leaves_a_mif,
+        {"the Despooler cannot compile the MIF", "event 119 tells of the MIF"},
+    ),
+    (
+        "Q221945",
+        "1.2 SP4",
+        no_service_is_stopped,
+        {"while the Despooler is stopped the server is empty"},
     ),
     (
         "Q147819",

@@ -19,6 +19,7 @@ from despoolr_core.records.kinds.share import FileDeleted, FileWritten
 from despoolr_core.records.kinds.site import (
     DetailStatusChanged,
     EventLogged,
+    InstructionExecuted,
     JobStatusChanged,
     PackageStatusChanged,
 )
@@ -53,8 +54,8 @@ Value = Any
 
 
 def end_state(result: RunResult) -> dict[str, Value]:
-    """What is left in the end: rows, jobs, files on servers, events, PCM windows; without times and
-    texts of logs.
+    """What is left in the end: rows, jobs, files on servers, events, expiries, PCM windows; without
+    times and texts of logs.
     """
     state: dict[str, Value] = {}
     for record in result.records:
@@ -75,6 +76,8 @@ def end_state(result: RunResult) -> dict[str, Value]:
             case EventLogged() as event:
                 key = f"events {event.event} {event.job}"
                 state[key] = state.get(key, 0) + 1
+            case InstructionExecuted() as done if done.result.startswith("expired"):
+                state[f"expiries {done.job}"] = state.get(f"expiries {done.job}", 0) + 1
     return state
 
 
@@ -84,6 +87,17 @@ SYMPTOMS: dict[str, Callable[[str], bool]] = {
         ("BPC row BPC00002", "job BPC00002", "file LOGON1 BPC00001/", "events")
     ),
     "Q182414": lambda name: name.startswith(("BPC row BPC00004 Workstation", "job BPC00004")),
+    "Q138241": lambda name: name in ("BPC row BPC00001 Workstation WS1", "events 374 BPC00001"),
+    "Q140810": lambda name: name.startswith(
+        ("BPC row BPC00001 Workstation WS1", "BPC row BPC00001 Workstation WS2", "events")
+    ),
+    "Q172899": lambda name: name in ("BPC row BPC00001 Workstation WS4", "job BPC00001"),
+    "Q184512": lambda name: name == "events 109 BPC00003",
+    "Q185179": lambda name: "BPC00002" in name or name.startswith("file LOGON2 BPC00001"),
+    "Q185649": lambda name: name == "job BPC00001",
+    "Q188042": lambda name: name == "expiries BPC00001",
+    "Q190135": lambda name: name == "BPC row BPC00001 Workstation WS1",
+    "Q221945": lambda name: name == "job BPC00003",
     "Q140374": lambda name: name.startswith("events"),
     "Q153576": lambda name: name.startswith(
         ("BPC row BPC00001 Server DIST2", "file DIST2", "events")
