@@ -17,7 +17,7 @@ import click
 
 from despoolr_app.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose, to_json
 from despoolr_app.clocks.time_source import wall_now
-from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp
+from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp, write_whole
 from despoolr_app.runs.logs import write_logs
 from despoolr_core.records.stream import Listener, Record
 from despoolr_core.records.view import RunView
@@ -30,6 +30,7 @@ from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
+from despoolr_lab.scenario.written import FILE, baked, to_toml
 from despoolr_lab.toml.toml_text import place, read_text
 
 EXIT_EXPECTATION_FAILED = 10
@@ -77,6 +78,7 @@ def run_and_keep(
     heard: list[Record] = []
     try:
         with RunDirectory.create(out, utc_stamp(wall_now()), scenario.name, seed) as run:
+            write_whole(run.path / FILE, to_toml(baked(scenario, options)).encode())
             with Progress(scenario.name, quiet) as progress:
                 try:
                     with _stopping_between_steps(options.timing.is_virtual) as stop_if_asked:

@@ -45,6 +45,10 @@ NOTES_MAX = 20
 
 Progress = Callable[[float, float, str], None]
 """`progress(site time now, end, what happens)`: called now and then, and at every step."""
+Until = Callable[[float], bool]
+"""`until(site time now)`: whether the run may end already. It is asked now and then once no step is
+left; what is expected at the end is looked at then.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,7 @@ def run_scenario(
     options: RunOptions,
     listeners: list[Any] | None = None,
     progress: Progress | None = None,
+    until: Until | None = None,
 ) -> RunResult:
     """Run it and say what was found; expectations that fail are in the result.
 
@@ -173,17 +178,33 @@ def run_scenario(
     try:
         if options.timing.is_virtual:
             return run_virtual(
-                lambda: _run(scenario, options, variation, listeners or [], progress, None),
+                lambda: _run(scenario, options, variation, listeners or [], progress, None, until),
                 seed=seed,
                 epoch=scenario.start,
             )
         if options.directory is not None:
             return run_in_order(
-                _run(scenario, options, variation, listeners or [], progress, options.directory)
+                _run(
+                    scenario,
+                    options,
+                    variation,
+                    listeners or [],
+                    progress,
+                    options.directory,
+                    until,
+                )
             )
         with tempfile.TemporaryDirectory(prefix="despoolr-") as directory:
             return run_in_order(
-                _run(scenario, options, variation, listeners or [], progress, Path(directory))
+                _run(
+                    scenario,
+                    options,
+                    variation,
+                    listeners or [],
+                    progress,
+                    Path(directory),
+                    until,
+                )
             )
     except ExceptionGroup as group:
         wrong: BaseException | None = group.subgroup(StepError)
@@ -238,6 +259,7 @@ async def _run(
     listeners: list[Any],
     progress: Progress | None,
     directory: Path | None,
+    until: Until | None,
 ) -> RunResult:
     seed = variation.seed
     surroundings = _surroundings(scenario, options, seed, directory)
@@ -251,7 +273,7 @@ async def _run(
         world = World(scenario, profiles, surroundings, recorder, variation, group)
         try:
             await world.start()
-            findings = await _timeline(world, digest, profiles, progress)
+            findings = await _timeline(world, digest, profiles, progress, until)
             result = await _result(
                 world, findings, profiles[first.code].version, seed, options.timing, digest
             )
@@ -318,12 +340,22 @@ def _applies(when: dict[str, Any], profile: Profile) -> bool:
 
 
 async def _timeline(
-    world: World, digest: Digest, profiles: dict[str, Profile], progress: Progress | None
+    world: World,
+    digest: Digest,
+    profiles: dict[str, Profile],
+    progress: Progress | None,
+    until: Until | None,
 ) -> list[Finding]:
     scenario, clock = world.scenario, world.clock
     findings: list[tuple[int, Finding]] = []
-    for entry in _entries(scenario, profiles):
-        await _wait(world, entry.at, progress)
+    entries = _entries(scenario, profiles)
+    last_step = max((number for number, one in enumerate(entries) if one.rank), default=-1)
+    is_over = False
+    for number, entry in enumerate(entries):
+        if not is_over:
+            is_over = await _wait(world, entry.at, progress, until if number > last_step else None)
+        if is_over and entry.at < scenario.end:
+            continue  # this was to be looked at later
         if entry.rank == 0:
             finding = await check(world, digest.records, entry.what)
             world.recorder.record(
@@ -346,21 +378,30 @@ async def _timeline(
                 name = f"{_describe_step(entry.what)} at {entry.what.at}"
                 finding = Finding(name, "done", refused, ok=False)
                 findings.append((len(scenario.expect) + entry.number, finding))
-    await _wait(world, scenario.end, progress)
+    if not is_over:
+        await _wait(world, scenario.end, progress, until)
     return [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]
 
 
-async def _wait(world: World, deadline: float, progress: Progress | None) -> None:
-    """Wait for a moment of the timeline, saying now and then how far we are."""
+async def _wait(
+    world: World, deadline: float, progress: Progress | None, until: Until | None
+) -> bool:
+    """Wait for a moment of the timeline, saying now and then how far we are. Returns whether
+    `until` had the run end before it.
+    """
     clock, scenario = world.clock, world.scenario
-    if progress is None:
+    if progress is None and until is None:
         await clock.sleep_until(deadline)
-        return
+        return False
     part = max(1.0, (scenario.end - scenario.start) / PROGRESS_STEPS)
     while clock.now() < deadline:
+        if until and until(clock.now()):
+            return True
         await clock.sleep_until(min(deadline, clock.now() + part))
-        progress(clock.now(), scenario.end, "")
+        if progress:
+            progress(clock.now(), scenario.end, "")
     await clock.sleep(0)
+    return False
 
 
 def _describe_step(step: Any) -> str:

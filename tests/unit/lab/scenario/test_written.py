@@ -1,0 +1,63 @@
+"""A scenario as a file again: the same scenario, and with a command line's changes the same run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from despoolr_lab.kb.gallery import scenario_root
+from despoolr_lab.scenario.load import load_scenario, parse_scenario
+from despoolr_lab.scenario.run import RunOptions, run_scenario
+from despoolr_lab.scenario.written import baked, copy_of, to_toml
+from worlds.scenario import blocked_update, scenario
+
+SHIPPED = sorted(p for p in scenario_root().rglob("*.toml") if p.parent.name != "load")
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])
+def test_every_scenario_that_comes_with_despoolr_is_read_back_as_it_was_written(path: Path) -> None:
+    found = load_scenario(path)
+    again = parse_scenario(to_toml(found, "one line\nand another"))
+    assert msgspec.to_builtins(again) == msgspec.to_builtins(found)
+
+
+def test_the_content_of_files_comes_back_to_the_last_character() -> None:
+    texts = {"a.dat": "one\r\ntwo\n", "b.dat": '"""', "c.dat": "\\ and 'quotes'", "d.dat": ""}
+    staged = scenario()
+    staged.package[0].files = texts
+    assert parse_scenario(to_toml(staged)).package[0].files == texts
+
+
+def test_options_are_written_into_the_file_and_it_gives_the_same_run_alone() -> None:
+    staged = blocked_update(hours=6, expect=[])
+    options = RunOptions(version="1.2", bug=("Q152229",), overrides={"attempts_max": 2}, seed=5)
+    run = run_scenario(copy_of(staged), options)
+    alone = run_scenario(parse_scenario(to_toml(baked(staged, options))), RunOptions())
+    assert (alone.digest, alone.version, alone.seed) == (run.digest, "1.2", 5)
+    assert len(alone.records) > 100
+
+
+def test_baking_changes_nothing_of_what_it_was_given() -> None:
+    staged = blocked_update(hours=6, expect=[])
+    before = msgspec.to_builtins(staged)
+    found = baked(staged, RunOptions(clients=1, for_s=3600.0, overrides={"attempts_max": 2}))
+    assert found.run.for_ == "3600.0s"
+    assert found.site[0].profile == {"attempts_max": 2}
+    assert msgspec.to_builtins(staged) == before
+
+
+def test_a_run_may_end_early_once_no_step_is_left() -> None:
+    staged = blocked_update(
+        hours=48, expect=[{"that": "job", "job": "UPDATE", "status": "Retrying"}]
+    )
+    asked: list[float] = []
+
+    def until(now: float) -> bool:
+        asked.append(now)
+        return len(asked) == 3
+
+    run = run_scenario(staged, RunOptions(), until=until)
+    assert run.virtual_s < 24 * 3600
+    assert [finding.ok for finding in run.findings] == [True]
