@@ -208,8 +208,9 @@ async def _expiries(world: World, records: list[Record], e: model.ExpiriesExpect
 async def _files(world: World, e: model.FilesExpectation) -> Finding:
     site, package_id = world.packages[e.package]
     servers = [s.name for s in world.sites[site].setup.servers if s.distribution]
-    store = world.package_store(e.server or servers[0])
-    present = _tree(store, package_id)
+    server = e.server or servers[0]
+    store = world.package_store(server)
+    present = _tree(store, world.package_directory(server, package_id))
     spelled = {fold(name): name for name in present}  # names on a share have no case
     actual: dict[str, str | bool] = {
         name: present.get(spelled.get(fold(name), ""), False) for name in e.files

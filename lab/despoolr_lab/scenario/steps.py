@@ -180,7 +180,8 @@ def _place(world: World, step: model.HoldStep) -> tuple[str, str, str]:
     roles = [role for code in (site, *world.sites) for role in world.sites[code].setup.servers]
     for role in roles:
         if role.distribution and step.server in ("", role.name):
-            return role.name, role.package_share, f"{package_id}/{step.file}"
+            directory = world.package_directory(role.name, package_id)
+            return role.name, role.package_share, f"{directory}/{step.file}"
     raise StepError(f"{step.server} is not a distribution server")
 
 

@@ -47,15 +47,18 @@ from despoolr_lab.scenario.worlds import Variation, named_machines
 from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.assembly import SiteAssembly
 from despoolr_server.database.database import Database
+from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import DiskFileStore, FileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.server_watch import ServerWatch
 from despoolr_server.shares.host import ShareHost
+from despoolr_server.site.despooler.package_servers import PACKAGE_DIRECTORIES
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from despoolr_server.site.state.logs import LogSink, NoLogFiles
+from despoolr_server.site.state.registry import parse_keys
 from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup
 
 SECRET: Final = b"a secret for machines that exist only in this process"
@@ -236,6 +239,20 @@ class World:
         """The files of a distribution server's package share."""
         (share,) = [s.package_share for s in self.scenario.server if s.name == server]
         return self.assembly.stores[server, share]
+
+    def package_directory(self, server: str, package_id: str) -> str:
+        """Where a package lies on a server, relative to its package share: where its site's
+        registry says, and clients are told.
+        """
+        for machine in self.sites.values():
+            if server in [role.name for role in machine.setup.servers]:
+                store = self.assembly.stores[machine.setup.server, boxes.ROOT_SHARE]
+                file = parse_name(boxes.REGISTRY)
+                if isinstance(file, Name) and store.find(file) is not None:
+                    keys = parse_keys(store.read(file).decode("latin-1"))
+                    directories = keys.get(f"{PACKAGE_DIRECTORIES}\\W_{package_id}", {})
+                    return directories.get(server, package_id)
+        return package_id
 
     async def _serve(self, app: web.Application, name: str) -> web.AppRunner:
         runner = Runner(

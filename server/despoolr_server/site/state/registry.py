@@ -23,6 +23,19 @@ COPIED_FILES: Final = r"SMS_Despooler\Copied Files"
 """Ours: marks of the files that are new on a server, while a job is retried there."""
 
 
+def parse_keys(text: str) -> dict[str, dict[str, str]]:
+    """The keys of a registry file: to each its values by name."""
+    keys: dict[str, dict[str, str]] = {}
+    key = ""
+    for line in text.splitlines():
+        if line.startswith("[") and line.endswith("]"):
+            key = line[1:-1]
+        elif "=" in line:
+            name, _, value = line.partition("=")
+            keys.setdefault(key, {})[name] = value
+    return keys
+
+
 class Registry:
     """Keys to named values, all strings. Load it before use; `save` writes only after a change."""
 
@@ -39,13 +52,8 @@ class Registry:
             if not error.is_missing:
                 raise
             return
-        key = ""
-        for line in text.splitlines():
-            if line.startswith("[") and line.endswith("]"):
-                key = line[1:-1]
-            elif "=" in line:
-                name, _, value = line.partition("=")
-                self._keys.setdefault(key, {})[name] = value
+        for key, values in parse_keys(text).items():
+            self._keys.setdefault(key, {}).update(values)
 
     async def save(self) -> None:
         """Write the file if anything changed since."""
