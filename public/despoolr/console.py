@@ -132,6 +132,11 @@ COMMANDS: Final[dict[str, Subcommand]] = {
     "runs": Subcommand(
         "despoolr_app.cli.runs:command", "The runs that are kept: list, show, rm, gc."
     ),
+    "whatif": Subcommand(
+        "despoolr_lab.cli.whatif:command",
+        "What would have fixed it: the run again, with one change at a time.",
+        keeps=True,
+    ),
     "report": Subcommand("despoolr_lab.cli.report:command", "A finished run as an HTML page."),
     "export": Subcommand(
         "despoolr_lab.cli.export:command",

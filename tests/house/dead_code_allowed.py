@@ -105,6 +105,7 @@ _.waiter_site_s
 _.clients_leased
 _.polls_late
 _.poll_classes
+_.toml
 
 # Fields of an instruction file, read and written by their names.
 _.install_flag
@@ -144,12 +145,9 @@ _.dump_year_2000_is_100
 # may hold.
 _.NOT_FOLDED
 _.is_quoted
-_.bounds
 
 # Whoever compares remedies (what-if) asks the table for them.
-_.cost
 _.is_of_server
-_.needs
 
 # What reruns scenarios comes next.
 _.run_scenarios

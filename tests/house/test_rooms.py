@@ -11,6 +11,7 @@ MODULES_MAX = 14
 
 LARGE = {
     "despoolr_app.cli": "a module a command, in the order of `despoolr --help`",
+    "despoolr_lab.cli": "a module a command, in the order of `despoolr --help`",
     "despoolr_core.formats": "a module a file format of the field",
     "despoolr_core.formats.mif": "one door, `despoolr_core.formats.mif`, with its parts behind it",
 }

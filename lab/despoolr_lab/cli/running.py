@@ -28,9 +28,9 @@ from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import render_text
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import ScenarioError, load_scenario
+from despoolr_lab.scenario.reading.written import FILE, baked, to_toml
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of, run_scenario
 from despoolr_lab.scenario.steps import StepError
-from despoolr_lab.scenario.written import FILE, baked, to_toml
 from despoolr_lab.toml.toml_text import place, read_text
 
 EXIT_EXPECTATION_FAILED = 10

@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from despoolr_lab.kb.gallery import scenario_root
-from despoolr_lab.scenario.load import load_scenario, parse_scenario
+from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
+from despoolr_lab.scenario.reading.written import baked, copy_of, to_toml
 from despoolr_lab.scenario.run import RunOptions, run_scenario
-from despoolr_lab.scenario.written import baked, copy_of, to_toml
+from despoolr_lab.toml.shipped import shipped_directory
 from worlds.scenario import blocked_update, scenario
 
-SHIPPED = sorted(p for p in scenario_root().rglob("*.toml") if p.parent.name != "load")
+SHIPPED = sorted(p for p in shipped_directory().rglob("*.toml") if p.parent.name != "load")
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])

@@ -1,0 +1,64 @@
+"""What a command that runs scenarios again is asked about: a kept run, a file, an article."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from despoolr_app.cli.output import fail
+from despoolr_app.runs.directory import RunError, find_run
+from despoolr_core.profile import ProfileError, profile_of
+from despoolr_lab.cli.running import read_scenario, run_and_keep
+from despoolr_lab.kb.gallery import load
+from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.written import FILE, baked
+from despoolr_lab.scenario.run import RunOptions
+
+_ARTICLE: Final = re.compile(r"[qQ]?[0-9]{6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A scenario with its options baked in, and the directory of a run of it."""
+
+    scenario: Scenario
+    directory: Path
+
+
+def scenario_of(
+    subject: str, root: Path, *, version: str, seed: int | None, quiet: bool
+) -> Subject:
+    """The scenario of a run that was kept, or of one that is made and kept now. Ends the command
+    where there is none.
+    """
+    is_file = subject.endswith(".toml")
+    if is_file or _ARTICLE.fullmatch(subject):
+        try:
+            scenario = read_scenario(subject) if is_file else load(subject)
+            if version:
+                profile_of(version)
+        except ProfileError as error:
+            fail(str(error))
+        options = RunOptions(version=version or _version(scenario), seed=seed)
+        whole = baked(scenario, options)
+        _, directory = run_and_keep(scenario, options, root, quiet=quiet)
+        return Subject(whole, directory)
+    if version or seed is not None:
+        fail("a run has its version and world already: give them with a scenario or an article")
+    try:
+        run = find_run(subject, root)
+    except RunError as error:
+        fail(str(error))
+    path = run.path / FILE
+    if not path.is_file():
+        fail(
+            f"{run.path} has no {FILE}: it was imported, or made by an older version; run its "
+            "scenario again, or name a scenario file or an article"
+        )
+    return Subject(read_scenario(str(path)), run.path)
+
+
+def _version(scenario: Scenario) -> str:
+    return scenario.site[0].version

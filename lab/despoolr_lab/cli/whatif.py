@@ -1,0 +1,180 @@
+"""`despoolr whatif RUN|SCENARIO|ARTICLE`: which change would have fixed it, at whose cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from despoolr_app.cli.output import (
+    EXIT_INTERRUPTED,
+    echo_json,
+    echo_table,
+    fail,
+    put,
+    put_over,
+    put_prose,
+    say,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from despoolr_core.records.ladder import Ladder
+
+
+@click.command(
+    "whatif",
+    help="What would have fixed it: the run's scenario with one change at a time, run again. "
+    "SUBJECT is `latest`, a run's directory or name, a scenario file, or an article (Q147819).",
+)
+@click.argument("subject", default="latest", metavar="[SUBJECT]")
+@click.option(
+    "--goal",
+    "goal",
+    multiple=True,
+    metavar="EXPECTATION",
+    help="What has to hold: an expectation of the scenario, by its name or a part of it. "
+    "Default: new files on every server, and statuses that are true.",
+)
+@click.option(
+    "--knob",
+    "knobs",
+    multiple=True,
+    metavar="NAME[=V,V]",
+    help="Only this knob, at these values; repeatable. `--knob help` lists them.",
+)
+@click.option(
+    "--worlds",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="Worlds in which the best changes are confirmed.",
+)
+@click.option("--pairs", is_flag=True, help="Two changes at once, too (else: where none helps).")
+@click.option(
+    "--budget", default="", metavar="SPAN", help="Stop after so long (wall time), e.g. 60s."
+)
+@click.option(
+    "--jobs", type=click.IntRange(0, 256), default=0, help="Processes. Default: one a processor."
+)
+@click.option("--version", default="", help="SMS version of a scenario or article.")
+@click.option("--seed", type=int, default=None, help="World of a scenario or article.")
+@click.option(
+    "--runs",
+    "root",
+    envvar="DESPOOLR_RUNS",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Where runs are kept.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print a table for a pull request.")
+def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **options: Any) -> None:
+    """Exit 0 with a ladder (also where nothing needs fixing), 2 for what cannot be asked."""
+    from despoolr_lab.whatif.goal import GoalError
+    from despoolr_lab.whatif.table import markdown
+
+    if "help" in options["knobs"]:
+        _echo_knobs()
+        return
+    try:
+        ladder, directory = _climb(subject, root, options, quiet=as_json or as_markdown)
+    except GoalError as error:
+        fail(str(error))
+    if as_json:
+        echo_json(ladder)
+    elif as_markdown:
+        put_prose(markdown(ladder), nl=False)
+    else:
+        _echo(ladder, directory)
+    if any(note.startswith("interrupted") for note in ladder.notes):
+        raise SystemExit(EXIT_INTERRUPTED)
+
+
+def _climb(
+    subject: str, root: Path, options: dict[str, Any], *, quiet: bool
+) -> tuple[Ladder, Path]:
+    from despoolr_core.times import span_s
+    from despoolr_lab.cli.subject import scenario_of
+    from despoolr_lab.scenario.steps import StepError
+    from despoolr_lab.whatif.keep import keep
+    from despoolr_lab.whatif.ladder import Climb, Question, base_of
+
+    found = scenario_of(
+        subject, root, version=options["version"], seed=options["seed"], quiet=quiet
+    )
+    try:
+        asked = Question(
+            goal=options["goal"],
+            knobs=_knobs(options["knobs"]),
+            worlds=options["worlds"],
+            pairs=options["pairs"],
+            budget_s=span_s(options["budget"]) if options["budget"] else 0.0,
+            jobs=options["jobs"],
+        )
+        if not quiet:
+            say("running it once more, as it was ...")
+        base = base_of(found.scenario, asked.goal)
+    except StepError as error:
+        fail(str(error))
+    except ValueError as error:
+        fail(str(error))
+
+    def progress(done: int, to_do: int, what: str) -> None:
+        import sys
+
+        if quiet:
+            return
+        if sys.stderr.isatty():
+            put_over(f"{done} of {to_do} reruns  {what}", done / to_do)
+        elif done in (1, to_do) or done % 20 == 0:
+            say(f"{done} of {to_do} reruns")
+
+    climb = Climb(base, asked, progress, source=found.directory.name)
+    ladder = climb.climb()
+    if not quiet:
+        put_over()
+    return keep(found.directory, ladder, climb), found.directory
+
+
+def _knobs(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    from despoolr_core.suggest import suggestion
+    from despoolr_lab.whatif.knob_names import KNOBS
+
+    found: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        name, _, values = text.partition("=")
+        if name not in KNOBS:
+            raise ValueError(f"there is no knob {name!r}{suggestion(name, sorted(KNOBS))}")
+        found[name] = tuple(value.strip() for value in values.split(",") if value.strip())
+    return found
+
+
+def _echo_knobs() -> None:
+    from despoolr_lab.whatif.knob_names import KNOBS
+
+    echo_table(["KNOB", "CHANGES"], list(KNOBS.items()))
+
+
+def _echo(ladder: Ladder, directory: Path) -> None:
+    from despoolr_lab.whatif.table import COLUMNS, footer, forbidden, heading, rows
+
+    put_prose(wrapped(ladder.sentence()))
+    put("")
+    for line in heading(ladder):
+        put_prose(wrapped(line))
+    cells = rows(ladder)
+    if cells:
+        put("")
+        echo_table(list(COLUMNS), cells)
+    ruled_out = forbidden(ladder)
+    if ruled_out:
+        put("", "Cannot help, by the sharing rule over the opens that were there:")
+        for reason, changes in ruled_out:
+            put_prose(wrapped(f"- {changes}: {reason}."))
+    put("")
+    for line in (*ladder.notes, *footer(ladder)):
+        put_prose(wrapped(line))
+    put(f"kept: {directory / 'whatif.json'}")

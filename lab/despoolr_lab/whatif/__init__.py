@@ -1,0 +1,11 @@
+"""What would have fixed it: a run's scenario with one change at a time, run again.
+
+| Question | Answered in |
+| --- | --- |
+| What had to come true? | `goal` |
+| Which changes are tried? | `knobs` (of sites, holders, jobs), each a `change` of the scenario |
+| What did one rerun come to, and at whose cost? | `rerun`, `harm` |
+| Which comes first, in how many worlds? | `ladder` |
+
+The first pass, which needs no rerun, is `despoolr_core.records.bounds`.
+"""

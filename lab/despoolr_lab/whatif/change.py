@@ -1,0 +1,53 @@
+"""One change of a scenario: what it is called, what it costs, and the scenario with it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+
+from despoolr_core.records.bounds import Bound
+from despoolr_core.rules.remedies import Cost
+from despoolr_lab.scenario.model import Expectation, Scenario
+from despoolr_lab.scenario.reading.written import to_toml
+
+COSTS = tuple(Cost)
+LINES_MAX = 40
+"""Lines of a difference that a row keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioChange:
+    """`says` is its name in a table; `needs` what must be there for it. Changes of a `family` are
+    one knob at several values: the gentlest has the least `strength`. `bound` is what the first
+    pass says of it, `instead` what holds in place of the goal, where the change keeps the truth
+    elsewhere.
+    """
+
+    says: str
+    cost: Cost
+    scenario: Scenario
+    needs: str = ""
+    family: str = ""
+    strength: float = 0.0
+    is_shipped: bool = False
+    bound: Bound | None = None
+    instead: tuple[Expectation, ...] = ()
+    parts: tuple[str, ...] = field(default=())
+    """The names of the changes that it is made of, if it is a pair."""
+
+    def difference(self, before: Scenario) -> tuple[str, ...]:
+        """The lines of the scenario file that it removes (`-`) and adds (`+`)."""
+        lines = difflib.unified_diff(
+            to_toml(before).splitlines(), to_toml(self.scenario).splitlines(), n=0, lineterm=""
+        )
+        found = [
+            line
+            for line in lines
+            if line[:1] in "+-" and not line.startswith(("+++", "---")) and line[1:].strip()
+        ]
+        return tuple(found[:LINES_MAX])
+
+    @property
+    def cost_rank(self) -> int:
+        """The place of its cost class, the cheapest first."""
+        return COSTS.index(self.cost)

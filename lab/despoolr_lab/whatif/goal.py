@@ -1,0 +1,358 @@
+"""What had to come true in a run and did not: the goal of a what-if, in the words of a scenario
+file, so that any run can be asked for it.
+
+The law: a goal is about what lies on the shares and what the job database says at the end, never
+about an episode: a way round a held file ends no waiting. A run is asked for one kind of trouble at
+a time: that of its article, else the first there is of updates, expired jobs, package status,
+failures that nobody sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from despoolr_core.records.kinds.client import ResultReported
+from despoolr_core.records.kinds.site import (
+    CopyEnded,
+    CopyStarted,
+    DetailStatusChanged,
+    InstructionExecuted,
+    InstructionWritten,
+    JobStatusChanged,
+    PackageReported,
+    PackageStatusChanged,
+)
+from despoolr_core.records.stream import Record, is_owners, of
+from despoolr_core.rules.fold import fold
+from despoolr_core.times import moment_s
+from despoolr_lab.scenario.model import (
+    CancelStep,
+    Expectation,
+    FilesExpectation,
+    JobExpectation,
+    JobStep,
+    PackageStatusExpectation,
+    Scenario,
+    ServersExpectation,
+    SourceStep,
+    WorkstationsExpectation,
+)
+
+UPDATE: Final = "update"
+EXPIRY: Final = "expiry"
+STATUS: Final = "package status"
+FAILURE: Final = "failure"
+ASKED: Final = "asked"
+_KINDS: Final = (UPDATE, EXPIRY, STATUS, FAILURE)
+_KIND_OF: Final = {"Q152229": EXPIRY, "Q166833": FAILURE, "Q235805": STATUS}
+MACHINES_MAX: Final = 1000
+"""Workstations of a job that a goal names."""
+
+
+class GoalError(ValueError):
+    """A goal that the scenario has not; the message names those it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What has to hold at the end. `jobs` are the names of the jobs that it is about."""
+
+    kind: str
+    says: str
+    expectations: tuple[Expectation, ...]
+    jobs: tuple[str, ...] = ()
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether it stands once its jobs say so: nothing that comes later can undo it."""
+        return self.kind == UPDATE
+
+
+def goals(scenario: Scenario, records: Sequence[Record]) -> list[Goal]:
+    """Every goal that a run can be asked for, whether it was met or not; those of its article
+    first.
+    """
+    names = _names(records)
+    found = [
+        *_updates(scenario, records, names),
+        *_expiries(records, names),
+        *_package_status(scenario, records, names),
+        *_failures(records, names),
+    ]
+    first = _KIND_OF.get(scenario.article, UPDATE)
+    order = [first, *(kind for kind in _KINDS if kind != first)]
+    return sorted(found, key=lambda goal: order.index(goal.kind))
+
+
+def asked_goal(scenario: Scenario, wanted: Sequence[str]) -> Goal:
+    """The goal that consists of expectations of the scenario, by their names. Raises
+    `GoalError`.
+    """
+    named = {expectation_name(one): one for one in scenario.expect}
+    chosen = []
+    for word in wanted:
+        matches = [name for name in named if fold(word) in fold(name)]
+        exact = [name for name in matches if fold(name) == fold(word)]
+        if len(exact or matches) != 1:
+            there_are = "; ".join(list(named)[:12]) or "none at all"
+            found = "several have" if matches else "none has"
+            raise GoalError(f"{found} {word!r} in its name; the expectations are: {there_are}")
+        chosen.append(named[(exact or matches)[0]])
+    says = " and ".join(expectation_name(one) for one in chosen)
+    return Goal(ASKED, says, tuple(chosen))
+
+
+def expectation_name(expectation: Expectation) -> str:
+    """What an expectation is called: its name, or what it is about."""
+    if expectation.name:
+        return expectation.name
+    about = [
+        str(getattr(expectation, key))
+        for key in ("job", "package", "machine", "path", "code", "status")
+        if getattr(expectation, key, "")
+    ]
+    return " ".join([str(expectation.__struct_config__.tag), *about])
+
+
+# -- updates
+
+
+def _updates(
+    scenario: Scenario, records: Sequence[Record], names: dict[str, str]
+) -> Iterable[Goal]:
+    """The newest files of each package that jobs put on servers, and that the jobs say so."""
+    cancelled = {step.job for step in scenario.step if isinstance(step, CancelStep)}
+    last: dict[str, JobStep] = {}
+    for step in sorted(
+        (step for step in scenario.step if isinstance(step, JobStep)),
+        key=lambda step: moment_s(step.at, scenario.start),
+    ):
+        if step.type != "remove" and step.distribute and step.name not in cancelled:
+            last[step.package] = step
+        elif step.type == "remove":
+            last.pop(step.package, None)
+    tried, complete = _servers(records, names)
+    for package, step in last.items():
+        before = {
+            name
+            for one in scenario.step
+            if isinstance(one, JobStep) and one.package == package and one.name != step.name
+            for name in complete.get(one.name, ())
+        }
+        wanted_of = tried.get(step.name, set()) | (before if step.refresh_existing else set())
+        wanted = sorted(wanted_of | (set(step.put_on) - before))
+        if not wanted:
+            continue
+        files = _files_at(scenario, package, moment_s(step.at, scenario.start))
+        told: Expectation
+        if step.command:
+            told = ServersExpectation(
+                job=step.name, rows={**dict.fromkeys(wanted, "Complete")}, site=step.site
+            )
+        else:
+            told = JobExpectation(job=step.name, status="Complete", site=step.site)
+        yield Goal(
+            UPDATE,
+            f"{package} is new on {_and(wanted)} and job {step.name} says so",
+            (
+                *(
+                    FilesExpectation(package=package, server=server, files=files)
+                    for server in wanted
+                    if files
+                ),
+                told,
+            ),
+            (step.name,),
+        )
+
+
+def _servers(
+    records: Sequence[Record], names: dict[str, str]
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """The servers that each job was to bring its package to, and those to which it did, by the
+    job's name.
+    """
+    tried: dict[str, set[str]] = {}
+    complete: dict[str, set[str]] = {}
+    for record in records:
+        fact = record.data
+        if isinstance(fact, CopyStarted):
+            tried.setdefault(names.get(fact.job, fact.job), set()).add(fact.server)
+        elif isinstance(fact, InstructionWritten):
+            tried.setdefault(names.get(fact.job, fact.job), set()).update(fact.forgotten)
+        elif isinstance(fact, CopyEnded) and fact.result == "complete":
+            complete.setdefault(names.get(fact.job, fact.job), set()).add(fact.server)
+    return tried, complete
+
+
+def _files_at(scenario: Scenario, package: str, at: float) -> dict[str, str | bool]:
+    """What a package's source directory has at a time; false for what was deleted from it."""
+    (found,) = [one for one in scenario.package if one.name == package]
+    files: dict[str, str | bool] = dict(found.files)
+    for step in scenario.step:
+        if (
+            isinstance(step, SourceStep)
+            and step.package == package
+            and (moment_s(step.at, scenario.start) <= at)
+        ):
+            files |= step.files
+            files |= dict.fromkeys(step.delete, False)
+    return files
+
+
+# -- expired jobs, failures
+
+
+def _expiries(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal]:
+    """What each workstation had reported stands, for each job of which an expiry was told."""
+    expired = {
+        said.job: record.at
+        for record, said in reversed(list(of(records, InstructionExecuted)))
+        if said.result.startswith("expired")
+    }
+    for job, at in expired.items():
+        rows = _rows(records, job, before=at)
+        if rows:
+            yield Goal(
+                EXPIRY,
+                f"what the workstations of job {names.get(job, job)} reported stands",
+                (WorkstationsExpectation(job=names.get(job, job), rows={**rows}),),
+                (names.get(job, job),),
+            )
+
+
+def _failures(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal]:
+    """Who reported a failure is shown as failed."""
+    last = {
+        (record.actor, said.request): said.result
+        for record, said in of(records, ResultReported)
+        if said.result != "Expired"
+    }
+    failed = {machine for (machine, _), result in last.items() if result == "Failed"}
+    for job in sorted({row.job for _, row in of(records, DetailStatusChanged)}):
+        machines = sorted(failed & set(_rows(records, job)))[:MACHINES_MAX]
+        if machines:
+            yield Goal(
+                FAILURE,
+                f"{_and(machines)} stand{'s' if len(machines) == 1 else ''} as Failed in job "
+                f"{names.get(job, job)}",
+                (
+                    WorkstationsExpectation(
+                        job=names.get(job, job), rows=dict.fromkeys(machines, "Failed")
+                    ),
+                ),
+                (names.get(job, job),),
+            )
+
+
+def _rows(records: Sequence[Record], job: str, before: float = float("inf")) -> dict[str, str]:
+    """The workstation rows of a job as they stood before a time."""
+    rows: dict[str, str] = {}
+    for record, row in of(records, DetailStatusChanged):
+        if record.at >= before:
+            break
+        if row.job == job and row.detail == "Workstation" and is_owners(record.actor, job):
+            rows[row.machine] = row.status
+    return dict(list(rows.items())[:MACHINES_MAX])
+
+
+# -- package status
+
+
+def _package_status(
+    scenario: Scenario, records: Sequence[Record], names: dict[str, str]
+) -> Iterable[Goal]:
+    """What a child reported of a package is what its parent says."""
+    packages = {step.name: step.package for step in scenario.step if isinstance(step, JobStep)}
+    top = [site.code for site in scenario.site if not site.parent]
+    said: dict[tuple[str, str], tuple[str, str]] = {}
+    for record, reported in of(records, PackageReported):
+        job = names.get(reported.job, "")
+        if job in packages:
+            said[packages[job], record.actor.partition("/")[0]] = (job, reported.result)
+    for (package, site), (job, result) in said.items():
+        if site in top:
+            continue
+        yield Goal(
+            STATUS,
+            f"site {top[0]} says of {package} at {site} what {site} reported: {result}",
+            (PackageStatusExpectation(package=package, of_site=site, status=result, site=top[0]),),
+            (job,),
+        )
+
+
+# -- when it came true
+
+
+def reached_at(goal: Goal, records: Sequence[Record]) -> float | None:
+    """When a goal that holds at the end came true: the last record that it waited for; None where
+    records do not tell it.
+    """
+    jobs = job_numbers(goal, records)
+    at = [
+        record.at
+        for record in records
+        if (
+            isinstance(
+                record.data,
+                JobStatusChanged | CopyEnded | DetailStatusChanged | PackageStatusChanged,
+            )
+            and record.data.job in jobs
+            and _is_success(record, goal)
+        )
+    ]
+    return max(at, default=None)
+
+
+def _is_success(record: Record, goal: Goal) -> bool:
+    fact = record.data
+    if isinstance(fact, JobStatusChanged):
+        return (
+            goal.kind == UPDATE
+            and fact.status == "Complete"
+            and any(isinstance(one, JobExpectation) for one in goal.expectations)
+        )
+    if isinstance(fact, CopyEnded):
+        return goal.kind == UPDATE and fact.result == "complete"
+    if isinstance(fact, PackageStatusChanged):
+        return (record.actor.partition("/")[0], fact.site, fact.status) in [
+            (one.site, one.of_site, one.status)
+            for one in goal.expectations
+            if isinstance(one, PackageStatusExpectation)
+        ]
+    assert isinstance(fact, DetailStatusChanged)
+    kind = "Server" if goal.kind == UPDATE else "Workstation"
+    if fact.detail != kind:
+        return False
+    wanted = [
+        one.rows.get(fact.machine)
+        for one in goal.expectations
+        if isinstance(one, ServersExpectation | WorkstationsExpectation)
+    ]
+    return fact.status in wanted
+
+
+def first_attempt(goal: Goal, records: Sequence[Record]) -> float | None:
+    """When the first attempt of the goal's jobs began; None where there was none."""
+    names = _names(records)
+    return min(
+        (r.at for r, copy in of(records, CopyStarted) if names.get(copy.job) in goal.jobs),
+        default=None,
+    )
+
+
+def job_numbers(goal: Goal, records: Sequence[Record]) -> set[str]:
+    """The numbers of the goal's jobs."""
+    return {job for job, name in _names(records).items() if name in goal.jobs}
+
+
+def _names(records: Sequence[Record]) -> dict[str, str]:
+    """The names of jobs by their numbers."""
+    return {job.job: job.name for _, job in of(records, JobStatusChanged) if job.name}
+
+
+def _and(words: Sequence[str]) -> str:
+    shown = list(words[:5]) + ([f"{len(words) - 5} more"] if len(words) > 5 else [])
+    return " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part)

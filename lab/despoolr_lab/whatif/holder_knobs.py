@@ -1,0 +1,192 @@
+"""Knobs of those who hold files: when they close them, what they share, where they work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from despoolr_core.records.bounds import Bound, together
+from despoolr_core.records.view import Holding
+from despoolr_core.rules.fold import fold
+from despoolr_core.rules.remedies import Cost
+from despoolr_core.times import moment_s, span, span_s
+from despoolr_lab.scenario.model import (
+    HoldStep,
+    ReleaseStep,
+    Scenario,
+    Step,
+)
+from despoolr_lab.scenario.reading.written import copy_of
+from despoolr_lab.scenario.worlds import span_text
+from despoolr_lab.whatif.case import Case
+from despoolr_lab.whatif.change import ScenarioChange
+from despoolr_lab.whatif.knob_names import IDLE
+
+IDLE_MIN: Final = (30, 120, 480)
+ASKED_AFTER_S: Final = 1800.0
+HOLDERS_MAX: Final = 4
+"""Holders that get changes of their own, those that refused most first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """A hold of the scenario that stood in the way, by its place among the steps."""
+
+    number: int
+    step: HoldStep
+    refusals: int
+
+    def says(self) -> str:
+        file = (self.step.file or self.step.path).replace("\\", "/").rpartition("/")[2]
+        return f"{self.step.program} on {self.step.machine} (holding {file})"
+
+    def is_of(self, holding: Holding) -> bool:
+        return _is_of(self.step, holding)
+
+
+def _is_of(step: HoldStep, holding: Holding) -> bool:
+    file = (step.file or step.path).replace("\\", "/").rpartition("/")[2]
+    return (
+        fold(step.machine) == fold(holding.machine)
+        and fold(step.program) == fold(holding.program)
+        and ("{" in file or fold(holding.path).endswith(fold(file)))
+    )
+
+
+def _holders(case: Case) -> list[_Holder]:
+    """The holds that refused an update, those that refused most first."""
+    found = []
+    for number, step in enumerate(case.scenario.step):
+        if not isinstance(step, HoldStep):
+            continue
+        refusals = sum(
+            holding.refusal_count
+            for update in case.updates
+            for holding in update.holdings
+            if _is_of(step, holding)
+        )
+        refusals += sum(
+            hold.refusal_count
+            for update in case.updates
+            for hold in update.episode.holds
+            if not refusals
+            and fold(hold.machine) == fold(step.machine)
+            and fold(hold.program) == fold(step.program)
+        )
+        if refusals:
+            found.append(_Holder(number, step, refusals))
+    return sorted(found, key=lambda one: -one.refusals)
+
+
+def _for_each(
+    case: Case,
+    change: Callable[[HoldStep], HoldStep | None],
+    holding: Callable[[Holding], Holding | None],
+) -> Iterator[tuple[str, Scenario, Bound | None]]:
+    """Each holder alone, then all of them: who, the scenario, what the first pass says."""
+    holders = _holders(case)
+    groups = [[one] for one in holders[:HOLDERS_MAX]] + ([holders] if len(holders) > 1 else [])
+    for group in groups:
+        scenario = copy_of(case.scenario)
+        steps: list[Step | None] = list(scenario.step)
+        for one in group:
+            step = scenario.step[one.number]
+            assert isinstance(step, HoldStep)
+            steps[one.number] = change(step)
+        scenario.step = _without_idle_releases([step for step in steps if step is not None])
+        who = group[0].says() if len(group) == 1 else f"each of the {len(group)} holders"
+
+        def moved(found: Holding, among: Sequence[_Holder] = tuple(group)) -> Holding | None:
+            return holding(found) if any(one.is_of(found) for one in among) else found
+
+        bounds = [update.with_holdings(moved).as_it_asked() for update in case.updates]
+        yield who, scenario, together(bounds) if bounds else None
+
+
+def _without_idle_releases(steps: list[Step]) -> list[Step]:
+    """Without the releases of machines that hold nothing any more: nothing can be closed twice."""
+    holding = {step.machine for step in steps if isinstance(step, HoldStep) and not step.for_}
+    held = {step.machine for step in steps if isinstance(step, HoldStep)}
+    return [
+        step
+        for step in steps
+        if not isinstance(step, ReleaseStep) or step.machine in holding or step.machine not in held
+    ]
+
+
+def idle(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
+    for minutes in [int(value) for value in values] or IDLE_MIN:
+        after_s = minutes * 60.0
+
+        def shorter(step: HoldStep, after_s: float = after_s) -> HoldStep:
+            if not step.for_ or span_s(step.for_) > after_s:
+                step.for_ = span_text(after_s)
+            return step
+
+        def closed(holding: Holding, after_s: float = after_s) -> Holding:
+            at = holding.opened_at + after_s
+            if holding.closed_at is not None and holding.closed_at <= at:
+                return holding
+            return replace(holding, closed_at=at)
+
+        for who, scenario, bound in _for_each(case, shorter, closed):
+            yield ScenarioChange(
+                f"{who} closing it after {span(after_s)}",
+                Cost.HABIT,
+                scenario,
+                family=f"{IDLE} {who}",
+                strength=-minutes,
+                bound=bound,
+            )
+
+
+def asked(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
+    if not case.updates:
+        return
+    at = min(one.episode.first_refused_at for one in case.updates) + ASKED_AFTER_S
+    start = case.scenario.start
+
+    def until(step: HoldStep) -> HoldStep:
+        held_s = at - moment_s(step.at, start)
+        if held_s > 0 and (not step.for_ or span_s(step.for_) > held_s):
+            step.for_ = span_text(round(held_s, 3))
+        return step
+
+    def closed(holding: Holding) -> Holding:
+        return replace(holding, closed_at=min(at, holding.closed_at or at))
+
+    for who, scenario, bound in _for_each(case, until, closed):
+        says = f"{who} closing it {span(ASKED_AFTER_S)} after the first refusal"
+        yield ScenarioChange(says, Cost.HABIT, scenario, needs="somebody who asks", bound=bound)
+
+
+def sharing(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
+    for mode in values or ("READ|DELETE", "READ|WRITE|DELETE"):
+
+        def sharing(step: HoldStep, mode: str = mode) -> HoldStep:
+            step.share_mode = mode
+            return step
+
+        def shared(holding: Holding, mode: str = mode) -> Holding:
+            return replace(holding, share_mode=mode)
+
+        for who, scenario, bound in _for_each(case, sharing, shared):
+            yield ScenarioChange(
+                f"{who} sharing {mode}",
+                Cost.CLIENT,
+                scenario,
+                needs="another program",
+                bound=bound,
+            )
+
+
+def local(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
+    for who, scenario, bound in _for_each(case, lambda _step: None, lambda _holding: None):
+        yield ScenarioChange(
+            f"{who} working on a copy of its own",
+            Cost.CLIENT,
+            scenario,
+            needs="disk; the copy is old after the update",
+            bound=bound,
+        )

@@ -1,0 +1,60 @@
+"""A ladder beside its run: `whatif.json`, and for each row the scenario that gives it again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from despoolr_app.disk.privacy import make_directory
+from despoolr_app.runs.directory import write_whole
+from despoolr_core.records.ladder import FILE, Ladder, LadderRow
+from despoolr_lab.scenario.reading.written import to_toml
+from despoolr_lab.whatif.ladder import Climb, Tried
+from despoolr_lab.whatif.rerun import with_goal
+
+DIRECTORY: Final = "whatif"
+NAME_MAX: Final = 60
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9]+")
+
+
+def keep(run: Path, ladder: Ladder, climb: Climb) -> Ladder:
+    """Write it beside the records of a run; what an earlier what-if left goes. Returns the ladder
+    with the command that gives each row again. Raises `RunError`.
+    """
+    place = run / DIRECTORY
+    if ladder.rows:
+        shutil.rmtree(place, ignore_errors=True)
+        make_directory(place)
+    by_name = {one.change.says: one for one in climb.tried}
+    rows = tuple(
+        _keep_row(place, number, row, by_name[row.change], ladder, climb)
+        for number, row in enumerate(ladder.rows, 1)
+    )
+    found = msgspec.structs.replace(ladder, rows=rows)
+    write_whole(run / FILE, msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    return found
+
+
+def _keep_row(
+    place: Path, number: int, row: LadderRow, tried: Tried, ladder: Ladder, climb: Climb
+) -> LadderRow:
+    slug = _UNSAFE.sub("-", row.change).strip("-")[:NAME_MAX].strip("-")
+    path = place / f"{number:02}-{slug}.toml"
+    scenario = with_goal(tried.change.scenario, climb.expectations(tried.change))
+    scenario.title = f"What if: {row.change}"[:200]
+    comment = f"{row.change}: {row.word}, {row.held} of {row.worlds} worlds.\nGoal: {ladder.goal}."
+    write_whole(path, to_toml(scenario, comment).encode())
+    replay = f"despoolr run {path} --seed {ladder.seed}"
+    return msgspec.structs.replace(row, replay=replay)
+
+
+def kept(run: Path) -> Ladder | None:
+    """The ladder that lies beside a run; None where there is none that can be read."""
+    try:
+        return msgspec.json.decode((run / FILE).read_bytes(), type=Ladder)
+    except (OSError, msgspec.MsgspecError):
+        return None

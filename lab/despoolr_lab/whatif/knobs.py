@@ -1,0 +1,68 @@
+"""Which changes are tried on a run: the knobs of a what-if, each at few values.
+
+The law: a change is a change of the scenario file, so that whoever doubts a row runs the file.
+Values that aim at what happened (this holder, this job) come before those that do not. What the
+first pass rules out is a row with its reason, and no rerun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from despoolr_lab.whatif.case import Case
+from despoolr_lab.whatif.change import ScenarioChange
+from despoolr_lab.whatif.holder_knobs import asked, idle, local, sharing
+from despoolr_lab.whatif.job_knobs import expires, noidmif, windows
+from despoolr_lab.whatif.knob_names import (
+    ASKED,
+    EXPIRES,
+    FIX,
+    FORCED,
+    IDLE,
+    INTERVAL,
+    LOCAL,
+    NOIDMIF,
+    PATIENCE,
+    SHARING,
+    STRATEGY,
+    VERSION,
+    WINDOW,
+)
+from despoolr_lab.whatif.site_knobs import fixes, forced, intervals, patience, strategies, versions
+
+
+def changes(case: Case, wanted: dict[str, tuple[str, ...]] | None = None) -> list[ScenarioChange]:
+    """Every change to try; only those knobs that are `wanted`, at their values, if any are. No two
+    make the same scenario.
+    """
+    found: list[ScenarioChange] = []
+    seen: set[tuple[str, ...]] = set()
+    for knob, make in _MAKERS.items():
+        if wanted and knob not in wanted:
+            continue
+        for change in make(case, (wanted or {}).get(knob, ())):
+            difference = change.difference(case.scenario)
+            if difference and difference not in seen:
+                seen.add(difference)
+                found.append(replace(change, family=change.family or knob))
+    return found
+
+
+_Maker = Callable[[Case, Sequence[str]], Iterable[ScenarioChange]]
+_MAKERS: Final[dict[str, _Maker]] = {
+    STRATEGY: strategies,
+    FORCED: forced,
+    INTERVAL: intervals,
+    PATIENCE: patience,
+    FIX: fixes,
+    VERSION: versions,
+    IDLE: idle,
+    ASKED: asked,
+    SHARING: sharing,
+    LOCAL: local,
+    WINDOW: windows,
+    EXPIRES: expires,
+    NOIDMIF: noidmif,
+}

@@ -1,0 +1,429 @@
+"""The four passes of a what-if, from a scenario to a ladder of changes.
+
+| Pass | Does |
+| --- | --- |
+| bound | on the records alone: what the sharing rule forbids is no rerun |
+| one change | every other change once, in the world of the run |
+| confirm | the best, and those that shipped, in many worlds |
+| minimal | gentler values of the best; pairs, where nothing holds alone |
+
+The law: fewer reruns by better pruning, never fewer worlds. What is settled when the budget is used
+up, or at Ctrl-C, is kept; the rest is told as not settled.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from statistics import median
+from typing import Final
+
+import msgspec
+
+from despoolr_core.records.bounds import BlockedUpdate, blocked_updates, job_of
+from despoolr_core.records.ladder import (
+    CANNOT_HELP,
+    FIXES,
+    HARMS,
+    HELPS,
+    NO_EFFECT,
+    NOT_SETTLED,
+    Effects,
+    Ladder,
+    LadderRow,
+)
+from despoolr_core.records.stream import Record
+from despoolr_core.records.view import RunView
+from despoolr_core.times import span
+from despoolr_lab.pool import run_each
+from despoolr_lab.scenario.model import Expectation, Scenario
+from despoolr_lab.scenario.reading.written import copy_of
+from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
+from despoolr_lab.whatif.case import Case
+from despoolr_lab.whatif.change import COSTS, ScenarioChange
+from despoolr_lab.whatif.goal import (
+    ASKED,
+    UPDATE,
+    Goal,
+    asked_goal,
+    first_attempt,
+    goals,
+    job_numbers,
+)
+from despoolr_lab.whatif.harm import effects_of
+from despoolr_lab.whatif.knobs import changes
+from despoolr_lab.whatif.rerun import (
+    RerunOutcome,
+    Task,
+    compared,
+    divergence,
+    files_of,
+    marks_of,
+    rerun,
+    with_goal,
+)
+
+WORLDS: Final = 20
+BEST: Final = 3
+"""Changes that are tried in many worlds, beside the best of those that shipped."""
+PAIRS_MAX: Final = 15
+Z: Final = 1.96
+"""Of Wilson's interval: 95 %."""
+
+Progress = Callable[[int, int, str], None]
+"""`progress(done, to do, what)`."""
+Reruns = Callable[
+    [Callable[[Task], RerunOutcome], Iterable[Task], int],
+    Generator[tuple[Task, RerunOutcome], None, None],
+]
+"""What makes reruns: `run_each`, or a twin of it in one process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a what-if is to find out. `budget_s` is wall seconds (0: any), `jobs` processes (0: one
+    for each processor); `knobs` are names with values (none: its own).
+    """
+
+    goal: tuple[str, ...] = ()
+    knobs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    worlds: int = WORLDS
+    pairs: bool = False
+    budget_s: float = 0.0
+    jobs: int = 0
+
+
+@dataclass(slots=True)
+class Tried:
+    """A change and what became of it in each world."""
+
+    change: ScenarioChange
+    outcomes: dict[int, RerunOutcome] = field(default_factory=dict)
+
+    @property
+    def held(self) -> int:
+        """Worlds in which the goal held."""
+        return sum(one.is_met for one in self.outcomes.values())
+
+    @property
+    def times(self) -> list[float]:
+        """How long after the first attempt, in each world in which the goal held."""
+        return [one.goal_after_s for one in self.outcomes.values() if one.goal_after_s is not None]
+
+    def effects(self, seed: int) -> Effects:
+        """What it does to others in a world."""
+        found = self.outcomes.get(seed)
+        return found.effects if found else Effects()
+
+    def rank(self, seed: int) -> tuple[object, ...]:
+        """Its place in the ladder, the best first."""
+        times = self.times
+        return (
+            -wilson(self.held, len(self.outcomes)),
+            self.effects(seed).rank,
+            self.change.cost_rank,
+            median(times) if times else math.inf,
+            -self.change.strength if self.held else 0.0,
+            self.change.says,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The run as it was, told once more: its scenario (options baked in), what had to come true,
+    what was in the way.
+    """
+
+    scenario: Scenario
+    result: RunResult
+    goal: Goal | None
+    updates: tuple[BlockedUpdate, ...]
+    since: float
+
+
+class Climb:
+    """One what-if, under way: `ladder()` tells what is settled so far."""
+
+    def __init__(
+        self,
+        base: Base,
+        asked: Question,
+        progress: Progress,
+        source: str = "",
+        run: Reruns = run_each,
+    ) -> None:
+        self._base = base
+        self._asked = asked
+        self._progress = progress
+        self._source = source
+        self._run = run
+        self._began = time.perf_counter()
+        self._done = self._to_do = 0
+        self._before = compared(base.result.records)
+        self._marks = marks_of(base.result.records)
+        self._seed = base.scenario.run.seed
+        self._harm = effects_of(base.result.records, files_of(base.scenario))
+        self.tried: list[Tried] = []
+        self.notes: list[str] = []
+
+    def climb(self) -> Ladder:
+        """All passes. `KeyboardInterrupt` and a used up budget end it early: the ladder says so."""
+        goal = self._base.goal
+        if goal is None:
+            return self.ladder()
+        case = Case.of(self._base.scenario, goal, self._base.updates)
+        self.tried = [Tried(one) for one in changes(case, self._asked.knobs)]
+        try:
+            self._try([one for one in self.tried if not _is_forbidden(one.change)], [self._seed])
+            if self._asked.pairs or not any(one.held for one in self.tried):
+                self._try_pairs()
+            self._confirm()
+        except KeyboardInterrupt:
+            self.notes.append("interrupted: what was settled until then is told")
+        except _BudgetUsed:
+            self.notes.append(
+                f"the budget of {span(self._asked.budget_s)} was used up: what was settled until "
+                "then is told; give more with --budget"
+            )
+        return self.ladder()
+
+    # -- passes
+
+    def _try(self, tried: Sequence[Tried], seeds: Iterable[int]) -> None:
+        """Rerun each in each world that it was not in yet."""
+        numbers = {id(one): number for number, one in enumerate(self.tried)}
+        tasks = [
+            self._task(numbers[id(one)], one.change, seed)
+            for one in tried
+            for seed in seeds
+            if seed not in one.outcomes
+        ]
+        self._to_do += len(tasks)
+        found = self._run(rerun, tasks, self._asked.jobs)
+        try:
+            for task, outcome in found:
+                added = outcome.effects.beyond(self._harm)
+                self.tried[task.row].outcomes[task.seed] = replace(outcome, effects=added)
+                self._done += 1
+                self._progress(self._done, self._to_do, self.tried[task.row].change.says)
+                if self._is_used_up():
+                    raise _BudgetUsed
+        finally:
+            found.close()
+
+    def _task(self, number: int, change: ScenarioChange, seed: int) -> Task:
+        goal = self._base.goal
+        assert goal is not None
+        scenario = with_goal(change.scenario, self.expectations(change))
+        marks = self._marks if seed == self._seed else b""
+        return Task(number, scenario, goal, seed, marks)
+
+    def _is_used_up(self) -> bool:
+        budget_s = self._asked.budget_s
+        return bool(budget_s) and time.perf_counter() - self._began > budget_s
+
+    def _try_pairs(self) -> None:
+        """Two changes at once, of those that a rerun found to be no remedy alone."""
+        alone = [one for one in self.tried if not one.held and not one.change.parts]
+        found: list[Tried] = []
+        for first, second in combinations(alone, 2):
+            if first.change.family != second.change.family and len(found) < PAIRS_MAX:
+                both = _both(self._base.scenario, first.change, second.change)
+                if both is not None:
+                    found.append(Tried(both))
+        self.tried += found
+        self._try(found, [self._seed])
+
+    def _confirm(self) -> None:
+        """The best in many worlds, the best that shipped among them; then what is gentler than the
+        winner.
+        """
+        holding = sorted((one for one in self.tried if one.held), key=self._rank)
+        seeds = [self._seed, *(n for n in range(1, self._asked.worlds + 1) if n != self._seed)]
+        seeds = seeds[: max(1, self._asked.worlds)]
+        chosen = one_of_each(holding)[:BEST]
+        chosen += [one for one in holding if one.change.is_shipped and one not in chosen][:1]
+        self._try(chosen, seeds)
+        winners = sorted(chosen, key=self._rank)[:1]
+        for winner in winners:
+            gentler = [
+                one
+                for one in holding
+                if one.change.family == winner.change.family
+                and one.change.strength < winner.change.strength
+            ]
+            self._try(sorted(gentler, key=lambda one: one.change.strength)[:1], seeds)
+
+    def _rank(self, tried: Tried) -> tuple[object, ...]:
+        return tried.rank(self._seed)
+
+    # -- telling
+
+    def ladder(self) -> Ladder:
+        """What is settled, the best first."""
+        base = self._base
+        goal = base.goal
+        as_it_was = "holds" if goal is None else _as_it_was(base)
+        order = {FIXES: 0, HELPS: 0, NO_EFFECT: 1, HARMS: 2, NOT_SETTLED: 3, CANNOT_HELP: 4}
+        rows = [(self._row(one), one) for one in self.tried]
+        rows.sort(key=lambda pair: (order[pair[0].word], self._rank(pair[1])))
+        return Ladder(
+            source=self._source,
+            goal=goal.says if goal else "every update came through and every status is true",
+            as_it_was=as_it_was,
+            rows=tuple(row for row, _ in rows),
+            version=base.result.version,
+            seed=self._seed,
+            since=base.since,
+            worlds=self._asked.worlds,
+            reruns=self._done,
+            wall_s=round(time.perf_counter() - self._began, 3),
+            is_met=goal is None,
+            is_of_update=goal is None or goal.kind == UPDATE,
+            notes=tuple(self.notes),
+        )
+
+    def expectations(self, change: ScenarioChange) -> tuple[Expectation, ...]:
+        """What has to hold with a change."""
+        assert self._base.goal is not None
+        return change.instead or self._base.goal.expectations
+
+    def _row(self, tried: Tried) -> LadderRow:
+        change, base = tried.change, self._base
+        own = tried.outcomes.get(self._seed)
+        times = tried.times
+        bound = change.bound.free_at if change.bound else None
+        why = change.bound.why if change.bound and change.bound.cannot_help else ""
+        if own is not None and own.refused:
+            why = own.refused
+        return LadderRow(
+            change=change.says,
+            cost=str(change.cost),
+            word=self._word(tried),
+            needs=change.needs,
+            worlds=len(tried.outcomes),
+            held=tried.held,
+            goal_after_s=round(median(times), 3) if times else None,
+            goal_after_least_s=round(min(times), 3) if times else None,
+            goal_after_most_s=round(max(times), 3) if times else None,
+            goal_at=own.goal_at if own else None,
+            effects=tried.effects(self._seed),
+            why=why,
+            bound_after_s=None if bound is None else round(max(0.0, bound - base.since), 3),
+            divergence=divergence(self._before, own) if own else None,
+            toml=change.difference(base.scenario),
+        )
+
+    def _word(self, tried: Tried) -> str:
+        if not tried.outcomes:
+            return CANNOT_HELP if _is_forbidden(tried.change) else NOT_SETTLED
+        if tried.held == len(tried.outcomes) and len(tried.outcomes) >= self._asked.worlds:
+            return FIXES
+        if tried.held:
+            return HELPS
+        return HARMS if any(tried.effects(self._seed).rank) else NO_EFFECT
+
+
+class _BudgetUsed(Exception):
+    """The time that was given is over."""
+
+
+def base_of(scenario: Scenario, wanted: Sequence[str] = ()) -> Base:
+    """Run a scenario (with its options baked in) as it was, and find what had to come true and did
+    not: `goal` None where all did. Raises `GoalError` and `StepError`.
+    """
+    first = run_scenario(copy_of(scenario), RunOptions())
+    asked = [asked_goal(scenario, wanted)] if wanted else goals(scenario, first.records)
+    candidates = [one for goal in asked for one in goal.expectations]
+    result = first
+    failing: list[Goal] = []
+    if candidates:
+        result = run_scenario(with_goal(scenario, candidates), RunOptions())
+        number = 0
+        for one in asked:
+            findings = result.findings[number : number + len(one.expectations)]
+            number += len(one.expectations)
+            if not all(finding.ok for finding in findings):
+                failing.append(one)
+    goal = _joined([one for one in failing if one.kind == failing[0].kind]) if failing else None
+    records = result.records
+    updates = tuple(blocked_updates(records, RunView(records))) if goal else ()
+    if goal is not None:
+        updates = tuple(one for one in updates if _concerns(one, goal, records))
+    since = (first_attempt(goal, records) if goal else None) or (records[0].at if records else 0.0)
+    return Base(scenario, result, goal, updates, since)
+
+
+def _joined(found: Sequence[Goal]) -> Goal:
+    if len(found) == 1:
+        return found[0]
+    return Goal(
+        found[0].kind,
+        "; ".join(one.says for one in found),
+        tuple(e for one in found for e in one.expectations),
+        tuple(dict.fromkeys(job for one in found for job in one.jobs)),
+    )
+
+
+def _concerns(update: BlockedUpdate, goal: Goal, records: Sequence[Record]) -> bool:
+    return goal.kind == ASKED or job_of(update.episode.purpose) in job_numbers(goal, records)
+
+
+def _as_it_was(base: Base) -> str:
+    job = ", ".join(
+        f"{one['name']} is {one['status']}"
+        for one in base.result.jobs
+        if base.goal and one.get("name") in base.goal.jobs
+    )
+    return f"never ({job})" if job else "never"
+
+
+def _is_forbidden(change: ScenarioChange) -> bool:
+    return change.bound is not None and change.bound.cannot_help
+
+
+def one_of_each(tried: Sequence[Tried]) -> list[Tried]:
+    """The first of each family, in order, then the others."""
+    seen: set[str] = set()
+    first: list[Tried] = []
+    rest: list[Tried] = []
+    for one in tried:
+        (rest if one.change.family in seen else first).append(one)
+        seen.add(one.change.family)
+    return first + rest
+
+
+def _both(before: Scenario, first: ScenarioChange, second: ScenarioChange) -> ScenarioChange | None:
+    """Two changes at once; None where they are of the same table of the file."""
+    base, one, other = (
+        msgspec.to_builtins(found) for found in (before, first.scenario, second.scenario)
+    )
+    merged = dict(base)
+    for key in {*one, *other}:
+        changed = [found for found in (one, other) if found.get(key) != base.get(key)]
+        if len(changed) == 2:
+            return None
+        if changed:
+            merged[key] = changed[0].get(key)
+    merged = {key: value for key, value in merged.items() if value is not None}
+    return replace(
+        first,
+        says=f"{first.says}, and {second.says}",
+        cost=max((first.cost, second.cost), key=COSTS.index),
+        scenario=msgspec.convert(merged, Scenario),
+        family="pair",
+        bound=None,
+        parts=(first.says, second.says),
+    )
+
+
+def wilson(held: int, tried: int) -> float:
+    """The lower bound of Wilson's interval for a share of worlds, at 95 %."""
+    if not tried:
+        return 0.0
+    share = held / tried
+    spread = Z * math.sqrt(share * (1 - share) / tried + Z * Z / (4 * tried * tried))
+    return (share + Z * Z / (2 * tried) - spread) / (1 + Z * Z / tried)

@@ -1,0 +1,94 @@
+"""A ladder for people: a table for a terminal, and for a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from despoolr_core.records.ladder import CANNOT_HELP, FIXES, WORDS, Ladder, LadderRow
+from despoolr_core.times import moment, span
+
+COLUMNS = ("", "WORLDS", "GOAL AFTER", "CHANGE")
+
+
+def heading(ladder: Ladder) -> list[str]:
+    """What was asked, and how it stood."""
+    return [f"GOAL  {ladder.goal}", f"      as it was: {ladder.as_it_was}"]
+
+
+def rows(ladder: Ladder) -> list[tuple[str, str, str, str]]:
+    """The cells of every change that was run again, or could not be for want of time."""
+    return [
+        (
+            row.word,
+            f"{row.held}/{row.worlds}" if row.worlds else "-",
+            after(row),
+            "; ".join(part for part in (row.change, *_about(row)) if part),
+        )
+        for row in ladder.rows
+        if row.word != CANNOT_HELP
+    ]
+
+
+def forbidden(ladder: Ladder) -> list[tuple[str, str]]:
+    """What cannot help, by its reason: each reason once, with the changes that it rules out."""
+    reasons: dict[str, list[str]] = {}
+    for row in ladder.rows:
+        if row.word == CANNOT_HELP:
+            reasons.setdefault(row.why, []).append(row.change)
+    return [(reason, ", ".join(found)) for reason, found in reasons.items()]
+
+
+def after(row: LadderRow) -> str:
+    """How long after the first attempt the goal held: the median, and between which."""
+    if row.goal_after_s is None:
+        return "never" if row.worlds and not row.held else "-"
+    text = span(row.goal_after_s)
+    least, most = row.goal_after_least_s, row.goal_after_most_s
+    if least is None or most is None or span(least) == span(most):
+        return text
+    return f"{text} ({span(least)} to {span(most)})"
+
+
+def footer(ladder: Ladder) -> list[str]:
+    """How the rows are ordered, what it cost, and how to see one again."""
+    found = dict.fromkeys(row.word for row in ladder.rows)
+    lines = [
+        "; ".join(f"{word}: {WORDS[word]}" for word in found) + "." if found else "",
+        f"Order: {'; '.join(ladder.order)}.",
+    ]
+    if ladder.reruns:
+        lines.append(
+            f"{ladder.reruns} reruns in {ladder.wall_s:.0f} s; the run is of world {ladder.seed}."
+        )
+    first = next((row.replay for row in ladder.rows if row.replay), "")
+    return [line for line in lines if line] + ([f"See the first again: {first}"] if first else [])
+
+
+def markdown(ladder: Ladder) -> str:
+    """The ladder as a table of a pull request."""
+    lines = [
+        f"**{ladder.sentence()}**",
+        "",
+        f"Goal: {ladder.goal}. As it was: {ladder.as_it_was}.",
+        "",
+        "| | change | worlds | goal after | effects | cost |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in ladder.rows:
+        worlds = f"{row.held}/{row.worlds}" if row.worlds else ""
+        note = row.why or row.effects.told()
+        cells = (row.word, row.change, worlds, after(row), note, row.cost)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+def _about(row: LadderRow) -> Iterator[str]:
+    yield row.cost
+    if row.worlds:
+        yield row.effects.told() if any(row.effects.rank) or row.word == FIXES else ""
+    yield f"needs {row.needs}" if row.needs else ""
+    if not row.worlds and row.bound_after_s is not None:
+        yield f"no earlier than {span(row.bound_after_s)} after the first attempt"
+    if row.act_before:
+        yield f"act before {moment(row.act_before)}"
+    yield row.why

@@ -1,0 +1,185 @@
+"""A ladder from end to end, its reruns in this process."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from despoolr.console import run
+from despoolr_core.records.ladder import CANNOT_HELP, FIXES, HELPS, NOT_SETTLED, Ladder, LadderRow
+from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.written import baked
+from despoolr_lab.scenario.run import RunOptions
+from despoolr_lab.whatif.keep import keep, kept
+from despoolr_lab.whatif.ladder import Climb, Question, base_of, wilson
+from despoolr_lab.whatif.rerun import RerunOutcome, Task
+from despoolr_lab.whatif.table import forbidden, markdown, rows
+from worlds.scenario import blocked_update, hold
+
+
+def here(
+    work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int
+) -> Generator[tuple[Task, RerunOutcome], None, None]:
+    for task in tasks:
+        yield task, work(task)
+
+
+def climb(staged: Scenario, version: str = "1.1", **asked: Any) -> Climb:
+    base = base_of(baked(staged, RunOptions(version=version)), asked.pop("goal", ()))
+    found = Climb(base, Question(**{"worlds": 2, **asked}), lambda *_: None, "staged", run=here)
+    found.climb()
+    return found
+
+
+def ladder(staged: Scenario, version: str = "1.1", **asked: Any) -> Ladder:
+    return climb(staged, version, **asked).ladder()
+
+
+def named(found: Ladder, part: str) -> LadderRow:
+    (row,) = [row for row in found.rows if part in row.change]
+    return row
+
+
+STRATEGIES = {"copy_strategy": ("new_folder_and_switch", "rename_aside")}
+
+
+def test_a_change_that_asks_nobody_fixes_it_and_a_rename_cannot() -> None:
+    found = ladder(blocked_update(hours=30), knobs=STRATEGIES)
+    assert found.goal == "OFFICE is new on LOGON1 and job UPDATE says so"
+    assert found.as_it_was == "never (UPDATE is Retrying)"
+    best = found.best
+    assert best is not None
+    assert (best.change, best.word, best.held, best.worlds) == (
+        "copy strategy new_folder_and_switch",
+        FIXES,
+        2,
+        2,
+    )
+    assert best.toml == ('+profile = { copy_strategy = "new_folder_and_switch" }',) or best.toml
+    assert best.divergence is not None
+    rename = named(found, "rename_aside")
+    assert (rename.word, rename.worlds) == (CANNOT_HELP, 0)
+
+
+def test_a_holder_that_shares_delete_lets_the_rename_through() -> None:
+    staged = blocked_update(hold(share_mode="READ|DELETE"), hours=30)
+    assert named(ladder(staged, knobs=STRATEGIES), "rename_aside").word == FIXES
+
+
+def test_forced_disconnect_is_through_by_the_formula_of_q128458() -> None:
+    found = ladder(blocked_update(hours=40), knobs={"forced_disconnect": ("3",)})
+    row = named(found, "after 3 retries and the fix of Q182414")
+    assert row.goal_after_s is not None and row.bound_after_s is not None
+    assert row.bound_after_s == (3 + 1) * 7200 + 300
+    assert row.bound_after_s <= row.goal_after_s <= row.bound_after_s + 900
+    assert row.effects.users_cut == 1
+
+
+def test_a_quick_fix_that_cuts_users_off_stands_below_a_slow_one_that_disturbs_nobody() -> None:
+    found = ladder(
+        blocked_update(hours=40),
+        knobs={"forced_disconnect": ("1",), "closes_when_idle": ("480",)},
+    )
+    remedies = [row.change for row in found.rows if row.is_remedy]
+    assert remedies[0] == "WINWORD.EXE on WS1 (holding b.dat) closing it after 8 h"
+    assert remedies[1].endswith("and the fix of Q182414")
+    assert "the right to the package (Q182414)" in found.rows[2].effects.told()
+
+
+def test_what_came_through_needs_no_fix() -> None:
+    found = ladder(blocked_update(hold(**{"for": "3h"}), hours=12))
+    assert found.is_met and found.rows == ()
+    assert found.sentence() == "Nothing to fix: the goal holds as it was."
+
+
+def test_a_goal_of_its_own_is_asked_in_place_of_the_usual_one() -> None:
+    staged = blocked_update(
+        hours=30,
+        expect=[{"that": "job", "job": "UPDATE", "status": "Complete", "name": "by night"}],
+    )
+    found = ladder(staged, goal=["by night"], knobs={"local_copy": ()})
+    assert found.goal == "by night"
+    assert found.best is not None and found.best.change.endswith("a copy of its own")
+
+
+def test_pairs_are_tried_where_nothing_helps_alone() -> None:
+    staged = blocked_update(hold(), hold("WS2"), hours=30)
+    knobs: dict[str, tuple[str, ...]] = {
+        "copy_strategy": ("rename_aside",),
+        "shares": ("READ|DELETE",),
+    }
+    found = ladder(staged, knobs=knobs)
+    best = found.best
+    assert best is not None
+    assert best.change == (
+        "copy strategy rename_aside, and each of the 2 holders sharing READ|DELETE"
+    )
+
+
+def test_out_of_budget_is_not_settled_and_what_is_settled_stays() -> None:
+    found = ladder(
+        blocked_update(hours=30), knobs={"local_copy": (), "closes_when_idle": ()}, budget_s=1e-9
+    )
+    assert [row.word for row in found.rows].count(NOT_SETTLED) == len(found.rows) - 1
+    assert "the budget of" in found.notes[0]
+
+
+def test_ctrl_c_keeps_what_is_settled() -> None:
+    def stopped(
+        work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int
+    ) -> Generator[tuple[Task, RerunOutcome], None, None]:
+        for task in tasks:
+            yield task, work(task)
+            raise KeyboardInterrupt
+
+    base = base_of(baked(blocked_update(hours=30), RunOptions(version="1.1")))
+    asked = Question(worlds=2, knobs={"local_copy": (), "closes_when_idle": ("30",)})
+    found = Climb(base, asked, lambda *_: None, run=stopped).climb()
+    assert [row.word for row in found.rows] == [HELPS, NOT_SETTLED]
+    assert found.notes == ("interrupted: what was settled until then is told",)
+
+
+def test_every_row_is_given_again_by_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    directory = Path("runs/it")
+    directory.mkdir(parents=True)
+    found = climb(blocked_update(hours=12), knobs=STRATEGIES)
+    whole = keep(directory, found.ladder(), found)
+    assert kept(directory) == whole
+    codes = {}
+    for row in whole.rows:
+        words = shlex.split(row.replay)
+        assert words[:2] == ["despoolr", "run"]
+        codes[row.change] = run(words[1:])
+    capsys.readouterr()
+    assert codes == {
+        "copy strategy new_folder_and_switch": 0,
+        "copy strategy rename_aside": 10,
+    }
+
+
+def test_a_ladder_is_a_table_and_a_page_for_a_pull_request() -> None:
+    found = ladder(blocked_update(hours=30), knobs=STRATEGIES)
+    ((word, worlds, after, change),) = rows(found)
+    assert (word, worlds, after) == ("fixes", "2/2", "5 min")
+    assert change.startswith("copy strategy new_folder_and_switch; packaging change; nobody")
+    assert forbidden(found) == [
+        (
+            "WINWORD.EXE on WS1 shares READ only; it needs: every holder shares DELETE",
+            "copy strategy rename_aside",
+        )
+    ]
+    assert "| fixes | copy strategy new_folder_and_switch | 2/2 | 5 min |" in markdown(found)
+
+
+@pytest.mark.parametrize(
+    ("held", "tried", "least"), [(0, 0, 0.0), (1, 1, 0.207), (20, 20, 0.839), (13, 20, 0.433)]
+)
+def test_the_lower_bound_of_wilsons_interval(held: int, tried: int, least: float) -> None:
+    assert wilson(held, tried) == pytest.approx(least, abs=0.001)
