@@ -4,6 +4,7 @@ when.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from despoolr_lab.scenario.model import Clients, HoldStep, Server
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 from despoolr_lab.scenario.steps import StepError
+from worlds.support import REPOSITORY
 
 BASE = """
 name = "holders"
@@ -216,6 +218,15 @@ def test_a_site_server_is_killed_by_its_site_and_no_server_twice() -> None:
         again = kill.replace("5h", "5h 10m")
         with pytest.raises(StepError, match=reason):
             story(more=kill + again)
+
+
+def test_the_story_on_the_page_of_remedies_holds() -> None:
+    page = (REPOSITORY / "docs" / "remedies.md").read_text("utf-8")
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    result = run_scenario(parse_scenario(text), RunOptions())
+    assert result.passed, result.findings
+    without = text.replace("honours_marker = true", "honours_marker = false")
+    assert not run_scenario(parse_scenario(without), RunOptions()).passed
 
 
 def test_every_change_of_holders_is_a_key_of_the_tables_that_it_is_for() -> None:

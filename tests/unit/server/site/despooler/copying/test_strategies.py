@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, NtStatus, ShareMode
@@ -340,6 +341,22 @@ async def test_a_file_is_as_short_as_the_new_one_when_it_was_written_through_its
     result, there, _ = await update("probe_all_then_copy", new=new)
     assert result.is_complete
     assert there == {name: data.decode() for name, data in new.items()}
+
+
+RIGHTS = (Access.READ, Access.WRITE, Access.DELETE)
+
+
+@pytest.mark.parametrize("strategy", COPY_STRATEGIES)
+async def test_a_strategy_gets_past_exactly_the_holders_that_its_entry_says(strategy: str) -> None:
+    for bits in range(1, 8):
+        access = Access.NONE
+        for number, right in enumerate(RIGHTS):
+            access |= right if bits >> number & 1 else Access.NONE
+        for share_mode in map(ShareMode, range(8)):
+            result, _, _ = await update(strategy, "b.dat", share_mode, access=access)
+            got_past = "b.dat" not in [name for name, _ in result.failed]
+            could = COPY_STRATEGIES[strategy].could_pass(wants(access), share_mode)
+            assert got_past is could, f"{access!r}, sharing {share_mode!r}"
 
 
 async def _held_by(world: World, share_mode: ShareMode) -> tuple[LocalShare, LocalOpenFile]:
