@@ -147,11 +147,24 @@ async def test_a_local_session_has_no_lease_and_is_one() -> None:
 
 async def test_a_local_caller_has_the_rights_of_its_role() -> None:
     world = World()
-    service, user = world.share(SERVICE, "SMS_PKGC"), world.share(client(), "SMS_PKGC")
+    service, user = world.share(SERVICE, "SMS_SHR"), world.share(client(), "SMS_SHR")
     await service.write("F", b"x")
     assert await user.read("F") == b"x"
     assert (await refused(user.write("F", b"y"))).nt_status is NtStatus.ACCESS_DENIED
     assert (await refused(user.delete("F"))).nt_status is NtStatus.ACCESS_DENIED
+
+
+async def test_a_user_may_write_in_a_package_and_delete_nothing() -> None:
+    """Q272923: Special Access (RWX)."""
+    world = World()
+    service, user = world.share(SERVICE, "SMS_PKGC"), world.share(client(), "SMS_PKGC")
+    await service.write("F", b"x")
+    held = await user.open("F", Access.READ | Access.WRITE, ShareMode.READ)
+    assert (await refused(service.write("F", b"y"))).nt_status is NtStatus.SHARING_VIOLATION
+    await held.close()
+    await user.write("F", b"y")
+    assert (await refused(user.delete("F"))).nt_status is NtStatus.ACCESS_DENIED
+    assert (await refused(user.rename("F", "G"))).nt_status is NtStatus.ACCESS_DENIED
 
 
 async def test_giving_up_is_put_on_record() -> None:

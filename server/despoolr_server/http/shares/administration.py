@@ -33,8 +33,8 @@ TEXT_MAX: Final = 1024
 
 
 class RightsRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """`prefix` is a directory of the share (`""`: all of it); `rights` NONE, READ, CHANGE, FULL, or
-    null for no entry.
+    """`prefix` is a directory of the share (`""`: all of it); `rights` NONE, READ, READ_WRITE,
+    CHANGE, FULL, or null for no entry.
     """
 
     prefix: str
@@ -93,7 +93,9 @@ class AdministrationRoutes:
             role = Role(asked.role)
             rights = None if asked.rights is None else Rights[asked.rights]
         except (ValueError, KeyError) as error:
-            words = "roles are client, service, admin; rights are NONE, READ, CHANGE, FULL"
+            words = (
+                "roles are client, service, admin; rights are NONE, READ, READ_WRITE, CHANGE, FULL"
+            )
             raise Refused(known("bad-request", f"{error}: {words}.")) from None
         share = request.match_info["share"]
         try:

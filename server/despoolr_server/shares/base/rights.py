@@ -19,10 +19,13 @@ from despoolr_core.share.modes import Role
 
 
 class Rights(IntEnum):
-    """The standard permissions, each the access mask it stands for."""
+    """The standard permissions, each the access mask it stands for; READ_WRITE is Special Access
+    (RWX): Change without Delete.
+    """
 
     NONE = 0
     READ = 0x1200A9
+    READ_WRITE = 0x1201BF
     CHANGE = 0x1301BF
     FULL = 0x1F01FF
 
@@ -131,8 +134,8 @@ SMS_SHR: Final = RightsTable(
 [Q189809]. The boxes stay.
 """
 
-PACKAGE_SHARE: Final = RightsTable(_clients(Rights.READ))
-"""A package root: Read."""
+PACKAGE_SHARE: Final = RightsTable(_clients(Rights.READ_WRITE))
+"""A package root: Users have Special Access (RWX) in packages; a manual says Read [Q272923]."""
 
 SERVICE_ONLY: Final = RightsTable()
 """`SMS_SITE` and the like: the service account and administrators."""

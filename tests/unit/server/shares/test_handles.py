@@ -257,13 +257,13 @@ async def test_generic_and_maximum_access_are_what_they_map_to() -> None:
 
 async def test_a_client_that_may_only_read_is_denied_the_rest() -> None:
     world = World()
-    await world.host.paths.make_directory(Caller(SERVICE), "SMS_PKGC", "P", parents=True)
-    await world.host.paths.put(Caller(SERVICE), "SMS_PKGC", "P/F", b"x")
+    await world.host.paths.make_directory(Caller(SERVICE), "SMS_SHR", "P", parents=True)
+    await world.host.paths.put(Caller(SERVICE), "SMS_SHR", "P/F", b"x")
     session = world.session(WS3)
 
     async def ask(path: str, **words: str) -> NtStatus:
         return status(
-            await world.host.handles.open(WS3, OpenRequest(session, "SMS_PKGC", path, **words))
+            await world.host.handles.open(WS3, OpenRequest(session, "SMS_SHR", path, **words))
         )
 
     assert await ask("P/F") is NtStatus.SUCCESS

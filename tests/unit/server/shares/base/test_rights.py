@@ -40,18 +40,22 @@ def test_clients_have_nothing_on_a_service_share() -> None:
     assert rights.SERVICE_ONLY.allowed(Role.CLIENT, "") == Rights.NONE
 
 
-def test_package_access_is_read() -> None:
-    assert rights.PACKAGE_SHARE.allowed(Role.CLIENT, "P0001/A.EXE") == Rights.READ
+def test_package_access_is_to_read_and_write_and_not_to_delete() -> None:
+    """Q272923: Special Access (RWX)."""
+    allowed = rights.PACKAGE_SHARE.allowed(Role.CLIENT, "P0001/A.EXE")
+    assert allowed == Rights.READ_WRITE
+    assert allowed & 0x27 == 0x27
+    assert not allowed & 0xD0040
 
 
 def test_an_entry_can_be_changed_and_restored() -> None:
     table = rights.PACKAGE_SHARE.copy()
     assert table.set("p0001", Role.CLIENT, Rights.NONE) is None
     assert table.allowed(Role.CLIENT, "P0001/A") == Rights.NONE
-    assert table.allowed(Role.CLIENT, "P0002/A") == Rights.READ
+    assert table.allowed(Role.CLIENT, "P0002/A") == Rights.READ_WRITE
     assert table.set("P0001\\", Role.CLIENT, None) is Rights.NONE
-    assert table.allowed(Role.CLIENT, "P0001/A") == Rights.READ
-    assert rights.PACKAGE_SHARE.allowed(Role.CLIENT, "P0001") == Rights.READ
+    assert table.allowed(Role.CLIENT, "P0001/A") == Rights.READ_WRITE
+    assert rights.PACKAGE_SHARE.allowed(Role.CLIENT, "P0001") == Rights.READ_WRITE
 
 
 def test_the_longest_prefix_that_names_the_role_decides() -> None:
