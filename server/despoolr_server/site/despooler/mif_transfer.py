@@ -22,6 +22,7 @@ from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.packages import PackageError, decompress
+from despoolr_server.site.state.quarantine import keep
 
 _PACKAGE_STATUS: Final = PACKAGE_STATUS_CLASS.encode("ascii")
 
@@ -63,7 +64,7 @@ class MifTransfers:
             try:
                 files = decompress(data)
             except PackageError:
-                await self._root.write(f"{boxes.BAD_INSTRUCTIONS}/{transfer.package_file}", data)
+                await keep(self._root, boxes.BAD_INSTRUCTIONS, transfer.package_file, data)
                 await self._receive.delete(transfer.package_file)
                 raise
             for file, mif in files.items():

@@ -259,7 +259,8 @@ class Despooler(Service):
             return name
         stem = name.rpartition(".")[0]
         working = f"{stem}.IST" if instruction.fields.get("PackageFile") else f"{stem}.NIL"
-        await self._receive.rename(name, working, replace=True)
+        # A name that is taken is a refusal: this one waits until the other is done.
+        await self._receive.rename(name, working)
         return working
 
     async def _dispatch(self, name: str, instruction: DespoolerInstruction, tick: float) -> str:

@@ -1,12 +1,12 @@
 r"""LAN Sender: carries packages and instructions from `TOSEND` to the `SMS_SITE` share of the
 destination, package first.
 
-A send request (`.SRQ`) becomes `.SRS` while it is worked on; a process that dies finds it there and
-begins again: writing the same files a second time changes nothing. The instruction goes last,
-because the Despooler starts as soon as it sees one (Q161043). What cannot be delivered is tried
-again every cycle for seven days (Q214485), then given up with event 21; the row of the site's
-arrival says Failed then, and so the job does. One exception is Q185179's fault: what removes a
-package is never sent again. The request's text is ours: SMS's is binary (`domain.md` h).
+A send request (`.SRQ`) becomes `.SRS` while it is worked on, over no other request; a process that
+dies finds it there and begins again: writing the same files a second time changes nothing. The
+instruction goes last, because the Despooler starts as soon as it sees one (Q161043). What cannot be
+delivered is tried again every cycle for seven days (Q214485), then given up with event 21; the row
+of the site's arrival says Failed then, and so the job does. One exception is Q185179's fault: what
+removes a package is never sent again. The request's text is ours: SMS's is binary (`domain.md` h).
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from despoolr_core.errors import FormatError
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable, Watch
+from despoolr_core.share.modes import NtStatus
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
-from despoolr_server.site.state.quarantine import write_reason
+from despoolr_server.site.state.quarantine import quarantine
 
 GIVE_UP_S: Final = 7 * 86400.0
 
@@ -93,9 +94,10 @@ class LanSender(Service):
         todo: list[tuple[int, str, SendRequest]] = []
         for name in requests:
             try:
-                request = parse_send_request(await root.read(f"{boxes.LAN_OUTBOX}/{name}"))
+                data = await root.read(f"{boxes.LAN_OUTBOX}/{name}")
+                request = parse_send_request(data)
             except SendRequestError as error:
-                await self._set_aside(root, name, str(error))
+                await self._set_aside(root, name, data, str(error))
                 continue
             except ShareError as error:
                 self.warn(
@@ -107,17 +109,44 @@ class LanSender(Service):
         for _, name, request in sorted(todo, key=lambda item: item[:2]):
             await self._send(root, name, request, tick)
 
-    async def _set_aside(self, root: Share, name: str, reason: str) -> None:
+    async def _set_aside(self, root: Share, name: str, data: bytes, reason: str) -> None:
         self.warn(f"~Send request {name} is invalid and has been set aside: {reason}")
-        await write_reason(root, boxes.BAD_INSTRUCTIONS, name, reason)
+        await quarantine(root, boxes.BAD_INSTRUCTIONS, name, data, reason)
         await self.site.report_event(self.component, 309, name)
-        target = f"{boxes.BAD_INSTRUCTIONS}/{name}"
-        await root.rename(f"{boxes.LAN_OUTBOX}/{name}", target, replace=True)
+        await root.delete(f"{boxes.LAN_OUTBOX}/{name}")
+
+    async def _take_up(self, root: Share, name: str, request: SendRequest) -> str:
+        """Give a request its working name, `.SRS`; its name now, or "" for one that is being worked
+        on already.
+
+        Where another request has that name this one keeps its own.
+        """
+        box, working = boxes.LAN_OUTBOX, f"{name.rpartition('.')[0]}.SRS"
+        if fold(name) == fold(working):
+            return name
+        try:
+            await root.rename(f"{box}/{name}", f"{box}/{working}")
+        except ShareError as error:
+            if error.nt_status is not NtStatus.OBJECT_NAME_COLLISION:
+                raise
+        else:
+            return working
+        try:
+            begun = parse_send_request(await root.read(f"{box}/{working}"))
+        except SendRequestError:
+            return name
+        except ShareError:
+            return ""
+        if msgspec.structs.replace(begun, retries=0, first_tried_at=0.0) != request:
+            return name
+        await root.delete(f"{box}/{name}")
+        return ""
 
     async def _send(self, root: Share, name: str, request: SendRequest, tick: float) -> None:
-        box, working = boxes.LAN_OUTBOX, f"{name.rpartition('.')[0]}.SRS"
-        if name != working:
-            await root.rename(f"{box}/{name}", f"{box}/{working}", replace=True)
+        box = boxes.LAN_OUTBOX
+        working = await self._take_up(root, name, request)
+        if not working:
+            return
         try:
             await self._deliver(root, request)
         except (ShareError, ShareUnreachable) as error:

@@ -64,3 +64,17 @@ async def test_a_damaged_packet_is_set_aside_whole_with_its_instruction(data: by
     assert b"damaged" in kept[f"{boxes.BAD_INSTRUCTIONS}/_001CHD.IST.TXT"]
     assert bench.events() == [1]
     assert bench.names("SITE1/SMS_SITE") == []
+
+
+async def test_a_second_damaged_packet_of_one_name_does_not_take_the_place_of_the_first() -> None:
+    bench = await unpacked({}, data=b"garbage 1")
+    transfer = MifTransfer(site="CHD", request_id="_001CHD", package_file="_001CHD.PCK", count=9)
+    await bench.receive.write("_001CHD.PCK", b"garbage 2")
+    await bench.receive.write("_001CHD.INS", render_instruction(transfer.to_instruction()))
+    await bench.cycle("DESPOOLER")
+    kept = bench.files("SITE1/SMS_SHRD", boxes.BAD_INSTRUCTIONS)
+    assert [data for path, data in sorted(kept.items()) if path.endswith(".PCK")] == [
+        b"garbage 1",
+        b"garbage 2",
+    ]
+    assert len([path for path in kept if path.endswith(".IST")]) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from despoolr_core.formats.instruction import Result, parse_instruction, render_instruction
@@ -303,3 +305,24 @@ async def test_a_disk_that_keeps_nothing_for_a_while_loses_no_result_and_holds_u
     await bench.pump(2)
     assert bench.details(job)["Workstation", "WS1"] == "Complete"
     assert bench.names("SITE1/SMS_SITE") == []
+
+
+async def test_an_instruction_waits_until_one_of_its_name_is_done() -> None:
+    bench = Bench()
+    package = await bench.package()
+    await bench.job(package)
+    for service in ("SCHEDULER", "LAN_SENDER"):
+        await bench.cycle(service)
+    (name,) = [n for n in bench.names("SITE1/SMS_SITE") if n.endswith(".INS")]
+    stem = name.removesuffix(".INS")
+    first = parse_instruction(await bench.receive.read(name))
+    await bench.receive.rename(name, f"{stem}.IST")
+    held = await bench.receive.open(f"{stem}.IST", Access.READ | Access.WRITE, ShareMode.NONE)
+    await bench.receive.write(name, render_instruction(replace(first, retries=5)))
+    await bench.cycle("DESPOOLER")
+    assert {f"{stem}.IST", name} <= set(bench.names("SITE1/SMS_SITE"))
+    await held.close()
+    bench.clock.time += 300.0
+    await bench.cycle("DESPOOLER")
+    assert executed(bench)[0] == (f"{stem}.IST", "Complete")
+    assert name not in bench.names("SITE1/SMS_SITE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from despoolr_server.site.services.sender import (
     render_send_request,
 )
 from despoolr_server.site.state import boxes
+from worlds.share import EPOCH
 from worlds.site import Bench
 
 REQUEST = SendRequest(
@@ -166,3 +168,32 @@ async def test_what_removes_a_package_is_sent_again_by_who_has_the_hotfix(
     await bench.pump(3)
     assert bench.status(job) == ("Complete" if again else "Retrying")
     assert bool(bench.names("LOGON1/SMS_PKGD")) is not again
+
+
+async def test_bad_requests_of_one_name_are_all_kept() -> None:
+    bench = Bench()
+    for data in (b"garbage 1", b"garbage 2"):
+        await bench.root.write(f"{boxes.LAN_OUTBOX}/BAD.SRQ", data)
+        await bench.cycle("LAN_SENDER")
+    kept = bench.files("SITE1/SMS_SHRD", boxes.BAD_INSTRUCTIONS)
+    assert sorted(data for path, data in kept.items() if path.endswith(".SRQ")) == [
+        b"garbage 1",
+        b"garbage 2",
+    ]
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+async def test_a_request_does_not_take_the_place_of_one_that_is_being_sent(is_same: bool) -> None:
+    bench = Bench()
+    bench.down.add("SITE2")
+    bench.site.addresses |= {"FAR": "SITE2"}
+    first = msgspec.structs.replace(REQUEST, destination="FAR", retries=3, first_tried_at=EPOCH)
+    other = first if is_same else msgspec.structs.replace(first, remote_package="OTHER.PCK")
+    fresh = msgspec.structs.replace(other, retries=0, first_tried_at=0.0)
+    await bench.root.write(f"{boxes.LAN_OUTBOX}/R.SRS", render_send_request(first))
+    await bench.root.write(f"{boxes.LAN_OUTBOX}/R.SRQ", render_send_request(fresh))
+    await bench.cycle("LAN_SENDER")
+    left = bench.files("SITE1/SMS_SHRD", boxes.LAN_OUTBOX)
+    requests = sorted(parse_send_request(data).remote_package for data in left.values())
+    assert requests == sorted({first.remote_package, other.remote_package})
+    assert parse_send_request(left[f"{boxes.LAN_OUTBOX}/R.SRS"]).retries >= 3

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from despoolr_core.formats.job_mif import JobReport
+import msgspec
+import pytest
+
+from despoolr_core.formats.job_mif import JobReport, render_job_mif
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.files import MemoryFileStore
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.mif_box import MifBox
 from worlds.mif_samples import read_job_mif
@@ -68,3 +73,45 @@ async def test_a_restarted_service_does_not_write_over_reports_nobody_has_read()
 async def test_two_writers_have_names_of_their_own() -> None:
     share = await box_share()
     assert await MifBox(share, "X").put_data(b"1") != await MifBox(share, "I").put_data(b"2")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("taken", [("X0000000.MIF",), ("X0000001.MIF", "X0000002.MIF"), ()])
+async def test_nothing_is_written_over_a_file_that_somebody_else_put_there(
+    taken: tuple[str, ...],
+) -> None:
+    """Q175526, Q185913: other programs put MIFs of such names into the box."""
+    share = await box_share()
+    box = MifBox(share, "X")  # type: ignore[arg-type]
+    await box.started()
+    for name in taken:
+        await share.write(f"{boxes.DELTA_MIFS}/{name}", b"unread")  # type: ignore[attr-defined]
+    written = [await box.put_data(b"mine") for _ in range(3)]
+    assert await box.put_all([REPORT] * 3) == [None] * 3
+    assert len(await names(share)) == len(taken) + 6
+    for name in taken:
+        assert await share.read(f"{boxes.DELTA_MIFS}/{name}") == b"unread"  # type: ignore[attr-defined]
+    assert written == sorted(set(written) - set(taken))
+
+
+async def test_several_reports_go_round_files_in_their_midst_in_their_order() -> None:
+    share = await box_share()
+    box = MifBox(share, "X")  # type: ignore[arg-type]
+    for name in ("X0000001.MIF", "X0000003.MIF"):
+        await share.write(f"{boxes.DELTA_MIFS}/{name}", b"unread")  # type: ignore[attr-defined]
+    reports = [msgspec.structs.replace(REPORT, report=f"R{n}") for n in range(5)]
+    assert await box.put_all(reports) == [None] * 5
+    found = [await share.read(f"{boxes.DELTA_MIFS}/{name}") for name in await names(share)]  # type: ignore[attr-defined]
+    assert found.count(b"unread") == 2
+    assert [read_job_mif(data).report for data in found if data != b"unread"] == [
+        report.report for report in reports
+    ]
+
+
+async def test_a_report_there_is_no_room_for_keeps_none_of_the_others() -> None:
+    store = MemoryFileStore(capacity=2 * len(render_job_mif(REPORT)) + 10)
+    share = World(store).share()
+    await share.make_directory(boxes.DELTA_MIFS)
+    large = msgspec.structs.replace(REPORT, description="x" * 250)
+    first, second, third = await MifBox(share, "X").put_all([REPORT, large, REPORT])
+    assert (first, third) == (None, None)
+    assert second is not None and second.nt_status is NtStatus.DISK_FULL

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.share.contract import ShareError
-from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.modes import Access, NtStatus, ShareMode
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.site.state.quarantine import quarantine, write_reason
+from despoolr_server.site.state.quarantine import keep, quarantine
 from worlds.share import World
 
 
@@ -46,8 +46,41 @@ async def test_the_content_comes_before_the_reason(monkeypatch: pytest.MonkeyPat
     assert [entry.name for entry in await share.list("BAD")] == ["X.MIF"]
 
 
-async def test_a_reason_may_be_written_for_a_file_that_is_moved_there() -> None:
+async def test_another_file_of_the_name_keeps_its_place_and_so_does_its_reason() -> None:
     share = World().share()
     await share.make_directory("BAD")
-    await write_reason(share, "BAD", "X.SRQ", "no such site")
-    assert [entry.name for entry in await share.list("BAD")] == ["X.SRQ.TXT"]
+    for n in (1, 2, 1, 2):
+        await quarantine(share, "BAD", "X.MIF", f"{n}".encode(), f"bad {n}")
+    there = {entry.name: await share.read(f"BAD/{entry.name}") for entry in await share.list("BAD")}
+    first, second = sorted(name for name in there if not name.endswith(".TXT"))
+    assert (first, second[:2], second[-4:]) == ("X.MIF", "X~", ".MIF")
+    assert (there[first], there[f"{first}.TXT"]) == (b"1", b"X.MIF: bad 1\r\n")
+    assert (there[second], there[f"{second}.TXT"]) == (b"2", b"X.MIF: bad 2\r\n")
+    assert len(there) == 4
+
+
+async def test_a_reason_goes_over_no_file_either() -> None:
+    share = World().share()
+    await share.make_directory("BAD")
+    await share.write("BAD/X.MIF.TXT", b"unread")
+    assert await quarantine(share, "BAD", "X.MIF", b"x", "bad") == "BAD/X.MIF"
+    assert await share.read("BAD/X.MIF.TXT") == b"unread"
+    assert len(await share.list("BAD")) == 3
+
+
+async def test_a_file_that_somebody_holds_is_not_written_over() -> None:
+    share = World().share()
+    await share.make_directory("BAD")
+    await share.write("BAD/X", b"old")
+    held = await share.open("BAD/X", Access.READ, ShareMode.NONE)
+    name = await keep(share, "BAD", "X", b"new")
+    await held.close()
+    assert (await share.read("BAD/X"), await share.read(f"BAD/{name}")) == (b"old", b"new")
+
+
+async def test_a_full_disk_is_no_taken_name() -> None:
+    share = World(MemoryFileStore(capacity=3)).share()
+    await share.make_directory("BAD")
+    with pytest.raises(ShareError) as caught:
+        await keep(share, "BAD", "X.MIF", b"too much")
+    assert caught.value.nt_status is NtStatus.DISK_FULL
