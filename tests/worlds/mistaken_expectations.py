@@ -356,4 +356,48 @@ EXPECTATIONS: Final = {
         expected('that = "log"; component = "SMS_SCHEDULER"; text = "{package:OFFICE#2}"'),
         "no package 'OFFICE#2'",
     ),
+    "runs of a job without a command": (
+        expected('that = "runs"; job = "FIRST"; count = 0'),
+        "job FIRST has no command",
+    ),
+    "runs from an unknown server": (
+        expected('that = "runs"; job = "FIRST"; server = "LOGON9"; count = 0'),
+        "no distribution server 'LOGON9'",
+    ),
+    "runs on an unknown machine": (
+        expected('that = "runs"; job = "FIRST"; machine = "PC9"; count = 0'),
+        "no machine 'PC9'",
+    ),
+    "runs, exactly and at least": (
+        expected('that = "runs"; job = "FIRST"; count = 1; at_least = 1'),
+        "say either count or at_least",
+    ),
+    "an order of nothing": (
+        expected('that = "run_order"; machine = "PC1"; jobs = []'),
+        "jobs is empty",
+    ),
+    "an order of unknown jobs": (
+        expected('that = "run_order"; machine = "PC1"; jobs = ["SECOND"]'),
+        "no job 'SECOND'",
+    ),
+    "an order of jobs without commands": (
+        expected('that = "run_order"; machine = "PC1"; jobs = ["FIRST"]'),
+        "job FIRST has no command",
+    ),
+    "anything open": (
+        expected('that = "open"; count = 0'),
+        "whose open, or of what",
+    ),
+    "a file open that there is not": (
+        expected('that = "open"; path = "zzz.dat"; count = 0'),
+        "nothing is ever called 'zzz.dat'",
+    ),
+    "a program open that nobody runs": (
+        expected('that = "open"; program = "EXCEL.EXE"; count = 0'),
+        "nobody runs 'EXCEL.EXE'",
+    ),
+    "an open of an unknown machine": (
+        expected('that = "open"; machine = "PC9"; count = 0'),
+        "no machine or server 'PC9'",
+    ),
 }

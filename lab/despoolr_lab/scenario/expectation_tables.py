@@ -304,6 +304,58 @@ class PcmExpectation(ExpectTable, tag="pcm", kw_only=True):
             raise ValueError("nothing would be checked; say pending, executed or both")
 
 
+class RunsExpectation(ExpectTable, tag="runs", kw_only=True):
+    """How often clients have started a job's command: on a `machine`, from a distribution
+    `server`.
+    """
+
+    job: JobName
+    machine: str = ""
+    server: str = ""
+    count: int | None = None
+    at_least: int | None = None
+    """1 where neither is said."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.count, self.at_least)
+
+
+class RunOrderExpectation(ExpectTable, tag="run_order", kw_only=True):
+    """The commands that a machine has started, all of them, in that order. One that was started
+    twice is there twice.
+    """
+
+    machine: Name
+    jobs: list[JobName]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.jobs:
+            raise ValueError("jobs is empty; that nothing runs, say with runs and count = 0")
+
+
+class OpenExpectation(ExpectTable, tag="open", kw_only=True):
+    """How many opens there are at that moment on a server (or on all) that fit all that is said:
+    whether what a hold began still stands.
+    """
+
+    machine: str = ""
+    server: str = ""
+    path: str = ""
+    program: str = ""
+    count: int | None = None
+    at_least: int | None = None
+    """1 where neither is said."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.count, self.at_least)
+        if not (self.machine or self.path or self.program):
+            raise ValueError("whose open, or of what? Say machine, path or program")
+        check_paths([self.path] if self.path else [])
+
+
 class BoxExpectation(ExpectTable, tag="box", kw_only=True):
     """How many files with an extension (or any end of a name) lie in a directory of a server's
     share.
@@ -340,5 +392,8 @@ Expectation = (
     | ExpiriesExpectation
     | AttributeExpectation
     | PcmExpectation
+    | RunsExpectation
+    | RunOrderExpectation
+    | OpenExpectation
     | BoxExpectation
 )

@@ -18,6 +18,7 @@ from msgspec import convert, to_builtins
 
 from despoolr_app.site_client.errors import SiteError, SiteRefused, SiteUnreachable
 from despoolr_client.pcm.state import Folder
+from despoolr_core.records.kinds.client import ProgramStarted
 from despoolr_core.records.kinds.site import (
     DetailStatusChanged,
     InstructionExecuted,
@@ -427,6 +428,50 @@ async def _pcm(world: World, e: model.PcmExpectation) -> Finding:
     return _finding(e, expected, actual)
 
 
+# -- programs and opens
+
+
+async def _runs(world: World, records: list[Record], e: model.RunsExpectation) -> Finding:
+    answer = await _get_job(world, e, e.job)
+    request = answer["job"]["request"] if answer else "?"
+    count = sum(
+        1
+        for r, started in of(records, ProgramStarted)
+        if started.request == request
+        and e.machine in ("", r.actor)
+        and e.server in ("", started.server)
+    )
+    return _counted(e, count)
+
+
+async def _run_order(world: World, records: list[Record], e: model.RunOrderExpectation) -> Finding:
+    requests: dict[str, str] = {}
+    for name in e.jobs:  # what is asked about keeps the name that it is asked by
+        answer = await _get_job(world, e, name)
+        if answer:
+            requests.setdefault(answer["job"]["request"], name)
+    actual = [
+        requests.get(started.request, started.request)
+        for r, started in of(records, ProgramStarted)
+        if r.actor == e.machine
+    ]
+    return _finding(e, e.jobs, actual)
+
+
+async def _open(world: World, e: model.OpenExpectation) -> Finding:
+    path = fold((await _with_ids(world, e, e.path)).replace("\\", "/"))
+    count = sum(
+        1
+        for server, host in world.assembly.hosts.items()
+        for row in host.opens()
+        if e.server in ("", server)
+        and e.machine in ("", row.machine)
+        and fold(e.program) in ("", fold(row.program))
+        and fold(row.path).endswith(path)
+    )
+    return _counted(e, count)
+
+
 def _recorded_span(seconds: float) -> str:
     """A span as records have it: another form would be another digest of every scenario."""
     days, rest = divmod(int(seconds), 86400)
@@ -444,6 +489,7 @@ _LOOK: Final[dict[type, Look]] = {
     model.EpisodeExpectation: _episode,
     model.AttributeExpectation: _attribute,
     model.PcmExpectation: _pcm,
+    model.OpenExpectation: _open,
     model.BoxExpectation: _box,
 }
 """Of what is there now."""
@@ -453,5 +499,7 @@ _LOOK_BACK: Final[dict[type, LookBack]] = {
     model.LogExpectation: _log,
     model.MifsExpectation: _mifs,
     model.ExpiriesExpectation: _expiries,
+    model.RunsExpectation: _runs,
+    model.RunOrderExpectation: _run_order,
 }
 """Of what has happened."""

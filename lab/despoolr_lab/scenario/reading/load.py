@@ -108,6 +108,7 @@ _REFERENCES: Final = {
     "job": "job",
     "pending": "job",
     "executed": "job",
+    "jobs": "job",
 }
 """The keys whose values name something that must exist, and what."""
 
@@ -116,6 +117,8 @@ _ANYBODY: Final[dict[type, dict[str, str]]] = {
     model.HoldStep: {"machine": "machine or server"},
     model.ReleaseStep: {"machine": "machine or server"},
     model.EpisodeExpectation: {"blocker": "machine or server"},
+    model.OpenExpectation: {"machine": "machine or server"},
+    model.RunsExpectation: {"server": "distribution server"},
 }
 """Where a machine may be a server, too."""
 

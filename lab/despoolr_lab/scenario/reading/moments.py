@@ -17,7 +17,7 @@ from despoolr_lab.toml.tables import split_job
 
 Mistake = tuple[str, list[str | int]]
 _JOB: Final = re.compile(r"\{job:([^{}]+)\}")
-_KEYS: Final = ("job", "pending", "executed", "text", "path")
+_KEYS: Final = ("job", "pending", "executed", "jobs", "text", "path")
 
 
 def mistakes(scenario: Scenario) -> Iterator[Mistake]:

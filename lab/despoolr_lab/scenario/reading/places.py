@@ -27,6 +27,7 @@ _WITH_IDS: Final[dict[type, str]] = {
     model.DiskStep: "path",
     model.BoxExpectation: "path",
     model.EpisodeExpectation: "path",
+    model.OpenExpectation: "path",
     model.EventsExpectation: "text",
     model.LogExpectation: "text",
 }

@@ -34,6 +34,8 @@ _OF_A_COMMAND: Final = (
     model.ExpiriesExpectation,
     model.WorkstationsExpectation,
     model.PcmExpectation,
+    model.RunsExpectation,
+    model.RunOrderExpectation,
     model.ExecuteStep,
 )
 """What is about the run phase of a job."""
@@ -69,7 +71,7 @@ def _commands(scenario: Scenario) -> Iterator[Mistake]:
         for index, one in enumerate(items):
             if not isinstance(one, _OF_A_COMMAND):
                 continue
-            for key in ("job", "pending", "executed"):
+            for key in ("job", "pending", "executed", "jobs"):
                 value = getattr(one, key, None) or []
                 for name in [value] if isinstance(value, str) else value:
                     if not commands[split_job(name)[0]]:
@@ -193,7 +195,7 @@ def _episodes(scenario: Scenario) -> Iterator[Mistake]:
         elif isinstance(step, model.JobStep) and step.command:
             programs.add(first_word(step.command))
     for index, e in enumerate(scenario.expect):
-        if not isinstance(e, model.EpisodeExpectation):
+        if not isinstance(e, model.EpisodeExpectation | model.OpenExpectation):
             continue
         path = fold(e.path.replace("\\", "/"))
         last = path.rpartition("/")[2]

@@ -133,3 +133,18 @@ def test_a_hold_of_the_desktop_stands_beside_a_program_of_the_service() -> None:
         hours=5,
     )
     assert play(staged).passed
+
+
+def test_two_commands_run_one_after_the_other_and_the_order_is_told() -> None:
+    other = {**RUN, "name": "OTHER", "command": "OTHER.EXE", "mandatory_after": "3h"}
+    order = {"that": "run_order", "machine": "WS1"}
+    result = play(
+        scenario(
+            RUN,
+            other,
+            hours=10,
+            clients=[{"names": ["WS1"], "poll_every": "1h"}],
+            expect=[{**order, "jobs": ["RUN", "OTHER"]}, {**order, "jobs": ["OTHER", "RUN"]}],
+        )
+    )
+    assert [finding.ok for finding in result.findings] == [True, False]
