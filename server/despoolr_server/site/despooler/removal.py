@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.wire import Entry
+from despoolr_server.site.despooler.copying.ours.leftovers import beside
 from despoolr_server.site.despooler.copying.target import CopyResult
 from despoolr_server.site.state import boxes, winst_box
 
 
 async def remove_package(share: Share, directory: str, purpose: str) -> CopyResult:
-    """Delete the package's directory on one server; what could not go is `failed`, a server that
-    does not answer too.
+    """Delete the package's directory on one server, and what lies beside it; what could not go is
+    `failed`, a server that does not answer too.
     """
     failed: list[tuple[str, ShareError | ShareUnreachable]] = []
     try:
+        for entry in await beside(share, directory):
+            if entry.directory:
+                await _remove_tree(share, entry.name, purpose, failed)
+            else:
+                await share.delete(entry.name, purpose=purpose)
         await _remove_tree(share, directory, purpose, failed)
     except (ShareError, ShareUnreachable) as error:
         failed.append(("", error))

@@ -4,6 +4,9 @@ for.
 
 from __future__ import annotations
 
+import pytest
+
+from despoolr_core.share.modes import ShareMode
 from despoolr_server.site.despooler.removal import remove_commands, remove_package
 from despoolr_server.site.jobs.model import DistributePhase, JobType
 from worlds.site import FILES, Bench
@@ -83,3 +86,35 @@ async def test_a_package_that_is_not_there_is_removed_already() -> None:
     assert bench.status(again) == "Complete"
     assert await remove_commands(bench.root, package) == 0
     assert remove_package.__doc__
+
+
+BESIDE = {
+    "new_folder_and_switch": "BPC00001.NEW/a.dat",
+    "posix_replace": "BPC00001.$GONE/1",
+    "at_restart": "BPC00001.$BOOT/a.dat",
+    "quiesce_marker": "BPC00001.LCK",
+}
+
+
+@pytest.mark.parametrize("strategy", BESIDE)
+async def test_what_a_strategy_left_beside_the_directory_goes_with_it(strategy: str) -> None:
+    bench = Bench("1.1", copy_strategy=strategy)
+    package = await bench.package(DEEP)
+    await bench.job(package)
+    await bench.pump(2)
+    share_mode = ShareMode.READ | ShareMode.DELETE
+    if strategy in ("at_restart", "quiesce_marker"):
+        share_mode = ShareMode.READ
+    held = await bench.hold(f"{package}/a.dat", share_mode=share_mode)
+    await bench.update(package)
+    await bench.pump(2)
+    assert BESIDE[strategy] in bench.names("LOGON1/SMS_PKGD")
+    if strategy != "posix_replace":
+        await held.close()
+    await remove(bench, package)
+    await bench.pump(25)
+    await held.close()
+    await bench.pump(25)
+    assert await bench.share("LOGON1", "SMS_PKGD").list() == []
+    bench.restart("LOGON1")
+    assert await bench.share("LOGON1", "SMS_PKGD").list() == [], "nothing comes back"

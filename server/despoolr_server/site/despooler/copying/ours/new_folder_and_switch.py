@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from despoolr_server.site.despooler.copying.ours.leftovers import NEXT
 from despoolr_server.site.despooler.copying.ours.plan import clear, finished, plan
 from despoolr_server.site.despooler.copying.steps import copy
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
-
-SUFFIX = ".NEW"
 
 
 async def new_folder_and_switch(target: Target) -> CopyResult:
@@ -23,7 +22,7 @@ async def new_folder_and_switch(target: Target) -> CopyResult:
             return progress.result()
     fresh = target.directory
     if target.has_package:
-        fresh = fresh.removesuffix(SUFFIX) if fresh.endswith(SUFFIX) else f"{fresh}{SUFFIX}"
+        fresh = fresh.removesuffix(NEXT) if fresh.endswith(NEXT) else f"{fresh}{NEXT}"
     beside = replace(target, directory=fresh)
     progress = CopyProgress(beside)
     todo = await plan(beside, progress)

@@ -12,14 +12,12 @@ from itertools import count
 from typing import Final
 
 from despoolr_core.share.contract import ShareError, ShareUnreachable
-from despoolr_server.site.despooler.copying.ours.leftovers import sweep
+from despoolr_server.site.despooler.copying.ours.leftovers import GONE, sweep
 from despoolr_server.site.despooler.copying.ours.plan import finished, plan, remove_directories
 from despoolr_server.site.despooler.copying.steps import present_files, write
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
 
 SUFFIX: Final = ".$$$"
-GONE: Final = ".$GONE"
-"""After the package directory's name: the directory of what is deleted and still open."""
 
 
 async def posix_replace(target: Target) -> CopyResult:
