@@ -20,8 +20,14 @@ from despoolr_lab.cli.options import run_options, to_run_options
 @click.option(
     "--fix", multiple=True, metavar="KB", help="Switch an article's fault off, e.g. Q147819."
 )
+@click.option(
+    "--expect",
+    default="",
+    metavar="NAME",
+    help="Ask this expectation alone; the exit code is 0 if it holds, 10 if not.",
+)
 @run_options
-def command(scenario: str, fix: tuple[str, ...], **options: Any) -> None:
+def command(scenario: str, fix: tuple[str, ...], expect: str, **options: Any) -> None:
     """Exit 0 if all expectations hold, 10 if one does not, 2 for a scenario that cannot be run."""
     from despoolr_lab.cli.running import (
         EXIT_EXPECTATION_FAILED,
@@ -32,9 +38,15 @@ def command(scenario: str, fix: tuple[str, ...], **options: Any) -> None:
         run_and_keep,
     )
     from despoolr_lab.kb.gallery import find_scenario
+    from despoolr_lab.scenario.expectations import expectations_named
 
     parsed = to_run_options(options, fix)
     loaded = read_scenario(scenario)
+    if expect:
+        try:
+            loaded.expect = expectations_named(loaded, expect)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--expect") from None
     log_format = options["log_format"] or ""
     try:
         result, directory = run_and_keep(
@@ -48,4 +60,11 @@ def command(scenario: str, fix: tuple[str, ...], **options: Any) -> None:
     except Interrupted as run:
         end_interrupted(run, options["as_json"])
     print_result(result, directory, options["as_json"])
+    if expect:
+        asked = [finding.ok for finding in result.findings if finding.name == expect]
+        if not asked:
+            raise click.ClickException(
+                f"{expect!r} is asked of the scenario as written: say --seed 0"
+            )
+        sys.exit(0 if all(asked) else EXIT_EXPECTATION_FAILED)
     sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)

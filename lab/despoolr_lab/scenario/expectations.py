@@ -30,6 +30,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.site_api import DetailRow
 from despoolr_core.share.wire import EpisodeRow
+from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.job_names import job_at
@@ -85,6 +86,14 @@ def describe(expectation: Any) -> str:
         if getattr(expectation, key, "")
     ]
     return " ".join(parts) + (f" at {expectation.at}" if expectation.at else " at the end")
+
+
+def expectations_named(scenario: model.Scenario, name: str) -> list[model.Expectation]:
+    """Those that are called so, by their `name` or as they are told. Raises `ValueError` for a name
+    that is none's.
+    """
+    one_of(name, [describe(one) for one in scenario.expect], "expectation")
+    return [one for one in scenario.expect if describe(one) == name]
 
 
 def _finding(expectation: Any, expected: Any, actual: Any, ok: bool | None = None) -> Finding:

@@ -94,6 +94,37 @@ def test_a_scenario_that_cannot_be_run_is_one_line_and_exit_code_2(
     assert says in said.err and len(said.err.splitlines()) == 1 and not said.out
 
 
+TWO = (
+    SCENARIO
+    + """
+[[expect]]
+that = "job"
+job = "FIRST"
+name = "it fails"
+status = "Failed"
+exact_only = true
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("job FIRST at the end", 0), ("it fails", 10)], ids=["holds", "does not"]
+)
+def test_one_expectation_alone_decides_the_exit_code(name: str, code: int, capsys: Said) -> None:
+    Path("two.toml").write_text(TWO)
+    assert run(["run", "two.toml", "--json"]) == 10
+    assert run(["run", "two.toml", "--expect", name]) == code
+    assert "of 1 hold" in capsys.readouterr().out
+
+
+def test_an_expectation_that_is_not_there_or_not_asked_is_exit_code_2(capsys: Said) -> None:
+    Path("two.toml").write_text(TWO)
+    assert run(["run", "two.toml", "--expect", "it fail"]) == 2
+    assert "did you mean 'it fails'?" in capsys.readouterr().err
+    assert run(["run", "two.toml", "--expect", "it fails", "--seed", "4"]) == 2
+    assert "say --seed 0" in capsys.readouterr().err
+
+
 def test_an_interrupted_scenario_exits_130(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     summary = {"verdict": "Interrupted after 1 h.", "expectations": []}
 
