@@ -21,7 +21,7 @@ from typing import Final, Generic, TypeVar
 
 from despoolr_app.process.supervisor import process_pool
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
+from despoolr_lab.scenario.run import Look, RunOptions, RunResult, run_scenario
 from despoolr_lab.scenario.steps import StepError
 
 END_S_MAX: Final = 5.0
@@ -116,24 +116,28 @@ class _Work(Generic[R]):
     """A run and the function that tells of it, as a worker gets them."""
 
     tell: Callable[[RunResult], R]
+    look: Look | None
 
     def __call__(self, rerun: Rerun) -> R | Crash:
-        return run_one(self.tell, rerun)
+        return run_one(self.tell, rerun, self.look)
 
 
 def run_scenarios(
-    tell: Callable[[RunResult], R], reruns: Iterable[Rerun], jobs: int = 0
+    tell: Callable[[RunResult], R],
+    reruns: Iterable[Rerun],
+    jobs: int = 0,
+    look: Look | None = None,
 ) -> Generator[tuple[Rerun, R | Crash], None, None]:
     """Run each, and give what `tell`, a function of a module, makes of its result, or how it
-    ended. Else as `run_each`.
+    ended. `look`, another, sees its world at the end (`run_scenario`). Else as `run_each`.
     """
-    return run_each(_Work(tell), reruns, jobs)
+    return run_each(_Work(tell, look), reruns, jobs)
 
 
-def run_one(tell: Callable[[RunResult], R], rerun: Rerun) -> R | Crash:
+def run_one(tell: Callable[[RunResult], R], rerun: Rerun, look: Look | None = None) -> R | Crash:
     """One run, in this process. What `tell` raises is raised."""
     try:
-        result = run_scenario(rerun.scenario, rerun.options)
+        result = run_scenario(rerun.scenario, rerun.options, look=look)
     except StepError as error:
         return _crash(error, is_refused=True)
     except Exception as error:

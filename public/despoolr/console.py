@@ -39,6 +39,10 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "Run a scenario in virtual, scaled or real time.",
         keeps=True,
     ),
+    "explore": Subcommand(
+        "despoolr_lab.cli.explore:command",
+        "Many worlds of a scenario, and what goes wrong in them.",
+    ),
     "import": Subcommand(
         "despoolr_lab.cli.importing:command",
         "What a real server saw, as a run: captures, logs, lists of open files.",

@@ -149,5 +149,5 @@ _.is_quoted
 # Whoever compares remedies (what-if) asks the table for them.
 _.is_of_server
 
-# What reruns scenarios comes next.
-_.run_scenarios
+# What makes a failing world smaller comes next.
+_.judge_here

@@ -58,7 +58,7 @@ LAYERS = {
         "cli",
         "bench | docs | oracle | soak | load",
         "samples",
-        "kb | report | imports | export | (whatif)",
+        "kb | report | imports | export | explore | (whatif)",
         "pool",
         "scenario",
         "sim",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +49,8 @@ Until = Callable[[float], bool]
 """`until(site time now)`: whether the run may end already. It is asked now and then once no step is
 left; what is expected at the end is looked at then.
 """
+
+Look = Callable[[World], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class RunResult:
     notes: list[str] = field(default_factory=list)
     """What a reader should know beside the verdict: steps that a share refused."""
     wall_s: float = 0.0
+    seen: Any = None
+    """What `look` says of the world's end."""
 
     @property
     def passed(self) -> bool:
@@ -166,8 +170,10 @@ def run_scenario(
     listeners: list[Any] | None = None,
     progress: Progress | None = None,
     until: Until | None = None,
+    look: Look | None = None,
 ) -> RunResult:
-    """Run it and say what was found; expectations that fail are in the result.
+    """Run it and say what was found; expectations that fail are in the result. `look` sees the
+    world as it is at the end, before it is taken apart: `RunResult.seen` is what it says.
 
     Raises `StepError` for a step that cannot be done, and what a bug of ours raises.
     """
@@ -178,7 +184,9 @@ def run_scenario(
     try:
         if options.timing.is_virtual:
             return run_virtual(
-                lambda: _run(scenario, options, variation, listeners or [], progress, None, until),
+                lambda: _run(
+                    scenario, options, variation, listeners or [], progress, None, until, look
+                ),
                 seed=seed,
                 epoch=scenario.start,
             )
@@ -192,6 +200,7 @@ def run_scenario(
                     progress,
                     options.directory,
                     until,
+                    look,
                 )
             )
         with tempfile.TemporaryDirectory(prefix="despoolr-") as directory:
@@ -204,6 +213,7 @@ def run_scenario(
                     progress,
                     Path(directory),
                     until,
+                    look,
                 )
             )
     except ExceptionGroup as group:
@@ -260,6 +270,7 @@ async def _run(
     progress: Progress | None,
     directory: Path | None,
     until: Until | None,
+    look: Look | None,
 ) -> RunResult:
     seed = variation.seed
     surroundings = _surroundings(scenario, options, seed, directory)
@@ -277,6 +288,8 @@ async def _run(
             result = await _result(
                 world, findings, profiles[first.code].version, seed, options.timing, digest
             )
+            if look is not None:
+                result.seen = await look(world)
         finally:
             recorder.end("scenario", reason="time up" if result is not None else "ended early")
             await world.stop()

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from msgspec import field
+from typing import Annotated, Final
+
+from msgspec import Meta, field
 
 from despoolr_core.articles import article_of
 from despoolr_core.profile import profile_of
@@ -15,6 +17,9 @@ from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario.statuses import RIGHTS, ROLES, SERVICES
 from despoolr_lab.toml.tables import JobName, Moment, Name, Span, Table
 from despoolr_lab.toml.values import check_latin, check_paths
+
+TURNS_MAX: Final = 10_000
+"""Turns of the event loop that a step may be put off within its moment."""
 
 
 class StepTable(Table, tag_field="do", kw_only=True):
@@ -322,11 +327,15 @@ class ServiceStep(StepTable, tag="service", kw_only=True):
 class KillStep(StepTable, tag="kill", kw_only=True):
     """A site's processes die at once and start again after a span (their boxes and database
     stay), or those of one logon or distribution `server` (its files stay).
+
+    `turns` is how many turns of the event loop into its moment: in virtual time what a service does
+    may take no time, and so it is said between which two of its steps it dies.
     """
 
     site: str = ""
     server: str = ""
     down_for: Span = "10m"
+    turns: Annotated[int, Meta(ge=0, le=TURNS_MAX)] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,6 +7,7 @@ what a person would touch with a power switch or a full disk.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -332,6 +333,8 @@ async def _kill(world: World, step: model.KillStep) -> None:
     site = step.site or world.scenario.site[0].code
     if not world.is_up(site):
         raise StepError(f"site {site} is down already")
+    for _ in range(step.turns):
+        await asyncio.sleep(0)
     await world.kill_site(site)
 
     async def restart_later() -> None:

@@ -132,3 +132,10 @@ def test_the_schema_has_every_step_and_expectation() -> None:
 def test_start_and_end_are_site_time() -> None:
     scenario = Scenario(name="n", title="t", run=model.Run(start="1996-06-03 08:00", for_="1d"))
     assert scenario.end - scenario.start == 86400.0
+
+
+def test_a_kill_is_put_off_by_a_bounded_number_of_turns() -> None:
+    kill = {"do": "kill", "at": "1h", "turns": 10_000}
+    msgspec.convert(kill, model.KillStep)
+    with pytest.raises(msgspec.ValidationError, match="<= 10000"):
+        msgspec.convert({**kill, "turns": 10_001}, model.KillStep)

@@ -1,0 +1,63 @@
+"""From when on a world is left in peace: nothing is down, cut off, paused or full any more.
+
+The law: what must happen some day can be asked for only where nothing stops it. What a scenario
+breaks and does not mend is broken for ever.
+"""
+
+from __future__ import annotations
+
+import math
+
+from despoolr_core.times import moment_s, span_s
+from despoolr_lab.scenario.model import (
+    AclStep,
+    DiskStep,
+    HotfixStep,
+    KillStep,
+    LinkStep,
+    PowerStep,
+    Scenario,
+    ServiceStep,
+    Step,
+)
+
+SETTLED_S = 3 * 3600.0
+"""Seconds of calm after which whatever is due has been done, at any Response but a retry."""
+
+
+def calm_from(scenario: Scenario) -> float:
+    """Site seconds from which on nothing is disturbed; infinity if something stays so."""
+    calm = scenario.start
+    broken: dict[tuple[str, ...], float] = {}
+    """What is broken to since when."""
+    for at, step in sorted(
+        ((moment_s(step.at, scenario.start), step) for step in scenario.step),
+        key=lambda pair: pair[0],
+    ):
+        if isinstance(step, KillStep):
+            calm = max(calm, at + span_s(step.down_for))
+        elif isinstance(step, HotfixStep):
+            calm = max(calm, at)
+        elif (mended := _mends(step)) is not None:
+            what, is_whole = mended
+            if is_whole:
+                broken.pop(what, None)
+                calm = max(calm, at)
+            else:
+                broken[what] = at
+    return math.inf if broken else calm
+
+
+def _mends(step: Step) -> tuple[tuple[str, ...], bool] | None:
+    """What a step breaks or mends, and whether it is whole then."""
+    if isinstance(step, LinkStep):
+        return ("link", *sorted((step.server, step.other))), step.up
+    if isinstance(step, ServiceStep):
+        return ("service", step.site, step.service), step.action != "pause"
+    if isinstance(step, DiskStep):
+        return ("disk", step.server, step.share, step.path), step.free < 0
+    if isinstance(step, AclStep):  # who may do less may be waited for in vain
+        return ("acl", step.server, step.share, step.path), False
+    if isinstance(step, PowerStep):
+        return ("power", step.machine), step.on
+    return None

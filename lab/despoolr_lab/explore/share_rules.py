@@ -1,0 +1,308 @@
+"""What must hold of every share, read from the records alone.
+
+The law: whatever the site did, no two opens are held that the conflict rule forbids, nothing is
+written or deleted under somebody who does not share it, who is refused is refused by opens that are
+there, and no refusal is forgotten: not in its episode, and not by who was refused. It is computed
+here a second time, from grants and closes, and asks nothing of the engine's own tables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.share import (
+    FileDeleted,
+    FileRenamed,
+    FileWritten,
+    OpenClosed,
+    OpenGranted,
+    OpenRefused,
+    SessionEnded,
+    ShareStarted,
+)
+from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied
+from despoolr_core.records.stream import Record
+from despoolr_core.rules.conflict import conflicts, wants
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import WIN32_CODE, Access, NtStatus, ShareMode, parse_flags
+from despoolr_lab.explore.breach import Breach, role_of
+
+REFUSED_WIN32: Final = WIN32_CODE[NtStatus.SHARING_VIOLATION]
+
+TWO_OPENS: Final = "two opens that exclude each other"
+CHANGED_UNDER: Final = "changed under who does not share it"
+STALE: Final = "refused by an open that is closed"
+NO_CONFLICT: Final = "refused by an open that allows it"
+NOBODY: Final = "refused by nobody"
+FORGOTTEN: Final = "a refused open forgotten"
+CLOSED_TWICE: Final = "closed and not open"
+LEFT_OPEN: Final = "open after its session"
+MISCOUNTED: Final = "attempts miscounted"
+
+
+@dataclass(slots=True)
+class _Held:
+    """One open; `key` is where its file is, empty when that was deleted or replaced under it."""
+
+    granted: OpenGranted
+    key: str
+    wanted: int
+    shared: int
+
+
+@dataclass(slots=True)
+class ShareRules:
+    """The fold: feed it all records in order, then ask `at_end`."""
+
+    package_shares: frozenset[str]
+    _held: dict[tuple[str, str], _Held] = field(default_factory=dict)
+    _seen: set[tuple[str, str]] = field(default_factory=set)
+    _by_file: dict[tuple[str, str], dict[str, _Held]] = field(default_factory=dict)
+    """Server and file to the opens of it, by their names."""
+    _over: set[tuple[str, str]] = field(default_factory=set)
+    """Sessions that ended, by server."""
+    _refusals: dict[str, list[tuple[int, OpenRefused]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """Server to what was refused there."""
+    _copies: dict[int, CopyStarted] = field(default_factory=dict)
+    _refused_files: dict[int, dict[str, FileCopied]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    _done_files: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _attempts: Counter[str] = field(default_factory=Counter)
+    _ledger: EpisodeLedger = field(
+        default_factory=lambda: EpisodeLedger(episodes_max=1_000_000, history_max=0)
+    )
+
+    _steps: dict[type[Fact], Callable[[Record, Any], Iterable[Breach]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._steps = {
+            ShareStarted: self._started,
+            OpenGranted: self._granted,
+            OpenClosed: self._closed,
+            OpenRefused: self._refused,
+            SessionEnded: self._ended,
+            FileWritten: self._written,
+            FileDeleted: self._deleted,
+            FileRenamed: self._renamed,
+            CopyStarted: self._copy_started,
+            FileCopied: self._copied,
+            CopyEnded: self._copy_ended,
+        }
+
+    def apply(self, record: Record) -> Iterable[Breach]:
+        """What the next record breaks."""
+        self._ledger.apply(record)
+        step = self._steps.get(type(record.data))
+        return () if step is None else step(record, record.data)
+
+    def at_end(self, records: Sequence[Record]) -> Iterator[Breach]:
+        """What the run as a whole breaks."""
+        at = records[-1].at if records else 0.0
+        for held in self._held.values():
+            granted = held.granted
+            if (granted.server, granted.session) in self._over:
+                text = (
+                    f"{granted.machine} has {granted.path} open on {granted.server}, and its "
+                    "session is over"
+                )
+                yield self._of(LEFT_OPEN, granted, text, at)
+        for episode, count in self._attempts.items():
+            row = self._ledger.row(episode, at)
+            told = 0 if row is None else row.attempt_count
+            if told != count:
+                text = f"episode {episode} has {count} refusals, and tells of {told}"
+                yield Breach(MISCOUNTED, text, at)
+
+    # -- opens
+
+    def _started(self, _record: Record, started: ShareStarted) -> Iterator[Breach]:
+        for key in [key for key in self._held if key[0] == started.server]:
+            self._drop(key)
+        self._over = {key for key in self._over if key[0] != started.server}
+        return iter(())
+
+    def _granted(self, record: Record, granted: OpenGranted) -> Iterator[Breach]:
+        if not granted.access or not granted.share_mode or granted.lock:
+            # an import does not know, a WebDAV lock's own open has rules of its own
+            self._seen.add((granted.server, granted.open))
+            return
+        new = _Held(
+            granted,
+            _file(granted.share, granted.path),
+            wants(parse_flags(Access, granted.access)),
+            int(parse_flags(ShareMode, granted.share_mode)),
+        )
+        for other in self._at(granted.server, new.key):
+            if conflicts(new.wanted, new.shared, other.wanted, other.shared):
+                text = (
+                    f"{granted.machine} ({granted.program}) was given {granted.path} on "
+                    f"{granted.server} while {other.granted.machine} ({other.granted.program}) "
+                    "had it in a way that excludes that"
+                )
+                yield self._of(TWO_OPENS, granted, text, record.at, record.seq)
+        self._seen.add((granted.server, granted.open))
+        self._held[granted.server, granted.open] = new
+        self._by_file.setdefault((granted.server, new.key), {})[granted.open] = new
+
+    def _closed(self, record: Record, closed: OpenClosed) -> Iterator[Breach]:
+        key = (closed.server, closed.open)
+        if key not in self._held and key not in self._seen:
+            text = f"{closed.path} on {closed.server} was closed by {closed.machine}, and not open"
+            yield self._of(CLOSED_TWICE, closed, text, record.at, record.seq)
+        self._drop(key)
+
+    def _ended(self, _record: Record, ended: SessionEnded) -> Iterator[Breach]:
+        self._over.add((ended.server, ended.session))
+        return iter(())
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        held = self._held.pop(key, None)
+        if held is not None:
+            self._by_file.get((key[0], held.key), {}).pop(key[1], None)
+
+    def _at(self, server: str, file: str) -> list[_Held]:
+        return list(self._by_file.get((server, file), {}).values())
+
+    # -- refusals
+
+    def _refused(self, record: Record, refused: OpenRefused) -> Iterator[Breach]:
+        self._refusals[refused.server].append((record.seq, refused))
+        if refused.episode:
+            self._attempts[refused.episode] += 1
+        if refused.nt_status != NtStatus.SHARING_VIOLATION:
+            return
+        where = (
+            f"{refused.machine} ({refused.program}) was refused {refused.path} on {refused.server}"
+        )
+        if not refused.blockers:
+            yield self._of(NOBODY, refused, f"{where}, and nobody is named", record.at, record.seq)
+        elif not refused.episode:
+            text = f"{where} by others' opens, and no episode has it"
+            yield self._of(FORGOTTEN, refused, text, record.at, record.seq)
+        wanted = wants(parse_flags(Access, refused.access)) if refused.access else 0
+        shared = int(parse_flags(ShareMode, refused.share_mode)) if refused.share_mode else 0
+        for blocker in refused.blockers:
+            key = (refused.server, blocker.open)
+            held = self._held.get(key)
+            if held is None and key in self._seen and not blocker.lock:
+                text = f"{where} because of {blocker.machine}, which has closed it"
+                yield self._of(STALE, refused, text, record.at, record.seq)
+            elif (
+                held is not None
+                and not blocker.lock
+                and wanted
+                and fold(refused.path) == fold(held.granted.path)
+                and not conflicts(wanted, shared, held.wanted, held.shared)
+            ):
+                text = f"{where} because of {blocker.machine}, whose open allows it"
+                yield self._of(NO_CONFLICT, refused, text, record.at, record.seq)
+
+    def _copy_started(self, record: Record, started: CopyStarted) -> Iterator[Breach]:
+        self._copies[record.seq] = started
+        return iter(())
+
+    def _copied(self, record: Record, copied: FileCopied) -> Iterator[Breach]:
+        files = self._refused_files[record.cause]
+        if copied.result != "refused":
+            files.pop(fold(copied.file), None)
+            self._done_files[record.cause].add(fold(copied.file))
+            return
+        files[fold(copied.file)] = copied
+        name = fold(copied.file.rpartition("/")[2])
+        if copied.win32 == REFUSED_WIN32 and not any(
+            seq > record.cause and name in fold(refused.path)
+            for seq, refused in self._refusals[copied.server]
+        ):
+            text = (
+                f"{copied.server} refused {copied.file} to the copy of job {copied.job}, and has "
+                "no record of it"
+            )
+            yield Breach(
+                FORGOTTEN,
+                text,
+                record.at,
+                record.seq,
+                "package file",
+                record.actor.partition("/")[2],
+            )
+
+    def _copy_ended(self, record: Record, ended: CopyEnded) -> Iterator[Breach]:
+        program = record.actor.partition("/")[2]
+        started = self._copies.pop(record.cause, None)
+        missed = self._refused_files.pop(record.cause, {})
+        done = self._done_files.pop(record.cause, set())
+        if ended.result == "complete":
+            for copied in missed.values():
+                text = (
+                    f"the copy of job {ended.job} to {ended.server} is complete, and "
+                    f"{copied.file} was refused"
+                )
+                yield Breach(FORGOTTEN, text, record.at, record.seq, "package file", program)
+            for seq, refused in self._refusals[ended.server] if started is not None else ():
+                is_this = refused.program == program and f"job {ended.job} " in refused.purpose
+                if seq > record.cause and is_this and "WRITE" in refused.access:
+                    name = fold(refused.path)
+                    if not any(name.endswith(f"/{file}") for file in done):
+                        text = (
+                            f"the copy of job {ended.job} to {ended.server} is complete, and "
+                            f"{refused.path} was refused and never copied"
+                        )
+                        yield self._of(FORGOTTEN, refused, text, record.at, record.seq)
+        self._refusals[ended.server] = []
+
+    # -- changes
+
+    def _written(self, record: Record, written: FileWritten) -> Iterator[Breach]:
+        yield from self._changed(record, written, written.path, "written", ShareMode.WRITE)
+
+    def _deleted(self, record: Record, deleted: FileDeleted) -> Iterator[Breach]:
+        yield from self._changed(record, deleted, deleted.path, "deleted", ShareMode.DELETE)
+        self._detach(deleted.server, _file(deleted.share, deleted.path))
+
+    def _renamed(self, record: Record, renamed: FileRenamed) -> Iterator[Breach]:
+        yield from self._changed(record, renamed, renamed.path, "renamed", ShareMode.DELETE)
+        self._detach(renamed.server, _file(renamed.share, renamed.new_path))
+        was, now = _file(renamed.share, renamed.path), _file(renamed.share, renamed.new_path)
+        for (server, key), opens in list(self._by_file.items()):
+            if server != renamed.server or not (key == was or key.startswith(f"{was}/")):
+                continue
+            moved = now + key[len(was) :]
+            for held in opens.values():
+                held.key = moved
+            self._by_file.setdefault((server, moved), {}).update(opens)
+            self._by_file.pop((server, key))
+
+    def _changed(
+        self, record: Record, fact: Any, path: str, did: str, needed: ShareMode
+    ) -> Iterator[Breach]:
+        for held in self._at(fact.server, _file(fact.share, path)):
+            mine = (held.granted.machine, held.granted.program) == (fact.machine, fact.program)
+            if held.wanted and not held.shared & needed and not mine:
+                text = (
+                    f"{fact.machine} ({fact.program}) has {did} {path} on {fact.server} under "
+                    f"{held.granted.machine} ({held.granted.program}), which shares "
+                    f"{held.granted.share_mode}"
+                )
+                yield self._of(CHANGED_UNDER, fact, text, record.at, record.seq)
+
+    def _detach(self, server: str, file: str) -> None:
+        """Who has a file open that is deleted or replaced keeps what it opened."""
+        for held in self._at(server, file):
+            held.key = ""
+        self._by_file.pop((server, file), None)
+
+    def _of(self, kind: str, fact: Any, text: str, at: float, seq: int = 0) -> Breach:
+        role = role_of(fact.share, fact.path, self.package_shares)
+        return Breach(kind, text, at, seq, role, getattr(fact, "program", ""))
+
+
+def _file(share: str, path: str) -> str:
+    return f"{fold(share)}/{fold(path)}"

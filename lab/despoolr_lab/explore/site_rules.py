@@ -1,0 +1,276 @@
+"""What must hold of every site's services, read from the records alone.
+
+The law: a report counts once, a status follows the one before it, a refused update is tried again
+until it is done or failed, and at its time. What one version of SMS did on purpose is no breach:
+the records say where it forgets a server (`instruction.written`, event 13), and restarts may count
+anew (Q140374).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from despoolr_core.formats.instruction_file import WIREMOVE
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.run import StepTaken
+from despoolr_core.records.kinds.site import (
+    CopyEnded,
+    CopyStarted,
+    DetailStatusChanged,
+    EventLogged,
+    InstructionExecuted,
+    InstructionWritten,
+    JobStatusChanged,
+    MifLoaded,
+)
+from despoolr_core.records.stream import Record, is_owners
+from despoolr_lab.explore.breach import Breach
+from despoolr_lab.explore.calm import SETTLED_S
+
+COUNTED_TWICE: Final = "a status counted twice"
+LOST_RETRY: Final = "a lost retry"
+DONE_UNDONE: Final = "told as done and refused"
+OUT_OF_TURN: Final = "a status out of turn"
+EARLY_RETRY: Final = "a retry before its time"
+LATE_RETRY: Final = "a retry put off too long"
+RETRY_COUNT: Final = "retries miscounted"
+ROW_UNTOLD: Final = "a row that nobody told of"
+OUT_OF_ORDER: Final = "records out of order"
+
+DONE: Final = ("Complete", "Failed", "Cancelled", "Canceled")
+CANCELED: Final = "Canceled"
+"""What a cancelled job makes of all its rows, and tells once."""
+EVENT_NO_SERVER: Final = 13
+EVENT_WORKSTATION_FAILED: Final = 374
+INTERRUPTIONS: Final = ("kill", "hotfix", "service")
+"""Steps after which a service may begin again what it had begun."""
+ROUNDING_S: Final = 1.0
+DUE_SHARE: Final = 0.125
+"""The share of a retry interval, three polls, in which what is due is taken up."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """How a site retries: seconds between two attempts, how far one moves the count."""
+
+    retry_s: float
+    step: int
+
+
+@dataclass(slots=True)
+class _Job:
+    """One job at one site, as its Despooler tells it."""
+
+    refused: dict[str, int] = field(default_factory=dict)
+    """Server to the record of the copy that it refused last."""
+    waiting: InstructionWritten | None = None
+    written: bool = False
+    """Whether a retry was written since the last instruction was done with."""
+    forgets: bool = False
+    retries: int | None = None
+
+
+@dataclass(slots=True)
+class SiteRules:
+    """The fold: feed it all records in order, then ask `at_end`. `rules` are the sites', by code;
+    a run without any (an import) asks nothing of retries.
+    """
+
+    rules: dict[str, RetryRule]
+    _last: Record | None = None
+    _reports: set[tuple[str, str]] = field(default_factory=set)
+    _events: set[tuple[str, ...]] = field(default_factory=set)
+    _statuses: dict[tuple[str, ...], tuple[str, int]] = field(default_factory=dict)
+    """A job, or a row of one, to what it said last and the record of it."""
+    _jobs: dict[tuple[str, str], _Job] = field(default_factory=lambda: defaultdict(_Job))
+    """Site and job to what is known of it."""
+    _over: set[tuple[str, str]] = field(default_factory=set)
+    _interrupted: int = -1
+    """The last record after which a service may have been in the middle of something."""
+    _steps: dict[type[Fact], Callable[[Record, Any], Iterable[Breach]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._steps = {
+            StepTaken: self._step_taken,
+            MifLoaded: self._loaded,
+            EventLogged: self._event,
+            JobStatusChanged: self._job_status,
+            DetailStatusChanged: self._detail_status,
+            CopyStarted: self._copy_started,
+            CopyEnded: self._copy_ended,
+            InstructionWritten: self._written,
+            InstructionExecuted: self._executed,
+        }
+
+    def apply(self, record: Record) -> Iterator[Breach]:
+        """What the next record breaks."""
+        last = self._last
+        if last is not None and (record.seq != last.seq + 1 or record.at < last.at):
+            text = f"record {record.seq} follows {last.seq}"
+            yield Breach(OUT_OF_ORDER, text, record.at, record.seq)
+        if record.cause >= record.seq:
+            text = f"record {record.seq} has {record.cause} for its cause"
+            yield Breach(OUT_OF_ORDER, text, record.at, record.seq)
+        self._last = record
+        step = self._steps.get(type(record.data))
+        if step is not None:
+            yield from step(record, record.data)
+
+    def at_end(self, end: float, calm: float) -> Iterator[Breach]:
+        """What was due and never done, in a run that ended then and was left in peace since."""
+        for (site, name), job in self._jobs.items():
+            if (site, name) in self._over or site not in self.rules:
+                continue
+            waiting = job.waiting
+            retry_s = self.rules[site].retry_s
+            due = max(waiting.execute_at, calm) if waiting is not None else calm + retry_s
+            if end - due < (DUE_SHARE * retry_s if waiting is not None else SETTLED_S):
+                continue
+            if waiting is not None:
+                text = f"job {name} at {site} was to be tried again, and never was"
+                yield Breach(LOST_RETRY, text, waiting.execute_at, 0, "", "SMS_DESPOOLER")
+            elif job.refused and not job.forgets:
+                text = (
+                    f"{', '.join(job.refused)} refused job {name}, and it is not to be tried again"
+                )
+                yield Breach(LOST_RETRY, text, end, max(job.refused.values()), "", "SMS_DESPOOLER")
+
+    @property
+    def forgets(self) -> bool:
+        """Whether a site forgot a server, as its version does, and told so."""
+        return any(job.forgets for job in self._jobs.values())
+
+    def says_otherwise(self, rows: dict[tuple[str, ...], str]) -> Iterator[Breach]:
+        """Where the rows of the database (site, job, kind, site, machine) are not what was last
+        told of them.
+        """
+        for key, (status, seq) in self._statuses.items():
+            found = rows.get(key)
+            if len(key) != 5 or found in (None, status, CANCELED) or self._interrupted > seq:
+                continue
+            row = " ".join(part for part in key[2:] if part)
+            there = f"{row} of job {key[1]} is {found} in the database of {key[0]}"
+            text = f"{there}, and was told as {status}"
+            yield Breach(ROW_UNTOLD, text, 0.0, seq, "", "SMS_INVENTORY_DATA_LOADER")
+
+    # -- statuses
+
+    def _loaded(self, record: Record, loaded: MifLoaded) -> Iterator[Breach]:
+        key = (record.actor, loaded.report)
+        if loaded.about in ("site", "inventory"):
+            return
+        if key in self._reports:
+            text = f"{record.actor} counted report {loaded.report} a second time"
+            yield self._of(COUNTED_TWICE, record, text)
+        self._reports.add(key)
+
+    def _event(self, record: Record, logged: EventLogged) -> Iterator[Breach]:
+        if logged.event == EVENT_NO_SERVER:
+            self._jobs[record.actor.partition("/")[0], logged.job].forgets = True
+        if logged.event != EVENT_WORKSTATION_FAILED:
+            return
+        key = (record.actor, logged.job, logged.machine, logged.text)
+        if key in self._events and self._statuses.get((logged.job, logged.machine)):
+            text = f"event {logged.event} of {logged.machine} and job {logged.job} stands twice"
+            yield self._of(COUNTED_TWICE, record, text)
+        self._events.add(key)
+
+    def _job_status(self, record: Record, changed: JobStatusChanged) -> Iterator[Breach]:
+        if not is_owners(record.actor, changed.job):
+            return
+        key = (record.actor.partition("/")[0], changed.job)
+        yield from self._follows(record, key, changed, f"job {changed.job}")
+        if changed.status in DONE:
+            self._over.add(key)
+        else:
+            self._over.discard(key)
+
+    def _detail_status(self, record: Record, changed: DetailStatusChanged) -> Iterator[Breach]:
+        site = record.actor.partition("/")[0]
+        key = (site, changed.job, changed.detail, changed.site, changed.machine)
+        row = " ".join(part for part in (changed.detail, changed.site, changed.machine) if part)
+        yield from self._follows(record, key, changed, f"{row} of job {changed.job}")
+
+    def _follows(
+        self,
+        record: Record,
+        key: tuple[str, ...],
+        changed: JobStatusChanged | DetailStatusChanged,
+        what: str,
+    ) -> Iterator[Breach]:
+        last, seq = self._statuses.get(key, (None, 0))
+        self._statuses[key] = (changed.status, record.seq)
+        # a service that is killed may have changed a row and not told of it
+        if last is not None and changed.was != last and self._interrupted < seq:
+            text = f"{what} is {changed.status} and was {changed.was}, after it was {last}"
+            yield self._of(OUT_OF_TURN, record, text)
+
+    # -- retries
+
+    def _step_taken(self, record: Record, step: StepTaken) -> Iterator[Breach]:
+        if step.do in INTERRUPTIONS:
+            self._interrupted = record.seq
+        return iter(())
+
+    def _copy_started(self, record: Record, started: CopyStarted) -> Iterator[Breach]:
+        job = self._job(record, started.job)
+        waiting = job.waiting
+        if waiting is not None and record.at < waiting.execute_at - ROUNDING_S:
+            early_s = waiting.execute_at - record.at
+            text = f"job {started.job} is tried again {early_s:.0f} s before its time"
+            yield self._of(EARLY_RETRY, record, text)
+
+    def _copy_ended(self, record: Record, ended: CopyEnded) -> Iterator[Breach]:
+        job = self._job(record, ended.job)
+        if ended.result == "complete":
+            job.refused.pop(ended.server, None)
+        else:
+            job.refused[ended.server] = record.seq
+        return iter(())
+
+    def _written(self, record: Record, written: InstructionWritten) -> Iterator[Breach]:
+        job = self._job(record, written.job)
+        rule = self.rules.get(record.actor.partition("/")[0])
+        if rule is not None:
+            if written.execute_at > record.at + rule.retry_s + ROUNDING_S:
+                late_s = written.execute_at - record.at
+                text = f"job {written.job} is tried again in {late_s:.0f} s, not {rule.retry_s:.0f}"
+                yield self._of(LATE_RETRY, record, text)
+            was = job.retries
+            may_be = {0, rule.step} if was is None else {was, was + rule.step}
+            if self._interrupted >= 0:
+                may_be |= {0, rule.step}  # a restart may count anew
+            if written.retries not in may_be:
+                text = f"job {written.job} was retried {was} times, and now {written.retries}"
+                yield self._of(RETRY_COUNT, record, text)
+        job.waiting, job.written, job.retries = written, True, written.retries
+        if written.forgotten or (job.refused and not written.servers):
+            job.forgets = True
+
+    def _executed(self, record: Record, executed: InstructionExecuted) -> Iterator[Breach]:
+        key = (record.actor.partition("/")[0], executed.job)
+        if key not in self._jobs or executed.type == WIREMOVE:
+            return
+        job = self._job(record, executed.job)
+        if executed.result == "Retrying":
+            if not job.written:
+                text = f"job {executed.job} is Retrying, and no retry was written"
+                yield self._of(LOST_RETRY, record, text)
+            job.written = False
+            return
+        if job.waiting is not None and job.waiting.file == executed.file:
+            job.waiting = None
+        if executed.result == "Complete" and job.refused and not job.forgets:
+            text = f"{', '.join(job.refused)} refused job {executed.job}, which is told as Complete"
+            yield self._of(DONE_UNDONE, record, text)
+        job.refused.clear()
+        job.written = False
+
+    def _job(self, record: Record, job: str) -> _Job:
+        return self._jobs[record.actor.partition("/")[0], job]
+
+    def _of(self, kind: str, record: Record, text: str) -> Breach:
+        return Breach(kind, text, record.at, record.seq, "", record.actor.partition("/")[2])

@@ -1,0 +1,225 @@
+"""One world of a scenario for `explore`: what is left out of it, and what is done to it besides.
+
+The law: a world is a function of the scenario, its moments and a seed, by draws with names, and is
+a scenario again: it can be read, run and cut down. One world in four has all that the file says and
+nothing else; in it alone expectations are asked. Each of the others leaves out each family of
+faults and each hold one time in two, and gets faults of each family of its own one time in two:
+half of the worlds just when something happens, where a death between two steps is found, and half
+at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+
+from despoolr_core.records.kinds.run import ExpectationChecked, RunEnded, StepTaken
+from despoolr_core.records.stream import Record
+from despoolr_lab.explore.feasible import feasible
+from despoolr_lab.scenario.model import (
+    AclStep,
+    Clients,
+    ClockStep,
+    DeleteStep,
+    DiskStep,
+    HoldStep,
+    HotfixStep,
+    KillStep,
+    LinkStep,
+    NoIdMifStep,
+    PowerStep,
+    PutStep,
+    Scenario,
+    ServiceStep,
+    Step,
+)
+from despoolr_lab.scenario.worlds import OFF, WIDE, Variation, span_text
+
+FAMILIES: Final[dict[type, str]] = {
+    KillStep: "kill",
+    LinkStep: "link",
+    ServiceStep: "service",
+    PowerStep: "power",
+    DiskStep: "disk",
+    HotfixStep: "hotfix",
+    ClockStep: "clock",
+    PutStep: "put",
+    DeleteStep: "delete",
+    AclStep: "acl",
+    NoIdMifStep: "noidmif",
+}
+AS_WRITTEN_SHARE: Final = 0.25
+AIMED_SHARE: Final = 0.5
+LEFT_OUT_SHARE: Final = 0.5
+FAULTS_MAX: Final = 3
+"""Faults of one family that a world gets."""
+LAST_SHARE: Final = 0.6
+"""The share of a run in which faults begin: what they put off must come to its end."""
+DOWN_S: Final = (60.0, 4 * 3600.0)
+"""How long something is down, at least and at most."""
+TURNS: Final = 150
+CLOSE_S: Final = 0.005
+"""Seconds around a moment that still are that moment."""
+SERVICES: Final = (
+    "SMS_SCHEDULER",
+    "SMS_LAN_SENDER",
+    "SMS_DESPOOLER",
+    "SMS_MAINTENANCE_MANAGER",
+    "SMS_INVENTORY_DATA_LOADER",
+)
+
+S = TypeVar("S")
+
+
+def moments_of(records: Iterable[Record], scenario: Scenario) -> tuple[float, ...]:
+    """When anything happens in a run, in seconds from its start: where to aim."""
+    return tuple(
+        sorted(
+            {
+                round(record.at - scenario.start, 3)
+                for record in records
+                if not isinstance(record.data, StepTaken | ExpectationChecked | RunEnded)
+                and 0 < record.at - scenario.start < LAST_SHARE * (scenario.end - scenario.start)
+            }
+        )
+    )
+
+
+def is_as_written(seed: int) -> bool:
+    """Whether the world of a seed has all that the file says and nothing else."""
+    return seed == 0 or Variation(seed, WIDE).draw("explore", "as written") < AS_WRITTEN_SHARE
+
+
+def swarm_world(scenario: Scenario, seed: int, moments: Sequence[float]) -> Scenario:
+    """The scenario of one world, to be run with that seed."""
+    if is_as_written(seed):
+        return scenario
+    draws = _Draws(Variation(seed, WIDE), scenario, moments)
+    steps = feasible(scenario, [*_kept(draws), *draws.faults()])
+    worlds = msgspec.structs.replace(scenario.worlds, jitter=OFF) if draws.is_aimed else None
+    return msgspec.structs.replace(
+        scenario, step=steps, expect=[], worlds=worlds or scenario.worlds
+    )
+
+
+def _kept(draws: _Draws) -> Iterator[Step]:
+    """The steps of the file that this world has."""
+    left_out = {name for name in FAMILIES.values() if draws.is_drawn("left out", name)}
+    for number, step in enumerate(draws.scenario.step):
+        if FAMILIES.get(type(step)) in left_out:
+            continue
+        if isinstance(step, HoldStep):
+            if draws.is_drawn("hold left out", number):
+                continue
+            # an open that is refused is what this world is about, and no mistake of the file
+            yield msgspec.structs.replace(step, may_fail=True)
+        else:
+            yield step
+
+
+class _Draws:
+    """The draws of one world."""
+
+    def __init__(self, world: Variation, scenario: Scenario, moments: Sequence[float]) -> None:
+        self.scenario = scenario
+        self._world = world
+        self._moments = moments
+        self.is_aimed = bool(moments) and self.number("aimed") < AIMED_SHARE
+
+    def number(self, *name: object) -> float:
+        """From 0 to below 1."""
+        return self._world.draw("explore", *name)
+
+    def is_drawn(self, *name: object) -> bool:
+        """One time in two."""
+        return self.number(*name) < LEFT_OUT_SHARE
+
+    def one_of(self, them: Sequence[S], *name: object) -> S:
+        """One of them."""
+        return them[int(self.number(*name) * len(them))]
+
+    def faults(self) -> Iterator[Step]:
+        """The faults of this world's own."""
+        families: dict[str, Callable[[str, float], list[Step]]] = {
+            "kill": self._kill,
+            "link": self._link,
+            "service": self._service,
+            "power": self._power,
+            "hold": self._hold,
+        }
+        for family, make in families.items():
+            if self.is_drawn("added", family):
+                continue
+            for number in range(1 + int(self.number("count", family) * FAULTS_MAX)):
+                name = f"{family} {number}"
+                yield from make(name, self._at(name))
+
+    def _at(self, name: str) -> float:
+        if self.is_aimed:
+            moment = self.one_of(self._moments, "moment", name)
+            return round(moment + (self.number("close", name) - 0.5) * 2 * CLOSE_S, 3)
+        length = self.scenario.end - self.scenario.start
+        return round(self.number("at", name) * LAST_SHARE * length, 3)
+
+    def _for_s(self, name: str) -> float:
+        """A span: short ones are as likely as long ones."""
+        least, most = DOWN_S
+        room = (self.scenario.end - self.scenario.start) * (1 - LAST_SHARE) / 2
+        span_s = least * (most / least) ** self.number("for", name)
+        return max(1.0, float(round(min(room, span_s))))
+
+    def _kill(self, name: str, at: float) -> list[Step]:
+        site = self.one_of(self.scenario.site, "site", name)
+        turns = int(TURNS ** self.number("turns", name)) - 1
+        down = span_text(self._for_s(name))
+        return [KillStep(at=span_text(max(0.0, at)), site=site.code, down_for=down, turns=turns)]
+
+    def _link(self, name: str, at: float) -> list[Step]:
+        if not self.scenario.server:
+            return []
+        server = self.one_of(self.scenario.server, "server", name).name
+        return [
+            LinkStep(at=span_text(max(0.0, at)), server=server, up=False),
+            LinkStep(at=span_text(max(0.0, at) + self._for_s(name)), server=server, up=True),
+        ]
+
+    def _service(self, name: str, at: float) -> list[Step]:
+        site = self.one_of(self.scenario.site, "site", name).code
+        service = self.one_of(SERVICES, "service", name)
+        return [
+            ServiceStep(at=span_text(max(0.0, at)), action="restart", service=service, site=site)
+        ]
+
+    def _power(self, name: str, at: float) -> list[Step]:
+        machine = self._client(name)
+        if not machine:
+            return []
+        return [
+            PowerStep(at=span_text(max(0.0, at)), machine=machine, on=False),
+            PowerStep(at=span_text(max(0.0, at) + self._for_s(name)), machine=machine, on=True),
+        ]
+
+    def _hold(self, name: str, at: float) -> list[Step]:
+        packages = [package for package in self.scenario.package if package.files]
+        machine = self._client(name)
+        if not packages or not machine:
+            return []
+        package = self.one_of(packages, "package", name)
+        return [
+            HoldStep(
+                at=span_text(max(0.0, at)),
+                machine=machine,
+                package=package.name,
+                file=self.one_of(sorted(package.files), "file", name),
+                for_=span_text(self._for_s(name)),
+                may_fail=True,
+            )
+        ]
+
+    def _client(self, name: str) -> str:
+        groups: list[Clients] = [g for g in self.scenario.clients if g.names or g.count]
+        if not groups:
+            return ""
+        return self.one_of(self.one_of(groups, "group", name).expand(), "client", name)

@@ -1,0 +1,46 @@
+"""From when on a world is left in peace."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from despoolr_lab.explore.calm import calm_from
+from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import parse_scenario
+
+HEAD = """
+name = "calm"
+title = "What is broken and mended"
+[run]
+for = "1d"
+[[clients]]
+names = ["WS1"]
+"""
+
+
+def calm_s(*steps: str) -> float:
+    scenario: Scenario = parse_scenario(HEAD + "".join(f"[[step]]\n{step}\n" for step in steps))
+    return calm_from(scenario) - scenario.start
+
+
+DOWN = 'at = "1h"\ndo = "link"\nserver = "LOGON1"\nup = false'
+UP = 'at = "3h"\ndo = "link"\nserver = "LOGON1"\nup = true'
+KILL = 'at = "2h"\ndo = "kill"\ndown_for = "30m"'
+PAUSE = 'at = "2h"\ndo = "service"\naction = "pause"\nservice = "SMS_DESPOOLER"'
+
+
+@pytest.mark.parametrize(
+    ("steps", "calm"),
+    [
+        ([], 0.0),
+        ([KILL], 9000.0),
+        ([DOWN, UP], 10800.0),
+        ([KILL, DOWN, UP], 10800.0),
+        ([DOWN], math.inf),
+        ([PAUSE], math.inf),
+    ],
+)
+def test_calm_begins_when_the_last_thing_is_mended(steps: list[str], calm: float) -> None:
+    assert calm_s(*steps) == calm

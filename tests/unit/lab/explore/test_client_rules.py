@@ -1,0 +1,48 @@
+"""What must hold of every client."""
+
+from __future__ import annotations
+
+from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.run import StepTaken
+from despoolr_core.records.kinds.site import DetailStatusChanged, MifRefused
+from despoolr_core.records.stream import Record
+from despoolr_lab.explore import client_rules
+from despoolr_lab.explore.client_rules import ClientRules
+
+RAN = ProgramStarted(request="BPC0001", package="BPC00001", server="LOGON1", program="SETUP.EXE")
+REPORTED = ResultReported(request="BPC0001", package="BPC00001", report="1", result="Success")
+TOLD = DetailStatusChanged(
+    job="BPC00001", detail="Workstation", site="BPC", machine="WS1", status="Complete", was="None"
+)
+
+
+def told(*facts: Fact, end: float = 100_000.0, calm: float = 0.0) -> list[str]:
+    rules = ClientRules()
+    records = [Record(seq, float(seq), "WS1", fact) for seq, fact in enumerate(facts, 1)]
+    found = [breach for record in records for breach in rules.apply(record)]
+    return [breach.kind for breach in (*found, *rules.at_end(end, calm))]
+
+
+def test_a_command_does_not_run_again_once_its_result_is_handed_in() -> None:
+    assert told(RAN, REPORTED, TOLD) == []
+    assert told(RAN, RAN, REPORTED, TOLD) == []  # it was switched off in between
+    assert told(RAN, REPORTED, RAN, TOLD) == [client_rules.RUN_TWICE]
+    forgotten = StepTaken(do="delete_history", at="1h")
+    assert told(RAN, REPORTED, forgotten, RAN, TOLD) == []
+
+
+def test_a_result_is_handed_in_once() -> None:
+    assert told(REPORTED, REPORTED, TOLD) == [client_rules.REPORTED_TWICE]
+
+
+def test_what_was_handed_in_arrives() -> None:
+    assert told(REPORTED, TOLD) == []
+    assert told(REPORTED) == [client_rules.LOST_REPORT]
+    assert told(TOLD, REPORTED) == [client_rules.LOST_REPORT]
+
+
+def test_nothing_is_lost_that_may_still_come_or_was_refused() -> None:
+    assert told(REPORTED, end=100.0) == []
+    assert told(REPORTED, calm=99_999.0) == []
+    assert told(REPORTED, MifRefused(file="X1.MIF", reason="no MIF")) == []

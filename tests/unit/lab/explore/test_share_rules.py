@@ -1,0 +1,176 @@
+"""What must hold of every share: each rule with records that keep it, and that break it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.share import (
+    FileDeleted,
+    FileRenamed,
+    FileWritten,
+    OpenClosed,
+    OpenGranted,
+    OpenRefused,
+    SessionEnded,
+)
+from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied
+from despoolr_core.records.stream import Record
+from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.wire import Blocker
+from despoolr_lab.explore import share_rules
+from despoolr_lab.explore.share_rules import ShareRules
+
+WHERE = {"server": "LOGON1", "share": "SMS_PKGD", "path": "BPC00001/b.dat"}
+COPIER = {
+    "machine": "SITE1",
+    "program": "SMS_DESPOOLER",
+    "purpose": "job BPC00002 package BPC00001",
+}
+
+
+def granted(open_: str, access: str = "READ", share_mode: str = "READ", **more: Any) -> OpenGranted:
+    facts: dict[str, Any] = {
+        **WHERE,
+        "open": open_,
+        "session": f"S{open_}",
+        "machine": f"WS{open_}",
+        "user": "ALICE",
+        "program": "WINWORD.EXE",
+        "access": access,
+        "share_mode": share_mode,
+        "action": "OPENED",
+        "purpose": "",
+    }
+    return OpenGranted(**{**facts, **more})
+
+
+def closed(open_: str) -> OpenClosed:
+    return OpenClosed(**WHERE, open=open_, machine=f"WS{open_}", reason="closed")
+
+
+def refused(*blockers: str, episode: str = "E1", **more: Any) -> OpenRefused:
+    facts: dict[str, Any] = {
+        **WHERE,
+        **COPIER,
+        "user": "SMSService",
+        "access": "WRITE",
+        "share_mode": "READ",
+        "nt_status": NtStatus.SHARING_VIOLATION.value,
+        "win32": 32,
+        "blockers": tuple(
+            Blocker(name, f"WS{name}", "ALICE", "WINWORD.EXE", "READ", "READ", 0.0)
+            for name in blockers
+        ),
+        "episode": episode,
+    }
+    return OpenRefused(**{**facts, **more})
+
+
+def broken(*facts: Fact, causes: dict[int, int] | None = None) -> list[str]:
+    rules = ShareRules(frozenset({"SMS_PKGD"}))
+    records = [
+        Record(seq, float(seq), "BPC/SMS_DESPOOLER", fact, (causes or {}).get(seq, 0))
+        for seq, fact in enumerate(facts, 1)
+    ]
+    found = [breach for record in records for breach in rules.apply(record)]
+    return [breach.kind for breach in (*found, *rules.at_end(records))]
+
+
+def test_readers_that_share_reading_hold_a_file_together() -> None:
+    assert broken(granted("1"), granted("2"), closed("1"), closed("2")) == []
+
+
+def test_a_writer_beside_a_reader_that_shares_reading_alone_is_told() -> None:
+    assert broken(granted("1"), granted("2", "WRITE", "READ|WRITE")) == [share_rules.TWO_OPENS]
+    assert broken(granted("1"), closed("1"), granted("2", "WRITE", "READ|WRITE")) == []
+
+
+def test_a_file_written_under_who_does_not_share_it_is_told_and_its_own_is_not() -> None:
+    written = FileWritten(**WHERE, **COPIER, size=1)
+    assert broken(granted("1"), written) == [share_rules.CHANGED_UNDER]
+    assert broken(granted("1", share_mode="READ|WRITE"), written) == []
+    own = granted("1", "WRITE", "", machine="SITE1", program="SMS_DESPOOLER")
+    assert broken(own, written) == []
+
+
+def test_a_file_deleted_under_who_shares_that_is_another_file_from_then_on() -> None:
+    shared = granted("1", share_mode="READ|DELETE")
+    deleted = FileDeleted(**WHERE, **COPIER)
+    assert broken(granted("1"), deleted) == [share_rules.CHANGED_UNDER]
+    assert broken(shared, deleted, FileWritten(**WHERE, **COPIER, size=1)) == []
+
+
+def test_a_renamed_directory_takes_what_is_open_in_it_along() -> None:
+    renamed = FileRenamed(**{**WHERE, "path": "BPC00001"}, **COPIER, new_path="OLD")
+    there = {**WHERE, "path": "OLD/b.dat"}
+    shared = granted("1", share_mode="READ|DELETE")
+    assert broken(shared, renamed, FileWritten(**there, **COPIER, size=1)) == [
+        share_rules.CHANGED_UNDER
+    ]
+
+
+def test_who_is_refused_is_refused_by_opens_that_are_there() -> None:
+    assert broken(granted("1"), refused("1")) == []
+    assert broken(granted("1"), closed("1"), refused("1")) == [share_rules.STALE]
+    allows = granted("1", share_mode="READ|WRITE")
+    assert broken(allows, refused("1")) == [share_rules.NO_CONFLICT]
+    assert share_rules.NOBODY in broken(granted("1"), refused(episode=""))
+
+
+def test_a_refusal_without_an_episode_is_forgotten() -> None:
+    assert broken(granted("1"), refused("1", episode="")) == [share_rules.FORGOTTEN]
+
+
+def test_an_open_that_nobody_had_is_not_closed() -> None:
+    assert broken(closed("1")) == [share_rules.CLOSED_TWICE]
+
+
+def test_a_session_that_is_over_has_nothing_open() -> None:
+    over = SessionEnded(server="LOGON1", session="S1", machine="WS1", reason="logoff")
+    assert broken(granted("1"), over) == [share_rules.LEFT_OPEN]
+    assert broken(granted("1"), closed("1"), over) == []
+
+
+STARTED = CopyStarted(job="BPC00002", package="BPC00001", server="LOGON1", attempt=1)
+
+
+def ended(result: str) -> CopyEnded:
+    return CopyEnded(
+        job="BPC00002",
+        package="BPC00001",
+        server="LOGON1",
+        attempt=1,
+        result=result,
+        file="",
+        win32=0,
+    )
+
+
+def copied(result: str, win32: int = 0) -> FileCopied:
+    return FileCopied(
+        job="BPC00002",
+        package="BPC00001",
+        server="LOGON1",
+        file="b.dat",
+        result=result,
+        win32=win32,
+    )
+
+
+def test_a_copy_is_refused_by_a_share_that_has_a_record_of_it() -> None:
+    causes = {3: 2, 4: 2, 5: 2}
+    whole = (granted("1"), STARTED, refused("1"), copied("refused", 32), ended("refused"))
+    assert broken(*whole, causes=causes) == []
+    without = (granted("1"), STARTED, copied("refused", 32), ended("refused"))
+    assert broken(*without, causes=causes) == [share_rules.FORGOTTEN]
+
+
+def test_a_copy_is_not_complete_while_a_file_was_refused() -> None:
+    causes = {3: 2, 4: 2, 5: 2}
+    told = (granted("1"), STARTED, refused("1"), copied("refused", 32), ended("complete"))
+    assert share_rules.FORGOTTEN in broken(*told, causes=causes)
+    silent = (granted("1"), STARTED, refused("1"), ended("complete"))
+    assert broken(*silent, causes=causes) == [share_rules.FORGOTTEN]
+    late = (granted("1"), STARTED, refused("1"), copied("copied"), ended("complete"))
+    assert broken(*late, causes=causes) == []

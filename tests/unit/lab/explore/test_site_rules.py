@@ -1,0 +1,138 @@
+"""What must hold of every site's services: each rule with records that keep it, and that break
+it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.run import StepTaken
+from despoolr_core.records.kinds.site import (
+    CopyEnded,
+    CopyStarted,
+    DetailStatusChanged,
+    EventLogged,
+    InstructionExecuted,
+    InstructionWritten,
+    JobStatusChanged,
+    MifLoaded,
+)
+from despoolr_core.records.stream import Record
+from despoolr_lab.explore import site_rules
+from despoolr_lab.explore.site_rules import RetryRule, SiteRules
+
+JOB = "BPC00002"
+RULES = {"BPC": RetryRule(7200.0, 1)}
+KILL = StepTaken(do="kill", at="1h")
+LOADED = MifLoaded(file="X1.MIF", report=f"{JOB}/BPC/Server/LOGON1/Complete/0", about="Server")
+
+
+def written(retries: int, execute_at: float, **more: Any) -> InstructionWritten:
+    facts: dict[str, Any] = {"servers": ("LOGON1",), "file": f"{JOB}_R.SNI", "type": "SHARE"}
+    return InstructionWritten(**{**facts, **more}, job=JOB, retries=retries, execute_at=execute_at)
+
+
+def executed(result: str) -> InstructionExecuted:
+    return InstructionExecuted(file=f"{JOB}_R.SNI", type="SHARE", job=JOB, result=result)
+
+
+def copy(result: str) -> CopyEnded:
+    return CopyEnded(
+        job=JOB, package="BPC00001", server="LOGON1", attempt=1, result=result, file="", win32=0
+    )
+
+
+def told(*steps: tuple[float, Fact], calm: float = 0.0, end: float = 100_000.0) -> list[str]:
+    rules = SiteRules(dict(RULES))
+    records = [
+        Record(seq, at, "BPC/SMS_DESPOOLER", fact) for seq, (at, fact) in enumerate(steps, 1)
+    ]
+    found = [breach for record in records for breach in rules.apply(record)]
+    return [breach.kind for breach in (*found, *rules.at_end(end, calm))]
+
+
+def test_a_report_counts_once() -> None:
+    assert told((1, LOADED)) == []
+    assert told((1, LOADED), (2, LOADED)) == [site_rules.COUNTED_TWICE]
+
+
+def status(now: str, was: str) -> JobStatusChanged:
+    return JobStatusChanged(job=JOB, status=now, was=was, reason="details")
+
+
+def row(now: str, was: str) -> DetailStatusChanged:
+    return DetailStatusChanged(
+        job=JOB, detail="Server", site="BPC", machine="LOGON1", status=now, was=was
+    )
+
+
+def test_a_status_follows_the_one_before_it_unless_a_death_lies_between() -> None:
+    assert told((1, status("Active", "Pending")), (2, status("Complete", "Active"))) == []
+    gap = (1, status("Active", "Pending")), (3, status("Complete", "Retrying"))
+    assert told(*gap) == [site_rules.OUT_OF_TURN]
+    assert told(gap[0], (2, KILL), gap[1]) == []
+    assert told((1, row("Retrying", "None")), (2, row("Complete", "None"))) == [
+        site_rules.OUT_OF_TURN
+    ]
+
+
+def test_a_refused_update_that_is_told_as_retrying_has_a_retry() -> None:
+    refused = (10, copy("refused"))
+    assert told(refused, (10, executed("Retrying")), calm=1e9) == [site_rules.LOST_RETRY]
+    kept = refused, (10, written(1, 7210)), (10, executed("Retrying"))
+    assert told(*kept, end=100) == []
+
+
+def test_a_retry_that_is_due_and_never_made_is_lost() -> None:
+    kept = (10.0, copy("refused")), (10.0, written(1, 7210)), (10.0, executed("Retrying"))
+    assert told(*kept) == [site_rules.LOST_RETRY]
+    assert told(*kept, calm=99_900) == []
+    assert told(*kept, (7210, copy("complete")), (7210, executed("Complete"))) == []
+
+
+def test_a_job_that_is_over_waits_for_nothing() -> None:
+    kept = (10.0, copy("refused")), (10.0, written(1, 7210)), (10.0, executed("Retrying"))
+    assert told(*kept, (20, status("Failed", "Retrying"))) == []
+
+
+def test_a_refused_job_is_not_complete_unless_its_version_forgets() -> None:
+    refused = (10, copy("refused"))
+    assert told(refused, (10, executed("Complete"))) == [site_rules.DONE_UNDONE]
+    forgotten = (10, written(1, 7210, forgotten=("LOGON1",)))
+    assert told(refused, forgotten, (7210, executed("Complete"))) == []
+    nobody = (10, EventLogged(event=13, component="SMS_DESPOOLER", text="", job=JOB))
+    assert told(refused, nobody, (10, executed("Complete"))) == []
+
+
+def test_a_retry_comes_at_its_time() -> None:
+    started = CopyStarted(job=JOB, package="BPC00001", server="LOGON1", attempt=2)
+    first = (10, written(1, 7210))
+    assert told(first, (7210, started), end=7211) == []
+    assert told(first, (3000, started), end=7211) == [site_rules.EARLY_RETRY]
+    assert told((10, written(1, 9999)), end=100) == [site_rules.LATE_RETRY]
+
+
+def test_retries_are_counted_by_the_step_of_the_version() -> None:
+    first = (10, written(1, 7210))
+    assert told(first, (7210, written(2, 14410)), end=7211) == []
+    assert told(first, (7210, written(4, 14410)), end=7211) == [site_rules.RETRY_COUNT]
+    seven = (10, written(1, 7210)), (20, written(2, 7210))
+    assert told(*seven, (30, KILL), (7210, written(1, 14410)), end=7211) == []
+
+
+def test_records_are_in_order() -> None:
+    rules = SiteRules({})
+    assert not list(rules.apply(Record(1, 5.0, "BPC/A", LOADED)))
+    found = [breach.kind for breach in rules.apply(Record(3, 4.0, "BPC/A", KILL, 9))]
+    assert found == [site_rules.OUT_OF_ORDER] * 2
+
+
+def test_what_the_database_says_of_a_row_was_told() -> None:
+    rules = SiteRules(dict(RULES))
+    list(rules.apply(Record(1, 1.0, "BPC/LOADER", row("Complete", "None"))))
+    key = ("BPC", JOB, "Server", "BPC", "LOGON1")
+    assert not list(rules.says_otherwise({key: "Complete"}))
+    assert not list(rules.says_otherwise({key: "Canceled"}))
+    found = [breach.kind for breach in rules.says_otherwise({key: "Retrying"})]
+    assert found == [site_rules.ROW_UNTOLD]

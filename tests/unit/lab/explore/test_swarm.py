@@ -1,0 +1,87 @@
+"""The worlds of an exploration: what is left out, what is done besides, and that it can be done."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from despoolr_core.times import moment_s
+from despoolr_lab.explore.calm import calm_from
+from despoolr_lab.explore.swarm import is_as_written, swarm_world
+from despoolr_lab.scenario.model import HoldStep, KillStep, ReleaseStep, Scenario
+from despoolr_lab.scenario.reading.load import load_scenario
+from worlds.support import REPOSITORY
+
+DEMO = REPOSITORY / "scenarios" / "demo_live.toml"
+MOMENTS = (302.0, 305.0, 3900.0)
+SEEDS = range(1, 81)
+
+
+@pytest.fixture(scope="module")
+def demo() -> Scenario:
+    return load_scenario(Path(DEMO))
+
+
+def worlds(scenario: Scenario) -> dict[int, Scenario]:
+    return {seed: swarm_world(scenario, seed, MOMENTS) for seed in SEEDS}
+
+
+def test_a_world_is_a_function_of_its_seed(demo: Scenario) -> None:
+    first, again = worlds(demo), worlds(demo)
+    assert {seed: msgspec.json.encode(world) for seed, world in first.items()} == {
+        seed: msgspec.json.encode(world) for seed, world in again.items()
+    }
+    assert len({msgspec.json.encode(world) for world in first.values()}) > 50
+
+
+def test_expectations_are_asked_where_all_is_as_written_and_nowhere_else(demo: Scenario) -> None:
+    for seed, world in worlds(demo).items():
+        assert bool(world.expect) == is_as_written(seed)
+        assert is_as_written(seed) == (world is demo)
+    assert 10 <= sum(map(is_as_written, SEEDS)) <= 30
+    assert is_as_written(0)
+
+
+def test_holds_are_left_out_one_time_in_two(demo: Scenario) -> None:
+    swarm = [world for world in worlds(demo).values() if world is not demo]
+    written = [
+        world
+        for world in swarm
+        if any(isinstance(s, HoldStep) and s.program == "WINWORD.EXE" for s in world.step)
+    ]
+    assert 0.2 < len(written) / len(swarm) < 0.95
+    assert not any(isinstance(step, ReleaseStep) for world in swarm for step in world.step)
+
+
+def test_what_a_world_breaks_it_mends(demo: Scenario) -> None:
+    for world in worlds(demo).values():
+        calm = calm_from(world)
+        assert calm < world.end
+        assert not math.isinf(calm)
+
+
+def test_nothing_is_killed_while_it_is_down(demo: Scenario) -> None:
+    kills = 0
+    for world in worlds(demo).values():
+        until = 0.0
+        for step in world.step:
+            if isinstance(step, KillStep):
+                at = moment_s(step.at, 0.0)
+                assert at > until
+                until = at + moment_s(step.down_for, 0.0)
+                kills += 1
+    assert kills > 10
+
+
+def test_half_of_the_worlds_aim_at_moments(demo: Scenario) -> None:
+    at = [
+        moment_s(step.at, 0.0)
+        for world in worlds(demo).values()
+        for step in world.step
+        if isinstance(step, KillStep)
+    ]
+    aimed = [one for one in at if min(abs(one - moment) for moment in MOMENTS) <= 0.005]
+    assert 0.2 < len(aimed) / len(at) < 0.8
