@@ -20,9 +20,9 @@ from despoolr_lab.scenario.model import Clients, HoldStep
 
 
 def habits_of(spec: Clients | HoldStep) -> Habits:
-    """The habits that a table states."""
+    """The habits that a table states; of a share of machines, those of one that has them."""
     idle = spec.closes_idle_after
-    return Habits(spec.copies_first, spec.honours_marker, span_s(idle) if idle else math.inf)
+    return Habits(spec.copies_first, bool(spec.honours_marker), span_s(idle) if idle else math.inf)
 
 
 def habits_together(machine: Habits, hold: Habits) -> Habits:

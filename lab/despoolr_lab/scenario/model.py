@@ -235,8 +235,10 @@ class Clients(Table, kw_only=True):
     """Programs close a file that nobody has used for so long; empty: they do not."""
     copies_first: bool = False
     """Files of packages are copied to the own disk and used there."""
-    honours_marker: bool = False
-    """Nothing of a package is opened while an update's marker lies beside it."""
+    honours_marker: bool | Annotated[float, Meta(ge=0, le=1)] = False
+    """Nothing of a package is opened while an update's marker lies beside it; a number: by that
+    share of the machines.
+    """
 
     def __post_init__(self) -> None:
         if bool(self.names) == bool(self.count):

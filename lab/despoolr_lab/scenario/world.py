@@ -434,6 +434,8 @@ class World:
         for group in self.scenario.clients:
             site = group.site or self.scenario.site[0].code
             settings = self._settings(group, site, limiter)
+            deaf = replace(settings, habits=replace(settings.habits, honours_marker=False))
+            share = float(group.honours_marker)
             names = group.expand()
             known: list[dict[str, Any]] = []
             spread = span_s(group.poll_every)
@@ -443,7 +445,7 @@ class World:
                 agent = PcmAgent(
                     name,
                     sms_id,
-                    settings,
+                    settings if self.variation.honours(name, share) else deaf,
                     user=group.user or f"USER_{name}",
                     programs=self._programs(name),
                 )

@@ -86,6 +86,12 @@ class Variation:
             and self.draw("off", machine) < OFF_SHARE
         )
 
+    def honours(self, machine: str, share: float) -> bool:
+        """Whether a machine is of the share that honours markers; as it is written, too, that is
+        drawn.
+        """
+        return self.draw("honours", machine) < share
+
     def steps(self, scenario: Scenario) -> list[Step]:
         """The timeline of this world, in the order of the file; what was added comes last."""
         if self.is_as_written:

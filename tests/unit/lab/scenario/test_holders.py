@@ -169,6 +169,38 @@ def test_an_update_that_asks_for_its_files_gets_them_sooner_from_who_honours_it(
     assert (opened[-1] > copied[-1]) is (honours == "true"), "WS2 waits for the copy"
 
 
+def test_a_share_of_the_machines_honours_a_marker_whoever_else_there_is() -> None:
+    def deaf(count: int, share: str) -> set[str]:
+        text = BASE.replace("STRATEGY", "quiesce_marker").replace("HOLD", 'for = "5h"')
+        text = text.replace("CLIENTS", f"honours_marker = {share}").replace("SERVER", "")
+        names = [f"WS{number}" for number in range(1, count + 1)]
+        text = text.replace('["WS1", "WS2"]', str(names))
+        text = text.replace("MORE", "".join(map(LATE.format, names[1:])))
+        records = run_scenario(parse_scenario(text), RunOptions()).records
+        return {
+            msgspec.to_builtins(record.data)["machine"]
+            for record in records
+            if record.kind == "open.granted" and 7000 < record.at - records[0].at < 7300
+        }
+
+    some = deaf(12, "0.5")
+    assert 0 < len(some) < 11
+    assert some == {name for name in deaf(14, "0.5") if name not in ("WS13", "WS14")}
+    assert deaf(12, "0") == deaf(12, "false") > some
+    assert deaf(12, "1") == deaf(12, "1.0") == set()
+
+
+LATE = """
+[[step]]
+at = "2h"
+do = "hold"
+machine = "{}"
+package = "OFFICE"
+file = "a.dat"
+for = "10m"
+"""
+
+
 RESTART = """
 [[step]]
 at = "5h"
