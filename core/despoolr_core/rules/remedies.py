@@ -182,6 +182,9 @@ COPY_FIRST_S: Final = 5.0
 REAPER_EVERY_S: Final = 300.0
 """How often a server looks for opens that are too old."""
 
+REAPED: Final = "open for too long"
+"""The reason of a close of its."""
+
 
 def marker_of(directory: str) -> str:
     """The file that says: an update waits for all files of this package directory to be closed.

@@ -13,7 +13,7 @@ from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.habits import MARKER_EVERY_S, Habits, is_kept_out
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
-from despoolr_core.rules.remedies import REAPER_EVERY_S
+from despoolr_core.rules.remedies import REAPED, REAPER_EVERY_S
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.times import span_s
 from despoolr_lab.scenario.model import Clients, HoldStep
@@ -63,4 +63,4 @@ async def reap(
         with suppress(ShareError, ShareUnreachable):
             for row in (await server.opens()).opens:
                 if is_client(row.machine) and clock.now() - row.opened_at >= after_s:
-                    await server.close_by_force(row.open, "open for too long")
+                    await server.close_by_force(row.open, REAPED)

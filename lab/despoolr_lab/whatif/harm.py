@@ -1,7 +1,8 @@
 """What a run did to those who had nothing to do with the update, read from its records.
 
 A server is *mixed* from the first file of a package that an attempt changes there until an attempt
-on it is complete; a file is *missing* from its deletion until it is written again.
+on it is complete; a file is *missing* from its deletion until it is written again, and while a
+marker keeps clients from opening any.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from despoolr_core.records.ladder import Effects
 from despoolr_core.records.stream import Record
 from despoolr_core.rules.conflict import WRITES
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.remedies import REAPED, marker_of
 from despoolr_core.share.modes import Access, parse_flags
 
-FORCED: Final = "forced disconnect"
+BY_FORCE: Final = ("forced disconnect", REAPED)
 DESPOOLER: Final = "SMS_DESPOOLER"
 
 _File = tuple[str, str]
@@ -83,7 +85,7 @@ class _Fold:
 
     def _closed(self, closed: OpenClosed) -> None:
         granted = self._open.pop((closed.server, closed.open), None)
-        if closed.reason != FORCED:
+        if closed.reason not in BY_FORCE:
             return
         self._cut.add(closed.machine)
         if granted is not None and parse_flags(Access, granted.access) & WRITES:
@@ -100,6 +102,8 @@ class _Fold:
             gone = fact.path
         else:
             gone, come = fact.path, fact.new_path
+        if marker_of(package) in (gone, come):
+            self._set_missing((fact.server, marker_of(package)), bool(come), at)
         for path, is_there in ((gone, False), (come, True)):
             if self._is_live(path, package) and (fact.server, package) in self._has:
                 self._mixed.add((fact.server, package))

@@ -21,10 +21,11 @@ from despoolr_lab.scenario.reading.written import copy_of
 from despoolr_lab.scenario.worlds import span_text
 from despoolr_lab.whatif.case import Case
 from despoolr_lab.whatif.change import ScenarioChange
-from despoolr_lab.whatif.knob_names import IDLE
+from despoolr_lab.whatif.knob_names import IDLE, REAPER
 
 IDLE_MIN: Final = (30, 120, 480)
 ASKED_AFTER_S: Final = 1800.0
+REAPED_AFTER_H: Final = (2.0, 8.0)
 HOLDERS_MAX: Final = 4
 """Holders that get changes of their own, those that refused most first."""
 
@@ -189,4 +190,31 @@ def local(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
             scenario,
             needs="disk; the copy is old after the update",
             bound=bound,
+        )
+
+
+def reaper(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
+    clients = {fold(name) for group in case.scenario.clients for name in group.expand()}
+    for hours in [float(value) for value in values] or REAPED_AFTER_H:
+
+        def closed(holding: Holding, after_s: float = hours * 3600.0) -> Holding:
+            at = holding.opened_at + after_s
+            is_before = holding.closed_at is not None and holding.closed_at <= at
+            if is_before or fold(holding.machine) not in clients:
+                return holding
+            return replace(holding, closed_at=at)
+
+        if not case.updates:
+            return
+        scenario = copy_of(case.scenario)
+        for server in scenario.server:
+            server.reaps_after = span_text(hours * 3600.0)
+        yield ScenarioChange(
+            f"servers closing what has been open for {span(hours * 3600.0)}",
+            Cost.FORCE,
+            scenario,
+            needs="a program on each server",
+            family=REAPER,
+            strength=-hours,
+            bound=together([one.with_holdings(closed).as_it_asked() for one in case.updates]),
         )

@@ -13,6 +13,8 @@ FIX: Final = "fix"
 IDLE: Final = "closes_when_idle"
 SHARING: Final = "shares"
 LOCAL: Final = "local_copy"
+MARKER: Final = "marker"
+REAPER: Final = "reaper"
 ASKED: Final = "asked_to_close"
 WINDOW: Final = "window"
 EXPIRES: Final = "expires"
@@ -27,6 +29,8 @@ KNOBS: Final = {
     IDLE: "a holder closes its file after N minutes",
     SHARING: "a holder shares more",
     LOCAL: "a holder works on a copy of its own",
+    MARKER: "clients open nothing of a package while its update waits",
+    REAPER: "servers close what a client has had open for N hours",
     ASKED: "one holder is asked to close its file",
     WINDOW: "the update is sent in another hour",
     EXPIRES: "a job expires later, or never",

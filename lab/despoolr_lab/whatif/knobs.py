@@ -13,7 +13,7 @@ from typing import Final
 
 from despoolr_lab.whatif.case import Case
 from despoolr_lab.whatif.change import ScenarioChange
-from despoolr_lab.whatif.holder_knobs import asked, idle, local, sharing
+from despoolr_lab.whatif.holder_knobs import asked, idle, local, reaper, sharing
 from despoolr_lab.whatif.job_knobs import expires, noidmif, windows
 from despoolr_lab.whatif.knob_names import (
     ASKED,
@@ -23,14 +23,24 @@ from despoolr_lab.whatif.knob_names import (
     IDLE,
     INTERVAL,
     LOCAL,
+    MARKER,
     NOIDMIF,
     PATIENCE,
+    REAPER,
     SHARING,
     STRATEGY,
     VERSION,
     WINDOW,
 )
-from despoolr_lab.whatif.site_knobs import fixes, forced, intervals, patience, strategies, versions
+from despoolr_lab.whatif.site_knobs import (
+    fixes,
+    forced,
+    intervals,
+    marker,
+    patience,
+    strategies,
+    versions,
+)
 
 
 def changes(case: Case, wanted: dict[str, tuple[str, ...]] | None = None) -> list[ScenarioChange]:
@@ -62,6 +72,8 @@ _MAKERS: Final[dict[str, _Maker]] = {
     ASKED: asked,
     SHARING: sharing,
     LOCAL: local,
+    MARKER: marker,
+    REAPER: reaper,
     WINDOW: windows,
     EXPIRES: expires,
     NOIDMIF: noidmif,

@@ -22,9 +22,10 @@ from despoolr_lab.whatif.case import Case, made_at, more_attempts
 from despoolr_lab.whatif.change import ScenarioChange
 from despoolr_lab.whatif.goal import ASKED as ASKED_FOR
 from despoolr_lab.whatif.goal import UPDATE
-from despoolr_lab.whatif.knob_names import FIX, FORCED, VERSION
+from despoolr_lab.whatif.knob_names import FIX, FORCED, MARKER, VERSION
 
 FORCED_RETRIES: Final = (3, 12)
+MARKER_SHARES: Final = (0.5, 1.0)
 ATTEMPTS_FOREVER: Final = 100_000
 _OF_COPYING: Final = frozenset(
     {
@@ -59,6 +60,27 @@ def strategies(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
             _profile(case, copy_strategy=name),
             needs=strategy.needs,
             is_shipped=not strategy.is_ours,
+            bound=bound,
+        )
+
+
+def marker(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
+    """The clients that look for a marker are a share of all: those that do not are in its way."""
+    if not case.on_shares:
+        return
+    strategy = COPY_STRATEGIES["quiesce_marker"]
+    bound = together([_changed_only(case, one).by(strategy) for one in case.on_shares])
+    for share in [float(value) for value in values] or MARKER_SHARES:
+        scenario = _profile(case, copy_strategy=strategy.name)
+        for group in scenario.clients:
+            group.honours_marker = True if share == 1 else share
+        yield ScenarioChange(
+            f"a marker that {share:.0%} of the clients honour".replace("100%", "all"),
+            Cost.CLIENT,
+            scenario,
+            needs="clients that look for it",
+            family=MARKER,
+            strength=share,
             bound=bound,
         )
 
