@@ -10,7 +10,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from worlds.docker import Stack, decoded, stack
+from worlds.answer import data_of
+from worlds.docker import Stack, stack
 
 LOAD = """\
 name = "contained"
@@ -67,7 +68,7 @@ def test_a_load_runs_against_the_stack_it_starts_and_is_judged(here: Stack, tmp_
     file = tmp_path / "contained.toml"
     file.write_text(LOAD)
     tmp_path.chmod(0o755)
-    found = decoded(
+    found = data_of(
         run(here, "-v", f"{file}:/contained.toml:ro", "load", "/contained.toml", "--json")
     )
     assert found["passed"] and found["clients"] == {"wanted": 40, "there": 40}

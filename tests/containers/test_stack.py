@@ -18,7 +18,8 @@ from despoolr_app.site_client.blocking import ask, call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from despoolr_server.site.state.slots import LEASE_S
-from worlds.docker import SCALE_S_MAX, UP_S_MAX, Stack, decoded, health, stack
+from worlds.answer import data_of
+from worlds.docker import SCALE_S_MAX, UP_S_MAX, Stack, health, stack
 from worlds.process import until
 
 CLIENTS = 10
@@ -50,7 +51,7 @@ def ask_from_host(
     code = run([*command, "--json"])
     said = capsys.readouterr()
     assert code == 0, said.err
-    return decoded(said.out)
+    return data_of(said.out)
 
 
 def test_up_gives_a_site_with_two_servers_and_clients_that_all_work(here: Stack) -> None:

@@ -25,6 +25,7 @@ from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.modes import Role
 from despoolr_lab.soak.links import CuttableLink
 from despoolr_server.http.base.auth import Auth
+from worlds.answer import data_of
 from worlds.process import SERVE_ALL, Process, Workshop, until
 from worlds.support import REPOSITORY, free_port
 
@@ -314,9 +315,7 @@ def test_a_fleet_whose_clients_were_stopped_meanwhile_ends_its_time_with_12(
     workshop.start(*SERVE, *LEASE)
     process = fleet(workshop, "one", "--for", "4h")
     process.process.send_signal(signal.SIGSTOP)
-    until(
-        lambda: json.loads(workshop.run("clients", "--json").stdout)["lapsed"], "its lease runs out"
-    )
+    until(lambda: data_of(workshop.run("clients", "--json").stdout)["lapsed"], "its lease runs out")
     process.process.send_signal(signal.SIGCONT)
     assert process.process.wait(60) == 12
     assert "the clients were lost 1 times; the run is invalid" in process.said
@@ -472,7 +471,7 @@ def test_fifty_thousand_clients_fit_in_one_process_and_ask_both_logon_servers_al
         return many.process.poll() is not None
 
     until(is_over, "the fleet's time is over")
-    done = json.loads(many.said[many.said.index("{") :])
+    done = data_of(many.said[many.said.index("{") :])
     assert done["clients"] == 50_000 and done["failed"] == 0
     assert 800 <= done["polls"] <= 1200, "a fiftieth of the interval, a fiftieth of the clients"
     assert 40_000 < highest < 250_000, "kB"

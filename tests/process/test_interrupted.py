@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from worlds.answer import answer_of
 from worlds.process import DEADLINE_S, Process, Workshop
 from worlds.support import REPOSITORY
 
@@ -60,7 +61,8 @@ def test_an_interrupted_run_exits_130_with_its_report_marked_as_interrupted(
     assert summary["verdict"].startswith("Interrupted after ")
     assert "Interrupted after" in (directory / "report.html").read_text("utf-8")
     assert (directory / "logs/BPC/SMSEXEC.LOG").stat().st_size > 0
-    assert workshop.json("why", "latest")["notes"] == [], "the records are whole"
+    why = answer_of(workshop.run("why", "latest", "--json").stdout)
+    assert why["notes"] == [], "the records are whole"
     last = json.loads((directory / "records.jsonl").read_text().splitlines()[-1])
     assert (last["kind"], last["data"]) == ("run.ended", {"reason": "ended early"})
 

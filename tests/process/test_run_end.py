@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from despoolr_app.runs.directory import FinishedRun, latest
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.share import OpenClosed, OpenGranted
 from despoolr_core.records.stream import of
+from worlds.answer import data_of
 from worlds.process import Workshop
 
 
@@ -19,7 +19,7 @@ def run(workshop: Workshop) -> Any:
     """A run whose update is refused until the site gives up; its JSON."""
     done = workshop.run("kb", "run", "Q147819", "--version", "1.1", "--json")
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return data_of(done.stdout)
 
 
 def test_the_end_of_a_run_is_its_last_record_and_closes_nothing(

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import msgspec
 from docker.models.containers import Container
 
 from despoolr_app.site_client.blocking import ask
@@ -245,10 +244,6 @@ def build(client: docker.DockerClient, tag: str) -> None:
     """Our two images, as `docker-compose build` makes them."""
     made = Stack(client, "despoolr-test", {"DESPOOLR_TAG": tag})
     made.compose("build")
-
-
-def decoded(text: str) -> Any:
-    return msgspec.json.decode(text)
 
 
 def read_env_example() -> dict[str, str]:

@@ -26,6 +26,7 @@ from despoolr_app.process.supervisor import BlockingChild, BlockingSupervisor
 from despoolr_app.site_client.blocking import ask, call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
+from worlds.answer import data_of
 
 ANY_PORT = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
 SERVE_ALL = ("serve", "all", *ANY_PORT)
@@ -153,7 +154,7 @@ class Workshop:
         """The answer of a command with `--json`."""
         done = self.run(*arguments, "--json")
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
-        return msgspec.json.decode(done.stdout)
+        return data_of(done.stdout)
 
     def servers(self) -> dict[str, ServerAddress]:
         """What `.despoolr/servers.json` lists, by name."""

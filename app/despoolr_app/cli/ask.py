@@ -177,7 +177,7 @@ def locks(
         return
     answer = answering(lambda: source.locks(_wanted(share, path, machine), _at(at, source)))
     if as_json:
-        echo_json(answer)
+        echo_json({"locks": answer.locks}, source=answer.source, at=answer.at, notes=answer.notes)
         return
     notes_of(answer.notes)
     if not answer.locks:
@@ -197,9 +197,8 @@ def _echo_by(
     held = answering(lambda: source.locks(wanted, at))
     rows = contentions(by, told.episodes, held.locks, told.at)
     if as_json:
-        echo_json(
-            {"source": told.source, "at": told.at, "by": by, "rows": rows, "notes": told.notes}
-        )
+        data = {"by": by, "rows": rows}
+        echo_json(data, source=told.source, at=told.at, notes=told.notes)
         return
     notes_of(told.notes)
     if not rows:
@@ -242,7 +241,12 @@ def why(
     source = find_source(run, urls, token, runs)
     answer = answering(lambda: source.why(_wanted(share, path, machine), _at(at, source)))
     if as_json:
-        echo_json(answer)
+        data = {
+            "verdicts": answer.verdicts,
+            "episodes": answer.episodes,
+            "holders": answer.holders,
+        }
+        echo_json(data, source=answer.source, at=answer.at, notes=answer.notes)
         return
     notes_of(answer.notes)
     if not answer.episodes:
@@ -269,7 +273,7 @@ def jobs(
     source = find_source(run, urls, token, runs, at_site)
     found = answering(source.jobs)
     if as_json:
-        echo_json({"source": source.name, "jobs": found, "notes": source.notes})
+        echo_json({"jobs": found}, source=source.name, at=source.moment(), notes=source.notes)
         return
     notes_of(source.notes)
     if not found:
@@ -321,7 +325,7 @@ def events(
     source = find_source(run, urls, token, runs, at_site)
     found = [e for e in answering(lambda: source.events(limit)) if not codes or e["code"] in codes]
     if as_json:
-        echo_json({"source": source.name, "events": found, "notes": source.notes})
+        echo_json({"events": found}, source=source.name, at=source.moment(), notes=source.notes)
         return
     notes_of(source.notes)
     if not found:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from despoolr_app.cli.options import token_option, urls_option
-from despoolr_app.cli.output import fail, say
+from despoolr_app.cli.output import echo_json, fail, say
 
 if TYPE_CHECKING:
     from despoolr_app.site_client.choose import RunningSite
@@ -74,6 +74,10 @@ class AskedSite:
         self.server = running.server
         self.facts = running.facts
         self.running = running
+
+    def echo_json(self, data: dict[str, Any]) -> None:
+        """Print an answer of this site's; `site` in it is its code."""
+        echo_json({"site": self.code, **data}, source=self.server.url, at=self.facts.now)
 
     def get(self, path: str, kind: type[T]) -> T:
         """What `GET /api/v1/<path>` answers, as a `kind`."""

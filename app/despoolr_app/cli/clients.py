@@ -75,7 +75,7 @@ def command(
     except (SiteError, ConfigError) as error:
         fail(str(error))
     if as_json:
-        echo_json(facts)
+        echo_json(facts, source=source.name, at=source.moment(), notes=source.notes)
     else:
         echo_table(
             ["FLEET", "FIRST", "CLIENTS", "EXIST"],

@@ -54,7 +54,8 @@ def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_
         fail("there is no running server here; give one with --url")
     results = [check(server, share, timeout_s) for server in servers[: len(urls) or None]]
     if as_json:
-        echo_json({"healthy": all(r["healthy"] for r in results), "servers": results})
+        data = {"healthy": all(r["healthy"] for r in results), "servers": results}
+        echo_json(data, source=", ".join(r["url"] for r in results))
     else:
         for r in results:
             put(f"{r['server']} at {r['url']}: {_words(r)}")

@@ -71,7 +71,7 @@ def command(
             opened = session.open(share, path, given)
             facts = {**opened, "server": server.name, "share": share, "path": path, **given}
             if as_json:
-                echo_json(facts)
+                echo_json(facts, source=server.url)
             else:
                 who = f"{given['program']} on {given['machine']}"
                 put(

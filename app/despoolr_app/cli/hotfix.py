@@ -7,7 +7,7 @@ from __future__ import annotations
 import click
 
 from despoolr_app.cli.at_site import SITES, find_site, site_options
-from despoolr_app.cli.output import EXIT_OK, echo_json, echo_table, json_option, moment, put
+from despoolr_app.cli.output import EXIT_OK, echo_table, json_option, moment, put
 
 
 @click.group("hotfix")
@@ -34,7 +34,7 @@ def apply(article: str, urls: tuple[str, ...], token: str, at_site: str, as_json
     site = find_site(urls, token, at_site)
     found = site.post(f"hotfixes/{quote(article, safe='')}", HotfixInstalled)
     if as_json:
-        echo_json({"site": site.code, "source": site.server.url, **to_builtins(found)})
+        site.echo_json(to_builtins(found))
         return EXIT_OK
     put(f"{found.article} is applied at site {site.code}: {found.title}")
     fields = ", ".join(f"{name} = {_word(value)}" for name, value in found.fields.items())
@@ -57,7 +57,7 @@ def list_(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int
     site = find_site(urls, token, at_site)
     found = site.get("hotfixes", HotfixList)
     if as_json:
-        echo_json({"source": site.server.url, **to_builtins(found)})
+        site.echo_json(to_builtins(found))
         return EXIT_OK
     from despoolr_core.articles import ARTICLES
 

@@ -83,7 +83,7 @@ def show(
     source = find_source(run, urls, token, runs, at_site, job_id)
     found = answering(lambda: source.job(job_id))
     if as_json:
-        echo_json({"source": source.name, **found, "notes": source.notes})
+        echo_json(found, source=source.name, at=source.moment(), notes=source.notes)
         return EXIT_OK
     notes_of(source.notes)
     head = found["job"]
@@ -206,7 +206,7 @@ def create(
         return _watch(site, made, as_json=as_json)
     if as_json:
         found = site.get(f"jobs/{made}", JobFacts)
-        echo_json({"site": site.code, "source": site.server.url, **to_builtins(found)})
+        site.echo_json(to_builtins(found))
     else:
         put(f"job {made} {spec.name} is made: {spec.type}, {_where(spec)}")
         put(f"follow it with `despoolr job {made} --watch`")
@@ -249,7 +249,7 @@ def cancel(job_id: str, urls: tuple[str, ...], token: str, at_site: str, as_json
     site = find_site(urls, token, at_site, job_id)
     job = site.post(f"jobs/{quote(job_id, safe='')}/cancel", JobCancelled).job
     if as_json:
-        echo_json({"site": site.code, "source": site.server.url, "job": job})
+        site.echo_json({"job": job})
     else:
         put(f"job {job.job} {job.name} is {job.status}")
     return EXIT_OK
@@ -295,5 +295,5 @@ def _watch(site: AskedSite, job: str, *, as_json: bool) -> int:
         job, before = found["job"]["job"], found
         time.sleep(LOOK_S)
     if as_json:
-        echo_json({"site": site.code, "source": site.server.url, **found})
+        site.echo_json(found)
     return EXIT_OK if found["job"]["status"] == "Complete" else EXIT_EXPECTATION

@@ -7,7 +7,7 @@ from __future__ import annotations
 import click
 
 from despoolr_app.cli.at_site import SITES, find_site, site_options
-from despoolr_app.cli.output import EXIT_OK, echo_json, echo_table, json_option, put
+from despoolr_app.cli.output import EXIT_OK, echo_table, json_option, put
 
 
 @click.command("machine", epilog=SITES)
@@ -27,7 +27,7 @@ def machine(name: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
     site = find_site(urls, token, at_site)
     found = site.get(f"machines/{quote(name, safe='')}", MachineFacts)
     if as_json:
-        echo_json({"asked": site.code, "source": site.server.url, **to_builtins(found)})
+        site.echo_json({"asked": site.code, **to_builtins(found)})
         return EXIT_OK
     put(f"{found.machine}: SMSID {found.sms_id}, domain {found.domain}, site {found.site}")
     rows = sorted(
@@ -70,7 +70,7 @@ def machines(
     found = site.get(f"machines?{urlencode(asked)}", MachineList)
     rows = found.machines
     if as_json:
-        echo_json({"site": site.code, "source": site.server.url, **to_builtins(found)})
+        site.echo_json(to_builtins(found))
         return EXIT_OK
     if not rows:
         put(

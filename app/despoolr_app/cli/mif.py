@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.output import put, put_json
+from despoolr_app.cli.output import echo_json, put
 from despoolr_core.rules.text import escaped
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
             {"file": str(file), "taken": taken, "kind": kind, "error": None, "findings": findings}
         )
     if as_json:
-        _echo_json(
+        echo_json(
             {
                 "mode": mode,
                 "files": [{**r, "findings": [_finding(f) for f in r["findings"]]} for r in results],
@@ -135,7 +135,7 @@ def show(file: Path, as_json: bool) -> None:
         raise _refused(f"{file}: {error}") from None
     findings = examine(data, Mode.LENIENT)[1]
     if as_json:
-        _echo_json(_described(tree, findings))
+        echo_json(_described(tree, findings))
     else:
         _print_tree(tree)
         noteworthy = [f for f in findings if f.severity >= Severity.WARNING]
@@ -151,12 +151,6 @@ def show(file: Path, as_json: bool) -> None:
 def _refused(message: str) -> SystemExit:
     put(message, err=True)
     return SystemExit(EXIT_REFUSED)
-
-
-def _echo_json(value: Any) -> None:
-    import json
-
-    put_json(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _finding(finding: MifFinding) -> dict[str, Any]:

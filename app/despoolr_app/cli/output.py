@@ -104,19 +104,45 @@ def put_over(text: str = "", share: float | None = None) -> None:
     console.print(Segments(console.render_lines(line, options, pad=False)[0]), end="")
 
 
-def echo_json(value: Any) -> None:
-    """Print one JSON object on standard output."""
+def echo_json(
+    data: Any, *, source: str = "", at: float | None = None, notes: Sequence[str] = ()
+) -> None:
+    """Print one JSON object on standard output, in the envelope of `despoolr_app.cli.answer`:
+    whoever was asked (`source`), the site time of the answer (`at`, in seconds), the answer.
+    """
+    from despoolr_app.cli.answer import Answer, site_time
+
+    _put_answer(Answer(source, site_time(at), list(notes), data))
+
+
+def echo_failure(message: str, exit_code: int) -> None:
+    """Say on standard output, in the same envelope, why there is no answer."""
+    from despoolr_app.cli.answer import Failed, Reason
+
+    _put_answer(Failed(error=Reason(message, exit_code)))
+
+
+class _Answered:
+    """Whether this command has printed its JSON object: there is one, also where it fails later."""
+
+    yet = False
+
+
+def begin_answer() -> None:
+    """A command begins, and has not answered."""
+    _Answered.yet = False
+
+
+def has_answered() -> bool:
+    """Whether the command has printed a JSON object."""
+    return _Answered.yet
+
+
+def _put_answer(answer: Any) -> None:
     import msgspec
 
-    put_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
-
-
-def to_json(value: Any) -> str:
-    """JSON of plain values and msgspec structs, indented on a terminal."""
-    import msgspec
-
-    data = msgspec.json.encode(value)
-    return (msgspec.json.format(data, indent=2) if sys.stdout.isatty() else data).decode()
+    _Answered.yet = True
+    put_json(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
 
 
 def echo_table(

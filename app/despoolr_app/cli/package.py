@@ -17,7 +17,6 @@ from despoolr_app.cli.at_site import SITES, find_site, site_options
 from despoolr_app.cli.output import (
     EXIT_OK,
     ShowGroup,
-    echo_json,
     echo_table,
     fail,
     json_option,
@@ -63,7 +62,7 @@ def show(package: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
     site = find_site(urls, token, at_site, package)
     found = site.get(f"packages/{quote(package, safe='')}", PackageFacts)
     if as_json:
-        echo_json({"site": site.code, "source": site.server.url, **to_builtins(found)})
+        site.echo_json(to_builtins(found))
         return EXIT_OK
     put(f"{found.package} {found.name}, source {found.source}")
     put(f"version {found.version}, {found.size:,} bytes" if found.version else "never sent yet")
@@ -94,7 +93,7 @@ def packages(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> 
     site = find_site(urls, token, at_site)
     found = site.get("packages", PackageList).packages
     if as_json:
-        echo_json({"site": site.code, "source": site.server.url, "packages": found})
+        site.echo_json({"packages": found})
     elif not found:
         put("There are no packages; make one with `despoolr package create NAME DIRECTORY`.")
     else:
@@ -161,7 +160,7 @@ def create(
         fail(str(error))
     if as_json:
         facts = {"files": len(source.files), "bytes": source.size}
-        echo_json({"site": site.code, "package": made, "name": name, "source": place, **facts})
+        site.echo_json({"package": made, "name": name, "source": place, **facts})
     else:
         put(f"package {made} {name} is made of {_amount(source)} in {place}")
         put(f"distribute it with `despoolr job create FIRST --package {name}`")
@@ -223,9 +222,8 @@ def update(
         fail(str(error))
     if as_json:
         facts = {"files": len(source.files), "bytes": source.size, "removed": gone}
-        echo_json(
+        site.echo_json(
             {
-                "site": site.code,
                 "package": found.package,
                 "name": found.name,
                 "source": found.source,

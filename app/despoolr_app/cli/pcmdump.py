@@ -6,13 +6,12 @@ hide the others.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from despoolr_app.cli.output import put, put_json, put_prose
+from despoolr_app.cli.output import echo_json, put, put_prose
 from despoolr_app.disk.bounded_file import read_bounded
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.pcmdump import TOOLS, dump, summary, to_json
@@ -64,7 +63,7 @@ def command(
             errors.append(f"{file}: {error.strerror}")
     if as_json and (read or switch != "/r"):
         objects: list[dict[str, Any]] = [to_json(winst) for winst in read]
-        put_json(json.dumps(objects[0] if switch == "/r" else objects, indent=2))
+        echo_json(objects[0] if switch == "/r" else objects, source=name, notes=errors)
     elif switch == "/l":
         put(*([summary(winst) for winst in read] or [f"no instruction file (*.INS) in {name}"]))
     elif read or errors:

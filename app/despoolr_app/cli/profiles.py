@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import click
 
-from despoolr_app.cli.output import put, put_json, to_json
+from despoolr_app.cli.output import echo_json, json_option, put
 
 
 @click.command("profiles", help="Print the table of behaviours: field, value per version, article.")
 @click.option("--version", "versions", multiple=True, help="Only these versions (repeatable).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def command(versions: tuple[str, ...], as_json: bool) -> None:
     """The profiles as they are in the code: `despoolr_core.profile`."""
     from despoolr_core.profile import FIELDS, PROFILES, ProfileError, profile_of
@@ -26,7 +26,7 @@ def command(versions: tuple[str, ...], as_json: bool) -> None:
             for name, meta in FIELDS.items()
         }
         values = {p.version: {name: getattr(p, name) for name in FIELDS} for p in chosen}
-        put_json(to_json({"fields": fields, "profiles": values}))
+        echo_json({"fields": fields, "profiles": values})
         return
     for name, meta in FIELDS.items():
         put(f"{name}  [{meta['source']}]")

@@ -82,7 +82,9 @@ def command(
     closed = [f"{row.server}/{row.open}" for _, row, _ in rows]
     closed = [name for name in closed if name not in refused]
     if as_json:
-        echo_json({"closed": closed, "refused": refused, "reason": reason})
+        data = {"closed": closed, "refused": refused, "reason": reason}
+        source = ", ".join(server.url for server in servers)
+        echo_json(data, source=source, at=max(at for _, _, at in rows))
     else:
         put(f"Closed {len(closed)} of {count}.")
         for name, why in refused.items():

@@ -19,6 +19,9 @@ from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_USAGE,
+    begin_answer,
+    echo_failure,
+    has_answered,
     put,
     put_prose,
 )
@@ -170,35 +173,54 @@ def main(table: Table, arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(table: Table, arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    begin_answer()
     try:
-        result = root_of(table).main(args=arguments, prog_name="despoolr", standalone_mode=False)
-        return result if type(result) is int else EXIT_OK
-    except SystemExit as end:
-        return end.code if type(end.code) is int else EXIT_OK if end.code is None else EXIT_BUG
-    except click.exceptions.NoArgsIsHelpError as error:
-        put_prose(error.format_message())
-        return EXIT_USAGE
-    except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "despoolr"
-        put(f"{path}: {' '.join(error.format_message().split())} (see `{path} --help`)", err=True)
-        return EXIT_USAGE
-    except click.ClickException as error:
-        put_prose(f"despoolr: {error.format_message()}", err=True)
-        # click's default is 1, which is ours for bugs; whatever a command refuses is the asker's to
-        # mend.
-        return error.exit_code if error.exit_code != EXIT_BUG else EXIT_USAGE
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        put("despoolr: interrupted", err=True)
-        return EXIT_INTERRUPTED
+        code, message = _run(table, arguments)
+        if message and "--json" in words and not has_answered():
+            echo_failure(message, code)
     except OutputLost as lost:
         # a reader (`head`) that has seen enough is no failure
         return EXIT_OK if lost.is_quiet else EXIT_USAGE
+    return code
+
+
+def _run(table: Table, arguments: Sequence[str] | None) -> tuple[int, str]:
+    """The exit code, and what went wrong, which standard error has been told; empty where the
+    command says itself what it came to. Raises `OutputLost`.
+    """
+    try:
+        result = root_of(table).main(args=arguments, prog_name="despoolr", standalone_mode=False)
+        return result if type(result) is int else EXIT_OK, ""
+    except SystemExit as end:
+        code = end.code if type(end.code) is int else EXIT_OK if end.code is None else EXIT_BUG
+        return code, ""
+    except click.exceptions.NoArgsIsHelpError as error:
+        put_prose(error.format_message())
+        return EXIT_USAGE, ""
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "despoolr"
+        message = " ".join(error.format_message().split())
+        put(f"{path}: {message} (see `{path} --help`)", err=True)
+        return EXIT_USAGE, message
+    except click.ClickException as error:
+        message = error.format_message()
+        put_prose(f"despoolr: {message}", err=True)
+        # click's default is 1, which is ours for bugs; whatever a command refuses is the asker's to
+        # mend.
+        return error.exit_code if error.exit_code != EXIT_BUG else EXIT_USAGE, message
+    except click.exceptions.Exit as error:
+        return error.exit_code, ""
+    except (click.Abort, KeyboardInterrupt):
+        put("despoolr: interrupted", err=True)
+        return EXIT_INTERRUPTED, "interrupted"
+    except OutputLost:
+        raise
     except ExceptionGroup as group:
         lost_in_tasks, others = group.split(OutputLost)
         # `main` says what was lost
-        return _explain(group) if lost_in_tasks is None or others is not None else EXIT_OK
+        is_ours = lost_in_tasks is None or others is not None
+        return _explain(group) if is_ours else (EXIT_OK, "")
     except Exception as error:
         return _explain(error)
 
@@ -218,7 +240,7 @@ def _take_sigterm_for_ctrl_c() -> None:
     signal.signal(signal.SIGTERM, act)
 
 
-def _explain(error: Exception) -> int:
+def _explain(error: Exception) -> tuple[int, str]:
     from despoolr_core.errors import FormatError
     from despoolr_core.profile import ProfileError
 
@@ -226,11 +248,9 @@ def _explain(error: Exception) -> int:
         raise error
     if isinstance(error, (FormatError, ProfileError)):
         put_prose(f"despoolr: {error}", err=True)
-        return EXIT_USAGE
+        return EXIT_USAGE, str(error)
     reason = " ".join(str(error).split())
     text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-    put(
-        f"despoolr: {text[:500]}; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 shows where)",
-        err=True,
-    )
-    return EXIT_BUG
+    message = f"{text[:500]}; this is a bug of Despoolr's (DESPOOLR_DEBUG=1 shows where)"
+    put(f"despoolr: {message}", err=True)
+    return EXIT_BUG, message

@@ -54,7 +54,8 @@ def list_(limit: int | None, root: Path, as_json: bool) -> int:
     kept = _tried(_store(root).runs)
     shown = kept[:limit]
     if as_json:
-        echo_json({"root": str(root), "runs": shown, "size": sum(run.size for run in kept)})
+        data = {"runs": shown, "size": sum(run.size for run in kept)}
+        echo_json(data, source=str(root))
         return EXIT_OK
     if not kept:
         put(f"There are no runs in {root}; `despoolr run` and `despoolr kb run` keep theirs there.")
@@ -77,7 +78,7 @@ def show(run: str, root: Path, as_json: bool) -> int:
     """One run (its name, or `latest`) and where to read on."""
     kept = _tried(lambda: _store(root).find(run))
     if as_json:
-        echo_json(kept)
+        echo_json(kept, source=str(root / kept.name))
         return EXIT_OK
     rows = [
         ("run", str(root / kept.name)),

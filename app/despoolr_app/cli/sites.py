@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from despoolr_app.cli.at_site import SITES, find_site, site_options
-from despoolr_app.cli.output import EXIT_OK, echo_json, json_option, moment, put
+from despoolr_app.cli.output import EXIT_OK, json_option, moment, put
 
 
 @click.command("sites", epilog=SITES)
@@ -30,14 +30,7 @@ def command(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> i
         "servers": [server.name for server in facts.servers],
     }
     if as_json:
-        echo_json(
-            {
-                "source": site.server.url,
-                "site": site.code,
-                "parent": facts.parent,
-                "sites": [own, *below],
-            }
-        )
+        site.echo_json({"parent": facts.parent, "sites": [own, *below]})
         return EXIT_OK
     if facts.parent:
         put(f"{facts.parent} (the parent; it knows more)")

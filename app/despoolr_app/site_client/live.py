@@ -31,7 +31,7 @@ from despoolr_app.site_client.queries import (
 )
 from despoolr_core.records.episodes import Why
 from despoolr_core.share.fleet_api import SlotSum
-from despoolr_core.share.site_api import EventList, JobFacts, JobList
+from despoolr_core.share.site_api import EventList, JobFacts, JobList, SiteFacts
 from despoolr_core.share.wire import EpisodeList, EpisodeRow, OpenList
 
 T = TypeVar("T")
@@ -94,6 +94,12 @@ class LiveSource:
 
     def events(self, limit: int) -> list[dict[str, Any]]:
         return list(to_builtins(self._site(f"events?limit={limit}", EventList).events))
+
+    def moment(self) -> float | None:
+        try:
+            return self._site("site", SiteFacts).now
+        except SiteError:
+            return None
 
     def slots(self) -> SlotSum:
         """Who runs which clients; from the site server. Raises `SiteError`."""

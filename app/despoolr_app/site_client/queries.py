@@ -136,6 +136,10 @@ class Source(Protocol):
         """The newest events, oldest first."""
         ...
 
+    def moment(self) -> float | None:
+        """The site time of answers about now; None where nobody tells."""
+        ...
+
     @property
     def notes(self) -> list[str]:
         """What was not as it should be while answering."""
@@ -161,6 +165,9 @@ class RunSource:
     def notes(self) -> list[str]:
         """What the reader said of the file, and what an import said of its sources."""
         return [*self._run.notes, *(note.text for note in self._view.import_notes)]
+
+    def moment(self) -> float | None:
+        return self._view.end
 
     @property
     def first_at(self) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from despoolr_app.cli.output import put_json, put_prose, to_json
+from despoolr_app.cli.output import echo_json, put_prose
 from despoolr_app.cli.streams import OutputLost
 
 SCALE = 3000.0
@@ -107,7 +107,7 @@ def command(as_json: bool, out: str) -> None:
     say_verdict(gone.verdict)
     passed = live.passed and gone.passed
     if as_json:
-        put_json(to_json({"passed": passed, "live": live.to_json(), "virtual": gone.to_json()}))
+        echo_json({"passed": passed, "live": live.to_json(), "virtual": gone.to_json()}, source=out)
         sys.exit(0 if passed else 10)
     checks = [*live.findings, *gone.findings]
     for finding in checks:

@@ -64,10 +64,8 @@ def command(
         say(f"note: {note}")
     length = path.stat().st_size
     if as_json:
-        echo_json(
-            {"run": found.path.name, "format": form, "file": str(path), "size": length}
-            | {"notes": found.notes}
-        )
+        data = {"run": found.path.name, "format": form, "file": str(path), "size": length}
+        echo_json(data, source=str(found.path), notes=found.notes)
         return EXIT_OK
     put(str(path))
     say(f"{size(length)}; {_READ_ON[form]}")

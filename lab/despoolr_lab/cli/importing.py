@@ -131,7 +131,7 @@ def _run(imported: Import, files: tuple[Path, ...], out: Path, as_json: bool) ->
     except RunError as error:
         fail(str(error))
     if as_json:
-        echo_json(told)
+        echo_json(told, source=told["path"], at=chronicle.last_at, notes=told["notes"])
     else:
         _show(told)
     found = chronicle.counts

@@ -10,11 +10,10 @@ import click
 
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
+    echo_json,
     put,
-    put_json,
     put_over,
     put_prose,
-    to_json,
     wrapped_cell,
 )
 from despoolr_lab.cli.options import run_options, to_run_options
@@ -39,7 +38,7 @@ def list_(as_json: bool) -> None:
 
     rows = [ARTICLES[kb] for kb, _ in entries()]
     if as_json:
-        put_json(to_json([_switch(article) for article in rows]))
+        echo_json([_switch(article) for article in rows])
         return
     for topic in Topic:
         put(f"{topic}:")
@@ -108,7 +107,7 @@ def show(kb: str, as_json: bool) -> None:
     if as_json:
         expected = [{"name": describe(e), "when": e.when} for e in scenario.expect]
         told = {"story": scenario.story.strip(), "expected": expected, "scenario": str(path)}
-        put_json(to_json({**_switch(article), **told}))
+        echo_json({**_switch(article), **told})
         return
     put_prose(f"{number}: {article.title}\n\n{scenario.story.strip()}\n")
     for version in article.versions:
@@ -232,7 +231,7 @@ def _run_all(parsed: Any, options: dict[str, Any], worlds: int) -> int:
         put_over()
     done.sort(key=lambda outcome: todo.index(outcome.cell))
     if options["as_json"]:
-        put_json(to_json([outcome.result for outcome in done]))
+        echo_json([outcome.result for outcome in done])
     else:
         _print_table(done)
     if is_interrupted:

@@ -94,7 +94,7 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
     except (ConfigError, StartError, SiteError, RunError) as error:
         fail(str(error))
     if as_json:
-        echo_json({"run": str(directory), **summary})
+        echo_json({"run": str(directory), **summary}, source=str(directory))
     else:
         _show(outcome, summary, directory)
     return exit_code(outcome)

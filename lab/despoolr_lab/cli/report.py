@@ -78,13 +78,7 @@ def command(run: str, out: Path, as_text: bool, as_markdown: bool, as_json: bool
     except OSError as error:
         fail(f"cannot write {path}: {error.strerror or error}")
     if as_json:
-        echo_json(
-            {
-                "run": found.path.name,
-                "report": str(path),
-                "records": len(records),
-                "notes": found.notes,
-            }
-        )
+        data = {"run": found.path.name, "report": str(path), "records": len(records)}
+        echo_json(data, source=str(found.path), at=records[-1].at, notes=found.notes)
     else:
         put(str(path))

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from despoolr_app.cli.output import EXIT_INTERRUPTED, put, put_json, put_over, put_prose, to_json
+from despoolr_app.cli.output import EXIT_INTERRUPTED, echo_json, put, put_over, put_prose
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp, write_whole
 from despoolr_app.runs.logs import write_logs
@@ -210,7 +210,7 @@ def interrupted_summary(
 def end_interrupted(run: Interrupted, as_json: bool) -> NoReturn:
     """Show what there was until Ctrl-C, and end with exit code 130."""
     if as_json:
-        put_json(to_json(run.summary))
+        echo_json(run.summary, source=str(run.directory), at=_last_at(run.records))
     else:
         put_prose(render_text(_plain(run.summary), run.records))
         put("", f"report: {run.directory / 'report.html'}")
@@ -221,10 +221,14 @@ def end_interrupted(run: Interrupted, as_json: bool) -> NoReturn:
 def print_result(result: RunResult, directory: Path, as_json: bool) -> None:
     """For machines one object; for people the story."""
     if as_json:
-        put_json(to_json(result.to_json()))
+        echo_json(result.to_json(), source=str(directory), at=_last_at(result.records))
         return
     put_prose(render_text(_plain(result.to_json()), result.records))
     put("", f"report: {directory / 'report.html'}")
+
+
+def _last_at(records: list[Record]) -> float | None:
+    return records[-1].at if records else None
 
 
 def _plain(value: Any) -> Any:

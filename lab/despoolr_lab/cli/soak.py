@@ -144,9 +144,10 @@ def _judge(run: str, out: Path, *, as_json: bool) -> int:
     from despoolr_app.runs.directory import find_run
     from despoolr_lab.soak.afterwards import judge
 
-    found = judge(find_run(run, out).path)
+    kept = find_run(run, out).path
+    found = judge(kept)
     if as_json:
-        echo_json(found.summary)
+        echo_json(found.summary, source=str(kept))
     else:
         _show(found.judged, found.counts, found.summary)
     return found.code
@@ -193,7 +194,7 @@ def _soak(plan: SoakPlan, out: Path, *, as_json: bool) -> int:
         code, summary = _outcome(soak, interrupted=interrupted)
         directory.write_summary(summary)
         if as_json:
-            echo_json(summary)
+            echo_json(summary, source=str(directory.path))
         else:
             _print(soak, summary)
         return code

@@ -26,6 +26,7 @@ from despoolr_core.records.kinds.site import DetailStatusChanged, EventLogged, J
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Blocker
+from worlds.answer import data_of
 from worlds.share_server import Site, serving
 
 START = 833_788_800.0  # 1996-06-03 08:00
@@ -127,7 +128,7 @@ def say(runs: Path, capsys: pytest.CaptureFixture[str]) -> Say:
     def said(*arguments: str) -> Any:
         assert run(arguments) == 0, capsys.readouterr().err
         out = capsys.readouterr().out
-        return json.loads(out) if "--json" in arguments else out
+        return data_of(out) if "--json" in arguments else out
 
     return said
 

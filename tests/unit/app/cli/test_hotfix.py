@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from despoolr.console import run
 from despoolr_app.site_client.errors import SiteUnreachable
 from despoolr_core.articles import ARTICLES
 from despoolr_core.share.site_api import HotfixInstalled, HotfixList, HotfixRow
+from worlds.answer import data_of
 from worlds.asked_site import NOW, URL, StagedSite, refusal
 
 Said = pytest.CaptureFixture[str]
@@ -26,9 +25,8 @@ def test_what_is_applied_is_told_with_what_it_sets(asked: StagedSite, capsys: Sa
         "retry_keeps_refresh = true, attempts_max = 7",
     ]
     assert run(["hotfix", "apply", "Q152229", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {
+    assert data_of(capsys.readouterr().out) == {
         "site": "BPC",
-        "source": URL,
         "article": "Q152229",
         "title": TITLE,
         "fields": fields,
@@ -65,5 +63,5 @@ def test_a_site_without_a_fault_and_without_a_hotfix_says_so(
         "No hotfix is installed, and none of the articles has its fault here.\n"
     )
     assert run(["hotfix", "list", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = data_of(capsys.readouterr().out)
     assert (told["site"], told["installed"], told["available"]) == ("BPC", {}, [])

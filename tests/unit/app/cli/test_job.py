@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from despoolr.console import run
 from despoolr_app.cli import job as jobs
 from despoolr_app.site_client.errors import SiteUnreachable
 from despoolr_core.share.site_api import JobCancelled, JobMade
+from worlds.answer import answer_of, data_of
 from worlds.asked_site import NOW, URL, StagedSite, job, refusal, server_row
 
 Said = pytest.CaptureFixture[str]
@@ -50,8 +49,10 @@ def test_a_job_that_is_made_is_its_facts_as_json(asked: StagedSite, capsys: Said
     asked.answer("POST jobs", JobMade("BPC00002"))
     asked.answer(GET, job("Pending", server_row("None")))
     assert run([*CREATE, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["site"], told["source"], told["job"]["status"]) == ("BPC", URL, "Pending")
+    answer = answer_of(capsys.readouterr().out)
+    told = answer["data"]
+    assert (told["site"], told["job"]["status"]) == ("BPC", "Pending")
+    assert answer["source"] == URL and answer["site_time"]["seconds"] > 0
     assert [row["machine"] for row in told["details"]] == ["LOGON1"]
 
 
@@ -86,7 +87,7 @@ def test_watched_as_json_the_changes_go_to_standard_error_and_the_object_comes_l
     asked.answer(GET, job("Active"), job("Complete"))
     assert run(["job", "BPC00002", "--watch", "--json"]) == 0
     said = capsys.readouterr()
-    assert json.loads(said.out)["job"]["status"] == "Complete"
+    assert data_of(said.out)["job"]["status"] == "Complete"
     assert "job UPDATE is Complete (was Active)" in said.err
 
 
@@ -129,5 +130,5 @@ def test_what_is_cancelled_is_told_with_how_far_it_is(asked: StagedSite, capsys:
     assert run(["job", "cancel", "UPDATE"]) == 0
     assert capsys.readouterr().out == "job BPC00002 UPDATE is Cancelling\n"
     assert run(["job", "cancel", "UPDATE", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = data_of(capsys.readouterr().out)
     assert (told["site"], told["job"]["status"]) == ("BPC", "Cancelling")

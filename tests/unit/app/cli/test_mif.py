@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from despoolr_app.cli.mif import mif
+from worlds.answer import data_of
 from worlds.mif_samples import attribute, group
 from worlds.mif_samples import mif as mif_file
 from worlds.support import THEIR_MIFS, data
@@ -73,7 +73,7 @@ def test_an_unreadable_file_is_named_and_the_others_are_still_checked(tmp_path: 
 def test_check_as_json(file: Path) -> None:
     result = run("check", "--json", file)
     assert result.exit_code == 2
-    (row,) = json.loads(result.output)["files"]
+    (row,) = data_of(result.output)["files"]
     assert (row["taken"], row["kind"]) == (False, "IDMIF")
     assert {"line": 38, "rule": "unclosed-component", "severity": "error"}.items() <= row[
         "findings"
@@ -116,7 +116,7 @@ def test_show_prints_groups_enums_paths_and_tables_of_other_peoples_files() -> N
 
 
 def test_show_as_json() -> None:
-    tree = json.loads(run("show", "--json", MIFS / "component_paths.mif").output)
+    tree = data_of(run("show", "--json", MIFS / "component_paths.mif").output)
     verify = tree["groups"][0]["attributes"][5]
     assert (verify["value"], verify["meaning"]) == (7, "It is here and works")
     assert tree["paths"] == [{"name": "CLOCKS", "programs": {"OS2": "clocks"}}]
@@ -125,7 +125,7 @@ def test_show_as_json() -> None:
 
 @pytest.mark.theirs
 def test_show_as_json_of_somebody_elses_file() -> None:
-    tree = json.loads(run("show", "--json", THEIR_MIFS / "os2tk45__names.mif").output)
+    tree = data_of(run("show", "--json", THEIR_MIFS / "os2tk45__names.mif").output)
     verify = tree["groups"][0]["attributes"][5]
     assert (verify["value"], verify["meaning"]) == (
         7,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from despoolr_core.share.site_api import (
     PackageRow,
     PackageStatusRow,
 )
+from worlds.answer import data_of
 from worlds.asked_site import NOW, URL, StagedSite, refusal
 
 Said = pytest.CaptureFixture[str]
@@ -81,7 +81,7 @@ def test_a_package_is_shown_with_the_servers_that_have_it(asked: StagedSite, cap
         "BPC LOGON1 Complete 2 1996-06-03 08:00:00",
     ]
     assert run(["package", "OFFICE", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = data_of(capsys.readouterr().out)
     assert (told["site"], told["package"], len(told["status"])) == ("BPC", "BPC00001", 2)
 
 
@@ -92,7 +92,7 @@ def test_the_list_of_packages_is_a_table_or_one_object(
     _, row = capsys.readouterr().out.splitlines()
     assert row.split() == ["BPC00009", "TOOLS", "-", "0", r"\\SITE1\PKGSRC\TOOLS"]
     assert run(["packages", "--json"]) == 0
-    assert [row["name"] for row in json.loads(capsys.readouterr().out)["packages"]] == ["TOOLS"]
+    assert [row["name"] for row in data_of(capsys.readouterr().out)["packages"]] == ["TOOLS"]
     asked.answer("GET packages", PackageList([]))
     assert run(["packages"]) == 0
     assert capsys.readouterr().out.startswith("There are no packages; make one with")
@@ -110,7 +110,7 @@ def test_a_package_that_is_made_says_of_what_and_what_comes_next(
     ]
     assert share.done == [("make", "OFFICE", ["a.dat"])]
     assert run(["package", "create", "OFFICE", "office", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = data_of(capsys.readouterr().out)
     assert (told["package"], told["files"], told["source"]) == ("BPC00001", 1, SOURCE)
 
 
@@ -166,7 +166,7 @@ def test_an_update_says_what_is_gone_and_how_servers_get_it(
     assert "despoolr job create UPDATE --package BPC00001 --send-even-if-sent" in second
     assert share.done == [("replace", "OFFICE", ["a.dat"])]
     assert run(["package", "update", "OFFICE", "office", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = data_of(capsys.readouterr().out)
     assert (told["package"], told["files"], told["removed"]) == ("BPC00001", 1, 3)
 
 

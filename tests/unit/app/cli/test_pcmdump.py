@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from click.testing import CliRunner, Result
 from despoolr_app.cli.pcmdump import command
 from despoolr_core.formats.dates import site_time
 from despoolr_core.formats.winst import WinstFile, WorkstationInstruction, render_winst
+from worlds.answer import data_of
 
 
 def stored(name: str, request_id: str) -> bytes:
@@ -79,10 +79,9 @@ def test_a_box_is_listed_one_line_a_file(box: Path) -> None:
 
 def test_json_is_one_object_for_a_file_and_a_list_for_a_box(box: Path) -> None:
     assert (
-        json.loads(run(box / "BPC00005.INS", "--json").stdout)["records"][0]["request_id"]
-        == "BPC001M"
+        data_of(run(box / "BPC00005.INS", "--json").stdout)["records"][0]["request_id"] == "BPC001M"
     )
-    assert [file["file_name"] for file in json.loads(run("--all", box, "--json").stdout)] == [
+    assert [file["file_name"] for file in data_of(run("--all", box, "--json").stdout)] == [
         "BPC00005.INS",
         "BPC00006.ins",
     ]
@@ -98,7 +97,7 @@ def test_one_bad_file_does_not_hide_the_others(box: Path) -> None:
 def test_an_empty_box_says_so(tmp_path: Path) -> None:
     result = run("--all", tmp_path)
     assert (result.exit_code, result.stdout) == (0, f"no instruction file (*.INS) in {tmp_path}\n")
-    assert json.loads(run("--all", tmp_path, "--json").stdout) == []
+    assert data_of(run("--all", tmp_path, "--json").stdout) == []
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from despoolr.console import run
 from despoolr_core.profile import FIELDS, PROFILES, profile_of
+from worlds.answer import data_of
 
 Said = pytest.CaptureFixture[str]
 
@@ -34,12 +33,12 @@ def test_versions_that_do_the_same_stand_on_one_line(capsys: Said) -> None:
 
 def test_json_has_each_field_and_each_versions_value(capsys: Said) -> None:
     assert run(["profiles", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = data_of(capsys.readouterr().out)
     assert list(told["fields"]) == list(FIELDS) and list(told["profiles"]) == list(PROFILES)
     one = profile_of("1.2")
     assert told["profiles"]["1.2"]["copy_strategy"] == str(one.copy_strategy)
     assert run(["profiles", "--json", "--version", "2.0"]) == 0
-    assert list(json.loads(capsys.readouterr().out)["profiles"]) == ["2.0"]
+    assert list(data_of(capsys.readouterr().out)["profiles"]) == ["2.0"]
 
 
 def test_a_version_that_never_was_is_one_line_and_exit_code_2(capsys: Said) -> None:

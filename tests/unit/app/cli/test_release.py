@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -12,6 +11,7 @@ from click.testing import CliRunner
 from despoolr_app.cli.release import REASON, REASON_MAX, command
 from despoolr_core.records.kinds.share import OpenClosed
 from despoolr_core.share.modes import Role
+from worlds.answer import data_of
 from worlds.share_server import Site, serving
 
 Ask = Callable[..., Awaitable[tuple[int, str]]]
@@ -60,7 +60,7 @@ async def test_all_that_a_filter_names_are_closed(site):
     other = await site.hold("b.dat")
     code, said = await asking(site)("--path", "b.*", "--json", "--yes")
     assert code == 0
-    assert json.loads(said) == {"closed": [f"LOGON1/{other}"], "refused": {}, "reason": REASON}
+    assert data_of(said) == {"closed": [f"LOGON1/{other}"], "refused": {}, "reason": REASON}
 
 
 async def test_nothing_is_closed_unasked(site):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from click.testing import CliRunner
 from despoolr_app.cli.output import size
 from despoolr_app.cli.runs import command
 from despoolr_app.runs.directory import RunDirectory
+from worlds.answer import data_of
 
 
 def ask(*words: str) -> tuple[int, str]:
@@ -37,7 +37,7 @@ def test_runs_are_listed_with_state_and_size(kept):
 
 
 def test_the_list_as_json_has_bytes_and_moments(kept):
-    told = json.loads(ask("list", "--json")[1])
+    told = data_of(ask("list", "--json")[1])
     assert [run["name"] for run in told["runs"]] == kept[::-1]
     assert told["size"] == sum(run["size"] for run in told["runs"]) > 0
 

@@ -4,7 +4,6 @@ Microsoft said. Both halves ran in virtual time before: what the command makes o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 from despoolr_lab.toml.shipped import shipped_directory
+from worlds.answer import data_of
 
 pytestmark = pytest.mark.slow
 Said = pytest.CaptureFixture[str]
@@ -81,7 +81,7 @@ def test_the_demo_as_json_is_both_halves_and_whether_they_passed(
     as_it_went(monkeypatch, played(LIVE), played(NOBODY_CLOSES))
     assert run(["demo", "--json"]) == 0
     said = capsys.readouterr()
-    told = json.loads(said.out)
+    told = data_of(said.out)
     assert told["passed"] and not said.err
     assert told["live"]["job"]["status"] == "Complete"
     assert told["virtual"]["job"]["status"] == "Failed"
@@ -96,7 +96,7 @@ def test_a_demo_that_does_not_go_as_microsoft_said_says_what_was_found_and_exits
     assert run(["demo", *options]) == 10
     said = capsys.readouterr().out
     if options:
-        assert json.loads(said)["passed"] is False
+        assert data_of(said)["passed"] is False
         return
     assert "   NOT the job is marked Failed: found never Failed\n" in said
     assert "   5 of 8 as Microsoft said, in " in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from despoolr_app.runs.directory import RunDirectory
 from despoolr_lab.cli.export import FORMATS, command
+from worlds.answer import data_of
 from worlds.report import blocked_update
 
 
@@ -44,7 +44,7 @@ def test_another_table_has_a_file_of_its_own(root: Path) -> None:
 
 def test_json_names_the_file_and_its_size(root: Path, tmp_path: Path) -> None:
     target = tmp_path / "mine.csv"
-    said = json.loads(export(root, "csv", "--to", target, "--json").stdout)
+    said = data_of(export(root, "csv", "--to", target, "--json").stdout)
     assert said["file"] == str(target) and said["size"] == target.stat().st_size
 
 

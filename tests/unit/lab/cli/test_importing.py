@@ -11,6 +11,7 @@ import pytest
 
 from despoolr.console import run
 from despoolr_app.runs.directory import LATEST, latest
+from worlds.answer import data_of
 from worlds.traces import TRACES
 
 STORY = TRACES / "1-one-holder-blocks"
@@ -40,14 +41,14 @@ def test_an_import_names_who_was_in_the_way_and_where_to_read_on(said):
     assert "SRV2 was refused b.dat 4 times" in out and "WS11 (user alice) held it open" in out
     assert "grade A" in out and f"now: despoolr why runs/{latest(Path('runs')).name}" in out
     code, out, _ = said("why", "latest", "--json")
-    assert code == 0 and json.loads(out)["episodes"][0]["attempt_count"] == 4
+    assert code == 0 and data_of(out)["episodes"][0]["attempt_count"] == 4
     assert said("locks", "latest")[0] == 0 and said("report", "latest")[0] == 0
     assert "is of grade A: opens, closes" in (latest(Path("runs")) / "report.html").read_text()
 
 
 def test_the_summary_is_what_json_prints(said):
     code, out, _ = said("import", FIELDS, "--json")
-    told = json.loads(out)
+    told = data_of(out)
     assert code == 0 and told["grade"] == "A" and told["refusals"] == 4
     assert told == json.loads((latest(Path("runs")) / "summary.json").read_text())
 
@@ -94,7 +95,7 @@ def test_an_import_that_is_interrupted_leaves_nothing(said, monkeypatch):
 
 def test_every_format_is_listed_with_what_it_proves_and_how_to_record_it(said):
     code, out, _ = said("import", "--list", "--json")
-    told = json.loads(out)
+    told = data_of(out)
     assert code == 0 and {one["grade"] for one in told["formats"]} == set(told["grades"])
     assert all(one["how"] for one in told["formats"])
     assert said("import", "--list")[0] == 0

@@ -4,7 +4,6 @@ what they say.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from despoolr_lab.cli import running
 from despoolr_lab.cli.running import Interrupted
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell, CellOutcome
+from worlds.answer import data_of
 
 Said = pytest.CaptureFixture[str]
 WRONG = {"name": "job UPDATE at the end", "expected": "Failed", "actual": "Active", "ok": False}
@@ -68,7 +68,7 @@ def test_the_list_names_every_article_its_versions_and_what_decides_it(capsys: S
 
 def test_the_list_as_json_says_which_fields_cure_which_version(capsys: Said) -> None:
     assert run(["kb", "list", "--json"]) == 0
-    told = {row["kb"]: row for row in json.loads(capsys.readouterr().out)}
+    told = {row["kb"]: row for row in data_of(capsys.readouterr().out)}
     assert list(told) == list(ARTICLES)
     assert told["Q147819"]["cured_by"]["1.2"] == {
         "use_forced_disconnect": True,
@@ -93,7 +93,7 @@ def test_an_article_is_shown_with_its_story_its_switch_and_what_is_expected(caps
 
 def test_an_article_is_shown_as_json(capsys: Said) -> None:
     assert run(["kb", "show", "Q195936", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = data_of(capsys.readouterr().out)
     assert told["story"] == gallery.load("Q195936").story.strip()
     assert told["cured_by"]["1.2"] == {"retry_keeps_refresh": True}
     assert {
@@ -135,7 +135,7 @@ def test_an_article_holds_as_shipped_and_its_fix_takes_the_fault_out(capsys: Sai
     # without a number it is this article that is fixed
     assert run(["kb", "run", "195936", "--version", "1.2", "--json", "--fix"]) == 0
     fixed = capsys.readouterr()
-    told = json.loads(fixed.out)
+    told = data_of(fixed.out)
     assert told["passed"] and told["kb"] == "Q195936" and not fixed.err
     assert told["verdict"].endswith("the retry refreshed the distribution servers.")
 
@@ -154,7 +154,7 @@ def test_an_interrupted_article_tells_what_there_was_and_exits_130(
     said = capsys.readouterr()
     assert said.err == "despoolr: interrupted; what was recorded until then is kept\n"
     if options:
-        assert json.loads(said.out) == summary
+        assert data_of(said.out) == summary
     else:
         assert "Interrupted after 1 h." in said.out
         assert said.out.endswith("report: runs/one/report.html\n")
@@ -201,7 +201,7 @@ def test_all_as_json_is_every_result_in_the_order_of_the_table(
     runs_give(monkeypatch, outcome(turned, WRONG), outcome(shipped))
     monkeypatch.setattr(matrix, "cells", lambda _version, _worlds: [shipped, turned])
     assert run(["kb", "run", "--all", "--json"]) == 10
-    assert [row["passed"] for row in json.loads(capsys.readouterr().out)] == [True, False]
+    assert [row["passed"] for row in data_of(capsys.readouterr().out)] == [True, False]
 
 
 def test_interrupted_under_way_the_table_shows_the_pairs_that_are_whole(

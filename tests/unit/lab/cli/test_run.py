@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from despoolr.console import run
 from despoolr_lab.cli import running
 from despoolr_lab.cli.running import Interrupted
+from worlds.answer import answer_of, data_of
 
 Said = pytest.CaptureFixture[str]
 SCENARIO = """\
@@ -64,7 +64,7 @@ def test_an_expectation_that_does_not_hold_exits_10_and_says_what_was_found(caps
     Path("shared.toml").write_text(SCENARIO.replace('"Complete"', '"Failed"'))
     assert run(["run", "shared.toml", "--json", "--out", "elsewhere"]) == 10
     said = capsys.readouterr()
-    told = json.loads(said.out)
+    told = data_of(said.out)
     assert not told["passed"] and not said.err
     assert told["expectations"] == [
         {"name": "job FIRST at the end", "expected": "Failed", "actual": "Complete", "ok": False}
@@ -91,7 +91,8 @@ def test_a_scenario_that_cannot_be_run_is_one_line_and_exit_code_2(
     Path("shared.toml").write_text(text)
     assert run(["run", "shared.toml", "--json"]) == 2
     said = capsys.readouterr()
-    assert says in said.err and len(said.err.splitlines()) == 1 and not said.out
+    assert says in said.err and len(said.err.splitlines()) == 1
+    assert says in answer_of(said.out)["error"]["message"]
 
 
 TWO = (
@@ -133,4 +134,4 @@ def test_an_interrupted_scenario_exits_130(capsys: Said, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(running, "run_and_keep", run_and_keep)
     assert run(["run", "shared.toml", "--json"]) == 130
-    assert json.loads(capsys.readouterr().out) == summary
+    assert data_of(capsys.readouterr().out) == summary

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from despoolr_app.runs.directory import RunDirectory
 from despoolr_lab.cli.report import command
+from worlds.answer import data_of
 from worlds.report import blocked_update
 
 
@@ -35,7 +35,7 @@ def test_the_latest_run_gets_a_report_and_its_path_is_printed(runs: Path) -> Non
 
 
 def test_json_is_one_object_that_names_run_and_report(runs: Path) -> None:
-    said = json.loads(run("--out", runs, "--json").stdout)
+    said = data_of(run("--out", runs, "--json").stdout)
     assert said["run"] == "19960603T080000Z-made-up-seed1" and said["records"] == len(
         blocked_update()
     )

@@ -1,0 +1,114 @@
+"""One envelope for every command's JSON, whether it has an answer or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from despoolr.console import COMMANDS, run
+from despoolr_app.cli.answer import schema, site_time
+from despoolr_app.cli.output import echo_json, fail
+from despoolr_app.cli.root import root_of
+from worlds.answer import answer_of, data_of
+
+REPOSITORY = Path(__file__).parents[4]
+
+
+def commands(group: click.Group, *words: str) -> Iterator[tuple[str, ...]]:
+    """Every command that takes `--json`, as words."""
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            if any("--json" in option.opts for option in command.params):
+                yield (*words, name)
+            if isinstance(command, click.Group):
+                yield from commands(command, *words, name)
+
+
+def test_every_command_that_has_a_result_takes_json() -> None:
+    found = {words[0] for words in commands(root_of(COMMANDS))}
+    assert set(COMMANDS) - found == {"serve", "schema", "completion", "token"}, (
+        "servers stay; a schema, a script and a token are what they are"
+    )
+
+
+def test_a_mistake_is_an_error_in_the_envelope_for_every_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for words in commands(root_of(COMMANDS)):
+        code = run([*words, "--json", "--no-such-option"])
+        said = capsys.readouterr()
+        assert code == 2, words
+        told = answer_of(said.out)
+        assert told["error"]["exit_code"] == 2 and "no-such-option" in told["error"]["message"]
+        assert told["error"]["message"] in said.err, "the line for people says the same"
+
+
+def test_without_json_standard_output_has_nothing_of_a_mistake(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["locks", "--no-such-option"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_what_a_command_refuses_is_an_error_with_its_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["locks", "nowhere", "--json"]) == 2
+    told = answer_of(capsys.readouterr().out)
+    assert told["error"]["message"].startswith("there is no run 'nowhere'")
+    assert (told["source"], told["site_time"], told["notes"]) == ("", None, [])
+
+
+def test_an_answer_says_who_was_asked_and_which_moment_it_is_about(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    echo_json({"n": 1}, source="runs/x", at=833788800.25, notes=["cut"])
+    assert answer_of(capsys.readouterr().out) == {
+        "source": "runs/x",
+        "site_time": {"iso": "1996-06-03T08:00:00.250", "seconds": 833788800.25},
+        "notes": ["cut"],
+        "data": {"n": 1},
+    }
+
+
+@pytest.mark.parametrize("at", [None, 1e18, float("nan")])
+def test_what_is_no_moment_is_null(at: float | None) -> None:
+    assert site_time(at) is None
+
+
+def test_a_command_that_fails_after_its_answer_prints_one_object(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command("late")
+    @click.option("--json", "as_json", is_flag=True)
+    def late(as_json: bool) -> None:
+        echo_json({"held": as_json})
+        fail("the server went away")
+
+    monkeypatch.setattr("despoolr_app.cli.profiles.command", late)
+    assert run(["profiles", "--json"]) == 2
+    said = capsys.readouterr()
+    assert data_of(said.out) == {"held": True} and "went away" in said.err
+
+
+def test_the_schema_ships_and_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    import json
+
+    assert run(["schema", "answer"]) == 0
+    assert json.loads(capsys.readouterr().out) == schema()
+
+
+def test_no_command_prints_json_past_the_envelope() -> None:
+    found = {
+        path.relative_to(REPOSITORY).as_posix()
+        for room in ("app", "lab", "public")
+        for path in (REPOSITORY / room).rglob("*.py")
+        if "put_json(" in path.read_text("utf-8")
+    }
+    assert found == {"app/despoolr_app/cli/output.py", "lab/despoolr_lab/cli/schema.py"}
