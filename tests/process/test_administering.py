@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from despoolr_app.site_client.blocking import call
 from despoolr_app.site_client.errors import SiteRefused
 from despoolr_core.formats.job_mif import Machine, add_identification
 from despoolr_core.formats.noidmif import render_noidmif
+from worlds.answer import data_of
 from worlds.process import ANY_PORT, Workshop, until
 
 FAST = ("--time", "x2000", "--response", "Very Fast", "--version", "1.2")
@@ -58,7 +58,7 @@ def test_a_package_is_made_shared_updated_and_removed_by_commands(workshop: Work
                        "--machines", "*", "--mandatory-after", "0s",
                        "--watch", "--json")  # fmt: skip
     assert ran.returncode == 0 and "workstation PC00001 at BPC: Complete" in ran.stderr
-    rows = msgspec.json.decode(ran.stdout)["details"]
+    rows = data_of(ran.stdout)["details"]
     assert sorted(r["machine"] for r in rows if r["kind"] == "Workstation") == [
         "PC00001",
         "PC00002",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from despoolr.console import run
+from worlds.answer import data_of
 from worlds.process import Workshop, until
 from worlds.support import free_port
 
@@ -130,7 +130,7 @@ def test_a_job_goes_down_to_the_child_and_its_package_status_comes_up(hierarchy:
         "2h",
         "--json",
     )
-    assert fleet.returncode == 0 and msgspec.json.decode(fleet.stdout)["failed"] == 0
+    assert fleet.returncode == 0 and data_of(fleet.stdout)["failed"] == 0
     until(lambda: ask("machines")["count"] == 2, "the parent learns of the child's machines")
     assert {m["site"] for m in ask("machines")["machines"]} == {"CHD"}
 
