@@ -98,6 +98,7 @@ _.legend
 # Fields that are told as JSON, or kept as such.
 _.does
 _.created_at
+_.iso
 _.status_at
 _.uptime_s
 _.uptime_site_s

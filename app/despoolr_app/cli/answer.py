@@ -23,7 +23,7 @@ class SiteTime(msgspec.Struct, frozen=True):
     seconds: float
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answered(msgspec.Struct, frozen=True):
     """What a command came to."""
 
     source: str

@@ -110,9 +110,9 @@ def echo_json(
     """Print one JSON object on standard output, in the envelope of `despoolr_app.cli.answer`:
     whoever was asked (`source`), the site time of the answer (`at`, in seconds), the answer.
     """
-    from despoolr_app.cli.answer import Answer, site_time
+    from despoolr_app.cli.answer import Answered, site_time
 
-    _put_answer(Answer(source, site_time(at), list(notes), data))
+    _put_answer(Answered(source, site_time(at), list(notes), data))
 
 
 def echo_failure(message: str, exit_code: int) -> None:
@@ -122,7 +122,7 @@ def echo_failure(message: str, exit_code: int) -> None:
     _put_answer(Failed(error=Reason(message, exit_code)))
 
 
-class _Answered:
+class _Told:
     """Whether this command has printed its JSON object: there is one, also where it fails later."""
 
     yet = False
@@ -130,18 +130,18 @@ class _Answered:
 
 def begin_answer() -> None:
     """A command begins, and has not answered."""
-    _Answered.yet = False
+    _Told.yet = False
 
 
 def has_answered() -> bool:
     """Whether the command has printed a JSON object."""
-    return _Answered.yet
+    return _Told.yet
 
 
 def _put_answer(answer: Any) -> None:
     import msgspec
 
-    _Answered.yet = True
+    _Told.yet = True
     put_json(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
 
 
