@@ -12,11 +12,10 @@ import click
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_OK,
+    echo_json,
     fail,
     put,
-    put_json,
     put_over,
-    to_json,
     wrapped_cell,
 )
 from despoolr_lab.cli.options import rerun_options, to_run_options
@@ -81,14 +80,14 @@ def command(
     shown.end()
     wall_s = time.perf_counter() - begun
     if options["as_json"]:
-        envelope = {
+        told = {
             "scenario": loaded.name,
             "seeds": seeds,
             "interrupted": is_interrupted,
             **exploration.to_json(),
             "wall_s": round(wall_s, 3),
         }
-        put_json(to_json(envelope))
+        echo_json(told, source=str(scenario))
     else:
         _print(scenario, exploration, len(todo))
     if is_interrupted:

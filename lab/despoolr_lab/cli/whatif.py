@@ -84,7 +84,7 @@ def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **option
     except GoalError as error:
         fail(str(error))
     if as_json:
-        echo_json(ladder)
+        echo_json(ladder, source=str(directory), notes=ladder.notes)
     elif as_markdown:
         put_prose(markdown(ladder), nl=False)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from despoolr_lab.explore import campaign
 from despoolr_lab.explore.breach import FailureKey
 from despoolr_lab.explore.judgement import WorldJudgement
 from despoolr_lab.pool import WorkerDied
+from worlds.answer import data_of
 
 Said = pytest.CaptureFixture[str]
 KEY = FailureKey("a lost retry", "", "SMS_DESPOOLER", "temp_and_rename")
@@ -74,7 +74,7 @@ def test_json_is_one_object_with_all_of_it(capsys: Said, monkeypatch: pytest.Mon
     worlds_are(monkeypatch, BROKEN, WorldJudgement(refused="it cannot be done"))
     assert run(["explore", "shared.toml", "--seeds", "1-2", "--json"]) == 11
     said = capsys.readouterr()
-    told = json.loads(said.out)
+    told = data_of(said.out)
     assert (told["scenario"], told["seeds"], told["worlds"]) == ("shared", "1-2", 1)
     assert told["failures"][0]["first"] == 1 and not told["interrupted"]
     assert told["refused"] == [{"seed": 2, "why": "it cannot be done"}] and not said.err

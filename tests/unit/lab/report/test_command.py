@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from despoolr_app.runs.directory import RunDirectory
+from despoolr_core.records.ladder import FIXES, Ladder, LadderRow
 from despoolr_lab.cli.report import command
 from worlds.answer import data_of
 from worlds.report import blocked_update
@@ -87,9 +89,11 @@ def test_markdown_is_a_file_of_its_own(runs: Path) -> None:
 
 def test_a_what_if_beside_the_run_is_quoted_in_every_form(runs: Path) -> None:
     directory = runs / "19960603T080000Z-made-up-seed1"
-    (directory / "whatif.json").write_text('{"sentence": "Copying aside would have helped."}')
-    assert "REMEDY   Copying aside would have helped." in run(directory, "--text").stdout
+    row = LadderRow("copying aside", "setting", FIXES, worlds=1, held=1)
+    ladder = Ladder("runs/x", "through", "not through", (row,))
+    (directory / "whatif.json").write_bytes(msgspec.json.encode(ladder))
+    assert "REMEDY   Copying aside would have" in run(directory, "--text").stdout
     for option in ("--markdown", "--json"):
         assert run(directory, option).exit_code == 0
     for name in ("report.html", "report.md"):
-        assert "Copying aside would have helped." in (directory / name).read_text(encoding="utf-8")
+        assert "Copying aside would have" in (directory / name).read_text(encoding="utf-8")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from despoolr_lab.report.remedy import FILE, kept_remedy
+from despoolr_core.records.ladder import FILE, FIXES, Ladder, LadderRow
+from despoolr_lab.report.remedy import kept_remedy
+
+ROW = LadderRow("copying aside", "setting", FIXES, worlds=3, held=3)
 
 
-def test_the_sentence_beside_the_run_is_the_remedy(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text(json.dumps({"sentence": "Copy aside.", "rows": []}))
-    assert kept_remedy(tmp_path) == "Copy aside."
+def test_the_ladders_sentence_is_the_remedy(tmp_path: Path) -> None:
+    ladder = Ladder("runs/x", "through", "not through", (ROW,))
+    (tmp_path / FILE).write_bytes(msgspec.json.encode(ladder))
+    assert kept_remedy(tmp_path) == ladder.sentence()
+    assert kept_remedy(tmp_path).startswith("Copying aside would have")
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", '{"sentence": 1}', "{}"])
-def test_what_is_no_answer_is_no_remedy(tmp_path: Path, text: str | None) -> None:
+def test_what_is_no_ladder_is_no_remedy(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / FILE).write_text(text)
     assert kept_remedy(tmp_path) == ""
