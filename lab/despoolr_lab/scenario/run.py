@@ -24,12 +24,17 @@ from despoolr_core.articles import article_of
 from despoolr_core.profile import Profile, profile_of, with_overrides
 from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
 from despoolr_core.records.stream import Record, Recorder, encode, of
+from despoolr_core.records.view import RunView
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment_s, span
 from despoolr_core.timing import VIRTUAL, Timing
 from despoolr_lab.scenario.expectations import Finding, all_episodes, check
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.step_tables import JobStep, SourceStep
 from despoolr_lab.scenario.steps import StepError, do_step
-from despoolr_lab.scenario.verdict import verdict_of
+from despoolr_lab.scenario.verdicts.sentence import verdict_of
+from despoolr_lab.scenario.verdicts.verdict_run import VerdictRun
 from despoolr_lab.scenario.world import Surroundings, World, disk_store
 from despoolr_lab.scenario.worlds import Variation, world_of
 from despoolr_lab.sim.network import Network
@@ -444,7 +449,7 @@ async def _result(
         seed=seed,
         timing=timing,
         findings=findings,
-        verdict=verdict_of(world.scenario, world.profiles, episodes, digest.records),
+        verdict=verdict_of(_verdict_run(world, episodes, digest.records)),
         job={**last["job"], "details": last["details"]} if last["job"] else {},
         jobs=[_summary(item) for item in shown],
         workstations=workstations,
@@ -477,3 +482,20 @@ def _summary(item: Any) -> dict[str, Any]:
         "status": item["job"]["status"],
         "servers": servers,
     }
+
+
+def _verdict_run(world: World, episodes: list[EpisodeRow], records: list[Record]) -> VerdictRun:
+    scenario = world.scenario
+    changed = [name for s in scenario.step if isinstance(s, SourceStep) for name in s.files]
+    return VerdictRun(
+        article=scenario.article,
+        site=scenario.site[0].code,
+        start=scenario.start,
+        jobs=[step for step in scenario.step if isinstance(step, JobStep)],
+        machines=sorted(name for group in scenario.clients for name in group.names),
+        changed=frozenset(fold(name) for name in changed),
+        profiles=world.profiles,
+        episodes=episodes,
+        records=records,
+        view=RunView(records),
+    )

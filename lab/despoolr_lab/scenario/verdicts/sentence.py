@@ -9,18 +9,13 @@ nothing of the kind says that nobody was in the way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-from despoolr_core.articles import ARTICLES
 from despoolr_core.formats.nt_event import without_lines
 from despoolr_core.formats.nt_events import EVENTS
-from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.client import ResultReported
-from despoolr_core.records.kinds.share import OpenClosed
 from despoolr_core.records.kinds.site import (
     DetailStatusChanged,
-    EventLogged,
     InstructionExecuted,
     InstructionWritten,
     JobStatusChanged,
@@ -28,71 +23,28 @@ from despoolr_core.records.kinds.site import (
     PackageStatusChanged,
     PackageUnknown,
 )
-from despoolr_core.records.stream import K, Record, is_owners, of
+from despoolr_core.records.stream import Record, is_owners
 from despoolr_core.records.verdicts import verdict
-from despoolr_core.records.view import RunView
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import span
-from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.verdicts.articles import ARTICLE_SENTENCES
+from despoolr_lab.scenario.verdicts.blocked import blocked
+from despoolr_lab.scenario.verdicts.verdict_run import VerdictRun, and_, site_of
 from despoolr_server.site.jobs.model import NOT_INSTALLED
 
-EVENT_NO_SERVER: Final = 13
-"""No server is specified in the registry or in the instruction."""
 EVENT_STORE_FAILED: Final = 206
 EVENT_INSTALL_FAILED: Final = 374
-NAMED_MAX: Final = 5
-FORCED: Final = "forced disconnect"
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictRun:
-    """What a sentence is made of."""
-
-    scenario: Scenario
-    profiles: dict[str, Profile]
-    episodes: list[EpisodeRow]
-    records: list[Record]
-    view: RunView
-
-    def profile(self, record: Record) -> Profile:
-        """The profile of the site whose component a record is by."""
-        return self.profiles.get(site_of(record), self.profiles[self.scenario.site[0].code])
-
-    def of(self, kind: type[K]) -> list[tuple[Record, K]]:
-        """The records of a kind."""
-        return list(of(self.records, kind))
-
-    def events(self, code: int) -> list[EventLogged]:
-        """The NT events of a code."""
-        return [event for _, event in self.view.events if event.event == code]
-
-    @property
-    def end(self) -> float:
-        """Site time of the last record."""
-        return self.records[-1].at if self.records else 0.0
-
-
-def site_of(record: Record) -> str:
-    """The site whose component a record is by."""
-    return record.actor.partition("/")[0]
-
-
-def verdict_of(
-    scenario: Scenario,
-    profiles: dict[str, Profile],
-    episodes: list[EpisodeRow],
-    records: list[Record],
-) -> str:
+def verdict_of(run: VerdictRun) -> str:
     """The sentence of a run."""
-    run = VerdictRun(scenario, profiles, episodes, records, RunView(records))
-    own = _SENTENCES.get(scenario.article)
+    own = _SENTENCES.get(run.article)
     tells = [own] if own else []
     tells += [
         _forgotten_refresh,
         _lost_package_status,
         _rewritten_rows,
-        _blocked,
+        blocked,
         _failed_mifs,
         _failed_jobs,
         _about_refresh,
@@ -102,50 +54,6 @@ def verdict_of(
     return next(
         (sentence for tell in tells if (sentence := tell(run))),
         "Nobody was in the way: no update was refused a file.",
-    )
-
-
-# -- somebody was in the way
-
-
-def _blocked(run: VerdictRun) -> str:
-    """The update that was blocked longest, what would have cured it, and how many others there
-    were.
-    """
-    if not run.episodes:
-        return ""
-    longest = max(run.episodes, key=lambda row: (row.blocked_s, row.attempt_count))
-    sentence = verdict(longest)
-    profile = run.profiles[run.scenario.site[0].code]
-    if run.events(EVENT_NO_SERVER) and longest.state == "given up":
-        return (
-            f"{sentence[:-1]}. The retry instruction listed no server, so SMS {profile.version} "
-            "never tried again, and the "
-            "job says Complete all the same (Q153576); SMS 1.2 would have retried."
-        )
-    if longest.state == "resolved":
-        if any(
-            closed.reason == FORCED and closed.path == longest.path
-            for _, closed in run.of(OpenClosed)
-        ):
-            sentence = f"{sentence[:-1]}: SMS closed the file by force (Q128458)."
-    elif (
-        longest.program == "SMS_DESPOOLER"
-        and ARTICLES["Q147819"].has_fault(profile)
-        and longest.share.startswith("SMS_PKG")
-    ):
-        cure = (
-            "turning on forced disconnect"
-            if profile.forced_disconnect_available
-            else "SMS 1.2 with forced disconnect"
-        )
-        sentence = f"{sentence[:-1]}, and so would {cure} (Q128458)."
-    others = len(run.episodes) - 1
-    return (
-        sentence
-        if not others
-        else f"{sentence[:-1]}; {others} other update{'s were' if others > 1 else ' was'} "
-        "blocked as well."
     )
 
 
@@ -175,8 +83,8 @@ def _rewritten_rows(run: VerdictRun) -> str:
     lost = _overwritten(run, notices)
     said = ", ".join(f"{machine} ({was})" for machine, was in lost) or "no workstation"
     within = span(notices[-1][0].at - notices[0][0].at)
-    versions = _and(sorted({run.profile(record).version for record, _ in notices}))
-    words = _and(sorted({run.profile(record).expiry_status for record, _ in notices})) or status
+    versions = and_(sorted({run.profile(record).version for record, _ in notices}))
+    words = and_(sorted({run.profile(record).expiry_status for record, _ in notices})) or status
     return (
         f"The Despooler of SMS {versions} took {_told(run, notices)}, within {within}, for reports "
         "and set their rows to "
@@ -197,7 +105,7 @@ def _notices(run: VerdictRun) -> list[_Notice]:
 
 
 def _told(run: VerdictRun, notices: list[_Notice]) -> str:
-    names = _and(sorted({run.view.name_of(notice.job) for _, notice in notices}))
+    names = and_(sorted({run.view.name_of(notice.job) for _, notice in notices}))
     return f"{len(notices)} expiry notification{'s' if len(notices) != 1 else ''} of job {names}"
 
 
@@ -229,7 +137,7 @@ def _failed_mifs(run: VerdictRun) -> str:
     machines = sorted({record.actor for record in reports} & set(rows))
     if not machines:
         return ""
-    shown = _and([f"{machine} as {rows[machine][1].status}" for machine in machines])
+    shown = and_([f"{machine} as {rows[machine][1].status}" for machine in machines])
     job = rows[machines[-1]][1].job
     first = rows[machines[0]][0]
     version = run.profile(first).version
@@ -240,7 +148,7 @@ def _failed_mifs(run: VerdictRun) -> str:
         else "no NT event 374 tells why"
     )
     start = (
-        f"{_and(machines)} reported a failed setup, and SMS {version} shows {shown}, "
+        f"{and_(machines)} reported a failed setup, and SMS {version} shows {shown}, "
         f"{span(run.end - reports[0].at)} later"
     )
     end = f"job {run.view.name_of(job)} is {_status_of(run, job)}; {event}"
@@ -264,10 +172,10 @@ def _forgotten_refresh(run: VerdictRun) -> str:
     if not forgotten:
         return ""
     names = sorted({name for written in forgotten for name in written.forgotten})
-    jobs = _and(sorted({run.view.name_of(written.job) for written in forgotten}))
+    jobs = and_(sorted({run.view.name_of(written.job) for written in forgotten}))
     why = _why_not_stored(run, {written.job for written in forgotten})
     return (
-        f"{why}; but the retry of job {jobs} forgot to refresh {_and(names)}, "
+        f"{why}; but the retry of job {jobs} forgot to refresh {and_(names)}, "
         f"which keep{'s' if len(names) == 1 else ''} the old version of the package while the "
         "job says Complete; the hotfix of Q195936 would have kept the refresh."
     )
@@ -331,7 +239,7 @@ def _understood(run: VerdictRun) -> str:
     arrived = [taken[key] for r, said in marked if (key := (said.package, site_of(r))) in taken]
     if not arrived:
         return ""
-    ids = _and(sorted({status.package for _, status in arrived}))
+    ids = and_(sorted({status.package for _, status in arrived}))
     parent = arrived[0][0]
     version = run.profile(parent).version
     return (
@@ -373,17 +281,9 @@ def _failed_jobs(run: VerdictRun) -> str:
     return f"Nobody was in the way, but job {run.view.name_of(first.job)} is Failed{said}{more}"
 
 
-def _and(words: list[str]) -> str:
-    """`a, b and c`; no more than `NAMED_MAX` are named."""
-    if len(words) > NAMED_MAX:
-        return f"{', '.join(words[:NAMED_MAX])} and {len(words) - NAMED_MAX} more"
-    return " and ".join(
-        part for part in (", ".join(words[:-1]), words[-1] if words else "") if part
-    )
-
-
 _SENTENCES: Final[dict[str, Callable[[VerdictRun], str]]] = {
-    "Q147819": _blocked,
+    **ARTICLE_SENTENCES,
+    "Q147819": blocked,
     "Q152229": _about_expiry,
     "Q166833": _failed_mifs,
     "Q195936": _about_refresh,
