@@ -253,6 +253,8 @@ def why(
         put(f"Nobody was refused a file because of others, as far as asked ({answer.source}).")
     for episode, sentence in zip(answer.episodes, answer.verdicts, strict=True):
         put_prose(wrapped(f"{episode.episode} ({episode.state}): {sentence}"))
+    if answer.remedy:
+        put_prose(wrapped(f"What would have fixed it: {answer.remedy}"))
     if answer.holders:
         put("", f"The files in question, at {moment(answer.at)}:")
         echo_locks(answer.holders, answer.at)

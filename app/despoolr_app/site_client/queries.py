@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import msgspec
 
 from despoolr_app.runs.directory import FinishedRun, RunError
+from despoolr_app.runs.remedy import kept_remedy
 from despoolr_core.formats.nt_events import EVENTS
 from despoolr_core.records.episodes import HeldOpen
 from despoolr_core.records.kinds.site import EventLogged
@@ -59,7 +60,7 @@ class LockRow(msgspec.Struct, frozen=True):
 
 class WhyAnswer(msgspec.Struct):
     """Who was refused, and who held: `verdicts` has a sentence for each episode, in the same
-    order.
+    order. `remedy` is what a what-if found for a finished run; empty where none was asked.
     """
 
     source: str
@@ -68,6 +69,7 @@ class WhyAnswer(msgspec.Struct):
     episodes: list[EpisodeRow]
     holders: list[LockRow]
     notes: list[str]
+    remedy: str = ""
 
 
 class LockAnswer(msgspec.Struct):
@@ -199,7 +201,13 @@ class RunSource:
         ]
         holders = holders_of(self._rows(at), wanted, [row for row, _ in pairs])
         return WhyAnswer(
-            self.name, answer.at, [v for _, v in pairs], [e for e, _ in pairs], holders, self.notes
+            self.name,
+            answer.at,
+            [v for _, v in pairs],
+            [e for e, _ in pairs],
+            holders,
+            self.notes,
+            kept_remedy(self._run.path) if at is None else "",  # at that time nobody knew
         )
 
     def jobs(self) -> list[dict[str, Any]]:

@@ -155,34 +155,32 @@ class Ladder(msgspec.Struct, frozen=True, omit_defaults=True):
     is_of_update: bool = True
     order: tuple[str, ...] = ORDER
     notes: tuple[str, ...] = ()
+    sentence: str = ""
+    """The answer in one sentence, for a verdict (`told`)."""
 
     @property
     def best(self) -> LadderRow | None:
         """The remedy that comes first; None where nothing that was tried helps."""
         return next((row for row in self.rows if row.is_remedy), None)
 
-    def sentence(self) -> str:
-        """The answer in one sentence, for a verdict."""
-        if self.is_met:
-            return "Nothing to fix: the goal holds as it was."
-        best = self.best
-        if best is None:
-            if not self.confirmed:
-                possible = [row for row in self.rows if row.word == NOT_SETTLED]
-                if possible:
-                    return _capital(
-                        f"{possible[0].change} could have helped{_bound(possible[0])} "
-                        "(not yet confirmed by reruns)."
-                    )
-            return "Nothing that was tried would have fixed it."
+
+def told(ladder: Ladder) -> str:
+    """The answer of a ladder in one sentence: the best remedy with its evidence."""
+    if ladder.is_met:
+        return "Nothing to fix: the goal holds as it was."
+    best = ladder.best
+    if best is not None:
+        done = "had it through" if ladder.is_of_update else "kept it true"
         when = f" at {moment(best.goal_at)}" if best.goal_at else ""
         worlds = f"in {best.held} of {best.worlds} world{'s' if best.worlds != 1 else ''}"
+        return _capital(f"{best.change} would have {done}{when}, {worlds}; {best.effects.told()}.")
+    possible = [row for row in ladder.rows if row.word == NOT_SETTLED]
+    if possible and not ladder.confirmed:
         return _capital(
-            f"{best.change} would have {self._done()}{when}, {worlds}; {best.effects.told()}."
+            f"{possible[0].change} could have helped{_bound(possible[0])} "
+            "(not yet confirmed by reruns)."
         )
-
-    def _done(self) -> str:
-        return "had it through" if self.is_of_update else "kept it true"
+    return "Nothing that was tried would have fixed it."
 
 
 def _bound(row: LadderRow) -> str:

@@ -155,10 +155,16 @@ def show(kb: str, as_json: bool) -> None:
     metavar="[KB]",
     help="Switch the article's fault off.",
 )
+@click.option(
+    "--whatif", "is_asked", is_flag=True, help="Find what would have fixed it, as `whatif` does."
+)
 @run_options
-def run(kb: str, every: bool, worlds: int, fix: tuple[str, ...], **options: Any) -> None:
+def run(
+    kb: str, every: bool, worlds: int, fix: tuple[str, ...], is_asked: bool, **options: Any
+) -> None:
     """Exit 0 if all expectations hold, 10 if one does not."""
     from despoolr_core.profile import ProfileError
+    from despoolr_lab.cli.remedy import remedy_of
     from despoolr_lab.cli.running import (
         EXIT_EXPECTATION_FAILED,
         Interrupted,
@@ -171,6 +177,8 @@ def run(kb: str, every: bool, worlds: int, fix: tuple[str, ...], **options: Any)
     if every == bool(kb):
         raise click.UsageError("name an article, or say --all (despoolr kb list shows them)")
     if every:
+        if is_asked:
+            raise click.UsageError("--whatif asks about one run: leave --all out")
         if THIS in fix:
             raise click.UsageError(
                 "--all runs every article with its fix as well; --fix KB puts a certain one "
@@ -197,7 +205,10 @@ def run(kb: str, every: bool, worlds: int, fix: tuple[str, ...], **options: Any)
         )
     except Interrupted as interrupted:
         end_interrupted(interrupted, options["as_json"])
-    print_result(result, directory, options["as_json"])
+    ladder = None
+    if is_asked:
+        ladder = remedy_of(load(number), parsed, directory, quiet=options["as_json"])
+    print_result(result, directory, options["as_json"], ladder)
     sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)
 
 

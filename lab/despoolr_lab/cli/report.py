@@ -45,9 +45,9 @@ def command(run: str, out: Path, as_text: bool, as_markdown: bool, as_json: bool
     cannot be read or written.
     """
     from despoolr_app.runs.directory import RunError, find_run
+    from despoolr_app.runs.remedy import kept_remedy
     from despoolr_lab.report.html import render_report
     from despoolr_lab.report.markdown import render_markdown
-    from despoolr_lab.report.remedy import kept_remedy
     from despoolr_lab.report.text import render_text
 
     try:

@@ -26,9 +26,13 @@ from despoolr_lab.cli.options import run_options, to_run_options
     metavar="NAME",
     help="Ask this expectation alone; the exit code is 0 if it holds, 10 if not.",
 )
+@click.option("--whatif", "is_asked", is_flag=True, help="Find what would have fixed it as well.")
 @run_options
-def command(scenario: str, fix: tuple[str, ...], expect: str, **options: Any) -> None:
+def command(
+    scenario: str, fix: tuple[str, ...], expect: str, is_asked: bool, **options: Any
+) -> None:
     """Exit 0 if all expectations hold, 10 if one does not, 2 for a scenario that cannot be run."""
+    from despoolr_lab.cli.remedy import remedy_of
     from despoolr_lab.cli.running import (
         EXIT_EXPECTATION_FAILED,
         Interrupted,
@@ -59,7 +63,11 @@ def command(scenario: str, fix: tuple[str, ...], expect: str, **options: Any) ->
         )
     except Interrupted as run:
         end_interrupted(run, options["as_json"])
-    print_result(result, directory, options["as_json"])
+    ladder = None
+    if is_asked:
+        quiet = options["as_json"]
+        ladder = remedy_of(read_scenario(scenario), parsed, directory, quiet=quiet)
+    print_result(result, directory, options["as_json"], ladder)
     if expect:
         asked = [finding.ok for finding in result.findings if finding.name == expect]
         if not asked:

@@ -19,6 +19,7 @@ from despoolr_app.cli.output import EXIT_INTERRUPTED, echo_json, put, put_over, 
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp, write_whole
 from despoolr_app.runs.logs import write_logs
+from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Listener, Record
 from despoolr_core.records.view import RunView
 from despoolr_core.share.contract import ShareError
@@ -218,12 +219,18 @@ def end_interrupted(run: Interrupted, as_json: bool) -> NoReturn:
     sys.exit(EXIT_INTERRUPTED)
 
 
-def print_result(result: RunResult, directory: Path, as_json: bool) -> None:
-    """For machines one object; for people the story."""
+def print_result(
+    result: RunResult, directory: Path, as_json: bool, ladder: Ladder | None = None
+) -> None:
+    """For machines one object; for people the story. With the answer of a what-if, if one was
+    asked.
+    """
     if as_json:
-        echo_json(result.to_json(), source=str(directory), at=_last_at(result.records))
+        answer = result.to_json() | ({"whatif": ladder} if ladder else {})
+        echo_json(answer, source=str(directory), at=_last_at(result.records))
         return
-    put_prose(render_text(_plain(result.to_json()), result.records))
+    remedy = ladder.sentence if ladder else ""
+    put_prose(render_text(_plain(result.to_json()), result.records, remedy))
     put("", f"report: {directory / 'report.html'}")
 
 

@@ -13,9 +13,7 @@ from despoolr_app.cli.output import (
     echo_table,
     fail,
     put,
-    put_over,
     put_prose,
-    say,
     wrapped,
 )
 
@@ -73,16 +71,12 @@ if TYPE_CHECKING:
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print a table for a pull request.")
 def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **options: Any) -> None:
     """Exit 0 with a ladder (also where nothing needs fixing), 2 for what cannot be asked."""
-    from despoolr_lab.whatif.goal import GoalError
     from despoolr_lab.whatif.table import markdown
 
     if "help" in options["knobs"]:
         _echo_knobs()
         return
-    try:
-        ladder, directory = _climb(subject, root, options, quiet=as_json or as_markdown)
-    except GoalError as error:
-        fail(str(error))
+    ladder, directory = _climb(subject, root, options, quiet=as_json or as_markdown)
     if as_json:
         echo_json(ladder, source=str(directory), notes=ladder.notes)
     elif as_markdown:
@@ -97,16 +91,12 @@ def _climb(
     subject: str, root: Path, options: dict[str, Any], *, quiet: bool
 ) -> tuple[Ladder, Path]:
     from despoolr_core.times import span_s
+    from despoolr_lab.cli.remedy import find_remedy
     from despoolr_lab.cli.subject import scenario_of
-    from despoolr_lab.scenario.steps import StepError
-    from despoolr_lab.whatif.keep import keep
-    from despoolr_lab.whatif.ladder import Climb, Question, base_of
+    from despoolr_lab.whatif.ladder import Question
 
-    found = scenario_of(
-        subject, root, version=options["version"], seed=options["seed"], quiet=quiet
-    )
     try:
-        asked = Question(
+        question = Question(
             goal=options["goal"],
             knobs=_knobs(options["knobs"]),
             worlds=options["worlds"],
@@ -114,29 +104,12 @@ def _climb(
             budget_s=span_s(options["budget"]) if options["budget"] else 0.0,
             jobs=options["jobs"],
         )
-        if not quiet:
-            say("running it once more, as it was ...")
-        base = base_of(found.scenario, asked.goal)
-    except StepError as error:
-        fail(str(error))
     except ValueError as error:
         fail(str(error))
-
-    def progress(done: int, to_do: int, what: str) -> None:
-        import sys
-
-        if quiet:
-            return
-        if sys.stderr.isatty():
-            put_over(f"{done} of {to_do} reruns  {what}", done / to_do)
-        elif done in (1, to_do) or done % 20 == 0:
-            say(f"{done} of {to_do} reruns")
-
-    climb = Climb(base, asked, progress, source=found.directory.name)
-    ladder = climb.climb()
-    if not quiet:
-        put_over()
-    return keep(found.directory, ladder, climb), found.directory
+    found = scenario_of(
+        subject, root, version=options["version"], seed=options["seed"], quiet=quiet
+    )
+    return find_remedy(found.scenario, found.directory, question, quiet=quiet), found.directory
 
 
 def _knobs(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -161,7 +134,7 @@ def _echo_knobs() -> None:
 def _echo(ladder: Ladder, directory: Path) -> None:
     from despoolr_lab.whatif.table import COLUMNS, footer, forbidden, heading, rows
 
-    put_prose(wrapped(ladder.sentence()))
+    put_prose(wrapped(ladder.sentence))
     put("")
     for line in heading(ladder):
         put_prose(wrapped(line))

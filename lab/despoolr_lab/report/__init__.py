@@ -3,7 +3,7 @@
 * `facts` folds the records once into holders, attempts, jobs, workstations, events.
 * `timeline` lays the facts out as a picture (`lanes` of `shapes` on an `axis`); `html` puts picture
   and tables into one file.
-* `verdict` puts it into three lines; `remedy` is what a what-if left beside the run.
+* `verdict` puts it into three lines.
 * `markdown` is the same for a pull request: `report.md`.
 * `story` tells what happened to one file, in sentences; `text` draws and tabulates in 100 columns.
 

@@ -50,11 +50,3 @@ def _keep_row(
     write_whole(path, to_toml(scenario, comment).encode())
     replay = f"despoolr run {path} --seed {ladder.seed}"
     return msgspec.structs.replace(row, replay=replay)
-
-
-def kept(run: Path) -> Ladder | None:
-    """The ladder that lies beside a run; None where there is none that can be read."""
-    try:
-        return msgspec.json.decode((run / FILE).read_bytes(), type=Ladder)
-    except (OSError, msgspec.MsgspecError):
-        return None

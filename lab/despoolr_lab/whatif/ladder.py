@@ -34,6 +34,7 @@ from despoolr_core.records.ladder import (
     Effects,
     Ladder,
     LadderRow,
+    told,
 )
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import RunView
@@ -270,7 +271,7 @@ class Climb:
         order = {FIXES: 0, HELPS: 0, NO_EFFECT: 1, HARMS: 2, NOT_SETTLED: 3, CANNOT_HELP: 4}
         rows = [(self._row(one), one) for one in self.tried]
         rows.sort(key=lambda pair: (order[pair[0].word], self._rank(pair[1])))
-        return Ladder(
+        found = Ladder(
             source=self._source,
             goal=goal.says if goal else "every update came through and every status is true",
             as_it_was=as_it_was,
@@ -285,6 +286,7 @@ class Climb:
             is_of_update=goal is None or goal.kind == UPDATE,
             notes=tuple(self.notes),
         )
+        return msgspec.structs.replace(found, sentence=told(found))
 
     def expectations(self, change: ScenarioChange) -> tuple[Expectation, ...]:
         """What has to hold with a change."""

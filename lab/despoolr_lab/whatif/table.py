@@ -67,7 +67,7 @@ def footer(ladder: Ladder) -> list[str]:
 def markdown(ladder: Ladder) -> str:
     """The ladder as a table of a pull request."""
     lines = [
-        f"**{ladder.sentence()}**",
+        f"**{ladder.sentence}**",
         "",
         f"Goal: {ladder.goal}. As it was: {ladder.as_it_was}.",
         "",

@@ -15,6 +15,7 @@ from despoolr_core.records.ladder import (
     Effects,
     Ladder,
     LadderRow,
+    told,
 )
 
 
@@ -31,7 +32,7 @@ def test_the_best_remedy_is_named_with_its_evidence() -> None:
         row("copy strategy new_folder", FIXES, worlds=20, held=20, goal_at=833796600.0),
         row("SMS 2.0", NO_EFFECT, worlds=1),
     )
-    assert found.sentence() == (
+    assert told(found) == (
         "Copy strategy new_folder would have had it through at 1996-06-03 10:10, in 20 of 20 "
         "worlds; nobody disturbed."
     )
@@ -39,15 +40,13 @@ def test_the_best_remedy_is_named_with_its_evidence() -> None:
 
 def test_a_status_is_kept_true() -> None:
     found = ladder(row("the fix", FIXES, worlds=1, held=1), is_of_update=False)
-    assert found.sentence() == (
-        "The fix would have kept it true, in 1 of 1 world; nobody disturbed."
-    )
+    assert told(found) == ("The fix would have kept it true, in 1 of 1 world; nobody disturbed.")
 
 
 def test_harm_is_told_with_the_remedy() -> None:
     effects = Effects(users_cut=2, rights_lost=1, no_service_s=600.0)
     found = ladder(row("force", FIXES, worlds=1, held=1, effects=effects))
-    assert found.sentence().endswith(
+    assert told(found).endswith(
         "users lose the right to the package (Q182414), 2 machines cut off, "
         "10 min with a file missing."
     )
@@ -66,7 +65,7 @@ def test_harm_is_told_with_the_remedy() -> None:
     ],
 )
 def test_what_is_not_known_is_said(rows: Any, more: Any, said: str) -> None:
-    assert ladder(*([row(*rows)] if rows else []), **more).sentence() == said
+    assert told(ladder(*([row(*rows)] if rows else []), **more)) == said
 
 
 def test_harm_beyond_what_was_done_anyway_is_all_that_counts() -> None:

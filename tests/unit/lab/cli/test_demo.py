@@ -12,16 +12,30 @@ from typing import Any
 import pytest
 
 from despoolr.console import run
+from despoolr_core.records.ladder import CANNOT_HELP, FIXES, Ladder, LadderRow
 from despoolr_core.records.stream import Listener
-from despoolr_lab.cli import running
+from despoolr_lab.cli import remedy, running
+from despoolr_lab.cli.demo import WORLDS
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 from despoolr_lab.toml.shipped import shipped_directory
+from despoolr_lab.whatif.ladder import Question
 from worlds.answer import data_of
 
 pytestmark = pytest.mark.slow
 Said = pytest.CaptureFixture[str]
+LADDER = Ladder(
+    source="demo-nobody-closes",
+    goal="OFFICE is new",
+    as_it_was="never",
+    rows=(
+        LadderRow(
+            change="a new folder", cost="setting", word=FIXES, worlds=2, held=2, goal_after_s=300.0
+        ),
+        LadderRow(change="a rename", cost="setting", word=CANNOT_HELP, why="WS50 shares READ only"),
+    ),
+)
 LIVE, NOBODY_CLOSES = "demo_live.toml", "demo_nobody_closes.toml"
 
 
@@ -51,7 +65,12 @@ def as_it_went(monkeypatch: pytest.MonkeyPatch, *halves: RunResult) -> list[tupl
                 listener(record)
         return half, out / scenario.name
 
+    def find_remedy(scenario: Scenario, run: Path, question: Question, *, quiet: bool) -> Ladder:
+        assert quiet and (question.worlds, run.name) == (WORLDS, scenario.name)
+        return LADDER
+
     monkeypatch.setattr(running, "run_and_keep", run_and_keep)
+    monkeypatch.setattr(remedy, "find_remedy", find_remedy)
     return asked
 
 
@@ -69,6 +88,10 @@ def test_the_demo_tells_both_halves_with_their_verdicts_and_where_their_pictures
     assert said.count("   VERDICT  SMS_DESPOOLER on SITE1 was refused b.dat") == 2
     assert said.index("1. LIVE") < said.index("Job UPDATE is Complete, after Retrying.")
     assert said.index("2. NOBODY CLOSES IT") < said.index("Job UPDATE is Failed, after Retrying.")
+    assert said.index("Job UPDATE is Failed") < said.index("3. WHAT WOULD HAVE FIXED IT?")
+    assert "   fixes        a new folder" in lines
+    assert f"{'':16}through after 5 min; nobody disturbed" in lines
+    assert f"{'':16}WS50 shares READ only" in lines
     assert "   Pictures: kept/demo-live/report.html" in lines
     assert "   ok  WS50 is named" in lines and "   NOT" not in said
     assert any(line.startswith("   8 of 8 as Microsoft said, in ") for line in lines)
@@ -85,6 +108,7 @@ def test_the_demo_as_json_is_both_halves_and_whether_they_passed(
     assert told["passed"] and not said.err
     assert told["live"]["job"]["status"] == "Complete"
     assert told["virtual"]["job"]["status"] == "Failed"
+    assert [row["word"] for row in told["whatif"]["rows"]] == ["fixes", "cannot help"]
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

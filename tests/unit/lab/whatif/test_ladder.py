@@ -7,14 +7,24 @@ from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from despoolr.console import run
-from despoolr_core.records.ladder import CANNOT_HELP, FIXES, HELPS, NOT_SETTLED, Ladder, LadderRow
+from despoolr_app.runs.remedy import kept_remedy
+from despoolr_core.records.ladder import (
+    CANNOT_HELP,
+    FILE,
+    FIXES,
+    HELPS,
+    NOT_SETTLED,
+    Ladder,
+    LadderRow,
+)
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
-from despoolr_lab.whatif.keep import keep, kept
+from despoolr_lab.whatif.keep import keep
 from despoolr_lab.whatif.ladder import Climb, Question, base_of, wilson
 from despoolr_lab.whatif.rerun import RerunOutcome, Task
 from despoolr_lab.whatif.table import forbidden, markdown, rows
@@ -93,7 +103,7 @@ def test_a_quick_fix_that_cuts_users_off_stands_below_a_slow_one_that_disturbs_n
 def test_what_came_through_needs_no_fix() -> None:
     found = ladder(blocked_update(hold(**{"for": "3h"}), hours=12))
     assert found.is_met and found.rows == ()
-    assert found.sentence() == "Nothing to fix: the goal holds as it was."
+    assert found.sentence == "Nothing to fix: the goal holds as it was."
 
 
 def test_a_goal_of_its_own_is_asked_in_place_of_the_usual_one() -> None:
@@ -151,7 +161,9 @@ def test_every_row_is_given_again_by_its_command(
     directory.mkdir(parents=True)
     found = climb(blocked_update(hours=12), knobs=STRATEGIES)
     whole = keep(directory, found.ladder(), found)
-    assert kept(directory) == whole
+    file = (directory / FILE).read_bytes()
+    assert msgspec.json.decode(file, type=Ladder) == whole
+    assert kept_remedy(directory) == whole.sentence
     codes = {}
     for row in whole.rows:
         words = shlex.split(row.replay)

@@ -1,7 +1,7 @@
 """What would have fixed it, as `despoolr whatif` left it beside its run.
 
-The law: the report asks nobody anew and judges nothing; a file that is not there, or is no ladder,
-is no remedy.
+The law: who quotes it asks nobody anew and judges nothing; a file that is not there, or is no
+ladder, is no remedy.
 """
 
 from __future__ import annotations
@@ -17,6 +17,6 @@ from despoolr_core.records.ladder import FILE, Ladder
 def kept_remedy(run: Path) -> str:
     """The answer in one sentence; empty where nothing was asked of this run."""
     try:
-        return msgspec.json.decode(read_plain(run / FILE), type=Ladder).sentence()
+        return msgspec.json.decode(read_plain(run / FILE), type=Ladder).sentence
     except (OSError, msgspec.MsgspecError):
         return ""

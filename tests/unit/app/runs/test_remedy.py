@@ -7,16 +7,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from despoolr_core.records.ladder import FILE, FIXES, Ladder, LadderRow
-from despoolr_lab.report.remedy import kept_remedy
+from despoolr_app.runs.remedy import kept_remedy
+from despoolr_core.records.ladder import FILE, FIXES, Ladder, LadderRow, told
 
 ROW = LadderRow("copying aside", "setting", FIXES, worlds=3, held=3)
 
 
 def test_the_ladders_sentence_is_the_remedy(tmp_path: Path) -> None:
     ladder = Ladder("runs/x", "through", "not through", (ROW,))
+    ladder = msgspec.structs.replace(ladder, sentence=told(ladder))
     (tmp_path / FILE).write_bytes(msgspec.json.encode(ladder))
-    assert kept_remedy(tmp_path) == ladder.sentence()
+    assert kept_remedy(tmp_path) == ladder.sentence
     assert kept_remedy(tmp_path).startswith("Copying aside would have")
 
 

@@ -1,0 +1,58 @@
+"""Asking what would have fixed a run, for every command that can: the reruns with their progress,
+and the answer beside the run.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from despoolr_app.cli.output import fail, put_over, say
+from despoolr_app.runs.directory import load_run, write_whole
+from despoolr_core.records.ladder import Ladder
+from despoolr_lab.report.html import render_report
+from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.written import baked
+from despoolr_lab.scenario.run import RunOptions
+from despoolr_lab.scenario.steps import StepError
+from despoolr_lab.whatif.keep import keep
+from despoolr_lab.whatif.ladder import Climb, Question, base_of
+
+EVERY: Final = 20
+"""Reruns between two lines of progress, where there is no terminal."""
+
+
+def find_remedy(scenario: Scenario, run: Path, question: Question, *, quiet: bool) -> Ladder:
+    """The ladder of a run whose scenario has its options baked in; it is kept beside the run, and
+    its report tells of it. Ends the command where the question makes no sense.
+    """
+
+    def progress(done: int, to_do: int, what: str) -> None:
+        if quiet:
+            return
+        if sys.stderr.isatty():
+            put_over(f"{done} of {to_do} reruns  {what}", done / to_do)
+        elif done == to_do or done % EVERY == 0:
+            say(f"{done} of {to_do} reruns")
+
+    if not quiet:
+        say("what would have fixed it: running it once more, as it was ...")
+    try:
+        base = base_of(scenario, question.goal)
+    except (StepError, ValueError) as error:
+        fail(str(error))
+    climb = Climb(base, question, progress, source=run.name)
+    ladder = climb.climb()
+    if not quiet and sys.stderr.isatty():
+        put_over()
+    found = keep(run, ladder, climb)
+    finished = load_run(run)
+    page = render_report(list(finished.records()), finished.summary or {}, found.sentence)
+    write_whole(run / "report.html", page.encode())
+    return found
+
+
+def remedy_of(scenario: Scenario, options: RunOptions, run: Path, *, quiet: bool) -> Ladder:
+    """The ladder of a run that was just made, with the usual question."""
+    return find_remedy(baked(scenario, options), run, Question(), quiet=quiet)

@@ -1,0 +1,70 @@
+"""The first pass against reruns: what it rules out does not help, and nothing is through earlier
+than it says.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.written import baked
+from despoolr_lab.scenario.run import RunOptions
+from despoolr_lab.whatif.case import Case
+from despoolr_lab.whatif.knobs import changes
+from despoolr_lab.whatif.ladder import Base, base_of
+from despoolr_lab.whatif.rerun import Task, rerun, with_goal
+from worlds.scenario import FILES, blocked_update, hold
+
+CASES = 8
+TRIED_MAX = 6
+"""Changes of a case that are run again, drawn from all of them."""
+SHARES = ("NONE", "READ", "READ|WRITE", "READ|DELETE", "READ|WRITE|DELETE")
+VERSIONS = ("1.0", "1.1", "1.2", "1.2 SP4")
+
+
+def drawn(seed: int) -> tuple[Scenario, str]:
+    """A blocked update with one to three holders that differ in file, mode, beginning and end."""
+    draw = random.Random(seed)
+    holds: list[dict[str, Any]] = []
+    for machine in draw.sample(["WS1", "WS2", "WS3"], draw.randint(1, 3)):
+        ends = {"for": f"{draw.randint(70, 900)}m"} if draw.random() < 0.6 else {}
+        holds.append(
+            hold(
+                machine,
+                draw.choice(list(FILES)),
+                at=f"{draw.randint(30, 118)}m",
+                access=draw.choice(["READ", "READ", "READ|WRITE"]),
+                share_mode=draw.choice(SHARES),
+                may_fail=True,
+                **ends,
+            )
+        )
+    version = draw.choice(VERSIONS)
+    return baked(blocked_update(*holds, hours=14), RunOptions(version=version)), version
+
+
+def check(base: Base, seed: int) -> int:
+    """How many changes were run again, each as the first pass says."""
+    assert base.goal is not None
+    case = Case.of(base.scenario, base.goal, base.updates)
+    found = [one for one in changes(case) if one.bound is not None]
+    for one in random.Random(seed).sample(found, min(TRIED_MAX, len(found))):
+        expectations = one.instead or base.goal.expectations
+        outcome = rerun(Task(0, with_goal(one.scenario, expectations), base.goal, 0))
+        assert one.bound is not None
+        if one.bound.free_at is None:
+            assert not outcome.is_met, (one.says, one.bound.why)
+        elif outcome.goal_at is not None:
+            assert one.bound.free_at <= outcome.goal_at, one.says
+    return len(found)
+
+
+@pytest.mark.parametrize("seed", range(CASES))
+def test_the_first_pass_and_the_reruns_agree(seed: int) -> None:
+    scenario, _ = drawn(seed)
+    base = base_of(scenario)
+    if base.goal is not None:
+        assert check(base, seed) > 0
