@@ -27,6 +27,7 @@ from despoolr_app.cli.output import (
     wide_option,
     wrapped,
 )
+from despoolr_app.cli.watch import show, watch_option
 from despoolr_core.formats.nt_event import without_lines
 from despoolr_core.rules.fold import fold
 
@@ -153,6 +154,7 @@ def notes_of(notes: list[str]) -> None:
     help="Add up what waiting comes from, most waiting first.",
 )
 @wide_option
+@watch_option
 @source_options
 @json_option
 def locks(
@@ -166,16 +168,28 @@ def locks(
     urls: tuple[str, ...],
     token: str,
     runs: Path,
+    is_watched: bool,
     as_json: bool,
 ) -> None:
     """Who has which file open, since when, in what mode, how many opens of others that refused, and
     which bytes are locked.
     """
     source = find_source(run, urls, token, runs)
-    if by is not None:
-        _echo_by(by, source, _wanted(share, path, machine), _at(at, source), is_wide, as_json)
-        return
-    answer = answering(lambda: source.locks(_wanted(share, path, machine), _at(at, source)))
+    wanted, moment_s = _wanted(share, path, machine), _at(at, source)
+
+    def look(source: Source) -> None:
+        if by is not None:
+            _echo_by(by, source, wanted, moment_s, is_wide, as_json)
+        else:
+            _echo_locks(source, wanted, moment_s, is_wide, as_json)
+
+    show(source, look, is_watched=is_watched, as_json=as_json)
+
+
+def _echo_locks(
+    source: Source, wanted: Wanted, at: float | None, is_wide: bool, as_json: bool
+) -> None:
+    answer = answering(lambda: source.locks(wanted, at))
     if as_json:
         echo_json({"locks": answer.locks}, source=answer.source, at=answer.at, notes=answer.notes)
         return
@@ -222,6 +236,7 @@ def _echo_by(
     default="",
     help="Only updates that were waiting at this site time, and who held what then.",
 )
+@watch_option
 @source_options
 @json_option
 def why(
@@ -233,13 +248,24 @@ def why(
     urls: tuple[str, ...],
     token: str,
     runs: Path,
+    is_watched: bool,
     as_json: bool,
 ) -> None:
     """Who was refused what, by whom, how often, since when: one sentence for each update, and who
     holds the file.
     """
     source = find_source(run, urls, token, runs)
-    answer = answering(lambda: source.why(_wanted(share, path, machine), _at(at, source)))
+    wanted, moment_s = _wanted(share, path, machine), _at(at, source)
+    show(
+        source,
+        lambda source: _echo_why(source, wanted, moment_s, as_json),
+        is_watched=is_watched,
+        as_json=as_json,
+    )
+
+
+def _echo_why(source: Source, wanted: Wanted, at: float | None, as_json: bool) -> None:
+    answer = answering(lambda: source.why(wanted, at))
     if as_json:
         data = {
             "verdicts": answer.verdicts,
@@ -266,13 +292,29 @@ def why(
 @click.command("jobs", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
 @at_site_option
+@watch_option
 @source_options
 @json_option
 def jobs(
-    run: str, at_site: str, urls: tuple[str, ...], token: str, runs: Path, as_json: bool
+    run: str,
+    at_site: str,
+    urls: tuple[str, ...],
+    token: str,
+    runs: Path,
+    is_watched: bool,
+    as_json: bool,
 ) -> None:
     """All jobs and their states."""
     source = find_source(run, urls, token, runs, at_site)
+    show(
+        source,
+        lambda source: _echo_jobs(source, as_json),
+        is_watched=is_watched,
+        as_json=as_json,
+    )
+
+
+def _echo_jobs(source: Source, as_json: bool) -> None:
     found = answering(source.jobs)
     if as_json:
         echo_json({"jobs": found}, source=source.name, at=source.moment(), notes=source.notes)
@@ -311,6 +353,7 @@ def jobs(
     help="How many of the newest to look at.",
 )
 @at_site_option
+@watch_option
 @source_options
 @json_option
 def events(
@@ -321,10 +364,20 @@ def events(
     urls: tuple[str, ...],
     token: str,
     runs: Path,
+    is_watched: bool,
     as_json: bool,
 ) -> None:
     """The NT application log, oldest first."""
     source = find_source(run, urls, token, runs, at_site)
+    show(
+        source,
+        lambda source: _echo_events(source, codes, limit, as_json),
+        is_watched=is_watched,
+        as_json=as_json,
+    )
+
+
+def _echo_events(source: Source, codes: tuple[int, ...], limit: int, as_json: bool) -> None:
     found = [e for e in answering(lambda: source.events(limit)) if not codes or e["code"] in codes]
     if as_json:
         echo_json({"events": found}, source=source.name, at=source.moment(), notes=source.notes)

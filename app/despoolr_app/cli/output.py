@@ -80,6 +80,15 @@ def put_json(text: str) -> None:
     click.echo(escaped_json(text))
 
 
+def put_screen(draw: Callable[[], None]) -> None:
+    """Clear the terminal of standard output and draw it anew."""
+    from rich.control import Control
+
+    console = _console()
+    console.control(Control.clear(), Control.home())
+    draw()
+
+
 def put_over(text: str = "", share: float | None = None) -> None:
     """A line of progress on the terminal of standard error, over the one before; nothing but an
     empty line without a text. `share` (0 to 1) draws a bar before it.
