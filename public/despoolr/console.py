@@ -43,6 +43,10 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "despoolr_lab.cli.explore:command",
         "Many worlds of a scenario, and what goes wrong in them.",
     ),
+    "replay": Subcommand(
+        "despoolr_lab.cli.replay:command",
+        "Make a kept run again, and compare every record.",
+    ),
     "import": Subcommand(
         "despoolr_lab.cli.importing:command",
         "What a real server saw, as a run: captures, logs, lists of open files.",

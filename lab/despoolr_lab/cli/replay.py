@@ -1,0 +1,113 @@
+"""`despoolr replay RUN`: a kept run made again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from despoolr_app.cli.output import (
+    EXIT_OK,
+    echo_json,
+    fail,
+    json_option,
+    moment,
+    put,
+    wrapped_cell,
+)
+
+EXIT_PARTED: Final = 1
+
+
+@click.command(
+    "replay",
+    help="Make a kept run again from the scenario that lies beside it, and compare every record.",
+)
+@click.argument("run", default="latest")
+@click.option(
+    "--runs",
+    envvar="DESPOOLR_RUNS",
+    default="runs",
+    type=click.Path(path_type=Path),
+    show_default=True,
+    help="Where runs are kept.",
+    show_envvar=True,
+)
+@json_option
+def command(run: str, runs: Path, as_json: bool) -> None:
+    """Exit 0 if it is the same run, 1 with the first record that differs if it is not."""
+    from despoolr_app.runs.directory import RunError, find_run
+    from despoolr_lab.cli.running import read_scenario
+    from despoolr_lab.explore.replay import replay
+    from despoolr_lab.scenario.reading.written import FILE
+    from despoolr_lab.scenario.steps import StepError
+
+    try:
+        kept = find_run(run, runs)
+        summary = kept.summary or {}
+        if summary.get("time", "virtual") != "virtual":
+            fail(f"{kept.path} went in {summary['time']} time; only virtual time can be repeated")
+        if not (kept.path / FILE).is_file():
+            fail(f"{kept.path} has no {FILE}: it was imported, or made by an older version")
+        has_end = bool(summary) and not summary.get("interrupted")
+        found = replay(read_scenario(str(kept.path / FILE)), kept.records(), has_end=has_end)
+    except RunError as error:
+        fail(str(error))
+    except StepError as error:
+        fail(f"{run} cannot be made again: {error}")
+    digest = str(summary.get("digest", ""))
+    if as_json:
+        echo_json(_envelope(str(kept.path), found, digest))
+    elif found.parting is None:
+        put(f"{kept.path}: the same {found.same:,} records", f"digest {found.digest or '-'}")
+        if not has_end:
+            put("The run did not come to its end; what it recorded until then is the same.")
+    else:
+        _print(str(kept.path), found)
+    sys.exit(EXIT_OK if found.parting is None else EXIT_PARTED)
+
+
+def _envelope(path: str, found: Any, digest: str) -> dict[str, Any]:
+    parting = found.parting
+    return {
+        "run": path,
+        "same": parting is None,
+        "records": found.same,
+        "digest": found.digest,
+        "kept_digest": digest,
+        "first": None
+        if parting is None
+        else {
+            "record": parting.number,
+            "at": parting.at,
+            "kept": _line(parting.kept),
+            "now": _line(parting.now),
+            "fields": [{"name": n, "kept": a, "now": b} for n, a, b in parting.fields],
+        },
+    }
+
+
+def _print(path: str, found: Any) -> None:
+    parting = found.parting
+    put(
+        f"{path}: {found.same:,} records are the same; number {parting.number:,} is not, at "
+        f"{moment(parting.at)}",
+        "",
+        f"  kept  {wrapped_cell(_line(parting.kept), 8)}",
+        f"  now   {wrapped_cell(_line(parting.now), 8)}",
+    )
+    for name, kept, now in parting.fields:
+        put(f"    {name}: {wrapped_cell(f'{kept} -> {now}', 6 + len(name))}")
+
+
+def _line(record: Any) -> str:
+    """A record in one line."""
+    if record is None:
+        return "(no more records)"
+    import msgspec
+
+    data = msgspec.to_builtins(record.data)
+    facts = ", ".join(f"{name} {value}" for name, value in data.items() if value not in ("", 0, []))
+    return f"{record.actor} {record.kind}: {facts}"
