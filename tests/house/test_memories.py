@@ -135,6 +135,10 @@ TABLES: dict[str, str] = {
     "server of a job that waits for its retry",
     "server/despoolr_server/site/despooler/close_watch.py:CloseWatch._tried": "the same, until the "
     "attempt that follows in the same cycle",
+    "server/despoolr_server/site/despooler/copying/shipped/delete_then_copy_checked.py"
+    ":_Replacement._old": "the files of a directory, for one attempt",
+    "server/despoolr_server/site/despooler/copying/shipped/delete_then_copy_checked.py"
+    ":_Replacement._opens": "`HELD_MAX`, for one attempt",
     "server/despoolr_server/site/despooler/service.py:Despooler._waits_for": "an instruction "
     "file each",
     "server/despoolr_server/site/despooler/service.py:Despooler._put_off_until": "an instruction "

@@ -94,7 +94,7 @@ COPY_STRATEGIES: Final[dict[str, CopyStrategy]] = {
         ),
         CopyStrategy(
             "delete_then_copy_checked",
-            "see that every file is free, then delete and copy (1.2 SP4)",
+            "open every file first, replace them under these opens (1.2 SP4)",
             Cost.SETTING,
             _WRITE | _DELETE,
             0,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from despoolr_server.site.despooler.copying.steps import in_order, is_new
+from despoolr_core.rules.fold import fold
+from despoolr_server.site.despooler.copying.steps import in_order, is_new, present_files
 from despoolr_server.site.despooler.copying.target import CopyProgress, Target
 
 
@@ -20,3 +21,13 @@ async def changed(target: Target, progress: CopyProgress) -> list[str]:
         else:
             wanted.append(name)
     return wanted
+
+
+async def old_files(target: Target, wanted: list[str]) -> list[str]:
+    """The files on the share that are to be replaced, or to go because they left the package."""
+    replaced, kept = set(map(fold, wanted)), set(map(fold, target.files))
+    return [
+        name
+        for name in await present_files(target.share, target.directory)
+        if fold(name) in replaced or fold(name) not in kept
+    ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from despoolr_server.site.despooler.copying.shipped.changed import changed
-from despoolr_server.site.despooler.copying.steps import copy, delete, present_files
+from despoolr_server.site.despooler.copying.shipped.changed import changed, old_files
+from despoolr_server.site.despooler.copying.steps import copy, delete
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
 
 
@@ -17,9 +17,8 @@ async def delete_then_copy(target: Target) -> CopyResult:
     """
     progress = CopyProgress(target)
     wanted = await changed(target, progress)
-    for name in await present_files(target.share, target.directory):
-        if name in wanted or name not in target.files:
-            await delete(target, name, progress)
+    for name in await old_files(target, wanted):
+        await delete(target, name, progress)
     if not progress.failed:
         for name in wanted:
             if not await copy(target, name, progress):
