@@ -51,6 +51,11 @@ if TYPE_CHECKING:
 )
 @click.option("--pairs", is_flag=True, help="Two changes at once, too (else: where none helps).")
 @click.option(
+    "--deadline",
+    is_flag=True,
+    help="Find the last moment at which the best still helps.",
+)
+@click.option(
     "--budget", default="", metavar="SPAN", help="Stop after so long (wall time), e.g. 60s."
 )
 @click.option(
@@ -101,6 +106,7 @@ def _climb(
             knobs=_knobs(options["knobs"]),
             worlds=options["worlds"],
             pairs=options["pairs"],
+            deadlines=options["deadline"],
             budget_s=span_s(options["budget"]) if options["budget"] else 0.0,
             jobs=options["jobs"],
         )
@@ -114,7 +120,7 @@ def _climb(
 
 def _knobs(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     from despoolr_core.suggest import suggestion
-    from despoolr_lab.whatif.knob_names import KNOBS
+    from despoolr_lab.whatif.knob_names import KNOBS, check_value
 
     found: dict[str, tuple[str, ...]] = {}
     for text in texts:
@@ -122,6 +128,8 @@ def _knobs(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         if name not in KNOBS:
             raise ValueError(f"there is no knob {name!r}{suggestion(name, sorted(KNOBS))}")
         found[name] = tuple(value.strip() for value in values.split(",") if value.strip())
+        for value in found[name]:
+            check_value(name, value)
     return found
 
 

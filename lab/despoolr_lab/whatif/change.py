@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from despoolr_core.records.bounds import Bound
@@ -34,6 +35,10 @@ class ScenarioChange:
     instead: tuple[Expectation, ...] = ()
     parts: tuple[str, ...] = field(default=())
     """The names of the changes that it is made of, if it is a pair."""
+    made_at: Callable[[float], Scenario] | None = None
+    """The scenario in which it is made so many seconds after the start; None for one that has to be
+    there from the start.
+    """
 
     def difference(self, before: Scenario) -> tuple[str, ...]:
         """The lines of the scenario file that it removes (`-`) and adds (`+`)."""

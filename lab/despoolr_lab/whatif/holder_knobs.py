@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from despoolr_core.records.bounds import Bound, together
@@ -84,8 +85,10 @@ def _for_each(
     case: Case,
     change: Callable[[HoldStep], HoldStep | None],
     holding: Callable[[Holding], Holding | None],
-) -> Iterator[tuple[str, Scenario, Bound | None]]:
-    """Each holder alone, then all of them: who, the scenario, what the first pass says."""
+) -> Iterator[tuple[str, Scenario, Bound | None, list[_Holder]]]:
+    """Each holder alone, then all of them: who, the scenario, what the first pass says, and the
+    holders.
+    """
     holders = _holders(case)
     groups = [[one] for one in holders[:HOLDERS_MAX]] + ([holders] if len(holders) > 1 else [])
     for group in groups:
@@ -102,7 +105,22 @@ def _for_each(
             return holding(found) if any(one.is_of(found) for one in among) else found
 
         bounds = [update.with_holdings(moved).as_it_asked() for update in case.updates]
-        yield who, scenario, together(bounds) if bounds else None
+        yield who, scenario, together(bounds) if bounds else None, group
+
+
+def _closing_from(case: Case, group: Sequence[_Holder], after_s: float, at_s: float) -> Scenario:
+    """The scenario in which holders close what they have held for `after_s`, from `at_s` on (of the
+    run).
+    """
+    scenario = copy_of(case.scenario)
+    for one in group:
+        step = scenario.step[one.number]
+        assert isinstance(step, HoldStep)
+        held_s = max(after_s, at_s - moment_s(step.at, 0.0))
+        if not step.for_ or span_s(step.for_) > held_s:
+            step.for_ = span_text(round(held_s, 3))
+    scenario.step = _without_idle_releases(list(scenario.step))
+    return scenario
 
 
 def _without_idle_releases(steps: list[Step]) -> list[Step]:
@@ -131,7 +149,7 @@ def idle(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
                 return holding
             return replace(holding, closed_at=at)
 
-        for who, scenario, bound in _for_each(case, shorter, closed):
+        for who, scenario, bound, group in _for_each(case, shorter, closed):
             yield ScenarioChange(
                 f"{who} closing it after {span(after_s)}",
                 Cost.HABIT,
@@ -139,6 +157,7 @@ def idle(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
                 family=f"{IDLE} {who}",
                 strength=-minutes,
                 bound=bound,
+                made_at=partial(_closing_from, case, group, after_s),
             )
 
 
@@ -157,9 +176,15 @@ def asked(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
     def closed(holding: Holding) -> Holding:
         return replace(holding, closed_at=min(at, holding.closed_at or at))
 
-    for who, scenario, bound in _for_each(case, until, closed):
-        says = f"{who} closing it {span(ASKED_AFTER_S)} after the first refusal"
-        yield ScenarioChange(says, Cost.HABIT, scenario, needs="somebody who asks", bound=bound)
+    for who, scenario, bound, group in _for_each(case, until, closed):
+        yield ScenarioChange(
+            f"{who} closing it {span(ASKED_AFTER_S)} after the first refusal",
+            Cost.HABIT,
+            scenario,
+            needs="somebody who asks",
+            bound=bound,
+            made_at=partial(_closing_from, case, group, 0.0),
+        )
 
 
 def sharing(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
@@ -172,7 +197,7 @@ def sharing(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
         def shared(holding: Holding, mode: str = mode) -> Holding:
             return replace(holding, share_mode=mode)
 
-        for who, scenario, bound in _for_each(case, sharing, shared):
+        for who, scenario, bound, _ in _for_each(case, sharing, shared):
             yield ScenarioChange(
                 f"{who} sharing {mode}",
                 Cost.CLIENT,
@@ -183,7 +208,7 @@ def sharing(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
 
 
 def local(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
-    for who, scenario, bound in _for_each(case, lambda _step: None, lambda _holding: None):
+    for who, scenario, bound, _ in _for_each(case, lambda _step: None, lambda _holding: None):
         yield ScenarioChange(
             f"{who} working on a copy of its own",
             Cost.CLIENT,

@@ -1,8 +1,16 @@
-"""What knobs are called, as `--knob` names them."""
+"""What knobs are called, as `--knob` names them, and what values they take."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from despoolr_core.articles import article_of
+from despoolr_core.profile import profile_of
+from despoolr_core.response import Response
+from despoolr_core.rules.remedies import COPY_STRATEGIES
+from despoolr_core.share.modes import ShareMode, parse_flags
+from despoolr_core.suggest import one_of
+from despoolr_core.times import span_s
 
 STRATEGY: Final = "copy_strategy"
 FORCED: Final = "forced_disconnect"
@@ -37,3 +45,31 @@ KNOBS: Final = {
     NOIDMIF: "workstations report by a NOIDMIF as well",
 }
 """Every knob, as `--knob` names it."""
+HOUR_MAX: Final = 23
+DIGITS_MAX: Final = 7
+
+
+def check_value(knob: str, value: str) -> None:
+    """Raises `ValueError` for a value that a knob cannot have, and for one of a knob that takes
+    none.
+    """
+    if knob == STRATEGY:
+        one_of(value, sorted(COPY_STRATEGIES), "copy strategy")
+    elif knob in (FORCED, IDLE, WINDOW):
+        number = int(value) if value.isdecimal() and len(value) < DIGITS_MAX else -1
+        if number < 0 or (knob == WINDOW and number > HOUR_MAX):
+            what = "an hour of the day" if knob == WINDOW else "a number"
+            raise ValueError(f"{knob} takes {what}, not {value!r}")
+    elif knob == INTERVAL:
+        one_of(value, list(Response), "Response")
+    elif knob == VERSION:
+        profile_of(value)
+    elif knob == FIX:
+        article_of(value)
+    elif knob == SHARING:
+        parse_flags(ShareMode, value)
+    elif knob == EXPIRES:
+        if value not in ("never", "twice as late"):
+            span_s(value)
+    else:
+        raise ValueError(f"the knob {knob} takes no values")

@@ -71,6 +71,10 @@ WORLDS: Final = 20
 BEST: Final = 3
 """Changes that are tried in many worlds, beside the best of those that shipped."""
 PAIRS_MAX: Final = 15
+BEFORE_S: Final = 60.0
+"""How long before an attempt a change is made, to find the last one that it helps."""
+GRID: Final = 17
+"""Parts of a run, where no attempt was refused."""
 Z: Final = 1.96
 """Of Wilson's interval: 95 %."""
 
@@ -93,6 +97,7 @@ class Question:
     knobs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     worlds: int = WORLDS
     pairs: bool = False
+    deadlines: bool = False
     budget_s: float = 0.0
     jobs: int = 0
 
@@ -103,6 +108,7 @@ class Tried:
 
     change: ScenarioChange
     outcomes: dict[int, RerunOutcome] = field(default_factory=dict)
+    act_before: float = 0.0
 
     @property
     def held(self) -> int:
@@ -182,6 +188,8 @@ class Climb:
             if self._asked.pairs or not any(one.held for one in self.tried):
                 self._try_pairs()
             self._confirm()
+            if self._asked.deadlines:
+                self._find_deadlines()
         except KeyboardInterrupt:
             self.notes.append("interrupted: what was settled until then is told")
         except _BudgetUsed:
@@ -258,6 +266,47 @@ class Climb:
             ]
             self._try(sorted(gentler, key=lambda one: one.change.strength)[:1], seeds)
 
+    def _find_deadlines(self) -> None:
+        """Of the best, the last moment at which making it still helps: bisected over the attempts
+        that were refused, or a grid where there were none.
+        """
+        moments = self._moments()
+        for tried in sorted((one for one in self.tried if one.held), key=self._rank)[:BEST]:
+            made_at = tried.change.made_at
+            low, high = 0, len(moments)  # it helps when made at moments[low - 1], if low
+            while made_at is not None and low < high:
+                middle = (low + high) // 2
+                at_s = moments[middle] - self._base.scenario.start
+                if self._holds(replace(tried.change, scenario=made_at(at_s))):
+                    low = middle + 1
+                else:
+                    high = middle
+            if low:
+                tried.act_before = moments[low - 1]
+
+    def _moments(self) -> list[float]:
+        """A minute before each attempt that was refused, after the first."""
+        view = RunView(self._base.result.records)
+        found = sorted(
+            at - BEFORE_S
+            for update in self._base.updates
+            for at in view.attempts.get(update.episode.episode, [])[1:]
+        )
+        if found:
+            return found
+        start, end = self._base.scenario.start, self._base.scenario.end
+        return [start + (end - start) * number / GRID for number in range(1, GRID)]
+
+    def _holds(self, change: ScenarioChange) -> bool:
+        self._to_do += 1
+        task = self._task(0, change, self._seed)
+        ((_, outcome),) = self._run(rerun, [task], 1)
+        self._done += 1
+        self._progress(self._done, self._to_do, f"{change.says}, later")
+        if self._is_used_up():
+            raise _BudgetUsed
+        return outcome.is_met
+
     def _rank(self, tried: Tried) -> tuple[object, ...]:
         return tried.rank(self._seed)
 
@@ -315,6 +364,7 @@ class Climb:
             effects=tried.effects(self._seed),
             why=why,
             bound_after_s=None if bound is None else round(max(0.0, bound - base.since), 3),
+            act_before=tried.act_before,
             divergence=divergence(self._before, own) if own else None,
             toml=change.difference(base.scenario),
         )

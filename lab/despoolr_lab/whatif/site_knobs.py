@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from despoolr_core.articles import ARTICLES
@@ -13,11 +14,13 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost
 from despoolr_core.times import span
 from despoolr_lab.scenario.model import (
+    HotfixStep,
     Scenario,
     SourceStep,
 )
 from despoolr_lab.scenario.reading.written import copy_of
 from despoolr_lab.scenario.run import RunOptions, profiles_of
+from despoolr_lab.scenario.worlds import span_text
 from despoolr_lab.whatif.case import Case, made_at, more_attempts
 from despoolr_lab.whatif.change import ScenarioChange
 from despoolr_lab.whatif.goal import ASKED as ASKED_FOR
@@ -228,7 +231,16 @@ def fixes(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
                 family=f"{FIX} {kb} {site.code}",
                 is_shipped=True,
                 bound=_with_fields(case, profiles_of(scenario, RunOptions())[site.code]),
+                made_at=partial(_installing, case, kb, site.code),
             )
+
+
+def _installing(case: Case, kb: str, site: str, at_s: float) -> Scenario:
+    """The scenario in which a hotfix is installed in the middle."""
+    scenario = copy_of(case.scenario)
+    hotfix = HotfixStep(at=span_text(at_s), article=kb, site=site)
+    scenario.step = [*scenario.step, hotfix]
+    return scenario
 
 
 def _with_fields(case: Case, profile: Profile) -> Bound | None:

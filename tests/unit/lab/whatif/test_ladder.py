@@ -195,3 +195,14 @@ def test_a_ladder_is_a_table_and_a_page_for_a_pull_request() -> None:
 )
 def test_the_lower_bound_of_wilsons_interval(held: int, tried: int, least: float) -> None:
     assert wilson(held, tried) == pytest.approx(least, abs=0.001)
+
+
+def test_the_last_moment_to_act_is_before_the_last_attempt() -> None:
+    staged = blocked_update(hours=30)
+    found = ladder(
+        staged, version="1.1", knobs={"closes_when_idle": ("30",)}, worlds=1, deadlines=True
+    )
+    best = found.best
+    assert best is not None
+    hours = (best.act_before - staged.start) / 3600
+    assert 26 < hours < 28.1, "attempts are two hours apart, the last that counts is at 28"

@@ -1,0 +1,89 @@
+"""`despoolr whatif`: whom it can be asked about, and how it answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from despoolr.console import run
+from despoolr_core.records.ladder import FILE, Ladder
+from despoolr_lab.scenario.reading.written import to_toml
+from worlds.answer import data_of
+from worlds.scenario import blocked_update, hold
+
+Said = pytest.CaptureFixture[str]
+QUICK = ("--knob", "copy_strategy=rename_aside", "--worlds", "1")
+"""A knob that the sharing rule answers alone."""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text(to_toml(blocked_update(hours=5)), "utf-8")
+    return "mine.toml"
+
+
+def test_a_file_is_run_kept_and_asked_and_so_is_its_run_afterwards(file: str, capsys: Said) -> None:
+    assert run(["whatif", file, "--version", "1.1", *QUICK]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Nothing that was tried would have fixed it.")
+    assert "shares READ only; it needs: every holder shares DELETE" in " ".join(said.split())
+    assert run(["whatif", "latest", *QUICK, "--json"]) == 0
+    told = data_of(capsys.readouterr().out)
+    assert [row["word"] for row in told["rows"]] == ["cannot help"]
+    kept = msgspec.json.decode(Path("runs/latest", FILE).read_bytes(), type=Ladder)
+    assert json.loads(msgspec.json.encode(kept)) == told
+    assert run(["why", "latest"]) == 0
+    assert f"What would have fixed it: {kept.sentence}" in capsys.readouterr().out
+
+
+def test_it_is_a_table_of_markdown_where_that_is_asked(file: str, capsys: Said) -> None:
+    assert run(["whatif", file, *QUICK, "--markdown"]) == 0
+    assert "| cannot help | copy strategy rename_aside |" in capsys.readouterr().out
+
+
+def test_a_run_asks_of_itself(file: str, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(file).write_text(to_toml(blocked_update(hold(**{"for": "2h"}), hours=8)), "utf-8")
+    assert run(["run", file, "--whatif", "--json"]) == 0
+    told = data_of(capsys.readouterr().out)
+    assert told["whatif"]["sentence"] == "Nothing to fix: the goal holds as it was."
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere.toml"], "nowhere.toml"),
+        (["Q000001"], "no article"),
+        (["latest"], "there is no finished run"),
+        (["--knob", "colour"], "there is no knob 'colour'"),
+        (["--budget", "soon"], "soon"),
+        (["latest", "--version", "1.2"], "a run has its version and world already"),
+        (["mine.toml", "--goal", "colour"], "none has 'colour' in its name"),
+        (["mine.toml", "--knob", "retry_interval=Often"], "Often"),
+        (["mine.toml", "--knob", "closes_when_idle=soon"], "soon"),
+        (["mine.toml", "--knob", "copy_strategy=magic"], "magic"),
+        (["mine.toml", "--knob", "version=9.0"], "9.0"),
+        (["mine.toml", "--knob", "shares=COLOUR"], "COLOUR"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(
+    file: str, capsys: Said, words: list[str], said: str
+) -> None:
+    assert run(["whatif", *words]) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("despoolr:")]
+    assert len(lines) == 1 and said in lines[0]
+
+
+def test_an_imported_run_has_no_scenario_to_run_again(file: str, capsys: Said) -> None:
+    assert run(["run", file]) == 0
+    Path("runs/latest/scenario.toml").unlink()
+    assert run(["whatif", *QUICK]) == 2
+    assert "has no scenario.toml" in capsys.readouterr().err
+
+
+def test_the_knobs_are_listed(capsys: Said) -> None:
+    assert run(["whatif", "--knob", "help"]) == 0
+    assert "forced_disconnect" in capsys.readouterr().out
