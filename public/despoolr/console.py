@@ -47,6 +47,10 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "despoolr_lab.cli.replay:command",
         "Make a kept run again, and compare every record.",
     ),
+    "scenario": Subcommand(
+        "despoolr_lab.cli.scenario:command",
+        "Begin a scenario file; see what one leaves unchecked: new, lint.",
+    ),
     "import": Subcommand(
         "despoolr_lab.cli.importing:command",
         "What a real server saw, as a run: captures, logs, lists of open files.",

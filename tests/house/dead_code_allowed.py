@@ -8,6 +8,7 @@ _: Any = None
 
 # click finds commands by their decorators, and calls these of a group.
 _.list_
+_.lint
 _.serve_all
 _.collect_usage_pieces
 _.list_commands
