@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from despoolr_app.cli.output import put, put_json, to_json
+from despoolr_app.cli.output import echo_json, put
 
 
 @click.group("scenario", help="Write scenario files: begin one, and see what it leaves unchecked.")
@@ -64,16 +64,14 @@ def lint(scenario: str, as_json: bool) -> None:
         ((*place(remark.where, text), remark) for remark in found), key=lambda one: one[:2]
     )
     if as_json:
-        put_json(
-            to_json(
-                {
-                    "scenario": str(path),
-                    "remarks": [
-                        {"line": line, "column": column, "kind": remark.kind, "text": remark.text}
-                        for line, column, remark in placed
-                    ],
-                }
-            )
+        echo_json(
+            {
+                "scenario": str(path),
+                "remarks": [
+                    {"line": line, "column": column, "kind": remark.kind, "text": remark.text}
+                    for line, column, remark in placed
+                ],
+            }
         )
     else:
         for line, column, remark in placed:

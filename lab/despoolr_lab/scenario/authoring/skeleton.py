@@ -130,7 +130,7 @@ def _wrapped(words: list[str]) -> str:
     lines, line = [], ""
     for word in words:
         if len(line) + len(word) > 70:
-            lines.append(line)
+            lines.append(line.rstrip())
             line = ""
         line += f"{word}, "
     return "\n#   ".join([*lines, line]).removesuffix(", ")

@@ -51,7 +51,7 @@ def test_remarks_come_with_file_and_line_in_the_order_of_the_file(
     ]
     assert run(["scenario", "lint", str(file), "--json"]) == 10
     told = json.loads(capsys.readouterr().out)
-    assert [remark["line"] for remark in told["remarks"]] == [8, 13, 22]
+    assert [remark["line"] for remark in told["data"]["remarks"]] == [8, 13, 22]
 
 
 def test_a_file_with_a_mistake_is_told_of_the_mistake(tmp_path: Path, capsys: Said) -> None:
