@@ -46,6 +46,12 @@ class Profile:
         "when some of several servers failed, the retry instruction lists none and ends "
         "as complete",
     )
+    run_job_refreshes_specified: bool = _behaviour(
+        False,
+        "Q140051",
+        "a Run Command job with only Put on Specified Distribution Servers refreshes those that "
+        "have the package",
+    )
     retry_keeps_refresh: bool = _behaviour(
         False,
         "Q195936",

@@ -298,6 +298,42 @@ SETUP = [
 ]
 
 
+@pytest.mark.parametrize("refreshes", [False, True])
+@pytest.mark.parametrize("kind", ["share", "run"])
+def test_specified_servers_that_have_the_package_get_the_update_by_a_share_job_alone(
+    kind: str, refreshes: bool
+) -> None:
+    """Q140051: a Run Command job for some of a package's servers leaves them as they were."""
+    new = {"a.dat": "second"}
+    job: dict[str, Any] = {
+        "do": "job",
+        "at": "2h",
+        "name": "UPDATE",
+        "package": "OFFICE",
+        "send": "even if previously sent",
+        "put_on": ["TWO"],
+    }
+    job |= {"type": "share"} if kind == "share" else {"command": "SETUP.EXE"}
+    gets = kind == "share" or refreshes
+    result = play(
+        scenario(
+            share(),
+            {"do": "source", "at": "2h", "package": "OFFICE", "files": new},
+            job,
+            servers=("ONE", "TWO"),
+            packages={"OFFICE": {"a.dat": "first"}},
+            hours=4,
+            expect=[
+                {"that": "files", "package": "OFFICE", "server": server, "files": {"a.dat": text}}
+                for server, text in (("ONE", "first"), ("TWO", "second" if gets else "first"))
+            ],
+        ),
+        "1.2",
+        overrides={"run_job_refreshes_specified": refreshes},
+    )
+    assert failed(result) == []
+
+
 def offer(**more: Any) -> dict[str, Any]:
     return {
         "do": "job",

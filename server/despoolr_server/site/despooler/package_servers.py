@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from despoolr_core.formats.instruction import Install, RetryOf
+from despoolr_core.formats.instruction import Install, InstallKind, RetryOf
 from despoolr_core.rules.fold import fold
 from despoolr_server.site.state.context import SiteContext, SiteServerRole
 from despoolr_server.site.state.registry import TRANSFER_PACKAGES, Registry
@@ -40,9 +40,9 @@ class PackageServers:
     def concerned(self, install: Install) -> list[SiteServerRole]:
         """Whom an instruction concerns.
 
-        A retry lists its servers itself. Else: the specified ones (all, if none is named) that lack
-        the package (one that has it is left alone: Q140051), and with Refresh Existing, or when a
-        new one is added (Q235157), all that have it.
+        A retry lists its servers itself. Else: the specified ones (all, if none is named), of which
+        a Run Command job leaves alone those that have the package (Q140051), and with Refresh
+        Existing, or when a new one is added (Q235157), all that have it.
         """
         named = {fold(target.server) for target in install.servers}
         put_on = [role.name for role in self.roles if fold(role.name) in named]
@@ -52,8 +52,14 @@ class PackageServers:
             put_on = [role.name for role in self.roles]
         have = {role.name for role in self.holders(install.package_id)}
         wanted = {name for name in put_on if name not in have}
-        if install.refresh_existing or (wanted and have and not self._forgets(install)):
+        forgets = self._forgets(install)
+        if install.refresh_existing or (wanted and have and not forgets):
             wanted |= have
+        # Q140051: a Share Package job refreshes the specified servers, a Run Command job does not.
+        # Keep it so.
+        refreshes = self._site.profile.run_job_refreshes_specified
+        if not forgets and (install.kind is InstallKind.SHARE or refreshes):
+            wanted |= set(put_on)
         for name in sorted(set(put_on) & have - wanted):
             self._log(
                 f"~Server {name} has package {install.package_id} already and no refresh was "

@@ -77,23 +77,29 @@ async def test_each_client_gets_a_record_with_ten_servers_at_most() -> None:
 
 # -- which servers (Q140051, Q235157)
 
+SHARE, RUN = JobType.SHARE_PACKAGE, JobType.RUN_COMMAND
 WHICH = [
-    # lies on, put on, refresh existing: who gets the new files
-    (BOTH, BOTH, False, set()),
-    (BOTH, (), True, set(BOTH)),
-    (("LOGON1",), (), True, {"LOGON1"}),
-    (("LOGON1",), ("LOGON1",), False, set()),
-    (("LOGON1",), ("LOGON2",), False, set(BOTH)),  # a new server refreshes the old ones too
-    (("LOGON1",), ("LOGON2",), True, set(BOTH)),
+    # the job, lies on, put on, refresh existing: who gets the new files
+    (RUN, BOTH, BOTH, False, set()),
+    (RUN, BOTH, ("LOGON2",), False, set()),
+    (SHARE, BOTH, BOTH, False, set(BOTH)),
+    (SHARE, BOTH, ("LOGON2",), False, {"LOGON2"}),
+    (SHARE, BOTH, (), True, set(BOTH)),
+    (RUN, BOTH, (), True, set(BOTH)),
+    (SHARE, ("LOGON1",), (), True, {"LOGON1"}),
+    (RUN, ("LOGON1",), ("LOGON1",), False, set()),
+    (SHARE, ("LOGON1",), ("LOGON2",), False, set(BOTH)),  # a new server refreshes the old too
+    (RUN, ("LOGON1",), ("LOGON2",), False, set(BOTH)),
+    (SHARE, ("LOGON1",), ("LOGON2",), True, set(BOTH)),
 ]
 
 
-@pytest.mark.parametrize(("on", "put_on", "refresh", "get"), WHICH, ids=range(len(WHICH)))
+@pytest.mark.parametrize(("kind", "on", "put_on", "refresh", "get"), WHICH, ids=range(len(WHICH)))
 async def test_an_update_reaches_the_servers_its_phases_name(
-    on: tuple[str, ...], put_on: tuple[str, ...], refresh: bool, get: set[str]
+    kind: JobType, on: tuple[str, ...], put_on: tuple[str, ...], refresh: bool, get: set[str]
 ) -> None:
     bench, package = await installed("1.2", BOTH, on=on)
-    job = await bench.update(package, distribute=DistributePhase(put_on, refresh))
+    job = await bench.update(package, type=kind, distribute=DistributePhase(put_on, refresh))
     await bench.pump(2)
     assert {name for name in BOTH if there(bench, package, name).get("a.dat") == "a, second"} == get
     assert bench.status(job) == "Complete"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from despoolr_core.formats.instruction import Install, InstallKind, PackageTarget, RetryOf
 from despoolr_server.site.despooler.package_servers import PackageServers
 from despoolr_server.site.state.registry import Registry
@@ -10,15 +12,20 @@ from worlds.site import Bench
 PACKAGE = "BPC00001"
 
 
-def servers() -> PackageServers:
-    bench = Bench("1.2", ("LOGON1", "LOGON2", "LOGON3"))
+def servers(**overrides: object) -> PackageServers:
+    bench = Bench("1.2", ("LOGON1", "LOGON2", "LOGON3"), **overrides)  # type: ignore[arg-type]
     return PackageServers(bench.site, Registry(bench.root), lambda text: None)
 
 
-def install(*put_on: str, refresh: bool = False, retry_of: RetryOf = RetryOf.NOTHING) -> Install:
+def install(
+    *put_on: str,
+    refresh: bool = False,
+    retry_of: RetryOf = RetryOf.NOTHING,
+    kind: InstallKind = InstallKind.INSTALL,
+) -> Install:
     targets = tuple(PackageTarget(name, "SMS_PKGD") for name in put_on)
     return Install(
-        kind=InstallKind.INSTALL,
+        kind=kind,
         site="BPC",
         job_id="BPC00001",
         package_id=PACKAGE,
@@ -42,6 +49,33 @@ def test_whom_an_instruction_concerns() -> None:
     }
     for why, (what, names) in concerned.items():
         assert [role.name for role in known.concerned(what)] == names, why
+
+
+@pytest.mark.parametrize(
+    ("kind", "run_refreshes", "names"),
+    [
+        (InstallKind.INSTALL, False, []),
+        (InstallKind.INSTALL, True, ["LOGON1", "LOGON2"]),
+        (InstallKind.SHARE, False, ["LOGON1", "LOGON2"]),
+    ],
+)
+def test_a_share_job_refreshes_the_specified_servers_and_a_run_job_does_not(
+    kind: InstallKind, run_refreshes: bool, names: list[str]
+) -> None:
+    """Q140051."""
+    known = servers(run_job_refreshes_specified=run_refreshes)
+    for role in known.roles:
+        known.has(role, PACKAGE, 1, PACKAGE)
+    found = known.concerned(install("LOGON1", "LOGON2", kind=kind))
+    assert [role.name for role in found] == names
+
+
+def test_the_retry_of_a_store_that_forgets_to_refresh_forgets_the_specified_servers_too() -> None:
+    """Q195936."""
+    known = servers()
+    known.has(known.roles[0], PACKAGE, 1, PACKAGE)
+    again = install("LOGON1", "LOGON2", retry_of=RetryOf.STORE, kind=InstallKind.SHARE)
+    assert [role.name for role in known.concerned(again)] == ["LOGON2"]
 
 
 def test_a_package_has_a_directory_on_each_server() -> None:
