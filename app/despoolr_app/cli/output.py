@@ -305,6 +305,11 @@ def size(count: int) -> str:
     return f"{count / 1024**power:.1f} {_UNITS[power - 1]}"
 
 
+def page_width(elsewhere: int) -> int:
+    """Columns of a page: the terminal's without its last, or `elsewhere` where none is."""
+    return shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else elsewhere
+
+
 def wrapped(text: str) -> str:
     """A long sentence in lines of the terminal's width; one line where it goes into a pipe."""
     text = escaped(text)

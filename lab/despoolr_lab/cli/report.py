@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from despoolr_app.cli.output import echo_json, fail, json_option, put, put_prose, say
+from despoolr_app.cli.output import echo_json, fail, json_option, page_width, put, put_prose, say
 
 REPORT = "report.html"
 MARKDOWN = "report.md"
@@ -48,7 +48,7 @@ def command(run: str, out: Path, as_text: bool, as_markdown: bool, as_json: bool
     from despoolr_app.runs.remedy import kept_remedy
     from despoolr_lab.report.html import render_report
     from despoolr_lab.report.markdown import render_markdown
-    from despoolr_lab.report.text import render_text
+    from despoolr_lab.report.text import WIDTH, render_text
 
     try:
         found = find_run(run, out)
@@ -56,7 +56,7 @@ def command(run: str, out: Path, as_text: bool, as_markdown: bool, as_json: bool
         summary = found.summary or {}
         remedy = kept_remedy(found.path)
         if as_text:
-            text = render_text(summary, records, remedy)
+            text = render_text(summary, records, remedy, width=page_width(WIDTH))
         else:
             render = render_markdown if as_markdown else render_report
             text = render(records, summary, remedy)

@@ -15,7 +15,14 @@ from typing import Any, NoReturn
 
 import click
 
-from despoolr_app.cli.output import EXIT_INTERRUPTED, echo_json, put, put_over, put_prose
+from despoolr_app.cli.output import (
+    EXIT_INTERRUPTED,
+    echo_json,
+    page_width,
+    put,
+    put_over,
+    put_prose,
+)
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp, write_whole
 from despoolr_app.runs.logs import write_logs
@@ -26,7 +33,7 @@ from despoolr_core.share.contract import ShareError
 from despoolr_core.times import span
 from despoolr_lab.kb.gallery import find_scenario
 from despoolr_lab.report.html import render_report
-from despoolr_lab.report.text import render_text
+from despoolr_lab.report.text import WIDTH, render_text
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.reading.written import FILE, baked, to_toml
@@ -213,7 +220,7 @@ def end_interrupted(run: Interrupted, as_json: bool) -> NoReturn:
     if as_json:
         echo_json(run.summary, source=str(run.directory), at=_last_at(run.records))
     else:
-        put_prose(render_text(_plain(run.summary), run.records))
+        put_prose(render_text(_plain(run.summary), run.records, width=page_width(WIDTH)))
         put("", f"report: {run.directory / 'report.html'}")
     put("despoolr: interrupted; what was recorded until then is kept", err=True)
     sys.exit(EXIT_INTERRUPTED)
@@ -230,7 +237,9 @@ def print_result(
         echo_json(answer, source=str(directory), at=_last_at(result.records))
         return
     remedy = ladder.sentence if ladder else ""
-    put_prose(render_text(_plain(result.to_json()), result.records, remedy))
+    put_prose(
+        render_text(_plain(result.to_json()), result.records, remedy, width=page_width(WIDTH))
+    )
     put("", f"report: {directory / 'report.html'}")
 
 

@@ -5,7 +5,7 @@
   and tables into one file.
 * `verdict` puts it into three lines.
 * `markdown` is the same for a pull request: `report.md`.
-* `story` tells what happened to one file, in sentences; `text` draws and tabulates in 100 columns.
+* `story` tells what happened to one file, in sentences; `text` draws and tabulates for a terminal.
 
 Everything here is a function of the records and the summary: no clock, no chance, so equal runs
 give equal reports. Names in records come from clients. They are cleaned (`words.clean`) and escaped

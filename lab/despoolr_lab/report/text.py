@@ -1,5 +1,5 @@
-"""A run in a terminal: verdict, expectations, jobs over time, and a timeline in plain ASCII that
-fits 100 columns.
+"""A run in a terminal: verdict, expectations, jobs over time, and a timeline in plain ASCII, as
+wide as it is asked to be.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from despoolr_lab.report.shapes import tally
 from despoolr_lab.report.verdict import verdict_of
 
 WIDTH: Final = 100
+"""Columns of a page that goes to no terminal."""
+WIDTH_MIN: Final = 79
 NAME: Final = 26
 OUTCOME: Final = 19
-COLUMNS: Final = WIDTH - NAME - OUTCOME - 4
 EXPECTATIONS_MAX: Final = 50
 JOBS_MAX: Final = 12
 FILES_MAX: Final = 4
@@ -44,255 +45,302 @@ LETTERS.update(dict.fromkeys(("Cancelling", "Canceled", "Cancelled"), "/"))
 """A status in a lane; others by the first letter of their name."""
 
 
-def render_text(summary: Mapping[str, Any], records: Sequence[Record], remedy: str = "") -> str:
-    """The run in words and ASCII, no line longer than 100 columns, no colour."""
+def render_text(
+    summary: Mapping[str, Any],
+    records: Sequence[Record],
+    remedy: str = "",
+    *,
+    width: int = WIDTH,
+) -> str:
+    """The run in words and ASCII, no line longer than `width` columns (at least `WIDTH_MIN`), no
+    colour.
+    """
     facts = read_facts(records, summary)
+    page = _Page(max(WIDTH_MIN, width))
     parts = [
-        _verdict(summary, facts, remedy),
-        _expectations(summary),
-        _jobs(facts),
-        _workstations(facts),
-        _timeline(facts),
+        page.verdict(summary, facts, remedy),
+        page.expectations(summary),
+        page.jobs(facts),
+        page.workstations(facts),
+        page.timeline(facts),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _verdict(summary: Mapping[str, Any], facts: Facts, remedy: str) -> str:
-    verdict = verdict_of(facts, summary, remedy)
-    lines = [_wrapped("VERDICT  ", verdict.sentence, "         ")]
-    if remedy:
-        lines.append(_wrapped("REMEDY   ", words.clean(remedy, 2000), "         "))
-    lines += [
-        _wrapped("NOTE     ", words.clean(note, 500), "         ")
-        for note in summary.get("notes", [])
-    ]
-    return "\n".join(lines)
+class _Page:
+    """The parts of the page, `width` columns wide; `columns` of them are the picture's."""
 
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.columns = width - NAME - OUTCOME - 4
 
-def _wrapped(first: str, text: str, rest: str) -> str:
-    return textwrap.fill(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
-    )
-
-
-def _expectations(summary: Mapping[str, Any]) -> str:
-    findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
-    if not findings:
-        return ""
-    lines = [
-        f"EXPECTATIONS  {sum(1 for item in findings if item.get('ok'))} of {len(findings)} hold"
-    ]
-    for item in findings[:EXPECTATIONS_MAX]:
-        name = words.clean(item.get("name", ""))
-        if item.get("ok"):
-            actual = words.cut(words.value_text(item.get("actual")), max(12, WIDTH - 8 - len(name)))
-            line = f"  ok   {name}"
-            room = WIDTH - len(line) - 2
-            lines.append(
-                f"{line}  {actual:>{room}}" if len(actual) <= room else words.cut(line, WIDTH)
-            )
-        else:
-            lines.append(_wrapped("  NOT  ", name, "       "))
-            lines.append(
-                _wrapped(
-                    "       expected  ", words.value_text(item.get("expected"), SHOWN_MAX), " " * 17
-                )
-            )
-            lines.append(
-                _wrapped(
-                    "       found     ", words.value_text(item.get("actual"), SHOWN_MAX), " " * 17
-                )
-            )
-    if len(findings) > EXPECTATIONS_MAX:
-        lines.append(
-            f"  {words.count(len(findings) - EXPECTATIONS_MAX, 'more expectation')} not shown"
-        )
-    return "\n".join(lines)
-
-
-def _jobs(facts: Facts) -> str:
-    if not facts.jobs:
-        return ""
-    jobs = list(facts.jobs.values())
-    width = min(20, max(len(words.clean(job.name or job.job)) for job in jobs[:JOBS_MAX]))
-    lines = ["JOBS"]
-    for job in jobs[:JOBS_MAX]:
-        name = words.cut(words.clean(job.name or job.job), width)
-        steps = [
-            f"{words.clean(change.status)} {times.moment(change.at)}" for change in job.changes
+    def verdict(self, summary: Mapping[str, Any], facts: Facts, remedy: str) -> str:
+        verdict = verdict_of(facts, summary, remedy)
+        lines = [self._wrapped("VERDICT  ", verdict.sentence, "         ")]
+        if remedy:
+            lines.append(self._wrapped("REMEDY   ", words.clean(remedy, 2000), "         "))
+        lines += [
+            self._wrapped("NOTE     ", words.clean(note, 500), "         ")
+            for note in summary.get("notes", [])
         ]
-        if len(steps) > 6:
-            steps = [*steps[:3], f"{len(steps) - 5} more", *steps[-2:]]
-        text = " > ".join(step.replace(" ", "\xa0") for step in steps)
-        lines.append(_wrapped(f"  {name:<{width}}  ", text, " " * (width + 4)).replace("\xa0", " "))
-    if len(jobs) > JOBS_MAX:
-        left_out = jobs[JOBS_MAX:]
-        lines.append(
-            f"  {words.count(len(left_out), 'more job')} not shown: "
-            f"{tally(job.status for job in left_out)}"[:WIDTH]
+        return "\n".join(lines)
+
+    def _wrapped(self, first: str, text: str, rest: str) -> str:
+        return textwrap.fill(
+            text, self.width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
         )
-    return "\n".join(lines)
 
-
-def _workstations(facts: Facts) -> str:
-    rows = facts.workstations()
-    if not rows:
-        return ""
-    lines = [f"WORKSTATIONS  {tally(row.status for row in rows)}"[:WIDTH]]
-    for row in sorted(rows[:WORKSTATIONS_MAX], key=lambda row: (row.job, row.machine)):
-        steps = [
-            row.changes[0].was or "None",
-            *(
-                f"{change.status} {times.moment(change.at)}"
-                for change in row.changes[-2:]
-                if change.status != change.was
-            ),
+    def expectations(self, summary: Mapping[str, Any]) -> str:
+        findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
+        if not findings:
+            return ""
+        lines = [
+            f"EXPECTATIONS  {sum(1 for item in findings if item.get('ok'))} of {len(findings)} hold"
         ]
-        if len(row.changes) > 2:
-            steps.insert(1, f"{len(row.changes) - 2} more")
-        job = facts.jobs.get(row.job)
-        name = (
-            f"  {words.cut(words.clean(row.machine), 15):<15}  "
-            f"{words.cut(words.clean(job.name if job else row.job), 16):<16}  "
+        for item in findings[:EXPECTATIONS_MAX]:
+            name = words.clean(item.get("name", ""))
+            if item.get("ok"):
+                actual = words.cut(
+                    words.value_text(item.get("actual")), max(12, self.width - 8 - len(name))
+                )
+                line = f"  ok   {name}"
+                room = self.width - len(line) - 2
+                lines.append(
+                    f"{line}  {actual:>{room}}"
+                    if len(actual) <= room
+                    else words.cut(line, self.width)
+                )
+            else:
+                lines.append(self._wrapped("  NOT  ", name, "       "))
+                lines.append(
+                    self._wrapped(
+                        "       expected  ",
+                        words.value_text(item.get("expected"), SHOWN_MAX),
+                        " " * 17,
+                    )
+                )
+                lines.append(
+                    self._wrapped(
+                        "       found     ",
+                        words.value_text(item.get("actual"), SHOWN_MAX),
+                        " " * 17,
+                    )
+                )
+        if len(findings) > EXPECTATIONS_MAX:
+            lines.append(
+                f"  {words.count(len(findings) - EXPECTATIONS_MAX, 'more expectation')} not shown"
+            )
+        return "\n".join(lines)
+
+    def jobs(self, facts: Facts) -> str:
+        if not facts.jobs:
+            return ""
+        jobs = list(facts.jobs.values())
+        width = min(20, max(len(words.clean(job.name or job.job)) for job in jobs[:JOBS_MAX]))
+        lines = ["JOBS"]
+        for job in jobs[:JOBS_MAX]:
+            name = words.cut(words.clean(job.name or job.job), width)
+            steps = [
+                f"{words.clean(change.status)} {times.moment(change.at)}" for change in job.changes
+            ]
+            if len(steps) > 6:
+                steps = [*steps[:3], f"{len(steps) - 5} more", *steps[-2:]]
+            text = " > ".join(step.replace(" ", "\xa0") for step in steps)
+            lines.append(
+                self._wrapped(f"  {name:<{width}}  ", text, " " * (width + 4)).replace("\xa0", " ")
+            )
+        if len(jobs) > JOBS_MAX:
+            left_out = jobs[JOBS_MAX:]
+            lines.append(
+                f"  {words.count(len(left_out), 'more job')} not shown: "
+                f"{tally(job.status for job in left_out)}"[: self.width]
+            )
+        return "\n".join(lines)
+
+    def workstations(self, facts: Facts) -> str:
+        rows = facts.workstations()
+        if not rows:
+            return ""
+        lines = [f"WORKSTATIONS  {tally(row.status for row in rows)}"[: self.width]]
+        for row in sorted(rows[:WORKSTATIONS_MAX], key=lambda row: (row.job, row.machine)):
+            steps = [
+                row.changes[0].was or "None",
+                *(
+                    f"{change.status} {times.moment(change.at)}"
+                    for change in row.changes[-2:]
+                    if change.status != change.was
+                ),
+            ]
+            if len(row.changes) > 2:
+                steps.insert(1, f"{len(row.changes) - 2} more")
+            job = facts.jobs.get(row.job)
+            name = (
+                f"  {words.cut(words.clean(row.machine), 15):<15}  "
+                f"{words.cut(words.clean(job.name if job else row.job), 16):<16}  "
+            )
+            lines.append(words.cut(name + words.clean(" > ".join(steps)), self.width))
+        if len(rows) > WORKSTATIONS_MAX:
+            lines.append(
+                f"  {words.count(len(rows) - WORKSTATIONS_MAX, 'more workstation')} not shown"
+            )
+        return "\n".join(lines)
+
+    # -- the picture
+
+    def timeline(self, facts: Facts) -> str:
+        if facts.end <= facts.start or not (facts.episodes or facts.jobs):
+            return ""
+        axis = Axis(facts.start, facts.end, 0, self.columns)
+        column = times.span((facts.end - facts.start) / self.columns)
+        lines = [
+            f"TIMELINE  {times.moment(facts.start)} to {times.moment(facts.end)}, one column "
+            f"is {column}"
+        ]
+        drawn: set[str] = set()
+        used: set[str] = set()
+        by_file: dict[Any, list[EpisodeRow]] = {}
+        for episode in facts.episodes:
+            by_file.setdefault(file_key(episode.server, episode.share, episode.path), []).append(
+                episode
+            )
+        body: list[str] = []
+        for key, episodes in list(by_file.items())[:FILES_MAX]:
+            body += self._file(facts, axis, key, episodes, drawn, used)
+        if len(by_file) > FILES_MAX:
+            body.append(f"  {words.count(len(by_file) - FILES_MAX, 'more blocked file')} not drawn")
+        others = [job for job in facts.jobs.values() if job.job not in drawn]
+        body += [self._job_lane(axis, job, used) for job in others[:JOBS_MAX]]
+        if not facts.episodes:
+            rows = sorted(facts.workstations()[:WORKSTATIONS_MAX], key=lambda row: row.machine)
+            body += [self._workstation_lane(axis, row, used) for row in rows]
+        return "\n".join([*lines, self._ruler(axis), *body, *self._key(used)])
+
+    def _file(
+        self,
+        facts: Facts,
+        axis: Axis,
+        key: Any,
+        episodes: Sequence[EpisodeRow],
+        drawn: set[str],
+        used: set[str],
+    ) -> list[str]:
+        first = episodes[0]
+        lines = [words.cut(f"  {words.unc(first.server, first.share, first.path)}", self.width)]
+        lanes: dict[tuple[str, str], list[Holding]] = {}
+        for holding in facts.holdings:
+            if holding.refusal_count and file_of(holding) == key:
+                lanes.setdefault((holding.machine, holding.program), []).append(holding)
+        ranked = sorted(
+            lanes.values(),
+            key=lambda held: (-sum(h.refusal_count for h in held), held[0].opened_at),
         )
-        lines.append(words.cut(name + words.clean(" > ".join(steps)), WIDTH))
-    if len(rows) > WORKSTATIONS_MAX:
-        lines.append(f"  {words.count(len(rows) - WORKSTATIONS_MAX, 'more workstation')} not shown")
-    return "\n".join(lines)
+        lines += [self._hold_lane(axis, facts, held, used) for held in ranked[:HOLDERS_MAX]]
+        if len(lanes) > HOLDERS_MAX:
+            lines.append(f"    {words.count(len(lanes) - HOLDERS_MAX, 'more holder')} not drawn")
+        for episode in episodes[:HOLDERS_MAX]:
+            lines.append(self._episode_lane(axis, facts, episode, used))
+            job = facts.job_of(episode)
+            if job and job.job not in drawn:
+                drawn.add(job.job)
+                lines.append(self._job_lane(axis, job, used))
+        if len(episodes) > HOLDERS_MAX:
+            lines.append(
+                f"    {words.count(len(episodes) - HOLDERS_MAX, 'more episode')} not drawn"
+            )
+        return lines
 
+    def _lane(self, name: str, cells: Sequence[str], outcome: str) -> str:
+        head = f"    {words.cut(name, NAME - 4):<{NAME - 4}}"
+        return f"{head} |{''.join(cells)}| {words.cut(outcome, OUTCOME)}".rstrip()
 
-# -- the picture
+    def _column(self, axis: Axis, at: float) -> int:
+        return min(self.columns - 1, int(axis.x(at)))
 
-
-def _timeline(facts: Facts) -> str:
-    if facts.end <= facts.start or not (facts.episodes or facts.jobs):
-        return ""
-    axis = Axis(facts.start, facts.end, 0, COLUMNS)
-    column = times.span((facts.end - facts.start) / COLUMNS)
-    lines = [
-        f"TIMELINE  {times.moment(facts.start)} to {times.moment(facts.end)}, one column "
-        f"is {column}"
-    ]
-    drawn: set[str] = set()
-    used: set[str] = set()
-    by_file: dict[Any, list[EpisodeRow]] = {}
-    for episode in facts.episodes:
-        by_file.setdefault(file_key(episode.server, episode.share, episode.path), []).append(
-            episode
+    def _hold_lane(self, axis: Axis, facts: Facts, held: Sequence[Holding], used: set[str]) -> str:
+        cells = [" "] * self.columns
+        for holding in held:
+            until = facts.end if holding.closed_at is None else holding.closed_at
+            begin, end = self._column(axis, holding.opened_at), self._column(axis, until)
+            cells[begin : end + 1] = ["="] * (end - begin + 1)
+            if holding.closed_at is None:
+                cells[end] = ">"
+            elif end > begin:
+                cells[end] = ")"
+        used |= set(cells) - {" "}
+        first, last = held[0], held[-1]
+        outcome = (
+            "never closed"
+            if last.closed_at is None
+            else f"{words.how_closed(last.reason)} {times.moment(last.closed_at)[5:]}"
         )
-    body: list[str] = []
-    for key, episodes in list(by_file.items())[:FILES_MAX]:
-        body += _file(facts, axis, key, episodes, drawn, used)
-    if len(by_file) > FILES_MAX:
-        body.append(f"  {words.count(len(by_file) - FILES_MAX, 'more blocked file')} not drawn")
-    others = [job for job in facts.jobs.values() if job.job not in drawn]
-    body += [_job_lane(axis, job, used) for job in others[:JOBS_MAX]]
-    if not facts.episodes:
-        rows = sorted(facts.workstations()[:WORKSTATIONS_MAX], key=lambda row: row.machine)
-        body += [_workstation_lane(axis, row, used) for row in rows]
-    return "\n".join([*lines, _ruler(axis), *body, *_key(used)])
+        return self._lane(words.program_on(first.program, first.machine), cells, outcome)
 
+    def _episode_lane(self, axis: Axis, facts: Facts, episode: EpisodeRow, used: set[str]) -> str:
+        counts = [0] * self.columns
+        for at in facts.attempts.get(episode.episode, ()):
+            counts[self._column(axis, at)] += 1
+        cells = [" " if not n else "x" if n == 1 else str(n) if n < MANY else "#" for n in counts]
+        used |= {"x" if n == 1 else "2" if n < MANY else "#" for n in counts if n}
+        outcome = f"refused {words.times(episode.attempt_count)}"
+        if episode.ended_at is not None:
+            mark = "o" if episode.state == "resolved" else "!"
+            cells[self._column(axis, episode.ended_at)] = mark
+            used.add(mark)
+        return self._lane(words.program_on(episode.program, episode.machine), cells, outcome)
 
-def _file(
-    facts: Facts,
-    axis: Axis,
-    key: Any,
-    episodes: Sequence[EpisodeRow],
-    drawn: set[str],
-    used: set[str],
-) -> list[str]:
-    first = episodes[0]
-    lines = [words.cut(f"  {words.unc(first.server, first.share, first.path)}", WIDTH)]
-    lanes: dict[tuple[str, str], list[Holding]] = {}
-    for holding in facts.holdings:
-        if holding.refusal_count and file_of(holding) == key:
-            lanes.setdefault((holding.machine, holding.program), []).append(holding)
-    ranked = sorted(
-        lanes.values(), key=lambda held: (-sum(h.refusal_count for h in held), held[0].opened_at)
-    )
-    lines += [_hold_lane(axis, facts, held, used) for held in ranked[:HOLDERS_MAX]]
-    if len(lanes) > HOLDERS_MAX:
-        lines.append(f"    {words.count(len(lanes) - HOLDERS_MAX, 'more holder')} not drawn")
-    for episode in episodes[:HOLDERS_MAX]:
-        lines.append(_episode_lane(axis, facts, episode, used))
-        job = facts.job_of(episode)
-        if job and job.job not in drawn:
-            drawn.add(job.job)
-            lines.append(_job_lane(axis, job, used))
-    if len(episodes) > HOLDERS_MAX:
-        lines.append(f"    {words.count(len(episodes) - HOLDERS_MAX, 'more episode')} not drawn")
-    return lines
+    def _job_lane(self, axis: Axis, job: JobHistory, used: set[str]) -> str:
+        """A job; once it is over, its letter and a line."""
+        cells = self._statuses(axis, job)
+        if job.status in OVER:
+            begin = self._column(axis, job.changes[-1].at) + 1
+            cells[begin:] = ["-"] * (self.columns - begin)
+        _explain(cells, job, used)
+        return self._lane(f"job {words.clean(job.name or job.job)}", cells, words.clean(job.status))
 
+    def _workstation_lane(self, axis: Axis, row: DetailHistory, used: set[str]) -> str:
+        cells = self._statuses(axis, row)
+        _explain(cells, row, used)
+        return self._lane(words.clean(row.machine), cells, words.clean(row.status))
 
-def _lane(name: str, cells: Sequence[str], outcome: str) -> str:
-    head = f"    {words.cut(name, NAME - 4):<{NAME - 4}}"
-    return f"{head} |{''.join(cells)}| {words.cut(outcome, OUTCOME)}".rstrip()
+    def _statuses(self, axis: Axis, row: JobHistory | DetailHistory) -> list[str]:
+        cells = [" "] * self.columns
+        for change in row.changes:
+            begin = self._column(axis, change.at)
+            cells[begin:] = [_letter(change.status)] * (self.columns - begin)
+        return cells
 
+    def _ruler(self, axis: Axis) -> str:
+        """Ticks over the lanes, as many as there is room for."""
+        cells = [" "] * self.columns
+        free = 0
+        for tick in axis.ticks(room=8):
+            begin = self._column(
+                axis, axis.start + tick.at / self.columns * (axis.end - axis.start)
+            )
+            if begin >= free and begin + len(tick.text) <= self.columns:
+                cells[begin : begin + len(tick.text)] = list(tick.text)
+                free = begin + len(tick.text) + 1
+        return f"{'':{NAME}} |{''.join(cells)}|"
 
-def _column(axis: Axis, at: float) -> int:
-    return min(COLUMNS - 1, int(axis.x(at)))
-
-
-def _hold_lane(axis: Axis, facts: Facts, held: Sequence[Holding], used: set[str]) -> str:
-    cells = [" "] * COLUMNS
-    for holding in held:
-        until = facts.end if holding.closed_at is None else holding.closed_at
-        begin, end = _column(axis, holding.opened_at), _column(axis, until)
-        cells[begin : end + 1] = ["="] * (end - begin + 1)
-        if holding.closed_at is None:
-            cells[end] = ">"
-        elif end > begin:
-            cells[end] = ")"
-    used |= set(cells) - {" "}
-    first, last = held[0], held[-1]
-    outcome = (
-        "never closed"
-        if last.closed_at is None
-        else f"{words.how_closed(last.reason)} {times.moment(last.closed_at)[5:]}"
-    )
-    return _lane(words.program_on(first.program, first.machine), cells, outcome)
-
-
-def _episode_lane(axis: Axis, facts: Facts, episode: EpisodeRow, used: set[str]) -> str:
-    counts = [0] * COLUMNS
-    for at in facts.attempts.get(episode.episode, ()):
-        counts[_column(axis, at)] += 1
-    cells = [" " if not n else "x" if n == 1 else str(n) if n < MANY else "#" for n in counts]
-    used |= {"x" if n == 1 else "2" if n < MANY else "#" for n in counts if n}
-    outcome = f"refused {words.times(episode.attempt_count)}"
-    if episode.ended_at is not None:
-        mark = "o" if episode.state == "resolved" else "!"
-        cells[_column(axis, episode.ended_at)] = mark
-        used.add(mark)
-    return _lane(words.program_on(episode.program, episode.machine), cells, outcome)
-
-
-def _job_lane(axis: Axis, job: JobHistory, used: set[str]) -> str:
-    """A job; once it is over, its letter and a line."""
-    cells = _statuses(axis, job)
-    if job.status in OVER:
-        begin = _column(axis, job.changes[-1].at) + 1
-        cells[begin:] = ["-"] * (COLUMNS - begin)
-    _explain(cells, job, used)
-    return _lane(f"job {words.clean(job.name or job.job)}", cells, words.clean(job.status))
-
-
-def _workstation_lane(axis: Axis, row: DetailHistory, used: set[str]) -> str:
-    cells = _statuses(axis, row)
-    _explain(cells, row, used)
-    return _lane(words.clean(row.machine), cells, words.clean(row.status))
+    def _key(self, used: set[str]) -> list[str]:
+        symbols = (
+            ("=", "= held open"),
+            (")", ") closed"),
+            ("x", "x refused"),
+            ("2", "2-9 refused so often"),
+            ("#", "# ten times or more"),
+            ("o", "o got through"),
+            ("!", "! given up"),
+        )
+        found = [text for symbol, text in symbols if symbol in used] + sorted(
+            text for text in used if len(text) > 2
+        )
+        text = ", ".join(item.replace(" ", "\xa0") for item in found)
+        return [self._wrapped("  ", text, "  ").replace("\xa0", " ")] if found else []
 
 
 def _letter(status: str) -> str:
     return LETTERS.get(status) or words.clean(status)[:1].lower() or "?"
-
-
-def _statuses(axis: Axis, row: JobHistory | DetailHistory) -> list[str]:
-    cells = [" "] * COLUMNS
-    for change in row.changes:
-        begin = _column(axis, change.at)
-        cells[begin:] = [_letter(change.status)] * (COLUMNS - begin)
-    return cells
 
 
 def _explain(cells: Sequence[str], row: JobHistory | DetailHistory, used: set[str]) -> None:
@@ -302,32 +350,3 @@ def _explain(cells: Sequence[str], row: JobHistory | DetailHistory, used: set[st
         for c in row.changes
         if _letter(c.status) in cells
     }
-
-
-def _ruler(axis: Axis) -> str:
-    """Ticks over the lanes, as many as there is room for."""
-    cells = [" "] * COLUMNS
-    free = 0
-    for tick in axis.ticks(room=8):
-        begin = _column(axis, axis.start + tick.at / COLUMNS * (axis.end - axis.start))
-        if begin >= free and begin + len(tick.text) <= COLUMNS:
-            cells[begin : begin + len(tick.text)] = list(tick.text)
-            free = begin + len(tick.text) + 1
-    return f"{'':{NAME}} |{''.join(cells)}|"
-
-
-def _key(used: set[str]) -> list[str]:
-    symbols = (
-        ("=", "= held open"),
-        (")", ") closed"),
-        ("x", "x refused"),
-        ("2", "2-9 refused so often"),
-        ("#", "# ten times or more"),
-        ("o", "o got through"),
-        ("!", "! given up"),
-    )
-    found = [text for symbol, text in symbols if symbol in used] + sorted(
-        text for text in used if len(text) > 2
-    )
-    text = ", ".join(item.replace(" ", "\xa0") for item in found)
-    return [_wrapped("  ", text, "  ").replace("\xa0", " ")] if found else []

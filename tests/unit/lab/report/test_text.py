@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from despoolr_core.records.kinds.share import EpisodeEnded
-from despoolr_lab.report.text import render_text
+from despoolr_lab.report.text import WIDTH_MIN, render_text
 from worlds.report import Site, blocked_update
 
 FINDINGS = [
@@ -115,3 +117,13 @@ def test_workstations_are_drawn_where_nobody_was_refused() -> None:
 
 def test_an_empty_run_is_a_verdict_and_nothing_more() -> None:
     assert render_text({}, []) == "VERDICT  Nobody was in the way: no open was refused."
+
+
+@pytest.mark.parametrize("width", [40, 79, 119, 199])
+def test_a_page_is_as_wide_as_it_is_asked_to_be_and_no_less_than_a_terminal(width: int) -> None:
+    lines = render_text({}, blocked_update(100), width=width).splitlines()
+    longest = max(map(len, lines))
+    assert longest <= max(WIDTH_MIN, width)
+    lanes = [line for line in lines if line.count("|") == 2]
+    assert len({line.rindex("|") for line in lanes}) == 1, "the picture has one right edge"
+    assert {line.rindex("|") for line in lanes} == {max(WIDTH_MIN, width) - 21}
