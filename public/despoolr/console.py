@@ -43,6 +43,10 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "despoolr_lab.cli.explore:command",
         "Many worlds of a scenario, and what goes wrong in them.",
     ),
+    "shrink": Subcommand(
+        "despoolr_lab.cli.shrink:command",
+        "Make a failing world small, as long as it fails in the same way.",
+    ),
     "replay": Subcommand(
         "despoolr_lab.cli.replay:command",
         "Make a kept run again, and compare every record.",

@@ -44,7 +44,6 @@ _._eof_sent
 _._lingering_time
 _._cached_current_datetime
 _._acquired
-_.default_factory
 _._create_connection
 
 # What we touch of aiohttp's connection, held to the installed one by a contract test.
@@ -150,6 +149,3 @@ _.is_quoted
 
 # Whoever compares remedies (what-if) asks the table for them.
 _.is_of_server
-
-# What makes a failing world smaller comes next.
-_.judge_here

@@ -159,4 +159,4 @@ def _print(scenario: str, exploration: Any, total: int) -> None:
     for one in failures:
         put(f"{one.worlds:>6}  {one.first:>5}  {one.key}")
         put(f"{'':>15}{wrapped_cell(one.text, 15)}")
-    put("", f"Again: despoolr explore {scenario} --seeds {failures[0].first}")
+    put("", f"Try: despoolr shrink {scenario} --seed {failures[0].first}")

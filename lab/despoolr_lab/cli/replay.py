@@ -59,7 +59,7 @@ def command(run: str, runs: Path, as_json: bool) -> None:
         fail(f"{run} cannot be made again: {error}")
     digest = str(summary.get("digest", ""))
     if as_json:
-        echo_json(_envelope(str(kept.path), found, digest))
+        echo_json(_facts(found, digest), source=str(kept.path))
     elif found.parting is None:
         put(f"{kept.path}: the same {found.same:,} records", f"digest {found.digest or '-'}")
         if not has_end:
@@ -69,10 +69,9 @@ def command(run: str, runs: Path, as_json: bool) -> None:
     sys.exit(EXIT_OK if found.parting is None else EXIT_PARTED)
 
 
-def _envelope(path: str, found: Any, digest: str) -> dict[str, Any]:
+def _facts(found: Any, digest: str) -> dict[str, Any]:
     parting = found.parting
     return {
-        "run": path,
         "same": parting is None,
         "records": found.same,
         "digest": found.digest,

@@ -61,7 +61,7 @@ def test_the_first_record_that_differs_is_told_with_its_fields(capsys: Said) -> 
     assert f"{at} records are the same; number {at + 1} is not" in said
     assert "status: Failed -> Active" in said
     assert run(["replay", "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
+    told = json.loads(capsys.readouterr().out)["data"]
     assert (told["same"], told["first"]["record"]) == (False, at + 1)
     assert told["first"]["fields"] == [{"name": "status", "kept": "Failed", "now": "Active"}]
 

@@ -1,0 +1,263 @@
+"""What a scenario can be cut down by: each cut with its name and the smaller scenario.
+
+The law: a cut is a scenario that can be read, or it is left out here; whether it can be run is
+found out by running it. Large cuts come first: a file that is mostly in vain is small soon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from despoolr_core.times import moment_s
+from despoolr_lab.scenario.model import Clients, Scenario
+from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
+from despoolr_lab.scenario.reading.written import copy_of, to_toml
+from despoolr_lab.scenario.worlds import span_text
+
+Place = tuple[str, int, str]
+"""A table of the file, which of its kind, and the key in it (empty: all of it)."""
+NOWHERE: Final[Place] = ("", 0, "")
+
+_NAMES: Final = ("machine", "name", "package", "server", "job", "site")
+_KEEPS: Final = ("at", "do", "that")
+MARGIN_S: Final = (600.0, 3600.0, 4 * 3600.0)
+"""Seconds after the last step that a shorter run may have."""
+
+
+class Cut(NamedTuple):
+    """What is left out, where that stands in the file, and the scenario without it."""
+
+    name: str
+    place: Place
+    scenario: Scenario
+
+
+def cuts(scenario: Scenario) -> Iterator[Cut]:
+    """The cuts of a scenario, largest first, each a copy of its own that can be read."""
+    for name, place, change in _changes(scenario):
+        smaller = copy_of(scenario)
+        with suppress(ScenarioError, msgspec.ValidationError, ValueError, IndexError):
+            change(smaller)
+            yield Cut(name, place, parse_scenario(to_toml(smaller)))
+
+
+Change = Callable[[Scenario], Any]
+_Change = tuple[str, Place, Change]
+
+
+def _changes(scenario: Scenario) -> Iterator[_Change]:
+    if scenario.story:
+        yield "its story", ("", 0, "story"), lambda s: setattr(s, "story", "")
+    if scenario.article:
+        yield "its article", ("", 0, "article"), lambda s: setattr(s, "article", "")
+    if scenario.versions:
+        yield "its versions", ("", 0, "versions"), lambda s: setattr(s, "versions", [])
+    if scenario.load is not None:
+        yield "its load", NOWHERE, lambda s: setattr(s, "load", None)
+    yield from _parts("expect", scenario.expect)
+    yield from _shorter(scenario)
+    yield from _parts("step", scenario.step)
+    yield from _machines(scenario)
+    yield from _parts("program", scenario.program)
+    for index, package in enumerate(scenario.package):
+        yield f"package {package.name}", ("package", index, ""), _without_package(index)
+    for index, site in enumerate(scenario.site):
+        if len(scenario.site) > 1:
+            yield f"site {site.code}", ("site", index, ""), _without_site(site.code)
+    for index, server in enumerate(scenario.server):
+        if len(scenario.server) > 1:
+            yield f"server {server.name}", ("server", index, ""), _without_server(server.name)
+    yield from _files(scenario)
+    yield from _simpler(scenario)
+
+
+def _parts(key: str, parts: Sequence[Any]) -> Iterator[_Change]:
+    """A list without a half of it, a quarter, ... one."""
+    size = len(parts)
+    length = size
+    while length:
+        for start in range(0, size, length):
+            span = slice(start, min(size, start + length))
+            what = label(parts[start]) if length == 1 else f"{span.stop - start} of {key}"
+            yield what, (key, start, "") if length == 1 else NOWHERE, _without(key, span)
+        length //= 2
+
+
+def _without(key: str, span: slice) -> Change:
+    def change(scenario: Scenario) -> Any:
+        parts = list(getattr(scenario, key))
+        del parts[span]
+        setattr(scenario, key, parts)
+
+    return change
+
+
+def label(part: Any) -> str:
+    """What a table of the file is about, in a few words."""
+    tag = part.__struct_config__.tag
+    names = [str(getattr(part, name)) for name in _NAMES if getattr(part, name, "")]
+    return " ".join([str(tag) if tag else type(part).__name__, *names])
+
+
+def _shorter(scenario: Scenario) -> Iterator[_Change]:
+    length = scenario.end - scenario.start
+    last = max((moment_s(step.at, scenario.start) for step in scenario.step), default=0.0)
+    after = last - scenario.start
+    for new in [*(after + margin for margin in MARGIN_S), length / 2, length * 3 / 4]:
+        if 0 < new < length - 1:
+            yield (
+                f"its time after {span_text(round(new))}",
+                ("run", 0, "for"),
+                _lasts(span_text(round(new))),
+            )
+
+
+def _lasts(span: str) -> Change:
+    return lambda scenario: setattr(scenario.run, "for_", span)
+
+
+def _machines(scenario: Scenario) -> Iterator[_Change]:
+    """Fewer clients: a group goes, or all but those that are named, half, all but one."""
+    for index, group in enumerate(scenario.clients):
+        place = ("clients", index, "")
+        yield f"clients {group.name}", place, _without("clients", slice(index, index + 1))
+        names = group.expand()
+        named = [name for name in names if _is_named(scenario, name)]
+        for fewer in (named, names[: len(names) // 2], names[:1]):
+            if fewer and len(fewer) < len(names):
+                yield f"{len(names) - len(fewer)} clients", place, _clients_are(index, fewer)
+        for name in named if len(names) > 1 else []:
+            fewer = [other for other in names if other != name]
+            yield f"client {name}", ("clients", index, "names"), _clients_are(index, fewer)
+
+
+def _is_named(scenario: Scenario, name: str) -> bool:
+    for part in (*scenario.step, *scenario.program):
+        value = getattr(part, "machine", "") or getattr(part, "machines", "")
+        if name == value or (isinstance(value, list) and name in value):
+            return True
+    return False
+
+
+def _clients_are(index: int, names: list[str]) -> Change:
+    def change(scenario: Scenario) -> Any:
+        group = scenario.clients[index]
+        facts: dict[str, Any] = msgspec.to_builtins(group)
+        facts |= {"names": names, "count": 0}
+        scenario.clients[index] = msgspec.convert(facts, Clients)
+
+    return change
+
+
+def _without_package(index: int) -> Change:
+    def change(scenario: Scenario) -> Any:
+        gone = scenario.package.pop(index).name
+        jobs = {getattr(s, "name", "") for s in scenario.step if getattr(s, "package", "") == gone}
+        scenario.step = [
+            step
+            for step in scenario.step
+            if getattr(step, "package", "") != gone
+            and getattr(step, "job", None) not in jobs - {""}
+        ]
+
+    return change
+
+
+def _without_server(name: str) -> Change:
+    def change(scenario: Scenario) -> Any:
+        scenario.server = [server for server in scenario.server if server.name != name]
+        scenario.step = [
+            step
+            for step in scenario.step
+            if name not in (getattr(step, "server", ""), getattr(step, "other", ""))
+        ]
+        for step in scenario.step:
+            if name in getattr(step, "put_on", []):
+                step.put_on = [one for one in step.put_on if one != name]  # type: ignore[union-attr]
+        for group in scenario.clients:
+            group.logon_server = "" if group.logon_server == name else group.logon_server
+
+    return change
+
+
+def _without_site(code: str) -> Change:
+    def change(scenario: Scenario) -> Any:
+        main = scenario.site[0].code
+
+        def is_of(part: Any) -> bool:
+            return (getattr(part, "site", "") or main) == code
+
+        parent = next(site.parent for site in scenario.site if site.code == code)
+        scenario.site = [site for site in scenario.site if site.code != code]
+        for site in scenario.site:
+            site.parent = parent if site.parent == code else site.parent
+        for key in ("server", "clients", "package", "step", "expect"):
+            setattr(scenario, key, [part for part in getattr(scenario, key) if not is_of(part)])
+
+    return change
+
+
+def _files(scenario: Scenario) -> Iterator[_Change]:
+    for index, package in enumerate(scenario.package):
+        for name in package.files:
+            if len(package.files) > 1:
+                yield f"file {name}", ("package", index, "files"), _without_file(index, name)
+    for index, step in enumerate(scenario.step):
+        files = getattr(step, "files", {})
+        for name in files if len(files) > 1 else []:
+            yield f"new {name}", ("step", index, "files"), _without_new_file(index, name)
+
+
+def _without_file(index: int, file: str) -> Change:
+    def change(scenario: Scenario) -> Any:
+        package = scenario.package[index]
+        del package.files[file]
+        kept = []
+        for step in scenario.step:
+            is_its = getattr(step, "package", "") == package.name
+            if is_its and getattr(step, "file", "") == file:
+                continue
+            if is_its and file in getattr(step, "files", {}):
+                step.files.pop(file)  # type: ignore[union-attr]
+                if not step.files and not getattr(step, "delete", []):  # type: ignore[union-attr]
+                    continue
+            kept.append(step)
+        scenario.step = kept
+
+    return change
+
+
+def _without_new_file(index: int, file: str) -> Change:
+    return lambda scenario: scenario.step[index].files.pop(file)  # type: ignore[union-attr]
+
+
+def _simpler(scenario: Scenario) -> Iterator[_Change]:
+    """Keys of tables as they are without being said, and times that are round."""
+    for key in ("step", "clients", "server", "package", "program"):
+        for index, part in enumerate(getattr(scenario, key)):
+            fields = msgspec.structs.fields(part)
+            for field in fields:
+                if field.required or field.name in _KEEPS:
+                    continue
+                default = field.default
+                if default is msgspec.NODEFAULT:
+                    default = field.default_factory()
+                if getattr(part, field.name) != default:
+                    what = f"{field.encode_name} of {label(part)}"
+                    place = (key, index, field.encode_name)
+                    yield what, place, _plain(key, index, field.name, default)
+    for index, step in enumerate(scenario.step):
+        at = moment_s(step.at, scenario.start) - scenario.start
+        for unit in (3600.0, 60.0, 1.0):
+            new = round(at / unit) * unit
+            if new != at:
+                what = f"{span_text(at)} of {label(step)}"
+                yield what, ("step", index, "at"), _plain("step", index, "at", span_text(new))
+
+
+def _plain(key: str, index: int, field: str, value: Any) -> Change:
+    return lambda scenario: setattr(getattr(scenario, key)[index], field, value)
