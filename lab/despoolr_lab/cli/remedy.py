@@ -8,14 +8,18 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from despoolr_app.cli.output import fail, put_over, say
-from despoolr_app.runs.directory import load_run, write_whole
-from despoolr_core.records.ladder import Ladder
+from despoolr_app.runs.directory import FinishedRun, RunError, load_run, write_whole
+from despoolr_core.records.ladder import FILE, Ladder
+from despoolr_core.records.stream import Record
 from despoolr_lab.report.html import render_report
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.scenario.steps import StepError
+from despoolr_lab.whatif.first_pass import first_pass
 from despoolr_lab.whatif.keep import keep
 from despoolr_lab.whatif.ladder import Climb, Question, base_of
 
@@ -33,7 +37,7 @@ def find_remedy(scenario: Scenario, run: Path, question: Question, *, quiet: boo
             return
         if sys.stderr.isatty():
             put_over(f"{done} of {to_do} reruns  {what}", done / to_do)
-        elif done == to_do or done % EVERY == 0:
+        elif done % EVERY == 0:
             say(f"{done} of {to_do} reruns")
 
     if not quiet:
@@ -48,9 +52,26 @@ def find_remedy(scenario: Scenario, run: Path, question: Question, *, quiet: boo
         put_over()
     found = keep(run, ladder, climb)
     finished = load_run(run)
-    page = render_report(list(finished.records()), finished.summary or {}, found.sentence)
-    write_whole(run / "report.html", page.encode())
+    _tell(finished, list(finished.records()), found)
     return found
+
+
+def bounds_of(run: Path) -> Ladder:
+    """What the sharing rule says of a run that has no scenario; kept beside it as well."""
+    finished = load_run(run)
+    try:
+        records = list(finished.records())
+    except RunError as error:
+        fail(str(error))
+    ladder = first_pass(run.name, records)
+    write_whole(run / FILE, msgspec.json.format(msgspec.json.encode(ladder), indent=2) + b"\n")
+    _tell(finished, records, ladder)
+    return ladder
+
+
+def _tell(run: FinishedRun, records: list[Record], ladder: Ladder) -> None:
+    page = render_report(records, run.summary or {}, ladder.sentence)
+    write_whole(run.path / "report.html", page.encode())
 
 
 def remedy_of(scenario: Scenario, options: RunOptions, run: Path, *, quiet: bool) -> Ladder:

@@ -21,9 +21,11 @@ _ARTICLE: Final = re.compile(r"[qQ]?[0-9]{6}")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A scenario with its options baked in, and the directory of a run of it."""
+    """A scenario with its options baked in, and the directory of a run of it. None: the run has no
+    scenario (it was imported, or is older than they are kept).
+    """
 
-    scenario: Scenario
+    scenario: Scenario | None
     directory: Path
 
 
@@ -53,10 +55,7 @@ def scenario_of(
         fail(str(error))
     path = run.path / FILE
     if not path.is_file():
-        fail(
-            f"{run.path} has no {FILE}: it was imported, or made by an older version; run its "
-            "scenario again, or name a scenario file or an article"
-        )
+        return Subject(None, run.path)
     return Subject(read_scenario(str(path)), run.path)
 
 

@@ -96,7 +96,7 @@ def _climb(
     subject: str, root: Path, options: dict[str, Any], *, quiet: bool
 ) -> tuple[Ladder, Path]:
     from despoolr_core.times import span_s
-    from despoolr_lab.cli.remedy import find_remedy
+    from despoolr_lab.cli.remedy import bounds_of, find_remedy
     from despoolr_lab.cli.subject import scenario_of
     from despoolr_lab.whatif.ladder import Question
 
@@ -115,6 +115,8 @@ def _climb(
     found = scenario_of(
         subject, root, version=options["version"], seed=options["seed"], quiet=quiet
     )
+    if found.scenario is None:
+        return bounds_of(found.directory), found.directory
     return find_remedy(found.scenario, found.directory, question, quiet=quiet), found.directory
 
 

@@ -77,11 +77,21 @@ def test_what_cannot_be_asked_is_one_line(
     assert len(lines) == 1 and said in lines[0]
 
 
-def test_an_imported_run_has_no_scenario_to_run_again(file: str, capsys: Said) -> None:
+def test_of_a_run_without_a_scenario_the_sharing_rule_is_told_alone(
+    file: str, capsys: Said
+) -> None:
     assert run(["run", file]) == 0
     Path("runs/latest/scenario.toml").unlink()
-    assert run(["whatif", *QUICK]) == 2
-    assert "has no scenario.toml" in capsys.readouterr().err
+    capsys.readouterr()
+    assert run(["whatif", "--json"]) == 0
+    told = data_of(capsys.readouterr().out)
+    words = {row["change"]: row["word"] for row in told["rows"]}
+    assert words["copy strategy rename_aside"] == words["more attempts"] == "cannot help"
+    assert words["WINWORD.EXE on WS1 closing its files"] == "not settled"
+    assert told["confirmed"] is False
+    assert told["sentence"].endswith("could have helped (not yet confirmed by reruns).")
+    assert run(["why", "latest"]) == 0
+    assert told["sentence"] in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_knobs_are_listed(capsys: Said) -> None:
