@@ -11,11 +11,10 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from despoolr_app.runs.directory import load_run
 from despoolr_core.records.kinds.site import DetailStatusChanged
 from despoolr_core.records.stream import of
+from worlds.answer import data_of
 from worlds.process import Administrator, Process, Workshop, until
 from worlds.support import free_port
 
@@ -76,7 +75,7 @@ def test_a_site_server_killed_twice_in_mid_run_loses_nothing_and_counts_nothing_
     assert set(administrator.statuses(job)) == {f"PC{n:05}" for n in range(1, CLIENTS + 1)}
     assert set(administrator.statuses(job).values()) == {"Complete"}
     assert fleet.terminate()[0] == 143
-    summary = msgspec.json.decode(fleet.said[fleet.said.index("{") :])
+    summary = data_of(fleet.said[fleet.said.index("{") :])
     assert summary["runs"] == summary["reports"] == CLIENTS, "no client ran the package twice"
 
     assert site.terminate()[0] == 0
