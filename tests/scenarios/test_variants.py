@@ -122,6 +122,12 @@ WRITES = {
     ("1.2", "READ|WRITE"): True,  # the deletion before the copy needs DELETE
     # deleted under its holder, the name stays taken until it closes
     ("1.2", "READ|WRITE|DELETE"): True,
+    ("1.0", "READ|WRITE|DELETE"): False,
+    ("1.1", "READ|WRITE|DELETE"): False,
+    # the check before the copy shares nothing
+    ("1.2 SP4", "READ|WRITE"): True,
+    ("1.2 SP4", "READ|WRITE|DELETE"): True,
+    ("2.0", "READ|WRITE|DELETE"): True,
 }
 
 
