@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from despoolr_core.share.contract import Watch, unwatched
-from despoolr_core.share.modes import Role
 from despoolr_server.shares.host import ShareHost
 
 FindHost = Callable[[], ShareHost | None]
@@ -18,7 +17,7 @@ FindHost = Callable[[], ShareHost | None]
 
 
 class ServerWatch:
-    """Directories of a share on another machine, as the service account sees them."""
+    """Directories of a share on another machine."""
 
     __slots__ = ("_find_host", "_host", "_paths", "_share", "_told")
 
@@ -35,6 +34,6 @@ class ServerWatch:
         if host is None:
             return None
         if host is not self._host:
-            self._host, self._told = host, host.watch(Role.SERVICE, self._share, self._paths)
+            self._host, self._told = host, host.watch(self._share, self._paths)
             return None
         return self._told()

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.modes import Role
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.table import file_key
 from despoolr_server.shares.gate import Gate
@@ -24,13 +23,12 @@ visit.
 
 
 class DirectoryWatch:
-    """The directories `paths` of one share, as one role sees them."""
+    """The directories `paths` of one share."""
 
-    __slots__ = ("_gate", "_role", "_share", "_watched")
+    __slots__ = ("_gate", "_share", "_watched")
 
-    def __init__(self, gate: Gate, role: Role, share: str, paths: Sequence[str]) -> None:
+    def __init__(self, gate: Gate, share: str, paths: Sequence[str]) -> None:
         self._gate = gate
-        self._role = role
         self._share = fold(share)
         names = [parse_name(path) for path in paths]
         self._watched = [
@@ -43,12 +41,11 @@ class DirectoryWatch:
         share = gate.shares.get(self._share)
         if share is None or gate.engine.sessions.next_deadline() <= gate.clock.now() + SOON_S:
             return None
-        find, allowed, file = share.store.find, share.rights.allowed, gate.engine.table.file
-        seen: list[object] = []
+        find, file = share.store.find, gate.engine.table.file
+        seen: list[object] = [share.rights.change_count]
         for name, key in self._watched:
             facts = find(name)
             if facts is None or not facts.etag or file(key) is not None:
                 return None
             seen.append(facts.etag)
-            seen.append(allowed(self._role, name.key))
         return seen

@@ -262,7 +262,7 @@ class LocalShare:
         return found[0]
 
     def watch(self, paths: Sequence[str]) -> Watch:
-        return self._host.watch(self._who.role, self._share, paths)
+        return self._host.watch(self._share, paths)
 
     async def make_directory(self, path: str) -> None:
         _must(

@@ -67,6 +67,8 @@ class RightsTable:
         fixed: FixedNames | None = None,
     ) -> None:
         self._fixed = fixed or FixedNames()
+        self.change_count = 0
+        """How often an entry was set: while it is the same, so are all answers."""
         self._entries: dict[str, dict[Role, Rights]] = {}
         for prefix, by_role in (entries or {}).items():
             for role, rights in by_role.items():
@@ -98,6 +100,7 @@ class RightsTable:
         it was.
         """
         key = fold(prefix.replace("\\", "/").strip("/"))
+        self.change_count += 1
         by_role = self._entries.setdefault(key, {})
         former = by_role.pop(role, None)
         if rights is not None:

@@ -28,7 +28,7 @@ class Watched:
         await self.share.make_directory(f"{BOX}/inner")
         await self.share.make_directory("other.box")
         await self.share.write(f"{BOX}/1.SNI", b"one")
-        return self.world.host.watch(Role.SERVICE, "open", [BOX])
+        return self.world.host.watch("open", [BOX])
 
 
 async def put(share: LocalShare) -> None:
@@ -85,8 +85,8 @@ async def test_a_role_that_may_look_no_more_must_look() -> None:
 async def test_nothing_is_told_of_a_directory_that_is_not_there() -> None:
     watched = Watched()
     await watched.begin()
-    assert watched.world.host.watch(Role.SERVICE, "OPEN", ["missing"])() is None
-    assert watched.world.host.watch(Role.SERVICE, "MISSING", [BOX])() is None
+    assert watched.world.host.watch("OPEN", ["missing"])() is None
+    assert watched.world.host.watch("MISSING", [BOX])() is None
 
 
 async def test_nothing_is_told_of_a_directory_that_somebody_holds_open() -> None:
