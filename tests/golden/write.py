@@ -16,6 +16,7 @@ import json
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,7 +25,7 @@ from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, Cell
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
-from despoolr_lab.scenario.run import RunOptions, run_scenario
+from despoolr_lab.scenario.run import Carrier, RunOptions, run_scenario
 from despoolr_lab.toml.shipped import shipped_directory
 
 FILE = Path(__file__).with_name("digests.json")
@@ -55,11 +56,11 @@ def scenario_of(name: str) -> Scenario:
     return load_scenario(path) if path.exists() else gallery.load(name)
 
 
-def digest_of(cell: Cell) -> str:
+def digest_of(cell: Cell, carrier: Carrier = Carrier.CALLS) -> str:
     """One run, in virtual time, as `despoolr kb run` and `despoolr run` make it."""
     is_article = not (shipped_directory() / f"{cell.kb}.toml").exists()
     options = cell.options(RunOptions()) if is_article else RunOptions(version=cell.version)
-    return run_scenario(scenario_of(cell.kb), options).digest
+    return run_scenario(scenario_of(cell.kb), replace(options, carrier=carrier)).digest
 
 
 def key(cell: Cell) -> str:

@@ -40,6 +40,8 @@ _.start_ns
 _.__call__
 
 # aiohttp reads what we set of it, and calls what we override.
+_.requests_count
+_._request_in_progress
 _._eof_sent
 _._lingering_time
 _._cached_current_datetime
@@ -149,3 +151,6 @@ _.is_quoted
 
 # Whoever compares remedies (what-if) asks the table for them.
 _.is_of_server
+
+# An option of a run, made of its word.
+_.BYTES

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -40,6 +40,21 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     etag: str
     body: bytes
+
+
+class Said(NamedTuple):
+    """A request: `lines` are all of its header lines."""
+
+    method: str
+    target: str
+    lines: str
+    data: bytes | None
+
+    def head(self) -> bytes:
+        """As it goes over the wire, without the body."""
+        text = f"{self.method} {self.target} HTTP/1.1\r\n{self.lines}\r\n"
+        # an ETag goes back as the bytes it came as
+        return text.encode(errors="surrogateescape")
 
 
 class Address:
@@ -104,13 +119,12 @@ async def exchange(
     `ClientError`, `HttpProcessingError` for an answer that is not HTTP, `TimeoutError`, `OSError`,
     of these `Fenced` if it may not go out.
     """
-    head = f"{method} {address.path}{target} HTTP/1.1\r\n{address.lines}{lines}"
+    lines = address.lines + lines
     if data is not None:
-        head += f"Content-Length: {len(data)}\r\nContent-Type: application/octet-stream\r\n"
+        lines += f"Content-Length: {len(data)}\r\nContent-Type: application/octet-stream\r\n"
     elif method not in _BODYLESS:
-        head += "Content-Length: 0\r\n"
-    # an ETag goes back as the bytes it came as
-    encoded = head.encode(errors="surrogateescape") + b"\r\n"
+        lines += "Content-Length: 0\r\n"
+    said = Said(method, address.path + target, lines, data)
     connector = http.connector
     if connector is None:
         raise RuntimeError("Session is closed")
@@ -122,23 +136,14 @@ async def exchange(
                 connection.release()
                 raise Fenced("this process may not act for that machine any more")
             try:
-                return await _converse(
-                    connection, encoded, data, timeout, has_body=method != "HEAD"
-                )
+                return await _converse(connection, said, timeout)
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
                 if not may_repeat:
                     raise
                 may_repeat = False
 
 
-async def _converse(
-    connection: Any,
-    encoded: bytes,
-    data: bytes | None,
-    timeout: aiohttp.ClientTimeout,
-    *,
-    has_body: bool,
-) -> Reply:
+async def _converse(connection: Any, said: Said, timeout: aiohttp.ClientTimeout) -> Reply:
     """On one connection, which goes back to the pool, or is closed if anything went wrong."""
     try:
         protocol = connection.protocol
@@ -146,16 +151,19 @@ async def _converse(
         if transport is None or transport.is_closing():
             raise aiohttp.ServerDisconnectedError
         protocol.set_response_params(
-            skip_payload=not has_body,
+            skip_payload=said.method == "HEAD",
             read_until_eof=True,
             auto_decompress=False,
             read_timeout=timeout.sock_read,
         )
-        if data is None or len(data) <= JOINED_MAX:
-            transport.write(encoded + data if data else encoded)
-        else:
-            transport.write(encoded)
-            transport.write(data)
+        hand_over = getattr(transport, "hand_over", None)  # where there is no wire
+        if hand_over is None or not hand_over(said):
+            head, data = said.head(), said.data
+            if data is None or len(data) <= JOINED_MAX:
+                transport.write(head + data if data else head)
+            else:
+                transport.write(head)
+                transport.write(data)
         protocol.start_timeout()
         while True:
             message, payload = await protocol.read()

@@ -54,6 +54,14 @@ _OF_A_RUN: Final[tuple[Callable[[Any], Any], ...]] = (
         help="real, virtual, or xN (N times faster).",
     ),
     click.option(
+        "--carrier",
+        type=click.Choice(["calls", "bytes"]),
+        default="calls",
+        show_default=True,
+        help="How requests travel in virtual time: as function calls, or as HTTP's bytes. "
+        "The records are the same.",
+    ),
+    click.option(
         "--seed",
         type=int,
         default=None,
@@ -96,7 +104,7 @@ def to_run_options(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
     from despoolr_core.profile import ProfileError, profile_of, with_overrides
     from despoolr_core.times import span_s
     from despoolr_core.timing import parse_timing
-    from despoolr_lab.scenario.run import RunOptions
+    from despoolr_lab.scenario.run import Carrier, RunOptions
 
     overrides: dict[str, Any] = {}
     for text in options["sets"]:
@@ -116,6 +124,7 @@ def to_run_options(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
             bug=tuple(options["bug"]),
             overrides=overrides,
             seed=options.get("seed"),
+            carrier=Carrier(options.get("carrier", Carrier.CALLS)),
             timing=parse_timing(options.get("time_", "virtual")),
             clients=options["clients"],
             for_s=span_s(options["for_"]) if options["for_"] else 0.0,

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,13 @@ left; what is expected at the end is looked at then.
 Look = Callable[[World], Awaitable[Any]]
 
 
+class Carrier(StrEnum):
+    """As function calls, or as the bytes of HTTP."""
+
+    CALLS = "calls"
+    BYTES = "bytes"
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """What a caller may change about a run. `for_s` 0: as the scenario says; `versions` by site, or
@@ -72,6 +80,8 @@ class RunOptions:
     timing: Timing = VIRTUAL
     clients: int | None = None
     for_s: float = 0.0
+    carrier: Carrier = Carrier.CALLS
+    """How calls cross the simulated network; the records are the same."""
     directory: Path | None = None
     """Where the shares' files, logs and records go; None: memory (virtual) or a temporary
     directory.
@@ -247,7 +257,7 @@ def _surroundings(
         files = options.directory
         return Surroundings(
             clock=LoopClock(scenario.start),
-            network=Network(seed=seed),
+            network=Network(seed=seed, carries_values=options.carrier is Carrier.CALLS),
             store=(lambda m, n: disk_store(files, m, n, threads=False))
             if files
             else (lambda _m, _n: MemoryFileStore()),

@@ -138,7 +138,8 @@ class HostNetwork:
 
     `latency_s`, `jitter_s`: of every link not told otherwise through `link(a, b)`; `seed`: of the
     jitter's generator. `tap`: called with every write (loop time, from, to, bytes), in order: for
-    wire records and digests.
+    wire records and digests. `carries_values`: requests and answers need not be bytes
+    (`sim.values`); a tap needs them to be.
     """
 
     def __init__(
@@ -148,7 +149,10 @@ class HostNetwork:
         jitter_s: float = 0.0,
         seed: object = 0,
         tap: Tap | None = None,
+        carries_values: bool = False,
     ) -> None:
+        self.carries_values = carries_values and tap is None
+        """Whether requests may go as values."""
         self._loop = asyncio.get_running_loop()
         self._latency_s = latency_s
         self._jitter_s = jitter_s

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 from typing import Any, cast
 
 import aiohttp
@@ -21,6 +22,7 @@ from yarl import URL
 
 from despoolr_client.transport.session_options import session_options
 from despoolr_lab.sim.hosts import HostNetwork, Listener
+from despoolr_lab.sim.values import hand_over
 
 __all__ = ["MemoryConnector", "MemorySite", "Network"]
 
@@ -66,7 +68,7 @@ class MemoryConnector(aiohttp.BaseConnector):
         host, port = req.url.raw_host or "", req.port
         try:
             async with ceil_timeout(timeout.sock_connect, timeout.ceil_threshold):
-                _, protocol = await self._network.connect(
+                transport, protocol = await self._network.connect(
                     self._factory, host, port or 80, source=self._source
                 )
         except socket.gaierror as exc:
@@ -75,6 +77,8 @@ class MemoryConnector(aiohttp.BaseConnector):
             if exc.errno is None:
                 raise  # asyncio's own timeout is an OSError too
             raise aiohttp.ClientConnectorError(req.connection_key, exc) from exc
+        if self._network.carries_values:
+            transport.hand_over = partial(hand_over, transport)
         return cast(ResponseHandler, protocol)
 
 

@@ -13,9 +13,9 @@ import errno
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from typing import Protocol
+from typing import Any, Protocol
 
-__all__ = ["Address", "LinkState", "MemoryTransport", "connect_pair"]
+__all__ = ["Address", "LinkState", "MemoryTransport", "Value", "connect_pair"]
 
 Address = tuple[str, int]
 
@@ -30,6 +30,18 @@ LOW_WATER = HIGH_WATER // 4
 
 _EOF = b""
 _RESET = None
+
+
+class Value(Protocol):
+    """What goes over a connection in the place of its bytes, in one piece."""
+
+    def __len__(self) -> int:
+        """How many bytes it stands for, at least one."""
+        ...
+
+    def arrive(self, receiver: MemoryTransport) -> None:
+        """It is there: tell the protocol."""
+        ...
 
 
 class LinkState(Protocol):
@@ -74,20 +86,23 @@ class Pipe:
         self._sender = sender
         self._receiver = receiver
         self._tap = tap
-        self._in_flight: deque[tuple[float, bytes | None]] = deque()
+        self._in_flight: deque[tuple[float, bytes | Value | None]] = deque()
         self._scheduled = False
         self._give_up_timer: asyncio.TimerHandle | None = None  # set while the link holds this pipe
         self.held = 0
         """Bytes on their way."""
 
-    def send(self, data: bytes | None) -> None:
-        """Put bytes on their way, `b""` for the end of the stream, None for a reset."""
+    def send(self, data: bytes | Value | None) -> None:
+        """Put bytes on their way, or what stands for them; `b""` for the end of the stream, None
+        for a reset.
+        """
         now = self._loop.time()
         if self._tap is not None:
+            assert data is None or isinstance(data, bytes), "a tap sees bytes only"
             self._tap(now, self._sender.address, self._receiver.address, data or b"")
         due = now + self._link.delay()
         # kept in order: what jitter lets overtake waits for what it overtook
-        if data and len(data) > CHUNK_MAX:
+        if type(data) is bytes and len(data) > CHUNK_MAX:
             self._in_flight.extend(
                 (due, data[start : start + CHUNK_MAX]) for start in range(0, len(data), CHUNK_MAX)
             )
@@ -164,12 +179,18 @@ class Pipe:
         in_flight = self._in_flight
         data = in_flight.popleft()[1]
         assert data
+        if not isinstance(data, bytes):
+            self.held -= len(data)
+            data.arrive(self._receiver)
+            self._sender.relieve()
+            return
         if in_flight:  # what has arrived as well comes in the same piece, as from a socket
             parts, size, now = [data], len(data), self._loop.time()
             while (
                 in_flight
                 and in_flight[0][0] <= now
                 and (more := in_flight[0][1])
+                and isinstance(more, bytes)
                 and size + len(more) <= CHUNK_MAX
             ):
                 parts.append(more)
@@ -201,6 +222,7 @@ class MemoryTransport(asyncio.Transport):
         "_wrote_eof",
         "address",
         "context",
+        "hand_over",
         "loop",
         "lost",
         "paused",
@@ -226,6 +248,8 @@ class MemoryTransport(asyncio.Transport):
         by a back door.
         """
         self.address = address
+        self.hand_over: Callable[[Any], bool] | None = None
+        """Takes a request as values, where the network carries them so; False: not this one."""
         self.lost = False
         """`connection_lost` has been scheduled: nothing more is delivered."""
         self.paused = False
@@ -250,6 +274,11 @@ class MemoryTransport(asyncio.Transport):
         outgoing.send(data if type(data) is bytes else bytes(data))
         if outgoing.held > self._high:
             self._pause_writing()
+
+    def send(self, value: Value) -> None:
+        """Put something on its way that is no bytes."""
+        if not self.lost:
+            self._outgoing.send(value)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))

@@ -50,17 +50,22 @@ class SingleWriteResponse(web.Response):
         """Close the connection after this answer, and say so in it."""
         self._is_last = True
 
+    def is_usual(self, request: BaseRequest) -> bool:
+        """Whether it goes in one write, and the connection is kept."""
+        return (
+            request.version is HttpVersion11
+            and request.keep_alive
+            and request.method != hdrs.METH_HEAD
+            and not self._is_last
+            and len(self._content) <= BODY_SIZE_MAX
+        )
+
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
         """Say everything; nothing is left for `write_eof`. Raises `ClientConnectionResetError` if
         the caller has gone.
         """
         body = self._content
-        is_usual = (
-            request.version is HttpVersion11
-            and request.keep_alive
-            and request.method != hdrs.METH_HEAD
-        )
-        if not is_usual or self._is_last or len(body) > BODY_SIZE_MAX:
+        if not self.is_usual(request):
             super().__init__(status=self._status, headers=self._plain, body=body or None)
             if self._is_last:
                 super().force_close()

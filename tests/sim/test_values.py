@@ -1,0 +1,226 @@
+"""Requests as values and as bytes: what is asked, answered, when, and what goes wrong are alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from despoolr_client.transport.exchange import Address, address_of, exchange
+from despoolr_lab.sim.network import Network
+from despoolr_lab.sim.values import RequestInFlight
+from despoolr_lab.sim.world import run_virtual
+from despoolr_server.http.base.single_write import SingleWriteResponse
+from despoolr_server.http.connections.connection import UNLIMITED, when_gone
+from despoolr_server.http.connections.connections import Runner
+
+TEXT = {"Content-Type": "text/plain", "ETag": '"7"'}
+
+
+class Asking:
+    """A client and a server, and what both saw."""
+
+    def __init__(self, network: Network, runner: Runner, http: aiohttp.ClientSession) -> None:
+        self.network = network
+        self.runner = runner
+        self.http = http
+        self.seen: list[Any] = []
+        self.loop = asyncio.get_running_loop()
+
+    def note(self, *what: object) -> None:
+        self.seen.append((round(self.loop.time(), 7), *what))
+
+    async def ask(
+        self,
+        method: str,
+        target: str,
+        lines: str = "",
+        data: bytes | None = None,
+        *,
+        total: float | None = None,
+    ) -> None:
+        address: Address = address_of(self.http, "http://logon1")
+        timeout = aiohttp.ClientTimeout(total=total)
+        try:
+            self.note(
+                target, await exchange(self.http, address, method, target, lines, data, timeout)
+            )
+        except (aiohttp.ClientError, OSError, asyncio.CancelledError) as error:
+            self.note(target, type(error).__name__, str(error))
+
+
+def serve(asking: list[Asking]) -> web.Application:
+    async def plain(request: web.Request) -> web.StreamResponse:
+        asking[0].note("server", request.method, request.path_qs, dict(request.headers))
+        body = await request.read()
+        return SingleWriteResponse(200, TEXT, body[-20:] or b"hello")
+
+    async def unchanged(_request: web.Request) -> web.StreamResponse:
+        return SingleWriteResponse(304, {"ETag": '"7"'})
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        tell = when_gone(request)
+        if tell is not None:
+            tell(lambda: asking[0].note("server", "the caller has gone"))
+        asking[0].note("server", "begins")
+        try:
+            await asyncio.sleep(10.0)
+        finally:
+            asking[0].note("server", "ends", request.transport is None)
+        return SingleWriteResponse(200, TEXT, b"late")
+
+    async def pieces(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for _ in range(3):
+            await answer.write(b"x" * 70_000)
+        return answer
+
+    async def last(_request: web.Request) -> web.StreamResponse:
+        answer = SingleWriteResponse(200, TEXT, b"no more")
+        answer.force_close()
+        return answer
+
+    async def missing(_request: web.Request) -> web.StreamResponse:
+        raise web.HTTPNotFound(text="nothing")
+
+    async def long(_request: web.Request) -> web.StreamResponse:
+        return SingleWriteResponse(200, TEXT, b"y" * 200_000)
+
+    app = web.Application()
+    for handler in (plain, unchanged, slow, pieces, last, missing, long):
+        app.router.add_route("*", f"/{handler.__name__}", handler)
+    return app
+
+
+def seen(story: Callable[[Asking], Awaitable[None]], *, values: bool) -> list[Any]:
+    async def main() -> list[Any]:
+        network = Network(carries_values=values)
+        known: list[Asking] = []
+        runner = Runner(
+            serve(known), limits=UNLIMITED, shutdown_timeout=1.0, keepalive_timeout=100.0
+        )
+        await runner.setup()
+        await network.serve(runner, "LOGON1")
+        async with network.session("PC1", limit=2, keepalive_s=50.0) as http:
+            known.append(Asking(network, runner, http))
+            await known[0].ask("GET", "/plain")
+            await story(known[0])
+        await runner.cleanup()
+        await asyncio.sleep(20.0)
+        return known[0].seen
+
+    return run_virtual(main)
+
+
+async def requests(it: Asking) -> None:
+    await it.ask("GET", "/plain?a=%20b&c", "X-More: one\r\nX-More: two\r\n")
+    await it.ask("GET", "/unchanged", 'If-None-Match: "7"\r\n')
+    await it.ask("PUT", "/plain", data=b"some bytes")
+    await it.ask("POST", "/plain")
+    for size in (60_000, 70_000, 300_000):
+        await it.ask("PUT", "/plain", data=b"z" * size)
+    await it.ask("HEAD", "/plain")
+    await it.ask("GET", "/plain", "X-Odd: \u00e9\r\n")
+    for target in ("/missing", "/no/such", "/pieces", "/long", "/last", "/plain"):
+        await it.ask("GET", target)
+
+
+async def many_at_a_time(it: Asking) -> None:
+    async with asyncio.TaskGroup() as group:
+        for number in range(6):
+            group.create_task(it.ask("GET", f"/plain?{number}"))
+        group.create_task(it.ask("GET", "/slow"))
+
+
+async def connections_that_grow_old(it: Asking) -> None:
+    for wait_s in (49.0, 51.0, 120.0):
+        await asyncio.sleep(wait_s)
+        await it.ask("GET", "/plain")
+
+
+def with_trouble(
+    method: str, target: str, after_s: float, trouble: Callable[[Asking], Awaitable[None] | None]
+) -> Callable[[Asking], Awaitable[None]]:
+    async def story(it: Asking) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(it.ask(method, target, data=b"data" if method != "GET" else None))
+            await asyncio.sleep(after_s)
+            told = trouble(it)
+            if told is not None:
+                await told
+            it.note("trouble")
+        await it.ask("GET", "/plain")
+
+    return story
+
+
+async def cut(it: Asking) -> None:
+    it.network.cut("PC1", "LOGON1")
+    await asyncio.sleep(4.0)
+    it.network.heal("PC1", "LOGON1")
+
+
+async def die(it: Asking) -> None:
+    it.network.take_down("LOGON1")
+    await asyncio.sleep(4.0)
+    it.network.bring_up("LOGON1")
+
+
+async def impatience(it: Asking) -> None:
+    await it.ask("GET", "/slow", total=2.0)
+    await it.ask("GET", "/plain")
+
+
+TROUBLES = {
+    "cut": cut,
+    "refused": die,
+    "reset": lambda it: it.network.reset("PC1", "LOGON1"),
+    "stopped": lambda it: it.runner.cleanup(),
+}
+STORIES: dict[str, Callable[[Asking], Awaitable[None]]] = {
+    "requests": requests,
+    "many at a time": many_at_a_time,
+    "old connections": connections_that_grow_old,
+    "impatience": impatience,
+    **{
+        f"{name}, {method} {target} after {after_s}": with_trouble(method, target, after_s, trouble)
+        for name, trouble in TROUBLES.items()
+        for method in ("GET", "POST")
+        for target, times in (("/plain", (0.0, 0.0002, 0.0005, 0.0007)), ("/slow", (0.0, 3.0)))
+        for after_s in times
+    },
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_both_sides_see_the_same_at_the_same_time(name: str) -> None:
+    assert seen(STORIES[name], values=True) == seen(STORIES[name], values=False)
+
+
+def test_a_request_goes_as_values_on_a_connection_that_has_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arrived: list[bool] = []
+    arrive = RequestInFlight.arrive
+
+    def counted(self: RequestInFlight, receiver: Any) -> None:
+        before = receiver.protocol._waiter
+        arrive(self, receiver)
+        arrived.append(receiver.protocol._waiter is None and before is not None)
+
+    monkeypatch.setattr(RequestInFlight, "arrive", counted)
+    seen(requests, values=True)
+    assert arrived[0] is False, "the first one makes the connection known"
+    assert sum(arrived) >= 10
+
+
+def test_who_listens_to_the_wire_hears_bytes() -> None:
+    async def main() -> bool:
+        return Network(carries_values=True, tap=lambda *_: None).carries_values
+
+    assert run_virtual(main) is False
