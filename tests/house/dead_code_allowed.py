@@ -69,9 +69,6 @@ _.get_protocol
 _.set_protocol
 
 # Called by a name put together: a scenario's step, a case of the oracle.
-_.heal
-_.take_down
-_.bring_up
 _._open_until
 _._set_disposition
 _._rename

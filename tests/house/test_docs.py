@@ -167,11 +167,13 @@ TABLES: dict[str, Any] = {
     "`[[program]]`": model.Program,
 }
 TAGGED: dict[str, list[Any]] = {
-    "Steps": list(model.Step.__args__),
+    "Steps": [kind for kind in model.Step.__args__ if not issubclass(kind, model.FaultStep)],
+    "Faults": list(model.Fault.__args__),
     "Expectations": list(model.Expectation.__args__),
 }
 IN_COMMON = {
     "Steps": {"at", "versions", "jitter", "exact"},
+    "Faults": {"at", "versions", "jitter", "exact"},
     "Expectations": {"at", "name", "versions", "when", "site", "exact_only"},
 }
 OWN_TABLES = {
@@ -263,7 +265,7 @@ def test_every_step_and_expectation_has_a_section_an_example_and_its_keys(
     tag = cls.__struct_config__.tag
     text = sections()[f"{upper}/{tag}"]
     documented(cls, text, IN_COMMON[upper])
-    key = "do" if upper == "Steps" else "that"
+    key = "that" if upper == "Expectations" else "do"
     assert f'{key} = "{tag}"' in text, "an example of its own"
 
 

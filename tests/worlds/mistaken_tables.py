@@ -528,4 +528,57 @@ TABLES: Final = {
         stepped('do = "acl"; at = "1h"; server = "LOGON1"; share = "SMS_PKGD"'),
         "rights",
     ),
+    "a fault for no time": (
+        stepped('do = "sender_dies"; at = "1h"; for = "0s"'),
+        "a fault for no time is none",
+    ),
+    "a fault of an unknown site": (
+        stepped('do = "sender_dies"; at = "1h"; site = "XXX"'),
+        "no site 'XXX'",
+    ),
+    "a fault there is not": (
+        stepped('do = "sender_die"; at = "1h"'),
+        "did you mean 'sender_dies'",
+    ),
+    "a handle of a file that no package has": (
+        stepped('do = "handle_leaks"; at = "1h"; package = "OFFICE"; file = "b.dat"'),
+        "OFFICE never has a file 'b.dat'",
+    ),
+    "a handle leaked by a service there is not": (
+        stepped(
+            'do = "handle_leaks"; at = "1h"; package = "OFFICE"; file = "a.dat"; '
+            'service = "SMS_DESPOLER"'
+        ),
+        "did you mean 'SMS_DESPOOLER'",
+    ),
+    "a handle on the site server": (
+        stepped(
+            'do = "handle_leaks"; at = "1h"; package = "OFFICE"; file = "a.dat"; server = "SITE1"'
+        ),
+        "SITE1 is not a distribution server",
+    ),
+    "a full disk of a path on no share": (
+        stepped('do = "disk_full"; at = "1h"; server = "LOGON1"; path = "a"'),
+        "a path is on a share",
+    ),
+    "a full disk of an unknown share": (
+        stepped('do = "disk_full"; at = "1h"; server = "LOGON1"; share = "SMS_SHRD"'),
+        "LOGON1 has no share 'SMS_SHRD'",
+    ),
+    "a clock that jumps by nothing": (
+        stepped('do = "clock_jumps"; at = "1h"; machine = "PC1"; by = "0s"'),
+        "jumps by nothing",
+    ),
+    "the clock of a server": (
+        stepped('do = "clock_jumps"; at = "1h"; machine = "LOGON1"; by = "1h"'),
+        "no machine 'LOGON1'",
+    ),
+    "a link of a server to itself": (
+        stepped('do = "link_down"; at = "1h"; server = "LOGON1"; other = "LOGON1"'),
+        "no link between a server and itself",
+    ),
+    "a share slower than slow": (
+        stepped('do = "slow_share"; at = "1h"; server = "LOGON1"; delay = "2d"'),
+        "1h at most",
+    ),
 }

@@ -127,6 +127,12 @@ CANNOT: Final = {
     "the history of a client that has met nothing deleted": stepped(
         'do = "delete_history"; at = "1h"; machine = "PC2"'
     ),
+    "a sender that dies twice": stepped(
+        'do = "sender_dies"; at = "1h"; [[step]]; do = "sender_dies"; at = "2h"'
+    ),
+    "a handle of a file that is not there yet": stepped(
+        'do = "handle_leaks"; at = "1s"; package = "OFFICE"; file = "a.dat"'
+    ),
     "a release of nothing": stepped('do = "release"; at = "1h"; machine = "PC2"'),
     "a job cancelled that is complete": stepped('do = "cancel"; at = "2h 30m"; job = "FIRST"'),
     "a hold of a machine without power": stepped(

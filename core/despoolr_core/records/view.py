@@ -16,7 +16,7 @@ from typing import Any, Final
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.imported import ImportNote
-from despoolr_core.records.kinds.run import StepTaken
+from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.records.kinds.share import (
     LockGranted,
     LockReleased,
@@ -109,6 +109,16 @@ class JobHistory:
 
 
 @dataclass(slots=True)
+class FaultHistory:
+    """A fault that was caused on purpose, from when to when; None: to the end."""
+
+    fault: str
+    where: str
+    began_at: float
+    ended_at: float | None = None
+
+
+@dataclass(slots=True)
 class DetailHistory:
     """One row of Job Details over time: a site arrival, a completion, a server, a workstation."""
 
@@ -150,6 +160,9 @@ class RunView:
         self.events: list[tuple[Record, EventLogged]] = []
         self.steps: list[tuple[Record, StepTaken]] = []
         """What the scenario did, each step once."""
+        self.faults: list[FaultHistory] = []
+        """What was broken on purpose, in the order in which it began."""
+        self._faults: dict[int, FaultHistory] = {}
         self.import_notes: list[ImportNote] = []
         """What an import says of its sources."""
         self._open: dict[tuple[str, str], Holding] = {}
@@ -165,6 +178,8 @@ class RunView:
             EventLogged: self._event,
             ImportNote: self._import_noted,
             StepTaken: self._step_taken,
+            FaultBegan: self._fault_began,
+            FaultEnded: self._fault_ended,
         }
         for record in records:
             self.apply(record)
@@ -270,6 +285,15 @@ class RunView:
     def _step_taken(self, record: Record, step: StepTaken) -> None:
         if not step.result:
             self.steps.append((record, step))
+
+    def _fault_began(self, record: Record, began: FaultBegan) -> None:
+        fault = self._faults[record.seq] = FaultHistory(began.fault, began.where, record.at)
+        self.faults.append(fault)
+
+    def _fault_ended(self, record: Record, _ended: FaultEnded) -> None:
+        fault = self._faults.pop(record.cause, None)
+        if fault is not None:
+            fault.ended_at = record.at
 
     def _import_noted(self, _record: Record, note: ImportNote) -> None:
         self.import_notes.append(note)

@@ -19,6 +19,7 @@ from despoolr_core.records.view import (
     Change,
     DetailHistory,
     DetailKey,
+    FaultHistory,
     Holding,
     JobHistory,
     RunView,
@@ -82,6 +83,7 @@ class Facts:
     details: dict[DetailKey, DetailHistory]
     events: dict[tuple[str, ...], EventStory]
     notes: dict[str, list[Note]]
+    faults: list[FaultHistory]
 
     def job_of(self, episode: EpisodeRow) -> JobHistory | None:
         """The job an episode's update belongs to."""
@@ -112,6 +114,7 @@ def read_facts(records: Sequence[Record], summary: Mapping[str, Any] | None = No
         details=view.details,
         events=_grouped(view),
         notes=_notes(records),
+        faults=view.faults,
     )
     _add_silent(facts, summary or {})
     return facts

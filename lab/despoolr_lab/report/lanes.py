@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from despoolr_core.records.view import Change, DetailHistory, Holding, JobHistory
+from despoolr_core.records.view import Change, DetailHistory, FaultHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
@@ -42,6 +42,7 @@ BAR_GAP_MIN: Final = 1.5
 FINAL_HEIGHT: Final = 4.0
 """A job that is over is a thin line: nothing is at work any more."""
 CHANGES_MAX: Final = 200
+FAULTS_MAX: Final = 200
 
 
 def by_holder(holdings: Iterable[Holding]) -> list[list[Holding]]:
@@ -80,6 +81,29 @@ def hold_lane(facts: Facts, axis: Axis, held: Sequence[Holding], quiet: bool = F
             for h in held[:RELEASES_MAX]
             if h.closed_at is not None
         ]
+    return lane
+
+
+def fault_lane(facts: Facts, axis: Axis, faults: Sequence[FaultHistory]) -> Lane:
+    """All faults of one name at one place."""
+    first = faults[0]
+    lane = Lane(
+        cut(clean(first.fault), LABEL_MAX),
+        cut(clean(first.where), SUB_MAX),
+        clean(f"{first.fault}: {first.where}"),
+        32,
+    )
+    for fault in faults[:FAULTS_MAX]:
+        until = facts.end if fault.ended_at is None else fault.ended_at
+        x, width = axis.x(fault.began_at), max(2.0, axis.x(until) - axis.x(fault.began_at))
+        when = "the end of the run" if fault.ended_at is None else moment(until)
+        title = clean(
+            f"{fault.fault}, {fault.where}: from {moment(fault.began_at)} to {when} "
+            f"({span(until - fault.began_at)})"
+        )
+        lane.bars.append(Bar(x, round(width, 1), "fault", title, is_open=fault.ended_at is None))
+    broken_s = sum((facts.end if f.ended_at is None else f.ended_at) - f.began_at for f in faults)
+    lane.outcome, lane.outcome_kind = f"broken {span(broken_s)}", "fault"
     return lane
 
 

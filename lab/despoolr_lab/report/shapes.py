@@ -125,6 +125,7 @@ LEGEND: Final = (
     ("run", "ran the package"),
     ("reported", "reported"),
     ("expired", "told that it expired"),
+    ("fault", "broken on purpose"),
     ("quiet", "file held open, in nobody's way"),
 )
 

@@ -13,12 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from despoolr_core.records.view import DetailHistory, Holding, JobHistory
+from despoolr_core.records.view import DetailHistory, FaultHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import Facts, FileKey, file_key, file_of
-from despoolr_lab.report.lanes import by_holder, episode_lane, hold_lane, job_lane, workstation_lane
+from despoolr_lab.report.lanes import (
+    by_holder,
+    episode_lane,
+    fault_lane,
+    hold_lane,
+    job_lane,
+    workstation_lane,
+)
 from despoolr_lab.report.shapes import LEFT, LEGEND, RIGHT, WIDTH, LaneGroup, Picture, tally
 from despoolr_lab.report.words import clean, count, program_on, times, unc
 
@@ -29,6 +36,7 @@ JOB_GROUPS_MAX: Final = 4
 WORKSTATION_LANES_MAX: Final = 12
 OTHER_JOBS_MAX: Final = 12
 QUIET_LANES_MAX: Final = 5
+FAULT_LANES_MAX: Final = 12
 
 
 TOP: Final = 46
@@ -45,6 +53,7 @@ def draw(facts: Facts) -> Picture:
     groups += job_groups
     groups += _other_jobs(facts, axis, shown | reporting)
     groups += _quiet_group(facts, axis)
+    groups += _fault_group(facts, axis)
     picture = Picture(axis.ticks(), groups, _description(facts), blocked_rest)
     _place(picture)
     picture.legend = _legend(groups)
@@ -200,6 +209,22 @@ def _quiet_group(facts: Facts, axis: Axis) -> list[LaneGroup]:
         group.rest = (
             f"not drawn: {count(len(lanes) - QUIET_LANES_MAX, 'more holder')} who blocked nobody"
         )
+    return [group]
+
+
+def _fault_group(facts: Facts, axis: Axis) -> list[LaneGroup]:
+    """What was broken on purpose, a lane for each name and place."""
+    places: dict[tuple[str, str], list[FaultHistory]] = {}
+    for fault in facts.faults:
+        places.setdefault((fault.fault, fault.where), []).append(fault)
+    if not places:
+        return []
+    group = LaneGroup("Broken on purpose", "faults that the scenario caused")
+    group.lanes = [
+        fault_lane(facts, axis, faults) for faults in list(places.values())[:FAULT_LANES_MAX]
+    ]
+    if len(places) > FAULT_LANES_MAX:
+        group.rest = f"not drawn: {count(len(places) - FAULT_LANES_MAX, 'more fault')}"
     return [group]
 
 

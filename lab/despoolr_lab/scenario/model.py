@@ -51,25 +51,32 @@ from despoolr_lab.scenario.load_tables import LoadPart
 from despoolr_lab.scenario.step_tables import (
     AclStep,
     CancelStep,
+    ClockJumpsStep,
     ClockStep,
     ConnectStep,
     DeleteHistoryStep,
     DeleteStep,
+    DiskFullStep,
     DiskStep,
     ExecuteStep,
+    Fault,
+    FaultStep,
+    HandleLeaksStep,
     HoldStep,
     HotfixStep,
     JobStep,
     KillStep,
+    LinkDownStep,
     LinkStep,
     NoIdMifStep,
     PollStep,
     PowerStep,
     PutStep,
     ReleaseStep,
+    SenderDiesStep,
     ServiceStep,
+    SlowShareStep,
     SourceStep,
-    Step,
 )
 from despoolr_lab.toml.tables import Moment, Name, SiteCode, Span, Table, check_fields
 from despoolr_lab.toml.values import check_latin, check_paths
@@ -84,23 +91,29 @@ __all__ = [
     "BoxExpectation",
     "CancelStep",
     "Clients",
+    "ClockJumpsStep",
     "ClockStep",
     "CompletionsExpectation",
     "ConnectStep",
     "DeleteHistoryStep",
     "DeleteStep",
+    "DiskFullStep",
     "DiskStep",
     "EpisodeExpectation",
     "EventsExpectation",
     "ExecuteStep",
     "Expectation",
     "ExpiriesExpectation",
+    "Fault",
+    "FaultStep",
     "FilesExpectation",
+    "HandleLeaksStep",
     "HoldStep",
     "HotfixStep",
     "JobExpectation",
     "JobStep",
     "KillStep",
+    "LinkDownStep",
     "LinkStep",
     "LogExpectation",
     "MasterExpectation",
@@ -124,10 +137,12 @@ __all__ = [
     "RunOrderExpectation",
     "RunsExpectation",
     "Scenario",
+    "SenderDiesStep",
     "Server",
     "ServersExpectation",
     "ServiceStep",
     "Site",
+    "SlowShareStep",
     "SourceStep",
     "StatusMifSpec",
     "Step",
@@ -137,6 +152,29 @@ __all__ = [
     "schema",
 ]
 
+Step = (
+    JobStep
+    | CancelStep
+    | HotfixStep
+    | SourceStep
+    | HoldStep
+    | ReleaseStep
+    | ConnectStep
+    | PollStep
+    | ExecuteStep
+    | PowerStep
+    | ClockStep
+    | NoIdMifStep
+    | PutStep
+    | DeleteStep
+    | DeleteHistoryStep
+    | AclStep
+    | ServiceStep
+    | KillStep
+    | LinkStep
+    | DiskStep
+    | Fault
+)
 CLIENTS_MAX: Final = 100_000
 PCMS: Final = (PcmVariant.WIN16, PcmVariant.WIN32, PcmVariant.SERVICE)
 """Those whose machines a job of ours is for (its Operating System mask)."""

@@ -21,6 +21,8 @@ from despoolr_lab.toml.values import check_latin, check_paths
 TURNS_MAX: Final = 10_000
 """Turns of the event loop that a step may be put off within its moment."""
 
+DELAY_S_MAX = 3600.0
+
 
 class StepTable(Table, tag_field="do", kw_only=True):
     at: Moment
@@ -376,25 +378,95 @@ class DiskStep(StepTable, tag="disk", kw_only=True):
         check_paths([self.path] if self.path else [])
 
 
-Step = (
-    JobStep
-    | CancelStep
-    | HotfixStep
-    | SourceStep
-    | HoldStep
-    | ReleaseStep
-    | ConnectStep
-    | PollStep
-    | ExecuteStep
-    | PowerStep
-    | ClockStep
-    | NoIdMifStep
-    | PutStep
-    | DeleteStep
-    | DeleteHistoryStep
-    | AclStep
-    | ServiceStep
-    | KillStep
-    | LinkStep
-    | DiskStep
+# -- faults, by the name of what goes wrong
+
+
+class FaultStep(StepTable, kw_only=True):
+    """A fault; it ends after `for`, or with the run."""
+
+    for_: str = field(default="", name="for")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.for_ and span_s(self.for_) <= 0:
+            raise ValueError("a fault for no time is none")
+
+
+class SenderDiesStep(FaultStep, tag="sender_dies", kw_only=True):
+    """A site's LAN Sender ends where it stands, and is started again when the fault is over."""
+
+    site: str = ""
+
+
+class HandleLeaksStep(FaultStep, tag="handle_leaks", kw_only=True):
+    """A service has opened a file of a package on a distribution server (for reading, sharing
+    reading), and forgets to close it.
+    """
+
+    package: Name
+    file: str
+    server: str = ""
+    site: str = ""
+    service: str = "SMS_DESPOOLER"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self.service, SERVICES, "service")
+        check_paths([self.file])
+
+
+class DiskFullStep(FaultStep, tag="disk_full", kw_only=True):
+    """No byte more can be written to a server's disk, one share's, or a directory's own."""
+
+    server: Name
+    share: str = ""
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.path and not self.share:
+            raise ValueError("a path is on a share: say which")
+        check_paths([self.path] if self.path else [])
+
+
+class ClockJumpsStep(FaultStep, tag="clock_jumps", kw_only=True):
+    """A machine's clock jumps by a span such as `+2h` or `-30m`, and back when the fault is
+    over.
+    """
+
+    machine: Name
+    by: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if span_s(self.by.lstrip("+-")) <= 0:
+            raise ValueError("a clock that jumps by nothing stays right")
+
+
+class LinkDownStep(FaultStep, tag="link_down", kw_only=True):
+    """A server is cut off the network; with `other`, only the way between the two is cut."""
+
+    server: Name
+    other: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if fold(self.other) == fold(self.server):
+            raise ValueError("there is no link between a server and itself")
+
+
+class SlowShareStep(FaultStep, tag="slow_share", kw_only=True):
+    """Everything that a server sends or is sent takes `delay` on its way."""
+
+    server: Name
+    delay: Span = "2s"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < span_s(self.delay) <= DELAY_S_MAX:
+            raise ValueError("delay is how long each way takes: more than nothing, 1h at most")
+
+
+Fault = (
+    SenderDiesStep | HandleLeaksStep | DiskFullStep | ClockJumpsStep | LinkDownStep | SlowShareStep
 )

@@ -16,12 +16,15 @@ from despoolr_app.site_client.errors import SiteError, SiteRefused
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.habits import AS_SHIPPED
 from despoolr_core.formats.noidmif import render_noidmif
-from despoolr_core.records.kinds.run import StepTaken
+from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
+from despoolr_lab.scenario.faults.begun import CannotBegin
+from despoolr_lab.scenario.faults.catalogue import FAULTS
+from despoolr_lab.scenario.faults.disk_full import set_free
 from despoolr_lab.scenario.holders import (
     habits_of,
     habits_together,
@@ -30,8 +33,6 @@ from despoolr_lab.scenario.holders import (
 )
 from despoolr_lab.scenario.job_names import job_at, job_id
 from despoolr_lab.scenario.world import World
-from despoolr_server.engine.names import Name, parse_name
-from despoolr_server.files import MemoryFileStore
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.targets import DEFAULT_SERVERS
 from despoolr_server.site.state import boxes
@@ -61,7 +62,7 @@ async def do_step(world: World, step: model.Step) -> str:
     try:
         refused = await _DO[type(step)](world, step)
         return "" if getattr(step, "may_fail", False) else refused or ""
-    except (SiteError, ShareError, ShareUnreachable, StepError) as error:
+    except (SiteError, ShareError, ShareUnreachable, StepError, CannotBegin) as error:
         why = error.detail if isinstance(error, SiteRefused) else error
         index = next(i for i, one in enumerate(world.scenario.step) if one is step)
         raise StepError(
@@ -369,23 +370,22 @@ async def _link(world: World, step: model.LinkStep) -> None:
 
 
 async def _disk(world: World, step: model.DiskStep) -> None:
-    for (machine, share), store in world.assembly.stores.items():
-        if machine != step.server or step.share not in ("", share):
-            continue
-        if not isinstance(store, MemoryFileStore):
-            raise StepError("a full disk is simulated with files in memory only (--time virtual)")
-        if not step.path:
-            store.capacity = None if step.free < 0 else store.used + step.free
-            continue
-        name = parse_name(world.with_ids(step.path))
-        assert isinstance(name, Name)
-        path = name.key
-        if share in (boxes.ROOT_SHARE, boxes.LOGON_SHARE) and store.find(name) is None:
-            raise StepError(f"{step.server} has no directory {step.path} on {share}")
-        if step.free < 0:
-            store.quotas.pop(path, None)
-        else:
-            store.quotas[path] = step.free
+    set_free(world, step, step.free)
+
+
+async def _fault(world: World, step: model.FaultStep) -> None:
+    fault = str(step.__struct_config__.tag)
+    begun = await FAULTS[fault](world, step)
+    number = world.recorder.record("scenario", FaultBegan(fault=fault, where=begun.where))
+    if not step.for_:
+        return
+
+    async def end_later() -> None:
+        await world.clock.sleep(span_s(step.for_))
+        await begun.end()
+        world.recorder.record("scenario", FaultEnded(fault=fault, where=begun.where), cause=number)
+
+    world.spawn(end_later(), f"end of {fault}")
 
 
 def _note(world: World, step: Any, **data: Any) -> None:
@@ -413,4 +413,5 @@ _DO: Final[dict[type, Callable[[World, Any], Awaitable[str | None]]]] = {
     model.KillStep: _kill,
     model.LinkStep: _link,
     model.DiskStep: _disk,
+    **dict.fromkeys(model.Fault.__args__, _fault),
 }

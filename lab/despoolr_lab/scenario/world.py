@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -133,6 +133,8 @@ class World:
     auth: Auth = field(default_factory=lambda: Auth(SECRET))
     server_holds: list[tuple[str, str, OpenFile]] = field(default_factory=list)
     """What programs on servers keep open: machine, path, the open."""
+    when_killed: dict[str, list[Callable[[], Awaitable[None]]]] = field(default_factory=dict)
+    """What else goes with the process of a site server."""
     _later: set[asyncio.Task[None]] = field(default_factory=set)
     """What steps have begun and not ended yet."""
     habitual_holds: dict[tuple[str, str], asyncio.Task[None] | None] = field(default_factory=dict)
@@ -334,6 +336,8 @@ class World:
         await asyncio.gather(machine.executive, return_exceptions=True)
         self.runners.remove(machine.runner)
         await machine.runner.cleanup()
+        for end in self.when_killed.pop(code, []):
+            await end()
 
     def is_up(self, code: str) -> bool:
         """Whether a site server's process runs."""

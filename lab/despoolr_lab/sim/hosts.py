@@ -160,6 +160,7 @@ class HostNetwork:
         self._tap = tap
         self._hosts: dict[str, int] = {}  # name: next ephemeral port
         self._host_faults: dict[str, Fault] = {}
+        self._host_latency_s: dict[str, float] = {}
         self._links: dict[tuple[str, str], Link] = {}
         self._listeners: dict[Address, Listener] = {}
 
@@ -193,7 +194,10 @@ class HostNetwork:
         jitter's generator: what is not asked is never missed.
         """
         link = self.link(source, host)
-        return (host, port) in self._listeners and not link.faults and not link.jitter_s
+        return (host, port) in self._listeners and not self._is_disturbed(link)
+
+    def _is_disturbed(self, link: Link) -> bool:
+        return bool(link.faults or link.jitter_s) or link.latency_s != self._latency_s
 
     async def connect(
         self, factory: Callable[[], asyncio.Protocol], host: str, port: int, *, source: str
@@ -263,6 +267,8 @@ class HostNetwork:
             for host in {a: None, b: None} if a != b else ():  # a host always reaches itself
                 if host in self._host_faults:
                     link.set_fault(f"host {host}", self._host_faults[host])
+                if host in self._host_latency_s:
+                    link.latency_s = self._latency_of(a, b)
         return link
 
     def cut(self, a: str, b: str, fault: Fault = "black hole") -> None:
@@ -289,6 +295,22 @@ class HostNetwork:
         """Let a host that was taken down answer again."""
         self._host_faults.pop(host.lower(), None)
         self._set_host_fault(host.lower(), None)
+
+    def slow_down(self, host: str, latency_s: float | None) -> None:
+        """Let every packet to and from a host take so long; None: as long as it did."""
+        host = host.lower()
+        self.add_host(host)
+        if latency_s is None:
+            self._host_latency_s.pop(host, None)
+        else:
+            self._host_latency_s[host] = latency_s
+        for (a, b), link in self._links.items():
+            if host in (a, b) and a != b:
+                link.latency_s = self._latency_of(a, b)
+
+    def _latency_of(self, a: str, b: str) -> float:
+        slow = [self._host_latency_s[host] for host in (a, b) if host in self._host_latency_s]
+        return max(slow, default=self._latency_s)
 
     def _set_host_fault(self, host: str, fault: Fault | None) -> None:
         for (a, b), link in self._links.items():

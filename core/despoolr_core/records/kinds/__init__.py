@@ -3,7 +3,7 @@
     share     a share server: sessions, opens, refusals, closes, locks, files
     site      a site's services: jobs and their details, instructions, copies, MIFs, events, logs
     client    a PCM client: polls, commands, programs, reports
-    run       a run of a scenario: its steps, what was expected, its end
+    run       a run of a scenario: its steps, its faults, what was expected, its end
     imported  an import of what a real server saw: what its sources prove, and what not
 
 A new kind is a new struct in one of them. `KINDS` has them all by name.

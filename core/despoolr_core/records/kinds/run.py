@@ -30,6 +30,22 @@ class ExpectationChecked(Fact, frozen=True, kw_only=True):
     ok: bool
 
 
+class FaultBegan(Fact, frozen=True, kw_only=True):
+    """A fault that somebody caused on purpose began: its name, and where."""
+
+    KIND: ClassVar = "fault.began"
+    fault: str
+    where: str
+
+
+class FaultEnded(Fact, frozen=True, kw_only=True):
+    """A fault is over; its cause is the record of its beginning."""
+
+    KIND: ClassVar = "fault.ended"
+    fault: str
+    where: str
+
+
 class RunEnded(Fact, frozen=True, kw_only=True):
     """The last record of a run, `time up` or `ended early`. What was open then, nobody had
     closed.

@@ -25,6 +25,7 @@ _WITH_IDS: Final[dict[type, str]] = {
     model.DeleteStep: "path",
     model.AclStep: "path",
     model.DiskStep: "path",
+    model.DiskFullStep: "path",
     model.BoxExpectation: "path",
     model.EpisodeExpectation: "path",
     model.OpenExpectation: "path",
@@ -49,7 +50,11 @@ def mistakes(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
                     f"{server} has no share {share!r}{suggestion(share, shares[server])}",
                     [table, index, "share"],
                 )
-            if isinstance(one, model.FilesExpectation | model.HoldStep) and server and one.package:
+            if (
+                isinstance(one, model.FilesExpectation | model.HoldStep | model.HandleLeaksStep)
+                and server
+                and one.package
+            ):
                 serving = [s.name for s in scenario.server if "distribution" in s.roles]
                 if server not in serving:
                     yield f"{server} is not a distribution server", [table, index, "server"]

@@ -51,6 +51,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _episodes(scenario)
     yield from _boxes(scenario)
     yield from _rows(scenario)
+    yield from _leaks(scenario)
     yield from _windows(scenario)
 
 
@@ -257,3 +258,17 @@ def _windows(scenario: Scenario) -> Iterator[Mistake]:
                 f"{step.machine} has {PcmVariant.SERVICE}, a service: nobody runs anything there"
             )
             yield reason, ["step", index, "machine"]
+
+
+def _leaks(scenario: Scenario) -> Iterator[Mistake]:
+    """Handles of files that no package ever has."""
+    for index, step in enumerate(scenario.step):
+        if not isinstance(step, model.HandleLeaksStep):
+            continue
+        known = files_of(scenario, step.package)
+        if fold(step.file.replace("\\", "/")) not in known:
+            yield (
+                f"{step.package} never has a file {step.file!r}"
+                f"{suggestion(step.file, sorted(known.values()))}",
+                ["step", index, "file"],
+            )

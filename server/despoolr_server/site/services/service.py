@@ -239,6 +239,24 @@ class Executive:
         self.site.log("SMS_EXECUTIVE", f"~{component} restarted.")
         self._start(service, 0.0)
 
+    async def kill(self, component: str) -> bool:
+        """Let one service die where it stands, and leave it dead; whether it ran."""
+        task = self._tasks.pop(component, None)
+        if task is None:
+            return False
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        self.site.log("SMS_EXECUTIVE", f"~{component} ended unexpectedly.")
+        return True
+
+    def revive(self, component: str) -> None:
+        """Start a service that has died. One that runs, or whose site is stopped, stays as it
+        is.
+        """
+        if self._tasks and component not in self._tasks:
+            self.site.log("SMS_EXECUTIVE", f"~{component} started.")
+            self._start(self.service(component), 0.0)
+
     def _start(self, service: Service, delay_s: float) -> None:
         assert self._group is not None, "a service is started while the executive does not run"
         name = f"{self.site.code}/{service.component}"
