@@ -75,6 +75,7 @@ TABLES: dict[str, str] = {
     "core/despoolr_core/records/episodes.py:EpisodeLedger._by_key": "an episode each",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._blocking": "holds of episodes that wait",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._held": "an open each: `opens_max`",
+    "core/despoolr_core/records/view.py:RunView._faults": "records of one run: `RECORDS_MAX`",
     "core/despoolr_core/records/view.py:RunView._open": "records of one run: `RECORDS_MAX`",
     "core/despoolr_core/records/view.py:RunView.attempts": "records of one run: `RECORDS_MAX`",
     "core/despoolr_core/records/view.py:RunView.details": "records of one run: `RECORDS_MAX`",
