@@ -63,7 +63,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "app/despoolr_app/process/process_log.py": (2, "words of options, shown"),
     "app/despoolr_app/site_client/watch.py": (3, "shown"),
     "lab/despoolr_lab/sim/sockets.py": (4, "host names: a machine's name is ASCII"),
-    "lab/despoolr_lab/sim/hosts.py": (10, "host names: a machine's name is ASCII"),
+    "lab/despoolr_lab/sim/hosts.py": (11, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/scenario/world.py": (7, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/scenario/steps.py": (1, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/toml/toml_text.py": (1, "shown"),
