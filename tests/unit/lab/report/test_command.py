@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from despoolr_app.runs.directory import RunDirectory
-from despoolr_core.records.ladder import FIXES, Ladder, LadderRow
+from despoolr_core.records.ladder import FIXES, Ladder, LadderRow, told
 from despoolr_lab.cli.report import command
 from worlds.answer import data_of
 from worlds.report import blocked_update
@@ -91,6 +91,7 @@ def test_a_what_if_beside_the_run_is_quoted_in_every_form(runs: Path) -> None:
     directory = runs / "19960603T080000Z-made-up-seed1"
     row = LadderRow("copying aside", "setting", FIXES, worlds=1, held=1)
     ladder = Ladder("runs/x", "through", "not through", (row,))
+    ladder = msgspec.structs.replace(ladder, sentence=told(ladder))
     (directory / "whatif.json").write_bytes(msgspec.json.encode(ladder))
     assert "REMEDY   Copying aside would have" in run(directory, "--text").stdout
     for option in ("--markdown", "--json"):
