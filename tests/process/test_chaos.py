@@ -82,9 +82,9 @@ def test_a_damaged_share_is_served_as_it_is_and_told_of_until_a_person_has_decid
     )
     done = workshop.run("health", "--url", server.url, "--token", server.token)
     assert done.returncode == 1 and "SMS_SHR: journal 1 is damaged" in done.stdout, done
+    assert process.terminate()[0] == 0
     records = (workshop.path / "despoolr-data/logon/records.jsonl").read_text()
     assert '"kind":"share.damaged"' in records
-    assert process.terminate()[0] == 0
     assert newest(root).read_bytes() == before
     (root / ".despoolr/journal").rename(workshop.path / "aside")
     process, server = start(workshop, port)
