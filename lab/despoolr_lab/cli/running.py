@@ -267,6 +267,8 @@ class Progress:
         self._step = ""
 
     def __enter__(self) -> Progress:
+        if self._is_terminal and not self._quiet:
+            put_over()  # what draws is imported now: in virtual time its dice would be refused
         return self
 
     def __exit__(self, *_: object) -> None:
