@@ -62,3 +62,9 @@ def test_bytes_are_called_bytes() -> None:
             if re.search("octet", allowed.sub("", line), re.IGNORECASE):
                 found.append(f"{name_of(path)}:{number}: {line.strip()}")
     assert not found
+
+
+def test_the_changelog_says_nothing_twice() -> None:
+    lines = (REPOSITORY / "CHANGELOG.md").read_text("utf-8").splitlines()
+    long = [line for line in lines if len(line) > COLUMNS // 2]
+    assert sorted(line for line in set(long) if long.count(line) > 1) == []
