@@ -35,7 +35,7 @@ def clone(workshop: Workshop) -> Workshop:
 
 
 def test_the_three_questions_are_answered_as_it_says(clone: Workshop) -> None:
-    *questions, what_if = [shlex.split(line)[1:] for line in commands("Three questions")]
+    *questions, by_hand = [shlex.split(line)[1:] for line in commands("Three questions")]
     said = ""
     for words in questions:
         done = clone.run(*words)
@@ -43,8 +43,10 @@ def test_the_three_questions_are_answered_as_it_says(clone: Workshop) -> None:
         said += done.stdout
     assert "refused b.dat 100 times over 8 d" in said
     assert "WINWORD.EXE on WS1" in said and "closing that file would have" in said
-    assert Path(said.splitlines()[-1]).name == "report.html"
-    done = clone.run(*what_if)
+    assert any(Path(line).name == "report.html" for line in said.splitlines())
+    assert "copy strategy new_folder_and_switch; packaging change; nobody disturbed" in said
+    assert "copy strategy rename_aside: WINWORD.EXE on WS1 shares READ only; it needs:" in said
+    done = clone.run(*by_hand)
     assert done.returncode == 10 and "4 of 5 hold" in done.stdout
 
 
