@@ -3,7 +3,8 @@ session manager does with its list of pending renames.
 
 The law: beside a directory lies another, called as it is and `.$BOOT`, whose files have the paths
 that they will have; one that ends in `.$DEL` is a file to be deleted. Each is one rename, and what
-is left of it when a server dies is carried out by the next start. What cannot be done stays.
+is left of it when a server dies is carried out by the next start. What cannot be done stays, as does
+what would have a name that no share accepts: whoever may write to the share may make such files.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from contextlib import suppress
 from typing import Final
 
 from despoolr_core.rules.fold import fold
-from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.names import ROOT, Name, found_name, parse_name
 from despoolr_server.files.protocol import FileStore, StoreError
 
 STAGED: Final = ".$BOOT"
@@ -33,14 +35,14 @@ def carry_out(store: FileStore, at: float) -> Iterator[tuple[str, str]]:
         if not top.directory or not fold(top.path).endswith(STAGED):
             continue
         directory = top.path[: -len(STAGED)]
-        inside = sorted(store.below(_name(top.path)))
+        inside = sorted(store.below(found_name(top.path)))
         for path in inside:
-            facts = store.find(_name(f"{top.path}/{path}"))
+            facts = store.find(found_name(f"{top.path}/{path}"))
             if facts is not None and not facts.directory:
-                with suppress(StoreError):  # a directory is in the way, or nothing can be changed
+                with suppress(StoreError):  # nothing can have the name, or a directory has it
                     yield _take_place(store, f"{top.path}/{path}", f"{directory}/{path}", at)
         for path in [*reversed(inside), ""]:
-            name = _name(f"{top.path}/{path}".rstrip("/"))
+            name = found_name(f"{top.path}/{path}".rstrip("/"))
             with suppress(StoreError):
                 if store.has_directory(name) and not store.has_children(name):
                     store.remove(name)
@@ -48,13 +50,14 @@ def carry_out(store: FileStore, at: float) -> Iterator[tuple[str, str]]:
 
 def _take_place(store: FileStore, waiting: str, place: str, at: float) -> tuple[str, str]:
     if not fold(place).endswith(DELETED):
+        name = _name(place)
         _make_directories(store, place, at)
-        store.rename(_name(waiting), _name(place))
+        store.rename(found_name(waiting), name)
         return waiting, place
     place = place[: -len(DELETED)]
-    if store.find(_name(place)) is not None:
-        store.remove(_name(place))
-    store.remove(_name(waiting))
+    if store.find(name := _name(place)) is not None:
+        store.remove(name)
+    store.remove(found_name(waiting))
     return place, ""
 
 
@@ -68,5 +71,6 @@ def _make_directories(store: FileStore, path: str, at: float) -> None:
 
 def _name(path: str) -> Name:
     name = parse_name(path)
-    assert isinstance(name, Name), f"{path} stands in the store"
+    if not isinstance(name, Name) or name.path != path:
+        raise StoreError(NtStatus.OBJECT_NAME_INVALID)
     return name

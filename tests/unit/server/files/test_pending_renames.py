@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.files.pending_renames import carry_out, staged
@@ -70,3 +72,20 @@ def test_what_cannot_take_its_place_waits_on() -> None:
     store = stored({staged("PKG", "a.dat"): "new a", "PKG/a.dat/b": "a directory has the name"})
     assert list(carry_out(store, 0.0)) == []
     assert staged("PKG", "a.dat") in files(store)
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        ".$BOOT/a.dat",
+        "PKG..$BOOT/a.dat",
+        "PKG .$BOOT/a.dat",
+        "PKG.$BOOT/.$DEL",
+        "PKG.$BOOT/a.dat .$DEL",
+        "PKG.$BOOT/sub/a..$DEL",
+    ],
+)
+def test_what_would_have_a_name_that_no_share_accepts_waits_on(waiting: str) -> None:
+    store = stored({waiting: "a client made it", staged("PKG", "b.dat"): "new b"})
+    assert list(carry_out(store, 0.0)) == [("PKG.$BOOT/b.dat", "PKG/b.dat")]
+    assert files(store) == {waiting: "a client made it", "PKG/b.dat": "new b"}
