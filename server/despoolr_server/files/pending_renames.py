@@ -3,8 +3,8 @@ session manager does with its list of pending renames.
 
 The law: beside a directory lies another, called as it is and `.$BOOT`, whose files have the paths
 that they will have; one that ends in `.$DEL` is a file to be deleted. Each is one rename, and what
-is left of it when a server dies is carried out by the next start. What cannot be done stays, as does
-what would have a name that no share accepts: whoever may write to the share may make such files.
+is left of it when a server dies is carried out by the next start. What cannot be done stays; so
+does what would have a name that no share accepts, which whoever may write to the share can make.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from despoolr_core.errors import FormatError
 from despoolr_core.formats.instruction import Install, parse_instruction, render_instruction
 from despoolr_core.records.kinds.site import InstructionWritten
 from despoolr_core.rules.conflict import wants
@@ -107,16 +108,17 @@ class CloseWatch:
 
     async def _make_due(self, job: str, tick: float) -> bool:
         """The retry that waits is due now; its count stays what it was before that attempt. False
-        if somebody has its file open.
+        if its file cannot be written, for somebody has it open, or is no retry.
         """
         file = retry_file(job)
         try:
             waiting = parse_instruction(await self._receive.read(file))
-        except ShareError:
+            retries = max(0, waiting.retries - self._site.profile.retry_count_step)
+            early = replace(waiting, execute_at=tick, retries=retries)
+            install = Install.from_instruction(early)
+            await self._receive.write(file, render_instruction(early))
+        except (FormatError, ShareError):
             return False
-        retries = max(0, waiting.retries - self._site.profile.retry_count_step)
-        early = replace(waiting, execute_at=tick, retries=retries)
-        await self._receive.write(file, render_instruction(early))
         self._site.record(
             COMPONENT,
             InstructionWritten(
@@ -125,7 +127,7 @@ class CloseWatch:
                 job=job,
                 retries=retries,
                 execute_at=tick,
-                servers=tuple(one.server for one in Install.from_instruction(early).servers),
+                servers=tuple(one.server for one in install.servers),
                 forgotten=(),
             ),
         )

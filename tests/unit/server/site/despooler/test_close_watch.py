@@ -102,3 +102,26 @@ async def test_an_early_attempt_that_gets_nowhere_is_followed_by_the_retry_that_
     await bench.pump(10)
     assert len(bench.facts("copy.started")) == attempts + 1
     await held.close()
+
+
+async def test_a_retry_that_somebody_reads_is_left_alone_and_the_rest_goes_on() -> None:
+    bench, job, (held,) = await blocked("b.dat")
+    reader = await bench.receive.open(f"{job}_R.SNI", share_mode=ShareMode.READ)
+    await held.close()
+    await bench.job(await bench.package(name="OTHER"), name="OTHER")
+    await bench.pump(3)
+    assert bench.status(job) == "Retrying"
+    assert len(bench.files("LOGON1/SMS_PKGD", "BPC00002")) == len(FILES)
+    await reader.close()
+    await bench.pump(3)
+    assert text(bench) == NEW_FILES
+
+
+async def test_a_retry_that_cannot_be_read_waits_until_it_is_due_and_is_set_aside() -> None:
+    bench, job, (held,) = await blocked("b.dat")
+    await bench.receive.write(f"{job}_R.SNI", b"no instruction")
+    await held.close()
+    await bench.pump(2)
+    assert await bench.receive.stat(f"{job}_R.SNI") is not None
+    await bench.pump(24)
+    assert await bench.receive.stat(f"{job}_R.SNI") is None
