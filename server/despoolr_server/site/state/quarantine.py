@@ -10,9 +10,15 @@ the original again, and does the same under the same names.
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Final
 
 from despoolr_core.share.contract import Share, ShareError
 from despoolr_core.share.modes import NtStatus
+
+NAME_MAX: Final = 100
+"""Characters of a name under which a file is kept: with a second name's mark and the reason's
+`.TXT` it is one that a share accepts. Of a longer one so many are kept, and the content's mark.
+"""
 
 
 async def quarantine(
@@ -22,7 +28,8 @@ async def quarantine(
     begins with `subject` (the file's name, if that is all there is to say of it). Returns its new
     path. Raises `ShareError`.
     """
-    kept = await keep(root, directory, name, data)
+    short = name if len(name) <= NAME_MAX else f"{name[:NAME_MAX]}~{_mark(data)}"
+    kept = await keep(root, directory, short, data)
     line = f"{subject or name}: {reason}\r\n"
     await keep(root, directory, f"{kept}.TXT", line.encode("latin-1", "replace"))
     return f"{directory}/{kept}"
@@ -45,8 +52,11 @@ async def keep(root: Share, directory: str, name: str, data: bytes) -> str:
 
 def _second_name(name: str, data: bytes) -> str:
     stem, dot, extension = name.rpartition(".")
-    mark = blake2b(data, digest_size=8).hexdigest()
-    return f"{stem}~{mark}.{extension}" if dot else f"{name}~{mark}"
+    return f"{stem}~{_mark(data)}.{extension}" if dot else f"{name}~{_mark(data)}"
+
+
+def _mark(data: bytes) -> str:
+    return blake2b(data, digest_size=8).hexdigest()
 
 
 async def _is_there(root: Share, path: str, data: bytes) -> bool:

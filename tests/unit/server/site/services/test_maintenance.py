@@ -43,6 +43,17 @@ async def test_every_cycle_looks_into_a_box_that_something_came_into() -> None:
         assert bench.names("SITE1/SMS_SITE")[-1] == f"00001{number:03}.SNI"
 
 
+async def test_a_file_of_the_longest_name_that_has_to_be_set_aside_stops_no_report() -> None:
+    bench = await two()
+    order = Install(kind=InstallKind.REMOVE, site="BPC", job_id="BPC00099", package_id="BPC00001")
+    data = render_instruction(order.to_instruction())
+    await bench.share("LOGON1", boxes.LOGON_SHARE).write(f"{BOX}/{'0' * 251}.SNI", data)
+    await bench.report("BPC00001", "BPC0001")
+    await bench.cycle("MAINTENANCE_MANAGER")
+    assert bench.names("SITE1/SMS_SITE") == ["00001001.SNI"]
+    assert bench.names("LOGON1/SMS_SHR", BOX) == []
+
+
 async def test_other_files_in_the_boxes_are_left_there() -> None:
     bench = await two()
     logon = bench.share("LOGON1", boxes.LOGON_SHARE)

@@ -8,7 +8,7 @@ from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, NtStatus, ShareMode
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.site.state.quarantine import keep, quarantine
+from despoolr_server.site.state.quarantine import NAME_MAX, keep, quarantine
 from worlds.share import World
 
 
@@ -84,3 +84,19 @@ async def test_a_full_disk_is_no_taken_name() -> None:
     with pytest.raises(ShareError) as caught:
         await keep(share, "BAD", "X.MIF", b"too much")
     assert caught.value.nt_status is NtStatus.DISK_FULL
+
+
+@pytest.mark.parametrize("length", [NAME_MAX, NAME_MAX + 1, 255])
+async def test_a_name_of_any_length_is_kept_up_to_its_bound(length: int) -> None:
+    share = World().share()
+    await share.make_directory("BAD")
+    name = f"{'X' * (length - 4)}.SNI"
+    for data in (b"1", b"2", b"1"):
+        path = await quarantine(share, "BAD", name, data, "bad")
+        assert await share.read(path) == data
+        assert await share.read(f"{path}.TXT") == f"{name}: bad\r\n".encode()
+        assert path.startswith(f"BAD/{name[: NAME_MAX - 4]}")
+    assert len(await share.list("BAD")) == 4
+    assert (await quarantine(share, "BAD", name, b"1", "bad") == f"BAD/{name}") is (
+        length <= NAME_MAX
+    )
