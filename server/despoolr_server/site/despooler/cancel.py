@@ -19,7 +19,7 @@ from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState, retry_file
 from despoolr_server.site.state import boxes, winst_box
 from despoolr_server.site.state.context import SiteContext
-from despoolr_server.site.state.registry import RETRY_HISTORY, Registry
+from despoolr_server.site.state.registry import COPIED_FILES, RETRY_HISTORY, Registry
 
 EVENT_CANCELLED = 6
 
@@ -48,7 +48,12 @@ class Cancelling:
     async def execute(self, name: str, install: Install, tick: float) -> str:
         """Cancel the job. Returns what became of it, for the record."""
         waiting = [file for file in self._files_of(install.job_id) if await self._drop(file)]
-        for server in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
+        tried = [
+            server
+            for key in (RETRY_HISTORY, COPIED_FILES)
+            for server in self._registry.values(f"{key}\\{install.job_id}")
+        ]
+        for server in dict.fromkeys(tried):
             await end_episode(
                 self._site, self._registry, install, server, f"job {install.job_id} was cancelled"
             )

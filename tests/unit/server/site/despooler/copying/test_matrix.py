@@ -12,7 +12,7 @@ from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.share.modes import ShareMode
 from despoolr_server.site.jobs.model import DistributePhase
 from despoolr_server.site.state.registry import COPIED_FILES, Registry
-from worlds.site import Bench
+from worlds.site import NEW_FILES, Bench
 
 OURS = [name for name, strategy in COPY_STRATEGIES.items() if strategy.is_ours]
 BOTH = ("LOGON1", "LOGON2")
@@ -170,6 +170,20 @@ async def test_a_job_that_is_given_up_leaves_nothing_of_its_attempts_behind() ->
     assert await copied_files(bench, job), "a.dat and c.dat are new"
     await bench.pump(RETRY_ROUNDS)
     assert bench.status(job) == "Failed"
+    assert not await copied_files(bench, job)
+
+
+async def test_a_job_that_is_cancelled_leaves_nothing_of_its_attempts_behind() -> None:
+    bench = Bench("1.1", copy_strategy="skip_locked_and_retry")
+    await bench.job(await bench.package(), "FIRST")
+    await bench.pump(2)
+    store = bench.stores["LOGON1/SMS_PKGD"]
+    store.quotas["BPC00001"] = len(NEW_FILES["a.dat"])
+    job = await bench.update("BPC00001", {**NEW_FILES, "b.dat": "more than there is room for"})
+    await bench.pump(2)
+    assert await copied_files(bench, job), "a full disk is nobody's refusal"
+    await bench.administrator.cancel_job("UPDATE")
+    await bench.pump(3)
     assert not await copied_files(bench, job)
 
 
