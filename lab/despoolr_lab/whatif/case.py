@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from despoolr_core.articles import article_of
 from despoolr_core.profile import Profile
 from despoolr_core.records.bounds import BlockedUpdate, Bound, together
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import moment_s
-from despoolr_lab.scenario.model import (
-    JobStep,
-    Scenario,
-)
+from despoolr_lab.scenario.model import HotfixStep, JobStep, Scenario
 from despoolr_lab.scenario.run import RunOptions, profiles_of
 from despoolr_lab.whatif.goal import Goal
 
@@ -39,6 +37,17 @@ class Case:
         return [site.code for site in self.scenario.site]
 
     @property
+    def may_force(self) -> bool:
+        """Whether a site closes files by force after enough attempts: they open the way then."""
+        return any(
+            one.forced_disconnect_available and one.use_forced_disconnect
+            for one in self.profiles.values()
+        ) or any(
+            isinstance(step, HotfixStep) and "use_forced_disconnect" in article_of(step.article).fix
+            for step in self.scenario.step
+        )
+
+    @property
     def on_shares(self) -> list[BlockedUpdate]:
         """The blocked updates of package shares: those whose files a strategy replaces."""
         shares = {fold(server.package_share) for server in self.scenario.server}
@@ -46,8 +55,10 @@ class Case:
 
 
 def more_attempts(case: Case, begun_at: float | None = None) -> Bound | None:
-    """What attempts at other times are worth, of which the first is as early as `begun_at`."""
-    if not case.updates:
+    """What attempts at other times are worth, of which the first is as early as `begun_at`. None
+    where nothing was held, or where attempts may close files by force.
+    """
+    if not case.updates or case.may_force:
         return None
     found = [one if begun_at is None else one.begun_at(begun_at) for one in case.updates]
     return together([one.as_it_asked() for one in found])

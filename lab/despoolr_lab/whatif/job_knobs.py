@@ -54,7 +54,7 @@ def windows(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
             Cost.HABIT,
             moved,
             family=f"{WINDOW} {hour}",
-            bound=more_attempts(case),
+            bound=more_attempts(case, begun_at=scenario.start + at_s),
         )
 
 

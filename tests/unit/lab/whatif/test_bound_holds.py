@@ -16,7 +16,7 @@ from despoolr_lab.whatif.case import Case
 from despoolr_lab.whatif.knobs import changes
 from despoolr_lab.whatif.ladder import Base, base_of
 from despoolr_lab.whatif.rerun import Task, rerun, with_goal
-from worlds.scenario import FILES, blocked_update, hold
+from worlds.scenario import FILES, blocked_update, hold, scenario, share, update
 
 CASES = 8
 TRIED_MAX = 6
@@ -68,3 +68,52 @@ def test_the_first_pass_and_the_reruns_agree(seed: int) -> None:
     base = base_of(scenario)
     if base.goal is not None:
         assert check(base, seed) > 0
+
+
+FORCED = {
+    "forced_disconnect_available": True,
+    "use_forced_disconnect": True,
+    "forced_disconnect_retries": 6,
+}
+HELD_FROM_THE_SECOND_ATTEMPT_ON = blocked_update(
+    {"do": "link", "at": "90m", "server": "LOGON1", "up": False},
+    {"do": "link", "at": "3h", "server": "LOGON1", "up": True},
+    hold(at="210m"),
+    hours=14,
+)
+"""At 3:00 nobody holds anything, and no attempt is made."""
+ANOTHER_IS_HELD_TOO = scenario(
+    share(),
+    share("TOOLS", "TOOLS"),
+    hold(),
+    hold("WS2", package="TOOLS"),
+    *update(),
+    *update(package="TOOLS", name="TOOLS-UPDATE"),
+    packages={"OFFICE": FILES, "TOOLS": FILES},
+    hours=8,
+    expect=[{"that": "job", "job": "UPDATE", "status": "Complete", "name": "by night"}],
+)
+
+
+@pytest.mark.parametrize(
+    ("staged", "version", "goal", "knob"),
+    [
+        (
+            blocked_update(hours=20, response="Slow", profile={**FORCED}),
+            "1.2",
+            (),
+            {"retry_interval": ("Fast",)},
+        ),
+        (HELD_FROM_THE_SECOND_ATTEMPT_ON, "1.1", (), {"window": ("11",)}),
+        (ANOTHER_IS_HELD_TOO, "1.1", ("by night",), {"local_copy": ()}),
+    ],
+    ids=["attempts close files by force", "attempts at another hour", "another package is held"],
+)
+def test_what_a_rerun_can_fix_is_never_ruled_out(
+    staged: Scenario, version: str, goal: tuple[str, ...], knob: dict[str, tuple[str, ...]]
+) -> None:
+    base = base_of(baked(staged, RunOptions(version=version)), goal)
+    assert base.goal is not None
+    one = changes(Case.of(base.scenario, base.goal, base.updates), knob)[0]
+    assert rerun(Task(0, with_goal(one.scenario, base.goal.expectations), base.goal, 0)).is_met
+    assert one.bound is None or not one.bound.cannot_help
