@@ -28,7 +28,7 @@ WORDS: Final = {
     NO_EFFECT: "the goal does not hold",
     HARMS: "the goal does not hold, and something is worse than it was",
     CANNOT_HELP: "the sharing rule forbids it for opens that were there all the time",
-    NOT_SETTLED: "no rerun was made: out of budget, or there is no scenario to run again",
+    NOT_SETTLED: "no rerun was made: out of budget, or there is no scenario that can run so",
 }
 ORDER: Final = (
     "worlds in which the goal holds (by the lower bound of Wilson's interval)",

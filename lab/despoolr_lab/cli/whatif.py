@@ -76,6 +76,8 @@ if TYPE_CHECKING:
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print a table for a pull request.")
 def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **options: Any) -> None:
     """Exit 0 with a ladder (also where nothing needs fixing), 2 for what cannot be asked."""
+    from despoolr_lab.report.markdown import escape
+    from despoolr_lab.report.words import clean
     from despoolr_lab.whatif.table import markdown
 
     if "help" in options["knobs"]:
@@ -85,7 +87,7 @@ def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **option
     if as_json:
         echo_json(ladder, source=str(directory), notes=ladder.notes)
     elif as_markdown:
-        put_prose(markdown(ladder), nl=False)
+        put_prose(markdown(ladder, lambda text: escape(clean(text))), nl=False)
     else:
         _echo(ladder, directory)
     if any(note.startswith("interrupted") for note in ladder.notes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,10 +39,13 @@ class _Holder:
     number: int
     step: HoldStep
     refusals: int
+    is_one_of_several: bool = False
+    """Whether it is called as another, but for its time."""
 
     def says(self) -> str:
         file = (self.step.file or self.step.path).replace("\\", "/").rpartition("/")[2]
-        return f"{self.step.program} on {self.step.machine} (holding {file})"
+        since = f" from {self.step.at} on" if self.is_one_of_several else ""
+        return f"{self.step.program} on {self.step.machine} (holding {file}{since})"
 
     def is_of(self, holding: Holding) -> bool:
         return _is_of(self.step, holding)
@@ -78,7 +82,9 @@ def _holders(case: Case) -> list[_Holder]:
         )
         if refusals:
             found.append(_Holder(number, step, refusals))
-    return sorted(found, key=lambda one: -one.refusals)
+    names = Counter(one.says() for one in found)
+    told = [replace(one, is_one_of_several=names[one.says()] > 1) for one in found]
+    return sorted(told, key=lambda one: -one.refusals)
 
 
 def _for_each(

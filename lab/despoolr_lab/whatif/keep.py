@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Final
@@ -26,13 +27,12 @@ def keep(run: Path, ladder: Ladder, climb: Climb) -> Ladder:
     with the command that gives each row again. Raises `RunError`.
     """
     place = run / DIRECTORY
+    shutil.rmtree(place, ignore_errors=True)
     if ladder.rows:
-        shutil.rmtree(place, ignore_errors=True)
         make_directory(place)
-    by_name = {one.change.says: one for one in climb.tried}
     rows = tuple(
-        _keep_row(place, number, row, by_name[row.change], ladder, climb)
-        for number, row in enumerate(ladder.rows, 1)
+        _keep_row(place, number, row, tried, ladder, climb)
+        for number, (row, tried) in enumerate(zip(ladder.rows, climb.in_order(), strict=True), 1)
     )
     found = msgspec.structs.replace(ladder, rows=rows)
     write_whole(run / FILE, msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
@@ -48,5 +48,5 @@ def _keep_row(
     scenario.title = f"What if: {row.change}"[:200]
     comment = f"{row.change}: {row.word}, {row.held} of {row.worlds} worlds.\nGoal: {ladder.goal}."
     write_whole(path, to_toml(scenario, comment).encode())
-    replay = f"despoolr run {path} --seed {ladder.seed}"
+    replay = f"despoolr run {shlex.quote(str(path))} --seed {ladder.seed}"
     return msgspec.structs.replace(row, replay=replay)

@@ -317,14 +317,11 @@ class Climb:
         base = self._base
         goal = base.goal
         as_it_was = "holds" if goal is None else _as_it_was(base)
-        order = {FIXES: 0, HELPS: 0, NO_EFFECT: 1, HARMS: 2, NOT_SETTLED: 3, CANNOT_HELP: 4}
-        rows = [(self._row(one), one) for one in self.tried]
-        rows.sort(key=lambda pair: (order[pair[0].word], self._rank(pair[1])))
         found = Ladder(
             source=self._source,
             goal=goal.says if goal else "every update came through and every status is true",
             as_it_was=as_it_was,
-            rows=tuple(row for row, _ in rows),
+            rows=tuple(self._row(one) for one in self.in_order()),
             version=base.result.version,
             seed=self._seed,
             since=base.since,
@@ -336,6 +333,11 @@ class Climb:
             notes=tuple(self.notes),
         )
         return msgspec.structs.replace(found, sentence=told(found))
+
+    def in_order(self) -> list[Tried]:
+        """Every change as the ladder has them, the best first."""
+        order = {FIXES: 0, HELPS: 0, NO_EFFECT: 1, HARMS: 2, NOT_SETTLED: 3, CANNOT_HELP: 4}
+        return sorted(self.tried, key=lambda one: (order[self._word(one)], self._rank(one)))
 
     def expectations(self, change: ScenarioChange) -> tuple[Expectation, ...]:
         """What has to hold with a change."""
@@ -372,6 +374,8 @@ class Climb:
     def _word(self, tried: Tried) -> str:
         if not tried.outcomes:
             return CANNOT_HELP if _is_forbidden(tried.change) else NOT_SETTLED
+        if all(one.refused for one in tried.outcomes.values()):
+            return NOT_SETTLED
         if tried.held == len(tried.outcomes) and len(tried.outcomes) >= self._asked.worlds:
             return FIXES
         if tried.held:

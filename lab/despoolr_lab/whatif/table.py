@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from despoolr_core.records.ladder import CANNOT_HELP, FIXES, WORDS, Ladder, LadderRow
 from despoolr_core.times import moment, span
@@ -64,12 +64,12 @@ def footer(ladder: Ladder) -> list[str]:
     return [line for line in lines if line] + ([f"See the first again: {first}"] if first else [])
 
 
-def markdown(ladder: Ladder) -> str:
-    """The ladder as a table of a pull request."""
+def markdown(ladder: Ladder, text: Callable[[str], str]) -> str:
+    """The ladder as a table of a pull request; `text` makes text of what may be markup."""
     lines = [
-        f"**{ladder.sentence}**",
+        f"**{text(ladder.sentence)}**",
         "",
-        f"Goal: {ladder.goal}. As it was: {ladder.as_it_was}.",
+        f"Goal: {text(ladder.goal)}. As it was: {text(ladder.as_it_was)}.",
         "",
         "| | change | worlds | goal after | effects | cost |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -78,7 +78,7 @@ def markdown(ladder: Ladder) -> str:
         worlds = f"{row.held}/{row.worlds}" if row.worlds else ""
         note = row.why or row.effects.told()
         cells = (row.word, row.change, worlds, after(row), note, row.cost)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("| " + " | ".join(text(cell) for cell in cells) + " |")
     return "\n".join([*lines, ""])
 
 

@@ -42,7 +42,7 @@ def test_a_file_is_run_kept_and_asked_and_so_is_its_run_afterwards(file: str, ca
 
 def test_it_is_a_table_of_markdown_where_that_is_asked(file: str, capsys: Said) -> None:
     assert run(["whatif", file, *QUICK, "--markdown"]) == 0
-    assert "| cannot help | copy strategy rename_aside |" in capsys.readouterr().out
+    assert "| cannot help | copy strategy rename\\_aside |" in capsys.readouterr().out
 
 
 def test_a_run_asks_of_itself(file: str, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from despoolr_core.records.ladder import (
     Ladder,
     LadderRow,
 )
+from despoolr_lab.report.markdown import escape
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
@@ -28,7 +29,7 @@ from despoolr_lab.whatif.keep import keep
 from despoolr_lab.whatif.ladder import Climb, Question, base_of, wilson
 from despoolr_lab.whatif.rerun import RerunOutcome, Task
 from despoolr_lab.whatif.table import forbidden, markdown, rows
-from worlds.scenario import blocked_update, hold
+from worlds.scenario import blocked_update, hold, share
 
 
 def here(
@@ -157,7 +158,7 @@ def test_every_row_is_given_again_by_its_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    directory = Path("runs/it")
+    directory = Path("my runs/it")
     directory.mkdir(parents=True)
     found = climb(blocked_update(hours=12), knobs=STRATEGIES)
     whole = keep(directory, found.ladder(), found)
@@ -187,7 +188,57 @@ def test_a_ladder_is_a_table_and_a_page_for_a_pull_request() -> None:
             "copy strategy rename_aside",
         )
     ]
-    assert "| fixes | copy strategy new_folder_and_switch | 2/2 | 5 min |" in markdown(found)
+    assert "| fixes | copy strategy new\\_folder\\_and\\_switch | 2/2 | 5 min |" in markdown(
+        found, escape
+    )
+
+
+def test_a_name_is_no_markup_in_the_page_for_a_pull_request() -> None:
+    change = "[![x](y)] on <b>@all</b>|| fixes"
+    row = LadderRow(change, "force", FIXES)
+    page = markdown(Ladder("run", change, "never", (row,), sentence=change), escape)
+    assert "[![" not in page and "<b>" not in page and "@all" not in page
+    assert len(page.splitlines()) == 7
+
+
+def test_holds_that_are_called_alike_are_told_apart_and_each_has_its_own_file(
+    tmp_path: Path,
+) -> None:
+    staged = blocked_update(hold(), hold(at="80m"), hours=8)
+    found = climb(staged, knobs={"local_copy": ()}, worlds=1)
+    whole = keep(tmp_path, found.ladder(), found)
+    left = {}
+    for row in whole.rows:
+        text = Path(shlex.split(row.replay)[2]).read_text()
+        left[row.change.partition(" working")[0]] = text.count('do = "hold"')
+        assert f"# {row.change}: {row.word}" in text
+        assert ('at = "80m"' in text) == ("from 1h on" in row.change)
+    assert left == {
+        "each of the 2 holders": 0,
+        "WINWORD.EXE on WS1 (holding b.dat from 1h on)": 1,
+        "WINWORD.EXE on WS1 (holding b.dat from 80m on)": 1,
+    }
+
+
+def test_who_finds_no_file_any_more_is_harm_and_undoes_no_goal() -> None:
+    staged = blocked_update(hold(file="a.dat", **{"for": "2h"}), hold("WS2", at="210m"), hours=14)
+    row = named(ladder(staged, knobs={"copy_strategy": ("delete_then_copy",)}), "delete_then")
+    assert row.word == FIXES
+    assert row.effects.no_service_s > 3600
+
+
+def test_a_change_with_which_the_scenario_cannot_run_is_not_settled() -> None:
+    staged = blocked_update(
+        hold(),
+        {"do": "cancel", "at": "4h", "job": "UPDATE"},
+        share("AGAIN", at="5h", send="even if previously sent", refresh_existing=True),
+        hours=8,
+    )
+    (row,) = ladder(staged, knobs={"local_copy": ()}).rows
+    assert (row.word, row.why) == (
+        NOT_SETTLED,
+        "step cancel at 4h: job BPC00002 UPDATE is Complete already.",
+    )
 
 
 @pytest.mark.parametrize(
