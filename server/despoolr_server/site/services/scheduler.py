@@ -353,9 +353,9 @@ class Scheduler(Service):
         site = self.site
         patience = patience_s(site.profile, site.retry_s)
         verdicts = [math.inf]
+        unsent = await self._unsent()  # first: where it cannot be told nothing is forgotten
         touched, site.touched_jobs = site.touched_jobs, set()
         looks_at_all = self._seen_change < 0  # nothing is known of what happened before
-        unsent = await self._unsent()
 
         def work(db: Connection) -> list[tuple[Row[Any], JobStatus]]:
             changed = []

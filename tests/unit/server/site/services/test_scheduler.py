@@ -231,3 +231,19 @@ async def test_a_pending_instance_of_a_repeating_job_blocks_the_next_one_in_the_
     tried = {fact.job for _, fact in of(bench.records, EventLogged) if fact.event == 330}
     assert first in tried
     assert (len(tried) > 1) is is_tried
+
+
+async def test_a_job_that_something_was_heard_of_is_looked_at_once_the_outbox_can_be_listed() -> (
+    None
+):
+    bench = Bench("1.2 SP4")
+    job = await bench.job(await bench.package())
+    await bench.pump(2)
+    bench.site.touched_jobs.add(job)
+    bench.site.change_count += 1
+    await bench.root.delete(boxes.LAN_OUTBOX)
+    await bench.cycle("SCHEDULER")
+    assert bench.site.touched_jobs == {job}
+    await bench.root.make_directory(boxes.LAN_OUTBOX)
+    await bench.cycle("SCHEDULER")
+    assert not bench.site.touched_jobs
