@@ -24,6 +24,8 @@ NOWHERE: Final[Place] = ("", 0, "")
 
 _NAMES: Final = ("machine", "name", "package", "server", "job", "site")
 _KEEPS: Final = ("at", "do", "that")
+PLAIN: Final = ("step", "clients", "server", "package", "program")
+"""Tables of which each key is left out that need not be there."""
 MARGIN_S: Final = (600.0, 3600.0, 4 * 3600.0)
 """Seconds after the last step that a shorter run may have."""
 
@@ -237,7 +239,7 @@ def _without_new_file(index: int, file: str) -> Change:
 
 def _simpler(scenario: Scenario) -> Iterator[_Change]:
     """Keys of tables as they are without being said, and times that are round."""
-    for key in ("step", "clients", "server", "package", "program"):
+    for key in PLAIN:
         for index, part in enumerate(getattr(scenario, key)):
             fields = msgspec.structs.fields(part)
             for field in fields:

@@ -28,7 +28,8 @@ class DoesNotFail(Exception):
 @dataclass(slots=True)
 class Shrunk:
     """How far it is. `cut` are the names of the cuts that stayed, `needed` the places of those that
-    did not since then: without what stands there the failure is gone.
+    did not since then: without what stands there the failure is gone. `is_repeatable` is None until
+    no cut is left and it was run twice more.
     """
 
     scenario: Scenario
@@ -38,7 +39,7 @@ class Shrunk:
     needed: set[Place] = field(default_factory=set)
     runs: int = 0
     digest: str = ""
-    is_repeatable: bool = False
+    is_repeatable: bool | None = None
 
 
 def shrink(

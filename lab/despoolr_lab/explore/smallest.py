@@ -1,28 +1,34 @@
 """The file of a smallest failing world: each of its lines says whether it also fails without it.
 
-The law: what is said of a line was tried, or it could not be: the file cannot be read without it.
+The law: what is said of a line was tried, or could not be, as the file cannot be read without it;
+of any other the file says that nobody tried.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
-from despoolr_lab.explore.cuts import Place
+from despoolr_core.rules.text import escaped
+from despoolr_lab.explore.cuts import PLAIN, Place, cuts
 from despoolr_lab.explore.shrink import Shrunk
-from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import to_toml
 
-_HEADER: Final = re.compile(r"^\[\[?([a-z]+)(?:\.[a-z]+)*\]\]?$")
+_HEADER: Final = re.compile(r"^\[\[?([a-z_]+)(?:\.([a-z_]+)[^\]]*)?\]\]?$")
 _KEY: Final = re.compile(r"^([A-Za-z_]+) = ")
+_ITEM: Final = "    {"
+"""How an entry of a list begins that stands in lines of its own."""
 _LISTS: Final = ("site", "server", "clients", "package", "program", "step", "expect")
+_TEXT: Final = '"""'
 COLUMN: Final = 44
 """Where comments begin."""
 GONE: Final = "without it: does not fail"
 SAME: Final = "without it: fails as well, it is the default"
 UNREADABLE: Final = "cannot be left out"
+UNTRIED: Final = "not tried without it"
 
 
 def render(found: Shrunk) -> str:
@@ -30,46 +36,72 @@ def render(found: Shrunk) -> str:
     head = [
         f"What goes wrong: {found.key}",
         found.text,
-        f"{found.runs} runs made it this small; two more "
-        f"{'were the same' if found.is_repeatable else 'DIFFERED'} ({found.digest[:16] or '-'}).",
+        f"{found.runs} runs made it this small; {_runs_again(found)}",
         "Behind each line: what became of it without that line.",
     ]
-    lines = [f"# {line}" for line in head]
-    table = ""
-    counts: dict[str, int] = {}
-    for line in to_toml(found.scenario).splitlines():
-        header, key = _HEADER.match(line), _KEY.match(line)
-        if header is not None:
-            table = header[1]
-            counts[table] = counts.get(table, -1) + 1
-            place = (table, counts[table], "")
-        elif key is not None and not table and key[1] in _LISTS:
-            place = (key[1], 0, "")
-        elif key is not None:
-            place = (table, counts.get(table, 0), key[1])
-        else:
+    tried = {cut.place for cut in cuts(found.scenario)}
+    lines = [f"# {escaped(line)}" for line in head]
+    for line, place in _placed(to_toml(found.scenario).splitlines()):
+        if place is None or line.endswith(_TEXT):
             lines.append(line)
-            continue
-        said = GONE if place in found.needed else _untried(found.scenario, place)
-        is_text = line.endswith('"""')
-        lines.append(line if is_text else f"{line:<{COLUMN}}  # {said}")
+        else:
+            lines.append(f"{line:<{COLUMN}}  # {_said(found, place, tried)}")
     return "\n".join(lines) + "\n"
 
 
-def _untried(scenario: Scenario, place: Place) -> str:
-    """What is said of what no run was made without: that it is the default, or must be there."""
+def _runs_again(found: Shrunk) -> str:
+    if found.is_repeatable is None:
+        return "it was stopped before it was as small as can be."
+    said = "were the same" if found.is_repeatable else "DIFFERED"
+    return f"two more {said} ({found.digest[:16] or '-'})."
+
+
+def _placed(lines: list[str]) -> Iterator[tuple[str, Place | None]]:
+    """Each line with the place that it is about; None where it goes on with the one before."""
+    table = key = ""
+    counts: dict[str, int] = {}
+    is_in_text = False
+    for line in lines:
+        was_in_text, is_in_text = is_in_text, is_in_text ^ (line.count(_TEXT) % 2 == 1)
+        header, named = _HEADER.match(line), _KEY.match(line)
+        if was_in_text:
+            yield line, None
+        elif header is not None:
+            table, key = header[1], header[2] or ""
+            if not key:
+                counts[table] = counts.get(table, -1) + 1
+            yield line, (table, counts.get(table, 0), key)
+        elif named is not None and not table:
+            key = named[1]
+            yield line, None if key in _LISTS else ("", 0, key)
+        elif named is not None and not key:
+            yield line, (table, counts[table], named[1])
+        elif not table and key in _LISTS and line.startswith(_ITEM):
+            counts[key] = counts.get(key, -1) + 1
+            yield line, (key, counts[key], "")
+        else:
+            yield line, None
+
+
+def _said(found: Shrunk, place: Place, tried: set[Place]) -> str:
+    """What is said of a line. What no run was made without is the default, or must be there."""
     table, index, key = place
-    part: Any = scenario
+    part: Any = found.scenario
     if table:
-        part = getattr(scenario, table, None)
+        part = getattr(part, table)
         part = part[index] if isinstance(part, list) else part
-    if not key or part is None:
+    field = next((one for one in msgspec.structs.fields(part) if one.encode_name == key), None)
+    if field is not None and field.required:
         return UNREADABLE
-    for field in msgspec.structs.fields(part):
-        if field.encode_name != key or field.required:
-            continue
-        default = field.default
-        if default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
-            default = field.default_factory()
-        return SAME if getattr(part, field.name) == default else UNREADABLE
-    return UNREADABLE
+    if place in found.needed:
+        return GONE
+    if place in tried:
+        return UNTRIED
+    if field is None:
+        return UNREADABLE
+    default = field.default
+    if default is msgspec.NODEFAULT:
+        default = field.default_factory()
+    if getattr(part, field.name) == default:
+        return SAME
+    return UNREADABLE if table in PLAIN else UNTRIED

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from despoolr_core.share.contract import ShareError
+from despoolr_lab.explore.breach import FailureKey
 from despoolr_lab.explore.campaign import moments_as_written, rerun_of
 from despoolr_lab.explore.shrink import DoesNotFail, Shrunk, shrink
-from despoolr_lab.explore.smallest import render
+from despoolr_lab.explore.smallest import GONE, UNTRIED, render
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.site.despooler.copying.target import CopyProgress
 from worlds.support import REPOSITORY
 
 DEMO = REPOSITORY / "scenarios" / "demo_live.toml"
+KEY = FailureKey("a lost retry", "", "SMS_DESPOOLER", "temp_and_rename")
 
 
 def smallest(seed: int) -> Shrunk:
@@ -49,3 +51,34 @@ def test_a_forgotten_refusal_comes_down_to_three_steps(monkeypatch: pytest.Monke
 def test_a_world_in_which_nothing_goes_wrong_is_not_made_small() -> None:
     with pytest.raises(DoesNotFail, match="nothing goes wrong in it"):
         smallest(2)
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "scenarios").glob("**/q*.toml")), ids=str)
+def test_the_file_of_any_scenario_is_that_scenario(path: Path) -> None:
+    scenario = load_scenario(path)
+    assert parse_scenario(render(Shrunk(scenario, KEY))) == scenario
+
+
+def test_a_line_speaks_of_its_own_table() -> None:
+    scenario = load_scenario(Path(DEMO))
+    needed = {("package", 0, "files"), ("step", 3, ""), ("site", 0, ""), ("step", 0, "at")}
+    lines = render(Shrunk(scenario, KEY, needed=needed, is_repeatable=True)).splitlines()
+    assert [line.partition("#")[0].strip() for line in lines if line.endswith(GONE)] == [
+        '{ code = "BPC", version = "1.1", response = "Fast", server = "SITE1", domain = "SALES" },',
+        "[package.files]",
+        "[[step]]",
+    ]
+    assert next(line for line in lines if line.startswith("for = ")).endswith(UNTRIED)
+
+
+def test_a_text_of_several_lines_stays_as_it_is() -> None:
+    scenario = load_scenario(Path(DEMO))
+    scenario.story = '\none\nfor = "1h"\n[[step]]\n"""\ntwo'
+    text = render(Shrunk(scenario, KEY, "said in\ntwo lines"))
+    assert parse_scenario(text) == scenario
+
+
+def test_what_was_stopped_says_so_and_not_that_two_runs_differed() -> None:
+    text = render(Shrunk(load_scenario(Path(DEMO)), KEY, runs=3))
+    assert "3 runs made it this small; it was stopped before" in text
+    assert "DIFFERED" not in text and GONE not in text and UNTRIED in text
