@@ -6,16 +6,20 @@ job is under way it asks nothing: they need agree only at rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
+from despoolr_core.errors import FormatError
+from despoolr_core.formats.instruction import WireRemove, parse_instruction
+from despoolr_core.formats.instruction_file import WIREMOVE
 from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.breach import Breach, without_ids
 from despoolr_lab.explore.calm import SETTLED_S
-from despoolr_lab.scenario.world import World
+from despoolr_lab.scenario.world import SiteMachine, World
 from despoolr_server.database.schema import JOB_DETAILS, JOBS, PACKAGE_STATUS, PACKAGES
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import FileStore
@@ -48,6 +52,10 @@ class Disagreement:
     package: str = ""
     is_of_rest: bool = False
     """It is one only if nothing disturbed the run at its end."""
+    late: tuple[str, str, float] | None = None
+    """Of a status MIF: site, name of its report, when it came. The .SNI may have been executed
+    before that, and then nobody takes the MIF any more (Q138241).
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,8 @@ class Ending:
     disagreements: list[Disagreement] = field(default_factory=list)
     rows: dict[tuple[str, ...], str] = field(default_factory=dict)
     """Site and row of Job Details (job, kind, site, machine) to its status."""
+    waiting: set[str] = field(default_factory=set)
+    """Reports of clients that wait at a site for the date that their client had (Q172899)."""
 
 
 async def look(world: World) -> Ending:
@@ -78,7 +88,9 @@ async def look(world: World) -> Ending:
         for row in installed:
             if row.SiteCode == code and row.PkgID not in busy:
                 ending.disagreements.extend(_files(world, code, row))
-        ending.disagreements.extend(_boxes(world, machine.setup.server, now))
+        waiting = _waiting(world, machine, now)
+        ending.waiting.update(waiting.values())
+        ending.disagreements.extend(_boxes(world, machine, waiting, now))
     return ending
 
 
@@ -161,20 +173,45 @@ def _unlike(store: FileStore, directory: str, wanted: Files) -> list[str]:
     return [name for name, data in wanted.items() if _read(store, f"{directory}/{name}") != data]
 
 
-def _boxes(world: World, server: str, now: float) -> Iterator[Disagreement]:
-    """What lies in a box for hours was forgotten there. A retry instruction waits in its own."""
+def _waiting(world: World, machine: SiteMachine, now: float) -> dict[str, str]:
+    """The client reports that are not due yet: the name of their files to their number."""
+    setup = machine.setup
+    store = world.assembly.stores[setup.server, boxes.SITE_SHARE]
+    found: dict[str, str] = {}
+    for facts in _entries(store, "") if setup.profile.results_wait_for_client_date else ():
+        name, _, extension = fold(facts.path).rpartition(".")
+        if extension != "SNI" or name.endswith("_R"):
+            continue
+        with suppress(FormatError):
+            instruction = parse_instruction(_read(store, facts.path) or b"")
+            if instruction.type == WIREMOVE and (instruction.execute_at or 0.0) > now:
+                found[name] = WireRemove.from_instruction(instruction).report_id
+    return found
+
+
+def _boxes(
+    world: World, machine: SiteMachine, waiting: Collection[str], now: float
+) -> Iterator[Disagreement]:
+    """What lies in a box for hours was forgotten there. A retry instruction waits in its own, and
+    so do those `waiting`.
+    """
+    setup = machine.setup
+    server = setup.server
     for share, box in PASSED_ON:
         store = world.assembly.stores[server, share]
         for facts in _entries(store, box):
             name = facts.path.rpartition("/")[2]
-            if facts.directory or fold(name).endswith("_R.SNI"):
+            report, _, extension = fold(name).rpartition(".")
+            if facts.directory or fold(name).endswith("_R.SNI") or report in waiting:
                 continue
             if now - facts.modified_at > SETTLED_S:
                 text = f"{facts.path} lies in {share} of {server} for hours"
                 where = without_ids(box.rpartition("/")[2] or share)
                 kind = f"{LEFT_IN_BOX}: {name.rpartition('.')[2][:3]}"
                 breach = Breach(kind, text, now, 0, where, "")
-                yield Disagreement(breach, is_of_rest=True)
+                is_mif = extension == "PCK" and setup.profile.sni_before_pck
+                late = (setup.code, report, facts.modified_at) if is_mif else None
+                yield Disagreement(breach, is_of_rest=True, late=late)
 
 
 def _entries(store: FileStore, path: str) -> list[Any]:

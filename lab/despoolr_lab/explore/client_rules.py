@@ -1,18 +1,19 @@
 """What must hold of every client, read from the records alone.
 
 The law: a command runs once on a machine, its result is reported once, and what was reported
-arrives at the site, some time after the last disturbance.
+arrives at the site, some time after the last disturbance. An expiry is no result: sites pass it
+over, as they should, and some clients tell it at each poll (Q188042).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.run import StepTaken
-from despoolr_core.records.kinds.site import DetailStatusChanged, MifRefused
+from despoolr_core.records.kinds.site import MifLoaded, MifRefused
 from despoolr_core.records.stream import Record
 from despoolr_lab.explore.breach import Breach
 from despoolr_lab.explore.calm import SETTLED_S
@@ -21,6 +22,7 @@ RUN_TWICE: Final = "a program run twice"
 REPORTED_TWICE: Final = "a result reported twice"
 LOST_REPORT: Final = "a report lost"
 PCM: Final = "PCM"
+EXPIRED: Final = "Expired"
 
 
 @dataclass(slots=True)
@@ -31,8 +33,8 @@ class ClientRules:
     """Machine and request whose result was handed in."""
     _reported: dict[tuple[str, str], float] = field(default_factory=dict)
     """Machine and number of a report to when it was handed in."""
-    _told: dict[str, float] = field(default_factory=dict)
-    """Machine to when a site last said anything of its results."""
+    _counted: set[str] = field(default_factory=set)
+    """Reports that a site has counted: one may be before its client is done with handing it in."""
     _has_refused: bool = False
     """A MIF was refused: what it said is told nowhere else."""
 
@@ -46,24 +48,27 @@ class ClientRules:
                 text = f"{machine} ran request {fact.request} again, whose result it had handed in"
                 yield Breach(RUN_TWICE, text, record.at, record.seq, "", PCM)
         elif isinstance(fact, ResultReported):
+            if fact.result == EXPIRED:
+                return
             if (machine, fact.report) in self._reported:
                 text = f"{machine} handed report {fact.report} in a second time"
                 yield Breach(REPORTED_TWICE, text, record.at, record.seq, "", PCM)
             self._reported[machine, fact.report] = record.at
             self._done.add((machine, fact.request))
-        elif isinstance(fact, DetailStatusChanged) and fact.detail == "Workstation":
-            self._told[fact.machine] = record.at
+        elif isinstance(fact, MifLoaded):
+            self._counted.add(fact.report)
         elif isinstance(fact, MifRefused):
             self._has_refused = True
         elif isinstance(fact, StepTaken) and fact.do == "delete_history":
             self._done.clear()  # PCM has run nothing, as far as it knows (Q122202)
 
-    def at_end(self, end: float, calm: float) -> Iterator[Breach]:
+    def at_end(self, end: float, calm: float, waiting: Collection[str] = ()) -> Iterator[Breach]:
         """What was handed in and never arrived, in a run that ended then and was left in peace
-        since.
+        since. `waiting` are the reports that wait for their time at a site.
         """
         for (machine, report), at in self._reported.items():
-            is_told = self._told.get(machine, 0.0) >= at
-            if not is_told and not self._has_refused and end - max(at, calm) >= SETTLED_S:
+            if report in self._counted or report in waiting or self._has_refused:
+                continue
+            if end - max(at, calm) >= SETTLED_S:
                 text = f"{machine} handed report {report} in, and no site has heard of it"
                 yield Breach(LOST_REPORT, text, at, 0, "", PCM)

@@ -120,12 +120,14 @@ def broken(
     end = records[-1].at if records else 0.0
     yield from shares.at_end(records)
     yield from sites.at_end(end, calm)
-    yield from clients.at_end(end, calm)
+    yield from clients.at_end(end, calm, ending.waiting if ending is not None else ())
     if ending is None:
         return
     yield from sites.says_otherwise(ending.rows)
     for found in ending.disagreements:
         if found.is_of_rest and end - calm < SETTLED_S:
             continue
-        if not (found.package and sites.forgets):
+        if found.package and sites.forgets:
+            continue
+        if found.late is None or not sites.has_executed(*found.late):
             yield found.breach

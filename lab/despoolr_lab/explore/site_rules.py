@@ -8,6 +8,7 @@ anew (Q140374).
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from despoolr_core.records.kinds.site import (
     MifLoaded,
 )
 from despoolr_core.records.stream import Record, is_owners
+from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.breach import Breach
 from despoolr_lab.explore.calm import SETTLED_S
 
@@ -88,6 +90,8 @@ class SiteRules:
     _jobs: dict[tuple[str, str], _Job] = field(default_factory=lambda: defaultdict(_Job))
     """Site and job to what is known of it."""
     _over: set[tuple[str, str]] = field(default_factory=set)
+    _results: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Site and name of a client's report, without its ending, to when it was executed."""
     _interrupted: int = -1
     """The last record after which a service may have been in the middle of something."""
     _steps: dict[type[Fact], Callable[[Record, Any], Iterable[Breach]]] = field(init=False)
@@ -137,6 +141,12 @@ class SiteRules:
                     f"{', '.join(job.refused)} refused job {name}, and it is not to be tried again"
                 )
                 yield Breach(LOST_RETRY, text, end, max(job.refused.values()), "", "SMS_DESPOOLER")
+
+    def has_executed(self, site: str, report: str, before: float) -> bool:
+        """Whether a site was done with a client's report before that time; `report` is the name of
+        its files without the ending.
+        """
+        return self._results.get((site, fold(report)), math.inf) < before
 
     @property
     def forgets(self) -> bool:
@@ -252,6 +262,8 @@ class SiteRules:
 
     def _executed(self, record: Record, executed: InstructionExecuted) -> Iterator[Breach]:
         key = (record.actor.partition("/")[0], executed.job)
+        if executed.type == WIREMOVE:
+            self._results[key[0], fold(executed.file).rpartition(".")[0]] = record.at
         if key not in self._jobs or executed.type == WIREMOVE:
             return
         job = self._job(record, executed.job)

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
+from despoolr_core.formats.instruction_file import WIREMOVE
+from despoolr_core.records.kinds.run import RunEnded
+from despoolr_core.records.kinds.site import InstructionExecuted
+from despoolr_core.records.stream import Record
 from despoolr_core.share.contract import ShareError
+from despoolr_lab.explore.agreement import Disagreement, Ending
+from despoolr_lab.explore.breach import Breach
 from despoolr_lab.explore.campaign import (
     Exploration,
     explore,
@@ -16,7 +22,7 @@ from despoolr_lab.explore.campaign import (
     moments_as_written,
     rerun_of,
 )
-from despoolr_lab.explore.judgement import WorldJudgement
+from despoolr_lab.explore.judgement import WorldJudgement, broken
 from despoolr_lab.scenario.model import PutStep, Scenario
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions
@@ -177,6 +183,24 @@ def test_failures_are_told_with_their_first_world_whatever_came_first() -> None:
     assert (told["worlds"], told["refused"]) == (2, [{"seed": 7, "why": "it cannot be"}])
 
 
-def test_the_gallery_starts_without_a_failure() -> None:
-    for path in sorted((REPOSITORY / "scenarios").glob("demo_live.toml")):
-        assert judge_here(load_scenario(Path(path)), RunOptions(seed=0)).said == {}
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "scenarios").glob("**/[dhq]*.toml")), ids=lambda path: path.stem
+)
+def test_the_gallery_starts_without_a_failure(path: Path) -> None:
+    assert judge_here(load_scenario(path), RunOptions(seed=0)).said == {}
+
+
+@pytest.mark.parametrize(("executed", "is_left"), [(1.0, False), (9.0, True), (None, True)])
+def test_a_status_mif_that_came_behind_its_report_is_not_left(
+    executed: float | None, is_left: bool
+) -> None:
+    left = Breach("left in a box: PCK", "00006000.PCK lies in SMS_SITE of SITE1 for hours")
+    ending = Ending([Disagreement(left, is_of_rest=True, late=("BPC", "00006000", 5.0))])
+    file = "00006000.SNI" if executed is not None else "00007000.SNI"
+    fact = InstructionExecuted(file=file, type=WIREMOVE, job="BPC00001", result="Complete")
+    records = [
+        Record(1, executed or 1.0, "BPC/SMS_DESPOOLER", fact),
+        Record(2, 90_000.0, "BPC", RunEnded(reason="time up")),
+    ]
+    said = list(broken(records, {}, calm=0.0, ending=ending))
+    assert said == ([left] if is_left else [])

@@ -5,23 +5,24 @@ from __future__ import annotations
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
-from despoolr_core.records.kinds.site import DetailStatusChanged, MifRefused
+from despoolr_core.records.kinds.site import MifLoaded, MifRefused
 from despoolr_core.records.stream import Record
 from despoolr_lab.explore import client_rules
 from despoolr_lab.explore.client_rules import ClientRules
 
 RAN = ProgramStarted(request="BPC0001", package="BPC00001", server="LOGON1", program="SETUP.EXE")
 REPORTED = ResultReported(request="BPC0001", package="BPC00001", report="1", result="Success")
-TOLD = DetailStatusChanged(
-    job="BPC00001", detail="Workstation", site="BPC", machine="WS1", status="Complete", was="None"
-)
+EXPIRED = ResultReported(request="BPC0001", package="BPC00001", report="2", result="Expired")
+TOLD = MifLoaded(file="X0000001.MIF", report="1", about="Workstation")
 
 
-def told(*facts: Fact, end: float = 100_000.0, calm: float = 0.0) -> list[str]:
+def told(
+    *facts: Fact, end: float = 100_000.0, calm: float = 0.0, waiting: tuple[str, ...] = ()
+) -> list[str]:
     rules = ClientRules()
     records = [Record(seq, float(seq), "WS1", fact) for seq, fact in enumerate(facts, 1)]
     found = [breach for record in records for breach in rules.apply(record)]
-    return [breach.kind for breach in (*found, *rules.at_end(end, calm))]
+    return [breach.kind for breach in (*found, *rules.at_end(end, calm, waiting))]
 
 
 def test_a_command_does_not_run_again_once_its_result_is_handed_in() -> None:
@@ -39,10 +40,20 @@ def test_a_result_is_handed_in_once() -> None:
 def test_what_was_handed_in_arrives() -> None:
     assert told(REPORTED, TOLD) == []
     assert told(REPORTED) == [client_rules.LOST_REPORT]
-    assert told(TOLD, REPORTED) == [client_rules.LOST_REPORT]
+    other = MifLoaded(file="X0000002.MIF", report="2", about="Workstation")
+    assert told(REPORTED, other) == [client_rules.LOST_REPORT]
+
+
+def test_a_report_may_be_counted_before_its_second_file_is_handed_in() -> None:
+    assert told(TOLD, REPORTED) == []
+
+
+def test_an_expiry_is_no_result() -> None:
+    assert told(EXPIRED, EXPIRED) == []
 
 
 def test_nothing_is_lost_that_may_still_come_or_was_refused() -> None:
     assert told(REPORTED, end=100.0) == []
     assert told(REPORTED, calm=99_999.0) == []
+    assert told(REPORTED, waiting=("1",)) == []
     assert told(REPORTED, MifRefused(file="X1.MIF", reason="no MIF")) == []
