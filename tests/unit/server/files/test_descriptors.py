@@ -48,6 +48,8 @@ def test_on_windows_each_server_says_so_in_one_line_and_makes_nothing(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    assert run(["serve", server, "--help"]) == 0, "what it imports is this system's"
+    capsys.readouterr()
     monkeypatch.setattr("sys.platform", "win32")
     logon = ["--logon", "LOGON1=http://127.0.0.1:1"] if server == "site" else []
     assert run(["serve", server, "--common", "c", *logon]) == 2
