@@ -9,6 +9,7 @@ points at the newest that is there.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ import msgspec
 
 from despoolr_app.runs.directory import (
     LATEST,
+    RECORDS,
     RUN_NAME,
+    SUMMARY,
     FinishedRun,
     RunError,
     latest,
@@ -32,6 +35,7 @@ RUNS_MAX: Final = 100_000
 WRITTEN_S: Final = 60.0
 """A run without an end whose files changed less than so many seconds ago may still go on."""
 _GOING: Final = ".removed-"
+_GOING_NAME: Final = re.compile(r"\.removed-[0-9a-f]{16}")
 
 
 class KeptRun(msgspec.Struct, frozen=True):
@@ -90,7 +94,8 @@ class RunStore:
         """Finish removals that were cut off. Raises `RunError`."""
         try:
             for path in self.root.glob(f"{_GOING}*"):
-                shutil.rmtree(path)
+                if _GOING_NAME.fullmatch(path.name) and _is_directory(path):
+                    shutil.rmtree(path)
         except OSError as error:
             raise RunError(f"cannot remove {error.filename}: {error.strerror}") from None
 
@@ -142,8 +147,15 @@ class RunStore:
 
 
 def _is_run(root: Path, name: str) -> bool:
+    """Whether it has a run's name, and what a run has: records, or (a load) its summary."""
     path = root / name
-    return bool(RUN_NAME.fullmatch(name)) and path.is_dir() and not path.is_symlink()
+    if not (RUN_NAME.fullmatch(name) and _is_directory(path)):
+        return False
+    return any((path / file).is_file() for file in (RECORDS, SUMMARY))
+
+
+def _is_directory(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _may_go_on(run: KeptRun, now: float) -> bool:

@@ -68,11 +68,34 @@ def test_what_is_no_run_is_neither_listed_nor_removed(root):
     (root / "mine").mkdir()
     (root / "mine" / "records.jsonl").touch()
     (root / "20261129T000009Z-link-seed1").symlink_to(root / "mine")
+    (root / "20261129T000010Z-notes").mkdir()
+    (root / "20261129T000010Z-notes" / "mine.txt").touch()
     assert len(names(root)) == 1
-    for name in ("mine", "20261129T000009Z-link-seed1", "..", ".", "", LATEST):
+    for name in (
+        *("mine", "20261129T000009Z-link-seed1", "20261129T000010Z-notes"),
+        *("..", ".", "", LATEST),
+    ):
         with pytest.raises(RunError, match="there is no run"):
             RunStore(root).remove([name], NOW)
     assert (root / "mine" / "records.jsonl").exists()
+    assert (root / "20261129T000010Z-notes" / "mine.txt").exists()
+
+
+def test_what_only_looks_like_a_cut_off_removal_stays(root, tmp_path):
+    keep(root, 1, summary={})
+    (tmp_path / "others").mkdir()
+    (root / ".removed-by-me").mkdir()
+    (root / ".removed-0123456789abcdef").symlink_to(tmp_path / "others")
+    (root / ".removed-fedcba9876543210").touch()
+    RunStore(root).sweep()
+    assert len(list(root.glob(".removed-*"))) == 3 and (tmp_path / "others").is_dir()
+
+
+def test_a_load_has_a_summary_and_no_records(root):
+    with RunDirectory.create(root, "20261129T000001Z", "storm", 1) as run:
+        run.write_summary({"kind": "load", "passed": True})
+    (run.path / "records.jsonl").unlink()
+    assert [(kept.kind, kept.state) for kept in RunStore(root).runs()] == [("load", "passed")]
 
 
 def test_a_run_outside_of_the_directory_is_not_removed(root, tmp_path):
