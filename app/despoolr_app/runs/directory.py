@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
@@ -300,7 +301,8 @@ def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
             file.writelines([data] if isinstance(data, bytes) else data)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it cannot even be looked for there
+            temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error.strerror}") from None
     except BaseException:  # the pieces ended in their middle
         temporary.unlink(missing_ok=True)
@@ -344,8 +346,9 @@ def find_run(text: str, root: Path) -> FinishedRun:
     if text == LATEST:
         return load_run(latest(root))
     for path in (Path(text), root / text):
-        if path.exists():
-            return load_run(path)
+        with suppress(OSError):  # a text that can be no file's name, or lies where we may not look
+            if path.exists():
+                return load_run(path)
     raise no_such_run(text, root)
 
 

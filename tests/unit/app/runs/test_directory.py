@@ -211,3 +211,15 @@ def test_what_cannot_be_put_in_its_place_leaves_nothing_beside_it(tmp_path: Path
     with pytest.raises(RunError, match="cannot write"):
         runs.write_whole(tmp_path / "summary.json", b"{}")
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_a_text_that_can_be_no_files_name_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no run 'aaa"):
+        find_run("a" * 300, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["file/x.csv", "a" * 300])
+def test_a_place_where_no_file_can_be_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=f"cannot write {tmp_path}/{name[:9]}"):
+        runs.write_whole(tmp_path / name, b"")
