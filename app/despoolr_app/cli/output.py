@@ -150,8 +150,23 @@ def has_answered() -> bool:
 def _put_answer(answer: Any) -> None:
     import msgspec
 
+    try:
+        data = msgspec.json.encode(answer)
+    except UnicodeEncodeError:  # the name of a file that is no text
+        data = msgspec.json.encode(_of_text(msgspec.to_builtins(answer)))
     _Told.yet = True
-    put_json(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
+    put_json(msgspec.json.format(data, indent=2).decode())
+
+
+def _of_text(value: Any) -> Any:
+    """The same values, their texts as a terminal shows them."""
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, dict):
+        return {_of_text(key): _of_text(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_of_text(one) for one in value]
+    return value
 
 
 def echo_table(

@@ -97,6 +97,24 @@ def test_a_command_that_fails_after_its_answer_prints_one_object(
     assert data_of(said.out) == {"held": True} and "went away" in said.err
 
 
+def test_a_name_that_is_no_text_is_told_as_a_terminal_shows_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    echo_json({"files": [{"file": "a\udcff.mif", "size": 1}]}, source="runs/\udcff")
+    told = answer_of(capsys.readouterr().out)
+    assert told["source"] == r"runs/\udcff"
+    assert told["data"] == {"files": [{"file": r"a\udcff.mif", "size": 1}]}
+
+
+def test_a_name_that_is_no_text_is_a_line_and_an_error_where_there_is_no_such_file(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["run", "\udcff.toml", "--json"]) == 2
+    said = capsys.readouterr()
+    assert answer_of(said.out)["error"]["message"].startswith(r"\udcff.toml: ")
+    assert said.err.startswith(r"despoolr: \udcff.toml: ")
+
+
 def test_the_schema_ships_and_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     import json
 
