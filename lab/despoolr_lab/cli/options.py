@@ -104,6 +104,7 @@ def to_run_options(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
     from despoolr_core.profile import ProfileError, profile_of, with_overrides
     from despoolr_core.times import span_s
     from despoolr_core.timing import parse_timing
+    from despoolr_lab.scenario.model import CLIENTS_MAX, FOR_S_MAX
     from despoolr_lab.scenario.run import Carrier, RunOptions
 
     overrides: dict[str, Any] = {}
@@ -112,7 +113,13 @@ def to_run_options(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
         if not equals:
             raise click.UsageError(f"--set takes NAME=VALUE, not {text!r}")
         overrides[name.strip()] = value.strip()
+    clients = options["clients"]
+    if clients is not None and not 0 <= clients <= CLIENTS_MAX:
+        raise click.UsageError(f"--clients takes 0 to {CLIENTS_MAX:,}, not {clients:,}")
     try:
+        for_s = span_s(options["for_"]) if options["for_"] else 0.0
+        if options["for_"] and not 1 <= for_s <= FOR_S_MAX:
+            raise ValueError(f"--for takes 1s to 36525d, not {options['for_']}")
         if options["version"]:
             profile_of(options["version"])
         with_overrides(profile_of(options["version"] or "1.1"), overrides)
@@ -126,8 +133,8 @@ def to_run_options(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
             seed=options.get("seed"),
             carrier=Carrier(options.get("carrier", Carrier.CALLS)),
             timing=parse_timing(options.get("time_", "virtual")),
-            clients=options["clients"],
-            for_s=span_s(options["for_"]) if options["for_"] else 0.0,
+            clients=clients,
+            for_s=for_s,
         )
     except (ProfileError, ValueError) as error:
         raise click.UsageError(str(error)) from None

@@ -176,6 +176,8 @@ Step = (
     | Fault
 )
 CLIENTS_MAX: Final = 100_000
+FOR_S_MAX: Final = 36_525 * 86_400.0
+"""Site seconds of a run: a hundred years."""
 PCMS: Final = (PcmVariant.WIN16, PcmVariant.WIN32, PcmVariant.SERVICE)
 """Those whose machines a job of ours is for (its Operating System mask)."""
 JITTERS: Final = ("off", "small", "wide")
@@ -189,7 +191,8 @@ class Run(Table, kw_only=True):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        span_s(self.for_)
+        if span_s(self.for_) > FOR_S_MAX:
+            raise ValueError(f"a run goes for 36525d at most, not {self.for_}")
         moment_s(str(self.start), 0.0)
 
 

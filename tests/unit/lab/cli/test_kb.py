@@ -114,6 +114,10 @@ def test_an_article_is_shown_as_json(capsys: Said) -> None:
         (("run", "Q195936", "--set", "x"), "--set takes NAME=VALUE, not 'x'"),
         (("run", "Q195936", "--version", "3.0"), "3.0"),
         (("run", "Q195936", "--time", "soon"), "is not real, virtual or xN"),
+        (("run", "Q195936", "--clients", "-1"), "--clients takes 0 to 100,000, not -1"),
+        (("run", "Q195936", "--clients", "100001"), "--clients takes 0 to 100,000, not 100,001"),
+        (("run", "Q195936", "--for", "0s"), "--for takes 1s to 36525d, not 0s"),
+        (("run", "Q195936", "--for", "36526d"), "--for takes 1s to 36525d, not 36526d"),
     ],
 )
 def test_what_cannot_be_run_is_one_line_and_exit_code_2(

@@ -122,6 +122,12 @@ def test_no_scenario_has_more_clients_than_the_limit() -> None:
         msgspec.convert({"count": model.CLIENTS_MAX + 1}, Clients)
 
 
+def test_no_run_goes_longer_than_the_limit() -> None:
+    model.Run(for_="36525d")
+    with pytest.raises(ValueError, match="36525d at most"):
+        model.Run(for_="36525d 1s")
+
+
 def test_the_schema_has_every_step_and_expectation() -> None:
     text = msgspec.json.encode(schema()).decode()
     for union in (model.Step, model.Expectation):
