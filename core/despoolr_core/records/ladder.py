@@ -136,8 +136,8 @@ class LadderRow(msgspec.Struct, frozen=True, omit_defaults=True):
 class Ladder(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked of a run, and every change that was tried, the best first.
 
-    `as_it_was` says how the goal stood without a change; `since` is when the first attempt began;
-    `confirmed` is false where nothing was run again.
+    `goal` is empty where there is nothing to ask, `as_it_was` says how it stood without a change;
+    `since` is when the first attempt began; `confirmed` is false where nothing was run again.
     """
 
     source: str
@@ -168,6 +168,8 @@ def told(ladder: Ladder) -> str:
     """The answer of a ladder in one sentence: the best remedy with its evidence."""
     if ladder.is_met:
         return "Nothing to fix: the goal holds as it was."
+    if not ladder.goal:
+        return "Nothing to ask: no update, expired job or status; --goal names an expectation."
     best = ladder.best
     if best is not None:
         done = "had it through" if ladder.is_of_update else "kept it true"

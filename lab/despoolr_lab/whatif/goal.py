@@ -124,15 +124,22 @@ def _updates(
 ) -> Iterable[Goal]:
     """The newest files of each package that jobs put on servers, and that the jobs say so."""
     cancelled = {step.job for step in scenario.step if isinstance(step, CancelStep)}
+    begun = _begun(records)
     last: dict[str, JobStep] = {}
+    removed: dict[str, set[str]] = {}
     for step in sorted(
         (step for step in scenario.step if isinstance(step, JobStep)),
         key=lambda step: moment_s(step.at, scenario.start),
     ):
-        if step.type != "remove" and step.distribute and step.name not in cancelled:
-            last[step.package] = step
-        elif step.type == "remove":
+        if step.name in cancelled and not any(begun.get(step.name, ())):
+            continue
+        if step.name in cancelled or (step.type == "remove" and not step.put_on):
             last.pop(step.package, None)
+        elif step.type == "remove":
+            removed.setdefault(step.package, set()).update(step.put_on)
+        elif step.distribute:
+            last[step.package] = step
+            removed.pop(step.package, None)
     tried, complete = _servers(records, names)
     for package, step in last.items():
         before = {
@@ -142,20 +149,21 @@ def _updates(
             for name in complete.get(one.name, ())
         }
         wanted_of = tried.get(step.name, set()) | (before if step.refresh_existing else set())
-        wanted = sorted(wanted_of | (set(step.put_on) - before))
+        wanted = sorted((wanted_of | (set(step.put_on) - before)) - removed.get(package, set()))
         if not wanted:
             continue
-        files = _files_at(scenario, package, moment_s(step.at, scenario.start))
+        name, at = _last_begun(step, begun.get(step.name, []), scenario.start)
+        files = _files_at(scenario, package, at)
         told: Expectation
         if step.command:
             told = ServersExpectation(
-                job=step.name, rows={**dict.fromkeys(wanted, "Complete")}, site=step.site
+                job=name, rows={**dict.fromkeys(wanted, "Complete")}, site=step.site
             )
         else:
-            told = JobExpectation(job=step.name, status="Complete", site=step.site)
+            told = JobExpectation(job=name, status="Complete", site=step.site)
         yield Goal(
             UPDATE,
-            f"{package} is new on {_and(wanted)} and job {step.name} says so",
+            f"{package} is new on {_and(wanted)} and job {name} says so",
             (
                 *(
                     FilesExpectation(package=package, server=server, files=files)
@@ -166,6 +174,31 @@ def _updates(
             ),
             (step.name,),
         )
+
+
+def _begun(records: Sequence[Record]) -> dict[str, list[float]]:
+    """When each job took its package's source: of a repeating one all, in the order in which they
+    were made; 0 for one that was Pending to its end. By their names.
+    """
+    begun: dict[str, dict[str, float]] = {}
+    for record, job in of(records, JobStatusChanged):
+        if job.name and is_owners(record.actor, job.job):
+            times = begun.setdefault(job.name, {})
+            times.setdefault(job.job, 0.0)
+            if not times[job.job] and job.status not in ("Pending", "Cancelled"):
+                times[job.job] = record.at
+    return {name: list(times.values()) for name, times in begun.items()}
+
+
+def _last_begun(step: JobStep, begun: Sequence[float], start: float) -> tuple[str, float]:
+    """The last of a job's repetitions that was not left Pending, by its name, and when it took the
+    package's source.
+    """
+    number = max((number for number, at in enumerate(begun, 1) if at), default=0)
+    if not number:
+        made_at = moment_s(step.at, start)
+        return step.name, moment_s(step.activate_after, made_at) if step.activate_after else made_at
+    return f"{step.name}#{number}" if step.repeat_every else step.name, begun[number - 1]
 
 
 def _servers(
@@ -215,10 +248,11 @@ def _expiries(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal
     for job, at in expired.items():
         rows = _rows(records, job, before=at)
         if rows:
+            name = _instance(job, names)
             yield Goal(
                 EXPIRY,
-                f"what the workstations of job {names.get(job, job)} reported stands",
-                (WorkstationsExpectation(job=names.get(job, job), rows={**rows}),),
+                f"what the workstations of job {name} reported stands",
+                (WorkstationsExpectation(job=name, rows={**rows}),),
                 (names.get(job, job),),
             )
 
@@ -234,15 +268,12 @@ def _failures(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal
     for job in sorted({row.job for _, row in of(records, DetailStatusChanged)}):
         machines = sorted(failed & set(_rows(records, job)))[:MACHINES_MAX]
         if machines:
+            name = _instance(job, names)
             yield Goal(
                 FAILURE,
                 f"{_and(machines)} stand{'s' if len(machines) == 1 else ''} as Failed in job "
-                f"{names.get(job, job)}",
-                (
-                    WorkstationsExpectation(
-                        job=names.get(job, job), rows=dict.fromkeys(machines, "Failed")
-                    ),
-                ),
+                f"{name}",
+                (WorkstationsExpectation(job=name, rows=dict.fromkeys(machines, "Failed")),),
                 (names.get(job, job),),
             )
 
@@ -348,8 +379,15 @@ def job_numbers(goal: Goal, records: Sequence[Record]) -> set[str]:
     return {job for job, name in _names(records).items() if name in goal.jobs}
 
 
+def _instance(job: str, names: dict[str, str]) -> str:
+    """The name of a job, with its place among those of a repeating one."""
+    name = names.get(job, job)
+    same = [number for number, other in names.items() if other == name]
+    return f"{name}#{same.index(job) + 1}" if len(same) > 1 else name
+
+
 def _names(records: Sequence[Record]) -> dict[str, str]:
-    """The names of jobs by their numbers."""
+    """The names of jobs by their numbers, in the order in which they were made."""
     return {job.job: job.name for _, job in of(records, JobStatusChanged) if job.name}
 
 

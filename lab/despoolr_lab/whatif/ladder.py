@@ -149,6 +149,8 @@ class Base:
     goal: Goal | None
     updates: tuple[BlockedUpdate, ...]
     since: float
+    is_asked: bool = True
+    """Whether there was anything that could hold."""
 
 
 class Climb:
@@ -316,10 +318,12 @@ class Climb:
         """What is settled, the best first."""
         base = self._base
         goal = base.goal
-        as_it_was = "holds" if goal is None else _as_it_was(base)
+        is_met = goal is None and base.is_asked
+        as_it_was = ("holds" if is_met else "-") if goal is None else _as_it_was(base)
+        whole = "every update came through and every status is true" if is_met else ""
         found = Ladder(
             source=self._source,
-            goal=goal.says if goal else "every update came through and every status is true",
+            goal=goal.says if goal else whole,
             as_it_was=as_it_was,
             rows=tuple(self._row(one) for one in self.in_order()),
             version=base.result.version,
@@ -328,7 +332,7 @@ class Climb:
             worlds=self._asked.worlds,
             reruns=self._done,
             wall_s=round(time.perf_counter() - self._began, 3),
-            is_met=goal is None,
+            is_met=is_met,
             is_of_update=goal is None or goal.kind == UPDATE,
             notes=tuple(self.notes),
         )
@@ -410,7 +414,7 @@ def base_of(scenario: Scenario, wanted: Sequence[str] = ()) -> Base:
     if goal is not None:
         updates = tuple(one for one in updates if _concerns(one, goal, records))
     since = (first_attempt(goal, records) if goal else None) or (records[0].at if records else 0.0)
-    return Base(scenario, result, goal, updates, since)
+    return Base(scenario, result, goal, updates, since, is_asked=bool(candidates))
 
 
 def _joined(found: Sequence[Goal]) -> Goal:

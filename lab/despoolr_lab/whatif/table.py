@@ -12,7 +12,7 @@ COLUMNS = ("", "WORLDS", "GOAL AFTER", "CHANGE")
 
 def heading(ladder: Ladder) -> list[str]:
     """What was asked, and how it stood."""
-    return [f"GOAL  {ladder.goal}", f"      as it was: {ladder.as_it_was}"]
+    return [f"GOAL  {ladder.goal or 'none'}", f"      as it was: {ladder.as_it_was}"]
 
 
 def rows(ladder: Ladder) -> list[tuple[str, str, str, str]]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from despoolr_lab.scenario.model import FilesExpectation, JobExpectation, WorkstationsExpectation
+from despoolr_lab.scenario.reading.written import baked
+from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.whatif.goal import (
     EXPIRY,
     FAILURE,
@@ -16,6 +20,7 @@ from despoolr_lab.whatif.goal import (
     goals,
     reached_at,
 )
+from despoolr_lab.whatif.ladder import base_of
 from worlds.scenario import (
     NEW,
     article,
@@ -88,6 +93,67 @@ def test_it_came_true_with_the_last_that_it_waited_for() -> None:
     assert at is not None and began is not None
     assert hours(result, at) == pytest.approx(reached(result, "Complete")[-1], abs=0.001)
     assert hours(result, began) == pytest.approx(2.084, abs=0.01)
+
+
+AGAIN: dict[str, Any] = {"send": "even if previously sent", "refresh_existing": True}
+CHANGED = {"do": "source", "at": "3h", "package": "OFFICE", "files": NEW}
+
+
+@pytest.mark.parametrize(
+    ("job", "name"),
+    [({"repeat_every": "5h"}, "UPDATE#3"), ({"activate_after": "4h"}, "UPDATE")],
+    ids=["repeating", "activated later"],
+)
+def test_a_job_is_to_bring_the_files_that_were_there_when_it_began(
+    job: dict[str, str], name: str
+) -> None:
+    staged = scenario(share(), share("UPDATE", at="2h", **AGAIN, **job), CHANGED, hours=14)
+    (goal,) = goals(staged, play(staged).records)
+    assert goal.says == f"OFFICE is new on LOGON1 and job {name} says so"
+    assert isinstance(goal.expectations[0], FilesExpectation)
+    assert goal.expectations[0].files == NEW
+    assert base_of(baked(staged, RunOptions())).goal is None, "it holds as it was"
+
+
+@pytest.mark.parametrize(
+    ("steps", "says"),
+    [
+        ([{"do": "cancel", "at": "3h", "job": "UPDATE"}], []),
+        (
+            [
+                share("GONE", at="5h", type="remove", activate_after="4h"),
+                {"do": "cancel", "at": "6h", "job": "GONE"},
+            ],
+            ["OFFICE is new on LOGON1 and LOGON2 and job UPDATE says so"],
+        ),
+        (
+            [share("GONE", at="5h", type="remove", put_on=["LOGON2"])],
+            ["OFFICE is new on LOGON1 and job UPDATE says so"],
+        ),
+        ([share("GONE", at="5h", type="remove")], []),
+    ],
+    ids=["cancelled under way", "never removed", "removed from one server", "removed"],
+)
+def test_what_was_cancelled_or_removed_is_none_of_a_goal(
+    steps: list[dict[str, Any]], says: list[str]
+) -> None:
+    staged = blocked_update(hold(), *steps, hours=10, servers=("LOGON1", "LOGON2"))
+    assert [goal.says for goal in goals(staged, play(staged, "1.1").records)] == says
+
+
+def test_a_failure_of_a_repeating_job_is_asked_of_the_instance_that_failed() -> None:
+    job = {"repeat_every": "5h", "mandatory_after": "1h"}
+    staged = scenario(
+        share("RUN", type="run", command="SETUP.EXE", machines=["WS1"], **job),
+        clients=[{"names": ["WS1"], "poll_every": "30m"}],
+        programs=[{"command": "SETUP.EXE", "mif": {"status": "Failed"}}],
+        hours=14,
+    )
+    found = goals(staged, play(staged, "1.2").records)
+    assert [goal.says for goal in found if goal.kind == FAILURE] == [
+        "WS1 stands as Failed in job RUN#1",
+        "WS1 stands as Failed in job RUN#2",
+    ]
 
 
 def test_a_goal_is_named_by_a_part_of_an_expectation() -> None:

@@ -29,7 +29,7 @@ from despoolr_lab.whatif.keep import keep
 from despoolr_lab.whatif.ladder import Climb, Question, base_of, wilson
 from despoolr_lab.whatif.rerun import RerunOutcome, Task
 from despoolr_lab.whatif.table import forbidden, markdown, rows
-from worlds.scenario import blocked_update, hold, share
+from worlds.scenario import blocked_update, hold, scenario, share
 
 
 def here(
@@ -105,6 +105,12 @@ def test_what_came_through_needs_no_fix() -> None:
     found = ladder(blocked_update(hold(**{"for": "3h"}), hours=12))
     assert found.is_met and found.rows == ()
     assert found.sentence == "Nothing to fix: the goal holds as it was."
+
+
+def test_where_nothing_could_hold_nothing_is_said_to_hold() -> None:
+    found = ladder(scenario(hours=1))
+    assert not found.is_met and found.rows == ()
+    assert found.sentence.startswith("Nothing to ask: no update")
 
 
 def test_a_goal_of_its_own_is_asked_in_place_of_the_usual_one() -> None:
