@@ -50,9 +50,12 @@ def find_remedy(scenario: Scenario, run: Path, question: Question, *, quiet: boo
     ladder = climb.climb()
     if not quiet and sys.stderr.isatty():
         put_over()
-    found = keep(run, ladder, climb)
-    finished = load_run(run)
-    _tell(finished, list(finished.records()), found)
+    try:
+        found = keep(run, ladder, climb)
+        finished = load_run(run)
+        _tell(finished, list(finished.records()), found)
+    except RunError as error:
+        fail(str(error))
     return found
 
 
@@ -61,11 +64,11 @@ def bounds_of(run: Path) -> Ladder:
     finished = load_run(run)
     try:
         records = list(finished.records())
+        ladder = first_pass(run.name, records)
+        write_whole(run / FILE, msgspec.json.format(msgspec.json.encode(ladder), indent=2) + b"\n")
+        _tell(finished, records, ladder)
     except RunError as error:
         fail(str(error))
-    ladder = first_pass(run.name, records)
-    write_whole(run / FILE, msgspec.json.format(msgspec.json.encode(ladder), indent=2) + b"\n")
-    _tell(finished, records, ladder)
     return ladder
 
 

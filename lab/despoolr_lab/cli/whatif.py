@@ -131,9 +131,10 @@ def _knobs(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         name, _, values = text.partition("=")
         if name not in KNOBS:
             raise ValueError(f"there is no knob {name!r}{suggestion(name, sorted(KNOBS))}")
-        found[name] = tuple(value.strip() for value in values.split(",") if value.strip())
-        for value in found[name]:
+        wanted = tuple(value.strip() for value in values.split(",") if value.strip())
+        for value in wanted:
             check_value(name, value)
+        found[name] = (*found.get(name, ()), *wanted)
     return found
 
 

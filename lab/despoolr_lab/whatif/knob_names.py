@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from despoolr_core.articles import article_of
@@ -37,7 +38,7 @@ KNOBS: Final = {
     IDLE: "a holder closes its file after N minutes",
     SHARING: "a holder shares more",
     LOCAL: "a holder works on a copy of its own",
-    MARKER: "clients open nothing of a package while its update waits",
+    MARKER: "a share of the clients opens nothing of a package while its update waits",
     REAPER: "servers close what a client has had open for N hours",
     ASKED: "one holder is asked to close its file",
     WINDOW: "the update is sent in another hour",
@@ -47,6 +48,7 @@ KNOBS: Final = {
 """Every knob, as `--knob` names it."""
 HOUR_MAX: Final = 23
 DIGITS_MAX: Final = 7
+_SHARE: Final = re.compile(r"0\.[0-9]{1,3}|1|1\.0")
 
 
 def check_value(knob: str, value: str) -> None:
@@ -55,11 +57,8 @@ def check_value(knob: str, value: str) -> None:
     """
     if knob == STRATEGY:
         one_of(value, sorted(COPY_STRATEGIES), "copy strategy")
-    elif knob in (FORCED, IDLE, WINDOW):
-        number = int(value) if value.isdecimal() and len(value) < DIGITS_MAX else -1
-        if number < 0 or (knob == WINDOW and number > HOUR_MAX):
-            what = "an hour of the day" if knob == WINDOW else "a number"
-            raise ValueError(f"{knob} takes {what}, not {value!r}")
+    elif knob in (FORCED, IDLE, REAPER, WINDOW, MARKER):
+        _check_number(knob, value)
     elif knob == INTERVAL:
         one_of(value, list(Response), "Response")
     elif knob == VERSION:
@@ -73,3 +72,17 @@ def check_value(knob: str, value: str) -> None:
             span_s(value)
     else:
         raise ValueError(f"the knob {knob} takes no values")
+
+
+def _check_number(knob: str, value: str) -> None:
+    number = int(value) if value.isdecimal() and len(value) < DIGITS_MAX else -1
+    least = 1 if knob in (IDLE, REAPER) else 0
+    what = f"a number from {least} on"
+    is_right = number >= least
+    if knob == WINDOW:
+        what, is_right = "an hour of the day", 0 <= number <= HOUR_MAX
+    elif knob == MARKER:
+        what = "a share of the clients such as 0.5"
+        is_right = bool(_SHARE.fullmatch(value)) and float(value) > 0
+    if not is_right:
+        raise ValueError(f"{knob} takes {what}, not {value!r}")

@@ -64,6 +64,9 @@ def test_a_run_asks_of_itself(file: str, capsys: Said, monkeypatch: pytest.Monke
         (["mine.toml", "--goal", "colour"], "none has 'colour' in its name"),
         (["mine.toml", "--knob", "retry_interval=Often"], "Often"),
         (["mine.toml", "--knob", "closes_when_idle=soon"], "soon"),
+        (["mine.toml", "--knob", "closes_when_idle=0"], "takes a number from 1 on, not '0'"),
+        (["mine.toml", "--knob", "reaper=0"], "takes a number from 1 on, not '0'"),
+        (["mine.toml", "--knob", "marker=2"], "takes a share of the clients such as 0.5, not '2'"),
         (["mine.toml", "--knob", "copy_strategy=magic"], "magic"),
         (["mine.toml", "--knob", "version=9.0"], "9.0"),
         (["mine.toml", "--knob", "shares=COLOUR"], "COLOUR"),
@@ -97,3 +100,24 @@ def test_of_a_run_without_a_scenario_the_sharing_rule_is_told_alone(
 def test_the_knobs_are_listed(capsys: Said) -> None:
     assert run(["whatif", "--knob", "help"]) == 0
     assert "forced_disconnect" in capsys.readouterr().out
+
+
+def test_a_knob_takes_its_values_from_each_time_that_it_is_named(file: str, capsys: Said) -> None:
+    knobs = ["--knob", "reaper=2", "--knob", "reaper=30", "--knob", "marker=0.1"]
+    assert run(["whatif", file, *knobs, "--worlds", "1", "--jobs", "1", "--json"]) == 0
+    rows = data_of(capsys.readouterr().out)["rows"]
+    assert {row["change"] for row in rows} == {
+        "servers closing what has been open for 2 h",
+        "servers closing what has been open for 1 d 6 h",
+        "a marker that 10% of the clients honour",
+    }
+
+
+def test_an_answer_that_cannot_be_kept_is_one_line(file: str, capsys: Said) -> None:
+    assert run(["whatif", file, *QUICK]) == 0
+    kept = Path("runs/latest").resolve() / "whatif.json"
+    kept.unlink()
+    kept.mkdir()
+    capsys.readouterr()
+    assert run(["whatif", "latest", *QUICK]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("despoolr: cannot write ")
