@@ -236,6 +236,7 @@ def _echo_by(
     default="",
     help="Only updates that were waiting at this site time, and who held what then.",
 )
+@wide_option
 @watch_option
 @source_options
 @json_option
@@ -245,6 +246,7 @@ def why(
     path: str,
     share: str,
     at: str,
+    is_wide: bool,
     urls: tuple[str, ...],
     token: str,
     runs: Path,
@@ -258,13 +260,15 @@ def why(
     wanted, moment_s = _wanted(share, path, machine), _at(at, source)
     show(
         source,
-        lambda source: _echo_why(source, wanted, moment_s, as_json),
+        lambda source: _echo_why(source, wanted, moment_s, is_wide, as_json),
         is_watched=is_watched,
         as_json=as_json,
     )
 
 
-def _echo_why(source: Source, wanted: Wanted, at: float | None, as_json: bool) -> None:
+def _echo_why(
+    source: Source, wanted: Wanted, at: float | None, is_wide: bool, as_json: bool
+) -> None:
     answer = answering(lambda: source.why(wanted, at))
     if as_json:
         data = {
@@ -283,7 +287,7 @@ def _echo_why(source: Source, wanted: Wanted, at: float | None, as_json: bool) -
         put_prose(wrapped(f"What would have fixed it: {answer.remedy}"))
     if answer.holders:
         put("", f"The files in question, at {moment(answer.at)}:")
-        echo_locks(answer.holders, answer.at)
+        echo_locks(answer.holders, answer.at, is_wide=is_wide)
 
 
 # -- jobs and events

@@ -25,6 +25,7 @@ from despoolr_app.cli.output import (
     json_option,
     put,
     say,
+    wide_option,
     yes_option,
 )
 from despoolr_app.site_client.blocking import client, now
@@ -45,6 +46,7 @@ REASON_MAX = 200
 @click.option("--path", default="", help="This file: its path, its name, or a pattern.")
 @click.option("--machine", default="", help="What this machine holds.")
 @click.option("--reason", default=REASON, show_default=True, help="Why; it stands in the records.")
+@wide_option
 @urls_option("A running server; repeatable.", show_envvar=True)
 @token_option
 @yes_option
@@ -55,6 +57,7 @@ def command(
     path: str,
     machine: str,
     reason: str,
+    is_wide: bool,
     urls: tuple[str, ...],
     token: str,
     is_sure: bool,
@@ -75,7 +78,7 @@ def command(
         )
     rows = answering(lambda: _found(servers, opens, Wanted(share, path, machine)))
     if not as_json:
-        echo_locks([row for _, row, _ in rows], max(at for _, _, at in rows))
+        echo_locks([row for _, row, _ in rows], max(at for _, _, at in rows), is_wide=is_wide)
     count = len(rows)
     confirm(f"Close {'this open' if count == 1 else f'these {count} opens'}?", is_sure)
     refused = _close([(server, row) for server, row, _ in rows], reason)

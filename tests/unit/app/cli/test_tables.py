@@ -99,3 +99,15 @@ def test_colour_says_nothing_that_a_word_does_not_and_no_color_takes_it_away(
     plain = shown(["jobs", RUN], 120, capsys, monkeypatch)
     assert not COLOURS.search(plain)
     assert ESCAPES.sub("", plain) == ESCAPES.sub("", coloured)
+
+
+@pytest.mark.parametrize("words", [["locks", RUN], ["why", RUN], ["locks", RUN, "--by", "file"]])
+def test_a_column_that_was_left_out_comes_with_the_option_that_the_hint_names(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    narrow = [shown(words, width, capsys, monkeypatch) for width in range(80, 130)]
+    assert any("left out: --wide" in told for told in narrow)
+    assert "left out" not in shown([*words, "--wide"], 90, capsys, monkeypatch)
