@@ -21,7 +21,7 @@ EPISODES_MAX: Final = 20
 HOLDERS_MAX: Final = 3
 JOBS_MAX: Final = 20
 EXPECTATIONS_MAX: Final = 50
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|~]|:(?=//)|(?<=www)\.)")
+_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|~&]|:(?=//)|(?<=www)\.)")
 _REFERENCE: Final = re.compile("([@#])")
 _NOTHING: Final = "\u200b"
 """A blank of no width: a backslash keeps no page from making a mention or a reference."""
