@@ -15,7 +15,7 @@ from despoolr_core.records.view import RunView
 from despoolr_core.times import moment
 
 Row = tuple[object, ...]
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def table(view: RunView, name: str) -> Iterator[bytes]:

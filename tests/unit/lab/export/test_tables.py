@@ -45,3 +45,10 @@ def test_a_name_that_begins_like_a_formula_is_none() -> None:
     site = Site().step().hold("=cmd()", program='@SUM(1,"2")').step()
     (row,) = rows(RunView(site.records), "opens")
     assert (row["machine"], row["program"]) == ("'=cmd()", '\'@SUM(1,"2")')
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff20"])
+def test_whatever_a_spreadsheet_begins_a_formula_with_is_a_text(first: str) -> None:
+    site = Site().step().hold("WS1", program=f"{first}cmd()").step()
+    (row,) = rows(RunView(site.records), "opens")
+    assert row["program"].startswith("'")
