@@ -66,7 +66,8 @@ def list_(limit: int | None, root: Path, as_json: bool) -> int:
     )
     more = len(kept) - len(shown)
     of = f", {more} of them not shown" if more else ""
-    say(f"{len(kept)} runs in {root}{of}, {size(sum(run.size for run in kept))} in all")
+    count = f"{len(kept)} run{'' if len(kept) == 1 else 's'}"
+    say(f"{count} in {root}{of}, {size(sum(run.size for run in kept))} in all")
     return EXIT_OK
 
 

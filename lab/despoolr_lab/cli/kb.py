@@ -11,9 +11,11 @@ import click
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     echo_json,
+    json_option,
     put,
     put_over,
     put_prose,
+    wrapped,
     wrapped_cell,
 )
 from despoolr_lab.cli.options import run_options, to_run_options
@@ -31,7 +33,7 @@ def command() -> None: ...
     help="List the articles by the part of SMS they complain of: which versions have the fault, "
     "what Microsoft offered, and what in a profile decides it.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@json_option
 def list_(as_json: bool) -> None:
     from despoolr_core.articles import ARTICLES, Topic
     from despoolr_lab.kb.gallery import entries
@@ -91,7 +93,7 @@ def _status(article: Any) -> str:
     "show", help="Tell the story of one article and what is expected on which version."
 )
 @click.argument("kb")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def show(kb: str, as_json: bool) -> None:
     """The story, the switch, the file."""
     from despoolr_core.articles import ARTICLES
@@ -109,14 +111,16 @@ def show(kb: str, as_json: bool) -> None:
         told = {"story": scenario.story.strip(), "expected": expected, "scenario": str(path)}
         echo_json({**_switch(article), **told})
         return
-    put_prose(f"{number}: {article.title}\n\n{scenario.story.strip()}\n")
+    put_prose(wrapped_cell(f"{number}: {article.title}", 0))
+    story = [wrapped_cell(line, 0) for line in scenario.story.strip().split("\n")]
+    put_prose("\n".join(["", *story, ""]))
     for version in article.versions:
         fault = "has the fault" if article.has_fault(PROFILES[version]) else "does not have it"
         put(f"  SMS {version} {fault}")
     put("")
-    put_prose(f"Remedy ({article.remedy}): {wrapped_cell(article.cure, 2)}.")
+    put_prose(wrapped(f"Remedy ({article.remedy}): {article.cure}."))
     fix = ", ".join(f"{name} = {value!r}" for name, value in article.fix.items())
-    put_prose(f"Decided by: {wrapped_cell(fix, 2)} takes the fault out.")
+    put_prose(wrapped(f"Decided by: {fix} takes the fault out."))
     put("Expected:")
     for expectation in scenario.expect:
         only = (

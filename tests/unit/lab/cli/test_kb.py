@@ -4,6 +4,7 @@ what they say.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,16 @@ def test_an_article_is_shown_with_its_story_its_switch_and_what_is_expected(caps
     assert f"  - the first server is refreshed by the retry{only}" in lines
     assert "Remedy (hotfix): install the hotfix of 28 September 1998 (Smsinst.dll)." in lines
     assert Path(lines[-1].removeprefix("Scenario: ")).is_file()
+
+
+def test_an_article_is_as_wide_as_the_terminal(
+    capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run(["kb", "show", "Q147819"]) == 0
+    *lines, scenario = capsys.readouterr().out.splitlines()
+    assert scenario.startswith("Scenario: ") and max(map(len, lines)) < 80
 
 
 def test_an_article_is_shown_as_json(capsys: Said) -> None:
