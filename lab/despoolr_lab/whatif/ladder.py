@@ -71,6 +71,10 @@ WORLDS: Final = 20
 BEST: Final = 3
 """Changes that are tried in many worlds, beside the best of those that shipped."""
 PAIRS_MAX: Final = 15
+CHANGES_MAX: Final = 500
+"""Changes that are tried, those that aim at what happened first."""
+TOLD_MAX: Final = 5
+"""Goals of one kind, and jobs, that are told by their names."""
 BEFORE_S: Final = 60.0
 """How long before an attempt a change is made, to find the last one that it helps."""
 GRID: Final = 17
@@ -184,7 +188,12 @@ class Climb:
         if goal is None:
             return self.ladder()
         case = Case.of(self._base.scenario, goal, self._base.updates)
-        self.tried = [Tried(one) for one in changes(case, self._asked.knobs)]
+        found = changes(case, self._asked.knobs)
+        if len(found) > CHANGES_MAX:
+            self.notes.append(
+                f"{len(found)} changes are too many: the first {CHANGES_MAX} are told"
+            )
+        self.tried = [Tried(one) for one in found[:CHANGES_MAX]]
         try:
             self._try([one for one in self.tried if not _is_forbidden(one.change)], [self._seed])
             if self._asked.pairs or not any(one.held for one in self.tried):
@@ -422,10 +431,15 @@ def _joined(found: Sequence[Goal]) -> Goal:
         return found[0]
     return Goal(
         found[0].kind,
-        "; ".join(one.says for one in found),
+        _some("; ", [one.says for one in found]),
         tuple(e for one in found for e in one.expectations),
         tuple(dict.fromkeys(job for one in found for job in one.jobs)),
     )
+
+
+def _some(between: str, told: Sequence[str]) -> str:
+    more = [f"and {len(told) - TOLD_MAX} more"] if len(told) > TOLD_MAX else []
+    return between.join([*told[:TOLD_MAX], *more])
 
 
 def _concerns(update: BlockedUpdate, goal: Goal, records: Sequence[Record]) -> bool:
@@ -433,11 +447,12 @@ def _concerns(update: BlockedUpdate, goal: Goal, records: Sequence[Record]) -> b
 
 
 def _as_it_was(base: Base) -> str:
-    job = ", ".join(
+    jobs = [
         f"{one['name']} is {one['status']}"
         for one in base.result.jobs
         if base.goal and one.get("name") in base.goal.jobs
-    )
+    ]
+    job = _some(", ", jobs)
     return f"never ({job})" if job else "never"
 
 

@@ -25,11 +25,13 @@ from despoolr_lab.report.markdown import escape
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
+from despoolr_lab.whatif.case import Case
 from despoolr_lab.whatif.keep import keep
+from despoolr_lab.whatif.knobs import changes
 from despoolr_lab.whatif.ladder import Climb, Question, base_of, wilson
 from despoolr_lab.whatif.rerun import RerunOutcome, Task
 from despoolr_lab.whatif.table import forbidden, markdown, rows
-from worlds.scenario import blocked_update, hold, scenario, share
+from worlds.scenario import blocked_update, hold, scenario, share, update
 
 
 def here(
@@ -121,6 +123,58 @@ def test_a_goal_of_its_own_is_asked_in_place_of_the_usual_one() -> None:
     found = ladder(staged, goal=["by night"], knobs={"local_copy": ()})
     assert found.goal == "by night"
     assert found.best is not None and found.best.change.endswith("a copy of its own")
+
+
+def test_so_many_changes_are_tried_and_the_rest_is_a_note() -> None:
+    def stopped(
+        work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int
+    ) -> Generator[tuple[Task, RerunOutcome], None, None]:
+        for task in tasks:
+            yield task, work(task)
+            raise KeyboardInterrupt
+
+    base = base_of(baked(blocked_update(hours=5), RunOptions(version="1.1")))
+    for count, more in ((500, ()), (501, ("501 changes are too many: the first 500 are told",))):
+        minutes = tuple(str(number) for number in range(1, count + 1))
+        asked = Question(worlds=1, knobs={"closes_when_idle": minutes})
+        found = Climb(base, asked, lambda *_: None, run=stopped).climb()
+        assert (len(found.rows), found.notes[:-1]) == (500, more)
+
+
+def test_those_who_refused_most_have_changes_of_their_own_the_others_one_together() -> None:
+    machines = [f"WS{number}" for number in range(1, 6)]
+    clients = [{"names": machines, "poll_every": "4h"}]
+    for count in (4, 5):
+        holds = [hold(machine) for machine in machines[:count]]
+        staged = blocked_update(*holds, hours=5, clients=clients)
+        base = base_of(baked(staged, RunOptions(version="1.1")))
+        assert base.goal is not None
+        case = Case.of(base.scenario, base.goal, base.updates)
+        found = [one.says.partition(" working")[0] for one in changes(case, {"local_copy": ()})]
+        assert found == [
+            *(f"WINWORD.EXE on {machine} (holding b.dat)" for machine in machines[:4]),
+            f"each of the {count} holders",
+        ]
+
+
+def test_five_goals_are_told_by_their_names_and_how_many_more_there_are() -> None:
+    packages = {f"P{number}": {"b.dat": "old"} for number in range(1, 7)}
+    for count, end in ((5, "and job U5 says so"), (6, "and job U5 says so; and 1 more")):
+        names = list(packages)[:count]
+        staged = scenario(
+            *(share(f"F{name}", name) for name in names),
+            *(hold(f"WS{1 + number % 3}", package=name) for number, name in enumerate(names)),
+            *(
+                step
+                for number, name in enumerate(names, 1)
+                for step in update(files={"b.dat": "new"}, package=name, name=f"U{number}")
+            ),
+            packages=packages,
+            hours=4,
+        )
+        base = base_of(baked(staged, RunOptions(version="1.1")))
+        assert base.goal is not None and base.goal.says.endswith(end)
+        assert len(base.goal.jobs) == count
 
 
 def test_pairs_are_tried_where_nothing_helps_alone() -> None:
