@@ -1,7 +1,8 @@
 """A run as tables for spreadsheets: comma-separated, with a header, times as `1996-06-03 08:30:12`.
 
 The law: a cell that a spreadsheet would take for a formula begins with an apostrophe, as names in
-records come from outside; empty cells are what the records do not tell.
+records come from outside, and what would drive a terminal is escaped; empty cells are what the
+records do not tell.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from despoolr_core.records.view import RunView
+from despoolr_core.rules.text import escaped_prose
 from despoolr_core.times import moment
 
 Row = tuple[object, ...]
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
 
 
 def table(view: RunView, name: str) -> Iterator[bytes]:
@@ -33,9 +35,12 @@ def unc(server: str, share: str, path: str) -> str:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return "" if value is None else value
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = escaped_prose(value)
+    if text.startswith(_FORMULA):
+        return "'" + text
+    return text
 
 
 def _at(at: float | None) -> str:

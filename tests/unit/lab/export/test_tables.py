@@ -47,8 +47,14 @@ def test_a_name_that_begins_like_a_formula_is_none() -> None:
     assert (row["machine"], row["program"]) == ("'=cmd()", '\'@SUM(1,"2")')
 
 
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff20"])
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\n", "\uff1d", "\uff20"])
 def test_whatever_a_spreadsheet_begins_a_formula_with_is_a_text(first: str) -> None:
     site = Site().step().hold("WS1", program=f"{first}cmd()").step()
     (row,) = rows(RunView(site.records), "opens")
     assert row["program"].startswith("'")
+
+
+def test_no_name_drives_the_terminal_on_which_a_table_is_read() -> None:
+    site = Site().step().hold("WS1", program="\x1b[31mred\u202e\r").step()
+    (row,) = rows(RunView(site.records), "opens")
+    assert row["program"] == r"\x1b[31mred\u202e\x0d"
