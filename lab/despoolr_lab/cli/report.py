@@ -62,7 +62,7 @@ def command(run: str, out: Path, as_text: bool, as_markdown: bool, as_json: bool
             text = render(records, summary, remedy)
     except RunError as error:
         fail(str(error))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError) as error:
         fail(
             f"{found.path}: its records are not as this version writes them "
             f"({type(error).__name__}: {error})"

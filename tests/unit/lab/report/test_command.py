@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from despoolr_app.runs.directory import RunDirectory
 from despoolr_core.records.ladder import FIXES, Ladder, LadderRow, told
+from despoolr_core.records.stream import encode
 from despoolr_lab.cli.report import command
 from worlds.answer import data_of
 from worlds.report import blocked_update
@@ -98,3 +99,13 @@ def test_a_what_if_beside_the_run_is_quoted_in_every_form(runs: Path) -> None:
         assert run(directory, option).exit_code == 0
     for name in ("report.html", "report.md"):
         assert "Copying aside would have" in (directory / name).read_text(encoding="utf-8")
+
+
+def test_a_time_that_no_calendar_has_is_one_line_and_exit_2(runs: Path) -> None:
+    first, *others = blocked_update()
+    records = [first, *(msgspec.structs.replace(one, at=1e18) for one in others)]
+    directory = runs / "19960603T080000Z-made-up-seed1"
+    (directory / "records.jsonl").write_bytes(b"".join(encode(r) + b"\n" for r in records))
+    for form in ((), ("--text",), ("--markdown",)):
+        result = run(directory, *form)
+        assert result.exit_code == 2 and len(result.stderr.strip().splitlines()) == 1
