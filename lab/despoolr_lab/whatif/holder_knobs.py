@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -104,7 +105,7 @@ def _for_each(
             step = scenario.step[one.number]
             assert isinstance(step, HoldStep)
             steps[one.number] = change(step)
-        scenario.step = _without_idle_releases([step for step in steps if step is not None])
+        scenario.step = _without_idle_releases(case.scenario, steps)
         who = group[0].says() if len(group) == 1 else f"each of the {len(group)} holders"
 
         def moved(found: Holding, among: Sequence[_Holder] = tuple(group)) -> Holding | None:
@@ -125,19 +126,35 @@ def _closing_from(case: Case, group: Sequence[_Holder], after_s: float, at_s: fl
         held_s = max(after_s, at_s - moment_s(step.at, 0.0))
         if not step.for_ or span_s(step.for_) > held_s:
             step.for_ = span_text(round(held_s, 3))
-    scenario.step = _without_idle_releases(list(scenario.step))
+    scenario.step = _without_idle_releases(case.scenario, scenario.step)
     return scenario
 
 
-def _without_idle_releases(steps: list[Step]) -> list[Step]:
-    """Without the releases of machines that hold nothing any more: nothing can be closed twice."""
-    holding = {step.machine for step in steps if isinstance(step, HoldStep) and not step.for_}
-    held = {step.machine for step in steps if isinstance(step, HoldStep)}
-    return [
-        step
-        for step in steps
-        if not isinstance(step, ReleaseStep) or step.machine in holding or step.machine not in held
-    ]
+def _without_idle_releases(before: Scenario, steps: Sequence[Step | None]) -> list[Step]:
+    """The steps without those releases that have nothing to close any more: nothing can be closed
+    twice. `steps` are those of `before`, changed, or None for one that goes.
+    """
+    idle = _idle_releases(steps) - _idle_releases(before.step)
+    return [step for number, step in enumerate(steps) if step is not None and number not in idle]
+
+
+def _idle_releases(steps: Sequence[Step | None]) -> set[int]:
+    """The places of the releases that close no hold of the timeline."""
+    idle: set[int] = set()
+    held: dict[str, list[tuple[str, float]]] = {}
+    """Machine to the files that it holds, each with its end."""
+    timeline = [(moment_s(step.at, 0.0), n, step) for n, step in enumerate(steps) if step]
+    for at, number, step in sorted(timeline, key=lambda one: one[:2]):
+        if isinstance(step, HoldStep):
+            ends = at + span_s(step.for_) if step.for_ else math.inf
+            held.setdefault(fold(step.machine), []).append((fold(step.file or step.path), ends))
+        elif isinstance(step, ReleaseStep):
+            mine = held.get(fold(step.machine), [])
+            closed = [one for one in mine if one[1] > at and one[0].endswith(fold(step.file))]
+            if not closed:
+                idle.add(number)
+            held[fold(step.machine)] = [one for one in mine if one not in closed]
+    return idle
 
 
 def idle(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_core.records.ladder import CANNOT_HELP, FIXES
+from despoolr_core.records.ladder import CANNOT_HELP, FIXES, NO_EFFECT
 from unit.lab.whatif.test_ladder import ladder, named
 from worlds.scenario import blocked_update, hold
 
@@ -27,3 +27,20 @@ def test_a_marker_keeps_those_out_who_would_have_come_one_after_the_other() -> N
     assert marker.effects.no_service_s > 0, "that is what it costs them"
     assert marker.effects.users_cut == 0
     assert named(found, "quiesce_marker").word != FIXES, "nobody looks for it"
+
+
+def test_nothing_is_closed_that_is_closed_already() -> None:
+    staged = blocked_update(
+        hold(file="a.dat"),
+        hold(),
+        {"do": "release", "at": "7h", "machine": "WS1", "file": "a.dat"},
+        {"do": "release", "at": "9h", "machine": "WS1"},
+        hours=9.5,
+    )
+    found = ladder(staged, knobs={"local_copy": (), "closes_when_idle": ("30",)}, worlds=1)
+    assert {row.change.partition(")")[0]: row.word for row in found.rows} == {
+        "WINWORD.EXE on WS1 (holding a.dat": NO_EFFECT,
+        "WINWORD.EXE on WS1 (holding b.dat": FIXES,
+        "each of the 2 holders working on a copy of its own": FIXES,
+        "each of the 2 holders closing it after 30 min": FIXES,
+    }
