@@ -123,7 +123,7 @@ def _closing_from(case: Case, group: Sequence[_Holder], after_s: float, at_s: fl
     for one in group:
         step = scenario.step[one.number]
         assert isinstance(step, HoldStep)
-        held_s = max(after_s, at_s - moment_s(step.at, 0.0))
+        held_s = max(after_s, scenario.start + at_s - moment_s(step.at, scenario.start))
         if not step.for_ or span_s(step.for_) > held_s:
             step.for_ = span_text(round(held_s, 3))
     scenario.step = _without_idle_releases(case.scenario, scenario.step)
@@ -134,16 +134,17 @@ def _without_idle_releases(before: Scenario, steps: Sequence[Step | None]) -> li
     """The steps without those releases that have nothing to close any more: nothing can be closed
     twice. `steps` are those of `before`, changed, or None for one that goes.
     """
-    idle = _idle_releases(steps) - _idle_releases(before.step)
+    idle = _idle_releases(before, steps) - _idle_releases(before, before.step)
     return [step for number, step in enumerate(steps) if step is not None and number not in idle]
 
 
-def _idle_releases(steps: Sequence[Step | None]) -> set[int]:
+def _idle_releases(before: Scenario, steps: Sequence[Step | None]) -> set[int]:
     """The places of the releases that close no hold of the timeline."""
+    start = before.start
     idle: set[int] = set()
     held: dict[str, list[tuple[str, float]]] = {}
     """Machine to the files that it holds, each with its end."""
-    timeline = [(moment_s(step.at, 0.0), n, step) for n, step in enumerate(steps) if step]
+    timeline = [(moment_s(step.at, start), n, step) for n, step in enumerate(steps) if step]
     for at, number, step in sorted(timeline, key=lambda one: one[:2]):
         if isinstance(step, HoldStep):
             ends = at + span_s(step.for_) if step.for_ else math.inf

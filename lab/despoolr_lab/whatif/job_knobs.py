@@ -31,7 +31,7 @@ def windows(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
     jobs = [s for s in scenario.step if isinstance(s, JobStep) and s.name in case.goal.jobs]
     if not jobs:
         return
-    sent_s = min(moment_s(job.at, 0.0) for job in jobs)
+    sent_s = min(moment_s(job.at, scenario.start) for job in jobs) - scenario.start
     midnight_s = -(scenario.start % 86400.0)
     for hour in [int(value) for value in values] or WINDOW_HOURS:
         at_s = midnight_s + hour * 3600.0
@@ -45,7 +45,7 @@ def windows(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
             is_source = (
                 isinstance(step, SourceStep)
                 and step.package in {job.package for job in jobs}
-                and moment_s(step.at, 0.0) <= sent_s
+                and moment_s(step.at, scenario.start) - scenario.start <= sent_s
             )
             if is_job or is_source:
                 step.at = span_text(at_s)
@@ -102,8 +102,9 @@ def noidmif(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
         for machine, status in one.rows.items()
         if isinstance(status, str) and status != "None"
     }
+    start = case.scenario.start
     expires = [
-        moment_s(step.expires_after, 0.0) + moment_s(step.at, 0.0)
+        moment_s(step.expires_after, moment_s(step.at, start)) - start
         for step in case.scenario.step
         if isinstance(step, JobStep) and step.name in case.goal.jobs and step.expires_after
     ]

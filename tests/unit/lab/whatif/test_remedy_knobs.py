@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from despoolr_core.records.ladder import CANNOT_HELP, FIXES, NO_EFFECT
 from unit.lab.whatif.test_ladder import ladder, named
-from worlds.scenario import blocked_update, hold
+from worlds.scenario import blocked_update, hold, scenario, share, update
 
 
 def test_a_reaper_gets_an_update_through_and_cuts_its_holder_off() -> None:
@@ -44,3 +44,15 @@ def test_nothing_is_closed_that_is_closed_already() -> None:
         "each of the 2 holders working on a copy of its own": FIXES,
         "each of the 2 holders closing it after 30 min": FIXES,
     }
+
+
+def test_a_timeline_of_dates_has_the_changes_of_one_of_spans() -> None:
+    day = "1996-06-03"
+    found = []
+    for at in (("1h", "2h", "9h"), (f"{day} 09:00", f"{day} 10:00", f"{day} 17:00")):
+        gone = {"do": "release", "at": at[2], "machine": "WS1"}
+        staged = scenario(share(), hold(at=at[0]), *update(at=at[1]), gone, hours=9.5)
+        knobs: dict[str, tuple[str, ...]] = {"window": ("16",), "closes_when_idle": ("30",)}
+        asked = ladder(staged, knobs=knobs, worlds=1, deadlines=True)
+        found.append([(row.change, row.word, row.act_before) for row in asked.rows])
+    assert len(found[0]) == 2 and found[0] == found[1]
