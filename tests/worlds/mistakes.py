@@ -170,6 +170,9 @@ CANNOT: Final = {
         'do = "disk"; at = "1h"; server = "SITE1"; share = "SMS_SHRD"; '
         'path = "SITE.SRV/DESPOLR.BOX"; free = 1'
     ),
+    "expectations for the world as written only, in another": changed(
+        'that = "job"', 'that = "job"; exact_only = true'
+    ).replace('for = "3h"', 'for = "3h"\nseed = 2'),
     "expectations for other settings only": changed(
         'that = "job"', 'that = "job"; when = {attempts_max=77}'
     ),

@@ -35,7 +35,7 @@ from despoolr_lab.scenario.model import (
     ServiceStep,
     Step,
 )
-from despoolr_lab.scenario.worlds import OFF, WIDE, Variation, span_text
+from despoolr_lab.scenario.worlds import OFF, WIDE, Variation, span_text, world_of
 
 FAMILIES: Final[dict[type, str]] = {
     KillStep: "kill",
@@ -95,7 +95,8 @@ def is_as_written(seed: int) -> bool:
 def swarm_world(scenario: Scenario, seed: int, moments: Sequence[float]) -> Scenario:
     """The scenario of one world, to be run with that seed."""
     if is_as_written(seed):
-        return scenario
+        is_asked = bool(world_of(scenario, seed).expect)  # the rules are, where nothing else is
+        return scenario if is_asked else msgspec.structs.replace(scenario, expect=[])
     draws = _Draws(Variation(seed, WIDE), scenario, moments)
     steps = feasible(scenario, [*_kept(draws), *draws.faults()])
     worlds = msgspec.structs.replace(scenario.worlds, jitter=OFF) if draws.is_aimed else None

@@ -195,7 +195,9 @@ def run_scenario(
     scenario = _adapted(scenario, options)
     seed = scenario.run.seed if options.seed is None else options.seed
     variation = Variation.of(scenario, seed)
+    expected_count = len(scenario.expect)
     scenario = world_of(scenario, seed)
+    _refuse_nothing_expected(scenario, profiles_of(scenario, options), expected_count)
     try:
         if options.timing.is_virtual:
             return run_virtual(
@@ -293,7 +295,6 @@ async def _run(
     digest = Digest()
     recorder = Recorder(surroundings.clock.now, [digest, *listeners])
     first = scenario.site[0]
-    _refuse_nothing_expected(scenario, profiles)
     result: RunResult | None = None
     async with asyncio.TaskGroup() as group:
         world = World(scenario, profiles, surroundings, recorder, variation, group)
@@ -349,15 +350,18 @@ def _entries(scenario: Scenario, profiles: dict[str, Profile]) -> list[_Entry]:
     return sorted(entry for entry in entries if entry.at <= scenario.end)
 
 
-def _refuse_nothing_expected(scenario: Scenario, profiles: dict[str, Profile]) -> None:
-    """Raises `StepError` where a file has expectations and none of them is asked."""
-    if scenario.expect and not any(entry.rank == 0 for entry in _entries(scenario, profiles)):
-        version = profiles[scenario.site[0].code].version
-        raise StepError(
-            f"none of the {len(scenario.expect)} expectations is asked: they are for other "
-            f"versions than {version}, for other settings, or for later than the end of the run",
-            ["expect", 0, "that"],
-        )
+def _refuse_nothing_expected(
+    scenario: Scenario, profiles: dict[str, Profile], expected_count: int
+) -> None:
+    """Raises `StepError` where a file has so many expectations and none of them is asked."""
+    if not expected_count or any(entry.rank == 0 for entry in _entries(scenario, profiles)):
+        return
+    version = profiles[scenario.site[0].code].version
+    raise StepError(
+        f"none of the {expected_count} expectations is asked: they are for other versions than "
+        f"{version}, for other settings, for later than the end of the run, or for seed 0 alone",
+        ["expect", 0, "that"],
+    )
 
 
 def _applies(when: dict[str, Any], profile: Profile) -> bool:

@@ -45,6 +45,13 @@ def test_expectations_are_asked_where_all_is_as_written_and_nowhere_else(demo: S
     assert is_as_written(0)
 
 
+def test_what_is_expected_of_the_text_only_hinders_no_other_world(demo: Scenario) -> None:
+    exact = [msgspec.structs.replace(one, exact_only=True) for one in demo.expect]
+    only_exact = msgspec.structs.replace(demo, expect=exact)
+    assert swarm_world(only_exact, 0, MOMENTS).expect
+    assert not any(world.expect for world in worlds(only_exact).values())
+
+
 def test_holds_are_left_out_one_time_in_two(demo: Scenario) -> None:
     swarm = [world for world in worlds(demo).values() if world is not demo]
     written = [
