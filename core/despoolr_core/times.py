@@ -33,6 +33,11 @@ def span_s(text: str) -> float:
     return total
 
 
+def signed_span_s(text: str) -> float:
+    """Seconds of a span that may have a sign, such as `-5m` or `+2h`. Raises `ValueError`."""
+    return -span_s(text[1:]) if text.startswith("-") else span_s(text.removeprefix("+"))
+
+
 def moment_s(text: str, start: float) -> float:
     """Site seconds of a moment: `start` plus a span, or a date and time. Raises `ValueError` with
     an example.

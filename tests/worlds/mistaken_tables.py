@@ -242,6 +242,14 @@ TABLES: Final = {
         stepped('do = "clock"; at = "1h"; machine = "PC1"; offset = "wrong"'),
         "'wrong' is not a span of time such as 90m",
     ),
+    "a clock wrong both ways": (
+        stepped('do = "clock"; at = "1h"; machine = "PC1"; offset = "-+2h"'),
+        "'+2h' is not a span of time such as 90m",
+    ),
+    "clocks wrong both ways": (
+        changed('names = ["PC1", "PC2"]', 'names = ["PC1", "PC2"]; clock_offset = "+-2h"'),
+        "'-2h' is not a span of time such as 90m",
+    ),
     "a NOIDMIF that says nothing": (
         stepped('do = "noidmif"; at = "1h"; machine = "PC1"; group = "G"; attributes = {}'),
         "a NOIDMIF has a group with a name",
@@ -356,6 +364,10 @@ TABLES: Final = {
     "a status MIF with a status there is not": (
         changed('opens = ["a.dat"]', 'opens = ["a.dat"]; mif={status="Ok"}'),
         "there is no status of a status MIF 'Ok'",
+    ),
+    "a status MIF older and newer": (
+        changed('opens = ["a.dat"]', 'opens = ["a.dat"]; mif={offset="--2h"}'),
+        "'-2h' is not a span of time such as 90m",
     ),
     "clients without names": (
         changed('names = ["PC1", "PC2"]', ""),
@@ -564,6 +576,10 @@ TABLES: Final = {
     "a full disk of an unknown share": (
         stepped('do = "disk_full"; at = "1h"; server = "LOGON1"; share = "SMS_SHRD"'),
         "LOGON1 has no share 'SMS_SHRD'",
+    ),
+    "a clock that jumps both ways": (
+        stepped('do = "clock_jumps"; at = "1h"; machine = "PC1"; by = "+-2h"'),
+        "'-2h' is not a span of time such as 90m",
     ),
     "a clock that jumps by nothing": (
         stepped('do = "clock_jumps"; at = "1h"; machine = "PC1"; by = "0s"'),

@@ -21,7 +21,7 @@ from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.suggest import one_of
-from despoolr_core.times import moment_s, span_s
+from despoolr_core.times import moment_s, signed_span_s, span_s
 from despoolr_lab.scenario.expectation_tables import (
     ArrivalsExpectation,
     AttributeExpectation,
@@ -289,11 +289,11 @@ class Clients(Table, kw_only=True):
         for text in (
             self.poll_every,
             self.first_poll or "0s",
-            self.clock_offset.lstrip("+-") or "0s",
             self.report_gap,
             self.closes_idle_after or "0s",
         ):
             span_s(text)
+        signed_span_s(self.clock_offset or "0s")
         if span_s(self.poll_every) <= 0:
             raise ValueError("poll_every is how long until the next poll, and cannot be nothing")
 
@@ -345,7 +345,7 @@ class StatusMifSpec(Table, kw_only=True):
         one_of(self.status, ("Success", "Failed"), "status of a status MIF")
         check_paths([self.file])
         check_latin(self.description)
-        span_s(self.offset.lstrip("+-"))
+        signed_span_s(self.offset)
 
 
 class ProgramOutcome(Table, kw_only=True):

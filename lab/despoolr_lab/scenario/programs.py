@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from despoolr_client.agent.programs import ClientProgram, FileUse, MifToWrite
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
-from despoolr_core.times import span_s
+from despoolr_core.times import signed_span_s, span_s
 from despoolr_lab.scenario import model
 
 
@@ -31,9 +31,7 @@ def _outcome(spec: model.ProgramOutcome, files: tuple[FileUse, ...]) -> ClientPr
             status=spec.mif.status,
             description=spec.mif.description,
             file_name=spec.mif.file,
-            modified_offset_s=signed_span(spec.mif.offset)
-            if spec.mif.offset not in ("", "0s")
-            else None,
+            modified_offset_s=signed_span_s(spec.mif.offset) or None,
             data=spec.mif.raw.encode() or None,
         )
     return ClientProgram(
@@ -46,10 +44,3 @@ def _outcome(spec: model.ProgramOutcome, files: tuple[FileUse, ...]) -> ClientPr
         restarts=spec.restarts,
         status_mif=mif,
     )
-
-
-def signed_span(text: str) -> float:
-    """Seconds of a span that may be negative (`-5m`); none at all is 0."""
-    if not text:
-        return 0.0
-    return -span_s(text[1:]) if text.startswith("-") else span_s(text.lstrip("+"))

@@ -13,7 +13,7 @@ from despoolr_core.profile import profile_of
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, Disposition, ShareMode, parse_flags
 from despoolr_core.suggest import one_of
-from despoolr_core.times import moment_s, span_s
+from despoolr_core.times import moment_s, signed_span_s, span_s
 from despoolr_lab.scenario.statuses import RIGHTS, ROLES, SERVICES
 from despoolr_lab.toml.tables import JobName, Moment, Name, Span, Table
 from despoolr_lab.toml.values import check_latin, check_paths
@@ -233,7 +233,7 @@ class ClockStep(StepTable, tag="clock", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        span_s(self.offset.lstrip("+-"))
+        signed_span_s(self.offset)
 
 
 class NoIdMifStep(StepTable, tag="noidmif", kw_only=True):
@@ -439,7 +439,7 @@ class ClockJumpsStep(FaultStep, tag="clock_jumps", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if span_s(self.by.lstrip("+-")) <= 0:
+        if not signed_span_s(self.by):
             raise ValueError("a clock that jumps by nothing stays right")
 
 

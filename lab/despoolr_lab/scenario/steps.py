@@ -20,7 +20,7 @@ from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
-from despoolr_core.times import moment_s, span_s
+from despoolr_core.times import moment_s, signed_span_s, span_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.faults.begun import CannotBegin
 from despoolr_lab.scenario.faults.catalogue import FAULTS
@@ -273,8 +273,7 @@ async def _power(world: World, step: model.PowerStep) -> None:
 
 
 async def _clock(world: World, step: model.ClockStep) -> None:
-    sign = -1.0 if step.offset.startswith("-") else 1.0
-    world.agents[step.machine].clock_offset_s = sign * span_s(step.offset.lstrip("+-"))
+    world.agents[step.machine].clock_offset_s = signed_span_s(step.offset)
 
 
 async def _noidmif(world: World, step: model.NoIdMifStep) -> None:

@@ -38,11 +38,11 @@ from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import OpenFile
 from despoolr_core.share.modes import Role
-from despoolr_core.times import span_s
+from despoolr_core.times import signed_span_s, span_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.holders import habits_of, reap
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.programs import program_of, signed_span
+from despoolr_lab.scenario.programs import program_of
 from despoolr_lab.scenario.worlds import Variation, named_machines
 from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.assembly import SiteAssembly
@@ -453,7 +453,7 @@ class World:
                     user=group.user or f"USER_{name}",
                     programs=self._programs(name),
                 )
-                agent.clock_offset_s = signed_span(group.clock_offset)
+                agent.clock_offset_s = signed_span_s(group.clock_offset or "0s")
                 agent.is_on = group.on and not self.variation.is_off(name, named)
                 self.agents[name] = agent
                 written_s = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.times import moment, moment_s, span, span_s, stopwatch
+from despoolr_core.times import moment, moment_s, signed_span_s, span, span_s, stopwatch
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from worlds.scenario import SMALL
 
@@ -21,6 +21,13 @@ def test_a_span_is_so_many_seconds(text: str, seconds: float) -> None:
 def test_what_is_no_span_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="2d 4h"):
         span_s(text)
+
+
+def test_a_span_may_have_one_sign() -> None:
+    assert [signed_span_s(text) for text in ("-2h", "+2h", "2h", "0s")] == [-7200, 7200, 7200, 0]
+    for text in ("+-2h", "-+2h", "--2h", "-", ""):
+        with pytest.raises(ValueError, match="2d 4h"):
+            signed_span_s(text)
 
 
 def test_a_moment_is_a_span_since_the_start_or_a_date() -> None:

@@ -6,16 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from despoolr_core.times import span_s
+from despoolr_core.times import signed_span_s
 from despoolr_lab.scenario.faults.begun import Begun, Broken
 
 
 async def begin(world: Broken, step: Any) -> Begun:
     """Let the clock of `step.machine` jump by `step.by`."""
-    agent, by_s = (
-        world.agents[step.machine],
-        span_s(step.by.lstrip("+-")) * (-1 if step.by.startswith("-") else 1),
-    )
+    agent, by_s = world.agents[step.machine], signed_span_s(step.by)
     agent.clock_offset_s += by_s
 
     async def end() -> None:
