@@ -250,6 +250,33 @@ TABLES: Final = {
         changed('names = ["PC1", "PC2"]', 'names = ["PC1", "PC2"]; clock_offset = "+-2h"'),
         "'-2h' is not a span of time such as 90m",
     ),
+    "a clock that is in no year": (
+        stepped('do = "clock"; at = "1h"; machine = "PC1"; offset = "99999w"'),
+        "99999w is no time in the years 1970 to 2999",
+    ),
+    "a clock that jumps to before all years": (
+        stepped('do = "clock_jumps"; at = "1h"; machine = "PC1"; by = "-2000w"'),
+        "-2000w is no time in the years 1970 to 2999",
+    ),
+    "clocks that are in no year": (
+        changed('names = ["PC1", "PC2"]', 'names = ["PC1", "PC2"]; clock_offset = "-2000w"'),
+        "-2000w is no time in the years 1970 to 2999",
+    ),
+    "a job that is offered in no year": (
+        stepped(
+            'do = "job"; at = "1h"; name = "J"; package = "OFFICE"; command = "SETUP.EXE"; '
+            'offer_after = "3000-01-01"'
+        ),
+        "3000-01-01 is no time in the years 1970 to 2999",
+    ),
+    "a run in no year": (
+        changed('for = "3h"', 'for = "3h"; start = "1969-12-31 23:59"'),
+        "a run starts in the years 1970 to 2999",
+    ),
+    "a run without an end": (
+        changed('for = "3h"', 'for = "99999w"'),
+        "the run would not end in the years 1970 to 2999",
+    ),
     "a NOIDMIF that says nothing": (
         stepped('do = "noidmif"; at = "1h"; machine = "PC1"; group = "G"; attributes = {}'),
         "a NOIDMIF has a group with a name",

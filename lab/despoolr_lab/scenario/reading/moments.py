@@ -10,21 +10,51 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from despoolr_core.times import moment_s, span_s
+from despoolr_core.times import moment_s, signed_span_s, span_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.toml.tables import split_job
 
 Mistake = tuple[str, list[str | int]]
 _JOB: Final = re.compile(r"\{job:([^{}]+)\}")
+_TIME_MAX: Final = moment_s("3000-01-01", 0.0)
+_YEARS: Final = "the years 1970 to 2999"
+_DATES: Final = ("activate_after", "offer_after", "mandatory_after", "expires_after")
 _KEYS: Final = ("job", "pending", "executed", "jobs", "text", "path")
 
 
 def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     """What is named too early or too late, and where it stands."""
+    yield from _calendar(scenario)
     yield from _jobs(scenario)
     yield from _links(scenario)
     yield from _bounds(scenario)
+
+
+def _calendar(scenario: Scenario) -> Iterator[Mistake]:
+    """Times that the calendar of a site does not have."""
+    start, end = scenario.start, scenario.end
+    if not 0 <= start < _TIME_MAX:
+        yield f"a run starts in {_YEARS}", ["run", "start"]
+    if end >= _TIME_MAX:
+        yield f"the run would not end in {_YEARS}", ["run", "for"]
+    for index, group in enumerate(scenario.clients):
+        if (text := group.clock_offset) and not _is_clock(text, start, end):
+            yield f"{text} is no time in {_YEARS}", ["clients", index, "clock_offset"]
+    for index, step in enumerate(scenario.step):
+        at = moment_s(step.at, start)
+        for key in _DATES:
+            if (text := getattr(step, key, "")) and not 0 <= moment_s(text, at) < _TIME_MAX:
+                yield f"{text} is no time in {_YEARS}", ["step", index, key]
+        for key in ("offset", "by"):
+            if (text := getattr(step, key, "")) and not _is_clock(text, at, end):
+                yield f"{text} is no time in {_YEARS}", ["step", index, key]
+
+
+def _is_clock(offset: str, first: float, last: float) -> bool:
+    """Whether a clock that is wrong by that much shows times that there are."""
+    off_s = signed_span_s(offset)
+    return first + off_s >= 0 and last + off_s < _TIME_MAX
 
 
 def _jobs(scenario: Scenario) -> Iterator[Mistake]:
