@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import to_builtins
 
-from despoolr_app.site_client.blocking import ask
+from despoolr_app.site_client.blocking import ask, health
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError, SiteRefused, SiteUnreachable
 from despoolr_app.site_client.queries import (
@@ -119,7 +119,10 @@ class LiveSource:
                     Why,
                 )
                 episodes = ask(server, "episodes?" + urlencode(machine | limit), EpisodeList)
-                listed = ask(server, "opens?" + urlencode(limit), OpenList) if at is None else None
+                listed = None
+                if at is None:  # the answer's time is its last record's: nothing may happen since
+                    listed = ask(server, "opens?" + urlencode(limit), OpenList)
+                    why = msgspec.structs.replace(why, at=max(why.at, health(server).now))
             except SiteError as error:
                 failures.append(error)
                 continue

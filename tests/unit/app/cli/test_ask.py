@@ -303,6 +303,15 @@ async def test_a_running_server_gives_the_same_answers() -> None:
     assert why.holders == locks.locks and elsewhere.episodes == []
 
 
+async def test_the_answer_of_a_running_server_is_about_now_though_nothing_happens() -> None:
+    async with serving() as site:
+        source = await _blocked(site)
+        before = site.clock.now()
+        locks = await asyncio.to_thread(source.locks, Wanted(), None)
+        why = await asyncio.to_thread(source.why, Wanted(), None)
+    assert site.records[-1].at < before <= locks.at <= why.at
+
+
 async def test_the_records_of_a_server_and_the_server_itself_say_the_same(tmp_path: Path) -> None:
     async with serving() as site:
         source = await _blocked(site)
