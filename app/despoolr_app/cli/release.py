@@ -109,6 +109,12 @@ def _found(
         named = {fold(name) for name in opens}
         rows = [found for found in rows if named & _names(found[1])]
         missing = named - {name for _, row, _ in rows for name in _names(row)}
+        for name in sorted(named):
+            places = sorted(
+                f"{row.server}/{row.open}" for _, row, _ in rows if fold(row.open) == name
+            )
+            if len(places) > 1:
+                fail(f"{name} is open on several servers; say which: {', '.join(places)}")
         if missing:
             fail(f"nothing is open as {', '.join(sorted(missing))}; `despoolr locks` lists what is")
     if not rows:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from despoolr_app.cli.release import REASON, REASON_MAX, command
 from despoolr_core.records.kinds.share import OpenClosed
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Role
 from worlds.answer import data_of
 from worlds.share_server import Site, serving
@@ -87,6 +88,18 @@ async def test_what_cannot_be_is_one_line_and_closes_nothing(site, words, says):
     before = closed(site)
     code, said = await asking(site)(*words)
     assert code == 2 and says in said and closed(site) == before
+
+
+async def test_a_handle_that_several_servers_have_is_no_name(site):
+    async with serving() as second:
+        await second.ask("PUT", "/SMS_SHR/a.dat", b"one")
+        await second.ask("PUT", "/SMS_SHR/b.dat", b"one")
+        one = await site.hold("a.dat")
+        assert await second.hold("a.dat") == one
+        before = closed(site), closed(second)
+        code, said = await asking(site)(one, "--yes", "--url", second.base)
+        assert (code, closed(site), closed(second)) == (2, *before)
+    assert f"{fold(one)} is open on several servers" in said
 
 
 async def test_one_that_may_not_see_others_opens_closes_none(site):
