@@ -134,6 +134,8 @@ def ask_at_random(workshop: Workshop, requests: int) -> None:
     # of a machine with much to do, if not again
     slow = [reply for reply in replies if reply.seconds > ANSWER_S_MAX]
     again = [asker_of[id(reply.call)].send(reply.call, reply.request) for reply in slow]
+    for asker in askers:
+        asker.close()
     assert [
         (reply.request[:200], reply.seconds) for reply in again if reply.seconds > ANSWER_S_MAX
     ] == []

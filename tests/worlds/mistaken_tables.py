@@ -273,8 +273,8 @@ TABLES: Final = {
         changed('for = "3h"', 'for = "3h"; start = "1969-12-31 23:59"'),
         "a run starts in the years 1970 to 2999",
     ),
-    "a run without an end": (
-        changed('for = "3h"', 'for = "99999w"'),
+    "a run past the last year": (
+        changed('for = "3h"', 'for = "3h"; start = "2999-12-31 23:00"'),
         "the run would not end in the years 1970 to 2999",
     ),
     "a NOIDMIF that says nothing": (

@@ -357,11 +357,13 @@ def _refuse_nothing_expected(
     if not expected_count or any(entry.rank == 0 for entry in _entries(scenario, profiles)):
         return
     version = profiles[scenario.site[0].code].version
-    raise StepError(
+    reason = (
         f"none of the {expected_count} expectations is asked: they are for other versions than "
-        f"{version}, for other settings, for later than the end of the run, or for seed 0 alone",
-        ["expect", 0, "that"],
+        f"{version}, for other settings, or for later than the end of the run"
     )
+    if len(scenario.expect) < expected_count:
+        reason += ", or of the scenario as written: say --seed 0"
+    raise StepError(reason, ["expect", 0, "that"])
 
 
 def _applies(when: dict[str, Any], profile: Profile) -> bool:
