@@ -17,6 +17,13 @@ TABLES: Final = {
         stepped('do = "source"; at = "1h"; package = "OFFICE"; delete = ["A.DAT", "a.dat"]'),
         "no file 'a.dat'",
     ),
+    "a source file written and deleted": (
+        stepped(
+            'do = "source"; at = "1h"; package = "OFFICE"; files = {"a.dat"="x"}; '
+            'delete = ["A.DAT"]'
+        ),
+        "is written and deleted at once",
+    ),
     "a source that does not change": (
         stepped('do = "source"; at = "1h"; package = "OFFICE"'),
         "nothing would change",
@@ -277,6 +284,10 @@ TABLES: Final = {
         changed('for = "3h"', 'for = "3h"; start = "2999-12-31 23:00"'),
         "the run would not end in the years 1970 to 2999",
     ),
+    "a NOIDMIF that no file of the field is": (
+        stepped('do = "noidmif"; at = "1h"; machine = "PC1"; group = "G"; attributes = {a="€"}'),
+        "is no character of Latin-1",
+    ),
     "a NOIDMIF that says nothing": (
         stepped('do = "noidmif"; at = "1h"; machine = "PC1"; group = "G"; attributes = {}'),
         "a NOIDMIF has a group with a name",
@@ -395,6 +406,34 @@ TABLES: Final = {
     "a status MIF older and newer": (
         changed('opens = ["a.dat"]', 'opens = ["a.dat"]; mif={offset="--2h"}'),
         "'-2h' is not a span of time such as 90m",
+    ),
+    "a status MIF with two contents": (
+        changed('opens = ["a.dat"]', 'opens = ["a.dat"]; mif={raw="x", status="Failed"}'),
+        "a file has one content",
+    ),
+    "programs that close at once": (
+        changed('names = ["PC1", "PC2"]', 'names = ["PC1", "PC2"]; closes_idle_after = "0s"'),
+        "no program could use a file",
+    ),
+    "a server that closes at once": (
+        changed('name = "LOGON1"', 'name = "LOGON1"; reaps_after = "0m"'),
+        "nobody could have a file open",
+    ),
+    "a hold that is closed at once": (
+        stepped(
+            'do = "hold"; at = "2h"; machine = "PC2"; package = "OFFICE"; file = "a.dat"; '
+            'closes_idle_after = "0s"'
+        ),
+        "nothing would be held",
+    ),
+    "clients that log on at another site": (
+        added(
+            '[[site]]; code = "BPC"; [[site]]; code = "LOW"; server = "BRANCH"; '
+            'parent = "BPC"; [[server]]; '
+            'name = "LOGON2"; site = "LOW"; [[clients]]; names = ["LC1"]; site = "LOW"; '
+            'logon_server = "LOGON1"'
+        ),
+        "LOGON1 is no logon server of site LOW",
     ),
     "clients without names": (
         changed('names = ["PC1", "PC2"]', ""),

@@ -237,7 +237,8 @@ class Server(Table, kw_only=True):
     """It closes what a client has had open for so long; empty: it does not."""
 
     def __post_init__(self) -> None:
-        span_s(self.reaps_after or "0s")
+        if self.reaps_after and span_s(self.reaps_after) <= 0:
+            raise ValueError("reaps_after nothing: then nobody could have a file open")
         for role in self.roles:
             if role not in ("logon", "distribution"):
                 raise ValueError(f"role {role!r} is not one of logon, distribution")
@@ -290,10 +291,11 @@ class Clients(Table, kw_only=True):
             self.poll_every,
             self.first_poll or "0s",
             self.report_gap,
-            self.closes_idle_after or "0s",
         ):
             span_s(text)
         signed_span_s(self.clock_offset or "0s")
+        if self.closes_idle_after and span_s(self.closes_idle_after) <= 0:
+            raise ValueError("closes_idle_after nothing: then no program could use a file")
         if span_s(self.poll_every) <= 0:
             raise ValueError("poll_every is how long until the next poll, and cannot be nothing")
 
@@ -345,6 +347,8 @@ class StatusMifSpec(Table, kw_only=True):
         one_of(self.status, ("Success", "Failed"), "status of a status MIF")
         check_paths([self.file])
         check_latin(self.description)
+        if self.raw and (self.description or self.status != "Success"):
+            raise ValueError("say either raw or what a good MIF says: a file has one content")
         signed_span_s(self.offset)
 
 

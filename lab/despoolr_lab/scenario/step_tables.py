@@ -144,6 +144,8 @@ class SourceStep(StepTable, tag="source", kw_only=True):
         if not self.files and not self.delete:
             raise ValueError("nothing would change; say files or delete")
         check_paths([*self.files, *self.delete])
+        if both := {fold(name) for name in self.files} & {fold(name) for name in self.delete}:
+            raise ValueError(f"{min(both)} is written and deleted at once; say one of the two")
 
 
 class HoldStep(StepTable, tag="hold", kw_only=True):
@@ -173,7 +175,8 @@ class HoldStep(StepTable, tag="hold", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        span_s(self.closes_idle_after or "0s")
+        if self.closes_idle_after and span_s(self.closes_idle_after) <= 0:
+            raise ValueError("closes_idle_after nothing: then nothing would be held")
         if bool(self.package) == bool(self.path):
             raise ValueError("say either package and file, or share and path")
         if self.package and (self.share or not self.file):
@@ -249,6 +252,8 @@ class NoIdMifStep(StepTable, tag="noidmif", kw_only=True):
         if not self.group or not self.attributes:
             raise ValueError("a NOIDMIF has a group with a name, and attributes")
         check_paths([self.file])
+        for text in (self.group, *self.attributes, *self.attributes.values()):
+            check_latin(text)
 
 
 class PutStep(StepTable, tag="put", kw_only=True):

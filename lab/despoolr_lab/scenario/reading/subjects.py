@@ -116,6 +116,10 @@ def _servers(scenario: Scenario) -> Iterator[Mistake]:
         if (group.site or first) not in serving["logon"]:
             reason = f"site {group.site or first} has no logon server for its clients to ask"
             yield reason, ["clients", index, "site"]
+        asked = next((s for s in scenario.server if s.name == group.logon_server), None)
+        if asked is not None and (asked.site or first) != (group.site or first):
+            reason = f"{asked.name} is no logon server of site {group.site or first}"
+            yield reason, ["clients", index, "logon_server"]
     yield from _carried(scenario, serving["distribution"])
     seen: set[str] = set()
     for index, package in enumerate(scenario.package):
