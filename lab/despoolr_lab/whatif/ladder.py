@@ -129,15 +129,18 @@ class Tried:
         found = self.outcomes.get(seed)
         return found.effects if found else Effects()
 
-    def rank(self, seed: int) -> tuple[object, ...]:
-        """Its place in the ladder, the best first."""
+    def rank(self, seed: int, *, gentlest_first: bool = False) -> tuple[object, ...]:
+        """Its place, the best first. Of equals the strongest comes first, from which one weakens;
+        in the ladder the gentlest.
+        """
+        strength = self.change.strength if self.held else 0.0
         times = self.times
         return (
             -wilson(self.held, len(self.outcomes)),
             self.effects(seed).rank,
             self.change.cost_rank,
             median(times) if times else math.inf,
-            -self.change.strength if self.held else 0.0,
+            strength if gentlest_first else -strength,
             self.change.says,
         )
 
@@ -350,7 +353,11 @@ class Climb:
     def in_order(self) -> list[Tried]:
         """Every change as the ladder has them, the best first."""
         order = {FIXES: 0, HELPS: 0, NO_EFFECT: 1, HARMS: 2, NOT_SETTLED: 3, CANNOT_HELP: 4}
-        return sorted(self.tried, key=lambda one: (order[self._word(one)], self._rank(one)))
+
+        def place(one: Tried) -> tuple[object, ...]:
+            return order[self._word(one)], one.rank(self._seed, gentlest_first=True)
+
+        return sorted(self.tried, key=place)
 
     def expectations(self, change: ScenarioChange) -> tuple[Expectation, ...]:
         """What has to hold with a change."""

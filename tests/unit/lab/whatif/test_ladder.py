@@ -103,6 +103,16 @@ def test_a_quick_fix_that_cuts_users_off_stands_below_a_slow_one_that_disturbs_n
     assert "the right to the package (Q182414)" in found.rows[2].effects.told()
 
 
+def test_of_two_that_are_equal_the_smaller_change_stands_first() -> None:
+    found = ladder(blocked_update(hours=5), knobs={"closes_when_idle": ("20", "50", "30")})
+    assert [row.change.rpartition(" after ")[2] for row in found.rows] == [
+        "50 min",
+        "30 min",
+        "20 min",
+    ]
+    assert [row.worlds for row in found.rows] == [2, 2, 2]
+
+
 def test_what_came_through_needs_no_fix() -> None:
     found = ladder(blocked_update(hold(**{"for": "3h"}), hours=12))
     assert found.is_met and found.rows == ()
