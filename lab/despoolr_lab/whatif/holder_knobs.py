@@ -21,7 +21,7 @@ from despoolr_lab.scenario.model import (
     Step,
 )
 from despoolr_lab.scenario.reading.written import copy_of
-from despoolr_lab.scenario.worlds import span_text
+from despoolr_lab.scenario.worlds import Variation, span_text
 from despoolr_lab.whatif.case import Case
 from despoolr_lab.whatif.change import ScenarioChange
 from despoolr_lab.whatif.knob_names import IDLE, REAPER
@@ -94,8 +94,9 @@ def _for_each(
     holding: Callable[[Holding], Holding | None],
 ) -> Iterator[tuple[str, Scenario, Bound | None, list[_Holder]]]:
     """Each holder alone, then all of them: who, the scenario, what the first pass says, and the
-    holders.
+    holders. It says nothing of a world in which a hold may end earlier than is written.
     """
+    is_sure = Variation.of(case.scenario, case.scenario.run.seed).is_as_written
     holders = _holders(case)
     groups = [[one] for one in holders[:HOLDERS_MAX]] + ([holders] if len(holders) > 1 else [])
     for group in groups:
@@ -112,7 +113,7 @@ def _for_each(
             return holding(found) if any(one.is_of(found) for one in among) else found
 
         bounds = [update.with_holdings(moved).as_it_asked() for update in case.updates]
-        yield who, scenario, together(bounds) if bounds else None, group
+        yield who, scenario, together(bounds) if bounds and is_sure else None, group
 
 
 def _closing_from(case: Case, group: Sequence[_Holder], after_s: float, at_s: float) -> Scenario:

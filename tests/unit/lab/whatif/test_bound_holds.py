@@ -7,9 +7,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
-from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.model import Scenario, Worlds
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.whatif.case import Case
@@ -106,8 +107,21 @@ ANOTHER_IS_HELD_TOO = scenario(
         ),
         (HELD_FROM_THE_SECOND_ATTEMPT_ON, "1.1", (), {"window": ("11",)}),
         (ANOTHER_IS_HELD_TOO, "1.1", ("by night",), {"local_copy": ()}),
+        (
+            msgspec.structs.replace(
+                blocked_update(hours=11, seed=15), worlds=Worlds(jitter="wide")
+            ),
+            "1.1",
+            (),
+            {"closes_when_idle": ("630",)},
+        ),
     ],
-    ids=["attempts close files by force", "attempts at another hour", "another package is held"],
+    ids=[
+        "attempts close files by force",
+        "attempts at another hour",
+        "another package is held",
+        "a hold ends earlier in this world than is written",
+    ],
 )
 def test_what_a_rerun_can_fix_is_never_ruled_out(
     staged: Scenario, version: str, goal: tuple[str, ...], knob: dict[str, tuple[str, ...]]
@@ -115,5 +129,6 @@ def test_what_a_rerun_can_fix_is_never_ruled_out(
     base = base_of(baked(staged, RunOptions(version=version)), goal)
     assert base.goal is not None
     one = changes(Case.of(base.scenario, base.goal, base.updates), knob)[0]
-    assert rerun(Task(0, with_goal(one.scenario, base.goal.expectations), base.goal, 0)).is_met
+    changed = with_goal(one.scenario, base.goal.expectations)
+    assert rerun(Task(0, changed, base.goal, base.scenario.run.seed)).is_met
     assert one.bound is None or not one.bound.cannot_help
