@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 import time
 from typing import Any, Final
@@ -18,7 +19,7 @@ from despoolr_app.cli.output import (
     put_over,
     wrapped_cell,
 )
-from despoolr_lab.cli.options import rerun_options, to_run_options
+from despoolr_lab.cli.options import as_typed, rerun_options, to_run_options
 
 SEEDS: Final = "1-100"
 SEEDS_MAX: Final = 100_000
@@ -57,15 +58,17 @@ def command(
     from despoolr_lab.cli.running import read_scenario
     from despoolr_lab.explore.campaign import Exploration, explore
     from despoolr_lab.pool import WorkerDied
+    from despoolr_lab.scenario.reading.written import baked
+    from despoolr_lab.scenario.run import RunOptions
 
-    loaded = read_scenario(scenario)
-    parsed = to_run_options(options, fix)
+    # faults are drawn for the scenario that runs: its clients, its length
+    loaded = baked(read_scenario(scenario), to_run_options(options, fix))
     todo = _seeds(seeds)
     exploration = Exploration()
     begun = time.perf_counter()
     shown = _Shown(len(todo), is_quiet=options["as_json"])
     is_interrupted = False
-    outcomes = explore(loaded, parsed, todo, jobs or 0)
+    outcomes = explore(loaded, RunOptions(), todo, jobs or 0)
     try:
         for seed, judgement in outcomes:
             new = exploration.add(seed, judgement)
@@ -89,7 +92,7 @@ def command(
         }
         echo_json(told, source=str(scenario))
     else:
-        _print(scenario, exploration, len(todo))
+        _print(scenario, exploration, len(todo), as_typed(options, fix))
     if is_interrupted:
         done = exploration.worlds + len(exploration.refused)
         put(f"despoolr: interrupted after {done} of {len(todo)} worlds", err=True)
@@ -143,7 +146,7 @@ class _Shown:
             put_over()
 
 
-def _print(scenario: str, exploration: Any, total: int) -> None:
+def _print(scenario: str, exploration: Any, total: int, typed: str) -> None:
     done = exploration.worlds
     asked = exploration.as_written
     put(f"{done} of {total} worlds of {scenario}; {asked} of them as written, with expectations")
@@ -159,4 +162,5 @@ def _print(scenario: str, exploration: Any, total: int) -> None:
     for one in failures:
         put(f"{one.worlds:>6}  {one.first:>5}  {one.key}")
         put(f"{'':>15}{wrapped_cell(one.text, 15)}")
-    put("", f"Try: despoolr shrink {scenario} --seed {failures[0].first}")
+    world = f"{shlex.quote(scenario)} --seed {failures[0].first}{typed}"
+    put("", f"Try: despoolr shrink {world}")

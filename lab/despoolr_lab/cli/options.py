@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -138,3 +139,15 @@ def to_run_options(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
         )
     except (ProfileError, ValueError) as error:
         raise click.UsageError(str(error)) from None
+
+
+def as_typed(options: dict[str, Any], fix: tuple[str, ...] = ()) -> str:
+    """The options of a rerun as a shell takes them again, each after a space: what they change
+    about the scenario goes with the world of a seed.
+    """
+    given = [("--version", options["version"]), ("--for", options["for_"])]
+    if options["clients"] is not None:
+        given.append(("--clients", str(options["clients"])))
+    for name, values in (("--set", options["sets"]), ("--bug", options["bug"]), ("--fix", fix)):
+        given += [(name, value) for value in values]
+    return "".join(f" {name} {shlex.quote(value)}" for name, value in given if value)

@@ -127,14 +127,14 @@ def _world(
     from despoolr_app.runs.directory import RunError, find_run
     from despoolr_lab.cli.running import read_scenario
     from despoolr_lab.explore.campaign import moments_as_written, rerun_of
-    from despoolr_lab.scenario.reading.written import FILE
+    from despoolr_lab.scenario.reading.written import FILE, baked
     from despoolr_lab.scenario.run import RunOptions
 
     places = (Path(subject), runs / subject)
     if subject != "latest" and not any(place.is_dir() for place in places):
-        loaded = read_scenario(subject)
-        parsed = to_run_options(options, fix)
-        rerun = rerun_of(loaded, parsed, seed or 0, moments_as_written(loaded, parsed))
+        loaded = baked(read_scenario(subject), to_run_options(options, fix))
+        plain = RunOptions()
+        rerun = rerun_of(loaded, plain, seed or 0, moments_as_written(loaded, plain))
         return rerun.scenario, rerun.options
     if seed is not None:
         fail("a run has its world already: --seed goes with a scenario")

@@ -96,8 +96,48 @@ def test_a_worker_that_dies_is_one_line(capsys: Said, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     ("seeds", "says"),
-    [("x", "no range of seeds"), ("5-1", "ends before"), ("1-900000", "100,000 worlds at most")],
+    [
+        ("x", "no range of seeds"),
+        ("5-1", "ends before"),
+        ("1-100001", "100,000 worlds at most"),
+    ],
 )
 def test_seeds_that_are_none_are_refused(seeds: str, says: str, capsys: Said) -> None:
     assert run(["explore", "shared.toml", "--seeds", seeds]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_as_many_worlds_as_stated_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    worlds_are(monkeypatch)
+    assert run(["explore", "shared.toml", "--seeds", "1-100000"]) == 0
+
+
+@pytest.mark.parametrize("clients", ["-1", "100001"])
+@pytest.mark.parametrize("command", ["explore", "shrink", "run"])
+def test_a_number_of_clients_that_cannot_be_is_one_line(
+    command: str, clients: str, capsys: Said
+) -> None:
+    assert run([command, "shared.toml", "--clients", clients]) == 2
+    assert f"0 to 100,000, not {int(clients):,}" in capsys.readouterr().err
+
+
+def test_what_to_try_has_the_options_that_belong_to_the_world(
+    capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worlds_are(monkeypatch, BROKEN)
+    Path("a b.toml").write_text(SCENARIO)
+    typed = ["--version", "1.2 SP4", "--for", "3h", "--clients", "0", "--set", "attempts_max=7"]
+    typed += ["--bug", "Q152229", "--fix", "Q147819"]
+    assert run(["explore", "a b.toml", "--seeds", "1", *typed]) == 11
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "Try: despoolr shrink 'a b.toml' --seed 1 --version '1.2 SP4' --for 3h --clients 0 "
+        "--set attempts_max=7 --bug Q152229 --fix Q147819"
+    )
+
+
+def test_faults_are_drawn_for_the_clients_and_the_length_that_run(capsys: Said) -> None:
+    clients = '[[clients]]\nname = "WS{n}"\ncount = 9\n'
+    Path("shared.toml").write_text(SCENARIO + clients)
+    more = ["--clients", "1", "--for", "30m", "--seeds", "1-12", "--jobs", "1"]
+    assert run(["explore", "shared.toml", *more]) == 0
+    assert "Nothing went wrong" in capsys.readouterr().out
