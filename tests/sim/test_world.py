@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import time
 
 import aiohttp
@@ -203,3 +204,37 @@ async def _hello(request):
 
 async def _whence(request):
     return web.Response(text=str(request.transport.get_extra_info("peername")))
+
+
+def test_ctrl_c_in_the_middle_of_anything_ends_all_tasks_and_reports_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ended: list[str] = []
+
+    async def waits(name: str) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(1)
+            ended.append(name)
+
+    async def group(name: str, *, is_torn: bool) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(waits(name))
+            if is_torn:
+                tasks.create_task(torn())
+
+    async def torn() -> None:
+        await asyncio.sleep(1)
+        signal.raise_signal(signal.SIGINT)
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(group("beside", is_torn=False))
+            tasks.create_task(group("with it", is_torn=True))
+
+    with pytest.raises(KeyboardInterrupt):
+        run_virtual(main)
+    gc.collect()
+    assert sorted(ended) == ["beside", "with it"]
+    assert not caplog.records

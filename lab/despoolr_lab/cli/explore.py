@@ -156,7 +156,8 @@ def _print(scenario: str, exploration: Any, total: int, typed: str) -> None:
         put(f"{many} could not be run; the first, {seed}: {wrapped_cell(why, 4)}")
     failures = exploration.in_order()
     if not failures:
-        put("Nothing went wrong in them.")
+        if done:
+            put("Nothing went wrong in them.")
         return
     put("", "worlds  first  what goes wrong")
     for one in failures:

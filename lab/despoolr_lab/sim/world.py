@@ -59,6 +59,10 @@ def run_virtual(
     with redirect_aiohttp(loop, epoch=epoch, seed=seed), poison() as tried, _rare_collections():
         try:
             result = loop.run_until_complete(guarded())
+        except KeyboardInterrupt:
+            # it came in the middle of anything: what that leaves behind is nobody's mistake
+            loop.set_exception_handler(lambda _loop, _context: None)
+            raise
         finally:
             try:
                 _cancel_all(loop)
@@ -96,6 +100,8 @@ def _cancel_all(loop: VirtualLoop) -> None:
             task.cancel()
         try:
             loop.run_until_complete(_ended(tasks))
+        except KeyboardInterrupt:  # a group of tasks raises again what tore one of them
+            continue
         except (Deadlock, Livelock, TimeLimitReached) as exc:
             loop.call_exception_handler({"message": f"tasks did not end when cancelled: {exc}"})
             return

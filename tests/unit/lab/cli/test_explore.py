@@ -88,6 +88,13 @@ def test_ctrl_c_keeps_what_is_done(capsys: Said, monkeypatch: pytest.MonkeyPatch
     assert "interrupted after 1 of 9 worlds" in said.err
 
 
+def test_of_no_world_nothing_is_said(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    worlds_are(monkeypatch, then=KeyboardInterrupt())
+    assert run(["explore", "shared.toml", "--seeds", "1-9"]) == 130
+    said = capsys.readouterr()
+    assert "0 of 9 worlds" in said.out and "Nothing went wrong" not in said.out
+
+
 def test_a_worker_that_dies_is_one_line(capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     worlds_are(monkeypatch, then=WorkerDied("a worker process died"))
     assert run(["explore", "shared.toml", "--seeds", "1-9"]) == 2
