@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -99,6 +100,20 @@ def site_option(function: F) -> F:
         default="",
         metavar="URL",
         help="The site server. Default: the one started here.",
+        show_envvar=True,
+    )(function)
+
+
+def runs_option(function: F) -> F:
+    """`--runs`, as `root`: the directory that the runs are in."""
+    return click.option(
+        "--runs",
+        "root",
+        envvar="DESPOOLR_RUNS",
+        default="runs",
+        type=click.Path(path_type=Path),
+        show_default=True,
+        help="Where runs are kept.",
         show_envvar=True,
     )(function)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from despoolr_app.cli.options import runs_option
 from despoolr_app.cli.output import (
     EXIT_OK,
     confirm,
@@ -28,16 +29,6 @@ if TYPE_CHECKING:
     from despoolr_app.runs.store import KeptRun, RunStore
 
 T = TypeVar("T")
-
-runs_option = click.option(
-    "--runs",
-    "root",
-    envvar="DESPOOLR_RUNS",
-    default="runs",
-    type=click.Path(path_type=Path),
-    show_default=True,
-    help="Where runs are kept.",
-)
 
 
 @click.group("runs")

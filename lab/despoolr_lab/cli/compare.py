@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_app.cli.options import runs_option
 from despoolr_app.cli.output import EXIT_OK, echo_json, echo_table, fail, json_option, put, say
 
 if TYPE_CHECKING:
@@ -23,17 +24,9 @@ if TYPE_CHECKING:
 @click.option(
     "--anyway", is_flag=True, help="Compare even if the loads differ or a run is invalid."
 )
-@click.option(
-    "--runs",
-    envvar="DESPOOLR_RUNS",
-    default="runs",
-    type=click.Path(path_type=Path),
-    show_default=True,
-    help="Where runs are kept.",
-    show_envvar=True,
-)
+@runs_option
 @json_option
-def command(a: str, b: str, anyway: bool, runs: Path, as_json: bool) -> int:
+def command(a: str, b: str, anyway: bool, root: Path, as_json: bool) -> int:
     """Compare two load runs: A is before, B is after.
 
     Each is a directory, the name of one in `--runs`, or `latest`.
@@ -43,7 +36,7 @@ def command(a: str, b: str, anyway: bool, runs: Path, as_json: bool) -> int:
     from despoolr_lab.load.outcome.compare import compare, differences, warnings
 
     try:
-        samples = [read_kept(name, runs) for name in (a, b)]
+        samples = [read_kept(name, root) for name in (a, b)]
     except RunError as error:
         fail(str(error))
     unlike = differences(samples[0].summary, samples[1].summary)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from despoolr_app.cli.options import runs_option
 from despoolr_app.cli.output import EXIT_OK, echo_json, fail, json_option, put, say, size
 
 FORMATS = {"perfetto": "trace.json", "csv": "opens.csv", "cmtrace": "run.log"}
@@ -26,15 +27,7 @@ TABLE_NAMES = ("opens", "refusals", "episodes", "jobs", "events")
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file to write. Default: one in the run's directory.",
 )
-@click.option(
-    "--runs",
-    "root",
-    envvar="DESPOOLR_RUNS",
-    default="runs",
-    type=click.Path(path_type=Path),
-    show_default=True,
-    help="Where runs are kept.",
-)
+@runs_option
 @json_option
 def command(
     form: str, run: str, table: str | None, to: Path | None, root: Path, as_json: bool

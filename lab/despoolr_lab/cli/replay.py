@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from despoolr_app.cli.options import runs_option
 from despoolr_app.cli.output import (
     EXIT_OK,
     echo_json,
@@ -26,17 +27,9 @@ EXIT_PARTED: Final = 1
     help="Make a kept run again from the scenario that lies beside it, and compare every record.",
 )
 @click.argument("run", default="latest")
-@click.option(
-    "--runs",
-    envvar="DESPOOLR_RUNS",
-    default="runs",
-    type=click.Path(path_type=Path),
-    show_default=True,
-    help="Where runs are kept.",
-    show_envvar=True,
-)
+@runs_option
 @json_option
-def command(run: str, runs: Path, as_json: bool) -> None:
+def command(run: str, root: Path, as_json: bool) -> None:
     """Exit 0 if it is the same run, 1 with the first record that differs if it is not."""
     from despoolr_app.runs.directory import RunError, find_run
     from despoolr_lab.cli.running import read_scenario
@@ -45,7 +38,7 @@ def command(run: str, runs: Path, as_json: bool) -> None:
     from despoolr_lab.scenario.steps import StepError
 
     try:
-        kept = find_run(run, runs)
+        kept = find_run(run, root)
         summary = kept.summary or {}
         if summary.get("time", "virtual") != "virtual":
             fail(f"{kept.path} went in {summary['time']} time; only virtual time can be repeated")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from despoolr_app.cli.options import runs_option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -37,15 +38,7 @@ from despoolr_lab.cli.options import rerun_options, to_run_options
 @click.option(
     "--to", type=click.Path(path_type=Path, dir_okay=False), help="Write the file here instead."
 )
-@click.option(
-    "--runs",
-    envvar="DESPOOLR_RUNS",
-    default="runs",
-    type=click.Path(path_type=Path),
-    show_default=True,
-    help="Where runs are kept.",
-    show_envvar=True,
-)
+@runs_option
 @click.option(
     "--fix", multiple=True, metavar="KB", help="Switch an article's fault off, e.g. Q147819."
 )
@@ -55,7 +48,7 @@ def command(
     seed: int | None,
     key: str,
     to: Path | None,
-    runs: Path,
+    root: Path,
     fix: tuple[str, ...],
     **options: Any,
 ) -> None:
@@ -64,7 +57,7 @@ def command(
     """
     from despoolr_lab.explore.shrink import DoesNotFail, shrink
 
-    scenario, parsed = _world(subject, seed, runs, fix, options)
+    scenario, parsed = _world(subject, seed, root, fix, options)
     is_shown = not options["as_json"] and sys.stderr.isatty()
     found = None
     is_interrupted = False
@@ -121,7 +114,7 @@ def _tell(
 
 
 def _world(
-    subject: str, seed: int | None, runs: Path, fix: tuple[str, ...], options: dict[str, Any]
+    subject: str, seed: int | None, root: Path, fix: tuple[str, ...], options: dict[str, Any]
 ) -> tuple[Any, Any]:
     """The scenario to be made smaller, and how it is run."""
     from despoolr_app.runs.directory import RunError, find_run
@@ -130,7 +123,7 @@ def _world(
     from despoolr_lab.scenario.reading.written import FILE, baked
     from despoolr_lab.scenario.run import RunOptions
 
-    places = (Path(subject), runs / subject)
+    places = (Path(subject), root / subject)
     if subject != "latest" and not any(place.is_dir() for place in places):
         loaded = baked(read_scenario(subject), to_run_options(options, fix))
         plain = RunOptions()
@@ -139,7 +132,7 @@ def _world(
     if seed is not None:
         fail("a run has its world already: --seed goes with a scenario")
     try:
-        kept = find_run(subject, runs)
+        kept = find_run(subject, root)
     except RunError as error:
         fail(str(error))
     if not (kept.path / FILE).is_file():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_app.cli.options import runs_option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     echo_json,
@@ -63,15 +64,7 @@ if TYPE_CHECKING:
 )
 @click.option("--version", default="", help="SMS version of a scenario or article.")
 @click.option("--seed", type=int, default=None, help="World of a scenario or article.")
-@click.option(
-    "--runs",
-    "root",
-    envvar="DESPOOLR_RUNS",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Where runs are kept.",
-)
+@runs_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print a table for a pull request.")
 def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **options: Any) -> None:
