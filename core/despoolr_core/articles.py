@@ -98,6 +98,17 @@ ARTICLES: Final[dict[str, Article]] = {
             cure="no SMS 1.x cures it; look into the log of the setup itself",
         ),
         Article(
+            "Q140051",
+            "Run Command Job Does Not Refresh Partial Server Group",
+            Topic.DESPOOLER,
+            bug={"run_job_refreshes_specified": False},
+            fix={"run_job_refreshes_specified": True},
+            versions=("1.1", "1.2", "1.2 SP4"),
+            remedy=Remedy.NONE,
+            cure="choose Refresh Existing Distribution Servers, which refreshes all servers that "
+            "have the package, or use a Share Package job",
+        ),
+        Article(
             "Q140374",
             "SMS Jobs Continue to Retry and Do Not Fail",
             Topic.DESPOOLER,

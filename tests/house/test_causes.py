@@ -95,6 +95,12 @@ def every_job_distributes(scenario: Scenario) -> None:
             step.distribute = True
 
 
+def every_run_command_job_asks_for_the_refresh(scenario: Scenario) -> None:
+    for step in scenario.step:
+        if isinstance(step, model.JobStep) and step.command:
+            step.refresh_existing = True
+
+
 def descriptions_have_no_quotation_marks(scenario: Scenario) -> None:
     for program in scenario.program:
         if program.mif is not None:
@@ -142,6 +148,17 @@ CAUSES: list[tuple[str, str, Change, set[str]]] = [
             "the server is retried in every version, the other one is done",
             "the directory is empty but for the file in use",
             "a retry that fails brings nothing back",
+        },
+    ),
+    (
+        "Q140051",
+        "1.1",
+        every_run_command_job_asks_for_the_refresh,
+        {
+            "the first server of the group keeps the old version",
+            "and so does the second",
+            "the package was decompressed once, for the first job",
+            "no server reports anything to the job",
         },
     ),
     (

@@ -89,6 +89,9 @@ SYMPTOMS: dict[str, Callable[[str], bool]] = {
     ),
     "Q182414": lambda name: name.startswith(("BPC row BPC00004 Workstation", "job BPC00004")),
     "Q138241": lambda name: name in ("BPC row BPC00001 Workstation WS1", "events 374 BPC00001"),
+    "Q140051": lambda name: name.startswith(
+        ("BPC row BPC00003 Server", "file DIST2 BPC00001", "file DIST3 BPC00001")
+    ),
     "Q140810": lambda name: name.startswith(
         ("BPC row BPC00001 Workstation WS1", "BPC row BPC00001 Workstation WS2", "events")
     ),

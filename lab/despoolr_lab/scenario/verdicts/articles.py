@@ -155,6 +155,27 @@ def _retry_without_servers(run: VerdictRun) -> str:
     )
 
 
+def _left_alone(run: VerdictRun) -> str:
+    """Q140051: which of its servers a Run Command job left as they were, and for how long."""
+    for step in run.jobs:
+        job = run.job(step)
+        if job is None or not step.command or not step.put_on or step.refresh_existing:
+            continue
+        rows = {row.machine for row in run.view.details_of(job.job) if row.kind == "Server"}
+        old = [name for name in step.put_on if name not in rows]
+        if not old or job.status != "Complete":
+            continue
+        done = job.changes[-1].at
+        later = (r.at for r, copy in run.of(CopyEnded) if copy.server == old[0] and r.at > done)
+        return (
+            f"Job {step.name} did not refresh {and_(old)}, which had the package already, and said "
+            f"Complete: a Run Command job of SMS {run.main_profile.version} skips such servers, "
+            f"and they kept the old version for {span(next(later, run.end) - done)}; Refresh "
+            "Existing Distribution Servers copies to all that have it (Q140051)."
+        )
+    return ""
+
+
 def _held_back(run: VerdictRun) -> str:
     """Q172899: whose reports waited for a date."""
     late = _late_reports(run)
@@ -386,6 +407,7 @@ def _times(count: int) -> str:
 ARTICLE_SENTENCES: Final[dict[str, Callable[[VerdictRun], str]]] = {
     "Q128458": blocked,
     "Q138241": _unseen_failures,
+    "Q140051": _left_alone,
     "Q140374": _restarted,
     "Q140810": _lost_by_a_quote,
     "Q153576": _retry_without_servers,

@@ -24,6 +24,8 @@ class ScenarioJob(Protocol):
     sites: list[str]
     machines: list[str]
     distribute: bool
+    put_on: list[str]
+    refresh_existing: bool
     command: str
     mandatory_after: str
     expires_after: str

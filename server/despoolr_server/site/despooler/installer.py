@@ -165,6 +165,9 @@ class Installer:
     async def _attempt(self, install: Install, state: RetryState, tick: float) -> Outcome:
         if install.kind is InstallKind.REMOVE:
             return await self._remove(install, state, tick)
+        servers = self._servers.concerned(install)
+        if servers:
+            self._log(f"Decompressing package {install.package_id} to {TEMP_DIRECTORY}")
         files = await self._take_master(install)
         if files is None:
             await self._reports.detail(
@@ -172,15 +175,8 @@ class Installer:
             )
             return Outcome(store_failed=True)
         failed: list[str] = []
-        servers = self._servers.concerned(install)
         if install.retry_of is RetryOf.SERVERS and not install.servers:
-            # Q153576: the retry instruction for the one server that failed lists none and ends as
-            # complete. Keep it so.
-            self._log("~No server is specified in the registry or in the instruction.")
-            await self._site.report_event(COMPONENT, 13, job=install.job_id)
-            for forgotten in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
-                reason = f"job {install.job_id} forgot to retry {forgotten} (Q153576)"
-                await end_episode(self._site, self._registry, install, forgotten, reason)
+            await self._forget_servers(install)
         for role in servers:
             if install.users_warned:
                 await self._forced.close_opens(role, install)
@@ -191,6 +187,16 @@ class Installer:
         if install.command_line and (holders := self._servers.holders(install.package_id)):
             await self._write_instructions(install, holders)
         return Outcome(tuple(failed), succeeded=len(servers) > len(failed))
+
+    async def _forget_servers(self, install: Install) -> None:
+        """Q153576: the retry instruction for the one server that failed lists none and ends as
+        complete. Keep it so.
+        """
+        self._log("~No server is specified in the registry or in the instruction.")
+        await self._site.report_event(COMPONENT, 13, job=install.job_id)
+        for forgotten in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
+            reason = f"job {install.job_id} forgot to retry {forgotten} (Q153576)"
+            await end_episode(self._site, self._registry, install, forgotten, reason)
 
     async def _remove(self, install: Install, state: RetryState, tick: float) -> Outcome:
         """Take the package off its servers: the specified ones, or all that have it."""
@@ -226,7 +232,7 @@ class Installer:
         path = f"{boxes.STORE}/{install.package_id}.PCK"
         if install.package_file and await self._receive.stat(install.package_file) is not None:
             data = await self._receive.read(install.package_file)
-            files = self._unpack(install, data)
+            files = decompress(data)
             if self._stored_version(install.package_id) >= install.package_version:
                 return files
             try:
@@ -237,7 +243,7 @@ class Installer:
             self._registry.set(MASTER_PACKAGES, install.package_id, str(install.package_version))
             return files
         try:
-            return self._unpack(install, await self._root.read(path))
+            return decompress(await self._root.read(path))
         except ShareError as error:
             if not error.is_missing:
                 raise
@@ -245,10 +251,6 @@ class Installer:
             self._log(f"Cannot find the package file. we'll fail the job ({ids})")
             await self._site.report_event(COMPONENT, 11, job=install.job_id)
             raise PackageError("Cannot find the package file.") from None
-
-    def _unpack(self, install: Install, data: bytes) -> Files:
-        self._log(f"Decompressing package {install.package_id} to {TEMP_DIRECTORY}")
-        return decompress(data)
 
     async def _store_failed(self, install: Install, path: str, error: ShareError) -> None:
         shown = path.replace("/", "\\")
