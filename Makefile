@@ -11,7 +11,7 @@ PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-un
 # A test starts hundreds of processes: without compiled files each would take twice as long to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fast nightly coverage mutants test-dav test-docker test-api check lint types layers format scenarios golden bench semantics security oracle examples release lock clean
+.PHONY: help demo test fast nightly coverage mutants test-dav test-import-live test-docker test-api check lint types layers format scenarios golden bench semantics security oracle examples release lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,14 @@ test-docker: $(VENV)/dev.stamp ## The stack in containers (starts a Docker engin
 
 test-dav: $(VENV)/dev.stamp ## WebDAV: litmus and real clients (Debian: litmus cadaver rclone davfs2 curl)
 	@$(BIN)/python -m pytest -q tests/dav
+
+$(VENV)/smb.stamp: requirements/smb.txt $(VENV)/dev.stamp
+	@echo "installing an SMB client ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/smb.txt
+	@touch $@
+
+test-import-live: $(VENV)/smb.stamp ## Import what a Samba of its own saw (Debian: samba samba-vfs-modules libnss-wrapper tshark)
+	@$(BIN)/python -m pytest -q -s tests/samba
 
 $(VENV)/api.stamp: requirements/api.txt $(VENV)/run.stamp
 	@test -x $(VENV)/api/bin/python || $(PYTHON) -m venv $(VENV)/api
@@ -118,10 +126,11 @@ release: $(VENV)/release.stamp ## Make the files of a release in dist/; publish 
 
 lock: $(VENV)/dev.stamp ## Pin the dependencies anew (needs pip-tools)
 	@$(BIN)/python -m pip install --quiet pip-tools
-	@for set in run server dev bench; do \
+	@for set in run server dev bench smb; do \
 	  extras="--extra speed"; \
 	  case $$set in server) extras="$$extras --extra postgres";; dev) extras="$$extras --extra postgres --extra dev";; \
-	    bench) extras="$$extras --extra dev --extra bench";; esac; \
+	    bench) extras="$$extras --extra dev --extra bench";; \
+	    smb) extras="$$extras --extra postgres --extra dev --extra smb";; esac; \
 	  $(PIN) $$extras --output-file requirements/$$set.txt pyproject.toml; done
 	@$(PIN) --output-file requirements/api.txt requirements/api.in
 	@$(PIN) --only-build-deps --build-deps-for wheel --output-file requirements/build.txt pyproject.toml

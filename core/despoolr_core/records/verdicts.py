@@ -10,11 +10,15 @@ from despoolr_core.share.wire import EpisodeRow, Hold, LockedRange
 from despoolr_core.times import moment, span
 
 _NAMED_MAX: Final = 3
+_SHORT_S: Final = 600.0
+"""A wait that is told to the second."""
 _MAIN: Final = frozenset(["READ", "WRITE", "APPEND_DATA", "EXECUTE", "DELETE"])
 
 
 def verdict(episode: EpisodeRow) -> str:
-    """The sentence. Times are site time to the minute."""
+    """The sentence. Times are site time to the minute; of a wait shorter than ten minutes, to the
+    second.
+    """
     waiter = _program(episode.program, episode.machine)
     times = _times(episode.attempt_count)
     over_s = episode.last_refused_at - episode.first_refused_at
@@ -33,7 +37,7 @@ def _by_file(episode: EpisodeRow, files: list[str]) -> str:
     parts = []
     for path in files[:_NAMED_MAX]:
         holds = [hold for hold in episode.holds if hold.path == path]
-        named = " and ".join(_holder(hold) for hold in holds[:_NAMED_MAX])
+        named = " and ".join(_holder(episode, hold) for hold in holds[:_NAMED_MAX])
         parts.append(
             f"{_last(path)} {_times(max(hold.refusal_count for hold in holds))} because {named}"
         )
@@ -58,20 +62,25 @@ def _holders(episode: EpisodeRow) -> str:
     last = [
         hold for hold in episode.holds if hold.last_blocked_at == episode.last_refused_at
     ] or episode.holds
-    named = "; ".join(_holder(hold) for hold in last[:_NAMED_MAX])
+    named = "; ".join(_holder(episode, hold) for hold in last[:_NAMED_MAX])
     rest = len(last) - _NAMED_MAX
     return f"{named} and {rest} more" if rest > 0 else named
 
 
-def _holder(hold: Hold) -> str:
+def _moment(episode: EpisodeRow, at: float) -> str:
+    return moment(at, seconds=episode.blocked_s < _SHORT_S)
+
+
+def _holder(episode: EpisodeRow, hold: Hold) -> str:
     """What an import did not find in its sources (`Blocker`) is said to be unknown, not guessed."""
     user = f" (user {hold.user})" if hold.user else ""
     who = _program(hold.program, hold.machine) if hold.machine else "an open that nobody recorded"
     if hold.lock is not None:
-        return f"{who}{user} held {locked(hold.lock)} since {moment(hold.lock.locked_at)}"
+        since = _moment(episode, hold.lock.locked_at)
+        return f"{who}{user} held {locked(hold.lock)} since {since}"
     access = f" with {_main(hold.access)} access" if hold.access else ""
     sharing = f" sharing {hold.share_mode}" if hold.share_mode else ", its share mode unknown,"
-    since = f"since {'before ' if hold.since else ''}{moment(hold.opened_at)}"
+    since = f"since {'before ' if hold.since else ''}{_moment(episode, hold.opened_at)}"
     return f"{who}{user} held it open{access}{sharing} {since}"
 
 
@@ -85,8 +94,8 @@ def remedy(episode: EpisodeRow) -> str:
     what = "the update" if episode.purpose else "it"
     if episode.state == "resolved" and episode.ended_at is not None:
         return (
-            f"{what} got through at {moment(episode.ended_at)}, {span(episode.blocked_s)} "
-            "after the first refusal"
+            f"{what} got through at {_moment(episode, episode.ended_at)}, "
+            f"{span(episode.blocked_s)} after the first refusal"
         )
     letting_go = (
         "unlocking that range"

@@ -54,6 +54,11 @@ NOTES_MAX = 40
 )
 @click.option("--server", default="", metavar="NAME", help="What the server is called.")
 @click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The SMB server's port in a capture, where it is not 445 or 139.",
+)
+@click.option(
     "--anonymise",
     is_flag=True,
     help="Replace names of machines, users, shares and files, equal ones by equal ones.",
@@ -79,6 +84,7 @@ def command(
     year: int | None,
     maps: tuple[str, ...],
     server: str,
+    port: int | None,
     anonymise: bool,
     salt: str,
     lists: bool,
@@ -97,7 +103,7 @@ def command(
         return EXIT_OK
     if not files:
         fail("give at least one FILE; `despoolr import --list` says which formats there are")
-    wishes = _wishes(wanted, tz, year, maps, server, anonymise, salt)
+    wishes = _wishes(wanted, tz, year, maps, server, port, anonymise, salt)
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         fail(f"there is no file {', '.join(missing[:3])}")
@@ -264,6 +270,7 @@ def _wishes(
     year: int | None,
     maps: tuple[str, ...],
     server: str,
+    port: int | None,
     anonymise: bool,
     salt: str,
 ) -> Wishes:
@@ -289,6 +296,7 @@ def _wishes(
         year=year or 0,
         names=names,
         server=server,
+        port=port or 0,
         is_hidden=anonymise,
         salt=(salt.encode()[:64] if salt else secrets.token_bytes(16)) if anonymise else b"",
     )

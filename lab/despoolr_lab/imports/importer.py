@@ -19,7 +19,7 @@ from despoolr_lab.imports.fold.merge import Merge, Track
 from despoolr_lab.imports.fold.names import Names
 from despoolr_lab.imports.formats.table import format_of
 from despoolr_lab.imports.traces.seen import Connected, OpenDenied, Opened, Seen
-from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
+from despoolr_lab.imports.traces.source import PORTS, ImportFailed, TraceFile
 
 FILES_MAX: Final = 10_000
 """Files of one import."""
@@ -42,6 +42,8 @@ class Wishes:
     year: int = 0
     names: Mapping[str, str] = field(default_factory=dict)
     server: str = ""
+    port: int = 0
+    """Of the SMB server, where it is neither 445 nor 139."""
     is_hidden: bool = False
     salt: bytes = b""
 
@@ -56,6 +58,8 @@ class Import:
         self._wishes = wishes
         for number, source in enumerate(sources, 1):
             source.zone, source.year = wishes.zone, wishes.year
+            if wishes.port:
+                source.ports = PORTS | {wishes.port}
             source.called = f"file {number}" if wishes.is_hidden else ""
         self.names = Names(wishes.names, is_hidden=wishes.is_hidden, salt=wishes.salt)
         self.tracks = _tracks(sources, wishes.wanted)

@@ -49,7 +49,7 @@ from despoolr_lab.imports.traces.seen import (
     SessionOver,
     Who,
 )
-from despoolr_lab.imports.traces.source import name, path_below, user_of
+from despoolr_lab.imports.traces.source import PORTS, name, path_below, user_of
 
 REQUESTS_MAX: Final = 65_536
 """Requests that wait for a response; the oldest is forgotten, and counted."""
@@ -76,7 +76,6 @@ _ACTIONS: Final = {0: "SUPERSEDED", 1: "OPENED", 2: "CREATED", 3: "OVERWRITTEN"}
 _RENAMES: Final = frozenset([10, 65])
 _DISPOSITIONS: Final = frozenset([13, 64])
 _ALL_ONES: Final = "ffffffff"
-_SERVER_PORTS: Final = frozenset(["445", "139"])
 _UNLOCK: Final = 0x4
 _EXCLUSIVE: Final = 0x2
 
@@ -109,7 +108,9 @@ class _Stream:
 class Dialogue:
     """The pairing. `feed` takes the frames in order, `end` what is left."""
 
-    def __init__(self) -> None:
+    def __init__(self, ports: frozenset[int] = PORTS) -> None:
+        """`ports` are those of servers."""
+        self._server_ports = frozenset(map(str, ports))
         self._requests: dict[tuple[str, str], _Request] = {}
         self._streams: dict[str, _Stream] = {}
         self._accounts: dict[str, tuple[str, str]] = {}
@@ -149,7 +150,7 @@ class Dialogue:
         stream = self._streams.get(frame.stream)
         if stream is None:
             stream = self._stream(frame)
-        is_from_client = frame.source_port not in _SERVER_PORTS
+        is_from_client = frame.source_port not in self._server_ports
         if is_from_client:
             stream.heard_at = at
         if frame.is_encrypted:
@@ -167,8 +168,8 @@ class Dialogue:
             yield from self._disconnected(frame, stream, is_from_client)
 
     def _stream(self, frame: Frame) -> _Stream:
-        to_client = frame.source_port in _SERVER_PORTS
-        if not to_client and frame.destination_port not in _SERVER_PORTS:
+        to_client = frame.source_port in self._server_ports
+        if not to_client and frame.destination_port not in self._server_ports:
             to_client = bool(frame.commands) and frame.commands[0].is_response
         client, server = frame.source, frame.destination
         if to_client:

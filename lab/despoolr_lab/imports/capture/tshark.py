@@ -14,11 +14,9 @@ from typing import Final
 
 from despoolr_lab.imports.capture import fields
 from despoolr_lab.imports.capture.frames import FIELDS, Frame
-from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
+from despoolr_lab.imports.traces.source import PORTS, ImportFailed, TraceFile
 
-FILTER: Final = (
-    "smb2 || ((tcp.port == 445 || tcp.port == 139) && (tcp.flags.fin == 1 || tcp.flags.reset == 1))"
-)
+_ENDS: Final = "(tcp.flags.fin == 1 || tcp.flags.reset == 1)"
 DIVIDER: Final = "|"
 _MAGIC: Final = (
     b"\x0a\x0d\x0d\x0a",
@@ -46,7 +44,11 @@ def read(source: TraceFile) -> Iterator[Frame]:
             "tshark). Install it, or write the fields where it is: `despoolr import --list` says "
             "how"
         )
-    command = [program, "-n", "-r", str(source.path.absolute()), "-Y", FILTER, "-T", "fields"]
+    command = [program, "-n", "-r", str(source.path.absolute()), "-T", "fields"]
+    ports = " || ".join(f"tcp.port == {port}" for port in sorted(source.ports))
+    command += ["-Y", f"smb2 || (({ports}) && {_ENDS})"]
+    for port in sorted(source.ports - PORTS):
+        command += ["-d", f"tcp.port=={port},nbss"]
     command += ["-E", "header=y", "-E", "occurrence=a", "-E", f"aggregator={DIVIDER}"]
     for name in FIELDS:
         command += ["-e", name]

@@ -16,6 +16,7 @@ import statistics
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Final
 
 from despoolr_core.rules.fold import fold
@@ -67,7 +68,7 @@ class Track:
         first = self.sources[0].name
         return first if len(self.sources) == 1 else f"{first} and {len(self.sources) - 1:,} more"
 
-    @property
+    @cached_property
     def grade(self) -> str:
         """The letter of what it proves, as `GRADES` explains it."""
         return self.kind.grade_of(self.sources[0])

@@ -38,12 +38,12 @@ class Format(NamedTuple):
     gap: str = ""
     """What its samples cannot prove beside what no sample can."""
     has_refusals: bool = False
-    judge: Callable[[str], str] | None = None
-    """The grade by a file's beginning, for a format that has several."""
+    judge: Callable[[TraceFile], str] | None = None
+    """The grade of a file, for a format that has several."""
 
     def grade_of(self, source: TraceFile) -> str:
         """What a file of this format proves. Raises `ImportFailed`."""
-        return self.grade if self.judge is None else self.judge(source.head_text())
+        return self.grade if self.judge is None else self.judge(source)
 
 
 def _text(sniff: Callable[[str], bool]) -> Callable[[bytes, str], bool]:
@@ -80,7 +80,7 @@ FORMATS: Final = (
         "utc",
         "tcpdump -i any -s 0 -w share.pcap port 445",
         lambda head, _text: tshark.sniff(head),
-        lambda source: Dialogue().read(tshark.read(source)),
+        lambda source: Dialogue(source.ports).read(tshark.read(source)),
         has_refusals=True,
     ),
     Format(
@@ -90,7 +90,7 @@ FORMATS: Final = (
         "utc",
         "tshark -n -r share.pcap -Y smb2 -T json > share.json",
         _text(layers.sniff_json),
-        lambda source: Dialogue().read(layers.read_json(source, source.lines())),
+        lambda source: Dialogue(source.ports).read(layers.read_json(source, source.lines())),
         has_refusals=True,
     ),
     Format(
@@ -100,7 +100,7 @@ FORMATS: Final = (
         "utc",
         "tshark -n -r share.pcap -Y smb2 -T ek > share.ndjson",
         _text(layers.sniff_ek),
-        lambda source: Dialogue().read(layers.read_ek(source, source.lines())),
+        lambda source: Dialogue(source.ports).read(layers.read_ek(source, source.lines())),
         has_refusals=True,
     ),
     Format(
@@ -110,7 +110,17 @@ FORMATS: Final = (
         "utc",
         "tshark -n -r share.pcap -Y smb2 -T fields -E header=y -E occurrence=a -e ...",
         _text(fields.sniff),
-        lambda source: Dialogue().read(fields.read(source, source.lines())),
+        lambda source: Dialogue(source.ports).read(fields.read(source, source.lines())),
+        has_refusals=True,
+    ),
+    Format(
+        "full-audit",
+        "B",
+        "Samba's vfs_full_audit, as syslog or smbd writes it",
+        "local",
+        "smb.conf: vfs objects = full_audit; full_audit:prefix = %u|%I|%m|%S",
+        _text(audit.sniff),
+        audit.read,
         has_refusals=True,
     ),
     Format(
@@ -132,16 +142,6 @@ FORMATS: Final = (
         "Procmon: File > Save > CSV, with the column Date & Time",
         _text(procmon.sniff),
         procmon.read,
-        has_refusals=True,
-    ),
-    Format(
-        "full-audit",
-        "B",
-        "Samba's vfs_full_audit, as syslog writes it",
-        "local",
-        "smb.conf: vfs objects = full_audit; full_audit:prefix = %u|%I|%m|%S",
-        _text(audit.sniff),
-        audit.read,
         has_refusals=True,
     ),
     Format(

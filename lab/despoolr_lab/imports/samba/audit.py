@@ -1,11 +1,12 @@
-"""`vfs_full_audit` lines, as syslog writes them: opens and closes, and that an open was refused.
+"""`vfs_full_audit` lines, as syslog writes them, or smbd into a log of its own: opens and closes,
+and that an open was refused.
 
 The law: the prefix is the site's own, so its width is learnt from where the operation stands, and
 what is in it is told by its looks. smbd closes files on its own when it opens one: once before a
 granted open of data, twice before a refused one, and the directory after each; those are not
 closes of a client. A refused open has no status (the text is what errno held last): only `Operation
 not permitted` is taken for contention, for rights and missing names say otherwise. Times are whole
-seconds, local, and have no year.
+seconds, local, and have no year; those of smbd have both, and parts of a second.
 """
 
 from __future__ import annotations
@@ -74,6 +75,10 @@ _SYSLOG: Final = re.compile(
     r"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*)) (?P<host>\S+) smbd(?:_audit)?(?:\[\d+\])?: "
     r"(?P<rest>.*)$"
 )
+_SMBD: Final = re.compile(
+    r"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(\.\d+)?, *(\d+)[^\]]*\] \S*\((\w+)\)"
+)
+"""The first line of an entry of smbd's; full_audit's is the one below it."""
 _ADDRESS: Final = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)$")
 _RANGE: Final = re.compile(r"^(?P<path>.*):(?P<offset>\d+)-(?P<length>\d+)[.:]")
 _TYPE: Final = re.compile(r"type=(\d)")
@@ -97,11 +102,20 @@ class AuditLine:
 
 
 def sniff(head: str) -> bool:
-    """Whether a text has full_audit's lines in it, as syslog writes them."""
-    return any(
-        (found := _SYSLOG.match(line)) is not None and split(found["rest"]) is not None
-        for line in head.splitlines()[:200]
-    )
+    """Whether a text has full_audit's lines in it: as syslog writes them, or as smbd does in a log
+    that tells of nothing else (at level 1 or 0).
+    """
+    is_below = has_audit = False
+    for line in head.splitlines()[:200]:
+        found = _SYSLOG.match(line)
+        if found is not None and split(found["rest"]) is not None:
+            return True
+        entry = _SMBD.match(line)
+        if entry is not None and int(entry[8][:3]) > 1:
+            return False
+        has_audit = has_audit or (is_below and split(line.strip()) is not None)
+        is_below = entry is not None and entry[9] == "do_log"
+    return has_audit
 
 
 def split(text: str) -> tuple[list[str], str, str, list[str]] | None:
@@ -144,6 +158,8 @@ class AuditReader:
         self._year = 0
         self._month = 0
         self._last = 0.0
+        self._entry: re.Match[str] | None = None
+        self._has_parts_of_seconds = False
         self._stamp = ""
         self._stamp_at = 0.0
 
@@ -155,25 +171,50 @@ class AuditReader:
     def read(self, lines: Iterator[str]) -> Iterator[Seen]:
         """What the lines say, and at the end what they do not."""
         for count, text in enumerate(lines, 1):
-            found = _SYSLOG.match(text)
-            parts = split(found["rest"]) if found is not None else None
-            if found is None or parts is None:
-                if text and found is None and "smbd_audit" in text:
-                    self._source.damaged(f"line {count:,} is no line of syslog")
-                continue
-            try:
-                at = self._time(found)
-            except (ValueError, OverflowError):
-                self._source.damaged(f"line {count:,} has no time")
-                continue
-            prefix, operation, result, arguments = parts
-            line = AuditLine(at, operation, result, arguments)
-            line.who = who_of(prefix)
-            line.key = tuple(prefix)
+            yield from self.take(count, text)
+        yield from self.rest()
+        yield from self._gaps()
+
+    def take(self, count: int, text: str) -> Iterator[Seen]:
+        """What one line says, and those before it that it explains."""
+        line = self._line(count, text)
+        if line is not None:
             yield from self._take(line)
+
+    def rest(self) -> Iterator[Seen]:
+        """What was held back, once no line follows that could explain it."""
         for line in self._window.rest():
             yield from self._tell(line)
-        yield from self._gaps()
+
+    def _line(self, count: int, text: str) -> AuditLine | None:
+        entry = _SMBD.match(text)
+        if entry is not None:
+            self._entry = entry if entry[9] == "do_log" else None
+            return None
+        found = _SYSLOG.match(text)
+        rest = found["rest"] if found is not None else ""
+        if found is None and self._entry is not None:
+            rest = text.strip()
+        parts = split(rest) if rest else None
+        if parts is None:
+            if text and found is None and "smbd_audit" in text:
+                self._source.damaged(f"line {count:,} is no line of syslog")
+            return None
+        try:
+            if found is not None:
+                at = self._time(found)
+            else:
+                assert self._entry is not None, "its text is an entry's"
+                at = self._entry_time(self._entry)
+        except (ValueError, OverflowError):
+            self._source.damaged(f"line {count:,} has no time")
+            return None
+        self._entry = None
+        prefix, operation, result, arguments = parts
+        line = AuditLine(at, operation, result, arguments)
+        line.who = who_of(prefix)
+        line.key = tuple(prefix)
+        return line
 
     def _take(self, line: AuditLine) -> Iterator[Seen]:
         """Hold a line back, and see which of its client's closes are smbd's own."""
@@ -340,14 +381,24 @@ class AuditReader:
         self._stamp, self._stamp_at = stamp, self._source.utc(at.timestamp())
         return self._stamp_at
 
+    def _entry_time(self, entry: re.Match[str]) -> float:
+        year, month, day, hour, minute, second = (int(part) for part in entry.groups()[:6])
+        at = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
+        self._has_parts_of_seconds = entry[7] is not None
+        return self._source.utc(at.timestamp()) + float(entry[7] or 0.0)
+
     def _gaps(self) -> Iterator[Seen]:
         at = self._last
         yield Noted(
             at,
             "gap",
             "share modes are not in full_audit's lines: whoever holds a file is in the way if it "
-            "does not share what is asked for; times are whole seconds, so the order within one is "
-            "that of the lines",
+            "does not share what is asked for"
+            + (
+                ""
+                if self._has_parts_of_seconds
+                else "; times are whole seconds, so the order within one is that of the lines"
+            ),
         )
         if self._other_failures:
             yield Noted(

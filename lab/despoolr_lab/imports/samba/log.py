@@ -43,6 +43,8 @@ HOLDERS_MAX: Final = 64
 """Holders of one refusal that are looked at."""
 OWN_OPENS: Final = 2
 """What smbd counts beside its clients' opens while it opens a file: that one, and its directory."""
+JUDGED_SIZE: Final = 4 * 1024 * 1024
+"""How much of a log its grade is told by."""
 DEFERRED_S: Final = 40.0
 """How long smbd waits for a break at most, and a little."""
 
@@ -72,14 +74,18 @@ def sniff(head: str) -> bool:
     return any(_HEADER.match(line.encode()) for line in head.splitlines()[:50])
 
 
-def grade_of(head: str) -> str:
-    """What a log proves, by the levels of its first entries."""
-    levels = [
-        int(found[7][:3])
-        for line in head.splitlines()
-        if (found := _HEADER.match(line.encode())) is not None
-    ]
-    return "A" if max(levels, default=0) >= 10 else "B"
+def grade_of(source: TraceFile) -> str:
+    """What a log proves, by the levels of its first entries. Those of smbd's start are not enough:
+    it tells its configuration at level 4 before anything else. Raises `ImportFailed`.
+    """
+    size = 0
+    for line in TraceFile(source.path).raw_lines():  # whose damage is not counted
+        size += len(line)
+        if line[:1] == b"[" and (found := _HEADER.match(line)) and int(found[7][:3]) >= 10:
+            return "A"
+        if size > JUDGED_SIZE:
+            break
+    return "B"
 
 
 def read(source: TraceFile) -> Iterator[Seen]:

@@ -28,6 +28,8 @@ _SLOT_S: Final = 900
 """A zone's offset changes at quarters of an hour."""
 _STAMP: Final = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[:-]?(\d\d)[:-]?(\d\d)(Z)?")
 PATH_SIZE_MAX: Final = 4096
+PORTS: Final = frozenset([139, 445])
+"""Where SMB servers are."""
 
 
 class ImportFailed(ValueError):
@@ -43,6 +45,8 @@ class TraceFile:
     path: Path
     zone: dt.tzinfo | None = None
     year: int = 0
+    ports: frozenset[int] = PORTS
+    """Of SMB servers."""
     called: str = ""
     """What it is called instead of its name, where names are hidden."""
     damage_count: int = 0

@@ -179,7 +179,7 @@ def test_getting_the_blocked_path_at_last_resolves_the_episode() -> None:
     assert (row.state, row.ended_at, row.blocked_s) == ("resolved", T0 + 100, 100.0)
     assert row.holds[0].released_at == T0 + 60
     assert verdict(row).endswith(
-        "the update got through at 1996-06-03 07:01, 2 min after the first refusal."
+        "the update got through at 1996-06-03 07:01:40, 2 min after the first refusal."
     )
     assert story.ledger.waiting_count == 0
 
@@ -335,9 +335,9 @@ def test_each_lock_in_the_way_is_a_hold_of_its_own_that_ends_with_its_unlock_or_
     )
     assert verdict(story.ledger.rows()[0]) == (
         "SMS_DESPOOLER on SITE1 was refused b.dat once because WINWORD.EXE on WS3 (user ALICE) "
-        "held bytes 0 to 9 locked (EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 (user "
-        "ALICE) held byte 20 locked (EXCLUSIVE) since 1996-06-03 07:01; WINWORD.EXE on WS3 "
-        "(user ALICE) held the point before byte 30 locked (EXCLUSIVE) since 1996-06-03 07:01; "
+        "held bytes 0 to 9 locked (EXCLUSIVE) since 1996-06-03 07:01:00; WINWORD.EXE on WS3 (user "
+        "ALICE) held byte 20 locked (EXCLUSIVE) since 1996-06-03 07:01:00; WINWORD.EXE on WS3 "
+        "(user ALICE) held the point before byte 30 locked (EXCLUSIVE) since 1996-06-03 07:01:00; "
         "unlocking that range would let it through."
     )
     story.at(120).unlocked("O1", 20, 1).at(180).closed("O1")

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +103,36 @@ def test_full_audit_tells_every_open_and_refusal_without_modes_and_statuses(name
     assert {key[:2] for key in told} <= ours
     assert "share modes are not in full_audit's lines" in found.notes
     assert all(not holding.share_mode for holding in found.view.holdings)
+
+
+@pytest.mark.parametrize("name", ["2-nobody-closes", "5-delete-pending"])
+def test_full_audit_that_smbd_writes_into_a_log_of_its_own_is_read_to_the_microsecond(
+    name: str, tmp_path: Path
+) -> None:
+    truth = Truth.of(name)
+    lines = truth.file("smbd.log").read_text("utf-8").splitlines()
+    path = tmp_path / "audit.log"
+    kept = (pair for pair in pairwise(lines) if pair[0].endswith("(do_log)"))
+    path.write_text("".join(f"{first}\n{below}\n" for first, below in kept))
+    found = imported([path], **truth.wishes())
+    assert [track.kind.name for track in found.imported.tracks] == ["full-audit"]
+    proof = Proof(has_modes=False, has_durable=False)
+    assert unlike(truth, found.view.holdings, proof) == []
+    assert {key[:2] for key in truth.refusals()} == {key[:2] for key in refusals_of(found)}
+    assert "whole seconds" not in found.notes
+
+
+def test_a_log_of_level_10_that_begins_with_its_configuration_is_of_grade_a(
+    tmp_path: Path,
+) -> None:
+    truth = Truth.of("2-nobody-closes")
+    first = "[2026/11/28 19:07:00.000001,  4, pid=1] ../../lib/param/loadparm.c:1(do_parameter)\n"
+    path = tmp_path / "smbd.log"
+    path.write_bytes(
+        f"{first}  doing parameter log level = 10\n".encode() * 1000
+        + truth.file("smbd.log").read_bytes()
+    )
+    assert imported([path], **truth.wishes()).imported.grade == "A"
 
 
 @pytest.mark.parametrize("name", [*RECORDINGS, "14-capture-late", "15-encrypted"])
