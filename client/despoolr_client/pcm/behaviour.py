@@ -53,6 +53,26 @@ class ServerChoice(StrEnum):
 _SERVER_CHOICES: Final = frozenset(ServerChoice) - {""}
 
 
+OF_PROFILE: Final = frozenset(
+    {
+        "arbitrary_mandatory_order",
+        "desktop_runs_system_tasks",
+        "expiry_notice_repeats",
+        "honours_disabled_countdown",
+        "leaked_drive_after_run",
+        "package_servers_max",
+        "polls_only_changed_file",
+        "random_logon_server_search",
+        "runs_newly_found_expired",
+        "search_on_missing_file",
+        "server_choice_always_random",
+        "service_runs_optional",
+        "sni_before_pck",
+    }
+)
+"""The fields of a profile that `PcmBehaviour.of` takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class PcmBehaviour:
     """One PCM's behaviours. Spans in seconds. The defaults are those of a PCM without faults."""

@@ -22,7 +22,7 @@ from despoolr_lab.explore.client_rules import ClientRules
 from despoolr_lab.explore.share_rules import ShareRules
 from despoolr_lab.explore.site_rules import RetryRule, SiteRules
 from despoolr_lab.pool import Crash
-from despoolr_lab.scenario.model import DeleteStep, PutStep, Scenario
+from despoolr_lab.scenario.model import DeleteStep, PutStep, Scenario, SetStep
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of
 
 EXPECTATION: Final = "an expectation failed"
@@ -55,6 +55,11 @@ class Judge:
 
     def __call__(self, result: RunResult) -> WorldJudgement:
         scenario = result.scenario
+        changed = {
+            step.site or scenario.site[0].code
+            for step in scenario.step
+            if isinstance(step, SetStep)
+        }
         rules = {
             site.code: RetryRule(
                 retry_interval_s(Response(site.response)), profile.retry_count_step
@@ -62,6 +67,7 @@ class Judge:
             for site, profile in zip(
                 scenario.site, profiles_of(scenario, self.options).values(), strict=True
             )
+            if site.code not in changed  # of a site that changes, no one rule holds
         }
         shares = frozenset(fold(server.package_share) for server in scenario.server)
         breaches = list(

@@ -75,6 +75,7 @@ from despoolr_lab.scenario.step_tables import (
     ReleaseStep,
     SenderDiesStep,
     ServiceStep,
+    SetStep,
     SlowShareStep,
     SourceStep,
 )
@@ -141,6 +142,7 @@ __all__ = [
     "Server",
     "ServersExpectation",
     "ServiceStep",
+    "SetStep",
     "Site",
     "SlowShareStep",
     "SourceStep",
@@ -156,6 +158,7 @@ Step = (
     JobStep
     | CancelStep
     | HotfixStep
+    | SetStep
     | SourceStep
     | HoldStep
     | ReleaseStep

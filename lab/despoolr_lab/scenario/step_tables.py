@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, field
 
+from despoolr_client.pcm.behaviour import OF_PROFILE
 from despoolr_core.articles import article_of
 from despoolr_core.profile import profile_of
+from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, Disposition, ShareMode, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, signed_span_s, span_s
 from despoolr_lab.scenario.statuses import RIGHTS, ROLES, SERVICES
-from despoolr_lab.toml.tables import JobName, Moment, Name, Span, Table
+from despoolr_lab.toml.tables import JobName, Moment, Name, Span, Table, check_fields
 from despoolr_lab.toml.values import check_latin, check_paths
 
 TURNS_MAX: Final = 10_000
@@ -130,6 +132,28 @@ class HotfixStep(StepTable, tag="hotfix", kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         article_of(self.article)
+
+
+class SetStep(StepTable, tag="set", kw_only=True):
+    """Change settings of a site while it runs: behaviours of its profile, its Response. Its
+    services go by them from their next cycle on; what waits for a time that was set before waits
+    for it still. What its clients do is settled when they start.
+    """
+
+    site: str = ""
+    response: str = ""
+    profile: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.profile and not self.response:
+            raise ValueError("nothing would change; say response or profile")
+        if self.response:
+            one_of(self.response, list(Response), "response")
+        check_fields(self.profile)
+        for name in self.profile:
+            if name in OF_PROFILE:
+                raise ValueError(f"{name} is a behaviour of clients, and settled when they start")
 
 
 class SourceStep(StepTable, tag="source", kw_only=True):

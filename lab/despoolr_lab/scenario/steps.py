@@ -17,6 +17,7 @@ from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.habits import AS_SHIPPED
 from despoolr_core.formats.noidmif import render_noidmif
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
+from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
@@ -117,6 +118,11 @@ async def _cancel(world: World, step: model.CancelStep) -> None:
 
 async def _hotfix(world: World, step: model.HotfixStep) -> None:
     await world.api(step.site or world.scenario.site[0].code, "POST", f"hotfixes/{step.article}")
+
+
+async def _set(world: World, step: model.SetStep) -> None:
+    code = step.site or world.scenario.site[0].code
+    world.change_site(code, step.profile, Response(step.response) if step.response else None)
 
 
 async def _source(world: World, step: model.SourceStep) -> None:
@@ -395,6 +401,7 @@ _DO: Final[dict[type, Callable[[World, Any], Awaitable[str | None]]]] = {
     model.JobStep: _job,
     model.CancelStep: _cancel,
     model.HotfixStep: _hotfix,
+    model.SetStep: _set,
     model.SourceStep: _source,
     model.HoldStep: _hold,
     model.ReleaseStep: _release,

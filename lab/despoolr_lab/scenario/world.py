@@ -32,7 +32,8 @@ from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
-from despoolr_core.profile import Profile
+from despoolr_core.profile import Profile, with_overrides
+from despoolr_core.records.kinds.site import SettingsChanged
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
@@ -348,6 +349,24 @@ class World:
         old = self.sites[code]
         await self._run_site(old.setup, old.starts + 1)
         self._start_executive(self.sites[code])
+
+    def change_site(self, code: str, fields: dict[str, Any], response: Response | None) -> None:
+        """Change settings of a site while it runs, and for its starts to come."""
+        machine = self.sites[code]
+        setup, context = machine.setup, machine.server.context
+        machine.setup = replace(
+            setup,
+            profile=with_overrides(setup.profile, fields),
+            response=response or setup.response,
+        )
+        context.profile = with_overrides(context.profile, fields)
+        context.response = machine.setup.response
+        changed = {name: getattr(context.profile, name) for name in fields}
+        if response is not None:
+            changed["response"] = str(response)
+        for service in machine.server.executive.services:
+            service.look_again()
+        context.record("SMS_EXECUTIVE", SettingsChanged(fields=changed))
 
     def _service_connection(self, source: str, server: str, program: str) -> RemoteServer:
         there = self._connection(source, server, SERVICE_ACCOUNT, Role.SERVICE, program)

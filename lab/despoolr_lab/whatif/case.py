@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from despoolr_core.articles import article_of
 from despoolr_core.profile import Profile
 from despoolr_core.records.bounds import BlockedUpdate, Bound, together
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import moment_s
-from despoolr_lab.scenario.model import HotfixStep, JobStep, Scenario
+from despoolr_lab.scenario.model import HotfixStep, JobStep, Scenario, SetStep
 from despoolr_lab.scenario.run import RunOptions, profiles_of
-from despoolr_lab.whatif.goal import Goal
+from despoolr_lab.whatif.goal import UPDATE, Goal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,15 @@ class Case:
         return any(
             one.forced_disconnect_available and one.use_forced_disconnect
             for one in self.profiles.values()
-        ) or any(
-            isinstance(step, HotfixStep) and "use_forced_disconnect" in article_of(step.article).fix
-            for step in self.scenario.step
+        )
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the first pass may speak: its arithmetic is that of one way to copy all along, of
+        updates that are to come through. A goal of another kind may hold while files stay open.
+        """
+        return self.goal.kind == UPDATE and not any(
+            isinstance(step, HotfixStep | SetStep) for step in self.scenario.step
         )
 
     @property

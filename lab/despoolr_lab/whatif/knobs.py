@@ -13,7 +13,6 @@ from typing import Final
 
 from despoolr_lab.whatif.case import Case
 from despoolr_lab.whatif.change import ScenarioChange
-from despoolr_lab.whatif.goal import UPDATE
 from despoolr_lab.whatif.holder_knobs import asked, idle, local, reaper, sharing
 from despoolr_lab.whatif.job_knobs import expires, noidmif, windows
 from despoolr_lab.whatif.knob_names import (
@@ -46,8 +45,7 @@ from despoolr_lab.whatif.site_knobs import (
 
 def changes(case: Case, wanted: dict[str, tuple[str, ...]] | None = None) -> list[ScenarioChange]:
     """Every change to try; only those knobs that are `wanted`, at their values, if any are. No two
-    make the same scenario. Only where updates are to come through does the first pass speak: a goal
-    of another kind may hold while files stay open.
+    make the same scenario.
     """
     found: list[ScenarioChange] = []
     seen: set[tuple[str, ...]] = set()
@@ -58,7 +56,7 @@ def changes(case: Case, wanted: dict[str, tuple[str, ...]] | None = None) -> lis
             difference = change.difference(case.scenario)
             if difference and difference not in seen:
                 seen.add(difference)
-                bound = change.bound if case.goal.kind == UPDATE else None
+                bound = change.bound if case.is_bounded else None
                 found.append(replace(change, family=change.family or knob, bound=bound))
     return found
 

@@ -285,7 +285,8 @@ class Climb:
         that were refused, or a grid where there were none.
         """
         moments = self._moments()
-        for tried in sorted((one for one in self.tried if one.held), key=self._rank)[:BEST]:
+        holding = sorted((one for one in self.tried if one.held), key=self._rank)
+        for tried in one_of_each(holding)[:BEST]:
             made_at = tried.change.made_at
             low, high = 0, len(moments)  # it helps when made at moments[low - 1], if low
             while made_at is not None and low < high:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from despoolr_core.times import span
 from despoolr_lab.scenario.model import (
     HotfixStep,
     Scenario,
+    SetStep,
     SourceStep,
 )
 from despoolr_lab.scenario.reading.written import copy_of
@@ -60,10 +62,11 @@ def strategies(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
         yield ScenarioChange(
             f"copy strategy {name}",
             strategy.cost,
-            _profile(case, copy_strategy=name),
+            _with_profile(case.scenario, {"copy_strategy": name}),
             needs=strategy.needs,
             is_shipped=not strategy.is_ours,
             bound=bound,
+            made_at=partial(_setting, case, {"copy_strategy": name}),
         )
 
 
@@ -74,17 +77,19 @@ def marker(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
     strategy = COPY_STRATEGIES["quiesce_marker"]
     bound = together([_changed_only(case, one).by(strategy) for one in case.on_shares])
     for share in [float(value) for value in values] or MARKER_SHARES:
-        scenario = _profile(case, copy_strategy=strategy.name)
-        for group in scenario.clients:
+        honoured = copy_of(case.scenario)
+        for group in honoured.clients:
             group.honours_marker = True if share == 1 else share
+        fields = {"copy_strategy": strategy.name}
         yield ScenarioChange(
             f"a marker that {share:.0%} of the clients honour".replace("100%", "all"),
             Cost.CLIENT,
-            scenario,
+            _with_profile(honoured, fields),
             needs="clients that look for it",
             family=MARKER,
             strength=share,
             bound=bound,
+            made_at=partial(_setting, replace(case, scenario=honoured), fields),
         )
 
 
@@ -127,15 +132,17 @@ def forced(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
         shipped = " (as shipped)" if retries == 12 else ""
         for restores in (False, True):
             keeps = " and the fix of Q182414" if restores else ""
+            all_fields = {**fields, "forced_disconnect_restores_rights": restores}
             yield ScenarioChange(
                 f"forced disconnect after {retries} retries{shipped}{keeps}",
                 Cost.FORCE,
-                _profile(case, **fields, forced_disconnect_restores_rights=restores),
+                _with_profile(case.scenario, all_fields),
                 needs=needs,
                 family=f"{FORCED}{keeps}",
                 strength=-retries,
                 is_shipped=retries == 12 and not restores,
                 bound=bound,
+                made_at=partial(_setting, case, all_fields),
             )
 
 
@@ -155,6 +162,7 @@ def intervals(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
             scenario,
             strength=-POLLING_S[response],
             bound=more_attempts(case, begun_at=made_at(case)),
+            made_at=partial(_setting, case, {}, response=str(response)),
         )
 
 
@@ -168,11 +176,13 @@ def _response(text: str) -> Response:
 def patience(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
     if not any(one.episode.state == "given up" for one in case.updates):
         return
+    fields = {"give_up_rule": "count", "attempts_max": ATTEMPTS_FOREVER}
     yield ScenarioChange(
         "never giving up within the run",
         Cost.SETTING,
-        _profile(case, give_up_rule="count", attempts_max=ATTEMPTS_FOREVER),
+        _with_profile(case.scenario, fields),
         bound=more_attempts(case),
+        made_at=partial(_setting, case, fields),
     )
 
 
@@ -255,8 +265,17 @@ def _with_fields(case: Case, profile: Profile) -> Bound | None:
     return together([*copied, *asked])
 
 
-def _profile(case: Case, **fields: Any) -> Scenario:
-    scenario = copy_of(case.scenario)
+def _with_profile(before: Scenario, fields: dict[str, Any]) -> Scenario:
+    scenario = copy_of(before)
     for site in scenario.site:
         site.profile = {**site.profile, **fields}
+    return scenario
+
+
+def _setting(case: Case, fields: dict[str, Any], at_s: float, *, response: str = "") -> Scenario:
+    """The scenario in which settings of its sites are changed in the middle."""
+    scenario = copy_of(case.scenario)
+    at = span_text(at_s)
+    changed = [SetStep(at=at, site=code, profile=fields, response=response) for code in case.sites]
+    scenario.step = [*scenario.step, *changed]
     return scenario

@@ -175,6 +175,15 @@ class HotfixApplied(Fact, frozen=True, kw_only=True):
     fields: dict[str, Any]
 
 
+class SettingsChanged(Fact, frozen=True, kw_only=True):
+    """Settings of a site were changed while it ran; `fields` are those that were, with their new
+    values.
+    """
+
+    KIND: ClassVar = "settings.changed"
+    fields: dict[str, Any]
+
+
 class BoxRestored(Fact, frozen=True, kw_only=True):
     """A site's directory was missing on `server` and was made again; `aside` is the new name of a
     file that stood there, or empty.

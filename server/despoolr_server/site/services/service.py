@@ -156,6 +156,10 @@ class Service:
             seen.append(found)
         return seen
 
+    def look_again(self) -> None:
+        """Do the next cycle, whatever is watched: the settings of the site changed."""
+        self._seen = None
+
     async def wait_until_idle(self) -> None:
         """Return when the cycle under way, if there is one, is over."""
         async with self._busy:

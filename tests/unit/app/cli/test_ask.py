@@ -306,6 +306,7 @@ async def test_a_running_server_gives_the_same_answers() -> None:
 async def test_the_answer_of_a_running_server_is_about_now_though_nothing_happens() -> None:
     async with serving() as site:
         source = await _blocked(site)
+        await site.clock.sleep(0.01)  # the times of records have milliseconds
         before = site.clock.now()
         locks = await asyncio.to_thread(source.locks, Wanted(), None)
         why = await asyncio.to_thread(source.why, Wanted(), None)

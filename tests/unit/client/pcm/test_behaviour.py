@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
-from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant, ServerChoice
+from despoolr_client.pcm.behaviour import OF_PROFILE, PcmBehaviour, PcmVariant, ServerChoice
 from despoolr_core.formats.sms_ini import SmsIni
-from despoolr_core.profile import profile_of
+from despoolr_core.profile import Profile, profile_of
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,17 @@ def test_sms_ini_chooses_how_servers_are_chosen_and_nonsense_changes_nothing() -
     assert PcmBehaviour().with_sms_ini(ini).server_choice is ServerChoice.LOCAL_ONLY
     ini = ini.with_value("Local", "DisableRandomPCMServers", "PERHAPS")
     assert PcmBehaviour().with_sms_ini(ini).server_choice is ServerChoice.DOCUMENTED
+
+
+def test_the_fields_that_are_said_to_be_the_clients_are_those_it_takes() -> None:
+    asked: set[str] = set()
+
+    class Asked:
+        """A profile that remembers what it is asked for."""
+
+        def __getattr__(self, name: str) -> object:
+            asked.add(name)
+            return getattr(profile_of("1.2"), name)
+
+    PcmBehaviour.of(cast(Profile, Asked()))
+    assert asked == OF_PROFILE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,11 +10,24 @@ import pytest
 from despoolr_core.records.kinds.client import ProgramStarted
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, SessionStarted
+from despoolr_core.records.kinds.site import CopyEnded, SettingsChanged
 from despoolr_core.records.stream import of
 from despoolr_core.timing import Timing
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 from despoolr_lab.scenario.steps import StepError
-from worlds.scenario import failed, files, hold, hours, log, play, scenario, share, status, update
+from worlds.scenario import (
+    blocked_update,
+    failed,
+    files,
+    hold,
+    hours,
+    log,
+    play,
+    scenario,
+    share,
+    status,
+    update,
+)
 
 ON_SERVER = {"server": "LOGON1", "share": "SMS_PKGD", "path": "{package:OFFICE}/b.dat"}
 BACKUP = {"do": "hold", "at": "1h", "machine": "LOGON1", "program": "NTBACKUP.EXE", **ON_SERVER}
@@ -64,6 +78,33 @@ def test_a_hotfix_is_installed_while_the_site_runs() -> None:
     result = play(scenario(hotfix, share(at="2h"), hours=4), "1.2")
     assert log(result, "SMS_EXECUTIVE", "Hotfix Q195936")
     assert status(result, "FIRST") == "Complete", "the services run again"
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["at once", "after a restart, too"])
+def test_settings_of_a_site_are_others_from_their_step_on(restarts: bool) -> None:
+    forced = {
+        "forced_disconnect_available": True,
+        "use_forced_disconnect": True,
+        "forced_disconnect_retries": 1,
+    }
+    steps: list[dict[str, Any]] = [{"do": "set", "at": "13h", "profile": forced}]
+    if restarts:
+        steps.append({"do": "kill", "at": "14h", "site": "BPC", "down_for": "1h"})
+    result = play(blocked_update(hold(), *steps, hours=30), "1.1")
+    (changed,) = of(result.records, SettingsChanged)
+    assert changed[1].fields == forced
+    assert status(result, "UPDATE") == "Complete", "the holder never closes its file"
+    asked = [at.at for at, _ in of(result.records, CopyEnded)]
+    assert len([at for at in asked if at < changed[0].at]) > 3, "it was refused meanwhile"
+
+
+def test_another_response_counts_from_the_next_attempt_on() -> None:
+    slow = {"do": "set", "at": "7h", "response": "Medium"}
+    result = play(blocked_update(hold(), slow, hours=30), "1.1")
+    tried = [hours(result, at.at) for at, ended in of(result.records, CopyEnded)]
+    gaps = [later - earlier for earlier, later in pairwise(tried)]
+    assert [round(gap) for gap in gaps][-3:] == [6, 6, 6]
+    assert 2 in [round(gap) for gap in gaps], "what waited already waited for its time"
 
 
 def test_a_source_loses_files_as_well_as_it_gets_some() -> None:

@@ -17,6 +17,7 @@ from despoolr_core.records.ladder import (
     FILE,
     FIXES,
     HELPS,
+    NO_EFFECT,
     NOT_SETTLED,
     Ladder,
     LadderRow,
@@ -327,3 +328,29 @@ def test_the_last_moment_to_act_is_before_the_last_attempt() -> None:
     assert best is not None
     hours = (best.act_before - staged.start) / 3600
     assert 26 < hours < 28.1, "attempts are two hours apart, the last that counts is at 28"
+
+
+def test_settings_of_a_site_have_a_last_moment_as_well() -> None:
+    """Each is changed in the middle of the run, not only from its start."""
+    found = ladder(
+        blocked_update(hours=12),
+        version="1.1",
+        knobs={"copy_strategy": ("new_folder_and_switch",), "forced_disconnect": ("1",)},
+        worlds=1,
+        deadlines=True,
+    )
+    acted = [row.act_before - found.since for row in found.rows if row.act_before]
+    assert len(acted) == 3, [row.change for row in found.rows]
+    assert min(acted) > 2 * 3600, "later than the second attempt"
+
+
+def test_with_settings_that_change_the_first_pass_rules_nothing_out() -> None:
+    """Its arithmetic is that of one way to copy all along."""
+    later = {"do": "set", "at": "8h", "profile": {"copy_strategy": "new_folder_and_switch"}}
+    found = ladder(
+        blocked_update(hold(), later, hours=8.5),
+        version="1.1",
+        knobs={"copy_strategy": ("temp_and_rename",)},
+        worlds=1,
+    )
+    assert [row.word for row in found.rows] == [NO_EFFECT]

@@ -13,10 +13,11 @@ from despoolr.console import run
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from worlds.mistaken_expectations import EXPECTATIONS
+from worlds.mistaken_steps import STEPS
 from worlds.mistaken_tables import TABLES
 from worlds.mistakes import BASE, CANNOT, FAILING, stepped
 
-REFUSED = {**EXPECTATIONS, **TABLES}
+REFUSED = {**EXPECTATIONS, **TABLES, **STEPS}
 
 
 def test_there_are_a_hundred_mistakes_and_more() -> None:
