@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.records.windows import Windows
 from despoolr_core.times import moment, span
 
 FILE: Final = "whatif.json"
@@ -107,6 +108,10 @@ class LadderRow(msgspec.Struct, frozen=True, omit_defaults=True):
     with the least and the most; `why` says why something cannot help; `bound_after_s` is what the
     first pass says: no earlier than that. `act_before` is the last moment at which making the
     change would still have helped (0: it was not asked, or it has to be there from the start).
+
+    Of a recording, in which nothing can be run again, `ended` of `waits` waits would have ended by
+    the sharing rule over the known opens, half of those that do within `ended_after_s`, and all of
+    them within `bound_after_s`.
     """
 
     change: str
@@ -122,6 +127,9 @@ class LadderRow(msgspec.Struct, frozen=True, omit_defaults=True):
     effects: Effects = Effects()
     why: str = ""
     bound_after_s: float | None = None
+    waits: int = 0
+    ended: int = 0
+    ended_after_s: float | None = None
     act_before: float = 0.0
     divergence: Divergence | None = None
     toml: tuple[str, ...] = ()
@@ -155,6 +163,8 @@ class Ladder(msgspec.Struct, frozen=True, omit_defaults=True):
     is_of_update: bool = True
     order: tuple[str, ...] = ORDER
     notes: tuple[str, ...] = ()
+    windows: Windows | None = None
+    """When nobody had the files open, where nothing can be run again."""
     sentence: str = ""
     """The answer in one sentence, for a verdict (`told`)."""
 
@@ -167,7 +177,7 @@ class Ladder(msgspec.Struct, frozen=True, omit_defaults=True):
 def told(ladder: Ladder) -> str:
     """The answer of a ladder in one sentence: the best remedy with its evidence."""
     if ladder.is_met:
-        return "Nothing to fix: the goal holds as it was."
+        return _window(ladder.windows) or "Nothing to fix: the goal holds as it was."
     if not ladder.goal:
         return "Nothing to ask: no update, expired job or status; --goal names an expectation."
     best = ladder.best
@@ -178,18 +188,27 @@ def told(ladder: Ladder) -> str:
         return _capital(f"{best.change} would have {done}{when}, {worlds}; {best.effects.told()}.")
     possible = [row for row in ladder.rows if row.word == NOT_SETTLED]
     if possible and not ladder.confirmed:
-        return _capital(
-            f"{possible[0].change} could have helped{_bound(possible[0])} "
-            "(not yet confirmed by reruns)."
-        )
+        return _capital(f"{_could(possible[0])} (not yet confirmed by reruns).")
     return "Nothing that was tried would have fixed it."
 
 
-def _bound(row: LadderRow) -> str:
+def _could(row: LadderRow) -> str:
+    if not row.waits:
+        when = row.bound_after_s
+        bound = f", no earlier than {span(when)} after the first attempt" if when else ""
+        return f"{row.change} could have helped{bound}"
+    longest = f", the longest after {span(row.bound_after_s)}" if row.bound_after_s else ""
+    return f"{row.change} could have ended {row.ended} of {_count(row.waits, 'wait')}{longest}"
+
+
+def _window(windows: Windows | None) -> str:
+    if windows is None or not windows.windows:
+        return ""
+    first = windows.windows[0]
+    files = "the file" if windows.files == 1 else f"any of the {windows.files:,} files"
     return (
-        f", no earlier than {span(row.bound_after_s)} after the first attempt"
-        if (row.bound_after_s)
-        else ""
+        f"Nobody had {files} open from {moment(first.begin, seconds=True)} to "
+        f"{moment(first.end, seconds=True)}."
     )
 
 

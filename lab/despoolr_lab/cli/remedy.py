@@ -5,6 +5,7 @@ and the answer beside the run.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from despoolr_lab.whatif.first_pass import first_pass
 from despoolr_lab.whatif.keep import keep
 from despoolr_lab.whatif.ladder import Climb, Question, base_of
 
+REPORT: Final = "report.html"
 EVERY: Final = 20
 """Reruns between two lines of progress, where there is no terminal."""
 
@@ -59,14 +61,16 @@ def find_remedy(scenario: Scenario, run: Path, question: Question, *, quiet: boo
     return found
 
 
-def bounds_of(run: Path) -> Ladder:
-    """What the sharing rule says of a run that has no scenario; kept beside it as well."""
+def bounds_of(run: Path, patterns: Sequence[str] = ()) -> Ladder:
+    """What the sharing rule says of a run that has no scenario; kept beside it as well. `patterns`
+    are those of the files whose windows are asked for.
+    """
     finished = load_run(run)
     try:
-        records = list(finished.records())
-        ladder = first_pass(run.name, records)
+        ladder = first_pass(run.name, finished.records, patterns)
         write_whole(run / FILE, msgspec.json.format(msgspec.json.encode(ladder), indent=2) + b"\n")
-        _tell(finished, records, ladder)
+        if (run / REPORT).is_file():
+            _tell(finished, list(finished.records()), ladder)
     except RunError as error:
         fail(str(error))
     return ladder
@@ -74,7 +78,7 @@ def bounds_of(run: Path) -> Ladder:
 
 def _tell(run: FinishedRun, records: list[Record], ladder: Ladder) -> None:
     page = render_report(records, run.summary or {}, ladder.sentence)
-    write_whole(run.path / "report.html", page.encode())
+    write_whole(run.path / REPORT, page.encode())
 
 
 def remedy_of(scenario: Scenario, options: RunOptions, run: Path, *, quiet: bool) -> Ladder:

@@ -60,6 +60,13 @@ if TYPE_CHECKING:
     "--budget", default="", metavar="SPAN", help="Stop after so long (wall time), e.g. 60s."
 )
 @click.option(
+    "--files",
+    multiple=True,
+    metavar="PATTERN",
+    help="Of an imported run: the windows of these files ('office/*'); repeatable. Default: those "
+    "that were refused, or all.",
+)
+@click.option(
     "--jobs", type=click.IntRange(0, 256), default=0, help="Processes. Default: one a processor."
 )
 @click.option("--version", default="", help="SMS version of a scenario or article.")
@@ -71,7 +78,7 @@ def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **option
     """Exit 0 with a ladder (also where nothing needs fixing), 2 for what cannot be asked."""
     from despoolr_lab.report.markdown import escape
     from despoolr_lab.report.words import clean
-    from despoolr_lab.whatif.table import markdown
+    from despoolr_lab.whatif.table import markdown, markdown_of_waits
 
     if "help" in options["knobs"]:
         _echo_knobs()
@@ -80,7 +87,8 @@ def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **option
     if as_json:
         echo_json(ladder, source=str(directory), notes=ladder.notes)
     elif as_markdown:
-        put_prose(markdown(ladder, lambda text: escape(clean(text))), nl=False)
+        write = markdown if ladder.windows is None else markdown_of_waits
+        put_prose(write(ladder, lambda text: escape(clean(text))), nl=False)
     else:
         _echo(ladder, directory)
     if any(note.startswith("interrupted") for note in ladder.notes):
@@ -107,11 +115,14 @@ def _climb(
         )
     except ValueError as error:
         fail(str(error))
+    patterns = options["files"]
     found = scenario_of(
         subject, root, version=options["version"], seed=options["seed"], quiet=quiet
     )
     if found.scenario is None:
-        return bounds_of(found.directory), found.directory
+        return bounds_of(found.directory, patterns), found.directory
+    if patterns:
+        fail("--files is for a run without a scenario, such as one that was imported")
     return find_remedy(found.scenario, found.directory, question, quiet=quiet), found.directory
 
 
@@ -138,21 +149,35 @@ def _echo_knobs() -> None:
 
 
 def _echo(ladder: Ladder, directory: Path) -> None:
-    from despoolr_lab.whatif.table import COLUMNS, footer, forbidden, heading, rows
+    from despoolr_lab.whatif.table import (
+        COLUMNS,
+        WAIT_COLUMNS,
+        footer,
+        forbidden,
+        heading,
+        rows,
+        wait_rows,
+        window_lines,
+    )
 
     put_prose(wrapped(ladder.sentence))
     put("")
     for line in heading(ladder):
         put_prose(wrapped(line))
-    cells = rows(ladder)
+    cells = rows(ladder) if ladder.windows is None else wait_rows(ladder)
     if cells:
         put("")
-        echo_table(list(COLUMNS), cells)
+        echo_table(list(COLUMNS if ladder.windows is None else WAIT_COLUMNS), cells)
     ruled_out = forbidden(ladder)
     if ruled_out:
         put("", "Cannot help, by the sharing rule over the opens that were there:")
         for reason, changes in ruled_out:
             put_prose(wrapped(f"- {changes}: {reason}."))
+    windows = window_lines(ladder)
+    if windows:
+        put("", "Windows:")
+        for line in windows:
+            put_prose(wrapped(f"- {line}."))
     put("")
     for line in (*ladder.notes, *footer(ladder)):
         put_prose(wrapped(line))

@@ -1,90 +1,209 @@
 """A ladder of the first pass alone, for a run that cannot be run again: what was imported from a
 real server, or made before runs kept their scenario.
 
-The law: it says what the sharing rule forbids, and for the rest no more than a bound; no row is
-confirmed, and the ladder says so.
+The law: it says what the sharing rule makes of the opens that are known, and what it had to assume;
+no row is confirmed, and the ladder says so. The records are read twice: once for the refusals, once
+for the opens of the files that they were about, so that a run of a million opens fits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fnmatch
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from despoolr_core.records.bounds import BlockedUpdate, Bound, blocked_updates, together, told
-from despoolr_core.records.ladder import CANNOT_HELP, NOT_SETTLED, Ladder, LadderRow
+from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.hold_table import FileKey, HoldTable, key_of
+from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.share import OpenRefused
+from despoolr_core.records.ladder import CANNOT_HELP, NOT_SETTLED, Effects, Ladder, LadderRow
 from despoolr_core.records.ladder import told as sentence_of
 from despoolr_core.records.stream import Record
-from despoolr_core.records.view import Holding, RunView
+from despoolr_core.records.waits import Ends, Hindsight
+from despoolr_core.records.windows import Windows, windows_of
+from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost
+from despoolr_core.share.wire import EpisodeRow
+from despoolr_core.times import span
+from despoolr_lab.whatif.change import COSTS
 
 HOLDERS_MAX: Final = 8
 """Holders that get a row of their own, those that refused most first."""
+WAITS_MAX: Final = 1_000
+"""Waits that are looked at, the longest first."""
+ATTEMPTS_MAX: Final = 10_000
+"""Refusals of a wait whose moments are remembered."""
+EPISODES_MAX: Final = 100_000
+RETRIES_S: Final = (1, 10, 60, 300, 900, 3600, 14_400)
 NOTE: Final = (
     "not yet confirmed by reruns: this run has no scenario to run again, so this is what the "
-    "sharing rule says of the opens that are known"
+    "sharing rule says of the opens that are known, with every other open as it was"
 )
 
 
-def first_pass(source: str, records: Sequence[Record]) -> Ladder:
-    """What could have let the blocked updates of a run through, by the sharing rule."""
-    view = RunView(records)
-    updates = blocked_updates(records, view, unresolved_only=False)
-    since = min((one.since for one in updates), default=view.start)
-    found = [
-        _row("more attempts", Cost.SETTING, together([one.as_it_asked() for one in updates]), since)
-    ]
-    for name, strategy in COPY_STRATEGIES.items():
-        if strategy.is_ours:
-            bound = together([one.by(strategy) for one in updates])
-            says = f"copy strategy {name}"
-            found.append(_row(says, strategy.cost, bound, since, strategy.needs))
-    found += [
-        _row(f"{who} closing its files", Cost.HABIT, _without(updates, who), since)
-        for who in _holders(updates)
-    ]
-    order = {NOT_SETTLED: 0, CANNOT_HELP: 1}
-    found.sort(key=lambda row: (order[row.word], row.bound_after_s or 0.0))
-    states: dict[str, int] = {}
-    for one in updates:
-        states[one.episode.state] = states.get(one.episode.state, 0) + 1
+class _Refusals:
+    """The first reading: who waited for what."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.ledger = EpisodeLedger(episodes_max=EPISODES_MAX, history_max=0)
+        self.attempts: dict[str, list[float]] = {}
+        self.grades: set[str] = set()
+        self.end = 0.0
+        for record in records:
+            self.ledger.apply(record)
+            self.end = max(self.end, record.at)
+            fact = record.data
+            if type(fact) is OpenRefused and fact.episode and fact.blockers:
+                moments = self.attempts.setdefault(fact.episode, [])
+                if len(moments) < ATTEMPTS_MAX:
+                    moments.append(record.at)
+            elif type(fact) is ImportNote and fact.grade:
+                self.grades.add(fact.grade)
+        rows = self.ledger.rows(self.end)
+        self.count = len(rows)
+        self.waits = sorted(rows, key=lambda row: -row.blocked_s)[:WAITS_MAX]
+
+    @property
+    def files(self) -> set[FileKey]:
+        """What was refused, and what stood in the way of it."""
+        return {
+            key_of(row.server, row.share, path)
+            for row in self.waits
+            for path in (row.path, *(hold.path for hold in row.holds if hold.path))
+        }
+
+
+def first_pass(
+    source: str, read: Callable[[], Iterable[Record]], patterns: Sequence[str] = ()
+) -> Ladder:
+    """What could have let the blocked updates of a run through, and when nobody had the files open:
+    those that were refused, or those of `patterns` (`office/*`), or all where none was refused.
+    """
+    refusals = _Refusals(read())
+    refused = refusals.files
+    folded = [fold(pattern.replace("\\", "/").lstrip("/")) for pattern in patterns]
+
+    def is_asked(key: FileKey) -> bool:
+        if folded:
+            return any(
+                fnmatch.fnmatchcase(name, one) for one in folded for name in (key[2], _whole(key))
+            )
+        return key in refused if refused else True
+
+    table = HoldTable(lambda key: key in refused or is_asked(key))
+    for record in read():
+        table.apply(record)
+    hindsight = Hindsight(table, refusals.waits, refusals.attempts)
+    windows = windows_of(table, is_asked)
+    as_it_was = hindsight.as_it_was()
     ladder = Ladder(
         source=source,
         goal="every open that was refused gets through",
-        as_it_was=", ".join(f"{count} {state}" for state, count in states.items()) or "no refusal",
-        rows=tuple(found) if updates else (),
-        since=since,
+        as_it_was=_as_it_was(refusals.waits, as_it_was),
+        rows=tuple(_rows(hindsight, table)) if refusals.waits else (),
+        since=min((row.first_refused_at for row in refusals.waits), default=table.start),
         confirmed=False,
-        is_met=not updates,
-        notes=(NOTE,),
+        is_met=not refusals.waits,
+        notes=tuple(_notes(refusals, table, windows)),
+        windows=windows,
     )
     return msgspec.structs.replace(ladder, sentence=sentence_of(ladder))
 
 
-def _row(says: str, cost: Cost, bound: Bound, since: float, needs: str = "") -> LadderRow:
-    free_at = bound.free_at
+def _rows(hindsight: Hindsight, table: HoldTable) -> list[LadderRow]:
+    found = [_row("more attempts", Cost.SETTING, hindsight.whenever())]
+    found += [
+        _row(f"an attempt every {span(every)}", Cost.SETTING, hindsight.every(every))
+        for every in RETRIES_S
+        if every < table.end - table.start
+    ]
+    for name, strategy in COPY_STRATEGIES.items():
+        if strategy.is_ours:
+            ends = hindsight.by(strategy)
+            if ends.waits:
+                found.append(_row(f"copy strategy {name}", strategy.cost, ends, strategy.needs))
+    found += [
+        _row(f"{who} closing its files", Cost.HABIT, hindsight.without(who))
+        for who in hindsight.holders(HOLDERS_MAX)
+    ]
+    cut = hindsight.by_force()
+    if cut.opens:
+        forced = _row("closing by force what is in the way", Cost.FORCE, hindsight.at_once())
+        effects = Effects(users_cut=cut.machines, data_lost=cut.written)
+        says = (
+            f"cuts {_count(cut.opens, 'open')} of {_count(cut.users, 'user')} at the first "
+            f"refusals, {cut.written:,} of them for writing"
+        )
+        found.append(msgspec.structs.replace(forced, effects=effects, why=says))
+    found.sort(
+        key=lambda row: (
+            row.word == CANNOT_HELP,
+            -row.ended / max(1, row.waits),
+            row.effects.rank,
+            COSTS.index(Cost(row.cost)),
+            row.ended_after_s or 0.0,
+        )
+    )
+    return found
+
+
+def _row(says: str, cost: Cost, ends: Ends, needs: str = "") -> LadderRow:
     return LadderRow(
         change=says,
         cost=str(cost),
-        word=CANNOT_HELP if bound.cannot_help else NOT_SETTLED,
+        word=NOT_SETTLED if ends.spans else CANNOT_HELP,
         needs=needs,
-        why=bound.why if bound.cannot_help else "",
-        bound_after_s=None if free_at is None else round(max(0.0, free_at - since), 3),
+        why="" if ends.spans else ends.why or "it is refused to the end",
+        waits=ends.waits,
+        ended=len(ends.spans),
+        ended_after_s=_rounded(ends.median_s),
+        bound_after_s=_rounded(ends.longest_s),
     )
 
 
-def _holders(updates: Sequence[BlockedUpdate]) -> list[str]:
-    """Who stood in the way, those who refused most first."""
-    refusals: dict[str, int] = {}
-    for update in updates:
-        for one in update.holdings:
-            refusals[told(one)] = refusals.get(told(one), 0) + one.refusal_count
-    return sorted(refusals, key=lambda who: -refusals[who])[:HOLDERS_MAX]
+def _as_it_was(waits: Sequence[EpisodeRow], ends: Ends) -> str:
+    if not waits:
+        return "no refusal"
+    states = Counter(row.state for row in waits)
+    text = ", ".join(f"{count} {state}" for state, count in states.items())
+    longest = ends.longest_s
+    return f"{text}, the longest after {span(longest)}" if longest is not None else text
 
 
-def _without(updates: Sequence[BlockedUpdate], who: str) -> Bound:
-    def kept(one: Holding) -> Holding | None:
-        return None if told(one) == who else one
+def _notes(refusals: _Refusals, table: HoldTable, windows: Windows) -> Iterator[str]:
+    """What had to be assumed."""
+    if refusals.waits:
+        yield NOTE
+    elif refusals.grades and min(refusals.grades) == "C":
+        yield "refusals are not in samples: nobody who waits is known, so only windows are told"
+    if table.untold_count:
+        yield (
+            f"the share mode or the access of {table.untold_count:,} of {len(table):,} opens is "
+            "not in the sources: they are taken to be in the way, so that nothing is told too early"
+        )
+    if any(hold.since and not hold.machine for row in refusals.waits for hold in row.holds):
+        yield (
+            "some refusals have nobody in the way that the sources show: whoever it was is taken "
+            "to have had the file open until the waiter got through"
+        )
+    if "C" in refusals.grades and windows.windows:
+        yield "windows are between samples: what was open for a shorter time may be missing"
+    if refusals.count > len(refusals.waits):
+        yield f"of {refusals.count:,} waits, these are the longest {len(refusals.waits):,}"
+    if table.left_out_count:
+        yield f"{table.left_out_count:,} opens of further files are left out"
 
-    return together([update.with_holdings(kept).as_it_asked() for update in updates])
+
+def _whole(key: FileKey) -> str:
+    return f"{key[1]}/{key[2]}"
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"

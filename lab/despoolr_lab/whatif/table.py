@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 
 from despoolr_core.records.ladder import CANNOT_HELP, FIXES, WORDS, Ladder, LadderRow
 from despoolr_core.times import moment, span
 
 COLUMNS = ("", "WORLDS", "GOAL AFTER", "CHANGE")
+WAIT_COLUMNS = ("WAITS ENDED", "HALF AFTER", "ALL AFTER", "CHANGE")
 
 
 def heading(ladder: Ladder) -> list[str]:
@@ -23,6 +25,29 @@ def rows(ladder: Ladder) -> list[tuple[str, str, str, str]]:
             f"{row.held}/{row.worlds}" if row.worlds else "-",
             after(row),
             "; ".join(part for part in (row.change, *_about(row)) if part),
+        )
+        for row in ladder.rows
+        if row.word != CANNOT_HELP
+    ]
+
+
+def wait_rows(ladder: Ladder) -> list[tuple[str, str, str, str]]:
+    """The cells of every change of a recording that could have ended a wait."""
+    return [
+        (
+            f"{row.ended:,} of {row.waits:,}",
+            span(row.ended_after_s or 0.0),
+            span(row.bound_after_s or 0.0),
+            "; ".join(
+                part
+                for part in (
+                    row.change,
+                    row.cost,
+                    f"needs {row.needs}" if row.needs else "",
+                    row.why,
+                )
+                if part
+            ),
         )
         for row in ladder.rows
         if row.word != CANNOT_HELP
@@ -51,10 +76,10 @@ def after(row: LadderRow) -> str:
 
 def footer(ladder: Ladder) -> list[str]:
     """How the rows are ordered, what it cost, and how to see one again."""
-    found = dict.fromkeys(row.word for row in ladder.rows)
+    found = dict.fromkeys(row.word for row in ladder.rows if ladder.confirmed)
     lines = [
         "; ".join(f"{word}: {WORDS[word]}" for word in found) + "." if found else "",
-        f"Order: {'; '.join(ladder.order)}.",
+        f"Order: {'; '.join(ladder.order)}." if ladder.confirmed else "",
     ]
     if ladder.reruns:
         lines.append(
@@ -80,6 +105,75 @@ def markdown(ladder: Ladder, text: Callable[[str], str]) -> str:
         cells = (row.word, row.change, worlds, after(row), note, row.cost)
         lines.append("| " + " | ".join(text(cell) for cell in cells) + " |")
     return "\n".join([*lines, ""])
+
+
+def markdown_of_waits(ladder: Ladder, text: Callable[[str], str]) -> str:
+    """The ladder of a recording as a table of a pull request, with its windows and assumptions."""
+    lines = [
+        f"**{text(ladder.sentence)}**",
+        "",
+        f"Goal: {text(ladder.goal)}. As it was: {text(ladder.as_it_was)}.",
+        "",
+    ]
+    if ladder.rows:
+        lines += ["| change | waits ended | half after | all after | note | cost |"]
+        lines += ["| --- | --- | --- | --- | --- | --- |"]
+    for row in ladder.rows:
+        ends = f"{row.ended:,} of {row.waits:,}"
+        times = [span(s) if s is not None else "" for s in (row.ended_after_s, row.bound_after_s)]
+        cells = (row.change, ends, *times, row.why or row.needs, row.cost)
+        lines.append("| " + " | ".join(text(cell) for cell in cells) + " |")
+    lines += ["", *(f"- {text(line)}" for line in (*window_lines(ladder), *ladder.notes)), ""]
+    return "\n".join(lines)
+
+
+def window_lines(ladder: Ladder) -> list[str]:
+    """When nobody had the files open, in sentences; empty where it was not asked."""
+    found = ladder.windows
+    if found is None or not found.files:
+        return []
+    files = "the file" if found.files == 1 else f"any of the {found.files:,} files"
+    of_them = "it" if found.files == 1 else "them"
+    lines = [
+        f"{_day(one.begin)} to {_until(one.begin, one.end)} ({span(one.end - one.begin)}) nobody "
+        f"had {files} open{', and the recording ends or begins there' if one.at_edge else ''}"
+        for one in found.windows
+    ]
+    if found.quietest is not None:
+        one = found.quietest
+        lines.append(
+            f"at no time had nobody {files} open; the quietest is {_day(one.begin)} to "
+            f"{_until(one.begin, one.end)} ({span(one.end - one.begin)}): "
+            f"{one.opens:,} open at once, by {one.holders:,}"
+        )
+    daily = found.daily
+    if daily is not None:
+        lines.append(
+            f"every day {_of_day(daily.begin_s)} to {_of_day(daily.begin_s + daily.length_s)} "
+            f"nobody had {files} open, on each of at least {daily.days:,} days"
+        )
+    lines += [
+        f"every day at {one.hour:02}:00 {one.who} has {one.files:,} of {of_them} open "
+        f"(on {one.days:,} of {one.days_recorded:,} days)"
+        for one in found.habits
+    ]
+    return lines
+
+
+def _day(at: float) -> str:
+    return (
+        dt.datetime.fromtimestamp(at, dt.UTC).strftime("%a %Y-%m-%d %H:%M:%S").removesuffix(":00")
+    )
+
+
+def _until(begin: float, end: float) -> str:
+    first, last = (dt.datetime.fromtimestamp(at, dt.UTC) for at in (begin, end))
+    form = "%H:%M:%S" if first.date() == last.date() else "%a %Y-%m-%d %H:%M:%S"
+    return last.strftime(form).removesuffix(":00")
+
+
+def _of_day(seconds: int) -> str:
+    return f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}"
 
 
 def _about(row: LadderRow) -> Iterator[str]:

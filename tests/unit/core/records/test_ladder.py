@@ -17,6 +17,7 @@ from despoolr_core.records.ladder import (
     LadderRow,
     told,
 )
+from despoolr_core.records.windows import Window, Windows
 
 
 def ladder(*rows: LadderRow, **more: Any) -> Ladder:
@@ -62,10 +63,21 @@ def test_harm_is_told_with_the_remedy() -> None:
             {"confirmed": False},
             "A copy could have helped (not yet confirmed by reruns).",
         ),
+        (
+            (),
+            {"confirmed": False, "rows": (row("retries", NOT_SETTLED, waits=3, ended=2),)},
+            "Retries could have ended 2 of 3 waits (not yet confirmed by reruns).",
+        ),
+        (
+            (),
+            {"is_met": True, "windows": Windows(3, 0, 90, (Window(30, 60),))},
+            "Nobody had any of the 3 files open from 1970-01-01 00:00:30 to 1970-01-01 00:01:00.",
+        ),
     ],
 )
 def test_what_is_not_known_is_said(rows: Any, more: Any, said: str) -> None:
-    assert told(ladder(*([row(*rows)] if rows else []), **more)) == said
+    found = ladder(*([row(*rows)] if rows else []))
+    assert told(msgspec.structs.replace(found, **more)) == said
 
 
 def test_harm_beyond_what_was_done_anyway_is_all_that_counts() -> None:

@@ -90,9 +90,9 @@ def test_of_a_run_without_a_scenario_the_sharing_rule_is_told_alone(
     told = data_of(capsys.readouterr().out)
     words = {row["change"]: row["word"] for row in told["rows"]}
     assert words["copy strategy rename_aside"] == words["more attempts"] == "cannot help"
-    assert words["WINWORD.EXE on WS1 closing its files"] == "not settled"
+    assert words["WINWORD.EXE closing its files"] == "not settled"
     assert told["confirmed"] is False
-    assert told["sentence"].endswith("could have helped (not yet confirmed by reruns).")
+    assert told["sentence"].endswith("could have ended 1 of 1 wait (not yet confirmed by reruns).")
     assert run(["why", "latest"]) == 0
     assert told["sentence"] in " ".join(capsys.readouterr().out.split())
 
