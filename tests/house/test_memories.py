@@ -75,6 +75,13 @@ TABLES: dict[str, str] = {
     "core/despoolr_core/records/episodes.py:EpisodeLedger._by_key": "an episode each",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._blocking": "holds of episodes that wait",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._held": "an open each: `opens_max`",
+    "core/despoolr_core/records/hold_table.py:HoldTable._known_holders": "`HOLDERS_MAX`",
+    "core/despoolr_core/records/hold_table.py:HoldTable._known_modes": "`MODES_MAX`",
+    "core/despoolr_core/records/hold_table.py:HoldTable._open": "an open each: `opens_max`",
+    "core/despoolr_core/records/hold_table.py:HoldTable._places": "`files_max`",
+    "core/despoolr_core/records/hold_table.py:HoldTable.files": "`files_max`",
+    "core/despoolr_core/records/waits.py:Hindsight._busy": "a few ways to ask for the files of "
+    "each wait: 1,000",
     "core/despoolr_core/records/view.py:RunView._faults": "records of one run: `RECORDS_MAX`",
     "core/despoolr_core/records/view.py:RunView._open": "records of one run: `RECORDS_MAX`",
     "core/despoolr_core/records/view.py:RunView.attempts": "records of one run: `RECORDS_MAX`",

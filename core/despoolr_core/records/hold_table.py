@@ -22,6 +22,7 @@ from despoolr_core.share.modes import Access, ShareMode, parse_flags
 OPENS_MAX: Final = 2_000_000
 FILES_MAX: Final = 200_000
 HOLDERS_MAX: Final = 50_000
+MODES_MAX: Final = 4_096
 UNTOLD_ACCESS: Final = 1 << 6
 UNTOLD_SHARING: Final = 1 << 7
 _MODES: Final = 1 << 8
@@ -45,7 +46,7 @@ class Holder(NamedTuple):
         return f"{self.program} on {who}" if self.program else who
 
 
-class Wish(NamedTuple):
+class AskedModes(NamedTuple):
     """What somebody asks a file for, in the letters of `rules.conflict`. `is_alone`: it is refused
     while anybody has it open.
     """
@@ -152,8 +153,8 @@ class HoldTable:
         return self._in_order(rows)
 
     def stretches(self, rows: Collection[int], table: bytes = b"") -> Iterator[tuple[float, float]]:
-        """From when to when each of these rows was held, of those in the way of a wish whose table
-        it is.
+        """From when to when each of these rows was held; with the `table` of a demand, of those in
+        its way.
         """
         opened, closed, modes = self.opened, self.closed, self.modes
         for row in rows:
@@ -176,7 +177,9 @@ class HoldTable:
         said = (fact.access, fact.share_mode)
         modes = self._known_modes.get(said)
         if modes is None:
-            modes = self._known_modes[said] = modes_of(*said)
+            modes = modes_of(*said)
+            if len(self._known_modes) < MODES_MAX:
+                self._known_modes[said] = modes
         if modes < 0:
             return
         if len(self.opened) >= self._opens_max:

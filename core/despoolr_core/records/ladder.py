@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.records.windows import Windows
+from despoolr_core.records.windows import UpdateWindows
 from despoolr_core.times import moment, span
 
 FILE: Final = "whatif.json"
@@ -163,7 +163,7 @@ class Ladder(msgspec.Struct, frozen=True, omit_defaults=True):
     is_of_update: bool = True
     order: tuple[str, ...] = ORDER
     notes: tuple[str, ...] = ()
-    windows: Windows | None = None
+    windows: UpdateWindows | None = None
     """When nobody had the files open, where nothing can be run again."""
     sentence: str = ""
     """The answer in one sentence, for a verdict (`told`)."""
@@ -201,7 +201,7 @@ def _could(row: LadderRow) -> str:
     return f"{row.change} could have ended {row.ended} of {_count(row.waits, 'wait')}{longest}"
 
 
-def _window(windows: Windows | None) -> str:
+def _window(windows: UpdateWindows | None) -> str:
     if windows is None or not windows.windows:
         return ""
     first = windows.windows[0]

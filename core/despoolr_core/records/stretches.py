@@ -25,7 +25,7 @@ class Stretch(NamedTuple):
 
     @property
     def length_s(self) -> float:
-        """How long it is."""
+        """Seconds from its begin to its end."""
         return self.end - self.begin
 
 

@@ -19,9 +19,9 @@ from despoolr_core.records.episodes import RESOLVED
 from despoolr_core.records.hold_table import (
     UNTOLD_ACCESS,
     UNTOLD_SHARING,
+    AskedModes,
     Holder,
     HoldTable,
-    Wish,
     key_of,
 )
 from despoolr_core.records.stretches import Busy
@@ -36,7 +36,7 @@ TAIL_S: Final = 1.0
 """What is closed in the last second of a recording was closed by whoever ended it."""
 _NEVER: Final = float("inf")
 _AFTER_S: Final = 0.001
-_ALONE: Final = Wish(7, 0, is_alone=True)
+_ALONE: Final = AskedModes(7, 0, is_alone=True)
 
 
 class Ends(NamedTuple):
@@ -59,7 +59,7 @@ class Ends(NamedTuple):
         return max(self.spans, default=None)
 
 
-class Cut(NamedTuple):
+class ForcedCut(NamedTuple):
     """What closing everything that is in the way at each first refusal takes away."""
 
     opens: int
@@ -82,7 +82,7 @@ class Hindsight:
         self._table = table
         self._last = table.end - TAIL_S
         self._waits = [_Wait(one, attempts.get(one.episode, ()), table) for one in waits]
-        self._busy: dict[tuple[tuple[int, ...], Wish, str], Busy] = {}
+        self._busy: dict[tuple[tuple[int, ...], AskedModes, str], Busy] = {}
 
     def as_it_was(self) -> Ends:
         """Those that ended, and after how long."""
@@ -103,9 +103,9 @@ class Hindsight:
 
     def by(self, strategy: CopyStrategy) -> Ends:
         """With another way to copy, at the earliest. Only what waited for an open is asked."""
-        wish = Wish(strategy.wants, strategy.shares, strategy.yields_to_any)
+        demand = AskedModes(strategy.wants, strategy.shares, strategy.yields_to_any)
         asked = [one for one in self._waits if one.is_open]
-        found = self._ends(asked, [self._next(one, one.first, wish) for one in asked], wish)
+        found = self._ends(asked, [self._next(one, one.first, demand) for one in asked], demand)
         if found.why and strategy.needs:
             return found._replace(why=f"{found.why}; it needs: {strategy.needs}")
         return found
@@ -129,14 +129,14 @@ class Hindsight:
                     refusals[closer(hold)] += hold.refusal_count
         return [who for who, _ in refusals.most_common(count)]
 
-    def by_force(self) -> Cut:
+    def by_force(self) -> ForcedCut:
         """What is cut if what is in the way is closed at the first refusal of each wait."""
         cut: dict[tuple[str, str], Hold] = {}
         for wait in self._waits:
             for hold in wait.row.holds:
                 if hold.first_blocked_at <= wait.first + _AFTER_S and not _is_nobody(hold):
                     cut[wait.row.server, hold.open] = hold
-        return Cut(
+        return ForcedCut(
             len(cut),
             len({hold.machine for hold in cut.values()}),
             len({hold.user or hold.machine for hold in cut.values()}),
@@ -160,20 +160,20 @@ class Hindsight:
         return None
 
     def _next(
-        self, wait: _Wait, at: float, wish: Wish | None = None, without: str = ""
+        self, wait: _Wait, at: float, demand: AskedModes | None = None, without: str = ""
     ) -> float | None:
         """The first moment from one on that is free; None where none is before the end."""
-        of_files = self._busy_of(wait, wish or wait.wish, without)
-        others = wait.others if wish is None or wish.wanted else Busy()
+        of_files = self._busy_of(wait, demand or wait.demand, without)
+        others = wait.others if demand is None or demand.wanted else Busy()
         if without:
             others = wait.others_without(without)
-        refused = wait.attempts if wish is None and not without else ()
+        refused = wait.attempts if demand is None and not without else ()
         for _ in range(STEPS_MAX):
             free = others.until(of_files.until(at))
             if of_files.until(free) > free:
                 at = free
                 continue
-            if wish is None and wait.row.state == RESOLVED and free > wait.ended_at:
+            if demand is None and wait.row.state == RESOLVED and free > wait.ended_at:
                 return max(at, wait.ended_at)  # it did get through; what is open then is its own
             if free > self._last:
                 return None
@@ -185,10 +185,10 @@ class Hindsight:
             return free
         return None
 
-    def _busy_of(self, wait: _Wait, wish: Wish, without: str) -> Busy:
+    def _busy_of(self, wait: _Wait, demand: AskedModes, without: str) -> Busy:
         if not wait.is_open:
             return Busy()
-        key = (wait.files, wish, without)
+        key = (wait.files, demand, without)
         found = self._busy.get(key)
         if found is None:
             table = self._table
@@ -199,7 +199,7 @@ class Hindsight:
             if without:
                 named = {n for n, one in enumerate(table.holders) if closer(one) == without}
                 rows = [row for row in rows if table.holder[row] not in named]
-            found = self._busy[key] = Busy(table.stretches(rows, wish.table))
+            found = self._busy[key] = Busy(table.stretches(rows, demand.table))
         return found
 
     # -- all of them
@@ -208,7 +208,7 @@ class Hindsight:
         self,
         waits: Sequence[_Wait],
         ends: Iterable[float | None],
-        wish: Wish | None = None,
+        demand: AskedModes | None = None,
         without: str = "",
     ) -> Ends:
         spans = []
@@ -217,12 +217,12 @@ class Hindsight:
             if end is not None:
                 spans.append(max(0.0, end - wait.first))
             elif not why:
-                why = self._why(wait, wish or wait.wish, without)
+                why = self._why(wait, demand or wait.demand, without)
         return Ends(len(waits), tuple(spans), why)
 
-    def _why(self, wait: _Wait, wish: Wish, without: str) -> str:
+    def _why(self, wait: _Wait, demand: AskedModes, without: str) -> str:
         table = self._table
-        is_stopped = wish.table
+        is_stopped = demand.table
         for place in wait.files if wait.is_open else ():
             for row in table.rows_of(place):
                 holder = table.holders[table.holder[row]]
@@ -231,7 +231,7 @@ class Hindsight:
                     and is_stopped[table.modes[row]]
                     and closer(holder) != without
                 ):
-                    return f"{holder.told} {_sharing(table.modes[row], wish, wait.wish)}"
+                    return f"{holder.told} {_sharing(table.modes[row], demand, wait.demand)}"
         held = next((one for one in wait.row.holds if _end_of(one, wait.row) == _NEVER), None)
         if held is not None and _is_nobody(held):
             return "whoever nobody recorded has it open to the end"
@@ -254,9 +254,9 @@ class _Wait:
         keys = (key_of(row.server, row.share, path) for path in sorted(paths))
         self.files = tuple(sorted({table.files[key] for key in keys if key in table.files}))
         shared = int(parse_flags(ShareMode, row.share_mode)) if row.share_mode else 0
-        self.wish = Wish(_wanted(row.access), shared) if row.access else _ALONE
-        if not self.wish.wanted:
-            self.wish = _ALONE
+        self.demand = AskedModes(_wanted(row.access), shared) if row.access else _ALONE
+        if not self.demand.wanted:
+            self.demand = _ALONE
         self._others = [one for one in row.holds if not self.is_open or _is_nobody(one)]
         self.others = self.others_without("")
 
@@ -289,9 +289,9 @@ def _wanted(access: str) -> int:
     return wants(parse_flags(Access, access))
 
 
-def _sharing(modes: int, wish: Wish, asked: Wish) -> str:
+def _sharing(modes: int, demand: AskedModes, asked: AskedModes) -> str:
     """What of an open that lasts to the end is in the way."""
-    if wish == asked or wish.is_alone:
+    if demand == asked or demand.is_alone:
         return "keeps it open to the end"
     if modes & (UNTOLD_SHARING | UNTOLD_ACCESS):
         return "keeps it open to the end, in a share mode that is not in the sources"

@@ -68,8 +68,8 @@ class Quietest(msgspec.Struct, frozen=True):
     holders: int
 
 
-class Windows(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Windows for an update of `files` files within a recording, the longest first. `quietest` is
+class UpdateWindows(msgspec.Struct, frozen=True, omit_defaults=True):
+    """UpdateWindows for an update of `files` files within a recording, the longest first. `quietest` is
     told where there is no window, `daily` where two days or more were recorded.
     """
 
@@ -83,7 +83,9 @@ class Windows(msgspec.Struct, frozen=True, omit_defaults=True):
     opens: int = 0
 
 
-def windows_of(table: HoldTable, is_asked: Callable[[FileKey], bool] | None = None) -> Windows:
+def windows_of(
+    table: HoldTable, is_asked: Callable[[FileKey], bool] | None = None
+) -> UpdateWindows:
     """The windows of a recording for the files that are asked for (None: all of a table)."""
     rows = table.rows_where(is_asked)
     begin, end = table.start, table.end
@@ -91,7 +93,7 @@ def windows_of(table: HoldTable, is_asked: Callable[[FileKey], bool] | None = No
     free = (gap for gap in busy.gaps(begin, end) if gap.length_s >= WINDOW_S_MIN)
     gaps = heapq.nlargest(WINDOWS_MAX, free, key=lambda gap: gap.length_s)
     daily = free_of_day(busy, begin, end)
-    return Windows(
+    return UpdateWindows(
         files=sum(is_asked is None or is_asked(key) for key in table.files),
         begin=begin,
         end=end,

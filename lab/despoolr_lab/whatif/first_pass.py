@@ -23,7 +23,7 @@ from despoolr_core.records.ladder import CANNOT_HELP, NOT_SETTLED, Effects, Ladd
 from despoolr_core.records.ladder import told as sentence_of
 from despoolr_core.records.stream import Record
 from despoolr_core.records.waits import Ends, Hindsight
-from despoolr_core.records.windows import Windows, windows_of
+from despoolr_core.records.windows import UpdateWindows, windows_of
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost
 from despoolr_core.share.wire import EpisodeRow
@@ -173,7 +173,7 @@ def _as_it_was(waits: Sequence[EpisodeRow], ends: Ends) -> str:
     return f"{text}, the longest after {span(longest)}" if longest is not None else text
 
 
-def _notes(refusals: _Refusals, table: HoldTable, windows: Windows) -> Iterator[str]:
+def _notes(refusals: _Refusals, table: HoldTable, windows: UpdateWindows) -> Iterator[str]:
     """What had to be assumed."""
     if refusals.waits:
         yield NOTE
