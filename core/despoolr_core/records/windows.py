@@ -29,7 +29,7 @@ _HOUR_S: Final = 3600
 _OFTEN: Final = 0.75
 
 
-class Window(msgspec.Struct, frozen=True):
+class FreeWindow(msgspec.Struct, frozen=True):
     """A stretch in which nobody had any of the files open. `at_edge`: the recording begins or ends
     with it.
     """
@@ -69,14 +69,14 @@ class Quietest(msgspec.Struct, frozen=True):
 
 
 class UpdateWindows(msgspec.Struct, frozen=True, omit_defaults=True):
-    """UpdateWindows for an update of `files` files within a recording, the longest first. `quietest` is
+    """Windows for an update of `files` files within a recording, the longest first. `quietest` is
     told where there is no window, `daily` where two days or more were recorded.
     """
 
     files: int
     begin: float
     end: float
-    windows: tuple[Window, ...] = ()
+    windows: tuple[FreeWindow, ...] = ()
     daily: DailyWindow | None = None
     quietest: Quietest | None = None
     habits: tuple[Habit, ...] = ()
@@ -98,7 +98,7 @@ def windows_of(
         begin=begin,
         end=end,
         windows=tuple(
-            Window(gap.begin, gap.end, gap.begin <= begin or gap.end >= end) for gap in gaps
+            FreeWindow(gap.begin, gap.end, gap.begin <= begin or gap.end >= end) for gap in gaps
         ),
         daily=DailyWindow(daily[0] * SLOT_S, daily[1] * SLOT_S, daily[2]) if daily else None,
         quietest=None if gaps or not rows else _quietest(table, rows),

@@ -17,7 +17,7 @@ from despoolr_core.records.ladder import (
     LadderRow,
     told,
 )
-from despoolr_core.records.windows import UpdateWindows, Window
+from despoolr_core.records.windows import FreeWindow, UpdateWindows
 
 
 def ladder(*rows: LadderRow, **more: Any) -> Ladder:
@@ -70,7 +70,7 @@ def test_harm_is_told_with_the_remedy() -> None:
         ),
         (
             (),
-            {"is_met": True, "windows": UpdateWindows(3, 0, 90, (Window(30, 60),))},
+            {"is_met": True, "windows": UpdateWindows(3, 0, 90, (FreeWindow(30, 60),))},
             "Nobody had any of the 3 files open from 1970-01-01 00:00:30 to 1970-01-01 00:01:00.",
         ),
     ],

@@ -10,7 +10,7 @@ from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, ShareStarted
 from despoolr_core.records.stream import Record
 from despoolr_core.records.stretches import DAY_S
-from despoolr_core.records.windows import DailyWindow, Habit, Quietest, Window, windows_of
+from despoolr_core.records.windows import DailyWindow, FreeWindow, Habit, Quietest, windows_of
 
 HOUR_S = 3600.0
 START = 30 * DAY_S
@@ -61,7 +61,7 @@ def test_a_window_is_a_stretch_in_which_no_file_is_open() -> None:
     )
     found = windows_of(table)
     assert (found.files, found.opens) == (2, 3)
-    assert found.windows == (Window(at, at + 600),)
+    assert found.windows == (FreeWindow(at, at + 600),)
     assert found.daily is None and found.quietest is None
 
 
@@ -90,7 +90,7 @@ def test_without_any_window_the_quietest_stretch_is_told() -> None:
 def test_only_files_that_are_asked_for_count() -> None:
     table = table_of(opened(1, START, "office/a"), opened(2, START + HOUR_S, "tools/b"))
     found = windows_of(table, lambda key: key[2].startswith("TOOLS/"))
-    assert (found.files, found.windows) == (1, (Window(START, START + HOUR_S, at_edge=True),))
+    assert (found.files, found.windows) == (1, (FreeWindow(START, START + HOUR_S, at_edge=True),))
 
 
 def test_an_open_for_attributes_only_is_in_nobodys_way() -> None:
