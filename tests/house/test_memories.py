@@ -154,6 +154,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/site/state/detail_rows.py:DetailRows._known": "one batch",
     "server/despoolr_server/site/state/detail_rows.py:DetailRows._changed": "one batch",
     "server/despoolr_server/site/services/loader.py:_Batch._jobs": "one batch",
+    "server/despoolr_server/site/services/scheduler.py:Scheduler._look_at": "jobs under way that "
+    "retry, or were not sent yet",
     "server/despoolr_server/site/state/logs.py:LogDirectory._waiting": "half a second of lines",
     "server/despoolr_server/site/services/maintenance.py:MaintenanceManager._empty_at": "boxes of "
     "servers of the configuration",

@@ -47,6 +47,7 @@ JOBS: Final = Table(
     Column("Spec", Text, nullable=False),
 )
 """`Status` is the overall status; `Spec` holds the phases (send, distribute, run) as JSON."""
+Index("JobsStatus", JOBS.c.Status)
 
 JOB_DETAILS: Final = Table(
     "JobDetails",
@@ -101,7 +102,12 @@ MACHINES: Final = Table(
     Column("SiteCode", String(3), nullable=False),
     Column("OperatingSystem", Integer, nullable=False, default=2),
     Column("UpdatedAt", Float, nullable=False, default=0.0),
+    Column("FoldedName", String(32), nullable=False, server_default=""),
 )
+"""`FoldedName` is ours: the name as it is looked for, so that one machine among many is found by an
+index.
+"""
+Index("MachinesFoldedName", MACHINES.c.FoldedName)
 
 MACHINE_ATTRIBUTES: Final = Table(
     "MachineAttributes",

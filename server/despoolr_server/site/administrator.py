@@ -198,9 +198,8 @@ class Administrator:
         """One machine with the attributes it reported."""
 
         def work(db: Connection) -> dict[str, Any]:
-            row = next(
-                (r for r in db.execute(select(MACHINES)) if fold(r.Name) == fold(name)), None
-            )
+            query = select(MACHINES).where(MACHINES.c.FoldedName == fold(name))
+            row = db.execute(query.order_by(MACHINES.c.MachineID).limit(1)).first()
             if row is None:
                 names = [
                     r.Name for r in db.execute(select(MACHINES.c.Name).order_by(MACHINES.c.Name))
@@ -289,6 +288,7 @@ class Administrator:
 
         changed = await site.database.run(work)
         site.change_count += 1
+        site.touched_jobs.update(row.JobID for row, _ in changed)
         for row, status in changed:
             site.record(
                 COMPONENT,

@@ -347,6 +347,7 @@ class DataLoader(Service):
         machine = mif.machine
         values = {
             "Name": machine.name,
+            "FoldedName": fold(machine.name),
             "Domain": machine.domain,
             "SiteCode": machine.site,
             "UpdatedAt": tick,

@@ -4,7 +4,9 @@ keeps the job's status.
 Its hops (`domain.md` a.2, d.2): source directory -> `SENDER.BOX\TOSEND` (`.P00` package, one
 `.I00`, `.I01` ... a site) -> a send request (`.SRQ`) for each site in the LAN sender's outbox.
 Status comes back through Job Details, which only the Data Loader writes after the rows are made
-here; the rule that reads them is `job_status.overall_status`.
+here; the rule that reads them is `job_status.overall_status`. It is asked of a job when something
+was heard of it or its time has come, and of all jobs when the service starts or its version's rules
+change: so a cycle costs the same however many jobs are under way.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from despoolr_core.formats.instruction import (
 )
 from despoolr_core.formats.sms_id import job_id as make_job_id
 from despoolr_core.formats.sms_id import request_id as make_request_id
+from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.site import JobStatusChanged
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, Watch
@@ -54,6 +57,8 @@ from despoolr_server.site.state.context import SiteContext
 ACTIVATIONS_PER_CYCLE_MAX: Final = 100
 JOB_NUMBER_DIGITS: Final = 5
 """Of a JobID behind its site code (`domain.md` d.1); a send request's name begins with them."""
+LOOKED_AT: Final = (*UNDER_WAY, JobStatus.COMPLETE)
+"""Overall statuses of jobs that rows of Job Details can change."""
 EVENT_NO_PACKAGE: Final = 33
 EVENT_NO_TARGETS: Final = 323
 
@@ -68,13 +73,21 @@ class Scheduler(Service):
         self._packing = Packing(site)
         self._seen_change = -1
         self._next_activation = 0.0
-        self._next_verdict = math.inf
-        """When a job that retries because a workstation failed is Failed for good."""
+        self._look_at: dict[str, float] = {}
+        """Job to the time of a look at it though nothing is heard: it retries because a workstation
+        failed, and is then Failed for good, or it may have been sent.
+        """
+        self._judged_by: Profile | None = None
+        """The rules by which all jobs have been looked at; None: they have not been."""
+
+    async def started(self) -> None:
+        # what it was told of may be lost: it may have been stopped in the middle of a cycle
+        self._seen_change, self._judged_by = -1, None
 
     async def cycle(self, tick: float) -> None:
         """Look at the jobs when something about them changed, or when one is due."""
         change = self.site.change_count
-        if change == self._seen_change and tick < min(self._next_activation, self._next_verdict):
+        if change == self._seen_change and tick < self._next_look:
             self._rest()
             return
         await self._activate_due(tick)
@@ -84,7 +97,11 @@ class Scheduler(Service):
         self._rest()
 
     def _rest(self) -> None:
-        self.rests_until = min(self._next_activation, self._next_verdict)
+        self.rests_until = self._next_look
+
+    @property
+    def _next_look(self) -> float:
+        return min(self._next_activation, *self._look_at.values(), math.inf)
 
     def watched(self) -> Sequence[Watch]:
         """The tables of jobs: whoever changes them counts it."""
@@ -157,6 +174,7 @@ class Scheduler(Service):
             SendingStatus="Active",
             WorkingStatus="Active",
         )
+        site.touched_jobs.add(row.JobID)
 
     def _needing(
         self, db: Connection, job: str, spec: JobSpec, sites: tuple[str, ...]
@@ -347,27 +365,27 @@ class Scheduler(Service):
     # -- status
 
     async def _keep_status(self, tick: float) -> None:
-        """Read the rows of every job under way and set its overall, sending and working status
-        (Q150026, Q221945).
+        """Read the rows of the jobs that something was heard of, or whose time has come, and set
+        their overall, sending and working status (Q150026, Q221945).
         """
         site = self.site
         patience = patience_s(site.profile, site.retry_s)
-        verdicts = [math.inf]
         unsent = await self._unsent()  # first: where it cannot be told nothing is forgotten
         touched, site.touched_jobs = site.touched_jobs, set()
-        looks_at_all = self._seen_change < 0  # nothing is known of what happened before
+        looks_at_all = self._judged_by is not site.profile
+        due = {job for job, at in self._look_at.items() if at <= tick}
+        look_at: dict[str, float] = {}
 
         def work(db: Connection) -> list[tuple[Row[Any], JobStatus]]:
             changed = []
-            for row in queries.jobs(db, (*UNDER_WAY, JobStatus.COMPLETE)):
-                if row.Status == JobStatus.COMPLETE and not (looks_at_all or row.JobID in touched):
-                    continue
+            for row in _rows_of(db, None if looks_at_all else touched | due):
                 said = queries.detail_statuses(db, row.JobID)
                 has_given_up = False
                 if (DetailKind.WORKSTATION, DetailStatus.FAILED) in said:
                     deadline = (queries.first_failure(db, row.JobID) or tick) + patience
                     has_given_up = tick >= deadline
-                    verdicts.append(math.inf if has_given_up else deadline)
+                    if not has_given_up:
+                        look_at[row.JobID] = deadline
                 status = overall_status(
                     JobStatus(row.Status),
                     said,
@@ -377,7 +395,8 @@ class Scheduler(Service):
                 if row.Type == JobType.RUN_COMMAND and row.JobID[:3] == site.code:
                     is_sent = row.JobID[3:] not in unsent
                     status = self._without_run(row, status, said, is_sent=is_sent)
-                    verdicts.append(math.inf if is_sent else tick)
+                    if not is_sent:
+                        look_at[row.JobID] = tick
                 arrived = [status for kind, status in said if kind == DetailKind.SITE_ARRIVAL]
                 if (
                     arrived
@@ -395,7 +414,13 @@ class Scheduler(Service):
                     changed.append((row, status))
             return changed
 
-        for row, status in await site.database.run(work):
+        changed = await site.database.run(work)
+        kept = {} if looks_at_all else self._look_at
+        self._look_at = {
+            job: at for job, at in kept.items() if job not in touched and job not in due
+        } | look_at
+        self._judged_by = site.profile
+        for row, status in changed:
             site.record(
                 self.component,
                 JobStatusChanged(
@@ -409,7 +434,6 @@ class Scheduler(Service):
                 ),
             )
             self.log(f"~Job {row.JobID} is now {status}.")
-        self._next_verdict = min(verdicts)
 
     def _without_run(
         self, row: Row[Any], status: JobStatus, said: Said, *, is_sent: bool
@@ -484,6 +508,13 @@ class Scheduler(Service):
 
     def _root(self) -> Share:
         return self.site.share(self.site.server, boxes.ROOT_SHARE, self.component)
+
+
+def _rows_of(db: Connection, jobs: set[str] | None) -> list[Row[Any]]:
+    """Those of the jobs (None: all) whose status rows can change."""
+    if jobs is None:
+        return queries.jobs(db, LOOKED_AT)
+    return [row for row in queries.jobs_among(db, jobs) if row.Status in LOOKED_AT]
 
 
 def create_job(db: Connection, site: str, spec: JobSpec, now: float, *, repeat_of: str = "") -> str:

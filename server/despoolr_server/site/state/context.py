@@ -107,8 +107,8 @@ class SiteContext:
     had SQL triggers for it).
     """
     touched_jobs: set[str] = field(default_factory=set)
-    """Jobs whose rows changed since the Scheduler looked: one that was Complete may be so no more
-    (Q152229, Q150026).
+    """Jobs that changed, or whose rows did, since the Scheduler looked: it looks at no others. One
+    that was Complete may be so no more (Q152229, Q150026).
     """
     logs: LogSink = field(default_factory=NoLogFiles)
 

@@ -7,7 +7,7 @@ own for these tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,10 +48,14 @@ from despoolr_server.site.jobs.model import (
 
 _MACHINE: Final[dict[str, BindParameter[Any]]] = {
     column: bindparam(column.lower())
-    for column in ("Name", "Domain", "SiteCode", "OperatingSystem")
+    for column in ("Name", "FoldedName", "Domain", "SiteCode", "OperatingSystem")
 }
 _ADD_MACHINE: Final = insert(MACHINES).values({"SMSID": bindparam("id"), **_MACHINE})
 _SET_MACHINE: Final = update(MACHINES).where(MACHINES.c.SMSID == bindparam("id")).values(_MACHINE)
+_MACHINES: Final = select(MACHINES).order_by(MACHINES.c.SMSID)
+_NAMED_MACHINES: Final = _MACHINES.where(
+    MACHINES.c.FoldedName.in_(bindparam("some", expanding=True))
+)
 _ASKED_AT_ONE_TIME: Final = 500
 """Values of one IN list."""
 
@@ -60,6 +64,7 @@ _ASKED_AT_ONE_TIME: Final = 500
 
 _JOBS: Final = select(JOBS).order_by(JOBS.c.CreatedAt, JOBS.c.JobID)
 _JOBS_OF: Final = _JOBS.where(JOBS.c.Status.in_(bindparam("statuses", expanding=True)))
+_SOME_JOBS: Final = _JOBS.where(JOBS.c.JobID.in_(bindparam("some", expanding=True)))
 _SOME_OF: Final = {
     column: select(column).where(column.in_(bindparam("some", expanding=True)))
     for column in (MACHINES.c.SMSID, LOADED_REPORTS.c.Report)
@@ -131,15 +136,19 @@ def machines(db: Connection, names: Iterable[str] | None = None) -> list[KnownMa
     """Machines by name (None: all), in the order of their SMSIDs. Names that do not exist are left
     out.
     """
-    query = select(MACHINES).order_by(MACHINES.c.SMSID)
-    rows = [
-        KnownMachine(r.MachineID, r.Name, r.SMSID, r.Domain, r.OperatingSystem, r.SiteCode)
-        for r in db.execute(query)
-    ]
     if names is None:
-        return rows
-    wanted = {fold(name) for name in names}
-    return [m for m in rows if fold(m.name) in wanted]
+        rows = list(db.execute(_MACHINES))
+    else:
+        rows = [
+            row
+            for some in _portions({fold(name) for name in names})
+            for row in db.execute(_NAMED_MACHINES, {"some": some})
+        ]
+        rows.sort(key=lambda row: str(row.SMSID))
+    return [
+        KnownMachine(r.MachineID, r.Name, r.SMSID, r.Domain, r.OperatingSystem, r.SiteCode)
+        for r in rows
+    ]
 
 
 def set_machines(db: Connection, machines: Iterable[KnownMachine]) -> None:
@@ -150,6 +159,7 @@ def set_machines(db: Connection, machines: Iterable[KnownMachine]) -> None:
         m.sms_id: {
             "id": m.sms_id,
             "name": m.name,
+            "foldedname": fold(m.name),
             "domain": m.domain,
             "sitecode": m.site,
             "operatingsystem": m.operating_system,
@@ -167,12 +177,17 @@ def set_machines(db: Connection, machines: Iterable[KnownMachine]) -> None:
 
 def in_table(db: Connection, column: Column[str], values: Iterable[str]) -> set[str]:
     """Those of the values that a column, one of `_SOME_OF`, has already."""
-    wanted = list(values)
     found: set[str] = set()
-    for start in range(0, len(wanted), _ASKED_AT_ONE_TIME):
-        some = wanted[start : start + _ASKED_AT_ONE_TIME]
+    for some in _portions(values):
         found.update(db.execute(_SOME_OF[column], {"some": some}).scalars())
     return found
+
+
+def _portions(values: Iterable[str]) -> Iterator[list[str]]:
+    """The values, as many at a time as one IN list takes."""
+    wanted = list(values)
+    for start in range(0, len(wanted), _ASKED_AT_ONE_TIME):
+        yield wanted[start : start + _ASKED_AT_ONE_TIME]
 
 
 def add_details(
@@ -227,6 +242,12 @@ def jobs(db: Connection, statuses: Iterable[JobStatus] | None = None) -> list[Ro
     if statuses is None:
         return list(db.execute(_JOBS))
     return list(db.execute(_JOBS_OF, {"statuses": list(statuses)}))
+
+
+def jobs_among(db: Connection, job_ids: Iterable[str]) -> list[Row[Any]]:
+    """Those of the jobs that there are, in the order they were made."""
+    rows = [row for some in _portions(job_ids) for row in db.execute(_SOME_JOBS, {"some": some})]
+    return sorted(rows, key=lambda row: (row.CreatedAt, row.JobID))
 
 
 def spec_of(row: Row[Any]) -> JobSpec:

@@ -11,15 +11,16 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, Float, Integer, String, create_engine, inspect, text
+from sqlalchemy import Engine, Float, Integer, String, create_engine, inspect, select, text
 
 from despoolr_server.database.database import open_engine
 from despoolr_server.database.migration import SchemaError, migrate
-from despoolr_server.database.schema import COUNTERS, METADATA
+from despoolr_server.database.schema import COUNTERS, MACHINES, METADATA
 
 LATER = {"ClientSlots", "Sites"}
 """Tables that version 0.1.0 had not."""
-LATER_INDEX = "JobDetailsStatus"
+LATER_INDEXES = {"JobDetailsStatus", "MachinesFoldedName", "JobsStatus"}
+LATER_COLUMN = ("Machines", "FoldedName")
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
@@ -56,16 +57,28 @@ def test_a_database_of_version_0_1_0_is_upgraded_and_keeps_its_rows(url: str) ->
     engine = raw(url)
     METADATA.create_all(engine, tables=[t for t in METADATA.sorted_tables if t.name not in LATER])
     with engine.begin() as connection:
-        connection.execute(text(f'DROP INDEX "{LATER_INDEX}"'))
+        for index in LATER_INDEXES:
+            connection.execute(text(f'DROP INDEX "{index}"'))
+        table, column = LATER_COLUMN
+        connection.execute(text(f'ALTER TABLE "{table}" DROP COLUMN "{column}"'))
         connection.execute(COUNTERS.insert().values(Name="Job", Value=7))
+        connection.execute(
+            text(
+                'INSERT INTO "Machines" ("SMSID", "Name", "Domain", "SiteCode", "OperatingSystem",'
+                """ "UpdatedAt") VALUES ('BPC00001', 'Käte', 'SALES', 'BPC', 2, 0.0)"""
+            )
+        )
     engine.dispose()
     upgraded = open_engine(url)
     with upgraded.connect() as connection:
         assert connection.execute(COUNTERS.select()).all() == [("Job", 7)]
         assert set(inspect(connection).get_table_names()) >= LATER
-        assert LATER_INDEX in {
-            index["name"] for index in inspect(connection).get_indexes("JobDetails")
+        assert LATER_INDEXES <= {
+            index["name"]
+            for table in ("Jobs", "JobDetails", "Machines")
+            for index in inspect(connection).get_indexes(table)
         }
+        assert connection.execute(select(MACHINES.c.FoldedName)).scalars().all() == ["KÄTE"]
     upgraded.dispose()
 
 

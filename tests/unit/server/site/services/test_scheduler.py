@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from sqlalchemy import Connection
 
 from despoolr_core.formats.instruction import Install, parse_instruction
+from despoolr_core.profile import with_overrides
 from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.stream import of
 from despoolr_server.site.jobs.model import DetailKind, JobSpec, RunPhase, SendPhase
 from despoolr_server.site.services.package_source import split_unc
 from despoolr_server.site.services.scheduler import repeated
 from despoolr_server.site.services.sender import parse_send_request
-from despoolr_server.site.state import boxes
+from despoolr_server.site.state import boxes, queries
 from despoolr_server.site.state.packages import decompress
 from worlds.site import FILES, Bench
 
@@ -247,3 +249,55 @@ async def test_a_job_that_something_was_heard_of_is_looked_at_once_the_outbox_ca
     await bench.root.make_directory(boxes.LAN_OUTBOX)
     await bench.cycle("SCHEDULER")
     assert not bench.site.touched_jobs
+
+
+async def test_a_cycle_looks_at_the_jobs_that_something_was_heard_of_and_at_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    await bench.machines(1)
+    package = await bench.package()
+    jobs = [await bench.run_job(package, f"J{n}") for n in range(20)]
+    await bench.pump(2)
+    looked: list[str] = []
+    statuses = queries.detail_statuses
+
+    def counted(db: Connection, job: str) -> set[tuple[str, str]]:
+        looked.append(job)
+        return statuses(db, job)
+
+    monkeypatch.setattr(queries, "detail_statuses", counted)
+    bench.site.touched_jobs.add(jobs[7])
+    bench.site.change_count += 1
+    await bench.cycle("SCHEDULER")
+    assert looked == [jobs[7]]
+    looked.clear()
+    await bench.administrator.cancel_job(jobs[3])
+    await bench.cycle("SCHEDULER")
+    assert looked == [jobs[3]]
+    looked.clear()
+    await bench.service("SCHEDULER").started()
+    await bench.cycle("SCHEDULER")
+    assert set(looked) == set(jobs), "a service that starts knows nothing of what was heard"
+
+
+async def test_new_rules_of_a_hotfix_are_applied_to_all_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    await bench.machines(1)
+    package = await bench.package()
+    jobs = [await bench.run_job(package, f"J{n}") for n in range(3)]
+    await bench.pump(2)
+    looked: list[str] = []
+    statuses = queries.detail_statuses
+
+    def counted(db: Connection, job: str) -> set[tuple[str, str]]:
+        looked.append(job)
+        return statuses(db, job)
+
+    monkeypatch.setattr(queries, "detail_statuses", counted)
+    bench.site.profile = with_overrides(bench.site.profile, {"job_stays_retrying": True})
+    bench.site.change_count += 1
+    await bench.cycle("SCHEDULER")
+    assert looked == jobs

@@ -6,7 +6,7 @@ import gc
 from functools import partial
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from despoolr_server.database.schema import LOADED_REPORTS, MACHINES, PACKAGE_STATUS
 from despoolr_server.site.jobs.model import JobStatus
@@ -29,6 +29,22 @@ async def test_machines_are_found_whatever_the_case_and_in_the_order_of_their_id
     found = await bench.database.run(lambda db: queries.machines(db, ["ws3", "WS1", "GHOST"]))
     assert [machine.name for machine in found] == ["WS1", "WS3"]
     assert len(await bench.database.run(queries.machines)) == 3
+
+
+async def test_one_machine_among_many_is_found_by_the_index_of_names() -> None:
+    bench = Bench()
+    await bench.machines(3)
+    asked: list[str] = []
+
+    def ask(db: Connection) -> list[str]:
+        event.listen(db, "before_cursor_execute", lambda *args: asked.append(args[2]))
+        queries.machines(db, ["ws2"])
+        (statement,) = asked
+        plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", ("WS2",))
+        return [str(row[3]) for row in plan]
+
+    plan = await bench.database.run(ask)
+    assert any("USING INDEX MachinesFoldedName (FoldedName=?)" in line for line in plan), plan
 
 
 async def test_rows_of_a_job_come_in_the_order_a_person_reads_them() -> None:
