@@ -128,6 +128,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/engine/ranges.py:FileRanges._by_handle": "an open each",
     "server/despoolr_server/engine/sessions.py:SessionTable._sessions": "`sessions_max`",
     "server/despoolr_server/engine/sessions.py:SessionTable._counted": "`sessions_max`",
+    "server/despoolr_server/engine/sessions.py:SessionTable._of_machine": "`sessions_max`",
     "server/despoolr_server/engine/sessions.py:SessionTable._deadlines": "`sessions_max`",
     "server/despoolr_server/engine/table.py:OpenedFile.opens": "`opens_max`",
     "server/despoolr_server/engine/table.py:OpenTable._opens": "`opens_max`",

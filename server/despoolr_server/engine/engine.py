@@ -8,6 +8,9 @@ store knows (`FileFacts`, read in the same turn).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from heapq import merge
+
 from despoolr_core.rules.conflict import conflict_class, conflicts, effective_modes
 from despoolr_core.share.modes import CreateAction, NtStatus, Role, ShareMode
 from despoolr_server.engine.deletion import may_mark
@@ -30,12 +33,13 @@ from despoolr_server.engine.sessions import SessionTable
 from despoolr_server.engine.table import OpenedFile, OpenTable, file_key
 from despoolr_server.engine.tree_locks import TREE
 
+ALL = 1 << 62
 _ADDING_TO_A_DIRECTORY = 2
 _SHARED_WHILE_ADDING = int(ShareMode.READ | ShareMode.WRITE)
 
 
 class ShareEngine:
-    """Sessions and opens of one server. Share names in its arguments are folded."""
+    """Sessions and opens of one server. Share names in its arguments are the server's."""
 
     def __init__(
         self,
@@ -68,6 +72,8 @@ class ShareEngine:
             waiters_max=lock_waiters_max,
             waiters_per_machine_max=lock_waiters_per_machine_max,
         )
+        self.ending: set[str] = set()
+        """Handles that are closed soon: their session has ended, or left their share."""
         self._left: dict[str, set[str]] = {}
         self._id_prefix = id_prefix
         self._number = 0
@@ -98,37 +104,50 @@ class ShareEngine:
             counted_as=counted_as,
         )
 
-    def end_session(self, name: str, reason: str, now: float = 0.0) -> Ended | None:
-        """End a session and close its opens; None if there is none. `now` is when others get the
-        locks it had.
+    def end_session(
+        self, name: str, reason: str, now: float = 0.0, *, closes_max: int = ALL
+    ) -> Ended | None:
+        """End a session and close its opens, or the first of them; None if there is none. `now` is
+        when others get the locks it had.
         """
         session = self.sessions.remove(name)
         if session is None:
             return None
         rows = self._rows(session)
-        return self._ended(session, reason, rows, self._dismiss(rows), now)
+        return self._ended(session, reason, rows, self._dismiss(rows), now, closes_max)
 
-    def expire(self, now: float) -> list[Ended]:
-        """End every session whose lease is over. First they all stop waiting: no lock passes from
-        one of them to another.
+    def expire(self, now: float, *, closes_max: int = ALL) -> list[Ended]:
+        """End every session whose lease is over, or the first of them. First they all stop waiting:
+        no lock passes from one of them to another.
         """
         lapsed = []
         while session := self.sessions.pop_lapsed(now):
             lapsed.append((session, self._rows(session)))
+            if len(lapsed) >= closes_max and not self.locking.waiting_count:
+                break  # the others are over as well, and end when this is asked again
         settled = [self._dismiss(rows) for _, rows in lapsed]
-        return [
-            self._ended(session, "lease expired", rows, waits, now)
-            for (session, rows), waits in zip(lapsed, settled, strict=True)
-        ]
+        ended: list[Ended] = []
+        for (session, rows), waits in zip(lapsed, settled, strict=True):
+            one = self._ended(session, "lease expired", rows, waits, now, closes_max)
+            closes_max = max(0, closes_max - len(one.closed))
+            ended.append(one)
+        return ended
 
-    def leave(self, session: Session, share: str, reason: str, now: float = 0.0) -> Ended:
-        """Disconnect a session from one share: its opens there are closed, and it opens nothing
-        there until it is back.
+    def leave(
+        self,
+        session: Session,
+        share: str,
+        reason: str,
+        now: float = 0.0,
+        *,
+        closes_max: int = ALL,
+    ) -> Ended:
+        """Disconnect a session from one share: its opens there are closed, or the first of them,
+        and it opens nothing there until it is back.
         """
         self._left.setdefault(session.session, set()).add(share)
         rows = [row for row in self._rows(session) if row.share == share]
-        settled = self._dismiss(rows)
-        return Ended(session, reason, tuple(self.close(row, now) for row in rows), settled)
+        return self._closed(session, reason, rows, self._dismiss(rows), now, closes_max)
 
     def rejoin(self, session: Session, share: str) -> None:
         """Connect a session to a share it had left; harmless if it had not."""
@@ -148,9 +167,30 @@ class ShareEngine:
         rows: list[Open],
         settled: tuple[Settled, ...],
         now: float,
+        closes_max: int,
     ) -> Ended:
         self._left.pop(session.session, None)
-        return Ended(session, reason, tuple(self.close(row, now) for row in rows), settled)
+        return self._closed(session, reason, rows, settled, now, closes_max)
+
+    def _closed(
+        self,
+        session: Session,
+        reason: str,
+        rows: list[Open],
+        settled: tuple[Settled, ...],
+        now: float,
+        closes_max: int,
+    ) -> Ended:
+        closed = tuple(self.close(row, now) for row in rows[:closes_max])
+        left = tuple(row.handle for row in rows[closes_max:])
+        self.ending.update(left)
+        return Ended(session, reason, closed, settled, left)
+
+    def close_left(self, handle: str, now: float) -> Closed | None:
+        """Close one of the opens that an end had `left`; None if somebody else did so meanwhile."""
+        self.ending.discard(handle)
+        row = self.find(handle)
+        return None if row is None else self.close(row, now)
 
     def _dismiss(self, rows: list[Open]) -> tuple[Settled, ...]:
         if not self.locking.waiting_count:
@@ -424,7 +464,7 @@ class ShareEngine:
         alive = {session.session for session in self.sessions}
         for file in self.table.files():
             rows = list(file.opens.values())
-            assert all(row.session in alive for row in rows), (
+            assert all(row.session in alive or row.handle in self.ending for row in rows), (
                 f"an open of {file.key} outlived its session"
             )
 
@@ -432,6 +472,14 @@ class ShareEngine:
         """The opens of one name, oldest first."""
         file = self.table.file(file_key(share, name))
         return tuple(file.opens.values()) if file else ()
+
+    def opens_of_machine(self, machine: str) -> Iterator[Open]:
+        """The opens of a machine, oldest first, by its folded name; those that are closed before
+        their turn are left out.
+        """
+        handles = map(self.table.of_session, self.sessions.of_machine(machine))
+        rows = [filter(None, map(self.table.find, some)) for some in handles]
+        return merge(*rows, key=lambda row: row.number)
 
     def open_below(self, share: str, name: Name) -> list[Open]:
         """The opens of everything below a directory, oldest first. Walks the table, unless there

@@ -192,10 +192,12 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     were opened.
 
     `settled` are its own waits for locks: all are over before anything is closed, so that no lock
-    passes from one of its handles to another on the way.
+    passes from one of its handles to another on the way. `left` are the handles of opens that are
+    still to be closed (`ShareEngine.close_left`), where there were more than was asked for.
     """
 
     session: Session
     reason: str
     closed: tuple[Closed, ...]
     settled: tuple[Settled, ...] = ()
+    left: tuple[str, ...] = ()

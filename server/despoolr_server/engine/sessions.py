@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterator
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_server.engine.rows import Refusal, Session
 
@@ -35,6 +36,7 @@ class SessionTable:
         self._deadlines: dict[str, float] = {}
         self._heap: list[tuple[float, int, str]] = []
         self._counted: dict[str, dict[str, None]] = {}
+        self._of_machine: dict[str, dict[str, None]] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -74,6 +76,7 @@ class SessionTable:
             name, self._number, machine, user, program, role, owner, lease_s, now, counted_as
         )
         self._sessions[name] = session
+        self._of_machine.setdefault(fold(machine), {})[name] = None
         if counted_as:
             mine[name] = None
             self._counted[counted_as] = mine
@@ -104,12 +107,15 @@ class SessionTable:
         """
         self._deadlines.pop(name, None)
         session = self._sessions.pop(name, None)
-        if session is not None and session.counted_as:
-            mine = self._counted[session.counted_as]
-            del mine[name]
-            if not mine:
-                del self._counted[session.counted_as]
+        if session is not None:
+            _take_out(self._of_machine, fold(session.machine), name)
+            if session.counted_as:
+                _take_out(self._counted, session.counted_as, name)
         return session
+
+    def of_machine(self, machine: str) -> list[str]:
+        """The names of a machine's sessions, oldest first; `machine` must be folded."""
+        return list(self._of_machine.get(machine, ()))
 
     def counted_as(self, machine: str) -> Collection[str]:
         """The names of the sessions that count as one machine's."""
@@ -134,3 +140,11 @@ class SessionTable:
                 continue
             return self.remove(name)
         return None
+
+
+def _take_out(index: dict[str, dict[str, None]], key: str, name: str) -> None:
+    """Take a session's name out of those of a key, and the key with its last one."""
+    names = index[key]
+    del names[name]
+    if not names:
+        del index[key]

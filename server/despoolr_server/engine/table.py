@@ -21,7 +21,7 @@ from despoolr_server.engine.tree_locks import TreeLocks
 
 
 def file_key(share: str, name: Name) -> str:
-    """The identity of a file while it is open; `share` must be folded."""
+    """The identity of a file while it is open; `share` is spelled as its server does."""
     return f"{share}/{name.key}" if name.key else share
 
 

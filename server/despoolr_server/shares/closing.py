@@ -3,11 +3,19 @@
 The law: the record first, then the answers to those whose wait for a lock is over, then the removal
 of a file that was marked for it. Nothing here awaits, so it is all one turn with the decision. A
 handle that went with its session is remembered for a while, so that a late call on it hears why.
+
+A session may have thousands of opens, and ending them all in one turn would hold up everybody:
+`SLICE` of them are closed at once, the others in the turns that follow, as many in each. Until then
+they stand in the way of others, as they do with Windows, where what a session leaves behind is
+closed file by file; its own calls on them hear at once that they are gone.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus
@@ -18,8 +26,14 @@ from despoolr_server.engine.rows import Closed, Ended, Open, Session, Settled
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.audit import Actor, Audit, actor_of
 from despoolr_server.shares.base.network_share import NetworkShare
+from despoolr_server.shares.base.pace import turn
 from despoolr_server.shares.base.refusals import Refusals
 from despoolr_server.shares.dav_locks import DavLockTable
+
+SLICE: Final = 128
+"""Opens, or sessions, that are ended in one turn: 10,000 at once took 80 ms, and 16,384 with the
+records of a busy server 0.87 s.
+"""
 
 
 class Closing:
@@ -33,12 +47,14 @@ class Closing:
         audit: Audit,
         refusals: Refusals,
         ended_handles_max: int,
+        now: Callable[[], float],
     ) -> None:
         self.written: set[str] = set()
         """Handles through which something was written: their close puts the file on record."""
         self.parked: dict[int, asyncio.Future[Settled]] = {}
         """Calls that wait for a range lock, by the number of their wait."""
         self._engine = engine
+        self._now = now
         self._shares = shares
         self._dav_locks = dav_locks
         self._audit = audit
@@ -46,6 +62,9 @@ class Closing:
         self._ended_handles_max = ended_handles_max
         # handles that their session took along, oldest first
         self._gone: dict[str, tuple[Session, NtStatus]] = {}
+        # opens that are closed in the turns to come, with the reason and the cause of it
+        self._left: deque[tuple[str, str, int]] = deque()
+        self._is_due = False
 
     def close(self, row: Open, reason: str, now: float) -> Problem | None:
         """Close an open, and do what follows. Returns the reason if its file cannot be removed."""
@@ -90,7 +109,7 @@ class Closing:
 
     def end_session(self, session: str, reason: str, now: float = 0.0) -> None:
         """End a session that is alive, and do what follows. `now` is when others get its locks."""
-        ended = self._engine.end_session(session, reason, now)
+        ended = self._engine.end_session(session, reason, now, closes_max=SLICE)
         assert ended is not None, f"session {session} had ended before"
         self.finish_session(ended)
 
@@ -107,6 +126,11 @@ class Closing:
         for closed in ended.closed:
             self._gone[closed.open.handle] = (ended.session, status)
             self.finish(closed, ended.reason, cause)
+        for handle in ended.left:
+            self._gone[handle] = (ended.session, status)
+            self._left.append((handle, ended.reason, cause))
+        if ended.left:
+            self._go_on_soon()
         while len(self._gone) > self._ended_handles_max:
             del self._gone[next(iter(self._gone))]
 
@@ -116,9 +140,44 @@ class Closing:
             self.end_session(lock.session, reason)
 
     def expire(self, now: float) -> None:
-        """End the sessions whose lease is over."""
-        for ended in self._engine.expire(now):
+        """End the sessions whose lease is over; of very many the first, the others in the turns
+        that follow.
+        """
+        for ended in self._engine.expire(now, closes_max=SLICE):
             self.finish_session(ended)
+        if self._engine.sessions.next_deadline() <= now:
+            self._go_on_soon()
+
+    async def all_closed(self) -> None:
+        """Return when nothing is left to be closed of sessions that have ended."""
+        while self._left:
+            await turn()
+
+    def close_all(self) -> None:
+        """Close at once what is left of sessions that have ended."""
+        while self._left:
+            self._close_some()
+
+    def _go_on_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._is_due = False
+        self._close_some()
+        if self._left:
+            self._go_on_soon()
+        elif self._engine.sessions.next_deadline() <= (now := self._now()):
+            self.expire(now)
+
+    def _close_some(self) -> None:
+        now = self._now()
+        for _ in range(min(SLICE, len(self._left))):
+            handle, reason, cause = self._left.popleft()
+            closed = self._engine.close_left(handle, now)
+            if closed is not None:
+                self.finish(closed, reason, cause)
 
     def how_it_went(self, handle: str) -> tuple[Session | None, NtStatus]:
         """The session that took a handle along, and what a late call on it gets; None for one that

@@ -31,9 +31,7 @@ class DirectoryWatch:
         self._gate = gate
         self._share = fold(share)
         names = [parse_name(path) for path in paths]
-        self._watched = [
-            (name, file_key(self._share, name)) for name in names if isinstance(name, Name)
-        ]
+        self._watched = [name for name in names if isinstance(name, Name)]
 
     def __call__(self) -> object | None:
         """What a look depends on; None where only a look can tell."""
@@ -43,9 +41,9 @@ class DirectoryWatch:
             return None
         find, file = share.store.find, gate.engine.table.file
         seen: list[object] = [share.rights.change_count]
-        for name, key in self._watched:
+        for name in self._watched:
             facts = find(name)
-            if facts is None or not facts.etag or file(key) is not None:
+            if facts is None or not facts.etag or file(file_key(share.name, name)) is not None:
                 return None
             seen.append(facts.etag)
         return seen

@@ -136,6 +136,7 @@ class Gate:
             self.audit,
             self.refusals,
             limits.ended_handles_max,
+            clock.now,
         )
 
     def now(self) -> float:
@@ -230,6 +231,7 @@ class Gate:
         if (
             row is None
             or session is None
+            or handle in self.engine.ending
             or not owns(who, session)
             or (session_name and row.session != session_name)
         ):

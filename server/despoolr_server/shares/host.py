@@ -9,7 +9,8 @@ file. Each kind of operation is a part: `host.paths`, `host.trees`, `host.dav`, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from despoolr_core.clock import Clock
@@ -139,6 +140,7 @@ class ShareHost:
         """End every session: what a server does before it goes."""
         for session in list(self.engine.sessions):
             self.gate.closing.end_session(session.session, reason, self.gate.clock.now())
+        self.gate.closing.close_all()
 
     # -- who holds what, who was refused what
 
@@ -159,7 +161,7 @@ class ShareHost:
         if path and not isinstance(name, Name):
             return
         share, machine = fold(share), fold(machine)
-        for row in [*self.engine.table]:
+        for row in self._candidates(share, name, machine):
             if (
                 (not share or share == fold(row.share))
                 and (not machine or machine == fold(row.machine))
@@ -168,6 +170,19 @@ class ShareHost:
                 yield self._row_of(row)
             else:
                 yield None
+
+    def _candidates(self, share: str, name: Name | None, machine: str) -> Iterable[Open]:
+        """The opens among which those asked for are, oldest first: of one file or one machine where
+        that is said, however many others there are.
+        """
+        if name is not None:
+            shares = self.gate.shares
+            found = [shares[share]] if share in shares else [] if share else shares.values()
+            return heapq.merge(
+                *(self.engine.opens_of(one.name, name) for one in found),
+                key=lambda row: row.number,
+            )
+        return self.engine.opens_of_machine(machine) if machine else [*self.engine.table]
 
     def episodes(self, machine: str = "", path: str = "") -> list[EpisodeRow]:
         """Who was refused what, by first refusal; `machine` is the waiter's or a blocker's."""

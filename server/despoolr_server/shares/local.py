@@ -278,6 +278,7 @@ class LocalShare:
         if self._session:
             self._host.sessions.end(self._who, self._session)
             self._session = ""
+            await self._host.sessions.all_closed()
 
     def _caller(self, purpose: str) -> Caller:
         return Caller(self._who, program=self._program, purpose=purpose)

@@ -13,6 +13,7 @@ from despoolr_server.engine.rows import Refusal, Session
 from despoolr_server.shares.base.audit import Actor
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.problems import problem
+from despoolr_server.shares.closing import SLICE
 from despoolr_server.shares.gate import Gate
 
 
@@ -86,6 +87,12 @@ class Sessions:
         self._closing.end_session(session, reason, self._clock.now())
         return None
 
+    async def all_closed(self) -> None:
+        """Return when what ended sessions had open is closed: of many opens, not all are at
+        once.
+        """
+        await self._closing.all_closed()
+
     def leave(self, who: Principal, session: str, share: str) -> Problem | None:
         """Disconnect a session from one share: its opens there are closed, late calls on them get
         NETWORK_NAME_DELETED.
@@ -93,7 +100,8 @@ class Sessions:
         found = self._session_on(who, session, share)
         if isinstance(found, Problem):
             return found
-        ended = self._engine.leave(found[0], found[1], "share disconnected", self._clock.now())
+        now = self._clock.now()
+        ended = self._engine.leave(*found, "share disconnected", now, closes_max=SLICE)
         self._closing.finish_opens(ended, NtStatus.NETWORK_NAME_DELETED)
         return None
 

@@ -126,7 +126,9 @@ class ChainRoutes:
         if isinstance(call, ChainOpen):
             return await self._open(caller, call)
         if isinstance(call, ChainLogoff):
-            return ChainResult(problem=host.sessions.end(who, call.session))
+            refusal = host.sessions.end(who, call.session)
+            await host.sessions.all_closed()
+            return ChainResult(problem=refusal)
         return ChainResult(problem=await host.handles.close(who, call.open, session=caller.session))
 
     async def _open(self, caller: Caller, call: ChainOpen) -> ChainResult:

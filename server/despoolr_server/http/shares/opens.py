@@ -91,6 +91,7 @@ class OpenRoutes:
         refusal = self._host.sessions.end(
             self._surface.principal(request), request.match_info["session"]
         )
+        await self._host.sessions.all_closed()
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def join_share(self, request: web.Request) -> web.StreamResponse:
@@ -107,6 +108,7 @@ class OpenRoutes:
         refusal = self._host.sessions.leave(
             self._surface.principal(request), names["session"], names["share"]
         )
+        await self._host.sessions.all_closed()
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def open(self, request: web.Request) -> web.StreamResponse:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from despoolr_core.share.modes import Access, CreateOption, Role, ShareMode
+from despoolr_server.files import MemoryFileStore
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.directory_watch import SOON_S, DirectoryWatch
 from despoolr_server.shares.local import LocalShare
@@ -111,3 +112,15 @@ async def test_nothing_is_told_when_a_lease_ends_with_the_next_visit() -> None:
     clock.time += SOON_S
     await watched.share.stat(BOX)
     assert watch() is not None
+
+
+async def test_nothing_is_told_of_a_directory_that_is_open_however_its_share_is_spelled() -> None:
+    world = World()
+    world.host.add_share("Mixed", MemoryFileStore())
+    share = world.share(share="mixed")
+    await share.make_directory(BOX)
+    watch = world.host.watch("MIXED", [BOX])
+    assert watch() is not None
+    held = await share.open(BOX, Access.READ, ShareMode.NONE, options=CreateOption.DIRECTORY_FILE)
+    assert watch() is None
+    await held.close()

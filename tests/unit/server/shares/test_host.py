@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -11,10 +13,20 @@ import pytest
 from despoolr_core.records.kinds.share import OpenClosed, ShareDamaged
 from despoolr_core.records.stream import decode, encode, of
 from despoolr_core.share.modes import NtStatus, Role
-from despoolr_core.share.wire import LockElement, LockRequest, Problem, SessionReply, SessionRequest
+from despoolr_core.share.wire import (
+    LockElement,
+    LockRequest,
+    OpenReply,
+    OpenRequest,
+    Problem,
+    SessionReply,
+    SessionRequest,
+)
+from despoolr_server.engine.table import OpenTable
 from despoolr_server.files import DiskFileStore, MemoryFileStore
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.rights import Rights
+from despoolr_server.shares.closing import SLICE
 from despoolr_server.shares.host import ShareHost
 from worlds.share import ADMIN, EPOCH, SERVICE, World, client, status
 
@@ -116,6 +128,85 @@ async def test_a_session_that_ends_closes_its_opens_in_the_order_of_opening() ->
     world.host.engine.validate()
 
 
+async def hold_many(world: World, count: int, lease_s: float = 0.0) -> tuple[str, list[str]]:
+    """A session with so many opens, each of a file of its own."""
+    session = world.session(WS3, lease_s=lease_s)
+    words = {"access": "WRITE", "disposition": "OPEN_IF", "share_mode": "NONE"}
+    return session, [await world.hold(WS3, session, f"F{n}", **words) for n in range(count)]
+
+
+async def closed_each_turn(world: World) -> list[int]:
+    """How many opens are closed in each turn of the loop from now on, until none is left."""
+    counts: list[int] = []
+    while world.host.engine.ending:
+        before = world.host.open_count
+        await asyncio.sleep(0)
+        counts.append(before - world.host.open_count)
+    return counts
+
+
+@pytest.mark.slow
+async def test_a_session_with_ten_thousand_opens_ends_in_slices() -> None:
+    world = World(opens_per_session_max=20_000)
+    session, handles = await hold_many(world, 10_000)
+    assert world.host.sessions.end(WS3, session) is None
+    assert world.host.open_count == len(handles) - SLICE
+    world.host.engine.validate()
+    assert max(await closed_each_turn(world)) == SLICE
+    assert world.host.open_count == 0
+    assert [fact.open for _, fact in of(world.records, OpenClosed)] == handles
+    world.host.engine.validate()
+
+
+async def test_a_call_on_what_is_closed_soon_hears_that_it_is_gone() -> None:
+    world = World()
+    session, handles = await hold_many(world, SLICE + 2)
+    assert world.host.sessions.end(WS3, session) is None
+    assert world.host.open_count == 2
+    late = await world.host.handles.close(WS3, handles[-1])
+    assert status(late) is NtStatus.USER_SESSION_DELETED
+    assert world.host.close_by_force(ADMIN, handles[-1], "forced") is None
+    await world.host.sessions.all_closed()
+    reasons = [fact.reason for _, fact in of(world.records, OpenClosed)]
+    assert (len(reasons), reasons.count("forced")) == (len(handles), 1)
+    assert not world.host.engine.ending
+
+
+async def test_what_is_closed_soon_on_a_share_that_was_left_is_gone_even_after_a_return() -> None:
+    world = World()
+    session, handles = await hold_many(world, SLICE + 2)
+    assert world.host.sessions.leave(WS3, session, "OPEN") is None
+    assert world.host.sessions.join(WS3, session, "OPEN") is None
+    late = await world.host.handles.close(WS3, handles[-1])
+    assert status(late) is NtStatus.NETWORK_NAME_DELETED
+    again = await world.hold(WS3, session, "NEW", disposition="OPEN_IF")
+    await world.host.sessions.all_closed()
+    assert [row.open for row in world.host.opens()] == [again]
+
+
+async def test_very_many_leases_that_end_at_one_time_end_in_slices() -> None:
+    world = World()
+    for number in range(SLICE + 1):
+        session = world.session(WS3, lease_s=30.0)
+        await world.hold(WS3, session, f"F{number % 3}", disposition="OPEN_IF")
+    lasting = world.session(WS3, lease_s=60.0)
+    world.clock.time += 30.0
+    world.host.gate.now()
+    assert (world.host.session_count, world.host.open_count) == (2, 1)
+    await asyncio.sleep(0)
+    assert [row.session for row in world.host.engine.sessions] == [lasting]
+    await world.host.sessions.all_closed()
+    assert world.host.open_count == 0
+
+
+async def test_a_server_that_stops_closes_everything_before_it_goes() -> None:
+    world = World()
+    await hold_many(world, SLICE + 2)
+    world.host.stop()
+    assert world.host.open_count == 0
+    assert {fact.reason for _, fact in of(world.records, OpenClosed)} == {"server stopped"}
+
+
 async def test_a_session_and_its_handles_are_nobody_elses() -> None:
     world = World()
     await world.put("F")
@@ -198,6 +289,43 @@ async def test_opens_can_be_asked_for_by_share_path_and_machine() -> None:
     assert len(world.host.opens()) == 2
     assert world.host.opens(path="..") == []
     assert world.host.opens(machine="WS9") == []
+
+
+async def test_who_asks_about_one_file_or_machine_is_answered_without_a_look_at_all_opens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    world.host.add_share("Mixed", MemoryFileStore())
+    sessions = [world.session(client(machine, "A")) for machine in ("WS1", "ws2", "WS1")]
+    for number in range(30):
+        share = "Mixed" if number % 2 else "OPEN"
+        reply = await world.host.handles.open(
+            client(("WS1", "ws2", "WS1")[number % 3], "A"),
+            OpenRequest(
+                sessions[number % 3],
+                share,
+                f"F{number % 4}",
+                disposition="OPEN_IF",
+                share_mode="READ|WRITE|DELETE",
+            ),
+        )
+        assert isinstance(reply, OpenReply), reply
+    everything = world.host.opens()
+    assert len(everything) == 30
+    monkeypatch.setattr(OpenTable, "__iter__", None)
+    for share, path, machine in product(
+        ("", "mixed", "OPEN"), ("", "f1", "F2"), ("", "WS1", "WS2", "WS9")
+    ):
+        if path or machine:
+            assert world.host.opens(share, path, machine) == [
+                row
+                for row in everything
+                if (not share or share.upper() == row.share.upper())
+                and (not path or path.upper() == row.path)
+                and (not machine or machine == row.machine.upper())
+            ]
+    assert world.host.sessions.end(client("WS1", "A"), sessions[0]) is None
+    assert {row.session for row in world.host.opens(machine="WS1")} == {sessions[2]}
 
 
 async def test_only_the_service_and_administrators_close_others_opens() -> None:
