@@ -158,14 +158,14 @@ class ShareHost:
         """
         self.gate.now()
         name = parse_name(path) if path else None
-        if path and not isinstance(name, Name):
+        if isinstance(name, BadName):
             return
         share, machine = fold(share), fold(machine)
         for row in self._candidates(share, name, machine):
             if (
                 (not share or share == fold(row.share))
                 and (not machine or machine == fold(row.machine))
-                and (not isinstance(name, Name) or name.key == fold(row.path))
+                and (name is None or name.key == fold(row.path))
             ):
                 yield self._row_of(row)
             else:
