@@ -123,6 +123,10 @@ COMMANDS: Final[dict[str, Subcommand]] = {
     "hotfix": Subcommand(
         "despoolr_app.cli.hotfix:command", "Apply an article's hotfix to a running site; list them."
     ),
+    "fault": Subcommand(
+        "despoolr_app.cli.fault:command",
+        "Break a running site on purpose, and mend it: list, add, clear.",
+    ),
     "events": Subcommand(
         "despoolr_app.cli.ask:events", "The NT event log of a running site or a finished run."
     ),

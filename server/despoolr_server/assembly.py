@@ -19,6 +19,7 @@ from aiohttp import web
 from despoolr_core.clock import Clock
 from despoolr_core.records.stream import Recorder
 from despoolr_server.database.database import Database
+from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import FileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.openapi.table import Call
@@ -47,11 +48,14 @@ class CreateTask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What its owner adds to a server: routes, their rows in the description, names it goes by."""
+    """What its owner adds to a server: routes, their rows in the description, names it goes by, and
+    the line to it where that may be broken.
+    """
 
     routes: Iterable[web.RouteDef] = ()
     calls: Sequence[Call] = ()
     host_names: Iterable[str] = ()
+    line: ServerLine | None = None
 
 
 class SiteAssembly:
@@ -109,6 +113,7 @@ class SiteAssembly:
             extra_routes=extras.routes,
             extra_calls=extras.calls,
             host_names=extras.host_names,
+            line=extras.line,
         )
         self.logons[role.name] = server
         return server
@@ -144,6 +149,7 @@ class SiteAssembly:
             extra_routes=extras.routes,
             extra_calls=extras.calls,
             host_names=extras.host_names,
+            line=extras.line,
         )
         self.sites[setup.code] = site
         return site

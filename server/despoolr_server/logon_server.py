@@ -18,6 +18,7 @@ from aiohttp import web
 from despoolr_core.clock import Clock
 from despoolr_core.records.kinds.share import FileDeleted, FileRenamed
 from despoolr_core.records.stream import Recorder
+from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import FileStore
 from despoolr_server.files.layout import make_directories
 from despoolr_server.files.pending_renames import carry_out
@@ -58,6 +59,7 @@ def make_logon_server(
     extra_routes: Iterable[web.RouteDef] = (),
     extra_calls: Sequence[Call] = (),
     host_names: Iterable[str] = (),
+    line: ServerLine | None = None,
 ) -> LogonServer:
     """Returns a server made of these parts. `logon` is the store of `SMS_SHR` (None: no logon
     server); `packages` are the package shares' stores; `dav_time_scale` is how many site seconds
@@ -87,6 +89,7 @@ def make_logon_server(
         extra_routes=routes,
         extra_calls=extra_calls,
         host_names=host_names,
+        line=line,
     )
     return LogonServer(name, host, app)
 

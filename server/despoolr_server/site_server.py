@@ -23,6 +23,7 @@ from despoolr_core.share.contract import Share
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenRow
 from despoolr_server.database.database import Database
+from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import FileStore
 from despoolr_server.files.layout import make_directories
 from despoolr_server.http.app import make_app
@@ -115,6 +116,7 @@ class SiteServer:
         extra_routes: Iterable[web.RouteDef] = (),
         extra_calls: Sequence[Call] = (),
         host_names: Iterable[str] = (),
+        line: ServerLine | None = None,
     ) -> None:
         self.host = ShareHost(
             setup.server,
@@ -164,6 +166,7 @@ class SiteServer:
             extra_routes=[*routes, *extra_routes],
             extra_calls=(*SITE_CALLS, *extra_calls),
             host_names=host_names,
+            line=line,
         )
 
     def _connect(self, server: str, program: str) -> RemoteServer:

@@ -12,6 +12,7 @@ import pytest
 
 from despoolr_core.share.modes import FileAttribute, NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.faults.full_disk import FillableFileStore
 from despoolr_server.files import DiskFileStore, FileStore, MemoryFileStore, StoreError
 from despoolr_server.files.journal.journalled import JournalledFileStore
 
@@ -26,11 +27,16 @@ def n(path: str) -> Name:
 
 
 @pytest.fixture(
-    params=["memory", "disk", "disk without threads", "journal", "journal without threads"]
+    params=[
+        *("memory", "disk", "disk without threads", "journal", "journal without threads"),
+        "journal that can be full",
+    ]
 )
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> FileStore:
     if request.param == "memory":
         return MemoryFileStore()
+    if request.param == "journal that can be full":
+        return FillableFileStore(JournalledFileStore(tmp_path / "root", journal_max=2000))
     if request.param.startswith("journal"):
         return JournalledFileStore(
             tmp_path / "root", threads=request.param == "journal", journal_max=2000

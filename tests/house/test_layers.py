@@ -33,6 +33,7 @@ LAYERS = {
         "assembly | server_watch",
         "logon_server | site_server",
         "http",
+        "faults",
         "site | shares",
         "files | database",
         "engine",

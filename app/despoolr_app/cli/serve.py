@@ -86,6 +86,11 @@ _GROUND = _options(
         metavar="NAME",
         help="A name browsers and WebDAV clients may use; repeatable.",
     ),
+    _option(
+        "--allow-faults",
+        is_flag=True,
+        help="Let an administrator break this server: despoolr fault add.",
+    ),
     log_format_option,
 )
 _SITE = _options(
@@ -390,6 +395,7 @@ def _runtime_settings(
         anchor=anchor,
         database_password=password,
         allow_hosts=tuple(given.get("allow_hosts", ())),
+        allow_faults=given["allow_faults"],
     )
 
 
@@ -520,5 +526,7 @@ def _greet(running: Servers) -> None:
     else:
         say(f"despoolr: the administrator's token is in {runtime.token_file}")
         say(f"despoolr: live page: {running.announced[0].url}/ (it asks for the token)")
+    if runtime.settings.allow_faults:
+        say("despoolr: faults are allowed: despoolr fault add --help")
     freeze_gc()
     say("despoolr: ready")

@@ -193,6 +193,7 @@ class FleetClients:
         """Wait for numbers, and keep them from that moment on."""
         self.lease = lease
         lease.prefix, lease.instance = self.settings.prefix, lease.instance or secrets.token_hex(8)
+        lease.on_clocks = lambda _clocks: self._turn_clocks()
         lease.wanted_first = 0 if self.settings.takes_any else self.settings.first
         await lease.take(has_stopped=has_stopped)
         self._keeping = asyncio.create_task(lease.keep(lambda: self.live_count))
@@ -206,6 +207,15 @@ class FleetClients:
             fleet.counts = replace(counts, clients=0)
         fleet.add_spread(self.agents(self._settings))
         await self._begin(fleet)
+        self._turn_clocks()
+
+    def _turn_clocks(self) -> None:
+        """Let the clocks be wrong that are to be, and the others right."""
+        clocks = self.lease.clocks if self.lease is not None else {}
+        for agent in self.fleet.agents if self.fleet is not None else ():
+            offset_s = clocks.get(fold(agent.machine), 0.0)
+            if agent.clock_offset_s != offset_s:
+                agent.clock_offset_s = offset_s
 
     async def _begin(self, fleet: Fleet) -> None:
         await fleet.start()

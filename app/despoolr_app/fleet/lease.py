@@ -89,11 +89,14 @@ class SlotLease:
     now: Callable[[], float] = steady_now
     on_held: Callable[[float], None] = lambda _ends_at: None
     """Told of each new end of the lease."""
+    on_clocks: Callable[[dict[str, float]], None] = lambda _clocks: None
+    """Told which machines' clocks are wrong on purpose, when that has changed."""
     first: int = 1
     size: int = 0
     lease_s: float = 20.0
     free_after_s: float = 30.0
     ends_at: float = field(default=-math.inf)
+    clocks: dict[str, float] = field(default_factory=dict)
     is_standing_by: bool = False
 
     @property
@@ -213,6 +216,9 @@ class SlotLease:
         self.lease_s, self.free_after_s = answer.lease_s, answer.free_after_s
         self.ends_at = asked_at + self.lease_s if self.size else -math.inf
         self.on_held(self.ends_at)
+        if answer.clocks != self.clocks:
+            self.clocks = answer.clocks
+            self.on_clocks(self.clocks)
 
     @property
     def _whose(self) -> str:

@@ -42,6 +42,7 @@ SECRET_SIZE_MAX: Final = 4096
 VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_LISTEN": "host:port a server listens on",
     "DESPOOLR_LISTEN_LOGON": "host:port of the logon server of `serve all`",
+    "DESPOOLR_ALLOW_FAULTS": "1: an administrator may break a server (`despoolr fault`)",
     "DESPOOLR_ALLOW_HOST": "names a server may be addressed by without a Bearer token, "
     "separated by spaces",
     "DESPOOLR_DATA": "directory of shares, site database, logs, records and secret",
@@ -171,6 +172,8 @@ class RuntimeSettings:
     """For a site database whose URL has none."""
     allow_hosts: tuple[str, ...] = ()
     """Names by which browsers and WebDAV clients may address the servers, besides their own."""
+    allow_faults: bool = False
+    """Whether an administrator may break the servers (`/api/v1/faults`)."""
 
 
 @dataclass(frozen=True, slots=True)

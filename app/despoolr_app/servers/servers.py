@@ -32,7 +32,9 @@ from despoolr_app.process.metrics import ProcessMetrics
 from despoolr_app.process.process_log import ServiceLines
 from despoolr_app.process.runtime import Runtime, StartError
 from despoolr_app.process.settings import Listen, LogonSettings, SiteSettings
+from despoolr_app.servers.breakable import BreakableServer
 from despoolr_app.servers.metrics import BoxMetrics, SiteMetrics
+from despoolr_app.servers.outgoing import ServerOverLine
 from despoolr_app.servers.ports import why_not
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError, SiteRefused
@@ -46,6 +48,9 @@ from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.share.modes import Role
 from despoolr_server.assembly import Extras, SiteAssembly
 from despoolr_server.database.database import DatabaseLost
+from despoolr_server.faults.book import FaultBook
+from despoolr_server.faults.full_disk import FillableFileStore
+from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import FileStore, StoreError
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.http.app import METRICS
@@ -55,6 +60,7 @@ from despoolr_server.http.connections.connections import (
     descriptors,
     is_want_of_descriptors,
 )
+from despoolr_server.http.site.faults import FaultRoutes
 from despoolr_server.http.site.setup import SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
@@ -64,7 +70,7 @@ from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from despoolr_server.site.state.logs import LogDirectory
 from despoolr_server.site.state.slots import SlotTable
-from despoolr_server.site_server import SERVICE_ACCOUNT, SiteSetup
+from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup
 
 STOP_S_MAX: Final = 4.5
 """Seconds a clean stop takes at most; what is not done then is left as a killed process would leave
@@ -94,6 +100,9 @@ class Servers:
     _stores: list[JournalledFileStore] = field(default_factory=list)
     _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
+    _lines: dict[str, ServerLine] = field(default_factory=dict)
+    """Those that may be broken, by machine."""
+    _books: list[FaultBook] = field(default_factory=list)
     _lost: asyncio.Future[None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -128,11 +137,12 @@ class Servers:
         runtime, name = self.runtime, settings.name
         share = settings.package_share
         role = SiteServerRole(name, "", settings.logon, settings.distribution, share)
+        routes = [*SetupRoutes(runtime, name).routes(), *self._fault_routes(name)]
         try:
             server = self._assembly.add_logon(
                 role,
                 id_prefix=runtime.id_prefix,
-                extras=self._extras(SetupRoutes(runtime, name).routes(), settings.listen),
+                extras=self._extras(name, routes, settings.listen),
             )
         except (StoreError, ValueError) as error:
             raise StartError(
@@ -203,11 +213,16 @@ class Servers:
                 ),
                 servers,
             )
+            routes = [
+                *setup_routes.routes(),
+                *slots.routes(),
+                *self._fault_routes(name, settings.code, lambda: site, slots),
+            ]
             site = self._assembly.add_site(
                 setup,
                 id_prefix=runtime.id_prefix,
                 logs=ServiceLines(logs),
-                extras=self._extras([*setup_routes.routes(), *slots.routes()], settings.listen),
+                extras=self._extras(name, routes, settings.listen),
             )
         except (StoreError, ValueError) as error:
             raise StartError(
@@ -270,6 +285,8 @@ class Servers:
         is_clean = False
         try:
             async with asyncio.timeout(STOP_S_MAX):
+                for book in self._books:
+                    await book.close()
                 await self._finish_services()
                 for server in self._connections.values():
                     await server.close()
@@ -307,17 +324,43 @@ class Servers:
 
     # -- parts
 
-    def _extras(self, routes: Iterable[web.RouteDef], listen: Listen) -> Extras:
+    def _fault_routes(
+        self,
+        name: str,
+        code: str = "",
+        site: Callable[[], SiteServer] | None = None,
+        slots: SlotRoutes | None = None,
+    ) -> list[web.RouteDef]:
+        """The calls that break a server, which refuse where it was not started for that."""
+        if not self.runtime.settings.allow_faults:
+            return FaultRoutes(name, code, None).routes()
+        line = self._lines[name] = ServerLine(self.runtime.clock)
+        machine = BreakableServer(name, line, partial(self._stores_of, name), self._url_of, site)
+        machine.slots = slots
+        runtime = self.runtime
+        book = FaultBook(name, machine, runtime.clock, runtime.recorder, runtime.id_prefix)
+        self._books.append(book)
+        return FaultRoutes(name, code, book).routes()
+
+    def _stores_of(self, name: str) -> dict[str, FileStore]:
+        stores = self._assembly.stores
+        return {share: store for (machine, share), store in stores.items() if machine == name}
+
+    def _url_of(self, name: str) -> str | None:
+        known = {fold(server): url for urls in self._urls.values() for server, url in urls.items()}
+        return known.get(name) or next((s.url for s in self.announced if s.name == name), None)
+
+    def _extras(self, name: str, routes: Iterable[web.RouteDef], listen: Listen) -> Extras:
         """The calls of a process, and what its servers may be called by somebody without a Bearer
         token.
         """
         names = (*self.runtime.settings.allow_hosts, listen.host, socket.gethostname())
-        return Extras(routes, SETUP_CALLS, names)
+        return Extras(routes, SETUP_CALLS, names, self._lines.get(name))
 
     def _store(self, machine: str, share: str) -> FileStore:
         store = JournalledFileStore(self.runtime.store_directory(machine, share))
         self._stores.append(store)
-        return store
+        return FillableFileStore(store) if self.runtime.settings.allow_faults else store
 
     async def _serve(self, app: web.Application, host: ShareHost, listen: Listen) -> str:
         self.runtime.remember(host.ledger, host.server)
@@ -373,7 +416,9 @@ class Servers:
                     connector=aiohttp.TCPConnector(limit=64), **session_options({})
                 )
             token = self.runtime.auth.issue(machine, SERVICE_ACCOUNT, Role.SERVICE)
-            there = self._connections[key] = ShareServer(
+            line = self._lines.get(machine)
+            make = partial(ServerOverLine, line) if line is not None else ShareServer
+            there = self._connections[key] = make(
                 self._session,
                 url,
                 token,
@@ -383,8 +428,12 @@ class Servers:
                 lease_s=self.runtime.lease_s,
             )
             if any(fold(one.name) == key[0] and one.url == url for one in self.announced):
-                there.watch = partial(ServerWatch, partial(self._assembly.host, server))
+                there.watch = partial(ServerWatch, partial(self._within_reach, machine, server))
         return self._connections[key]
+
+    def _within_reach(self, machine: str, server: str) -> ShareHost | None:
+        lines = [self._lines[name] for name in (machine, server) if name in self._lines]
+        return self._assembly.host(server) if all(line.is_whole for line in lines) else None
 
 
 def _place_of(error: Exception) -> str:

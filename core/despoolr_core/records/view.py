@@ -116,6 +116,8 @@ class FaultHistory:
     where: str
     began_at: float
     ended_at: float | None = None
+    server: str = ""
+    """The server that it is a fault of; `scenario`: its story's."""
 
 
 @dataclass(slots=True)
@@ -209,6 +211,8 @@ class RunView:
     def _server_started(self, record: Record, started: ShareStarted) -> None:
         for key in [key for key in self._open if key[0] == started.server]:
             self._end(key, record.at, SERVER_STOPPED)
+        for seq in [seq for seq, one in self._faults.items() if one.server == started.server]:
+            self._faults.pop(seq).ended_at = record.at  # it was killed, and is whole again
 
     def _granted(self, record: Record, granted: OpenGranted) -> None:
         holding = Holding(
@@ -287,7 +291,9 @@ class RunView:
             self.steps.append((record, step))
 
     def _fault_began(self, record: Record, began: FaultBegan) -> None:
-        fault = self._faults[record.seq] = FaultHistory(began.fault, began.where, record.at)
+        fault = self._faults[record.seq] = FaultHistory(
+            began.fault, began.where, record.at, server=record.actor
+        )
         self.faults.append(fault)
 
     def _fault_ended(self, record: Record, _ended: FaultEnded) -> None:

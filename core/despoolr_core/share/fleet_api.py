@@ -117,8 +117,9 @@ class SlotNews(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
         _one_line(self.instance)
 
 
-class SlotFacts(msgspec.Struct):
-    """A holder's clients: `first` to `first + count - 1`.
+class SlotFacts(msgspec.Struct, omit_defaults=True):
+    """A holder's clients: `first` to `first + count - 1`. `clocks`: the machines whose clocks are
+    wrong on purpose, and by how many seconds.
 
     In real seconds: `lease_s` after it asked the holder stops them by its own clock, unless it was
     answered again meanwhile; `free_after_s` after it was heard of the site gives the numbers to
@@ -130,6 +131,7 @@ class SlotFacts(msgspec.Struct):
     count: int
     lease_s: float
     free_after_s: float
+    clocks: dict[str, float] = {}
 
 
 class FleetRow(msgspec.Struct):

@@ -21,6 +21,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from despoolr_app.servers.breakable import BreakableServer
 from despoolr_core.clock import Clock
 from despoolr_core.profile import profile_of
 from despoolr_core.records.stream import Recorder
@@ -30,10 +31,13 @@ from despoolr_core.share.modes import Role
 from despoolr_lab.docs.example_story import STORY, Line
 from despoolr_server.assembly import Extras, SiteAssembly
 from despoolr_server.database.database import InlineDatabase
+from despoolr_server.faults.book import FaultBook
+from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.openapi.examples import Example, dump_examples
+from despoolr_server.http.site.faults import FaultRoutes
 from despoolr_server.http.site.setup import SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
@@ -103,18 +107,21 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
         version=VERSION,
     )
     role = SiteServerRole("LOGON1", "SALES", True, True, "SMS_PKGD")
-    logon = assembly.add_logon(
-        role, extras=Extras(SetupRoutes(runtime, "LOGON1").routes(), SETUP_CALLS)
-    )
+    machine = BreakableServer("SITE1", ServerLine(runtime.clock), dict, lambda _server: None)
+    book = FaultBook("SITE1", machine, runtime.clock, assembly.recorder, "")
+    routes = [*SetupRoutes(runtime, "LOGON1").routes(), *FaultRoutes("LOGON1", "", None).routes()]
+    logon = assembly.add_logon(role, extras=Extras(routes, SETUP_CALLS))
     named = ServerCard("LOGON1", "http://127.0.0.1:8802", True, True, "SMS_PKGD", "SALES")
     profile = profile_of("1.2")
     card = site_card("BPC", "SALES", profile, Response.FAST)
     slots = SlotRoutes(SlotTable(20), assembly.database("BPC"), assembly.recorder, "BPC")
     routes = [*SetupRoutes(runtime, "SITE1", lambda: card, (named,)).routes(), *slots.routes()]
+    routes += FaultRoutes("SITE1", "BPC", book).routes()
     site = assembly.add_site(
         SiteSetup("BPC", "SITE1", "SALES", profile, Response.FAST, (role,), {}),
         extras=Extras(routes, SETUP_CALLS),
     )
+    machine.find_site, machine.slots = lambda: site, slots
     services = assembly.start_services("BPC", asyncio.create_task)
     try:
         yield logon.app, site.app

@@ -13,6 +13,7 @@ from despoolr_core.articles import article_of
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.fault_api import DELAY_S_MAX
 from despoolr_core.share.modes import Access, Disposition, ShareMode, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, signed_span_s, span_s
@@ -22,8 +23,6 @@ from despoolr_lab.toml.values import check_latin, check_paths
 
 TURNS_MAX: Final = 10_000
 """Turns of the event loop that a step may be put off within its moment."""
-
-DELAY_S_MAX = 3600.0
 
 
 class StepTable(Table, tag_field="do", kw_only=True):

@@ -20,12 +20,11 @@ from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_core.share.fault_api import KINDS, DiskFull
 from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
 from despoolr_core.times import moment_s, signed_span_s, span_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.faults.begun import CannotBegin
-from despoolr_lab.scenario.faults.catalogue import FAULTS
-from despoolr_lab.scenario.faults.disk_full import set_free
+from despoolr_lab.scenario.breakable import BreakableWorld
 from despoolr_lab.scenario.holders import (
     habits_of,
     habits_together,
@@ -34,6 +33,10 @@ from despoolr_lab.scenario.holders import (
 )
 from despoolr_lab.scenario.job_names import job_at, job_id
 from despoolr_lab.scenario.world import World
+from despoolr_server.faults.begun import CannotBegin
+from despoolr_server.faults.catalogue import FAULTS
+from despoolr_server.faults.disk_full import disks_of
+from despoolr_server.files import MemoryFileStore
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.targets import DEFAULT_SERVERS
 from despoolr_server.site.state import boxes
@@ -375,12 +378,18 @@ async def _link(world: World, step: model.LinkStep) -> None:
 
 
 async def _disk(world: World, step: model.DiskStep) -> None:
-    set_free(world, step, step.free)
+    disk = DiskFull(server=step.server, share=step.share, path=step.path)
+    name, stores = disks_of(BreakableWorld(world), disk)
+    for store in stores:
+        assert isinstance(store, MemoryFileStore), "no other store of a scenario can be full"
+        store.set_free(name, None if step.free < 0 else step.free)
 
 
 async def _fault(world: World, step: model.FaultStep) -> None:
     fault = str(step.__struct_config__.tag)
-    begun = await FAULTS[fault](world, step)
+    kind = KINDS[fault]
+    fields = {key: getattr(step, key) for key in kind.__struct_fields__ if key != "for_"}
+    begun = await FAULTS[fault](BreakableWorld(world), kind(**fields))
     number = world.recorder.record("scenario", FaultBegan(fault=fault, where=begun.where))
     if not step.for_:
         return

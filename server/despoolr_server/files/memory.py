@@ -46,6 +46,25 @@ class MemoryFileStore:
         root = FileFacts("", 0, 0.0, True, DIRECTORY, '"0"')
         self._nodes: dict[str, _Node] = {"": _Node(root, b"", {})}
 
+    def set_free(self, name: Name, free: int | None) -> None:
+        """Leave so many bytes for files in a directory, which is a disk of its own from then on, or
+        (the root) in all; None: as many as there were.
+        """
+        if name == ROOT:
+            self.capacity = None if free is None else self.used + free
+        elif free is None:
+            self.quotas.pop(name.key, None)
+        else:
+            self.quotas[name.key] = free
+
+    def fill(self, name: Name) -> None:
+        """Leave no byte more for files in a directory."""
+        self.set_free(name, 0)
+
+    def make_room(self, name: Name) -> None:
+        """Leave as many bytes as there were before."""
+        self.set_free(name, None)
+
     def find(self, name: Name) -> FileFacts | None:
         """The facts are kept ready: one look-up."""
         node = self._nodes.get(name.key)

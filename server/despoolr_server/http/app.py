@@ -16,12 +16,14 @@ from aiohttp import HttpVersion11, hdrs, web
 from despoolr_core.clock import Clock
 from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fold import fold
+from despoolr_server.faults.line import ServerLine
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.browser_guard import BrowserGuard
 from despoolr_server.http.base.metrics import Metrics, RefusalCounts
 from despoolr_server.http.base.problem import Handler, Refused, answer, guarded, known
 from despoolr_server.http.base.surface import EXPECTING, SURFACE, Surface, check_size
 from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Uploads
+from despoolr_server.http.connections.broken_line import over
 from despoolr_server.http.connections.connection import Connection
 from despoolr_server.http.connections.connections import TRAFFIC
 from despoolr_server.http.openapi.routes import DocumentRoutes
@@ -37,6 +39,9 @@ Check = Callable[[web.Request], None]
 
 RESERVED: Final = frozenset({"api", "docs", "healthz", "metrics", "openapi.json", "problems"})
 """First path segments that are calls, in lower case; no share may have such a name."""
+
+FAULTS: Final = "/api/v1/faults"
+"""Calls that pass where nothing else does: whoever cut a line mends it by them."""
 
 CALLS: Final = (
     *share_calls.CALLS,
@@ -65,6 +70,7 @@ def make_app(
     uploads: Uploads | None = None,
     downloads: Downloads | None = None,
     host_names: Iterable[str] = (),
+    line: ServerLine | None = None,
 ) -> web.Application:
     """The application that serves `host`. Run it with `http.connections.Runner`: time-outs and
     limits are its.
@@ -72,7 +78,8 @@ def make_app(
     Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). From `recorder`, the host's,
     refusals are counted for `/metrics`. `extra_routes` get the same problem bodies, limits and
     counting as our own; `extra_calls` describe them. `host_names`: by what the server may be
-    addressed (`http.base.browser_guard`). Raises `ValueError` for a share whose name is the address
+    addressed (`http.base.browser_guard`). `line`, where it may be broken: over what all calls come
+    but those of faults. Raises `ValueError` for a share whose name is the address
     of a call.
     """
     names = {fold(name) for name in host.share_names()}
@@ -124,10 +131,12 @@ def make_app(
     for route in routes:
         kwargs = {"expect_handler": expect, **route.kwargs}
         counts, latency = surface.counts(route.method), surface.latencies[route.method]
+        is_broken = line is not None and not route.path.startswith(FAULTS)
+        handler = over(line, auth, route.handler) if line and is_broken else route.handler
         app.router.add_routes(
             [
                 web.RouteDef(
-                    route.method, route.path, guarded(route.handler, counts, latency, guard), kwargs
+                    route.method, route.path, guarded(handler, counts, latency, guard), kwargs
                 )
             ]
         )

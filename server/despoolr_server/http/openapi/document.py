@@ -65,6 +65,7 @@ IN_PATH: Final[dict[str, str]] = {
     "article": "An article's number, `Q195936`.",
     "component": "A service's name, `SMS_SCHEDULER`.",
     "holder": "The name of a fleet of clients.",
+    "fault": "A fault's id, `LOGON1-1`.",
 }
 
 IN_ANSWER: Final[dict[str, str]] = {

@@ -1,4 +1,4 @@
-"""The rows of the composition root's own calls (`setup_routes`, `slot_routes`), for the OpenAPI
+"""The rows of the composition root's own calls (`setup`, `slots`, `faults`), for the OpenAPI
 description.
 """
 
@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from despoolr_core.share.fault_api import KINDS, FaultList, FaultRow
 from despoolr_core.share.fleet_api import (
     SetupFacts,
     SlotFacts,
@@ -19,6 +20,7 @@ from despoolr_server.http.openapi.table import ADMINISTRATORS, Call, done, in_qu
 
 SETUP: Final = "Set-up"
 SLOTS: Final = "Fleets of clients"
+FAULTS: Final = "Faults"
 
 SETUP_CALLS: Final = (
     Call(
@@ -84,5 +86,36 @@ SETUP_CALLS: Final = (
         refusals=(400, 403),
         who=ADMINISTRATORS,
     ),
+    Call(
+        "GET",
+        "/api/v1/faults",
+        "What is broken on purpose",
+        FAULTS,
+        (ok(FaultList, "The faults of this server, oldest first."),),
+        refusals=(403, 404),
+        who=ADMINISTRATORS,
+        text="404 where the server was not started with `--allow-faults`, as for the other two.",
+    ),
+    Call(
+        "POST",
+        "/api/v1/faults",
+        "Break this server",
+        FAULTS,
+        (ok(FaultRow, "It has begun.", 201),),
+        body=json(tuple(KINDS.values())),
+        refusals=(400, 403, 404),
+        who=ADMINISTRATORS,
+        text="400 for a fault that there cannot be here, or is there already. It ends after its "
+        "`for`, when it is cleared, or with the process.",
+    ),
+    Call(
+        "DELETE",
+        "/api/v1/faults/{fault}",
+        "Mend it",
+        FAULTS,
+        (ok(FaultRow, "What it was; it is over."),),
+        refusals=(403, 404),
+        who=ADMINISTRATORS,
+    ),
 )
-"""Every call of `despoolr_server.http.site.setup` and `despoolr_server.http.site.slots`."""
+"""Every call of `despoolr_server.http.site.setup`, `slots` and `faults`."""

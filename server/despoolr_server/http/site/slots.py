@@ -51,6 +51,8 @@ class SlotRoutes:
         self._recorder = recorder
         self._site = site
         self._actor = f"{site}/FLEETS"
+        self.clocks: dict[str, float] = {}
+        """Machines whose clocks are wrong on purpose, and by how much: every fleet is told."""
         self._changing = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
@@ -165,7 +167,12 @@ class SlotRoutes:
 
     def _facts(self, lease: Lease) -> SlotFacts:
         return SlotFacts(
-            lease.holder, lease.first, lease.count, self.table.hold_s, self.table.lease_s
+            lease.holder,
+            lease.first,
+            lease.count,
+            self.table.hold_s,
+            self.table.lease_s,
+            self.clocks,
         )
 
     def _record(self, kind: type[SlotsLeased | SlotsReleased | SlotsLapsed], lease: Lease) -> None:

@@ -12,9 +12,9 @@ from despoolr_core.timing import Timing
 from despoolr_lab.report.facts import read_facts
 from despoolr_lab.report.timeline import draw
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.faults.catalogue import FAULTS
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 from despoolr_lab.scenario.steps import StepError
+from despoolr_server.faults.catalogue import FAULTS
 from worlds.scenario import hours, play, scenario, share, update
 
 RUN = share("RUN", type="run", command="SETUP.EXE", machines=["WS1"], mandatory_after="4h")

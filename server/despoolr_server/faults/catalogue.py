@@ -1,11 +1,11 @@
-"""Which fault each name of a step is."""
+"""Which fault each name is, and how it begins."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from despoolr_lab.scenario.faults import (
+from despoolr_server.faults import (
     clock_jumps,
     disk_full,
     handle_leaks,
@@ -13,9 +13,9 @@ from despoolr_lab.scenario.faults import (
     sender_dies,
     slow_share,
 )
-from despoolr_lab.scenario.faults.begun import Begun, Broken
+from despoolr_server.faults.begun import Begun, Breakable
 
-FAULTS: Final[dict[str, Callable[[Broken, Any], Awaitable[Begun]]]] = {
+FAULTS: Final[dict[str, Callable[[Breakable, Any], Awaitable[Begun]]]] = {
     "sender_dies": sender_dies.begin,
     "handle_leaks": handle_leaks.begin,
     "disk_full": disk_full.begin,
