@@ -98,7 +98,6 @@ _.legend
 _.does
 _.created_at
 _.iso
-_.status_at
 _.uptime_s
 _.uptime_site_s
 _.waiter_site_s
@@ -151,3 +150,29 @@ _.is_of_server
 
 # An option of a run, made of its word.
 _.BYTES
+
+# What the live page's script reads of the page.
+_.bar_count
+_.block_count
+_.block_order
+_.by_one_count
+_.clients_wrong
+_.file_count
+_.folders_broken
+_.hold_count
+_.holder_order
+_.holding_machines
+_.is_site
+_.job_order
+_.keeps_out
+_.keeps_out_count
+_.lane_order
+_.lets
+_.more_files
+_.more_servers
+_.pcs_right
+_.pcs_wrong
+_.retrying
+_.server_count
+_.strategy_says
+_.waits_for

@@ -45,7 +45,14 @@ LAYERS = {
         "state",
         "jobs",
     ],
-    "despoolr_server.http": ["app", "shares | site", "dav", "openapi", "connections", "base"],
+    "despoolr_server.http": [
+        "app",
+        "shares | site | live",
+        "dav",
+        "openapi",
+        "connections",
+        "base",
+    ],
     "despoolr_client": ["fleet", "agent", "transport | pcm"],
     "despoolr_app": [
         "cli",

@@ -18,13 +18,14 @@ import despoolr_lab.docs.examples as asked
 from despoolr_lab.docs.example_story import STORY
 from despoolr_server.http.app import CALLS
 from despoolr_server.http.base.problem import CONTENT_TYPE
+from despoolr_server.http.live.calls import LIVE_CALLS
 from despoolr_server.http.openapi.document import MORE, REFUSED, make_document
 from despoolr_server.http.openapi.examples import Example, dump_examples, load_examples
 from despoolr_server.http.site.calls import SITE_CALLS
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from worlds.support import REPOSITORY, operations
 
-ROWS = (*CALLS, *SITE_CALLS, *SETUP_CALLS)
+ROWS = (*CALLS, *SITE_CALLS, *SETUP_CALLS, *LIVE_CALLS)
 EVERY = {call.key: call for call in ROWS}
 EXAMPLES = load_examples()
 

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.clock import Clock
+from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem
@@ -22,7 +23,10 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.uploads import Downloads, Uploads
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.http.live.feeds import LiveFeeds
+from despoolr_server.http.live.routes import LiveRoutes
 from despoolr_server.shares.base.limits import ShareLimits
+from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.rights import Rights, RightsTable
 from despoolr_server.shares.host import ShareHost
 
@@ -60,6 +64,7 @@ class Site:
         records: list[Record],
         http: aiohttp.ClientSession,
         base: str,
+        feeds: LiveFeeds | None = None,
     ) -> None:
         self.host = host
         self.auth = auth
@@ -67,6 +72,7 @@ class Site:
         self.records = records
         self.http = http
         self.base = base
+        self.feeds = feeds
         self.token = auth.issue("BPC", "SMSService", Role.SERVICE)
         self.client_token = auth.issue("PC07", "anna", Role.CLIENT)
 
@@ -125,7 +131,8 @@ async def serving(
     """
     clock = LoopClock(EPOCH)
     records: list[Record] = []
-    recorder = Recorder(clock.now, [records.append])
+    feeds = LiveFeeds(LiveFold(), clock.now, start="1")
+    recorder = Recorder(clock.now, [records.append, feeds.hear])
     host = ShareHost(
         "LOGON1", clock, recorder, ShareLimits(file_size_max=FILE_SIZE_MAX, blockers_max=3)
     )
@@ -134,13 +141,18 @@ async def serving(
     )
     host.add_share("SMS_SHR", MemoryFileStore(), rights)
     auth = auth or Auth(b"sixteen bytes!!!")
+
+    async def release(who: Principal, _server: str, handle: str, reason: str) -> Problem | None:
+        return host.close_by_force(who, handle, reason)
+
+    live = LiveRoutes(feeds, "LOGON1", "LOGON1", 1.0, release)
     app = make_app(
         host,
         auth,
         clock,
         recorder=recorder,
         version="1.2.3",
-        extra_routes=extra_routes,
+        extra_routes=[*live.routes(), *extra_routes],
         uploads=uploads,
         downloads=downloads,
         host_names=host_names,
@@ -152,6 +164,8 @@ async def serving(
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         async with aiohttp.ClientSession() as http:
-            yield Site(host, auth, clock, records, http, f"http://127.0.0.1:{site.port}")
+            base = f"http://127.0.0.1:{site.port}"
+            yield Site(host, auth, clock, records, http, base, feeds)
     finally:
+        feeds.close()
         await runner.cleanup()

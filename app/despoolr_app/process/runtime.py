@@ -48,6 +48,8 @@ kept.
 """
 HISTORY_SIZE_MAX: Final = 32 * 1024 * 1024
 """Bytes of old records a starting server reads, so that `why` remembers what was before."""
+LIVE_SIZE_MAX: Final = 8 * 1024 * 1024
+"""Bytes of old records that the live page of a starting server knows of."""
 FLUSH_S: Final = 0.1
 """Records wait at most so long in memory."""
 BEAT_S: Final = 10.0
@@ -147,6 +149,12 @@ class Runtime:
             ledger.apply(record)
         if last_at:
             ledger.apply(Record(0, last_at, server, ShareStarted(server=server)))
+
+    def history(self) -> Iterator[Record]:
+        """What the records tell of the starts before, as far as the live page reads them. Raises
+        `StartError`.
+        """
+        return _tail(self.data / RECORDS, LIVE_SIZE_MAX)
 
     def end(self, *, is_clean: bool) -> None:
         """Write what is buffered and release the data directory. `is_clean`: the stop was asked

@@ -42,10 +42,12 @@ from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_app.site_client.patience import patiently
 from despoolr_client.transport.session_options import session_options
 from despoolr_client.transport.share_server import ShareServer
+from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import ShareUnreachable
+from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.share.modes import Role
+from despoolr_core.share.wire import Problem
 from despoolr_server.assembly import Extras, SiteAssembly
 from despoolr_server.database.database import DatabaseLost
 from despoolr_server.faults.book import FaultBook
@@ -54,17 +56,22 @@ from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import FileStore, StoreError
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.http.app import METRICS
+from despoolr_server.http.base.problem import known
 from despoolr_server.http.connections.connections import (
     Runner,
     backlog_of,
     descriptors,
     is_want_of_descriptors,
 )
+from despoolr_server.http.live.calls import LIVE_CALLS
+from despoolr_server.http.live.feeds import LiveFeeds
+from despoolr_server.http.live.routes import LiveRoutes
 from despoolr_server.http.site.faults import FaultRoutes
 from despoolr_server.http.site.setup import SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
 from despoolr_server.server_watch import ServerWatch
+from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
@@ -93,6 +100,7 @@ class Servers:
     announced: list[RunningServer] = field(default_factory=list)
     _runners: list[Runner] = field(default_factory=list)
     _assembly: SiteAssembly = field(init=False)
+    _live: LiveFeeds = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _databases: dict[str, SiteDatabase] = field(default_factory=dict)
     _urls: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -120,6 +128,12 @@ class Servers:
             dav_time_scale=self.runtime.scale,
             version=self.version,
         )
+        live = LiveFold()
+        for record in self.runtime.history():
+            live.apply(record)
+        live.forget_opens()
+        self._live = LiveFeeds(live, self.runtime.clock.now, start=str(self.runtime.starts))
+        self.runtime.recorder.listeners.append(self._live.hear)
 
     def _on_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What the loop cannot tell anybody else; a caller who finds no descriptor is no bug."""
@@ -137,7 +151,11 @@ class Servers:
         runtime, name = self.runtime, settings.name
         share = settings.package_share
         role = SiteServerRole(name, "", settings.logon, settings.distribution, share)
-        routes = [*SetupRoutes(runtime, name).routes(), *self._fault_routes(name)]
+        routes = [
+            *SetupRoutes(runtime, name).routes(),
+            *self._live_routes(name, name),
+            *self._fault_routes(name),
+        ]
         try:
             server = self._assembly.add_logon(
                 role,
@@ -216,6 +234,7 @@ class Servers:
             routes = [
                 *setup_routes.routes(),
                 *slots.routes(),
+                *self._live_routes(name),
                 *self._fault_routes(name, settings.code, lambda: site, slots),
             ]
             site = self._assembly.add_site(
@@ -282,6 +301,7 @@ class Servers:
         database, records.
         """
         discovery.withdraw(os.getpid(), self.directory, self.runtime.data)
+        self._live.close()
         is_clean = False
         try:
             async with asyncio.timeout(STOP_S_MAX):
@@ -355,7 +375,32 @@ class Servers:
         token.
         """
         names = (*self.runtime.settings.allow_hosts, listen.host, socket.gethostname())
-        return Extras(routes, SETUP_CALLS, names, self._lines.get(name))
+        return Extras(
+            routes, (*SETUP_CALLS, *LIVE_CALLS), names, self._lines.get(name)
+        )
+
+    def _live_routes(self, name: str, scope: str = "") -> list[web.RouteDef]:
+        """The live page's calls of a server; `scope` is its name if it tells of itself alone."""
+        release = partial(self._release, name)
+        return LiveRoutes(self._live, name, scope, self.runtime.scale, release).routes()
+
+    async def _release(
+        self, machine: str, who: Principal, server: str, handle: str, reason: str
+    ) -> Problem | None:
+        """Close an open on a server of this process, or on one that `machine` knows."""
+        hosts = {fold(name): host for name, host in self._assembly.hosts.items()}
+        host = hosts.get(fold(server))
+        if host is not None:
+            return host.close_by_force(who, handle, reason)
+        if fold(server) not in {fold(name) for name in self._urls.get(machine, ())}:
+            return known("not-found", f"{machine} knows no server {server}.")
+        try:
+            await self._connect(machine, server, who.user).close_by_force(handle, reason)
+        except ShareError as error:
+            return error.problem
+        except ShareUnreachable as error:
+            return known("another-server", f"{server} was not reached: {error}.")
+        return None
 
     def _store(self, machine: str, share: str) -> FileStore:
         store = JournalledFileStore(self.runtime.store_directory(machine, share))

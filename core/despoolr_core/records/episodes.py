@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -278,6 +279,14 @@ class EpisodeLedger:
                 yield episode.row(at)
             else:
                 yield None
+
+    def each_waiting(self, now: float) -> Iterator[EpisodeRow]:
+        """The episodes that are not over, by first mention, as of `now`."""
+        return (row.row(now) for row in self._episodes.values() if row.state == WAITING)
+
+    def last_ended(self, now: float, count: int) -> list[EpisodeRow]:
+        """The episodes that ended last, the last first: at most `count`."""
+        return [row.row(now) for row in islice(reversed(self._ended), count)]
 
     def opens(
         self, at: float | None = None, *, machine: str = "", path: str = ""

@@ -347,6 +347,15 @@ HANDLES: Final = (
         body={"machine": "PC08", "text": "Hi"},
     ),
     Line("GET /api/v1/messages", "What PC07 was told", "/api/v1/messages"),
+    Line("GET /api/v1/live", "All that is so now", "/api/v1/live?span_s=3600", who="service"),
+    Line(
+        "POST /api/v1/servers/{server}/opens/{open}/release",
+        "Close a client's directory",
+        "/api/v1/servers/LOGON1/opens/O5/release",
+        204,
+        "service",
+        {"reason": "update"},
+    ),
     _handle(
         "DELETE",
         "",

@@ -24,10 +24,12 @@ from aiohttp import web
 from despoolr_app.servers.breakable import BreakableServer
 from despoolr_core.clock import Clock
 from despoolr_core.profile import profile_of
+from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
 from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.share.modes import Role
+from despoolr_core.share.wire import Problem
 from despoolr_lab.docs.example_story import STORY, Line
 from despoolr_server.assembly import Extras, SiteAssembly
 from despoolr_server.database.database import InlineDatabase
@@ -36,11 +38,15 @@ from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.http.live.calls import LIVE_CALLS
+from despoolr_server.http.live.feeds import LiveFeeds
+from despoolr_server.http.live.routes import LiveRoutes
 from despoolr_server.http.openapi.examples import Example, dump_examples
 from despoolr_server.http.site.faults import FaultRoutes
 from despoolr_server.http.site.setup import SetupRoutes, site_card
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
+from despoolr_server.shares.base.principal import Principal
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from despoolr_server.site.state.slots import SlotTable
 from despoolr_server.site_server import SiteSetup
@@ -106,20 +112,29 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
         auth=runtime.auth,
         version=VERSION,
     )
+    feeds = LiveFeeds(LiveFold(), runtime.clock.now, start="1")
+    assembly.recorder.listeners.append(feeds.hear)
+
+    async def release(who: Principal, server: str, handle: str, reason: str) -> Problem | None:
+        return assembly.hosts[server].close_by_force(who, handle, reason)
+
+    calls = (*SETUP_CALLS, *LIVE_CALLS)
     role = SiteServerRole("LOGON1", "SALES", True, True, "SMS_PKGD")
     machine = BreakableServer("SITE1", ServerLine(runtime.clock), dict, lambda _server: None)
     book = FaultBook("SITE1", machine, runtime.clock, assembly.recorder, "")
     routes = [*SetupRoutes(runtime, "LOGON1").routes(), *FaultRoutes("LOGON1", "", None).routes()]
-    logon = assembly.add_logon(role, extras=Extras(routes, SETUP_CALLS))
+    routes += LiveRoutes(feeds, "LOGON1", "LOGON1", runtime.scale, release).routes()
+    logon = assembly.add_logon(role, extras=Extras(routes, calls))
     named = ServerCard("LOGON1", "http://127.0.0.1:8802", True, True, "SMS_PKGD", "SALES")
     profile = profile_of("1.2")
     card = site_card("BPC", "SALES", profile, Response.FAST)
     slots = SlotRoutes(SlotTable(20), assembly.database("BPC"), assembly.recorder, "BPC")
     routes = [*SetupRoutes(runtime, "SITE1", lambda: card, (named,)).routes(), *slots.routes()]
     routes += FaultRoutes("SITE1", "BPC", book).routes()
+    routes += LiveRoutes(feeds, "SITE1", "", runtime.scale, release).routes()
     site = assembly.add_site(
         SiteSetup("BPC", "SITE1", "SALES", profile, Response.FAST, (role,), {}),
-        extras=Extras(routes, SETUP_CALLS),
+        extras=Extras(routes, calls),
     )
     machine.find_site, machine.slots = lambda: site, slots
     services = assembly.start_services("BPC", asyncio.create_task)

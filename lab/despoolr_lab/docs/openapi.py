@@ -13,12 +13,13 @@ from importlib.metadata import version
 from typing import Any
 
 from despoolr_server.http.app import CALLS
+from despoolr_server.http.live.calls import LIVE_CALLS
 from despoolr_server.http.openapi.document import make_document
 from despoolr_server.http.openapi.examples import load_examples
 from despoolr_server.http.site.calls import SITE_CALLS
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
 
-ROWS = (*CALLS, *SITE_CALLS, *SETUP_CALLS)
+ROWS = (*CALLS, *SITE_CALLS, *SETUP_CALLS, *LIVE_CALLS)
 
 
 def document() -> dict[str, Any]:

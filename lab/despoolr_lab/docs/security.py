@@ -17,6 +17,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, Role
 from despoolr_lab.docs.semantics import table
 from despoolr_server.http.app import CALLS
+from despoolr_server.http.live.calls import LIVE_CALLS
 from despoolr_server.http.openapi.table import ADMINISTRATORS, ANYONE, OPERATORS, Call
 from despoolr_server.http.site.calls import SITE_CALLS
 from despoolr_server.http.site.setup_calls import SETUP_CALLS
@@ -146,7 +147,7 @@ def _boxes() -> list[str]:
 
 def _calls() -> list[str]:
     groups: dict[str, list[Call]] = {}
-    for call in (*CALLS, *SITE_CALLS, *SETUP_CALLS):
+    for call in (*CALLS, *SITE_CALLS, *SETUP_CALLS, *LIVE_CALLS):
         if not call.path.startswith("/{share}"):
             groups.setdefault(call.group, []).append(call)
     rows = [

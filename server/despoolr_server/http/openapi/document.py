@@ -59,6 +59,7 @@ IN_PATH: Final[dict[str, str]] = {
     "session": "A session's id.",
     "open": "A handle: an open's id.",
     "episode": "An episode's id.",
+    "server": "A server of the site, by its name.",
     "name": "A name.",
     "package": "A package's id, or its name.",
     "job": "A job's id, or its name.",

@@ -1,0 +1,107 @@
+"""The page of a moment: the rows that matter, worst first, and how many there are besides.
+
+The law: `page_of` is a function of the fold, what was asked and the time. What is waited for
+longest, by waiter-seconds, comes first; every list has its maximum, and what it leaves out is
+counted. Who may see only what concerns one machine asks with that machine as `only`: of jobs,
+shares and other machines such a page tells nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from despoolr_core.records.live.asked import PageQuery
+from despoolr_core.records.live.blocks import (
+    BLOCKS_MAX,
+    HOLDERS_MAX,
+    block_row,
+    blocks_of,
+    holder_row,
+    holders_of,
+    remedy_of,
+    waits_by_machine,
+)
+from despoolr_core.records.live.fold import LiveFold
+from despoolr_core.records.live.lanes import lanes_of
+from despoolr_core.records.live.model import LiveMark, LivePage, LiveTotals
+from despoolr_core.records.live.sites import (
+    clients_of,
+    jobs_of,
+    packages_of,
+    retries_of,
+)
+
+MARKS_MAX: Final = 30
+
+
+def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
+    """The page as of `now` (site seconds)."""
+    now = max(now, live.at)
+    blocks = blocks_of(live, asked, now)
+    holders = holders_of(blocks, now)
+    waits = [row for block in blocks for row in block.episodes]
+    waiting_in = waits_by_machine(blocks)
+    lanes, more_lanes = lanes_of(live, asked, now, waits)
+    shown = blocks[:BLOCKS_MAX]
+    held = list(holders.items())[:HOLDERS_MAX]
+    is_all = not asked.only
+    jobs, more_jobs = jobs_of(live, asked) if is_all else ([], 0)
+    packages, more_packages = packages_of(live, asked) if is_all else ([], 0)
+    clients, client_count, wrong_count = clients_of(live, asked) if is_all else ([], 0, 0)
+    retries, more_retries = retries_of(live, asked) if is_all else ([], 0)
+    marks = _marks(live, now - asked.span_s) if is_all else []
+    files = {
+        (row.server, row.share, hold.path or row.path)
+        for block in blocks
+        for row, hold in block.holds()
+    }
+    folders = [f for f in live.folders.folders.values() if asked.is_of(f.server, f.package)]
+    totals = LiveTotals(
+        files=len(files),
+        blocks=len(blocks),
+        waiters=len(waits),
+        holders=len(holders),
+        holding_machines=len({holder.hold.machine for holder in holders.values()}),
+        refused=sum(row.attempt_count for row in waits),
+        jobs=len(jobs) + more_jobs,
+        retrying=sum(job.status == "Retrying" for job in jobs),
+        untrue=sum(job.untrue for job in jobs),
+        folders=len(folders) if is_all else 0,
+        folders_broken=sum(f.state in ("missing", "mixed") for f in folders) if is_all else 0,
+        clients=client_count,
+        clients_wrong=wrong_count,
+        updates=len({block.job for block in blocks if block.job}),
+    )
+    more = {
+        "blocks": len(blocks) - len(shown),
+        "holders": len(holders) - len(held),
+        "lanes": more_lanes,
+        "jobs": more_jobs,
+        "packages": more_packages,
+        "retries": more_retries,
+    }
+    return LivePage(
+        scope=asked.server,
+        servers=sorted(live.servers) if is_all else [],
+        record=live.seq,
+        at=live.at,
+        totals=totals,
+        remedy=remedy_of(blocks),
+        blocks={block.id: block_row(live, block) for block in shown},
+        block_order=[block.id for block in shown],
+        holders={name: holder_row(holder, waiting_in) for name, holder in held},
+        holder_order=[name for name, _ in held],
+        lanes={lane.id: lane for lane in lanes},
+        lane_order=[lane.id for lane in lanes],
+        jobs={job.job: job for job in jobs},
+        job_order=[job.job for job in jobs],
+        packages={package.package: package for package in packages},
+        clients=clients,
+        retries=retries,
+        marks=marks,
+        more={name: count for name, count in more.items() if count},
+    )
+
+
+def _marks(live: LiveFold, since: float) -> list[LiveMark]:
+    return [mark for mark in live.marks if (mark.ended_at or mark.at) >= since][-MARKS_MAX:]

@@ -1,0 +1,94 @@
+"""What the live page remembers of the records."""
+
+from __future__ import annotations
+
+from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
+from despoolr_core.records.kinds.share import MessageSent
+from despoolr_core.records.kinds.site import InstructionExecuted
+from despoolr_core.records.live.fold import ATTEMPTS_MAX, JOBS_MAX, MARKS_MAX, LiveFold
+from worlds.live import HOUR, START, Told, blocked_update
+
+
+def test_the_same_records_make_the_same_fold() -> None:
+    told = blocked_update()
+    again = LiveFold()
+    for record in told.records:
+        again.apply(record)
+    assert again.marks == told.fold.marks
+    assert again.retries == told.fold.retries
+    assert again.ledger.rows() == told.fold.ledger.rows()
+
+
+def test_the_next_attempt_is_told_until_it_is_made() -> None:
+    told = blocked_update()
+    assert told.fold.next_at("BPC00002", "LOGON1") == START + 2 * HOUR
+    assert told.fold.next_at("BPC00002", "LOGON9") is None
+    executed = InstructionExecuted(file="x.IST", type="", job="BPC00002", result="Retrying")
+    told.tell(executed)
+    assert told.fold.next_at("BPC00002", "LOGON1") == START + 2 * HOUR, "it was the one before"
+    told.at = START + 2 * HOUR
+    told.tell(executed)
+    assert told.fold.next_at("BPC00002", "LOGON1") is None
+
+
+def test_a_job_that_is_over_is_not_tried_again() -> None:
+    told = blocked_update()
+    told.job("BPC00002", "UPDATE", "Cancelled", "Retrying")
+    assert told.fold.next_at("BPC00002", "LOGON1") is None
+
+
+def test_marks_are_faults_steps_and_what_somebody_did() -> None:
+    told = blocked_update()
+    began = told.tell(FaultBegan(fault="cut", where="LOGON1"), "scenario")
+    told.tell(StepTaken(do="hold", at="1h"), "scenario")
+    told.tell(StepTaken(do="hold", result={"open": "O1"}), "scenario")
+    told.tell(MessageSent(machine="WS50", text="Please close"), "LOGON1")
+    told.closes("O1", "forced")
+    told.at += 60
+    told.tell(FaultEnded(fault="cut", where="LOGON1"), "scenario", began)
+    marks = [(m.kind, m.text, m.ended_at) for m in told.fold.marks if m.at >= START + HOUR]
+    assert marks[1:] == [
+        ("fault", "cut on LOGON1", told.at),
+        ("step", "step: hold", None),
+        ("intervention", "message to WS50: Please close", None),
+        ("intervention", "b.dat on LOGON1 was closed for WS50: forced", None),
+    ]
+
+
+def test_a_fault_whose_beginning_nobody_heard_is_over_all_the_same() -> None:
+    told = Told()
+    told.tell(FaultEnded(fault="cut", where="LOGON1"), "scenario", 99)
+    assert [mark.text for mark in told.fold.marks] == ["cut on LOGON1 is over"]
+
+
+def test_a_server_that_starts_again_is_a_mark_and_ends_its_opens() -> None:
+    told = blocked_update()
+    told.started("LOGON1")
+    assert told.fold.marks[-1].text == "LOGON1 was started again"
+    (row,) = told.fold.ledger.rows()
+    assert all(hold.released_at is not None for hold in row.holds)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    told = blocked_update()
+    for n in range(ATTEMPTS_MAX + 5):
+        told.at += 1
+        told.refused("O1")
+        told.tell(StepTaken(do=f"{n}", at="1h"), "scenario")
+    for n in range(MARKS_MAX):
+        told.tell(FaultBegan(fault=f"{n}", where="LOGON1"), "scenario")
+    for n in range(JOBS_MAX + 5):
+        told.job(f"BPC{n + 10:05X}", f"JOB{n}", "Pending")
+        told.retries(f"BPC{n + 10:05X}", START, "LOGON1")
+    assert len(told.fold.attempts["LOGON1-E1"]) == ATTEMPTS_MAX
+    assert len(told.fold.marks) == MARKS_MAX
+    assert len(told.fold.jobs) == JOBS_MAX
+    assert len(told.fold.retries) <= JOBS_MAX
+
+
+def test_opens_of_servers_that_have_ended_are_forgotten() -> None:
+    told = blocked_update()
+    told.fold.forget_opens()
+    (row,) = told.fold.ledger.rows()
+    assert row.holds[0].released_at is not None
+    assert told.fold.ledger.opens() == []

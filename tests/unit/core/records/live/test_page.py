@@ -1,0 +1,184 @@
+"""The page of a moment."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import pytest
+
+from despoolr_core.records.live.asked import PageQuery
+from despoolr_core.records.live.blocks import BLOCKS_MAX, HOLDERS_MAX, HOLDS_MAX, WAITERS_MAX
+from despoolr_core.records.live.lanes import LANES_MAX, ticks_of
+from despoolr_core.records.live.page import page_of
+from despoolr_core.records.live.sites import FILES_MAX, MACHINES_MAX, SERVERS_MAX
+from worlds.live import HOUR, START, Told, blocked_update
+
+
+def test_a_block_says_who_holds_what_and_why_and_when_it_is_tried_again() -> None:
+    told = blocked_update()
+    page = page_of(told.fold, PageQuery(), told.at)
+    (block,) = page.blocks.values()
+    (held,) = block.holds
+    assert (held.machine, held.program, held.user) == ("WS50", "EXCEL.EXE", "user of WS50")
+    assert held.why == "it wants to write; EXCEL.EXE lets others read only"
+    assert held.alone
+    assert (block.job, block.next_at, block.refused) == ("BPC00002", START + 2 * HOUR, 1)
+    assert block.waiters * (told.at + 60) - block.waited_from == pytest.approx(60.0)
+    assert page.remedy.by_one == [(block.id, "O1")]
+    assert (page.totals.files, page.totals.retrying, page.totals.folders_broken) == (1, 1, 1)
+
+
+def test_the_page_is_the_same_while_nothing_happens() -> None:
+    told = blocked_update()
+    assert page_of(told.fold, PageQuery(), told.at) == page_of(
+        told.fold, PageQuery(), told.at + 900
+    )
+
+
+def test_most_waiter_seconds_come_first_and_the_rest_is_counted() -> None:
+    told = Told()
+    for n in range(BLOCKS_MAX + 3):
+        told.at += 60
+        handle = told.holds(f"PC{n:03}", f"BPC00001/{n}.dat")
+        told.refused(handle, episode=f"E{n}", job="")
+    told.at += 1
+    crowd = told.holds("PC999", "BPC00001/last.dat")
+    for n in range(200):
+        told.refused(crowd, episode=f"C{n}", job="")
+    page = page_of(told.fold, PageQuery(), told.at + HOUR)
+    first = page.blocks[page.block_order[0]]
+    assert (first.files, first.waiters) == (["BPC00001/last.dat"], 200)
+    assert len(first.waiting) == WAITERS_MAX
+    assert page.blocks[page.block_order[1]].files == ["BPC00001/0.dat"]
+    assert (len(page.blocks), page.more["blocks"]) == (BLOCKS_MAX, 4)
+    assert page.totals.files == BLOCKS_MAX + 4
+    assert (len(page.holders), page.more["holders"]) == (HOLDERS_MAX, 4)
+    assert (len(page.lanes), page.more["lanes"]) == (LANES_MAX, BLOCKS_MAX + 203 - LANES_MAX)
+
+
+def test_a_block_lists_so_many_opens_and_counts_all() -> None:
+    told = Told()
+    handles = [told.holds(f"PC{n:03}") for n in range(HOLDS_MAX + 5)]
+    told.refused(*handles)
+    (block,) = page_of(told.fold, PageQuery(), told.at).blocks.values()
+    assert (len(block.holds), block.hold_count, block.file_count) == (HOLDS_MAX, HOLDS_MAX + 5, 1)
+    assert not block.holds[0].alone
+
+
+def test_filters_are_by_server_package_word_and_span() -> None:
+    told = blocked_update()
+    other = told.holds("PC9", "BPC00001/z.dat", server="LOGON2", program="NOTES.EXE")
+    told.refused(other, episode="LOGON2-E1", job="")
+
+    def blocks(**asked: str) -> int:
+        return len(page_of(told.fold, PageQuery(**asked), told.at).blocks)
+
+    assert blocks() == 2
+    assert blocks(server="logon2") == 1
+    assert blocks(package="BPC00001") == 1
+    assert blocks(word="notes") == 1
+    assert blocks(word="UPDATE") == 1
+    assert blocks(word="nothing of the kind") == 0
+    told.closes(other)
+    told.at += HOUR
+    lanes = page_of(told.fold, PageQuery(span_s=60.0), told.at).lanes
+    assert lanes["LOGON2-E1"].bars == []
+    assert lanes["LOGON1-E1"].ticks == []
+
+
+def test_whoever_may_see_one_machine_sees_nothing_of_others() -> None:
+    told = blocked_update()
+    page = page_of(told.fold, PageQuery(only="WS50"), told.at)
+    assert page.blocks == {} and page.lanes == {} and page.jobs == {} and page.packages == {}
+    assert page.totals == type(page.totals)()
+    page = page_of(told.fold, PageQuery(only="site1"), told.at)
+    assert len(page.blocks) == 1 and page.jobs == {} and page.marks == []
+
+
+def test_a_lane_ends_when_the_wait_does() -> None:
+    told = blocked_update()
+    told.at += 60
+    told.closes("O1")
+    told.written("b.dat")
+    page = page_of(told.fold, PageQuery(), told.at)
+    (lane,) = page.lanes.values()
+    assert (lane.state, lane.ended_at) == ("resolved", told.at)
+    assert lane.says.startswith("SMS_DESPOOLER on SITE1 was refused b.dat once")
+    assert [bar.closed_at for bar in lane.bars] == [told.at]
+    assert page.blocks == {}
+
+
+def test_refusals_close_together_are_one_tick_with_their_number() -> None:
+    assert ticks_of([0, 1, 2, 10, 11, 30], 0.5, 5) == [(1, 2), (10, 2), (30, 1)]
+
+
+def test_a_job_is_untrue_if_it_says_complete_and_the_shares_do_not() -> None:
+    told = blocked_update()
+    told.job("BPC00002", "UPDATE", "Complete", "Retrying")
+    job = page_of(told.fold, PageQuery(), told.at).jobs["BPC00002"]
+    assert job.untrue
+    assert job.truth[-1][1:] == (0, 0, 1, 0)
+    told.at += 60
+    told.written("b.dat")
+    assert not page_of(told.fold, PageQuery(), told.at).jobs["BPC00002"].untrue
+
+
+def test_clients_that_ran_a_mixture_are_wrong_and_so_is_the_job_that_counts_them() -> None:
+    told = blocked_update()
+    told.job("BPC00003", "SETUP", "Active")
+    told.detail("BPC00003", "WS1", "Complete")
+    told.detail("BPC00003", "WS2", "None")
+    told.runs("WS1")
+    page = page_of(told.fold, PageQuery(), told.at)
+    assert [(c.state, c.tone, c.count) for c in page.clients] == [
+        ("ran a mixture of old and new files, reported Success", "wrong", 1),
+        ("wait for SETUP", "wait", 1),
+    ]
+    assert page.jobs["BPC00003"].pcs_wrong == 1
+    assert (page.totals.clients, page.totals.clients_wrong) == (2, 1)
+
+
+def test_a_version_map_shows_the_worst_servers_and_files_and_counts_the_rest() -> None:
+    told = Told()
+    told.job("BPC00001", "FIRST", "Active")
+    files = {f"{n:03}.dat": "copied" for n in range(FILES_MAX + 5)}
+    for n in range(SERVERS_MAX + 2):
+        told.copies("BPC00001", files, server=f"LOGON{n:02}")
+    told.at += 60
+    told.written("028.dat", job="", server="LOGON13")
+    (package,) = page_of(told.fold, PageQuery(), told.at).packages.values()
+    assert (package.more_files, package.more_servers) == (5, 2)
+    assert "LOGON13" in package.servers
+    assert next(iter(package.files.items())) == ("028.dat", "n" * (SERVERS_MAX - 1) + "x")
+    assert package.folders[-1] == (FILES_MAX + 4, 0, 0, 1)
+
+
+def test_a_holder_that_waits_itself_leads_on() -> None:
+    told = blocked_update()
+    theirs = told.holds("SITE1", "BPC00001/c.dat", program="SMS_DESPOOLER")
+    told.refused(theirs, episode="E9", job="")
+    page = page_of(told.fold, PageQuery(), told.at)
+    holder = page.holders["LOGON1:SITE1:SMS_DESPOOLER"]
+    assert set(holder.waits_for) == set(page.block_order)
+
+
+@pytest.mark.slow
+def test_a_thousand_blocked_files_and_five_thousand_clients_make_a_small_page_quickly() -> None:
+    told = blocked_update()
+    told.job("BPC00003", "SETUP", "Active")
+    for n in range(5000):
+        told.detail("BPC00003", f"PC{n:05}", "None")
+        if n % 2:
+            told.runs(f"PC{n:05}")
+    for n in range(1000):
+        told.refused(told.holds(f"PC{n:05}", f"BPC00001/{n}.dat"), episode=f"E{n}", job="")
+    page = page_of(told.fold, PageQuery(), told.at)
+    assert page.totals.files == 1001
+    assert page.totals.clients == 5000
+    assert max(len(client.machines) for client in page.clients) == MACHINES_MAX
+    assert len(msgspec.json.encode(page)) < 100_000
+    began = time.process_time()
+    for _ in range(5):
+        page_of(told.fold, PageQuery(), told.at)
+    assert (time.process_time() - began) / 5 < 0.5

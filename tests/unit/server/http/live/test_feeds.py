@@ -1,0 +1,75 @@
+"""Feeds: what a reader that comes again is sent."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from despoolr_core.records.live.asked import PageQuery
+from despoolr_core.records.live.patch import applied
+from despoolr_server.http.base.problem import Refused
+from despoolr_server.http.live.feeds import FEEDS_MAX, LISTENERS_MAX, PATCHES_MAX, Feed, LiveFeeds
+from worlds.live import blocked_update
+
+NOW = 5.0
+
+
+def fed(count: int) -> Feed:
+    feed = Feed(PageQuery(), "3.1.")
+    for n in range(count):
+        feed.take({"n": n, "record": n, "more": {}}, NOW)
+    return feed
+
+
+def test_a_reader_that_was_away_gets_what_it_missed() -> None:
+    feed = fed(3)
+    events = feed.since(feed.version_of("3.1.1"), NOW)
+    assert [(name, event_id) for name, event_id, _ in events] == [
+        ("delta", "3.1.2"),
+        ("delta", "3.1.3"),
+    ]
+    page = {"n": 0, "record": 0, "more": {}}
+    for _, _, text in events:
+        page = applied(page, msgspec.json.decode(text)["patch"])
+    assert page == feed.page
+    assert feed.since(feed.version_of("3.1.3"), NOW) == []
+
+
+@pytest.mark.parametrize("last", ["", "2.1.2", "3.2.2", "3.1.x", "3.1.9", "3.1.²", "3.1.-1", "x"])
+def test_a_reader_of_another_start_or_another_feed_gets_the_whole_page(last: str) -> None:
+    feed = fed(3)
+    ((name, event_id, text),) = feed.since(feed.version_of(last), NOW)
+    assert (name, event_id) == ("snapshot", "3.1.3")
+    assert msgspec.json.decode(text) == {"now": NOW, "page": feed.page}
+
+
+def test_a_reader_that_was_away_for_too_long_gets_the_whole_page() -> None:
+    feed = fed(PATCHES_MAX + 2)
+    assert [name for name, _, _ in feed.since(1, NOW)] == ["snapshot"]
+    assert len(feed.since(2, NOW)) == PATCHES_MAX
+
+
+def test_the_number_of_the_last_record_alone_is_no_news() -> None:
+    feed = fed(1)
+    feed.take({"n": 0, "record": 7, "more": {}}, NOW)
+    assert feed.version == 1
+
+
+async def test_so_many_look_and_so_many_questions_are_asked_and_no_more() -> None:
+    feeds = LiveFeeds(blocked_update().fold, lambda: NOW, start="1")
+    with feeds.listening(PageQuery()) as feed:
+        feed.listeners = LISTENERS_MAX
+        with pytest.raises(Refused, match="look"), feeds.listening(PageQuery()):
+            pass
+        feed.listeners = 1
+        others = [feeds.listening(PageQuery(word=str(n))) for n in range(FEEDS_MAX - 1)]
+        for other in others:
+            other.__enter__()
+        with pytest.raises(Refused, match="filters"), feeds.listening(PageQuery(word="one more")):
+            pass
+        others.pop().__exit__(None, None, None)
+        with feeds.listening(PageQuery(word="one more")):
+            pass
+        for other in others:
+            other.__exit__(None, None, None)
+    feeds.close()
