@@ -36,7 +36,7 @@ Truth = tuple[float, int, int, int, int]
 
 
 @dataclass(slots=True)
-class Folder:
+class PackageFolder:
     """A package on a server. `job` is the newest that tried to bring it there."""
 
     package: str
@@ -116,7 +116,7 @@ class Folders:
     """All packages on all servers that the records tell of."""
 
     def __init__(self) -> None:
-        self.folders: dict[tuple[str, str], Folder] = {}
+        self.folders: dict[tuple[str, str], PackageFolder] = {}
         """By package and folded server."""
         self.truths: dict[str, JobTruth] = {}
         """By job."""
@@ -135,7 +135,7 @@ class Folders:
         if folder is None:
             if len(self.folders) >= FOLDERS_MAX:
                 return
-            folder = self.folders[key] = Folder(copy.package, copy.server)
+            folder = self.folders[key] = PackageFolder(copy.package, copy.server)
         if folder.job == copy.job:
             return
         before, former = folder.state, self.truths.get(folder.job)
@@ -185,12 +185,12 @@ class Folders:
         if come is not None:
             self._put(*come, job_of(renamed.purpose) or version, at)
 
-    def _file(self, server: str, path: str) -> tuple[Folder, str] | None:
+    def _file(self, server: str, path: str) -> tuple[PackageFolder, str] | None:
         package, _, file = path.partition("/")
         folder = self.folders.get((package, fold(server))) if file else None
         return (folder, file) if folder is not None and folder.knows(file) else None
 
-    def _put(self, folder: Folder, file: str, version: str, at: float) -> None:
+    def _put(self, folder: PackageFolder, file: str, version: str, at: float) -> None:
         before = folder.state
         folder.put(file, version)
         after, truth = folder.state, self.truths.get(folder.job)

@@ -6,7 +6,7 @@ from typing import Final
 
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import OVER, WORKSTATION, ClientNow, JobNow, LiveFold
-from despoolr_core.records.live.folders import Folder
+from despoolr_core.records.live.folders import PackageFolder
 from despoolr_core.records.live.model import LiveClients, LiveJob, LivePackage, LiveRetry
 from despoolr_core.rules.fold import fold
 
@@ -96,7 +96,7 @@ def _is_on(live: LiveFold, job: JobNow, server: str) -> bool:
 
 def packages_of(live: LiveFold, asked: PageQuery) -> tuple[list[LivePackage], int]:
     """The version maps of packages, broken ones first; and how many more there are."""
-    found: dict[str, list[Folder]] = {}
+    found: dict[str, list[PackageFolder]] = {}
     for folder in live.folders.folders.values():
         if asked.is_of(folder.server, folder.package) and folder.versions:
             found.setdefault(folder.package, []).append(folder)
@@ -115,7 +115,7 @@ def packages_of(live: LiveFold, asked: PageQuery) -> tuple[list[LivePackage], in
 
 
 def _package_row(
-    live: LiveFold, package: str, folders: list[Folder], names: dict[str, str]
+    live: LiveFold, package: str, folders: list[PackageFolder], names: dict[str, str]
 ) -> LivePackage:
     worst = sorted(folders, key=lambda f: (_BADNESS[f.state], f.server))[:SERVERS_MAX]
     shown = sorted(worst, key=lambda f: f.server)

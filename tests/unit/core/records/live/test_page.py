@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import msgspec
 import pytest
@@ -71,7 +72,7 @@ def test_filters_are_by_server_package_word_and_span() -> None:
     other = told.holds("PC9", "BPC00001/z.dat", server="LOGON2", program="NOTES.EXE")
     told.refused(other, episode="LOGON2-E1", job="")
 
-    def blocks(**asked: str) -> int:
+    def blocks(**asked: Any) -> int:
         return len(page_of(told.fold, PageQuery(**asked), told.at).blocks)
 
     assert blocks() == 2
