@@ -288,6 +288,10 @@ class EpisodeLedger:
         """The episodes that ended last, the last first: at most `count`."""
         return [row.row(now) for row in islice(reversed(self._ended), count)]
 
+    def each_held(self) -> Iterator[HeldOpen]:
+        """The opens that stand, oldest first."""
+        return (_held_open(granted, opened_at, None) for granted, opened_at in self._held.values())
+
     def opens(
         self, at: float | None = None, *, machine: str = "", path: str = ""
     ) -> list[HeldOpen]:

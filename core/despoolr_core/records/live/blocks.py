@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec.structs import replace
+
 from despoolr_core.records.bounds import job_of
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
@@ -152,7 +154,7 @@ def block_row(fold_: LiveFold, block: UpdateBlock) -> LiveBlock:
                 row.first_refused_at,
                 row.last_refused_at,
                 row.attempt_count,
-                verdict(row),
+                _sentence(row),
             )
             for row in by_wait[:WAITERS_MAX]
         ],
@@ -161,6 +163,11 @@ def block_row(fold_: LiveFold, block: UpdateBlock) -> LiveBlock:
         next_at=fold_.next_at(block.job, first.server),
         free=not holds,
     )
+
+
+def _sentence(row: EpisodeRow) -> str:
+    """What is so since the last refusal: a sentence that stays as it is until the next."""
+    return verdict(replace(row, blocked_s=row.last_refused_at - row.first_refused_at))
 
 
 def hold_row(row: EpisodeRow, hold: Hold, *, is_alone: bool) -> LiveHold:

@@ -48,6 +48,20 @@ class LiveWaiter(_Part, frozen=True):
     """The episode in one sentence."""
 
 
+class LiveOpen(_Part, frozen=True):
+    """An open that stands, whether in anybody's way or not."""
+
+    open: str
+    server: str
+    share: str
+    path: str
+    machine: str
+    program: str
+    user: str
+    lets: str
+    opened_at: float
+
+
 class LiveBlock(_Part, frozen=True):
     """What is blocked: one update on one server, or one file that nobody's update is about.
 
@@ -255,6 +269,8 @@ class LivePage(_Part, frozen=True):
     block_order: list[str]
     holders: dict[str, LiveHolder]
     holder_order: list[str]
+    opens: list[LiveOpen]
+    """The oldest."""
     lanes: dict[str, LiveLane]
     lane_order: list[str]
     jobs: dict[str, LiveJob]

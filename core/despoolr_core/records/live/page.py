@@ -23,15 +23,19 @@ from despoolr_core.records.live.blocks import (
 )
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.lanes import lanes_of
-from despoolr_core.records.live.model import LiveMark, LivePage, LiveTotals
+from despoolr_core.records.live.model import LiveMark, LiveOpen, LivePage, LiveTotals
 from despoolr_core.records.live.sites import (
     clients_of,
     jobs_of,
     packages_of,
     retries_of,
 )
+from despoolr_core.records.live.words import lets_others
+from despoolr_core.rules.fold import fold
 
 MARKS_MAX: Final = 30
+OPENS_MAX: Final = 12
+"""Opens that are listed, the oldest."""
 
 
 def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
@@ -50,6 +54,7 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
     clients, client_count, wrong_count = clients_of(live, asked) if is_all else ([], 0, 0)
     retries, more_retries = retries_of(live, asked) if is_all else ([], 0)
     marks = _marks(live, now - asked.span_s) if is_all else []
+    opens, open_count = _opens(live, asked)
     files = {
         (row.server, row.share, hold.path or row.path)
         for block in blocks
@@ -63,6 +68,7 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
         holders=len(holders),
         holding_machines=len({holder.hold.machine for holder in holders.values()}),
         refused=sum(row.attempt_count for row in waits),
+        opens=open_count,
         jobs=len(jobs) + more_jobs,
         retrying=sum(job.status == "Retrying" for job in jobs),
         untrue=sum(job.untrue for job in jobs),
@@ -75,6 +81,7 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
     more = {
         "blocks": len(blocks) - len(shown),
         "holders": len(holders) - len(held),
+        "opens": open_count - len(opens),
         "lanes": more_lanes,
         "jobs": more_jobs,
         "packages": more_packages,
@@ -91,6 +98,7 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
         block_order=[block.id for block in shown],
         holders={name: holder_row(holder, waiting_in) for name, holder in held},
         holder_order=[name for name, _ in held],
+        opens=opens,
         lanes={lane.id: lane for lane in lanes},
         lane_order=[lane.id for lane in lanes],
         jobs={job.job: job for job in jobs},
@@ -101,6 +109,36 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
         marks=marks,
         more={name: count for name, count in more.items() if count},
     )
+
+
+def _opens(live: LiveFold, asked: PageQuery) -> tuple[list[LiveOpen], int]:
+    """The oldest opens that are asked for, and how many there are."""
+    found: list[LiveOpen] = []
+    count = 0
+    for held in live.ledger.each_held():
+        if (
+            not asked.is_of(held.server)
+            or (asked.package and held.path.partition("/")[0] != asked.package)
+            or (asked.only and fold(held.machine) != fold(asked.only))
+            or not asked.has_word(held.path, held.machine, held.program, held.user, held.server)
+        ):
+            continue
+        count += 1
+        if len(found) < OPENS_MAX:
+            found.append(
+                LiveOpen(
+                    held.open,
+                    held.server,
+                    held.share,
+                    held.path,
+                    held.machine,
+                    held.program,
+                    held.user,
+                    lets_others(held.share_mode),
+                    held.opened_at,
+                )
+            )
+    return found, count
 
 
 def _marks(live: LiveFold, since: float) -> list[LiveMark]:

@@ -11,7 +11,7 @@ import pytest
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.blocks import BLOCKS_MAX, HOLDERS_MAX, HOLDS_MAX, WAITERS_MAX
 from despoolr_core.records.live.lanes import LANES_MAX, ticks_of
-from despoolr_core.records.live.page import page_of
+from despoolr_core.records.live.page import OPENS_MAX, page_of
 from despoolr_core.records.live.sites import FILES_MAX, MACHINES_MAX, SERVERS_MAX
 from worlds.live import HOUR, START, Told, blocked_update
 
@@ -90,8 +90,14 @@ def test_filters_are_by_server_package_word_and_span() -> None:
 
 def test_whoever_may_see_one_machine_sees_nothing_of_others() -> None:
     told = blocked_update()
-    page = page_of(told.fold, PageQuery(only="WS50"), told.at)
-    assert page.blocks == {} and page.lanes == {} and page.jobs == {} and page.packages == {}
+    page = page_of(told.fold, PageQuery(only="PC99"), told.at)
+    assert (
+        page.opens == []
+        and page.blocks == {}
+        and page.lanes == {}
+        and page.jobs == {}
+        and page.packages == {}
+    )
     assert page.totals == type(page.totals)()
     page = page_of(told.fold, PageQuery(only="site1"), told.at)
     assert len(page.blocks) == 1 and page.jobs == {} and page.marks == []
@@ -183,3 +189,14 @@ def test_a_thousand_blocked_files_and_five_thousand_clients_make_a_small_page_qu
     for _ in range(5):
         page_of(told.fold, PageQuery(), told.at)
     assert (time.process_time() - began) / 5 < 0.5
+
+
+def test_the_oldest_opens_are_listed_and_all_are_counted() -> None:
+    told = Told()
+    for n in range(OPENS_MAX + 3):
+        told.holds(f"PC{n:02}", f"BPC00001/{n}.dat", server=f"LOGON{n % 2}")
+    page = page_of(told.fold, PageQuery(), told.at)
+    assert [row.machine for row in page.opens] == [f"PC{n:02}" for n in range(OPENS_MAX)]
+    assert (page.totals.opens, page.more["opens"]) == (OPENS_MAX + 3, 3)
+    only = page_of(told.fold, PageQuery(server="LOGON1", word="pc03"), told.at)
+    assert [row.path for row in only.opens] == ["BPC00001/3.dat"]
