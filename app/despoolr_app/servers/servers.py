@@ -375,9 +375,7 @@ class Servers:
         token.
         """
         names = (*self.runtime.settings.allow_hosts, listen.host, socket.gethostname())
-        return Extras(
-            routes, (*SETUP_CALLS, *LIVE_CALLS), names, self._lines.get(name)
-        )
+        return Extras(routes, (*SETUP_CALLS, *LIVE_CALLS), names, self._lines.get(name))
 
     def _live_routes(self, name: str, scope: str = "") -> list[web.RouteDef]:
         """The live page's calls of a server; `scope` is its name if it tells of itself alone."""
