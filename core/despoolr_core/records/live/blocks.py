@@ -189,7 +189,7 @@ def hold_row(row: EpisodeRow, hold: Hold, *, is_alone: bool) -> LiveHold:
 
 
 @dataclass(slots=True)
-class Holder:
+class InTheWay:
     """A program on a machine of a server that keeps others out, growing."""
 
     hold: Hold
@@ -203,15 +203,15 @@ class Holder:
         return sum(block.waited_s(now) for block in self.blocks.values())
 
 
-def holders_of(blocks: Iterable[UpdateBlock], now: float) -> dict[str, Holder]:
+def holders_of(blocks: Iterable[UpdateBlock], now: float) -> dict[str, InTheWay]:
     """Who is in the way, by machine, program and server; most waiter-seconds first."""
-    found: dict[str, Holder] = {}
+    found: dict[str, InTheWay] = {}
     for block in blocks:
         for row, hold in block.holds():
             key = holder_id(hold, row.server)
             holder = found.get(key)
             if holder is None:
-                holder = found[key] = Holder(hold, row.server, hold.opened_at)
+                holder = found[key] = InTheWay(hold, row.server, hold.opened_at)
             holder.opened_at = min(holder.opened_at, hold.opened_at)
             holder.files[hold.path or row.path] = None
             holder.blocks[block.id] = block
@@ -224,7 +224,7 @@ def holder_id(hold: Hold, server: str) -> str:
     return f"{server}:{hold.machine}:{hold.program}"
 
 
-def holder_row(holder: Holder, waits: dict[str, list[str]]) -> LiveHolder:
+def holder_row(holder: InTheWay, waits: dict[str, list[str]]) -> LiveHolder:
     """A holder as the page has it; `waits` are the blocks in which a machine waits itself."""
     blocks = list(holder.blocks.values())
     return LiveHolder(
