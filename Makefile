@@ -100,8 +100,8 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
-bench: $(VENV)/bench.stamp ## Ratios, measured in one run (peers, from Debian: apache2 samba samba-testsuite)
-	@$(BIN)/python -m despoolr_lab.bench
+bench: $(VENV)/bench.stamp ## Ratios (peers, from Debian: apache2 samba samba-testsuite); ROWS=sim BASE=main: virtual time
+	@$(BIN)/python -m despoolr_lab.bench $(if $(ROWS),--rows $(ROWS)) $(if $(BASE),--base $(BASE))
 
 semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engine's tables
 	@$(BIN)/python -m despoolr_lab.docs.semantics > docs/share-semantics.md

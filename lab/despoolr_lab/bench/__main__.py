@@ -1,18 +1,19 @@
 """`make bench`: what is fast and what is not, as ratios to a peer or a bare ceiling measured in the
 same run.
 
-python -m despoolr_lab.bench [--json]
+python -m despoolr_lab.bench [--json] [--rows NAME ...] [--base REVISION]
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from despoolr_lab.bench import dav, holders, reports, samba, share_bench, sim_events
+from despoolr_lab.bench import dav, holders, reports, samba, share_bench, sim_events, sim_runs
 
 ROWS: Final = (
     ("WINST polls answered 304, to a bare aiohttp route", "polls_304_ratio", "polls_304_s"),
@@ -72,25 +73,49 @@ GOALS: Final = {
 """Ratios are at least; bytes, and what grows, at most."""
 
 
-def main(arguments: list[str]) -> int:
+PARTS: Final[dict[str, tuple[str, Callable[[], dict[str, float]]]]] = {
+    "share": ("a share server over HTTP", share_bench.measure),
+    "holders": ("many holders", holders.measure),
+    "reports": ("status reports and clients", reports.measure),
+    "events": ("simulated time", sim_events.measure),
+    "samba": ("open + close and Samba", samba.measure),
+    "dav": ("WebDAV and its peers", dav.measure),
+}
+"""What `--rows` names beside `sim`, which is measured only if it is named: it takes minutes, and
+tells CPU seconds in the place of ratios to a peer.
+"""
+SIM: Final = "sim"
+
+
+def main(arguments: Sequence[str]) -> int:
     """Measure everything, print a table (or JSON); 0 if every goal is met, 10 if one is missed."""
-    parts: list[tuple[str, Callable[[], dict[str, float]]]] = [
-        ("a share server over HTTP", share_bench.measure),
-        ("many holders", holders.measure),
-        ("status reports and clients", reports.measure),
-        ("simulated time", sim_events.measure),
-        ("open + close and Samba", samba.measure),
-        ("WebDAV and its peers", dav.measure),
-    ]
+    parser = argparse.ArgumentParser(prog="python -m despoolr_lab.bench")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rows", nargs="+", choices=[*PARTS, SIM], default=[*PARTS])
+    parser.add_argument("--base", default="", help="what the rows of sim are compared with")
+    asked = parser.parse_args(arguments)
+    if asked.base and SIM not in asked.rows:
+        parser.error("only the rows of sim are compared with a base: --rows sim")
     found: dict[str, float] = {}
-    for name, measure in parts:
-        print(f"measuring {name} ...", file=sys.stderr)
-        found |= measure()
-    if "--json" in arguments:
-        print(json.dumps(found, indent=2, sort_keys=True))
+    for name in (one for one in PARTS if one in asked.rows):
+        print(f"measuring {PARTS[name][0]} ...", file=sys.stderr)
+        found |= PARTS[name][1]()
+    runs: dict[str, dict[str, float]] = {}
+    if SIM in asked.rows:
+        print("measuring runs in virtual time ...", file=sys.stderr)
+        runs = sim_runs.measure(asked.base)
+    if asked.json:
+        print(json.dumps(found | ({SIM: runs} if runs else {}), indent=2, sort_keys=True))
     else:
-        _print(found)
-    return 0 if all(_is_met(key, found[key]) for key in GOALS if key in found) else 10
+        _print(found, asked.rows)
+        if runs:
+            print("\n".join(sim_runs.table(runs)))
+        print(
+            f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; compare ratios, "
+            "not rates: machines are noisy."
+        )
+    all_met = all(_is_met(key, found[key]) for key in GOALS if key in found)
+    return 0 if all_met and (not runs or sim_runs.is_met(runs)) else 10
 
 
 def _is_met(key: str, value: float) -> bool:
@@ -102,11 +127,15 @@ def _is_bound(key: str) -> bool:
     return key.startswith("bytes") or "_growth_" in key
 
 
-def _print(found: dict[str, float]) -> None:
+def _print(found: dict[str, float], rows: Sequence[str]) -> None:
+    if not found:
+        return
+    is_whole = set(rows) >= PARTS.keys()
     print(f"{'what, to what':<58} {'ratio':>8} {'a second':>10}  goal")
     for label, key, rate in ROWS:
         if key not in found:
-            print(f"{label:<58} {'-':>8} {'':>10}  the peer is not installed")
+            if is_whole:
+                print(f"{label:<58} {'-':>8} {'':>10}  the peer is not installed")
             continue
         value = found[key]
         shown = f"{value:,.0f}" if key.startswith("bytes") else f"{value:.2f}"
@@ -115,10 +144,6 @@ def _print(found: dict[str, float]) -> None:
             sign = "at most" if _is_bound(key) else "at least"
             goal = f"{sign} {GOALS[key]:g}: {'met' if _is_met(key, value) else 'MISSED'}"
         print(f"{label:<58} {shown:>8} {f'{found[rate]:,.0f}' if rate else '':>10}  {goal}")
-    print(
-        f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; compare ratios, not "
-        "rates: machines are noisy."
-    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""What `sim_runs` measures, in the process of its own that it is measured in: a run of a scenario
+with all that precedes it, the same run again, and requests on the simulated network.
+
+The law: it is run as a file on the packages of some checkout, this one or an older one, so it says
+what it needs of them by their plainest names. It prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+from contextlib import redirect_stdout
+from io import StringIO
+from itertools import pairwise
+from time import process_time
+from typing import Any, Final
+
+WARM_RUNS: Final = 3
+CLIENTS: Final = 200
+REQUESTS: Final = 50
+
+
+def runs(arguments: list[str]) -> dict[str, float]:
+    """CPU seconds of `despoolr` with these arguments: until virtual time begins and until the end,
+    and of the same in the warm process.
+    """
+    from despoolr.console import run  # noqa: PLC0415 - what is imported is measured
+    from despoolr_lab.scenario import run as scenario_run  # noqa: PLC0415
+
+    begun: list[float] = []
+    module: Any = scenario_run
+    run_virtual = module.run_virtual
+
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        begun.append(process_time())
+        return run_virtual(*args, **kwargs)
+
+    module.run_virtual = noting
+    ended = [0.0]
+    with tempfile.TemporaryDirectory() as out, redirect_stdout(StringIO()):
+        for _ in range(1 + WARM_RUNS):
+            code = run([*arguments, "--out", out, "--json"])
+            if code:
+                raise RuntimeError(f"despoolr {' '.join(arguments)} ended with {code}")
+            ended.append(process_time())
+    spent = [after - before for before, after in pairwise(ended)]
+    return {"start": begun[0], "cold": spent[0], "warm": statistics.median(spent[1:])}
+
+
+def requests(_arguments: list[str]) -> dict[str, float]:
+    """Polls that are answered 304, for each CPU second: client, network and share server."""
+    from despoolr_lab.sim.world import run_virtual  # noqa: PLC0415
+
+    run_virtual(_polls)
+    return {"requests": statistics.median(run_virtual(_polls) for _ in range(3))}
+
+
+async def _polls() -> float:
+    import aiohttp  # noqa: PLC0415
+
+    from despoolr_client.transport.exchange import address_of, exchange  # noqa: PLC0415
+    from despoolr_lab.bench import share_bench  # noqa: PLC0415
+    from despoolr_lab.sim.network import Network  # noqa: PLC0415
+    from despoolr_server.files.memory import MemoryFileStore  # noqa: PLC0415
+    from despoolr_server.http.connections.connections import Runner  # noqa: PLC0415
+
+    network = Network(carries_values=True)
+    share_app: Any = vars(share_bench)["_share_app"]
+    runner = Runner(share_app(MemoryFileStore()))
+    await runner.setup()
+    await network.serve(runner, "LOGON1")
+    path, timeout = share_bench.winst_path(0), aiohttp.ClientTimeout(total=60)
+    async with network.session("fleet") as http:
+        address = address_of(http, "http://logon1")
+        who = f"{share_bench.identity(0)}\r\n"
+        asked = await exchange(http, address, "GET", f"/bench/etag/{path}", who, None, timeout)
+
+        async def client(number: int) -> None:
+            lines = f"{share_bench.identity(number)}\r\nIf-None-Match: {asked.body.decode()}\r\n"
+            for _ in range(REQUESTS):
+                told = await exchange(
+                    http, address, "GET", f"/SMS_SHR/{path}", lines, None, timeout
+                )
+                assert told.status == 304, told
+                await asyncio.sleep(1.0)
+
+        begun = process_time()
+        async with asyncio.TaskGroup() as group:
+            for number in range(CLIENTS):
+                group.create_task(client(number))
+        spent = process_time() - begun
+    await runner.cleanup()
+    return CLIENTS * REQUESTS / spent
+
+
+if __name__ == "__main__":
+    measure = {"runs": runs, "requests": requests}[sys.argv[1]]
+    print(json.dumps(measure(sys.argv[2:])))
