@@ -44,6 +44,17 @@ def _modules_after(code: str) -> set[str]:
     return {name.partition(".")[0] for name in done.stderr.split()}
 
 
+def test_a_scenario_runs_without_what_only_long_running_servers_and_reports_need() -> None:
+    code = """
+from despoolr_lab.cli import kb, running
+from despoolr_lab.kb.gallery import load
+running.run_scenario(load("Q147819"), running.RunOptions(for_s=2 * 86400.0))
+"""
+    loaded = _modules_after(code)
+    assert "despoolr_lab" in loaded
+    assert not loaded & {"prometheus_client", "alembic", "jinja2", "rich", "uvloop"}
+
+
 def test_help_imports_nothing_heavy() -> None:
     loaded = _modules_after("from despoolr.console import run\nassert run(['--help']) == 0")
     assert "click" in loaded and not loaded & set(HEAVY)

@@ -168,7 +168,6 @@ def run(
 ) -> None:
     """Exit 0 if all expectations hold, 10 if one does not."""
     from despoolr_core.profile import ProfileError
-    from despoolr_lab.cli.remedy import remedy_of
     from despoolr_lab.cli.running import (
         EXIT_EXPECTATION_FAILED,
         Interrupted,
@@ -211,6 +210,8 @@ def run(
         end_interrupted(interrupted, options["as_json"])
     ladder = None
     if is_asked:
+        from despoolr_lab.cli.remedy import remedy_of
+
         ladder = remedy_of(load(number), parsed, directory, quiet=options["as_json"])
     print_result(result, directory, options["as_json"], ladder)
     sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)

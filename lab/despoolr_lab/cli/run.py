@@ -32,7 +32,6 @@ def command(
     scenario: str, fix: tuple[str, ...], expect: str, is_asked: bool, **options: Any
 ) -> None:
     """Exit 0 if all expectations hold, 10 if one does not, 2 for a scenario that cannot be run."""
-    from despoolr_lab.cli.remedy import remedy_of
     from despoolr_lab.cli.running import (
         EXIT_EXPECTATION_FAILED,
         Interrupted,
@@ -66,6 +65,8 @@ def command(
     ladder = None
     if is_asked:
         quiet = options["as_json"]
+        from despoolr_lab.cli.remedy import remedy_of
+
         ladder = remedy_of(read_scenario(scenario), parsed, directory, quiet=quiet)
     print_result(result, directory, options["as_json"], ladder)
     if expect:

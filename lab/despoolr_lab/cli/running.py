@@ -32,7 +32,6 @@ from despoolr_core.records.view import RunView
 from despoolr_core.share.contract import ShareError
 from despoolr_core.times import span
 from despoolr_lab.kb.gallery import find_scenario
-from despoolr_lab.report.html import render_report
 from despoolr_lab.report.text import WIDTH, render_text
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import ScenarioError, load_scenario
@@ -168,6 +167,8 @@ def _stopping_between_steps(is_virtual: bool) -> Iterator[Callable[[], None]]:
 def _keep(
     run: RunDirectory, records: list[Record], summary: dict[str, Any], layouts: dict[str, str]
 ) -> None:
+    from despoolr_lab.report.html import render_report
+
     run.write_summary(summary)
     write_logs(run.path, records, layouts)
     (run.path / "report.html").write_text(render_report(records, _plain(summary)), encoding="utf-8")

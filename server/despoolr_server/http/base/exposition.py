@@ -21,10 +21,6 @@ class Exposition(Collector):
     def __init__(self, *collectors: Collector) -> None:
         self._collectors = list(collectors)
 
-    def add(self, collector: Collector) -> None:
-        """Let the page tell something more."""
-        self._collectors.append(collector)
-
     def render(self) -> tuple[bytes, str]:
         """The page, and its content type."""
         return generate_latest(self), CONTENT_TYPE_LATEST

@@ -1,5 +1,5 @@
 """Counts for Prometheus: read at the moment of asking, so that counting costs the hot path one
-addition.
+addition; and its client is imported by the first who asks, for a simulated server is never asked.
 
 Refusals are counted from the records, where local callers (the Despooler) and remote ones look the
 same. Labels come from callers, so their number is bounded: pairs beyond the bound are counted as
@@ -9,21 +9,14 @@ same. Labels come from callers, so their number is bounded: pairs beyond the bou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import Final
-
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
+from typing import TYPE_CHECKING, Final
 
 from despoolr_core.records.kinds.share import OpenRefused
 from despoolr_core.records.stream import Record
-from despoolr_server.http.base.exposition import Exposition
 from despoolr_server.http.base.surface import Surface
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
 
 LABELS_MAX: Final = 1000
 """How many pairs of share and program are counted apart."""
@@ -46,13 +39,13 @@ class RefusalCounts:
         self.counts[key] += 1
 
 
-class Metrics(Collector):
+class Metrics:
     """What `/metrics` and `/healthz` count."""
 
     def __init__(self, surface: Surface, refusals: RefusalCounts) -> None:
         self._surface = surface
         self._refusals = refusals
-        self._page = Exposition(self)
+        self._others: list[Collector] = []
 
     def open_count(self) -> int:
         """How many opens there are, over all shares."""
@@ -72,83 +65,14 @@ class Metrics(Collector):
 
     def render(self) -> tuple[bytes, str]:
         """The text for Prometheus, and its content type."""
-        return self._page.render()
+        from despoolr_server.http.base.exposition import Exposition  # noqa: PLC0415
+        from despoolr_server.http.base.families import Families  # noqa: PLC0415
+
+        families = Families(self._surface, self, self._refusals)
+        return Exposition(families, *self._others).render()
 
     def add(self, collector: Collector) -> None:
         """Let `/metrics` tell something more: what a composition root knows and a share does
         not.
         """
-        self._page.add(collector)
-
-    def collect(self) -> Iterator[Metric]:
-        """Every metric with its present value, as prometheus_client asks for them."""
-        yield GaugeMetricFamily("despoolr_opens", "Opens that stand.", self.open_count())
-        yield GaugeMetricFamily("despoolr_sessions", "Sessions on a lease.", self.session_count())
-        yield GaugeMetricFamily(
-            "despoolr_episodes_waiting", "Updates that wait for a file.", self.waiting_count()
-        )
-        remembered = GaugeMetricFamily(
-            "despoolr_remembered", "What is kept to answer why.", labels=["kind"]
-        )
-        for kind, count in self._surface.host.ledger.remembered().items():
-            remembered.add_metric([kind], count)
-        yield remembered
-        waiting = GaugeMetricFamily(
-            "despoolr_lock_requests_waiting",
-            "Requests for a range lock that wait.",
-            labels=["share"],
-        )
-        for share, count in self._surface.host.range_locks.waiting_counts().items():
-            waiting.add_metric([share], count)
-        yield waiting
-        waited = GaugeMetricFamily(
-            "despoolr_waiter_site_seconds",
-            "How long a program's open files have made others wait, over the episodes on record.",
-            labels=["share", "program"],
-        )
-        for labels, seconds in _bounded(
-            self._surface.host.ledger.waiter_seconds_by_share(self._surface.clock.now())
-        ):
-            waited.add_metric(labels, seconds)
-        yield waited
-        uptime = self._surface.clock.now() - self._surface.started_at
-        yield GaugeMetricFamily(
-            "despoolr_uptime_site_seconds", "Seconds of site time since the start.", uptime
-        )
-        refusals = CounterMetricFamily(
-            "despoolr_refusals", "Opens refused.", labels=["share", "program"]
-        )
-        for (share, program), count in self._refusals.counts.items():
-            refusals.add_metric([share, program], count)
-        yield refusals
-        requests = CounterMetricFamily(
-            "despoolr_requests", "Requests answered.", labels=["method", "status"]
-        )
-        for method, counts in self._surface.answers.items():
-            for status, count in counts.items():
-                requests.add_metric([method, str(status)], count)
-        yield requests
-        took = HistogramMetricFamily(
-            "despoolr_request_seconds", "How long answers took.", labels=["method"]
-        )
-        for method, latency in self._surface.latencies.items():
-            took.add_metric([method], latency.buckets(), latency.sum_s)
-        yield took
-        traffic = self._surface.traffic
-        yield GaugeMetricFamily(
-            "despoolr_connections", "Connections that stand.", traffic.connection_count
-        )
-        troubles = CounterMetricFamily(
-            "despoolr_connection_troubles", "What went wrong on connections.", labels=["kind"]
-        )
-        for kind, count in traffic.counts.items():
-            troubles.add_metric([kind], count)
-        yield troubles
-
-
-def _bounded(values: dict[tuple[str, str], float]) -> Iterator[tuple[tuple[str, str], float]]:
-    """The largest of them, and the sum of the rest as `other`."""
-    ordered = sorted(values.items(), key=lambda item: (-item[1], item[0]))
-    yield from ordered[:LABELS_MAX]
-    if len(ordered) > LABELS_MAX:
-        yield ("other", "other"), sum(value for _, value in ordered[LABELS_MAX:])
+        self._others.append(collector)

@@ -32,8 +32,7 @@ class Counter(Collector):
 
 
 def test_a_metric_that_two_collectors_tell_of_has_one_head_and_the_series_of_both() -> None:
-    page = Exposition(Boxes("SMS_SHRD", 1.0))
-    page.add(Boxes("SMS_SITE", 2.0))
+    page = Exposition(Boxes("SMS_SHRD", 1.0), Boxes("SMS_SITE", 2.0))
     text = page.render()[0].decode()
     assert text.splitlines() == [
         "# HELP box_files Files that wait.",
