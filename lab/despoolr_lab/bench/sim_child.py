@@ -26,7 +26,7 @@ REQUESTS: Final = 50
 
 def runs(arguments: list[str]) -> dict[str, float]:
     """CPU seconds of `despoolr` with these arguments: until virtual time begins and until the end,
-    and of the same in the warm process.
+    and of the same in the warm process. Raises `RuntimeError` where the command fails.
     """
     despoolr: Any = import_module("despoolr.console")  # as whoever types the command
     from despoolr_lab.scenario import run as scenario_run  # noqa: PLC0415 - part of what is measured
