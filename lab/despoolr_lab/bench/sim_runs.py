@@ -28,7 +28,7 @@ _HERE: Final = Path(__file__).resolve().parents[3]
 _CHILD: Final = Path(__file__).with_name("sim_child.py")
 
 
-class Row(NamedTuple):
+class RunCost(NamedTuple):
     """A line of the table, and what is wanted of it."""
 
     label: str
@@ -44,12 +44,12 @@ class Row(NamedTuple):
         return f"{value:,.0f}" if self.is_rate else f"{value:.2f}"
 
 
-ROWS: Final[Mapping[str, Row]] = {
-    "cold": Row("Q147819 on 1.1: start, run, report", 1.0),
-    "warm": Row("Q147819 on 1.1: again in a warm process", 0.5),
-    "start": Row("start-up: until virtual time begins", 0.2),
-    "all": Row("kb run --all: a run", 0.35),
-    "requests": Row("simulated polls a CPU second", 40_000, is_rate=True),
+ROWS: Final[Mapping[str, RunCost]] = {
+    "cold": RunCost("Q147819 on 1.1: start, run, report", 1.0),
+    "warm": RunCost("Q147819 on 1.1: again in a warm process", 0.5),
+    "start": RunCost("start-up: until virtual time begins", 0.2),
+    "all": RunCost("kb run --all: a run", 0.35),
+    "requests": RunCost("simulated polls a CPU second", 40_000, is_rate=True),
 }
 
 

@@ -44,8 +44,9 @@ class Metrics:
 
     def __init__(self, surface: Surface, refusals: RefusalCounts) -> None:
         self._surface = surface
-        self._refusals = refusals
-        self._others: list[Collector] = []
+        self.refusals = refusals
+        self.others: list[Collector] = []
+        """What else `/metrics` tells."""
 
     def open_count(self) -> int:
         """How many opens there are, over all shares."""
@@ -63,16 +64,8 @@ class Metrics:
         """Requests answered since the start."""
         return sum(sum(counts.values()) for counts in self._surface.answers.values())
 
-    def render(self) -> tuple[bytes, str]:
-        """The text for Prometheus, and its content type."""
-        from despoolr_server.http.base.exposition import Exposition  # noqa: PLC0415
-        from despoolr_server.http.base.families import Families  # noqa: PLC0415
-
-        families = Families(self._surface, self, self._refusals)
-        return Exposition(families, *self._others).render()
-
     def add(self, collector: Collector) -> None:
         """Let `/metrics` tell something more: what a composition root knows and a share does
         not.
         """
-        self._others.append(collector)
+        self.others.append(collector)

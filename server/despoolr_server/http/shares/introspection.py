@@ -160,7 +160,13 @@ class IntrospectionRoutes:
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """The same counts, and refusals by share and program, for Prometheus."""
         self._surface.principal(request)
-        text, content_type = self._metrics.render()
+        from despoolr_server.http.base.exposition import (  # noqa: PLC0415
+            Exposition,
+            Families,
+        )
+
+        families = Families(self._surface, self._metrics)
+        text, content_type = Exposition(families, *self._metrics.others).render()
         return web.Response(
             body=text, headers={"Content-Type": content_type, "X-Content-Type-Options": "nosniff"}
         )
