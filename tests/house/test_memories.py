@@ -77,6 +77,7 @@ TABLES: dict[str, str] = {
     "core/despoolr_core/records/episodes.py:EpisodeLedger._held": "an open each: `opens_max`",
     "core/despoolr_core/records/hold_table.py:HoldTable._known_holders": "`HOLDERS_MAX`",
     "core/despoolr_core/records/hold_table.py:HoldTable._known_modes": "`MODES_MAX`",
+    "core/despoolr_core/records/hold_table.py:HoldTable._locks": "one an open at most: `opens_max`",
     "core/despoolr_core/records/hold_table.py:HoldTable._open": "an open each: `opens_max`",
     "core/despoolr_core/records/hold_table.py:HoldTable._places": "`files_max`",
     "core/despoolr_core/records/hold_table.py:HoldTable.files": "`files_max`",

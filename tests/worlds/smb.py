@@ -55,17 +55,23 @@ ATTRIBUTES: Final = 0x100080
 """SYNCHRONIZE and READ_ATTRIBUTES: what conflicts with nothing."""
 NON_DIRECTORY: Final = 0x40
 DIRECTORY: Final = 0x1
+_MORE: Final = {
+    0xC0000054: NtStatus.FILE_LOCK_CONFLICT,
+    0xC0000055: NtStatus.LOCK_NOT_GRANTED,
+    0xC0000056: NtStatus.DELETE_PENDING,
+    0xC0000121: NtStatus.CANNOT_DELETE,
+}
+"""Statuses for which smbprotocol has no name."""
 
 
 def nt_status(error: SMBResponseException) -> NtStatus:
     """The status of an answer by its name. Raises the error itself where ours have no such name."""
     code = error.status
-    for name in dir(WireStatus):
-        if getattr(WireStatus, name) == code and name in NtStatus._value2member_map_:
+    for name, known in vars(WireStatus).items():
+        if known == code and name in NtStatus._value2member_map_:
             return NtStatus(name)
-    more = {0xC0000056: NtStatus.DELETE_PENDING, 0xC0000121: NtStatus.CANNOT_DELETE}
-    if code in more:
-        return more[code]
+    if code in _MORE:
+        return _MORE[code]
     raise error
 
 
@@ -329,10 +335,13 @@ class SmbShare:
         return Entry(path.rpartition("/")[2], opened.size)
 
     async def make_directory(self, path: str) -> None:
-        opened = self._machine.open(
-            path, Access.READ_ATTRIBUTES, ShareMode.ALL, Disposition.OPEN_IF, DIRECTORY
-        )
-        await opened.close()
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            above = "/".join(parts[:count])
+            opened = self._machine.open(
+                above, Access.READ_ATTRIBUTES, ShareMode.ALL, Disposition.OPEN_IF, DIRECTORY
+            )
+            await opened.close()
 
     async def end_episode(self, episode: str, reason: str) -> None:
         """A server of SMB knows no episodes."""

@@ -78,13 +78,19 @@ class BlockedUpdate:
 
     def by(self, strategy: CopyStrategy) -> Bound:
         """With another way to copy."""
-        bound = self._bound(lambda h: not strategy.could_pass(*_modes(h.access, h.share_mode)))
+
+        def blocks(one: Holding) -> bool:
+            return not strategy.could_pass(*_modes(one.access, one.share_mode)) or (
+                strategy.writes_in_place and self._is_locked_by(one)
+            )
+
+        bound = self._bound(blocks)
         if bound.free_at is not None or not strategy.needs:
             return bound
-        _, holding = self.free_at(
-            lambda h: not strategy.could_pass(*_modes(h.access, h.share_mode))
-        )
+        _, holding = self.free_at(blocks)
         assert holding is not None
+        if strategy.could_pass(*_modes(holding.access, holding.share_mode)):
+            return Bound(None, f"{told(holding)} has bytes of it locked, and shares what is needed")
         return Bound(None, f"{told(holding)} {_sharing(holding)}; it needs: {strategy.needs}")
 
     def with_holdings(self, change: Callable[[Holding], Holding | None]) -> BlockedUpdate:
@@ -98,6 +104,18 @@ class BlockedUpdate:
         """
         kept = tuple(one for one in self.holdings if one.opened_at <= at)
         return replace(self, since=min(self.since, at), holdings=kept)
+
+    def _is_locked_by(self, holding: Holding) -> bool:
+        """Whether an open has locked bytes that whoever writes the whole file meets for sure: the
+        first one, or those that refused this update.
+        """
+        met = {(one.lock.offset, one.lock.length) for one in self.episode.holds if one.lock}
+        return any(
+            lock.length
+            and lock.locked_at <= self.episode.first_refused_at
+            and (not lock.offset or (lock.offset, lock.length) in met)
+            for lock in holding.ranges
+        )
 
     def _bound(self, blocks: Blocks) -> Bound:
         free_at, holding = self.free_at(blocks)

@@ -4,6 +4,9 @@ The law: what the records do not tell of an open stays untold, and whoever asks 
 is given those as well: nobody can say that they are not. An open for attributes only is in nobody's
 way and is left out.
 
+The first byte of a file, where an open has locked it, is a row of its own, in the way of whoever
+writes the whole file, whatever that open shares.
+
 Bounded: `opens_max` opens, `files_max` files; what is beyond is counted.
 """
 
@@ -13,7 +16,13 @@ from array import array
 from collections.abc import Callable, Collection, Iterator
 from typing import Final, NamedTuple
 
-from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, ShareStarted
+from despoolr_core.records.kinds.share import (
+    LockGranted,
+    LockReleased,
+    OpenClosed,
+    OpenGranted,
+    ShareStarted,
+)
 from despoolr_core.records.stream import Record
 from despoolr_core.rules.conflict import conflicts, wants
 from despoolr_core.rules.fold import fold
@@ -25,7 +34,8 @@ HOLDERS_MAX: Final = 50_000
 MODES_MAX: Final = 4_096
 UNTOLD_ACCESS: Final = 1 << 6
 UNTOLD_SHARING: Final = 1 << 7
-_MODES: Final = 1 << 8
+FIRST_BYTE_LOCKED: Final = 1 << 8
+_MODES: Final = 1 << 9
 _STILL: Final = float("inf")
 
 FileKey = tuple[str, str, str]
@@ -48,12 +58,13 @@ class Holder(NamedTuple):
 
 class AskedModes(NamedTuple):
     """What somebody asks a file for, in the letters of `rules.conflict`. `is_alone`: it is refused
-    while anybody has it open.
+    while anybody has it open; `writes_whole`: it meets what others have locked in it.
     """
 
     wanted: int
     shared: int
     is_alone: bool = False
+    writes_whole: bool = False
 
     def is_stopped_by(self, modes: int) -> bool:
         """Whether an open with these modes is in its way, or may be."""
@@ -61,6 +72,8 @@ class AskedModes(NamedTuple):
             return True
         if not self.wanted:
             return False
+        if modes & FIRST_BYTE_LOCKED:
+            return self.writes_whole
         if modes & UNTOLD_ACCESS:
             return True
         shared = 0 if modes & UNTOLD_SHARING else modes >> 3 & 7
@@ -105,6 +118,7 @@ class HoldTable:
         self.holders: list[Holder] = []
         self.files: dict[FileKey, int] = {}
         self.left_out_count = 0
+        self.lock_count = 0
         self.untold_count = 0
         """Opens whose access or share mode is not in the records."""
         self.start = self.end = 0.0
@@ -114,10 +128,11 @@ class HoldTable:
         self._known_holders: dict[Holder, int] = {}
         self._known_modes: dict[tuple[str, str], int] = {}
         self._open: dict[tuple[str, str], int] = {}
+        self._locks: dict[tuple[str, str], int] = {}
         self._rows: list[array[int]] | None = None
 
     def __len__(self) -> int:
-        return len(self.opened)
+        return len(self.opened) - self.lock_count
 
     def apply(self, record: Record) -> None:
         """Take the next record in."""
@@ -129,12 +144,14 @@ class HoldTable:
         if type(fact) is OpenGranted:
             self._granted(fact, record.at)
         elif type(fact) is OpenClosed:
-            row = self._open.pop((fact.server, fact.open), None)
-            if row is not None:
-                self.closed[row] = record.at
+            for rows in (self._open, self._locks):
+                self._end(rows, (fact.server, fact.open), record.at)
+        elif isinstance(fact, LockGranted | LockReleased):
+            self._lock(fact, record.at)
         elif type(fact) is ShareStarted:
-            for key in [key for key in self._open if key[0] == fact.server]:
-                self.closed[self._open.pop(key)] = record.at
+            for rows in (self._open, self._locks):
+                for key in [key for key in rows if key[0] == fact.server]:
+                    self._end(rows, key, record.at)
 
     def rows_of(self, file: int) -> array[int]:
         """The rows of a file, by the times of their grants."""
@@ -192,6 +209,32 @@ class HoldTable:
         self.file.append(place)
         self.holder.append(self._holder_of(Holder(fact.machine, fact.user, fact.program)))
         self.modes.append(modes)
+
+    def _lock(self, fact: LockGranted | LockReleased, at: float) -> None:
+        key = fact.server, fact.open
+        if fact.offset or not fact.length:
+            return
+        if isinstance(fact, LockReleased):
+            self._end(self._locks, key, at)
+            return
+        row = self._open.get(key)
+        if row is None or key in self._locks:
+            return
+        if len(self.opened) >= self._opens_max:
+            self.left_out_count += 1
+            return
+        self.lock_count += 1
+        self._locks[key] = len(self.opened)
+        self.opened.append(at)
+        self.closed.append(_STILL)
+        self.file.append(self.file[row])
+        self.holder.append(self.holder[row])
+        self.modes.append(FIRST_BYTE_LOCKED)
+
+    def _end(self, rows: dict[tuple[str, str], int], key: tuple[str, str], at: float) -> None:
+        row = rows.pop(key, None)
+        if row is not None:
+            self.closed[row] = at
 
     def _place_of(self, fact: OpenGranted) -> int:
         said = (fact.server, fact.share, fact.path)

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from despoolr_core.records.episodes import RESOLVED
 from despoolr_core.records.hold_table import (
+    FIRST_BYTE_LOCKED,
     UNTOLD_ACCESS,
     UNTOLD_SHARING,
     AskedModes,
@@ -103,7 +104,9 @@ class Hindsight:
 
     def by(self, strategy: CopyStrategy) -> Ends:
         """With another way to copy, at the earliest. Only what waited for an open is asked."""
-        demand = AskedModes(strategy.wants, strategy.shares, strategy.yields_to_any)
+        demand = AskedModes(
+            strategy.wants, strategy.shares, strategy.yields_to_any, strategy.writes_in_place
+        )
         asked = [one for one in self._waits if one.is_open]
         found = self._ends(asked, [self._next(one, one.first, demand) for one in asked], demand)
         if found.why and strategy.needs:
@@ -291,8 +294,10 @@ def _wanted(access: str) -> int:
 
 def _sharing(modes: int, demand: AskedModes, asked: AskedModes) -> str:
     """What of an open that lasts to the end is in the way."""
-    if demand == asked or demand.is_alone:
+    if demand._replace(writes_whole=False) == asked or demand.is_alone:
         return "keeps it open to the end"
+    if modes & FIRST_BYTE_LOCKED:
+        return "has bytes of it locked to the end"
     if modes & (UNTOLD_SHARING | UNTOLD_ACCESS):
         return "keeps it open to the end, in a share mode that is not in the sources"
     shared = modes >> 3 & 7

@@ -54,12 +54,22 @@ class CopyStrategy:
     retries_at_close: bool = False
     sets_marker: bool = False
     waits_for_restart: bool = False
+    passes_on_samba: bool = False
+    """Samba 4.17 looks for opens of a rename's target among those of the same connection only, so
+    it replaces a file that another client has open, whatever that open shares."""
 
     def could_pass(self, held_wanted: int, held_shared: int) -> bool:
         """Whether it gets past a holder with this access and share mode."""
         return not (
             self.yields_to_any or conflicts(self.wants, self.shares, held_wanted, held_shared)
         )
+
+    @property
+    def writes_in_place(self) -> bool:
+        """Whether it writes into the file that somebody has open, and so into the ranges that are
+        locked there.
+        """
+        return bool(self.wants & _WRITE)
 
     @property
     def needs(self) -> str:
@@ -114,6 +124,7 @@ COPY_STRATEGIES: Final[dict[str, CopyStrategy]] = {
             Cost.PACKAGING,
             _DELETE,
             yields_to_any=True,
+            passes_on_samba=True,
         ),
         CopyStrategy(
             "new_folder_and_switch",

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from despoolr_core.records.kinds.imported import ImportNote
 from despoolr_core.records.stream import Listener
 from despoolr_lab.imports.fold.chronicle import Chronicle
@@ -126,6 +128,7 @@ class Import:
             text=f"{track.name} ({track.kind.name}) is of grade {grade}: {GRADES[grade]}",
             source=track.name,
             grade=grade,
+            system=track.kind.system or UNSET,
         )
 
     def _clock_notes(self) -> list[ImportNote]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fnmatch
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -42,6 +43,10 @@ NOTE: Final = (
     "not yet confirmed by reruns: this run has no scenario to run again, so this is what the "
     "sharing rule says of the opens that are known, with every other open as it was"
 )
+SAMBA_NOTE: Final = (
+    "a Samba server replaces a file by a rename while another client has it open "
+    "(temp_and_rename); Windows refuses that"
+)
 
 
 class _Refusals:
@@ -51,6 +56,7 @@ class _Refusals:
         self.ledger = EpisodeLedger(episodes_max=EPISODES_MAX, history_max=0)
         self.attempts: dict[str, list[float]] = {}
         self.grades: set[str] = set()
+        self.is_of_samba = False
         self.end = 0.0
         for record in records:
             self.ledger.apply(record)
@@ -62,6 +68,7 @@ class _Refusals:
                     moments.append(record.at)
             elif type(fact) is ImportNote and fact.grade:
                 self.grades.add(fact.grade)
+                self.is_of_samba = self.is_of_samba or fact.system == "samba"
         rows = self.ledger.rows(self.end)
         self.count = len(rows)
         self.waits = sorted(rows, key=lambda row: -row.blocked_s)[:WAITS_MAX]
@@ -103,7 +110,7 @@ def first_pass(
         source=source,
         goal="every open that was refused gets through",
         as_it_was=_as_it_was(refusals.waits, as_it_was),
-        rows=tuple(_rows(hindsight, table)) if refusals.waits else (),
+        rows=tuple(_rows(hindsight, table, refusals.is_of_samba)) if refusals.waits else (),
         since=min((row.first_refused_at for row in refusals.waits), default=table.start),
         confirmed=False,
         is_met=not refusals.waits,
@@ -113,7 +120,7 @@ def first_pass(
     return msgspec.structs.replace(ladder, sentence=sentence_of(ladder))
 
 
-def _rows(hindsight: Hindsight, table: HoldTable) -> list[LadderRow]:
+def _rows(hindsight: Hindsight, table: HoldTable, is_of_samba: bool) -> list[LadderRow]:
     found = [_row("more attempts", Cost.SETTING, hindsight.whenever())]
     found += [
         _row(f"an attempt every {span(every)}", Cost.SETTING, hindsight.every(every))
@@ -121,6 +128,8 @@ def _rows(hindsight: Hindsight, table: HoldTable) -> list[LadderRow]:
         if every < table.end - table.start
     ]
     for name, strategy in COPY_STRATEGIES.items():
+        if is_of_samba and strategy.passes_on_samba:
+            strategy = replace(strategy, wants=0, yields_to_any=False)
         if strategy.is_ours:
             ends = hindsight.by(strategy)
             if ends.waits:
@@ -177,6 +186,8 @@ def _notes(refusals: _Refusals, table: HoldTable, windows: UpdateWindows) -> Ite
     """What had to be assumed."""
     if refusals.waits:
         yield NOTE
+        if refusals.is_of_samba:
+            yield SAMBA_NOTE
     elif refusals.grades and min(refusals.grades) == "C":
         yield "refusals are not in samples: nobody who waits is known, so only windows are told"
     if table.untold_count:

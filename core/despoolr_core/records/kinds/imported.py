@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from msgspec import UNSET, UnsetType
+
 from despoolr_core.records.kinds.fact import Fact
 
 
@@ -12,7 +14,8 @@ class ImportNote(Fact, frozen=True, kw_only=True):
 
     `about` is `source`, `gap`, `damage`, `clock`, `names` or `end`. `source` is the file that it
     is about (empty: all of them), `grade` what that file proves (`A` opens, closes, share modes and
-    refusals; `B` no share modes; `C` samples; `D` the waiter only).
+    refusals; `B` no share modes; `C` samples; `D` the waiter only), `system` what wrote it where
+    that is a server (`samba`, `windows`).
     """
 
     KIND: ClassVar = "import.note"
@@ -20,3 +23,4 @@ class ImportNote(Fact, frozen=True, kw_only=True):
     text: str
     source: str = ""
     grade: str = ""
+    system: str | UnsetType = UNSET

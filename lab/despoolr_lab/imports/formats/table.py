@@ -38,6 +38,8 @@ class Format(NamedTuple):
     gap: str = ""
     """What its samples cannot prove beside what no sample can."""
     has_refusals: bool = False
+    system: str = ""
+    """Which servers write it, where it is not any: `samba`, `windows`."""
     judge: Callable[[TraceFile], str] | None = None
     """The grade of a file, for a format that has several."""
 
@@ -58,6 +60,7 @@ def _sampled(
     sniff: Callable[[str], bool],
     samples: Callable[[TraceFile], Iterator[OpenSample]],
     gap: str,
+    system: str,
 ) -> Format:
     return Format(
         name,
@@ -69,6 +72,7 @@ def _sampled(
         lambda source: Sampler(gap).read(samples(source)),
         samples,
         gap,
+        system=system,
     )
 
 
@@ -122,6 +126,7 @@ FORMATS: Final = (
         _text(audit.sniff),
         audit.read,
         has_refusals=True,
+        system="samba",
     ),
     Format(
         "smbd-log",
@@ -132,6 +137,7 @@ FORMATS: Final = (
         _text(log.sniff),
         log.read,
         has_refusals=True,
+        system="samba",
         judge=log.grade_of,
     ),
     Format(
@@ -152,6 +158,7 @@ FORMATS: Final = (
         "wevtutil qe Security /f:xml > security.xml",
         _text(security.sniff),
         security.read,
+        system="windows",
     ),
     _sampled(
         "smbstatus-json",
@@ -161,6 +168,7 @@ FORMATS: Final = (
         status_json.sniff,
         status_json.read,
         status_json.GAP,
+        "samba",
     ),
     _sampled(
         "smbstatus",
@@ -170,6 +178,7 @@ FORMATS: Final = (
         status_text.sniff,
         status_text.read,
         status_text.GAP,
+        "samba",
     ),
     _sampled(
         "openfiles",
@@ -179,6 +188,7 @@ FORMATS: Final = (
         openfiles.sniff,
         openfiles.read,
         openfiles.GAP,
+        "windows",
     ),
     _sampled(
         "smb-open-file",
@@ -188,6 +198,7 @@ FORMATS: Final = (
         smb_open_file.sniff,
         smb_open_file.read,
         smb_open_file.GAP,
+        "windows",
     ),
     Format(
         "access-log",

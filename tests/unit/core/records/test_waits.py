@@ -9,7 +9,13 @@ import pytest
 from despoolr_core.records import waits
 from despoolr_core.records.hold_table import HoldTable
 from despoolr_core.records.kinds.fact import Fact
-from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, OpenRefused
+from despoolr_core.records.kinds.share import (
+    LockGranted,
+    LockReleased,
+    OpenClosed,
+    OpenGranted,
+    OpenRefused,
+)
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import RunView
 from despoolr_core.records.waits import Ends, Hindsight
@@ -104,6 +110,21 @@ def test_the_open_that_forbids_a_strategy_is_told_with_what_it_shares() -> None:
     story.refuse(10, story.hold("O1", 1, program="WINWORD.EXE"))
     told = strategy(story.hindsight(), "rename_aside")
     assert told.why == "WINWORD.EXE on WS1 shares READ only; it needs: every holder shares DELETE"
+
+
+def test_who_writes_the_whole_file_waits_for_whoever_has_its_first_byte_locked() -> None:
+    story = Story()
+    locked: dict[str, Any] = {**PLACE, "lock": "EXCLUSIVE", "offset": 0, "length": 1}
+    held = story.hold("O1", 1, 60, share_mode="READ|WRITE|DELETE", program="BTRIEVE.EXE")
+    story.told.append((5, LockGranted(open="O1", machine="WS1", program="", purpose="", **locked)))
+    story.refuse(10, held, access="WRITE", share_mode="NONE")
+    assert strategy(story.hindsight(), "skip_locked_and_retry").spans == (50,)
+    assert strategy(story.hindsight(), "rename_aside").spans == (0,)
+    story.told.append((30, LockReleased(open="O1", machine="WS1", **locked)))
+    assert strategy(story.hindsight(), "skip_locked_and_retry").spans == (20,)
+    story.told = [pair for pair in story.told if pair[0] not in (30, 60)]
+    told = strategy(story.hindsight(), "retry_on_close")
+    assert told.why.startswith("BTRIEVE.EXE on WS1 has bytes of it locked to the end")
 
 
 def test_a_program_that_closes_its_files_frees_what_nobody_else_has() -> None:
