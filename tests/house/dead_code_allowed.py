@@ -90,8 +90,8 @@ _.filters
 _.globals
 _.outcome_sub
 _.outcome_kind
-_.bar_height
-_.bottom
+_.is_thin
+_.is_never
 _.legend
 
 # Fields that are told as JSON, or kept as such.
@@ -104,7 +104,6 @@ _.waiter_site_s
 _.clients_leased
 _.polls_late
 _.poll_classes
-_.toml
 
 # Fields of an instruction file, read and written by their names.
 _.install_flag

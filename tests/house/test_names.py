@@ -60,6 +60,8 @@ WORDS: dict[str, tuple[int, str]] = {
     "lab/despoolr_lab/report/facts.py": (2, "a scenario's title"),
     "lab/despoolr_lab/report/verdict.py": (1, "shown"),
     "core/despoolr_core/records/live/words.py": (2, "words of another version, shown"),
+    "lab/despoolr_lab/report/fixes.py": (1, "the first letter of a sentence"),
+    "lab/despoolr_lab/report/html.py": (2, "the first letter of a sentence"),
     "core/despoolr_core/records/ladder.py": (1, "the first letter of a sentence"),
     "app/despoolr_app/process/process_log.py": (2, "words of options, shown"),
     "app/despoolr_app/site_client/watch.py": (3, "shown"),

@@ -182,8 +182,8 @@ class RunDirectory:
 
 
 class FinishedRun:
-    """A run to be read: `records()` streams what happened; `notes` says, after that, what was not
-    as it should be.
+    """A run to be read: `records()` streams what happened, each iteration over the run does so
+    anew; `notes` says, after that, what was not as it should be.
     """
 
     def __init__(self, path: Path, *, records_max: int = RECORDS_MAX) -> None:
@@ -206,6 +206,9 @@ class FinishedRun:
     def _is_complete(self) -> bool:
         """Whether the directory says so itself: a run that was counted, or a server's data."""
         return any((self.path / name).exists() for name in (SUMMARY, STATE))
+
+    def __iter__(self) -> Iterator[Record]:
+        return self.records()
 
     def records(self) -> Iterator[Record]:
         """Every record in order. Lines that are no records are skipped and counted in `notes`,

@@ -14,9 +14,15 @@ from despoolr_app.disk.plain_file import read_plain
 from despoolr_core.records.ladder import FILE, Ladder
 
 
+def kept_ladder(run: Path) -> Ladder | None:
+    """The whole answer; None where nothing was asked of this run."""
+    try:
+        return msgspec.json.decode(read_plain(run / FILE), type=Ladder)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def kept_remedy(run: Path) -> str:
     """The answer in one sentence; empty where nothing was asked of this run."""
-    try:
-        return msgspec.json.decode(read_plain(run / FILE), type=Ladder).sentence
-    except (OSError, msgspec.MsgspecError):
-        return ""
+    ladder = kept_ladder(run)
+    return ladder.sentence if ladder is not None else ""

@@ -9,8 +9,11 @@ It keeps everything, so it is for runs that are over; a running server has the `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import sys
+from array import array
+from collections.abc import Callable, Iterable, MutableSequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any, Final
 
 from despoolr_core.records.episodes import EpisodeLedger
@@ -141,9 +144,20 @@ DetailKey = tuple[str, str, str, str]
 
 
 class RunView:
-    """The fold. Opens are in the order of their grants, all else in the order of first mention."""
+    """The fold. Opens are in the order of their grants, all else in the order of first mention.
 
-    def __init__(self, records: Iterable[Record] = (), *, episodes_max: int = EPISODES_MAX) -> None:
+    With `quiet_max` only so many of the opens that are over and stopped nobody are kept, those
+    that were held longest; `quiet_left_out` counts the others. `keeps_events` false: no events.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[Record] = (),
+        *,
+        episodes_max: int = EPISODES_MAX,
+        quiet_max: int | None = None,
+        keeps_events: bool = True,
+    ) -> None:
         self.ledger = EpisodeLedger(episodes_max=episodes_max, history_max=0)
         self.record_count = 0
         self.first_at = 0.0
@@ -155,7 +169,14 @@ class RunView:
         self.holdings: list[Holding] = []
         self.unseen: list[Holding] = []
         """Opens that refused others and whose grant is not among the records."""
-        self.attempts: dict[str, list[float]] = {}
+        self.quiet_left_out = 0
+        self._quiet_max = quiet_max
+        self._keeps_events = keeps_events
+        self._quiet: list[tuple[float, int, Holding]] = []
+        """A heap of what is over and stopped nobody: the one held shortest first."""
+        self._forgotten: set[int] = set()
+        self._grown = 0
+        self.attempts: dict[str, MutableSequence[float]] = {}
         """Episode to the moments of its refusals."""
         self.jobs: dict[str, JobHistory] = {}
         self.details: dict[DetailKey, DetailHistory] = {}
@@ -239,10 +260,28 @@ class RunView:
         holding = self._open.pop(key, None)
         if holding is not None:
             holding.closed_at, holding.reason, holding.ranges = at, reason, ()
+            if self._quiet_max is not None and not holding.refusal_count:
+                self._keep_longest(holding, at - holding.opened_at, self._quiet_max)
+
+    def _keep_longest(self, holding: Holding, held_s: float, quiet_max: int) -> None:
+        self._grown += 1
+        heappush(self._quiet, (held_s, -self._grown, holding))
+        if len(self._quiet) <= quiet_max:
+            return
+        self.quiet_left_out += 1
+        self._forgotten.add(id(heappop(self._quiet)[2]))
+        if len(self._forgotten) > max(1000, len(self.holdings) // 2):
+            self.holdings = [one for one in self.holdings if id(one) not in self._forgotten]
+            self._forgotten.clear()
+
+    def end_of_records(self) -> None:
+        """Leave out what was not kept: after the last record, where `quiet_max` was given."""
+        self.holdings = [one for one in self.holdings if id(one) not in self._forgotten]
+        self._forgotten.clear()
 
     def _refused(self, record: Record, refused: OpenRefused) -> None:
         if refused.episode and refused.blockers:
-            self.attempts.setdefault(refused.episode, []).append(record.at)
+            self.attempts.setdefault(refused.episode, array("d")).append(record.at)
         for blocker in refused.blockers:
             holding = self._open.get((refused.server, blocker.open))
             if holding is None:
@@ -281,10 +320,12 @@ class RunView:
         row = self.details.get(key)
         if row is None:
             row = self.details[key] = DetailHistory(*key)
-        row.changes.append(Change(record.at, changed.status, changed.was))
+        status, was = map(sys.intern, (changed.status, changed.was))
+        row.changes.append(Change(record.at, status, was))
 
     def _event(self, record: Record, event: EventLogged) -> None:
-        self.events.append((record, event))
+        if self._keeps_events:
+            self.events.append((record, event))
 
     def _step_taken(self, record: Record, step: StepTaken) -> None:
         if not step.result:

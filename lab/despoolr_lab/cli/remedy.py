@@ -14,8 +14,7 @@ import msgspec
 from despoolr_app.cli.output import fail, put_over, say
 from despoolr_app.runs.directory import FinishedRun, RunError, load_run, write_whole
 from despoolr_core.records.ladder import FILE, Ladder
-from despoolr_core.records.stream import Record
-from despoolr_lab.report.html import render_report
+from despoolr_lab.report.html import stream_report
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
@@ -54,8 +53,7 @@ def find_remedy(scenario: Scenario, run: Path, question: Question, *, quiet: boo
         put_over()
     try:
         found = keep(run, ladder, climb)
-        finished = load_run(run)
-        _tell(finished, list(finished.records()), found)
+        _tell(load_run(run), found)
     except RunError as error:
         fail(str(error))
     return found
@@ -70,15 +68,15 @@ def bounds_of(run: Path, patterns: Sequence[str] = ()) -> Ladder:
         ladder = first_pass(run.name, finished.records, patterns)
         write_whole(run / FILE, msgspec.json.format(msgspec.json.encode(ladder), indent=2) + b"\n")
         if (run / REPORT).is_file():
-            _tell(finished, list(finished.records()), ladder)
+            _tell(finished, ladder)
     except RunError as error:
         fail(str(error))
     return ladder
 
 
-def _tell(run: FinishedRun, records: list[Record], ladder: Ladder) -> None:
-    page = render_report(records, run.summary or {}, ladder.sentence)
-    write_whole(run.path / REPORT, page.encode())
+def _tell(run: FinishedRun, ladder: Ladder) -> None:
+    pieces = stream_report(run, run.summary or {}, ladder)
+    write_whole(run.path / REPORT, (piece.encode() for piece in pieces))
 
 
 def remedy_of(scenario: Scenario, options: RunOptions, run: Path, *, quiet: bool) -> Ladder:

@@ -6,11 +6,17 @@ none; a run that was killed has no summary and still has a report.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from despoolr_app.cli.output import echo_json, fail, json_option, page_width, put, put_prose, say
+
+if TYPE_CHECKING:
+    from despoolr_app.runs.directory import FinishedRun
+    from despoolr_core.records.stream import Record
 
 REPORT = "report.html"
 MARKDOWN = "report.md"
@@ -44,22 +50,24 @@ def command(run: str, out: Path, as_text: bool, as_markdown: bool, as_json: bool
     """RUN is a directory, the name of one in `--out`, or `latest`. Exit 2 if there is none, or it
     cannot be read or written.
     """
-    from despoolr_app.runs.directory import RunError, find_run
-    from despoolr_app.runs.remedy import kept_remedy
-    from despoolr_lab.report.html import render_report
+    from despoolr_app.runs.directory import RunError, find_run, write_whole
+    from despoolr_app.runs.remedy import kept_ladder
+    from despoolr_lab.report.html import stream_report
     from despoolr_lab.report.markdown import render_markdown
     from despoolr_lab.report.text import WIDTH, render_text
 
     try:
         found = find_run(run, out)
-        records = list(found.records())
+        last = _Last(found)
         summary = found.summary or {}
-        remedy = kept_remedy(found.path)
+        ladder = kept_ladder(found.path)
+        path = found.path / (MARKDOWN if as_markdown else REPORT)
         if as_text:
-            text = render_text(summary, records, remedy, width=page_width(WIDTH))
+            remedy = ladder.sentence if ladder is not None else ""
+            put_prose(render_text(summary, last, remedy, width=page_width(WIDTH)))
         else:
-            render = render_markdown if as_markdown else render_report
-            text = render(records, summary, remedy)
+            make = render_markdown if as_markdown else stream_report
+            write_whole(path, (piece.encode() for piece in make(last, summary, ladder)))
     except RunError as error:
         fail(str(error))
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError) as error:
@@ -69,16 +77,24 @@ def command(run: str, out: Path, as_text: bool, as_markdown: bool, as_json: bool
         )
     for note in found.notes:
         say(note)
-    if as_text:
-        put_prose(text)
-        return
-    path = found.path / (MARKDOWN if as_markdown else REPORT)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        fail(f"cannot write {path}: {error.strerror or error}")
-    if as_json:
-        data = {"run": found.path.name, "report": str(path), "records": len(records)}
-        echo_json(data, source=str(found.path), at=records[-1].at, notes=found.notes)
-    else:
+    if as_json and not as_text:
+        data = {"run": found.path.name, "report": str(path), "records": last.count}
+        echo_json(data, source=str(found.path), at=last.at, notes=found.notes)
+    elif not as_text:
         put(str(path))
+
+
+class _Last:
+    """A run's records, read anew each time; knows their number and when the last one was made."""
+
+    def __init__(self, run: FinishedRun) -> None:
+        self._run = run
+        self.count = 0
+        self.at = 0.0
+
+    def __iter__(self) -> Iterator[Record]:
+        self.count = 0
+        for record in self._run:
+            self.count += 1
+            self.at = record.at
+            yield record

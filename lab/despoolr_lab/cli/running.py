@@ -167,11 +167,12 @@ def _stopping_between_steps(is_virtual: bool) -> Iterator[Callable[[], None]]:
 def _keep(
     run: RunDirectory, records: list[Record], summary: dict[str, Any], layouts: dict[str, str]
 ) -> None:
-    from despoolr_lab.report.html import render_report
+    from despoolr_lab.report.html import stream_report
 
     run.write_summary(summary)
     write_logs(run.path, records, layouts)
-    (run.path / "report.html").write_text(render_report(records, _plain(summary)), encoding="utf-8")
+    pieces = stream_report(records, _plain(summary))
+    write_whole(run.path / "report.html", (piece.encode() for piece in pieces))
 
 
 class Interrupted(KeyboardInterrupt):

@@ -1,9 +1,9 @@
 """What a finished run looks like to a person: `report.html`, and the same in a terminal.
 
-* `facts` folds the records once into holders, attempts, jobs, workstations, events.
-* `timeline` lays the facts out as a picture (`lanes` of `shapes` on an `axis`); `html` puts picture
-  and tables into one file.
-* `verdict` puts it into three lines.
+* `facts` folds the records once into holders, attempts, jobs, workstations, events, versions.
+* `timeline` lays the facts out as a picture (`lanes` of `shapes` on an `axis`), `strips` what was
+  true under what was said; `html` puts pictures and tables into one file.
+* `verdict` puts it into three lines; `fixes` has the ladder of a what-if as a table.
 * `markdown` is the same for a pull request: `report.md`.
 * `story` tells what happened to one file, in sentences; `text` draws and tabulates for a terminal.
 

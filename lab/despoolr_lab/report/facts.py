@@ -1,20 +1,28 @@
 """The records of a run, folded once into what a report shows.
 
-The law: what `RunView` says and nothing else; the summary adds only what was asked of the run (its
-expectations and its verdict). A file that nobody has closed when the run ends (`run.ended`) is
-shown as held to the end.
+The law: what `RunView`, the version map and the false messages say and nothing else; the summary
+adds only what was asked of the run (its expectations and its verdict). A file that nobody has
+closed when the run ends (`run.ended`) is shown as held to the end.
+
+Records are read one by one and not kept: what there can be a million of (opens in nobody's way,
+equal events, what a machine did) is counted or cut at a bound.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from despoolr_core.formats.nt_event import without_lines
+from despoolr_core.records.false_messages import FalseMessage, FalseMessages
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
+from despoolr_core.records.kinds.site import EventLogged
+from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record
+from despoolr_core.records.versions import VersionMap
 from despoolr_core.records.view import (
     Change,
     DetailHistory,
@@ -28,7 +36,14 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.report import words
 
-EPISODES_MAX: Final = 100_000
+EPISODES_MAX: Final = 20_000
+"""Episodes of a run; of more, those that ended first are not told."""
+QUIET_MAX: Final = 2_000
+"""Opens in nobody's way, those that were held longest."""
+EVENTS_MAX: Final = 20_000
+"""Events that differ."""
+NOTES_MAX: Final = 10
+"""What is told of one machine: what it did last."""
 _PURPOSE: Final = re.compile(r"job (\S+)")
 
 FileKey = tuple[str, str, str]
@@ -75,15 +90,21 @@ class Facts:
     start: float
     end: float
     record_count: int
-    records: Sequence[Record]
+    records: Iterable[Record]
     episodes: list[EpisodeRow]
     holdings: list[Holding]
-    attempts: dict[str, list[float]]
+    quiet_left_out: int
+    """Opens in nobody's way that are not among the holdings."""
+    attempts: Mapping[str, Sequence[float]]
     jobs: dict[str, JobHistory]
     details: dict[DetailKey, DetailHistory]
     events: dict[tuple[str, ...], EventStory]
     notes: dict[str, list[Note]]
     faults: list[FaultHistory]
+    versions: VersionMap
+    false: list[FalseMessage]
+    events_left_out: int = 0
+    ladder: Ladder | None = None
 
     def job_of(self, episode: EpisodeRow) -> JobHistory | None:
         """The job an episode's update belongs to."""
@@ -96,9 +117,19 @@ class Facts:
         return sorted(rows, key=lambda row: (-len(row.changes), row.job, row.machine))
 
 
-def read_facts(records: Sequence[Record], summary: Mapping[str, Any] | None = None) -> Facts:
-    """What the records say; the summary adds the workstations that never reported."""
-    view = RunView(records, episodes_max=EPISODES_MAX)
+def read_facts(
+    records: Iterable[Record],
+    summary: Mapping[str, Any] | None = None,
+    ladder: Ladder | None = None,
+) -> Facts:
+    """What the records say; the summary adds the workstations that never reported. `records` are
+    read here, and again for each story of a file: they are a list, or what reads a file anew.
+    """
+    fold_over = _Fold()
+    for record in records:
+        fold_over.apply(record)
+    view = fold_over.view
+    view.end_of_records()
     facts = Facts(
         start=view.start,
         end=view.end,
@@ -109,15 +140,63 @@ def read_facts(records: Sequence[Record], summary: Mapping[str, Any] | None = No
             key=lambda row: (-row.blocked_s, row.first_refused_at, row.episode),
         ),
         holdings=view.holdings,
+        quiet_left_out=view.quiet_left_out,
         attempts=view.attempts,
         jobs=view.jobs,
         details=view.details,
-        events=_grouped(view),
-        notes=_notes(records),
+        events=fold_over.events,
+        notes=fold_over.notes,
         faults=view.faults,
+        versions=fold_over.versions,
+        false=fold_over.false.found,
+        events_left_out=fold_over.events_left_out,
+        ladder=ladder,
     )
     _add_silent(facts, summary or {})
     return facts
+
+
+class _Fold:
+    """All that is read from the records in one pass."""
+
+    def __init__(self) -> None:
+        self.view = RunView(episodes_max=EPISODES_MAX, quiet_max=QUIET_MAX, keeps_events=False)
+        self.versions = VersionMap()
+        self.false = FalseMessages()
+        self.events: dict[tuple[str, ...], EventStory] = {}
+        self.events_left_out = 0
+        self.notes: dict[str, list[Note]] = {}
+
+    def apply(self, record: Record) -> None:
+        """Take the next record in."""
+        self.view.apply(record)
+        self.versions.apply(record)
+        self.false.apply(record)
+        fact = record.data
+        if isinstance(fact, EventLogged):
+            self._event(record, fact)
+        elif isinstance(fact, ProgramStarted):
+            self._note(record, "run", f"runs {fact.program} from {fact.server}")
+        elif isinstance(fact, ResultReported):
+            kind = "expired" if fact.result == "Expired" else "reported"
+            self._note(record, kind, f"reports {fact.result}")
+
+    def _event(self, record: Record, said: EventLogged) -> None:
+        key = (str(said.event), said.component, said.machine, said.job, without_lines(said.text))
+        event = self.events.get(key)
+        if event is None:
+            if len(self.events) >= EVENTS_MAX:
+                self.events_left_out += 1
+                return
+            event = self.events[key] = EventStory(*key, record.at, record.at)
+        event.last_at = record.at
+        event.count += 1
+
+    def _note(self, record: Record, kind: str, text: str) -> None:
+        notes = self.notes.setdefault(record.actor, [])
+        notes.append(Note(record.at, kind, sys.intern(text)))
+        if len(notes) > 2 * NOTES_MAX:
+            del notes[:NOTES_MAX]
 
 
 def title_of(summary: Mapping[str, Any]) -> str:
@@ -151,30 +230,3 @@ def _add_silent(facts: Facts, summary: Mapping[str, Any]) -> None:
             status = str(row.get("status", ""))
             if key not in facts.details:
                 facts.details[key] = DetailHistory(*key, [Change(began, status, status)])
-
-
-def _grouped(view: RunView) -> dict[tuple[str, ...], EventStory]:
-    found: dict[tuple[str, ...], EventStory] = {}
-    for record, said in view.events:
-        key = (str(said.event), said.component, said.machine, said.job, without_lines(said.text))
-        event = found.get(key)
-        if event is None:
-            event = found[key] = EventStory(*key, record.at, record.at)
-        event.last_at = record.at
-        event.count += 1
-    return found
-
-
-def _notes(records: Sequence[Record]) -> dict[str, list[Note]]:
-    found: dict[str, list[Note]] = {}
-    for record in records:
-        fact = record.data
-        if isinstance(fact, ProgramStarted):
-            note = Note(record.at, "run", f"runs {fact.program} from {fact.server}")
-        elif isinstance(fact, ResultReported):
-            kind = "expired" if fact.result == "Expired" else "reported"
-            note = Note(record.at, kind, f"reports {fact.result}")
-        else:
-            continue
-        found.setdefault(record.actor, []).append(note)
-    return found

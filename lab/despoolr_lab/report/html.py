@@ -6,26 +6,33 @@ escaped by the template; each table says how many rows it does not show.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
+from jinja2.runtime import Context
 
 from despoolr_core import times
 from despoolr_core.records import verdicts
+from despoolr_core.records.kinds.site import EventLogged
+from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import Change, DetailHistory, JobHistory
 from despoolr_core.share.wire import EpisodeRow, Hold
 from despoolr_lab.report import words
-from despoolr_lab.report.facts import Facts, Note, about_of, read_facts, title_of
-from despoolr_lab.report.shapes import STATUS_CLASS, SYMBOL, tally
-from despoolr_lab.report.story import file_stories, first_attempt, gap_span
+from despoolr_lab.report.axis import Axis
+from despoolr_lab.report.facts import EventStory, Facts, Note, about_of, read_facts, title_of
+from despoolr_lab.report.fixes import fixes_of
+from despoolr_lab.report.shapes import STATUS_CLASS, SYMBOL, WIDTH, Bar, Column, Picture, tally
+from despoolr_lab.report.story import StoryLine, file_stories, first_attempt, gap_span
+from despoolr_lab.report.strips import damage
 from despoolr_lab.report.timeline import draw
-from despoolr_lab.report.verdict import durations, verdict_of
+from despoolr_lab.report.verdict import RunVerdict, durations, verdict_of
 
 ROWS_MAX: Final = {
+    "false": 20,
     "notes": 60,
     "expectations": 200,
     "jobs": 60,
@@ -37,6 +44,25 @@ ROWS_MAX: Final = {
     "changes": 12,
 }
 """Rows a table shows; the rest is counted under it."""
+QUESTIONS: Final = ("Who blocked it", "For how long", "What would have fixed it")
+CHAR_WIDTH: Final = 6.6
+"""Of 12 px text, roughly: decides whether a label fits."""
+WIDTH_MIN: Final = 2.0
+LINED_KINDS: Final = frozenset(["complete", "new"])
+"""What is right is a tint with a line."""
+SIGN_KINDS: Final = frozenset(
+    [
+        "refused",
+        "through",
+        "gave-up",
+        "run",
+        "reported",
+        "expired",
+        "ran-new",
+        "ran-old",
+        "ran-wrong",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +83,45 @@ class Figure:
     kind: str = ""
 
 
-def render_report(records: Sequence[Record], summary: Mapping[str, Any], remedy: str = "") -> str:
-    """The report of a run. `summary` is the JSON of `despoolr run --json`; what it lacks is left
-    out or read from the records. `remedy` is the sentence of a what-if, if one was asked.
+def render_report(
+    records: Iterable[Record],
+    summary: Mapping[str, Any],
+    ladder: Ladder | None = None,
+) -> str:
+    """The page of `stream_report` as one text, for who has no use for pieces."""
+    return "".join(stream_report(records, summary, ladder))
+
+
+def stream_report(
+    records: Iterable[Record],
+    summary: Mapping[str, Any],
+    ladder: Ladder | None = None,
+) -> Iterator[str]:
+    """The report of a run, piece by piece. `records` are read several times: a list, or what reads
+    a file anew. `summary` is the JSON of `despoolr run --json`; what it lacks is left out or read
+    from the records. `ladder` is the answer of a what-if, if one was asked.
     """
-    facts = read_facts(records, summary)
+    facts = read_facts(records, summary, ladder)
     findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
-    return _template().render(
+    remedy = ladder.sentence if ladder is not None else ""
+    verdict = verdict_of(facts, summary, remedy)
+    picture = draw(facts)
+    attempt = first_attempt(facts)
+    return _template().generate(
         title=title_of(summary),
         about=about_of(summary),
         digest=words.clean(summary.get("digest") or ""),
-        verdict=verdict_of(facts, summary, remedy),
+        verdict=verdict,
+        questions=_questions(facts, verdict),
         passed=_passed(summary, findings),
         figures=_figures(facts),
         facts=facts,
-        picture=draw(facts),
-        attempt=first_attempt(facts),
+        picture=picture,
+        ticks=picture.axis.ticks(),
+        fixes=fixes_of(ladder),
+        untrue=_untrue(facts, attempt),
+        untruths=_rows(facts.false, "false"),
+        attempt=attempt,
         notes=_rows(summary.get("notes", []), "notes", lambda note: words.clean(note, 2000)),
         expectations=_rows(findings, "expectations", _expectation),
         held=sum(1 for item in findings if item.get("ok")),
@@ -85,7 +134,7 @@ def render_report(records: Sequence[Record], summary: Mapping[str, Any], remedy:
         episodes=_rows(facts.episodes, "episodes", lambda row: _episode(row, facts)),
         workstations=_rows(_workstations(facts), "workstations"),
         workstation_tally=tally(row.status for row in facts.workstations()),
-        events=_rows(_events(facts), "events"),
+        events=_rows(_events(facts), "events", lambda event: _event(event, facts)),
         stories=file_stories(facts),
     )
 
@@ -108,9 +157,62 @@ def _template() -> Template:
         "symbol": lambda status: SYMBOL[STATUS_CLASS.get(status, "pending")],
         "gap_span": gap_span,
         "cut": words.cut,
+        "x": _x,
+        "w": _width,
+        "mid": _middle,
+        "fits": _fits,
+        "offset": _offset,
     }
-    environment.globals |= {"count": words.count, "times": words.times}
+    environment.globals |= {
+        "count": words.count,
+        "times": words.times,
+        "lined": LINED_KINDS,
+        "sign_kinds": SIGN_KINDS,
+    }
     return environment.get_template("report.html.j2")
+
+
+# -- shapes, in parts of a page's width
+
+
+def _axis(context: Context) -> Axis:
+    picture: Picture = context["picture"]
+    return picture.axis
+
+
+@pass_context
+def _x(context: Context, at: float) -> str:
+    """A moment as a part of the axis, in per cent."""
+    return _per_cent(_axis(context).x(at))
+
+
+@pass_context
+def _width(context: Context, bar: Bar | Column) -> str:
+    axis = _axis(context)
+    return _per_cent(max(WIDTH_MIN, axis.x(bar.until) - axis.x(bar.since)))
+
+
+@pass_context
+def _middle(context: Context, bar: Column) -> str:
+    axis = _axis(context)
+    return _per_cent((axis.x(bar.until) + axis.x(bar.since)) / 2)
+
+
+@pass_context
+def _fits(context: Context, bar: Bar) -> bool:
+    """Whether a bar has room for its label, where nothing is zoomed."""
+    axis = _axis(context)
+    return len(bar.label) * CHAR_WIDTH + 12 <= axis.x(bar.until) - axis.x(bar.since)
+
+
+@pass_context
+def _offset(context: Context, at: float) -> str:
+    """Seconds since the beginning of the picture."""
+    return f"{at - _axis(context).start:.1f}".removesuffix(".0")
+
+
+def _per_cent(units: float) -> str:
+    return f"{units / WIDTH * 100:.3f}"
 
 
 def _rows(rows: Iterable[Any], table: str, show: Callable[[Any], Any] | None = None) -> Rows:
@@ -331,5 +433,51 @@ def _hold(hold: Hold, row: EpisodeRow) -> dict[str, Any]:
     }
 
 
-def _events(facts: Facts) -> list[Any]:
+def _events(facts: Facts) -> list[EventStory]:
     return sorted(facts.events.values(), key=lambda event: (event.first_at, event.code, event.text))
+
+
+def _event(event: EventStory, facts: Facts) -> dict[str, Any]:
+    told = {name: getattr(event, name) for name in EventStory.__slots__}
+    return told | {"untrue": _false_number(facts, event.code, event.text)}
+
+
+def _untrue(facts: Facts, attempt: Iterable[StoryLine]) -> dict[str, int]:
+    """Lines of an attempt that tell of a false message, with the number of its note."""
+    found = {}
+    for line in attempt:
+        code, _, text = line.text.removeprefix("event ").partition(": ")
+        if line.kind == EventLogged.KIND and (number := _false_number(facts, code, text)):
+            found[line.text] = number
+    return found
+
+
+def _false_number(facts: Facts, code: str, text: str) -> int:
+    """The number of the note on a false message, 0 for one that is true."""
+    for number, one in enumerate(facts.false[: ROWS_MAX["false"]], 1):
+        if one.event and str(one.event) == code and text[:60] == one.says[:60]:
+            return number
+    return 0
+
+
+def _questions(facts: Facts, verdict: RunVerdict) -> list[tuple[str, tuple[str, str]]]:
+    """The three questions, each with its line and how it is known."""
+    if len(verdict.lines) != len(QUESTIONS):
+        return []
+    best = facts.ladder.best if facts.ladder is not None else None
+    fix = ""
+    if best is not None:
+        parts = [best.cost, f"needs {best.needs}" if best.needs else ""]
+        parts.append(f"act before {times.moment(best.act_before)}" if best.act_before else "")
+        fix = words.clean("; ".join(part for part in parts if part))
+    hows = (_clash(facts.episodes[0]), damage(facts), fix[:1].upper() + fix[1:])
+    lines = zip(verdict.lines, hows, strict=True)
+    return list(zip(QUESTIONS, lines, strict=True))
+
+
+def _clash(episode: EpisodeRow) -> str:
+    hold = max(episode.holds, key=lambda one: one.refusal_count, default=None)
+    if hold is None:
+        return ""
+    found = words.clash(episode.access, episode.share_mode, hold.access, hold.share_mode)
+    return f"{found[:1].upper()}{found[1:]}." if found else ""

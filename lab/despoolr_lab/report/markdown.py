@@ -8,33 +8,43 @@ outside are code or escaped: none of them makes a link, a mention or a table's c
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from despoolr_core import times
+from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record
 from despoolr_lab.report import words
 from despoolr_lab.report.facts import Facts, about_of, read_facts, title_of
+from despoolr_lab.report.fixes import fixes_of
+from despoolr_lab.report.strips import damage, folder_says, is_odd, ran_says, truth_says
 from despoolr_lab.report.verdict import durations, verdict_of
 
 EPISODES_MAX: Final = 20
 HOLDERS_MAX: Final = 3
 JOBS_MAX: Final = 20
 EXPECTATIONS_MAX: Final = 50
+FIXES_MAX: Final = 20
+CHANGES_MAX: Final = 8
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|~&]|:(?=//)|(?<=www)\.)")
 _REFERENCE: Final = re.compile("([@#])")
 _NOTHING: Final = "\u200b"
 """A blank of no width: a backslash keeps no page from making a mention or a reference."""
 
 
-def render_markdown(records: Sequence[Record], summary: Mapping[str, Any], remedy: str = "") -> str:
-    """The page, ended by a newline. `remedy` is the sentence of a what-if, if one was asked."""
-    facts = read_facts(records, summary)
-    verdict = verdict_of(facts, summary, remedy)
+def render_markdown(
+    records: Iterable[Record], summary: Mapping[str, Any], ladder: Ladder | None = None
+) -> str:
+    """The page, ended by a newline. `ladder` is the answer of a what-if, if one was asked."""
+    facts = read_facts(records, summary, ladder)
+    verdict = verdict_of(facts, summary, ladder.sentence if ladder is not None else "")
     parts = [f"# {escape(title_of(summary))}", "\n".join(_lines(verdict.lines))]
     if about := about_of(summary):
         parts.append(escape(", ".join(about)) + ".")
-    parts += [*_expectations(summary), *_episodes(facts), *_jobs(facts), *_notes(summary)]
+    if harm := damage(facts):
+        parts.append(escape(harm))
+    parts += [*_fixes(ladder), *_expectations(summary), *_episodes(facts)]
+    parts += [*_jobs(facts), *_folders(facts), *_notes(facts, summary)]
     if digest := words.clean(summary.get("digest") or ""):
         parts.append(f"{words.count(facts.record_count, 'record')}, digest {_code(digest)}")
     return "\n\n".join(parts) + "\n"
@@ -109,8 +119,34 @@ def _episodes(facts: Facts) -> list[str]:
     return ["## Who waited for whom", _table(header, rows), *_more(left_out, "episode")]
 
 
+def _fixes(ladder: Ladder | None) -> list[str]:
+    fixes = fixes_of(ladder)
+    if fixes is None:
+        return []
+    rows = [
+        [
+            escape(f"{row.sign} {row.word}"),
+            escape(row.change),
+            row.worlds,
+            escape(row.after),
+            escape(row.effects),
+            escape(row.needs),
+            row.act_before,
+        ]
+        for row in fixes.rows[:FIXES_MAX]
+    ]
+    header = ["Result", "Change", "Worlds", "Goal after", "Side effects", "Needs", "Act before"]
+    return [
+        "## What would have fixed it",
+        f"Goal: {escape(fixes.goal)}. As it was: {escape(fixes.as_it_was)}."
+        + ("" if fixes.is_confirmed else " Not yet confirmed by reruns."),
+        _table(header, rows),
+        *_more(len(fixes.rows) + fixes.left_out - FIXES_MAX, "change"),
+    ]
+
+
 def _jobs(facts: Facts) -> list[str]:
-    jobs = list(facts.jobs.values())
+    jobs = [job for job in facts.jobs.values() if job.changes]
     if not jobs:
         return []
     rows = [
@@ -118,20 +154,52 @@ def _jobs(facts: Facts) -> list[str]:
             escape(words.clean(job.label)),
             escape(words.clean(job.status)),
             times.moment(job.changes[-1].at),
+            escape(truth_says(facts, job)),
         ]
         for job in jobs[:JOBS_MAX]
-        if job.changes
     ]
     return [
         "## Jobs",
-        _table(["Job", "At the end", "Since"], rows),
+        _table(["Job", "The database says", "Since", "True"], rows),
         *_more(len(jobs) - JOBS_MAX, "job"),
     ]
 
 
-def _notes(summary: Mapping[str, Any]) -> list[str]:
+def _folders(facts: Facts) -> list[str]:
+    """Each package on each server over time, those only in which something was wrong."""
+    wrong = [folder for folder in facts.versions.folders.values() if is_odd(folder)]
+    rows = [
+        [
+            escape(words.clean(f"{folder.package} on {folder.server}")),
+            escape(
+                "; ".join(
+                    f"{folder_says(one, folder.now.version) or 'removed'} "
+                    f"since {times.moment(one.at)}"
+                    for one in folder.whole[:CHANGES_MAX]
+                )
+                + (" ..." if len(folder.whole) > CHANGES_MAX else "")
+            ),
+            escape(ran_says(folder)),
+        ]
+        for folder in wrong[:JOBS_MAX]
+    ]
+    if not rows:
+        return []
+    header = ["Package", "Its files", "Who ran it from there"]
+    more = _more(len(wrong) - JOBS_MAX, "folder")
+    return ["## What lay on the shares", _table(header, rows), *more]
+
+
+def _notes(facts: Facts, summary: Mapping[str, Any]) -> list[str]:
+    lines = [
+        escape(
+            f"“{words.clean(one.says)}” is false, on purpose. {words.clean(one.truth)} SMS said so "
+            f"{words.times(one.count)} ({one.article}, {one.title})."
+        )
+        for one in facts.false[:EPISODES_MAX]
+    ]
     notes = summary.get("notes") or []
-    lines = [f"* {escape(words.clean(note, 2000))}" for note in notes[:EPISODES_MAX]]
-    return (
-        ["## Notes", "\n".join(lines), *_more(len(notes) - EPISODES_MAX, "note")] if lines else []
-    )
+    lines += [escape(words.clean(note, 2000)) for note in notes[:EPISODES_MAX]]
+    left_out = max(0, len(notes) - EPISODES_MAX) + max(0, len(facts.false) - EPISODES_MAX)
+    shown = "\n".join(f"* {line}" for line in lines)
+    return ["## Notes", shown, *_more(left_out, "note")] if lines else []

@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from despoolr_lab.report.axis import Tick
+from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.words import clean
 
-WIDTH: Final = 1200
-LEFT: Final = 250
-RIGHT: Final = 160
+WIDTH: Final = 800
+"""Units of the axis on which shapes are laid out. A page draws them as parts of its own width."""
 
 STATUS_CLASS: Final = {
     "Pending": "pending",
@@ -38,95 +37,156 @@ SYMBOL: Final = {
     "pending": "·",
     "none": "·",
 }
-FINAL: Final = frozenset(["complete", "failed", "canceled"])
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch of time. `is_open`: it goes on after the end."""
+    """A stretch of time, from `since` to `until` (site seconds). `is_open`: it goes on after the
+    end.
+    """
 
-    x: float
-    width: float
+    since: float
+    until: float
     kind: str
     title: str
     label: str = ""
     is_open: bool = False
-    height: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class LaneMark:
     """A moment on a lane, drawn as a sign."""
 
-    x: float
+    at: float
     kind: str
     title: str
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """So many refusals between two moments."""
+
+    since: float
+    until: float
+    count: int
+    title: str
+
+
+@dataclass(slots=True)
+class Attempts:
+    """The refusals of one lane: each, where there is room, else columns of `step_s` seconds."""
+
+    at: list[float]
+    crosses: list[LaneMark] = field(default_factory=list)
+    columns: list[Column] = field(default_factory=list)
+
+    @property
+    def data(self) -> str:
+        """Moments for the page's script: each is the distance from the one before, in tenths of a
+        second in base 36.
+        """
+        before, parts = 0, []
+        for at in self.at:
+            now = round(at * 10)
+            parts.append(_base36(now - before))
+            before = now
+        return " ".join(parts)
+
+
+def _base36(number: int) -> str:
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    text = ""
+    while number > 0:
+        number, rest = divmod(number, 36)
+        text = digits[rest] + text
+    return text or "0"
+
+
 @dataclass(slots=True)
 class Lane:
-    """One row: a name at the left, shapes, an outcome at the right. `y` is its top."""
+    """One row: a name at the left, shapes, an outcome at the right. `is_thin`: one line of text
+    at most.
+    """
 
     label: str
     sub: str
     title: str
-    height: int
     bars: list[Bar] = field(default_factory=list)
     marks: list[LaneMark] = field(default_factory=list)
     outcome: str = ""
     outcome_sub: str = ""
     outcome_kind: str = ""
-    y: int = 0
-    bar_height: int = 16
+    attempts: Attempts | None = None
+    is_thin: bool = False
 
 
 @dataclass(slots=True)
 class LaneGroup:
-    """Lanes that belong together, under a heading."""
+    """Lanes that belong together, under a heading; `says` is all of it in a sentence. `episodes`
+    are those that an address may name.
+    """
 
     heading: str
     note: str
     lanes: list[Lane] = field(default_factory=list)
     rest: str = ""
-    y: int = 0
-    bottom: int = 0
+    says: str = ""
+    episodes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Picture:
-    """The whole timeline. `description` says in words what it shows."""
+    """The whole timeline. `description` says in words what it shows; `most` is the highest column.
+    `moments` are those at which something changed, `refusals` all refusals in columns for the
+    overview.
+    """
 
-    ticks: list[Tick]
+    axis: Axis
     groups: list[LaneGroup]
+    strips: list[LaneGroup]
+    files: list[LaneGroup]
     description: str
     rest: str
-    height: int = 0
-    width: int = WIDTH
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
+    strips_rest: str = ""
+    files_rest: str = ""
+    most: int = 1
     legend: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """The lanes of all groups, strips and folders."""
+        groups = (*self.groups, *self.strips, *self.files)
+        return [lane for group in groups for lane in group.lanes]
 
 
 LEGEND: Final = (
     ("hold", "file held open, in the way"),
+    ("quiet", "file held open, in nobody's way"),
     ("release", "let go"),
     ("refused", "attempt refused"),
-    ("dense", "many refusals (higher: more)"),
+    ("column", "so many refusals"),
     ("wait", "the update waits"),
-    ("through", "got through, complete"),
-    ("gave-up", "given up, failed"),
+    ("through", "got through"),
+    ("gave-up", "given up"),
     ("none", "None: no report yet"),
     ("pending", "Pending"),
     ("active", "Active"),
     ("retrying", "Retrying"),
-    ("complete", "Complete"),
+    ("complete", "Complete, true"),
     ("failed", "Failed"),
     ("canceled", "Canceled"),
+    ("was", "an earlier version"),
+    ("old", "old"),
+    ("new", "new"),
+    ("mixed", "mixed: some old, some new"),
+    ("missing", "missing"),
+    ("ran-old", "ran the package: old"),
+    ("ran-new", "new"),
+    ("ran-wrong", "files mixed or missing"),
     ("run", "ran the package"),
     ("reported", "reported"),
     ("expired", "told that it expired"),
     ("fault", "broken on purpose"),
-    ("quiet", "file held open, in nobody's way"),
 )
 
 

@@ -6,6 +6,7 @@ counted, so that a hundred equal attempts read as four lines.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -55,6 +56,11 @@ _ABOUT_FILES: Final = (
 STORIES_MAX: Final = 8
 LINES_MAX: Final = 80
 KEEP_FIRST: Final = 2
+FIRST_MAX: Final = 2_000
+LAST_MAX: Final = 500
+"""Records of a story that are looked at: the first and the last of it."""
+BEFORE_MAX: Final = 200
+"""Records between the beginning of an attempt and its refusal, and after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +110,41 @@ def file_stories(facts: Facts) -> list[FileStory]:
             chosen.setdefault(file_of(holding), (holding.server, holding.share, holding.path))
     found = _mentions(facts.records, chosen)
     return [
-        FileStory(unc(*names), file_name(names[2]), len(found[key]), condense(found[key]))
+        FileStory(unc(*names), file_name(names[2]), found[key].count, found[key].lines())
         for key, names in chosen.items()
     ]
 
 
-def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[FileKey, list[Record]]:
+class _Mentions:
+    """The records that mention a file: all of them, or the first and the last of too many."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[Record] = []
+        self._last: deque[Record] = deque(maxlen=LAST_MAX)
+
+    def add(self, record: Record) -> None:
+        """One more."""
+        self.count += 1
+        (self._first if len(self._first) < FIRST_MAX else self._last).append(record)
+
+    def lines(self) -> list[StoryLine]:
+        """The story."""
+        omitted = self.count - len(self._first) - len(self._last)
+        if not omitted:
+            return condense([*self._first, *self._last])
+        head = condense(self._first)[: LINES_MAX * 2 // 3]
+        tail = condense([*self._last])[-LINES_MAX // 3 :]
+        since, until = head[-1].until or head[-1].at, tail[0].at
+        gap = StoryLine(0, since, "", "", f"{count(omitted, 'record')} not shown", omitted, until)
+        return [*head, gap, *tail]
+
+
+def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[FileKey, _Mentions]:
     """The records about each chosen file: those of its share server, and the copies of its package
     to that server.
     """
-    found: dict[FileKey, list[Record]] = {key: [] for key in chosen}
+    found: dict[FileKey, _Mentions] = {key: _Mentions() for key in chosen}
     by_copy: dict[tuple[str, str, str], list[FileKey]] = {}
     for key in chosen:
         package, _, name = key[2].partition("/")
@@ -122,13 +153,13 @@ def _mentions(records: Iterable[Record], chosen: dict[FileKey, Any]) -> dict[Fil
         fact = record.data
         if isinstance(fact, FileCopied):
             for key in by_copy.get((fact.server, fold(fact.package), fold(fact.file)), ()):
-                found[key].append(record)
+                found[key].add(record)
         elif isinstance(fact, _ABOUT_FILES):
             key = file_key(fact.server, fact.share, fact.path)
             if key not in found and isinstance(fact, FileRenamed):
                 key = file_key(fact.server, fact.share, fact.new_path)
             if key in found:
-                found[key].append(record)
+                found[key].add(record)
     return found
 
 
@@ -180,35 +211,33 @@ def first_attempt(facts: Facts) -> list[StoryLine]:
         return []
     episode = facts.episodes[0]
     job = facts.job_of(episode)
-    refused = next(
-        (
-            n
-            for n, r in enumerate(facts.records)
-            if isinstance(r.data, OpenRefused) and r.data.episode == episode.episode
-        ),
-        None,
-    )
-    if refused is None:
-        return []
-    first = refused
-    while job and first > 0 and refused - first < 200:
-        first -= 1
-        fact = facts.records[first].data
-        if isinstance(fact, CopyStarted) and fact.job == job.job:
-            break
-    else:
-        first = refused
-    lines = []
-    for record in facts.records[first : refused + 200]:
-        if not _is_of_attempt(record, job.job if job else "", episode.episode):
-            continue
-        lines.append(
-            StoryLine(record.seq, record.at, record.kind, clean(record.actor), sentence(record))
-        )
-        is_last = isinstance(record.data, InstructionWritten | EpisodeEnded)
-        if is_last or len(lines) >= LINES_MAX // 2:
-            break
-        if not job:
+    before: deque[Record] = deque(maxlen=BEFORE_MAX)
+    lines: list[StoryLine] = []
+    is_begun = False
+    after = 0
+    for record in facts.records:
+        fact = record.data
+        if not is_begun:
+            if job and isinstance(fact, CopyStarted) and fact.job == job.job:
+                before.clear()
+            before.append(record)
+            if not (isinstance(fact, OpenRefused) and fact.episode == episode.episode):
+                continue
+            is_begun = True
+            first = before[0].data
+            is_whole = job and isinstance(first, CopyStarted) and first.job == job.job
+            told = list(before) if is_whole else [record]
+        else:
+            told = [record]
+            after += 1
+        lines += [
+            StoryLine(one.seq, one.at, one.kind, clean(one.actor), sentence(one))
+            for one in told
+            if _is_of_attempt(one, job.job if job else "", episode.episode)
+        ]
+        is_last = isinstance(fact, InstructionWritten | EpisodeEnded) and lines[-1:] != []
+        is_last = is_last and lines[-1].seq == record.seq
+        if is_last or not job or len(lines) >= LINES_MAX // 2 or after >= BEFORE_MAX:
             break
     return lines
 

@@ -5,7 +5,7 @@ wide as it is asked to be.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from despoolr_core import times
@@ -47,7 +47,7 @@ LETTERS.update(dict.fromkeys(("Cancelling", "Canceled", "Cancelled"), "/"))
 
 def render_text(
     summary: Mapping[str, Any],
-    records: Sequence[Record],
+    records: Iterable[Record],
     remedy: str = "",
     *,
     width: int = WIDTH,

@@ -1,16 +1,18 @@
-"""The picture of a run: what is drawn where, as plain shapes that the template turns into SVG.
+"""The picture of a run: what is drawn where, as plain shapes on one axis of time that the template
+turns into SVG.
 
-One group for each blocked file, cause above effect: who held the file, the update's attempts
-against it, the status of the job that waited. Then the jobs with what their workstations reported,
-other jobs, and the opens that blocked nobody.
+One group for each blocked file, cause above effect: who held the file, and the update's attempts
+against it. Then what Job Details said of workstations, the opens that blocked nobody, faults. On
+the same axis the strips of jobs (what the database said, what was true) and the files on the
+shares.
 
 Everything is bounded: lanes by the `*_MAX` below, marks by the width of the picture (closer ones
-are drawn as a density). What is left out is counted in words.
+become columns). What is left out is counted in words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from despoolr_core.records.view import DetailHistory, FaultHistory, Holding, JobHistory
@@ -23,65 +25,52 @@ from despoolr_lab.report.lanes import (
     episode_lane,
     fault_lane,
     hold_lane,
-    job_lane,
     workstation_lane,
 )
-from despoolr_lab.report.shapes import LEFT, LEGEND, RIGHT, WIDTH, LaneGroup, Picture, tally
-from despoolr_lab.report.words import clean, count, program_on, times, unc
+from despoolr_lab.report.shapes import LEGEND, WIDTH, Lane, LaneGroup, Picture, tally
+from despoolr_lab.report.strips import folder_groups, job_strips
+from despoolr_lab.report.words import clean, count, file_name, program_on, times, unc
 
 GROUPS_MAX: Final = 6
 HOLD_LANES_MAX: Final = 6
 EPISODE_LANES_MAX: Final = 4
 JOB_GROUPS_MAX: Final = 4
 WORKSTATION_LANES_MAX: Final = 12
-OTHER_JOBS_MAX: Final = 12
+JOBS_TOLD_MAX: Final = 12
 QUIET_LANES_MAX: Final = 5
 FAULT_LANES_MAX: Final = 12
 
 
-TOP: Final = 46
-HEADING: Final = 26
-REST: Final = 20
-GROUP_GAP: Final = 14
-
-
 def draw(facts: Facts) -> Picture:
     """Lay the facts of a run out as lanes on one axis of time."""
-    axis = Axis(facts.start, facts.end, LEFT, WIDTH - LEFT - RIGHT)
-    groups, blocked_rest, shown = _blocked_groups(facts, axis)
-    job_groups, reporting = _reporting_groups(facts, axis)
-    groups += job_groups
-    groups += _other_jobs(facts, axis, shown | reporting)
+    axis = Axis(facts.start, facts.end, 0, WIDTH)
+    groups, blocked_rest = _blocked_groups(facts, axis)
+    groups += _reporting_groups(facts, axis)
     groups += _quiet_group(facts, axis)
-    groups += _fault_group(facts, axis)
-    picture = Picture(axis.ticks(), groups, _description(facts), blocked_rest)
-    _place(picture)
-    picture.legend = _legend(groups)
+    groups += _fault_group(facts)
+    strips, strips_rest = job_strips(facts, axis)
+    files, files_rest = folder_groups(facts)
+    picture = Picture(
+        axis,
+        groups,
+        strips,
+        files,
+        _description(facts),
+        blocked_rest,
+        strips_rest=strips_rest,
+        files_rest=files_rest,
+    )
+    columns = [lane.attempts.columns for lane in picture.lanes if lane.attempts is not None]
+    picture.most = max((one.count for found in columns for one in found), default=1)
+    picture.legend = _legend(picture.lanes)
     return picture
-
-
-def _place(picture: Picture) -> None:
-    y = TOP
-    for group in picture.groups:
-        group.y = y
-        y += HEADING
-        for lane in group.lanes:
-            lane.y = y
-            y += lane.height
-        if group.rest:
-            y += REST
-        group.bottom = y
-        y += GROUP_GAP
-    picture.height = y
 
 
 # -- blocked files
 
 
-def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], str, set[str]]:
-    """A group a file, longest blocked first; what is left out in words; the jobs that were
-    drawn.
-    """
+def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], str]:
+    """A group a file, longest blocked first; what is left out in words."""
     by_file: dict[FileKey, list[EpisodeRow]] = {}
     for episode in facts.episodes:
         by_file.setdefault(file_key(episode.server, episode.share, episode.path), []).append(
@@ -91,17 +80,16 @@ def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], str, set
     for holding in facts.holdings:
         if holding.refusal_count:
             holdings.setdefault(file_of(holding), []).append(holding)
-    shown: set[str] = set()
     groups = []
     for key, episodes in list(by_file.items())[:GROUPS_MAX]:
-        groups.append(_blocked_group(facts, axis, episodes, holdings.get(key, []), shown))
+        groups.append(_blocked_group(facts, axis, episodes, holdings.get(key, [])))
     left_out = sum(len(rows) for rows in list(by_file.values())[GROUPS_MAX:])
     rest = (
         f"{count(len(by_file) - GROUPS_MAX, 'more blocked file')} ({count(left_out, 'episode')})"
         if left_out
         else ""
     )
-    return groups, rest, shown
+    return groups, rest
 
 
 def _blocked_group(
@@ -109,11 +97,13 @@ def _blocked_group(
     axis: Axis,
     episodes: Sequence[EpisodeRow],
     holdings: Sequence[Holding],
-    shown: set[str],
 ) -> LaneGroup:
     first = episodes[0]
     group = LaneGroup(
-        unc(first.server, first.share, first.path), "who held it, and the update that had to wait"
+        f"{file_name(first.path) or clean(first.share)} on {clean(first.server)}",
+        unc(first.server, first.share, first.path),
+        says=" ".join(_told(episode) for episode in episodes[:EPISODE_LANES_MAX]),
+        episodes=[episode.episode for episode in episodes],
     )
     lanes = by_holder(holdings)
     ranked = sorted(
@@ -126,15 +116,6 @@ def _blocked_group(
         group.lanes.append(hold_lane(facts, axis, held))
     for episode in episodes[:EPISODE_LANES_MAX]:
         group.lanes.append(episode_lane(facts, axis, episode))
-    jobs = {
-        job.job: job
-        for job in (facts.job_of(e) for e in episodes[:EPISODE_LANES_MAX])
-        if job is not None
-    }
-    for job in jobs.values():
-        if job.job not in shown:
-            group.lanes.append(job_lane(axis, job, facts.end))
-            shown.add(job.job)
     more = [
         count(number, noun)
         for number, noun in (
@@ -150,8 +131,8 @@ def _blocked_group(
 # -- jobs, and what else was open
 
 
-def _reporting_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], set[str]]:
-    """A group for each job that workstations report on: the job, then its rows."""
+def _reporting_groups(facts: Facts, axis: Axis) -> list[LaneGroup]:
+    """A group for each job that workstations report on: its rows."""
     by_job: dict[str, list[DetailHistory]] = {}
     for row in facts.workstations():
         by_job.setdefault(row.job, []).append(row)
@@ -161,8 +142,6 @@ def _reporting_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], set[st
         group = LaneGroup(
             f"Job {clean(job.label)}", "what the site's Job Details said of each workstation"
         )
-        if job.changes:
-            group.lanes.append(job_lane(axis, job, facts.end))
         chosen = rows[:WORKSTATION_LANES_MAX]
         for row in sorted(chosen, key=lambda row: row.machine):
             group.lanes.append(workstation_lane(facts, axis, row))
@@ -173,22 +152,7 @@ def _reporting_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], set[st
                 f"({tally(row.status for row in left_out)})"
             )
         groups.append(group)
-    return groups, set(list(by_job)[:JOB_GROUPS_MAX])
-
-
-def _other_jobs(facts: Facts, axis: Axis, shown: set[str]) -> list[LaneGroup]:
-    jobs = [job for job in facts.jobs.values() if job.job not in shown]
-    if not jobs:
-        return []
-    group = LaneGroup("Other jobs" if shown else "Jobs", "")
-    group.lanes = [job_lane(axis, job, facts.end) for job in jobs[:OTHER_JOBS_MAX]]
-    left_out = jobs[OTHER_JOBS_MAX:]
-    if left_out:
-        group.rest = (
-            f"not drawn: {count(len(left_out), 'more job')} "
-            f"({tally(job.status for job in left_out)})"
-        )
-    return [group]
+    return groups
 
 
 def _quiet_group(facts: Facts, axis: Axis) -> list[LaneGroup]:
@@ -205,14 +169,13 @@ def _quiet_group(facts: Facts, axis: Axis) -> list[LaneGroup]:
     )
     group = LaneGroup("Files held open that blocked nobody", "")
     group.lanes = [hold_lane(facts, axis, lane, quiet=True) for lane in ranked[:QUIET_LANES_MAX]]
-    if len(lanes) > QUIET_LANES_MAX:
-        group.rest = (
-            f"not drawn: {count(len(lanes) - QUIET_LANES_MAX, 'more holder')} who blocked nobody"
-        )
+    left_out = sum(len(lane) for lane in ranked[QUIET_LANES_MAX:]) + facts.quiet_left_out
+    if left_out:
+        group.rest = f"not drawn: {count(left_out, 'more open')} that blocked nobody"
     return [group]
 
 
-def _fault_group(facts: Facts, axis: Axis) -> list[LaneGroup]:
+def _fault_group(facts: Facts) -> list[LaneGroup]:
     """What was broken on purpose, a lane for each name and place."""
     places: dict[tuple[str, str], list[FaultHistory]] = {}
     for fault in facts.faults:
@@ -220,9 +183,7 @@ def _fault_group(facts: Facts, axis: Axis) -> list[LaneGroup]:
     if not places:
         return []
     group = LaneGroup("Broken on purpose", "faults that the scenario caused")
-    group.lanes = [
-        fault_lane(facts, axis, faults) for faults in list(places.values())[:FAULT_LANES_MAX]
-    ]
+    group.lanes = [fault_lane(facts, faults) for faults in list(places.values())[:FAULT_LANES_MAX]]
     if len(places) > FAULT_LANES_MAX:
         group.rest = f"not drawn: {count(len(places) - FAULT_LANES_MAX, 'more fault')}"
     return [group]
@@ -231,29 +192,33 @@ def _fault_group(facts: Facts, axis: Axis) -> list[LaneGroup]:
 # -- words
 
 
-def _legend(groups: Iterable[LaneGroup]) -> list[tuple[str, str]]:
-    lanes = [lane for group in groups for lane in group.lanes]
-    used = {bar.kind for lane in lanes for bar in lane.bars} | {
-        mark.kind for lane in lanes for mark in lane.marks
-    }
+def _legend(lanes: Sequence[Lane]) -> list[tuple[str, str]]:
+    used = {bar.kind for lane in lanes for bar in lane.bars}
+    used |= {mark.kind for lane in lanes for mark in lane.marks}
+    for lane in lanes:
+        if lane.attempts is not None:
+            used |= {"refused"} if lane.attempts.crosses else {"column"}
     return [(kind, text) for kind, text in LEGEND if kind in used]
+
+
+def _told(episode: EpisodeRow) -> str:
+    holders = (
+        ", ".join(program_on(h.program, h.machine) for h in episode.holds[:3]) or "nobody named"
+    )
+    return (
+        f"{program_on(episode.program, episode.machine)} was refused "
+        f"{unc(episode.server, episode.share, episode.path)} "
+        f"{times(episode.attempt_count)} from {moment(episode.first_refused_at)} to "
+        f"{moment(episode.last_refused_at)}, "
+        f"held by {holders}; {episode.state} after {span(episode.blocked_s)}."
+    )
 
 
 def _description(facts: Facts) -> str:
     """What the picture shows, for those who cannot see it."""
     parts = [f"Site time from {moment(facts.start)} to {moment(facts.end)}."]
-    for episode in facts.episodes[:GROUPS_MAX]:
-        holders = (
-            ", ".join(program_on(h.program, h.machine) for h in episode.holds[:3]) or "nobody named"
-        )
-        parts.append(
-            f"{program_on(episode.program, episode.machine)} was refused "
-            f"{unc(episode.server, episode.share, episode.path)} "
-            f"{times(episode.attempt_count)} from {moment(episode.first_refused_at)} to "
-            f"{moment(episode.last_refused_at)}, "
-            f"held by {holders}; {episode.state} after {span(episode.blocked_s)}."
-        )
-    for job in list(facts.jobs.values())[:OTHER_JOBS_MAX]:
+    parts += [_told(episode) for episode in facts.episodes[:GROUPS_MAX]]
+    for job in list(facts.jobs.values())[:JOBS_TOLD_MAX]:
         parts.append(
             f"Job {clean(job.label)}: "
             + ", ".join(f"{c.status} {moment(c.at)}" for c in job.changes[:10])

@@ -38,14 +38,14 @@ def refused(*handles: str) -> OpenRefused:
     )
 
 
-def view(*facts: Fact, actor: str = "BPC/S") -> RunView:
+def view(*facts: Fact, actor: str = "BPC/S", quiet_max: int | None = None) -> RunView:
     """A fact a second, from second 1 on."""
 
     def records() -> Iterator[Record]:
         for number, fact in enumerate(facts, 1):
             yield Record(number, float(number), actor, fact)
 
-    return RunView(records())
+    return RunView(records(), quiet_max=quiet_max)
 
 
 def test_an_open_is_held_from_grant_to_close_and_knows_whom_it_refused() -> None:
@@ -65,7 +65,7 @@ def test_an_open_is_held_from_grant_to_close_and_knows_whom_it_refused() -> None
         False,
         False,
     ]
-    assert told.attempts == {"E1": [2.0, 3.0]}
+    assert {name: list(at) for name, at in told.attempts.items()} == {"E1": [2.0, 3.0]}
 
 
 def test_what_nobody_closed_is_held_and_a_server_that_starts_again_ends_its_own() -> None:
@@ -108,3 +108,20 @@ def test_a_job_and_its_rows_are_as_the_site_it_belongs_to_says() -> None:
     assert own.name_of("BPC00001") == "RUN" and own.jobs["BPC00001"].status == "Active"
     assert [(r.machine, r.status) for r in own.details_of("BPC00001")] == [("WS1", "Complete")]
     assert not childs.jobs and not childs.details and childs.name_of("BPC00001") == "BPC00001"
+
+
+def test_of_opens_in_nobodys_way_those_held_longest_are_kept() -> None:
+    facts: list[Fact] = []
+    for number in range(1, 6):
+        facts += [granted(f"O{number}"), *[sample(ShareStarted, server="LOGON2")] * number]
+        facts.append(sample(OpenClosed, open=f"O{number}", reason="closed", **FILE))
+    told = view(*facts, quiet_max=2)
+    told.end_of_records()
+    assert [held.open for held in told.holdings] == ["O4", "O5"] and told.quiet_left_out == 3
+
+
+def test_an_open_that_stopped_somebody_is_kept_however_short_it_was() -> None:
+    closed = sample(OpenClosed, open="O1", reason="closed", **FILE)
+    told = view(granted("O1"), refused("O1"), closed, quiet_max=0)
+    told.end_of_records()
+    assert [held.open for held in told.holdings] == ["O1"]

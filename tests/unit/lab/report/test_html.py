@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import despoolr_lab.report
+from despoolr_core.records.kinds.site import CopyEnded, CopyStarted
 from despoolr_core.records.stream import Record
-from despoolr_lab.report.html import ROWS_MAX, render_report
+from despoolr_lab.report.html import ROWS_MAX, render_report, stream_report
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from worlds.report import Site, blocked_update
@@ -34,6 +37,7 @@ SUMMARY = {
     "verdict": "Who was it?",
 }
 SCENARIOS = Path(__file__).parents[4] / "scenarios" / "kb"
+TEMPLATES = Path(despoolr_lab.report.__file__).parent / "templates"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -103,7 +107,9 @@ def test_the_report_of_q147819_names_holder_attempts_and_outcome(
     records, summary = update_in_use
     page = Page(render_report(records, summary))
     assert [name for name in SECTIONS if name not in page.ids] == []
-    assert page.ids[0] == "verdict" and summary["verdict"] in page.words
+    order = [name for name in page.ids if name in ("verdict", "picture", "truth", "files")]
+    assert order == ["verdict", "picture", "truth", "files"]
+    assert summary["verdict"] in page.words
     for part in (
         r"\\LOGON1\SMS_PKGD\BPC00001\b.dat",
         "WINWORD.EXE on WS1",
@@ -207,9 +213,12 @@ def test_hundreds_of_attempts_become_a_density_with_counts() -> None:
         render_report(blocked_update(40), SUMMARY),
         render_report(blocked_update(2000), SUMMARY),
     )
-    assert few.count('<path class="refused"') == 40 + 1  # and one in the legend
-    assert many.count('<path class="refused"') == 0 and 'class="dense"' in many
-    assert "2,000 refusals" in many and len(many) < len(few) * 2
+    cross = re.compile(r'<use href="#m-refused" x="\d')
+    columns = re.compile(r'text-anchor="middle">(\d+)</text></g>')
+    assert len(cross.findall(few)) == 40 + 1  # and one in the legend
+    counts = [int(number) for number in columns.findall(many)]
+    assert not cross.findall(many) and sum(counts) == 2000 and len(counts) < 40
+    assert len(many) < len(few) * 2
 
 
 @pytest.mark.slow
@@ -256,13 +265,81 @@ def test_a_run_with_hardly_anything_in_it_still_has_a_report(records: list[Recor
 
 def test_the_picture_speaks_to_those_who_cannot_see_it() -> None:
     html = render_report(blocked_update(), SUMMARY)
-    assert 'role="img" aria-labelledby="timeline-title timeline-desc"' in html
-    description = re.search(r'<desc id="timeline-desc">(.*?)</desc>', html, re.S)
+    assert html.count('<svg class="plot"') <= html.count('aria-hidden="true"')
+    description = re.search(r'<p class="sr" id="timeline-desc">(.*?)</p>', html, re.S)
     assert (
         description
         and "SMS_DESPOOLER on SITE1 was refused" in description[1]
         and "held by WINWORD.EXE on WS1" in description[1]
     )
-    assert (
-        "<th scope=" in html and "<td><b>" in html and html.count("<thead>") == html.count("<table")
+    assert 'role="rowheader" scope="row"' in html and html.count("<thead") == html.count(
+        '<table role="table"'
+    ) == html.count("<table")
+
+
+def test_a_message_that_is_false_on_purpose_has_its_note() -> None:
+    about = {"job": "J1", "package": "PKG", "server": "LOGON1"}
+    site = Site().at(0).step().hold("WS1").at(1).job("Active")
+    site.record("BPC/D", CopyStarted(attempt=1, **about)).refuse()
+    refused = CopyEnded(attempt=1, result="refused", file="b.dat", win32=32, **about)
+    site.record("BPC/D", refused).event("There isn't sufficient disk space.", 109)
+    html = render_report(site.at(9).step().records, {})
+    page = Page(html)
+    assert "“There isn't sufficient disk space.” is false, on purpose. The disk had room." in (
+        page.words.replace("† ", "")
     )
+    assert "Q193766" in page.words and html.count('href="#false-1"') == 2
+    assert page.ids.count("false-1") == 1
+
+
+def test_text_is_legible_in_both_themes() -> None:
+    for theme in ("light", "dark"):
+        css = (TEMPLATES / f"{theme}.css").read_text()
+        colour = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", css))
+        grounds = ("bg", "panel", "sunk")
+        texts = ("ink", "ink2", "hold", "refuse", "ok", "retry", "new", "act", "link")
+        for text in texts:
+            for ground in grounds:
+                assert contrast(colour[text], colour[ground]) >= 4.5, (theme, text, ground)
+        for text, ground in (
+            ("hold-on", "hold"),
+            ("hold-on", "act"),
+            ("hold-on", "refuse"),
+            ("old-on", "old"),
+            ("new", "new-bg"),
+            ("refuse", "refuse-bg"),
+            ("ok", "ok-bg"),
+            ("ink", "retry-fill"),
+            ("ink", "sunk"),
+        ):
+            assert contrast(colour[text], colour[ground]) >= 4.5, (theme, text, ground)
+        assert all(contrast(colour["edge"], colour[ground]) >= 3 for ground in grounds)
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio that WCAG 2.1 computes of two colours."""
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_page_comes_piece_by_piece_and_records_are_not_kept() -> None:
+    class Anew:
+        """Records that are there only while they are read."""
+
+        passes = 0
+
+        def __iter__(self) -> Iterator[Record]:
+            self.passes += 1
+            yield from blocked_update()
+
+    records = Anew()
+    pieces = stream_report(records, SUMMARY)
+    assert next(pieces) and "".join(pieces).endswith("</html>") and records.passes == 3
