@@ -179,8 +179,13 @@ class Fleet:
         if due_at > self._clock.now():
             await self._sleep_until(due_at)
             return
-        await self._limiter.polls.acquire()
         agent = self._agents[index]
+        if agent.is_resting:
+            self.counts.polls += 1
+            interval_s = agent.settings.polling_interval_s
+            heapq.heapreplace(self._due, (next_poll(due_at, self._clock.now(), interval_s), index))
+            return
+        await self._limiter.polls.acquire()
         now = self._clock.now()
         if now - due_at > LATE_S:
             self.counts.late_count += 1

@@ -17,14 +17,17 @@ FindHost = Callable[[], ShareHost | None]
 
 
 class ServerWatch:
-    """Directories of a share on another machine."""
+    """Directories of a share on another machine, and `files` in them that nobody may have open."""
 
-    __slots__ = ("_find_host", "_host", "_paths", "_share", "_told")
+    __slots__ = ("_files", "_find_host", "_host", "_paths", "_share", "_told")
 
-    def __init__(self, find_host: FindHost, share: str, paths: Sequence[str]) -> None:
+    def __init__(
+        self, find_host: FindHost, share: str, paths: Sequence[str], files: Sequence[str] = ()
+    ) -> None:
         self._find_host = find_host
         self._share = share
         self._paths = paths
+        self._files = files
         self._host: ShareHost | None = None
         self._told: Watch = unwatched
 
@@ -34,6 +37,6 @@ class ServerWatch:
         if host is None:
             return None
         if host is not self._host:
-            self._host, self._told = host, host.watch(self._share, self._paths)
+            self._host, self._told = host, host.watch(self._share, self._paths, self._files)
             return None
         return self._told()

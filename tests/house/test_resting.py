@@ -1,11 +1,12 @@
-"""A service that rests and one that looks on every cycle record the same; and every service says
-what it watches.
+"""A service that rests and one that looks on every cycle record the same, and so do clients that
+rest and those that ask at every poll; and every service says what it watches.
 """
 
 from __future__ import annotations
 
 import pytest
 
+from despoolr_client.agent.agent import PcmAgent
 from despoolr_lab.kb.matrix import Cell
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from despoolr_server.site.services.service import Service
@@ -31,7 +32,7 @@ def test_a_service_says_what_it_watches(service: Service) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ONE_OF_EACH, ids=golden.key)
-def test_services_that_never_rest_record_what_those_that_rest_record(
+def test_services_and_clients_that_never_rest_record_what_those_that_rest_record(
     cell: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_nobody_rest(monkeypatch)
@@ -56,3 +57,4 @@ def test_they_do_so_in_another_world_and_when_the_despooler_looks_at_opens(
 def let_nobody_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in {type(service) for service in services()} | {Service}:
         monkeypatch.setattr(kind, "is_resting", lambda _service, _tick: False)
+    monkeypatch.setattr(PcmAgent, "is_resting", False)

@@ -26,6 +26,7 @@ from despoolr_client.agent.polling import (
     next_poll,
 )
 from despoolr_client.agent.programs import Programs
+from despoolr_client.agent.rest import REST_S_MAX, Rest
 from despoolr_client.agent.runner import ProgramRunner, Turn
 from despoolr_client.agent.settings import MESSAGES_EVERY_S, ClientSettings, Spawn, WhenWarned
 from despoolr_client.agent.windows import Windows, set_up, unc
@@ -34,7 +35,7 @@ from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import Report, Reporter, expiry_report
 from despoolr_client.pcm.servers import PackagePlace, SelectionStep, candidates
 from despoolr_client.pcm.state import Decisions, Folder, Pcm, Records
-from despoolr_client.pcm.terms import is_expired
+from despoolr_client.pcm.terms import is_expired, next_date
 from despoolr_core.formats.job_mif import Machine
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.formats.winst import WorkstationInstruction
@@ -76,6 +77,7 @@ class PcmAgent:
         "_outbox",
         "_pcm",
         "_programs",
+        "_rest",
         "_runner",
         "_spawn",
         "clock_offset_s",
@@ -117,6 +119,7 @@ class PcmAgent:
         self._runner: ProgramRunner | None = None
         self._connections: MachineConnections | None = None
         self._spawn: Spawn | None = None
+        self._rest: Rest | None = None
 
     # -- what it is
     def now(self) -> float:
@@ -285,6 +288,9 @@ class PcmAgent:
         if not self.is_on:
             return PollResult.OFF
         self.say(lines.POLLING)
+        self._rest, asked_at = None, self.now()
+        watch = self.settings.watch(self.logon_server, self.sms_id)
+        seen = watch()
         with self.connections:
             fetched = await self._fetch()
             result = fetched.result
@@ -304,7 +310,46 @@ class PcmAgent:
                 await self.send(is_poll=True)
         self._start_runner()
         await self.disconnect_if_idle()
+        if seen is not None and self._found_nothing(result):
+            known = () if self._pcm is None else self._pcm.records
+            until = min(next_date(known, asked_at), asked_at + REST_S_MAX)
+            self._rest = Rest(watch, seen, self.etag, self.logon_server, asked_at, until)
         return result
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether a poll now would bring nothing and leave nothing on record: none is needed."""
+        rest = self._rest
+        return (
+            rest is not None
+            and self.is_on
+            and self._connections is None
+            and self._has_nothing_to_do
+            and (rest.etag, rest.server) == (self.etag, self.logon_server)
+            and rest.lasts(self.now())
+        )
+
+    @property
+    def _has_nothing_to_do(self) -> bool:
+        outbox, files = self._outbox, self._files
+        return (
+            self._runner is None
+            and (outbox is None or not (outbox.pending or outbox.notices))
+            and (files is None or not files.noidmifs_changed)
+        )
+
+    def _found_nothing(self, result: PollResult) -> bool:
+        """Whether the next poll, answered alike, would bring nothing: no server but the first is
+        asked, nothing is recorded, drawn or said, and nothing is under way.
+        """
+        behaviour, settings = self.behaviour, self.settings
+        if settings.records_idle_polls or settings.log is not None:
+            return False
+        asks_one = result is PollResult.UNCHANGED or (
+            result is PollResult.MISSING and not behaviour.search_on_missing_file
+        )
+        draws = behaviour.random_logon_server_search and len(self._logon_servers) > 1
+        return asks_one and not draws and self._connections is None and self._has_nothing_to_do
 
     async def _fetch(self) -> Fetched:
         """Ask for the instruction file: the current logon server first, then the others."""

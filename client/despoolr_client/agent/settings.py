@@ -21,7 +21,7 @@ from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.clock import Clock
 from despoolr_core.formats.winst import WorkstationInstruction
 from despoolr_core.records.stream import Recorder
-from despoolr_core.share.contract import Share
+from despoolr_core.share.contract import Share, Watch, unwatched
 
 INTERNED_MAX: Final = 10_000
 
@@ -75,8 +75,18 @@ MakeRandom = Callable[[str], Random]
 label, same numbers.
 """
 
+WatchFile = Callable[[str, str], Watch]
+"""`watch(server, sms_id)`: what tells, without a call, that a client's instruction file on a logon
+server is as it was.
+"""
+
 LogSink = Callable[[str, float, str], None]
 """`log(machine, at, text)`: one line of a client's PCM log, `at` by the client's clock."""
+
+
+def nobody_tells(_server: str, _sms_id: str) -> Watch:
+    """Over a network one asks."""
+    return unwatched
 
 
 class Interner:
@@ -134,6 +144,8 @@ class ClientSettings:
 
     habits: Habits = AS_SHIPPED
     """How its machines treat the files of packages."""
+
+    watch: WatchFile = nobody_tells
 
     records_idle_polls: bool = True
     """Whether a poll that brought nothing is a record too; a fleet of thousands says no."""

@@ -12,6 +12,9 @@ Q107244, Q189305).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 from despoolr_core.formats.winst import WorkstationInstruction
 
 _ALWAYS = float("-inf")
@@ -51,3 +54,14 @@ def is_expired(record: WorkstationInstruction, now: float) -> bool:
         and record.expiration_date is not None
         and now > record.expiration_date
     )
+
+
+def next_date(records: Iterable[WorkstationInstruction], now: float) -> float:
+    """The earliest of all dates from `now` on; until then nothing above changes."""
+    dates = (
+        date
+        for record in records
+        for date in (record.display_date, record.install_by_date, record.expiration_date)
+        if date is not None and date >= now
+    )
+    return min(dates, default=math.inf)

@@ -24,6 +24,7 @@ from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.polling import INSTRUCTIONS, LOGON_SHARE
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.settings import ClientSettings, WhenWarned
 from despoolr_client.fleet import Fleet
@@ -37,7 +38,7 @@ from despoolr_core.records.kinds.site import SettingsChanged
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import OpenFile
+from despoolr_core.share.contract import OpenFile, Watch
 from despoolr_core.share.modes import Role
 from despoolr_core.times import signed_span_s, span_s
 from despoolr_lab.scenario import model
@@ -64,7 +65,8 @@ from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup
 
 SECRET: Final = b"a secret for machines that exist only in this process"
 ADMINISTRATOR: Final = "ADMIN1"
-
+CLIENTS: Final = "CLIENTS"
+"""Where all clients are on the network: one host."""
 
 _PLACEHOLDER: Final = re.compile(r"\{package:([^}]+)\}")
 
@@ -143,6 +145,7 @@ class World:
     who waits for that.
     """
     _servers: dict[tuple[str, str, str], ShareServer] = field(default_factory=dict)
+    _watches: dict[tuple[str, str], Watch] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         surroundings = self.surroundings
@@ -517,15 +520,28 @@ class World:
             polling_interval_s=span_s(group.poll_every),
             when_warned=WhenWarned(group.when_warned),
             habits=habits_of(group),
+            watch=self._instruction_watch,
             records_idle_polls=False,
         )
+
+    def _instruction_watch(self, server: str, sms_id: str) -> Watch:
+        """One for each client and logon server: it keeps what it was told."""
+        key = (server, sms_id)
+        if key not in self._watches:
+            self._watches[key] = ServerWatch(
+                partial(self._host_within_reach, CLIENTS, server),
+                LOGON_SHARE,
+                [INSTRUCTIONS],
+                [f"{INSTRUCTIONS}/{sms_id}.INS"],
+            )
+        return self._watches[key]
 
     def _client_connection(
         self, server: str, machine: str, user: str, role: Role = Role.CLIENT
     ) -> ShareServer:
         token = self.auth.issue(machine, user, role)
         return ShareServer(
-            self._session("CLIENTS"),
+            self._session(CLIENTS),
             f"http://{server.lower()}",
             token,
             self.clock,

@@ -23,15 +23,19 @@ visit.
 
 
 class DirectoryWatch:
-    """The directories `paths` of one share."""
+    """The directories `paths` of one share, and `files` in them that nobody may have open."""
 
-    __slots__ = ("_gate", "_share", "_watched")
+    __slots__ = ("_files", "_gate", "_share", "_watched")
 
-    def __init__(self, gate: Gate, share: str, paths: Sequence[str]) -> None:
+    def __init__(
+        self, gate: Gate, share: str, paths: Sequence[str], files: Sequence[str] = ()
+    ) -> None:
         self._gate = gate
         self._share = fold(share)
         names = [parse_name(path) for path in paths]
         self._watched = [name for name in names if isinstance(name, Name)]
+        read = [parse_name(path) for path in files]
+        self._files = [name for name in read if isinstance(name, Name)]
 
     def __call__(self) -> object | None:
         """What a look depends on; None where only a look can tell."""
@@ -46,4 +50,6 @@ class DirectoryWatch:
             if facts is None or not facts.etag or file(file_key(share.name, name)) is not None:
                 return None
             seen.append(facts.etag)
+        if any(file(file_key(share.name, name)) is not None for name in self._files):
+            return None
         return seen

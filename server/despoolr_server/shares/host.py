@@ -111,9 +111,11 @@ class ShareHost:
         """The shares, in the order in which they were added."""
         return [share.name for share in self.gate.shares.values()]
 
-    def watch(self, share: str, paths: Sequence[str]) -> DirectoryWatch:
-        """What says whether anything changed in directories, or in who may look at them."""
-        return DirectoryWatch(self.gate, share, paths)
+    def watch(self, share: str, paths: Sequence[str], files: Sequence[str] = ()) -> DirectoryWatch:
+        """What says whether anything changed in directories, or in who may look at them; and that
+        nobody has `files` open.
+        """
+        return DirectoryWatch(self.gate, share, paths, files)
 
     def set_rights(
         self, share: str, prefix: str, role: Role, rights: Rights | None

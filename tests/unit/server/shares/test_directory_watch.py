@@ -101,6 +101,17 @@ async def test_nothing_is_told_of_a_directory_that_somebody_holds_open() -> None
     assert watch() is not None
 
 
+async def test_nothing_is_told_while_somebody_has_a_watched_file_open() -> None:
+    watched = Watched()
+    await watched.begin()
+    watch = watched.world.host.watch("open", [BOX], [f"{BOX}/1.sni"])
+    before = watch()
+    opened = await watched.share.open(f"{BOX}/1.SNI", Access.READ, ShareMode.READ)
+    assert before is not None and watch() is None
+    await opened.close()
+    assert watch() == before
+
+
 async def test_nothing_is_told_when_a_lease_ends_with_the_next_visit() -> None:
     watched = Watched()
     watch = await watched.begin()
