@@ -5,6 +5,7 @@ honest about itself.
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import signal
@@ -415,13 +416,15 @@ def test_two_runs_are_compared_and_what_was_not_made_alike_is_refused(
         )
         assert ended(process) in (0, 10), process.said
         names.append(kept(workshop).name)
-    found = workshop.json("compare", names[0], names[1])
+    done = workshop.run("compare", names[0], names[1], "--json")
+    assert done.returncode == 12, done.stdout
+    found = json.loads(done.stdout)["data"]
     assert [line["name"] for line in found["measures"]][:3] == ["poll p50", "poll p90", "poll p99"]
     assert found["differences"] == [] and found["measures"][0]["matters"] is None, (
         "three seconds decide nothing"
     )
     text = workshop.run("compare", names[0], names[1])
-    assert text.returncode == 0 and re.search(
+    assert text.returncode == 12 and re.search(
         r"poll p99 \(ms\) +[\d.]+ +[\d.]+ +x[\d.]+", text.stdout
     ), text
     done = workshop.run("compare", names[0], "latest")
@@ -429,5 +432,5 @@ def test_two_runs_are_compared_and_what_was_not_made_alike_is_refused(
         done.returncode == 2
         and "clients differ: ALL count is 50 in A, 40 in B. Say --anyway" in done.stderr
     )
-    assert workshop.run("compare", names[0], "latest", "--anyway").returncode == 0
+    assert workshop.run("compare", names[0], "latest", "--anyway").returncode == 12
     assert workshop.run("compare", names[0], "nosuch").returncode == 2

@@ -1,13 +1,14 @@
-"""`despoolr compare A B`: two load runs side by side, and which of their differences matter.
+"""`despoolr compare A B`: load runs side by side, and which of their differences matter.
 
 The law: what was not made alike is not compared, unless `--anyway`; then the difference is said
-above the table. The exit code is 0 whatever the numbers are: a comparison has no expectations.
+above the table. The exit code is 10 where B is the worse in something that matters, 12 where the
+runs are too short to tell.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,6 +17,12 @@ from despoolr_app.cli.output import EXIT_OK, echo_json, echo_table, fail, json_o
 
 if TYPE_CHECKING:
     from despoolr_lab.load.outcome.compare import ComparedMeasure, ComparedRun
+
+
+EXIT_EXPECTATION: Final = 10
+EXIT_UNDECIDED: Final = 12
+RUNS_MAX: Final = 20
+"""Runs a side."""
 
 
 @click.command("compare")
@@ -27,52 +34,71 @@ if TYPE_CHECKING:
 @runs_option
 @json_option
 def command(a: str, b: str, anyway: bool, root: Path, as_json: bool) -> int:
-    """Compare two load runs: A is before, B is after.
+    """Compare load runs: A is before, B is after.
 
-    Each is a directory, the name of one in `--runs`, or `latest`.
+    Each is a directory, the name of one in `--runs`, or `latest`; or several of them with commas
+    between: what matters must be more than the runs of one side differ among themselves.
+
+    Exit 0: B is not worse. 10: it is, in something that matters. 12: too short to tell.
     """
     from despoolr_app.runs.directory import RunError
     from despoolr_lab.load.outcome.archive import read_kept
     from despoolr_lab.load.outcome.compare import compare, differences, warnings
 
     try:
-        samples = [read_kept(name, root) for name in (a, b)]
+        sides = [[read_kept(name, root) for name in _names(side)] for side in (a, b)]
     except RunError as error:
         fail(str(error))
-    unlike = differences(samples[0].summary, samples[1].summary)
-    doubts = warnings(samples)
+    first, *others = [run for side in sides for run in side]
+    found = [differences(first.summary, other.summary) for other in others]
+    unlike = list(dict.fromkeys(text for texts in found for text in texts))
+    doubts = warnings(sides)
     if (unlike or doubts) and not anyway:
         what = "; ".join([*unlike, *doubts])
         fail(f"these runs cannot be compared: {what}. Say --anyway to see the numbers side by side")
-    lines = compare(*samples)
+    lines = compare(*sides)
+    worse = [line.name for line in lines if line.is_worse]
+    code = EXIT_EXPECTATION if worse else EXIT_OK
+    if not worse and all(line.matters is None for line in lines if line.name.startswith("poll p")):
+        code = EXIT_UNDECIDED
     if as_json:
-        echo_json(
-            {
-                "a": samples[0].name,
-                "b": samples[1].name,
-                "differences": unlike,
-                "warnings": doubts,
-                "measures": lines,
-            }
-        )
-        return EXIT_OK
+        names = [[run.name for run in side] for side in sides]
+        data = {"a": names[0], "b": names[1], "differences": unlike, "warnings": doubts}
+        echo_json({**data, "measures": lines, "worse": worse, "exit_code": code})
+        return code
     for text in [*unlike, *doubts]:
         say(f"note: {text}")
-    _show(samples, lines)
-    return EXIT_OK
+    _show(sides, lines)
+    return code
 
 
-def _show(samples: list[ComparedRun], lines: list[ComparedMeasure]) -> None:
-    for letter, sample in zip("AB", samples, strict=True):
-        put(f"{letter}: {sample.name}: {sample.summary['verdict']}")
+def _names(side: str) -> list[str]:
+    names = [name for name in side.split(",") if name]
+    if not names or len(names) > RUNS_MAX:
+        fail(f"a side is 1 to {RUNS_MAX} runs with commas between, not {len(names)}")
+    return names
+
+
+def _show(sides: list[list[ComparedRun]], lines: list[ComparedMeasure]) -> None:
+    for letter, runs in zip("AB", sides, strict=True):
+        for run in runs:
+            put(f"{letter}: {run.name}: {run.summary['verdict']}")
     rows = [
         (_name(line), _number(line.a), _number(line.b), _ratio(line), _matters(line))
         for line in lines
     ]
     echo_table(["MEASURE", "A", "B", "B TO A", "MATTERS"], rows)
-    sure = [line.name for line in lines if line.matters]
-    none = "No difference matters, as far as one run each can tell."
-    put("", f"Differences that matter: {', '.join(sure)}." if sure else none)
+    sure = [
+        f"{line.name} (worse)" if line.is_worse else line.name for line in lines if line.matters
+    ]
+    alone = min(len(runs) for runs in sides) == 1
+    more = ", as far as one run each can tell" if alone else ""
+    put(
+        "",
+        f"Differences that matter: {', '.join(sure)}{more}."
+        if sure
+        else f"No difference matters{more}.",
+    )
 
 
 def _name(line: ComparedMeasure) -> str:

@@ -155,6 +155,7 @@ def orders_of(load: LoadFile, place: LoadSite, layout: ClientLayout) -> list[Ord
                 seed=load.load.seed,
                 end=span_s(load.load.for_) / place.scale,
                 late_max=span_s(load.load.late_max),
+                first_measured=math.ceil(span_s(load.load.warm_up) / place.scale),
             )
         )
     return found

@@ -18,13 +18,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.fleet.lease import SlotsLost, SlotsTaken
 from despoolr_app.process.runtime import StartError
 from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.times import span_s
 from despoolr_core.timing import parse_timing
-from despoolr_lab.load.measure.judgement import EndedJob, LoadFacts, LoadFinding, findings, invalid
+from despoolr_lab.load.measure.judgement import (
+    EndedJob,
+    LoadFacts,
+    LoadFinding,
+    findings,
+    invalid,
+    unbearable,
+)
+from despoolr_lab.load.measure.machine import BusyMachine, MachineUse
 from despoolr_lab.load.measure.tally import Second, total
 from despoolr_lab.load.plan import LoadSite, layout_of, orders_of
 from despoolr_lab.load.spec.model import SECONDS_MAX, LoadFile, file_name
@@ -32,6 +41,7 @@ from despoolr_lab.load.stage import Stage
 from despoolr_lab.load.watch import LoadSecond, LoadWatch
 from despoolr_lab.load.workers.protocol import Word, WorkerStatus
 from despoolr_lab.load.workers.workers import Workers
+from despoolr_lab.scenario.load_tables import AbortTable
 
 T = TypeVar("T")
 
@@ -88,7 +98,12 @@ class LoadOutcome:
     processes: int
     notes: list[str] = field(default_factory=list)
     is_interrupted: bool = False
+    aborted: str = ""
+    """Why it was not worth going on (`abort_when`), or nothing."""
     wall_s: float = 0.0
+    began_utc: float = 0.0
+    """Seconds since 1970 at the run's second 0, of this machine's clock; 0: it never began."""
+    machine: MachineUse = field(default_factory=MachineUse)
 
 
 class LoadRun:
@@ -118,6 +133,9 @@ class LoadRun:
         self._began = 0.0
         self._settled_s: float | None = None
         self._is_interrupted = False
+        self._aborted = ""
+        self._began_utc = 0.0
+        self._machine = BusyMachine()
         self._episodes: list[str] | None = None
         self._jobs: dict[str, EndedJob] | None = None
 
@@ -127,7 +145,7 @@ class LoadRun:
         try:
             if await self._or_stopped(self._set_up()):
                 await self._go()
-            self._is_interrupted = self.stop.is_set() and not self._troubles
+            self._is_interrupted = self.stop.is_set() and not (self._troubles or self._aborted)
         finally:
             await self._workers.end()
             with suppress(StartError, SiteError):
@@ -204,6 +222,8 @@ class LoadRun:
         self._watch.begin(await stage.sample())
         self._began = time.perf_counter() + HEAD_START_S
         stage.began_at += HEAD_START_S * stage.scale
+        self._began_utc = wall_now() + HEAD_START_S
+        self._machine.begin()
         self._workers.say(Word("start", self._began))
         acting = [asyncio.ensure_future(self._act(at, work)) for at, work in self._acts()]
         looking = asyncio.ensure_future(self._look())
@@ -289,16 +309,28 @@ class LoadRun:
             row = self._watch.take(math.floor(self._now()), await self._stage.sample())
             row.reports = self._workers.sum().reports
             now = math.floor(self._now())
-            recent = total(
-                self._workers.seconds[n]
-                for n in range(now - 11, now - 1)
-                if n in self._workers.seconds
-            )
+            recent = self._last(10, now)
+            if self._load.load.abort_when is not None and not self._aborted:
+                self._abort_if(self._load.load.abort_when, now)
             end = span_s(self._load.load.for_) / self._stage.scale
             phase = (
                 "settling" if now > end else "warm-up" if now < self._first_measured else "running"
             )
             self._progress(LoadProgress(phase, self._now(), end, self._workers.sum(), recent, row))
+
+    def _last(self, count: int, now: int) -> Second:
+        """The last seconds that are over, together."""
+        known = self._workers.seconds
+        return total(known[n] for n in range(now - count - 1, now - 1) if n in known)
+
+    def _abort_if(self, when: AbortTable, now: int) -> None:
+        over_s = math.ceil(span_s(when.over))
+        if now - over_s - 1 < self._first_measured:
+            return
+        reason = unbearable(self._last(over_s, now), when)
+        if reason:
+            self._aborted = f"after {now:,} s: {reason}"
+            self.stop.set()
 
     async def _ask_what_became(self) -> None:
         """The last look at the servers. One that does not answer any more has told nothing."""
@@ -349,6 +381,8 @@ class LoadRun:
             clients_wanted=self._load.client_count,
             clients_there=there,
             polls=total(second for number, second in seconds.items() if number >= first),
+            groups=dict(sorted(self._workers.groups.items())),
+            servers=dict(sorted(self._workers.servers.items())),
             cpu_shares=[sum(share) / len(share) if share else 0.0 for share in shares],
             cpu_peaks=[max(share, default=0.0) for share in shares],
             refusals=watch.refusals if watch.has_heard_all else None,
@@ -367,7 +401,7 @@ class LoadRun:
             troubles=self._troubles,
         )
         processes = max(1, len(self._workers.all))
-        is_over = not self._is_interrupted
+        is_over = not (self._is_interrupted or self._aborted)
         reasons = invalid(self._load, facts, processes, self._options.processors) if is_over else []
         if status.others:
             self._notes.append(
@@ -390,5 +424,8 @@ class LoadRun:
             processes,
             self._notes,
             self._is_interrupted,
+            self._aborted,
             wall_s,
+            self._began_utc,
+            self._machine.use(),
         )

@@ -7,9 +7,11 @@ each expectation looks at is in `load.judgement`.
 
 from __future__ import annotations
 
-from typing import Final
+import math
+import re
+from typing import Annotated, Final
 
-from msgspec import field
+from msgspec import Meta, field
 
 from despoolr_core.suggest import one_of
 from despoolr_core.times import span_s
@@ -18,8 +20,28 @@ from despoolr_lab.scenario.statuses import EPISODE_STATES, JOB_STATUSES, ROW_STA
 from despoolr_lab.toml.tables import Moment, Name, Span, Table
 from despoolr_server.site.jobs.model import DetailKind
 
+OVER_S_MAX: Final = 600.0
+"""Seconds of a run that are looked at to decide whether it is aborted."""
 SHAPES: Final = ("steady", "ramp", "logon storm", "shift change", "night")
 """Ways in which clients come and go over a run; `load.shapes` has their functions."""
+
+
+class AbortTable(Table, kw_only=True):
+    """When a run is not worth going on with: of the polls of the last `over` that have ended,
+    more than `failed_share` failed, or the slowest in a hundred took longer than `p99`. This
+    machine's time.
+    """
+
+    failed_share: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    p99: str = ""
+    over: Span = "10s"
+
+    def __post_init__(self) -> None:
+        if self.failed_share is None and not self.p99:
+            raise ValueError("say when: failed_share or p99")
+        span_s(self.p99 or "0s")
+        if not 1 <= span_s(self.over) <= OVER_S_MAX:
+            raise ValueError(f"over is 1s to {OVER_S_MAX:.0f}s, not {self.over}")
 
 
 class LoadTable(Table, kw_only=True):
@@ -39,6 +61,8 @@ class LoadTable(Table, kw_only=True):
     """A poll that the generator itself begins later than this was not made as it was meant to be.
     This machine's time.
     """
+
+    abort_when: AbortTable | None = None
 
     def __post_init__(self) -> None:
         for text in (self.for_, self.late_max):
@@ -63,20 +87,57 @@ class LoadExpectTable(Table, tag_field="that", kw_only=True):
     name: str = ""
 
 
+MAX: Final = 100.0
+"""The percentile that is the slowest."""
+_PERCENTILE: Final = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,3})?)")
+
+
+def samples_min(percent: float) -> int:
+    """Values without which a percentile is the greatest of them and no more."""
+    return 1 if percent >= MAX else math.ceil(round(MAX / (MAX - percent), 6))
+
+
 class PollsExpectation(LoadExpectTable, tag="polls", kw_only=True):
-    """Polls, the warm-up's left out: how long they took, how many failed, how many there were."""
+    """Polls, the warm-up's left out: how long they took, how many failed, how many there were. Of
+    all, or of one group of `clients`, or those that asked one logon `server` last.
+    """
 
     p50: str = ""
     p99: str = ""
     max: str = ""
+    percentiles: dict[str, str] = {}
     failed: int | None = None
+    failed_share: Annotated[float, Meta(ge=0, le=1)] | None = None
     at_least: int = 0
+    clients: str = ""
+    server: str = ""
 
     def __post_init__(self) -> None:
-        for text in (self.p50, self.p99, self.max):
-            span_s(text or "0s")
-        if not (self.p50 or self.p99 or self.max or self.at_least) and self.failed is None:
-            raise ValueError("say what is expected of them: p50, p99, max, failed or at_least")
+        for text in self.limits.values():
+            span_s(text)
+        if not (self.limits or self.at_least) and self.failed is None is self.failed_share:
+            raise ValueError(
+                "say what is expected of them: p50, p99, max, percentiles, failed, failed_share "
+                "or at_least"
+            )
+        if self.clients and self.server:
+            raise ValueError("say either clients or server")
+
+    @property
+    def limits(self) -> dict[float, str]:
+        """Each percentile to the span that it may take. Raises `ValueError`."""
+        named = {"p50": self.p50, "p99": self.p99}
+        found = {percent_of(name): text for name, text in named.items() if text}
+        found |= {percent_of(name): text for name, text in self.percentiles.items()}
+        return found | ({MAX: self.max} if self.max else {})
+
+
+def percent_of(name: str) -> float:
+    """The percentile of a name such as `p99.9`. Raises `ValueError`."""
+    match = _PERCENTILE.fullmatch(name)
+    if match is None or not 0 < float(match[1]) < MAX:
+        raise ValueError(f"{name!r} is no percentile such as p95 or p99.9")
+    return float(match[1])
 
 
 class RefusalsExpectation(LoadExpectTable, tag="refusals", kw_only=True):

@@ -18,7 +18,7 @@ import msgspec
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import span_s
-from despoolr_lab.load.measure.tally import BUSY, Second
+from despoolr_lab.load.measure.tally import BUSY, PollPart, Second
 from despoolr_lab.load.spec.model import LoadFile
 from despoolr_lab.scenario import load_tables as tables
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
@@ -52,7 +52,7 @@ class LoadFacts:
     clients_wanted: int
     clients_there: int
     polls: Second
-    """The measured ones."""
+    """The measured ones; `groups` and `servers` are those of each."""
     cpu_shares: Sequence[float]
     """Of each process of the generator, over the time that was measured."""
     cpu_peaks: Sequence[float]
@@ -68,6 +68,8 @@ class LoadFacts:
     """From the first report to the end of all jobs; None: they did not end."""
     queues: Mapping[str, float]
     """The greatest depth of each box."""
+    groups: Mapping[str, PollPart] = field(default_factory=dict)
+    servers: Mapping[str, PollPart] = field(default_factory=dict)
     holders_wanted: int = 0
     holders_made: int = 0
     holders_refused: str = ""
@@ -165,6 +167,20 @@ def _bottleneck(load: LoadFile, facts: LoadFacts, processes: int, processors: in
     )
 
 
+def unbearable(recent: Second, when: tables.AbortTable) -> str:
+    """Why a run is not worth going on with, by its last seconds; nothing if it is."""
+    if recent.polls < POLLS_MIN:
+        return ""
+    of = f"of the {recent.polls:,} polls of the last {when.over}"
+    share = recent.failed / recent.polls
+    if when.failed_share is not None and share > when.failed_share:
+        return f"{share:.1%} {of} failed, more than {when.failed_share:.1%}"
+    p99 = recent.took.percentile_s(99)
+    if when.p99 and p99 > span_s(when.p99):
+        return f"the slowest in a hundred {of} took {seconds(p99)}, more than {when.p99}"
+    return ""
+
+
 # -- whether what was expected holds
 
 
@@ -237,30 +253,41 @@ def _refusals(facts: LoadFacts, wanted: tables.RefusalsExpectation) -> LoadFindi
 
 
 def _polls(facts: LoadFacts, wanted: tables.PollsExpectation) -> Iterator[LoadFinding]:
-    name, polls = wanted.name or "polls", facts.polls
-    for key, limit, actual in (
-        ("p50", wanted.p50, polls.took.percentile_s(50)),
-        ("p99", wanted.p99, polls.took.percentile_s(99)),
-        ("max", wanted.max, polls.took.max_s),
-    ):
-        if limit:
-            ok = bool(polls.polls) and actual <= span_s(limit)
-            found = LoadFinding(
-                f"{name} {key}",
-                f"at most {limit}",
-                seconds(actual) if polls.polls else "no poll",
-                ok,
-            )
-            yield _settled(found, polls.polls, POLLS_MIN, "polls", decides_alone=key == "max")
+    name, polls = wanted.name or "polls", _polls_of(facts, wanted)
+    if (wanted.clients or wanted.server) and not wanted.name:
+        name += f" of {wanted.clients or wanted.server}"
+    for percent, limit in wanted.limits.items():
+        actual = polls.took.percentile_s(percent)
+        ok = bool(polls.polls) and actual <= span_s(limit)
+        told = seconds(actual) if polls.polls else "no poll"
+        key = "max" if percent == tables.MAX else f"p{percent:g}"
+        found = LoadFinding(f"{name} {key}", f"at most {limit}", told, ok)
+        needed = max(POLLS_MIN, tables.samples_min(percent))
+        yield _settled(found, polls.polls, needed, "polls", decides_alone=percent == tables.MAX)
     if wanted.failed is not None:
-        yield _settled(
-            _between(f"{name} failed", 0, wanted.failed, polls.failed),
-            polls.polls,
-            POLLS_MIN,
-            "polls",
+        count = _between(f"{name} failed", 0, wanted.failed, polls.failed)
+        yield _settled(count, polls.polls, POLLS_MIN, "polls")
+    if wanted.failed_share is not None:
+        share = polls.failed / polls.polls if polls.polls else 0.0
+        told = f"{share:.3%} ({polls.failed:,} of {polls.polls:,})" if polls.polls else "no poll"
+        found = LoadFinding(
+            f"{name} failed",
+            f"at most {wanted.failed_share:.3%}",
+            told,
+            bool(polls.polls) and share <= wanted.failed_share,
         )
+        yield _settled(found, polls.polls, POLLS_MIN, "polls", decides_alone=False)
     if wanted.at_least:
         yield _between(f"{name} made", wanted.at_least, None, polls.polls)
+
+
+def _polls_of(facts: LoadFacts, wanted: tables.PollsExpectation) -> Second | PollPart:
+    if wanted.clients:
+        return facts.groups.get(wanted.clients, PollPart())
+    if wanted.server:
+        found = (p for name, p in facts.servers.items() if fold(name) == fold(wanted.server))
+        return next(found, PollPart())
+    return facts.polls
 
 
 def _settled(

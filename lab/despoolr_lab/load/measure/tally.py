@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from despoolr_lab.load.measure.histogram import Histogram
 
@@ -36,6 +36,8 @@ class Second:
     took: Histogram = field(default_factory=Histogram)
     lag: Histogram = field(default_factory=Histogram)
     """How much later than meant the generator turned to a poll."""
+    served: Histogram = field(default_factory=Histogram)
+    """From the request to the answer: the part of `took` that is the servers' and the network's."""
 
     def add(self, other: Second) -> None:
         """Count all that another one counted."""
@@ -45,6 +47,7 @@ class Second:
         self.waited += other.waited
         self.took.merge(other.took)
         self.lag.merge(other.lag)
+        self.served.merge(other.served)
 
     def to_json(self) -> dict[str, Any]:
         """As it goes from process to process."""
@@ -54,24 +57,70 @@ class Second:
             "late": self.late,
             "waited": self.waited,
         }
-        return {**counts, "took": self.took.to_json(), "lag": self.lag.to_json()}
+        times = {"took": self.took, "lag": self.lag, "served": self.served}
+        return {**counts, **{name: found.to_json() for name, found in times.items()}}
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Second:
         """The second that `to_json` told of."""
-        took, lag = Histogram.from_json(told["took"]), Histogram.from_json(told["lag"])
-        return cls(told["polls"], told["failed"], told["late"], told["waited"], took, lag)
+        times = (Histogram.from_json(told[name]) for name in ("took", "lag", "served"))
+        return cls(told["polls"], told["failed"], told["late"], told["waited"], *times)
+
+
+@dataclass(slots=True)
+class PollPart:
+    """The measured polls of one group of clients, or of one server."""
+
+    polls: int = 0
+    failed: int = 0
+    took: Histogram = field(default_factory=Histogram)
+
+    def add(self, other: PollPart) -> None:
+        """Count all that another one counted."""
+        self.polls += other.polls
+        self.failed += other.failed
+        self.took.merge(other.took)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it goes from process to process."""
+        return {"polls": self.polls, "failed": self.failed, "took": self.took.to_json()}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> PollPart:
+        """The part that `to_json` told of."""
+        return cls(told["polls"], told["failed"], Histogram.from_json(told["took"]))
+
+
+class PollOwner(NamedTuple):
+    """Whose poll it was, and whom it asked last."""
+
+    group: str
+    server: str
 
 
 class Tally:
-    """Seconds by number. `late_max` in seconds: what the generator may be late by."""
+    """Seconds by number. `late_max` in seconds: what the generator may be late by. Groups and
+    servers are told of from second `first_measured` on.
+    """
 
-    def __init__(self, late_max: float) -> None:
+    def __init__(self, late_max: float, first_measured: int = 0) -> None:
         self.late_max = late_max
+        self.first_measured = first_measured
         self.seconds: dict[int, Second] = {}
+        self.groups: dict[str, PollPart] = {}
+        self.servers: dict[str, PollPart] = {}
         self._waited: dict[int, int] = {}
 
-    def poll(self, meant: float, turned: float, sent: float, done: float, *, failed: bool) -> None:
+    def poll(
+        self,
+        asked: PollOwner,
+        meant: float,
+        turned: float,
+        sent: float,
+        done: float,
+        *,
+        failed: bool,
+    ) -> None:
         """One poll: meant to begin then, turned to, given a place among those that talk to servers,
         ended. Seconds of the run.
         """
@@ -81,6 +130,13 @@ class Tally:
         second.failed += failed
         second.took.add(done - meant)
         second.lag.add(turned - meant)
+        second.served.add(done - sent)
+        if number >= self.first_measured:
+            parts = ((self.groups, asked.group), (self.servers, asked.server))
+            for part in (found.setdefault(name, PollPart()) for found, name in parts):
+                part.polls += 1
+                part.failed += failed
+                part.took.add(done - meant)
         allowed = max(self.late_max, OWN_PART * (done - meant))
         if turned - meant > allowed:
             second.late += 1
@@ -106,11 +162,22 @@ class Tally:
         taken, self.seconds = self.seconds, {}
         return taken
 
+    def take_parts(self) -> tuple[dict[str, PollPart], dict[str, PollPart]]:
+        """What groups and servers came to since the last time."""
+        taken, self.groups, self.servers = (self.groups, self.servers), {}, {}
+        return taken
+
 
 def merge(into: dict[int, Second], told: Mapping[int, Second]) -> None:
     """Add the seconds of one process to those of all, in place."""
     for number, second in told.items():
         into.setdefault(number, Second()).add(second)
+
+
+def merge_parts(into: dict[str, PollPart], told: Mapping[str, PollPart]) -> None:
+    """Add the groups or servers of one process to those of all, in place."""
+    for name, part in told.items():
+        into.setdefault(name, PollPart()).add(part)
 
 
 def total(seconds: Iterable[Second]) -> Second:

@@ -1,19 +1,20 @@
-"""Two load runs side by side: what changed, by how much, and whether that is more than the runs
-differ within themselves.
+"""Load runs side by side, one or several a side: what changed, by how much, and whether that is
+more than runs differ anyway.
 
 The law: only runs of one load are compared (clients, shapes, packages, pace of the site; the seed
 may differ); an invalid or interrupted one is compared only by force, and said to be so. A
-difference **matters** if it is larger than what seconds of one run differ from its other seconds
-by: percentiles are drawn again and again from blocks of each run's seconds (polls of neighbouring
-seconds are no strangers to each other), and the middle 95 % of the drawn differences must lie on
-one side of zero; and it must be at least `RATIO_MIN`. One run each says nothing of how much two
-runs of the same stack differ: so "matters" is a reason to run again, not a proof. Numbers that must
-be zero matter as soon as they are not alike. Pure: samples in, rows out.
+difference **matters** if it is at least `RATIO_MIN` and beyond the spread. Of percentiles: runs of
+each side, and blocks of their seconds, are drawn again and again (polls of neighbouring seconds are
+no strangers to each other), and the middle 95 % of the drawn differences must lie on one side of
+zero. With several runs a side, of every measure: no run of one side lies among those of the other.
+One run each says nothing of how much two runs of the same stack differ: there "matters" is a reason
+to run again, not a proof. Numbers that must be zero matter as soon as they are not alike. Pure:
+samples in, rows out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -47,8 +48,9 @@ class ComparedRun:
 
 @dataclass(frozen=True, slots=True)
 class ComparedMeasure:
-    """One measure. `ratio` is B to A, None where A has nothing; `matters` is None where that cannot
-    be said.
+    """One measure; of several runs a side, of all their polls or the mean. `ratio` is B to A, None
+    where A has nothing; `matters` is None where that cannot be said. `is_worse`: it matters, and B
+    is the worse side.
     """
 
     name: str
@@ -58,6 +60,7 @@ class ComparedMeasure:
     ratio: float | None
     matters: bool | None
     why: str
+    is_worse: bool = False
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -94,82 +97,112 @@ def _first_difference(one: Any, other: Any) -> str:
 _DEFAULT: Final = "the default"
 
 
-def warnings(samples: Iterable[ComparedRun]) -> list[str]:
+def warnings(sides: Iterable[Sequence[ComparedRun]]) -> list[str]:
     """What makes a comparison worth less."""
     found = []
-    for letter, sample in zip("AB", samples, strict=True):
-        if sample.summary["interrupted"]:
-            found.append(f"{letter} was interrupted")
-        elif not sample.summary["valid"]:
-            found.append(f"{letter} is invalid: {sample.summary['reasons'][0]}")
+    for letter, runs in zip("AB", sides, strict=True):
+        for number, run in enumerate(runs, 1):
+            which = letter if len(runs) == 1 else f"{letter}{number}"
+            if run.summary["interrupted"]:
+                found.append(f"{which} was interrupted")
+            elif not run.summary["valid"]:
+                reasons = run.summary["reasons"] or [f"aborted {run.summary.get('aborted', '')}"]
+                found.append(f"{which} is invalid: {reasons[0]}")
     return found
 
 
-def compare(a: ComparedRun, b: ComparedRun) -> list[ComparedMeasure]:
-    """Every measure of two comparable runs."""
+def compare(a: Sequence[ComparedRun], b: Sequence[ComparedRun]) -> list[ComparedMeasure]:
+    """Every measure of two sides that are comparable, one run or more each."""
     lines = _percentiles(a, b)
-    lines.append(
-        _plain(
-            "poll max",
-            "ms",
-            _of(a, "polls", "max_ms"),
-            _of(b, "polls", "max_ms"),
-            "one poll decides it",
+    for measure in _MEASURES:
+        values = [[measure.of(run) for run in side] for side in (a, b)]
+        known = [[one for one in side if one is not None] for side in values]
+        if not any(known):
+            continue
+        before, after = (_mean(side) for side in known)
+        is_whole = all(len(side) == len(runs) for side, runs in zip(known, (a, b), strict=True))
+        matters, why = measure.judged(known[0], known[1]) if is_whole else (None, "not known")
+        is_worse = bool(matters) and None not in (before, after) and (before or 0) < (after or 0)
+        lines.append(
+            ComparedMeasure(
+                measure.name,
+                measure.unit,
+                before,
+                after,
+                _ratio(before, after),
+                matters,
+                why,
+                is_worse and measure.is_judged,
+            )
         )
-    )
-    lines.append(
-        _plain(
-            "polls a second",
-            "",
-            _of(a, "polls", "per_s"),
-            _of(b, "polls", "per_s"),
-            "the pace was given",
-        )
-    )
-    lines.append(_zero("failed polls", _of(a, "polls", "failed"), _of(b, "polls", "failed")))
-    lines.append(_plain("refusals", "", _sum(a, "refusals"), _sum(b, "refusals"), "one run each"))
-    lines.append(
-        _plain("settled after", "s", a.summary["settled_s"], b.summary["settled_s"], "one run each")
-    )
-    lines.append(_zero("reports not counted", _uncounted(a), _uncounted(b)))
-    for name, key in (("generator busy", "cpu_shares"),):
-        shares = [max(sample.summary["generator"][key], default=0.0) for sample in (a, b)]
-        lines.append(_plain(name, "", shares[0], shares[1], "not the servers'"))
-    return [line for line in lines if line.a is not None or line.b is not None]
+    return lines
 
 
-def _percentiles(a: ComparedRun, b: ComparedRun) -> list[ComparedMeasure]:
-    before, after = _merged(a.seconds), _merged(b.seconds)
-    is_enough = min(len(a.seconds), len(b.seconds)) >= SECONDS_MIN
+def _percentiles(a: Sequence[ComparedRun], b: Sequence[ComparedRun]) -> list[ComparedMeasure]:
+    before, after = (_merged(second for run in side for second in run.seconds) for side in (a, b))
+    is_enough = min(len(run.seconds) for run in (*a, *b)) >= SECONDS_MIN
     spreads = _spreads(a, b) if is_enough else {}
     lines: list[ComparedMeasure] = []
     for name, percent in PERCENTILES.items():
         was, now = before.percentile_s(percent) * 1e3, after.percentile_s(percent) * 1e3
-        ratio = now / was if was else None
+        ratio = _ratio(was, now)
         matters, why = None, f"fewer than {SECONDS_MIN} seconds were measured"
         if is_enough:
             low, high = spreads[percent]
             matters = (low > 0 or high < 0) and ratio is not None and abs(ratio - 1) >= RATIO_MIN
             why = f"95 % of draws differ by {low:+.3g} to {high:+.3g} ms"
-        lines.append(ComparedMeasure(f"poll {name}", "ms", was, now, ratio, matters, why))
+            if min(len(a), len(b)) > 1:
+                own = [[_percentile_ms(run, percent) for run in side] for side in (a, b)]
+                matters = matters and _are_apart(*own)
+                why = _ranges(*own)
+        is_worse = bool(matters) and now > was
+        lines.append(ComparedMeasure(f"poll {name}", "ms", was, now, ratio, matters, why, is_worse))
     return lines
 
 
-def _spreads(a: ComparedRun, b: ComparedRun) -> dict[float, tuple[float, float]]:
-    """Of each percentile, the middle 95 % of the differences (B less A, in ms) of blocks drawn with
-    replacement.
+def _percentile_ms(run: ComparedRun, percent: float) -> float:
+    return _merged(run.seconds).percentile_s(percent) * 1e3
+
+
+def _are_apart(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether no run of one side lies among those of the other."""
+    return max(a) < min(b) or max(b) < min(a)
+
+
+def _ranges(a: Sequence[float], b: Sequence[float]) -> str:
+    return f"A {min(a):.3g} to {max(a):.3g}, B {min(b):.3g} to {max(b):.3g}"
+
+
+def _ratio(before: float | None, after: float | None) -> float | None:
+    return after / before if before and after is not None else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _spreads(
+    a: Sequence[ComparedRun], b: Sequence[ComparedRun]
+) -> dict[float, tuple[float, float]]:
+    """Of each percentile, the middle 95 % of the differences (B less A, in ms) of runs, and of
+    blocks of them, drawn with replacement.
     """
     rng = Random("compare")
-    blocks = [_blocks(sample.seconds) for sample in (a, b)]
+    sides = [[_blocks(run.seconds) for run in side] for side in (a, b)]
     drawn: dict[float, list[float]] = {percent: [] for percent in PERCENTILES.values()}
     for _ in range(DRAWS):
-        before, after = (_merged(rng.choices(each, k=len(each))) for each in blocks)
+        before, after = (_drawn(side, rng) for side in sides)
         for percent, found in drawn.items():
             found.append((after.percentile_s(percent) - before.percentile_s(percent)) * 1e3)
     cut = int(DRAWS * 0.025)
     return {
         percent: (sorted(found)[cut], sorted(found)[-1 - cut]) for percent, found in drawn.items()
     }
+
+
+def _drawn(runs: Sequence[Sequence[Histogram]], rng: Random) -> Histogram:
+    chosen = rng.choices(runs, k=len(runs)) if len(runs) > 1 else runs
+    return _merged(block for blocks in chosen for block in rng.choices(blocks, k=len(blocks)))
 
 
 def _blocks(seconds: Sequence[Histogram]) -> list[Histogram]:
@@ -185,34 +218,70 @@ def _merged(seconds: Iterable[Histogram]) -> Histogram:
     return found
 
 
-def _plain(name: str, unit: str, a: float | None, b: float | None, why: str) -> ComparedMeasure:
-    return ComparedMeasure(name, unit, a, b, b / a if a and b is not None else None, None, why)
+# -- measures that a run has one number of
 
 
-def _zero(name: str, a: float | None, b: float | None) -> ComparedMeasure:
-    return ComparedMeasure(
-        name,
-        "",
-        a,
-        b,
-        b / a if a and b is not None else None,
-        None if None in (a, b) else a != b,
-        "should be 0",
-    )
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """`alone` is why one run each decides nothing; of what should be 0, any difference does."""
+
+    name: str
+    unit: str
+    of: Callable[[ComparedRun], float | None]
+    alone: str = "one run each"
+    is_zero: bool = False
+    is_judged: bool = True
+    """More of it is worse."""
+
+    def judged(self, a: Sequence[float], b: Sequence[float]) -> tuple[bool | None, str]:
+        """Whether it matters, and why."""
+        if self.is_zero:
+            return _mean(a) != _mean(b), "should be 0"
+        if not self.is_judged or min(len(a), len(b)) < 2:
+            return None, self.alone
+        ratio = _ratio(_mean(a), _mean(b))
+        is_large = ratio is None or abs(ratio - 1) >= RATIO_MIN
+        return _are_apart(a, b) and is_large, _ranges(a, b)
 
 
-def _of(sample: ComparedRun, *keys: str) -> float:
-    found: Any = sample.summary
-    for key in keys:
-        found = found[key]
-    return float(found)
+def _number(*keys: str) -> Callable[[ComparedRun], float | None]:
+    def of(run: ComparedRun) -> float | None:
+        found: Any = run.summary
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return None if found is None else float(found)
+
+    return of
 
 
-def _sum(sample: ComparedRun, key: str) -> float | None:
-    rows = sample.summary[key]
+def _refusals(run: ComparedRun) -> float | None:
+    rows = run.summary["refusals"]
     return None if rows is None else float(sum(row["count"] for row in rows))
 
 
-def _uncounted(sample: ComparedRun) -> float | None:
-    reports = sample.summary["reports"]
+def _uncounted(run: ComparedRun) -> float | None:
+    reports = run.summary["reports"]
     return None if reports["counted"] is None else float(reports["sent"] - reports["counted"])
+
+
+def _generator(run: ComparedRun) -> float | None:
+    return max(run.summary["generator"]["cpu_shares"], default=0.0)
+
+
+_MEASURES: Final = (
+    _Measure("poll max", "ms", _number("polls", "max_ms"), "one poll decides it"),
+    _Measure(
+        "polls a second", "", _number("polls", "per_s"), "the pace was given", is_judged=False
+    ),
+    _Measure("failed polls", "", _number("polls", "failed"), is_zero=True),
+    _Measure("refusals", "", _refusals),
+    _Measure("settled after", "s", _number("settled_s")),
+    _Measure("reports not counted", "", _uncounted, is_zero=True),
+    _Measure("generator busy", "", _generator, "not the servers'", is_judged=False),
+    _Measure(
+        "machine busy", "", _number("machine", "busy_share"), "servers and all", is_judged=False
+    ),
+    _Measure(
+        "machine stolen", "", _number("machine", "stolen_share"), "by others", is_judged=False
+    ),
+)

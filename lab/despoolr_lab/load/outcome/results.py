@@ -12,7 +12,8 @@ import csv
 import io
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree as xml
@@ -23,10 +24,9 @@ from despoolr_app.runs.directory import SUMMARY, write_whole
 from despoolr_core.rules.text import escaped
 from despoolr_core.timing import Timing
 from despoolr_lab.load.measure.judgement import seconds
-from despoolr_lab.load.measure.tally import Second
+from despoolr_lab.load.measure.tally import PollPart, Second
 from despoolr_lab.load.outcome.report import render_report
 from despoolr_lab.load.run import LoadOutcome
-from despoolr_lab.load.watch import LoadSecond
 
 SAMPLES: Final = "samples.csv"
 SECONDS: Final = "seconds.json"
@@ -42,6 +42,8 @@ def exit_code(outcome: LoadOutcome) -> int:
     """What the command ends with."""
     if outcome.is_interrupted:
         return EXIT_INTERRUPTED
+    if outcome.aborted:
+        return EXIT_EXPECTATION
     if outcome.reasons:
         return EXIT_INVALID
     if any(not finding.ok and finding.is_settled for finding in outcome.findings):
@@ -54,6 +56,8 @@ def verdict(outcome: LoadOutcome) -> str:
     polls = outcome.facts.polls
     if outcome.is_interrupted:
         return f"Interrupted: nothing was decided. Until then: {polls.polls:,} polls were measured."
+    if outcome.aborted:
+        return f"Aborted {outcome.aborted}."
     if outcome.reasons:
         return f"Invalid run: {outcome.reasons[0]}."
     failed = [finding for finding in outcome.findings if not finding.ok and finding.is_settled]
@@ -93,7 +97,8 @@ def summary_of(outcome: LoadOutcome, stamp: str) -> dict[str, Any]:
         "seed": load.load.seed,
         "time": str(Timing(outcome.scale)),
         "interrupted": outcome.is_interrupted,
-        "valid": not outcome.reasons and not outcome.is_interrupted,
+        "aborted": outcome.aborted,
+        "valid": not (outcome.reasons or outcome.is_interrupted or outcome.aborted),
         "settled": all(finding.is_settled for finding in outcome.findings),
         "passed": exit_code(outcome) == EXIT_OK,
         "exit_code": exit_code(outcome),
@@ -104,6 +109,10 @@ def summary_of(outcome: LoadOutcome, stamp: str) -> dict[str, Any]:
         "polls": {
             **_times(facts.polls),
             "per_s": round(facts.polls.polls / span_s, 1) if span_s else 0.0,
+            "served_p50_ms": round(facts.polls.served.percentile_s(50) * 1e3, 3),
+            "served_p99_ms": round(facts.polls.served.percentile_s(99) * 1e3, 3),
+            "groups": {name: _times(part) for name, part in facts.groups.items()},
+            "servers": {name: _times(part) for name, part in facts.servers.items()},
         },
         "measured": {"first_second": outcome.first_measured, "seconds": span_s},
         "generator": _generator(outcome),
@@ -134,13 +143,19 @@ def summary_of(outcome: LoadOutcome, stamp: str) -> dict[str, Any]:
         },
         "queues": {box: round(depth) for box, depth in sorted(facts.queues.items()) if depth},
         "wall_s": round(outcome.wall_s, 1),
-        "machine": {"system": platform.system(), "python": platform.python_version()},
+        "machine": {
+            "system": platform.system(),
+            "python": platform.python_version(),
+            "processors": outcome.machine.processors,
+            "busy_share": outcome.machine.busy_share,
+            "stolen_share": outcome.machine.stolen_share,
+        },
         "notes": outcome.notes,
         "file": msgspec.to_builtins(load),
     }
 
 
-def _times(second: Second) -> dict[str, Any]:
+def _times(second: Second | PollPart) -> dict[str, Any]:
     took = second.took
     percentiles = {
         f"p{name}_ms": round(took.percentile_s(percent) * 1e3, 3)
@@ -156,7 +171,7 @@ def _times(second: Second) -> dict[str, Any]:
     }
 
 
-_PERCENTILES: Final = {"50": 50.0, "90": 90.0, "99": 99.0, "999": 99.9}
+_PERCENTILES: Final = {"50": 50.0, "90": 90.0, "95": 95.0, "99": 99.0, "999": 99.9}
 
 
 def _generator(outcome: LoadOutcome) -> dict[str, Any]:
@@ -197,7 +212,7 @@ def write_all(directory: Path, outcome: LoadOutcome, summary: dict[str, Any]) ->
     )
     write_whole(
         directory / SAMPLES,
-        samples_csv(outcome.seconds, outcome.rows, outcome.first_measured).encode(),
+        samples_csv(outcome).encode(),
     )
     measured = [
         second.took.to_json()
@@ -213,30 +228,24 @@ def write_all(directory: Path, outcome: LoadOutcome, summary: dict[str, Any]) ->
     )
 
 
-def samples_csv(measured: dict[int, Second], rows: Iterable[LoadSecond], first: int) -> str:
+def samples_csv(outcome: LoadOutcome) -> str:
     """A line a second: what clients felt, what servers said; a column for each box in which
     anything ever waited.
     """
-    by_second = {row.second: row for row in rows}
+    measured, first = outcome.seconds, outcome.first_measured
+    by_second = {row.second: row for row in outcome.rows}
     boxes = sorted({box for row in by_second.values() for box, depth in row.boxes.items() if depth})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    own = ["second", "measured", "polls", "failed", "late", "waited", "p50_ms", "p99_ms", "max_ms"]
-    writer.writerow([*own, "refusals", "waiting", "opens", "reports", "rows_ended", *boxes])
+    writer.writerow([*COLUMNS, *boxes])
     for number in range(max([*measured, *by_second, -1]) + 1):
         second, row = measured.get(number, Second()), by_second.get(number)
-        times: list[object] = ["", "", ""]
+        times: list[object] = [""] * len(_TIMES)
         if second.polls:
-            times = [
-                round(value * 1e3, 3)
-                for value in (
-                    second.took.percentile_s(50),
-                    second.took.percentile_s(99),
-                    second.took.max_s,
-                )
-            ]
+            times = [round(of(second) * 1e3, 3) for of in _TIMES.values()]
         felt = [
             number,
+            _utc(outcome.began_utc + number) if outcome.began_utc else "",
             int(number >= first),
             second.polls,
             second.failed,
@@ -245,7 +254,7 @@ def samples_csv(measured: dict[int, Second], rows: Iterable[LoadSecond], first: 
             *times,
         ]
         told = (
-            ["" for _ in range(5 + len(boxes))]
+            [""] * (len(_TOLD) + len(boxes))
             if row is None
             else [
                 row.refusals,
@@ -260,12 +269,35 @@ def samples_csv(measured: dict[int, Second], rows: Iterable[LoadSecond], first: 
     return text.getvalue()
 
 
+_FELT: Final = ("second", "utc", "measured", "polls", "failed", "late", "waited")
+_TIMES: Final[Mapping[str, Callable[[Second], float]]] = {
+    "p50_ms": lambda second: second.took.percentile_s(50),
+    "p95_ms": lambda second: second.took.percentile_s(95),
+    "p99_ms": lambda second: second.took.percentile_s(99),
+    "max_ms": lambda second: second.took.max_s,
+    "served_p50_ms": lambda second: second.served.percentile_s(50),
+    "served_p99_ms": lambda second: second.served.percentile_s(99),
+    "lag_p99_ms": lambda second: second.lag.percentile_s(99),
+}
+
+
+_TOLD: Final = ("refusals", "waiting", "opens", "reports", "rows_ended")
+COLUMNS: Final = (*_FELT, *_TIMES, *_TOLD)
+"""Of `samples.csv`, before those of the boxes."""
+
+
+def _utc(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
 def junit(outcome: LoadOutcome) -> bytes:
     """JUnit XML: whether the run is valid, and each expectation, as a test case."""
     load = outcome.load.name
     cases = xml.Element("testsuite", name=f"despoolr load {load}", time=f"{outcome.wall_s:.1f}")
     valid = xml.SubElement(cases, "testcase", classname=f"load.{load}", name="the run is valid")
-    for reason in ["interrupted"] if outcome.is_interrupted else outcome.reasons:
+    ended = ["interrupted"] if outcome.is_interrupted else []
+    ended += [f"aborted {outcome.aborted}"] if outcome.aborted else []
+    for reason in ended or outcome.reasons:
         xml.SubElement(valid, "error", message=reason)
     failures = unsettled = 0
     for finding in outcome.findings:
@@ -312,8 +344,23 @@ def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
             "a second)",
         ),
         ("poll times", ", ".join(f"{name} {seconds(polls[key] / 1e3)}" for name, key in _SHOWN)),
-        ("failed polls", f"{polls['failed']:,}"),
+        (
+            "of which servers",
+            f"p50 {seconds(polls['served_p50_ms'] / 1e3)}, "
+            f"p99 {seconds(polls['served_p99_ms'] / 1e3)}, from the request to the answer",
+        ),
+        ("failed polls", _failed(polls)),
     ]
+    for kind in ("groups", "servers"):
+        if len(polls[kind]) > 1:
+            found += [
+                (
+                    f"{kind[:-1]} {name}",
+                    f"{part['count']:,} polls, p50 {seconds(part['p50_ms'] / 1e3)}, "
+                    f"p99 {seconds(part['p99_ms'] / 1e3)}, {_failed(part)} failed",
+                )
+                for name, part in list(polls[kind].items())[:_PARTS_SHOWN]
+            ]
     if summary["refusals"] is not None:
         by = ", ".join(
             f"{row['count']:,} {row['program'] or 'no program'} on {row['share']}"
@@ -365,9 +412,18 @@ def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
+def _failed(polls: Mapping[str, Any]) -> str:
+    if not polls["failed"]:
+        return "0"
+    return f"{polls['failed']:,} ({polls['failed'] / polls['count']:.2%})"
+
+
+_PARTS_SHOWN: Final = 8
+"""Groups, and servers, that the table has; `summary.json` has all."""
 _SHOWN: Final = (
     ("p50", "p50_ms"),
     ("p90", "p90_ms"),
+    ("p95", "p95_ms"),
     ("p99", "p99_ms"),
     ("p99.9", "p999_ms"),
     ("max", "max_ms"),

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from despoolr_client.agent.polling import PollResult
 from despoolr_client.transport.limiter import PriorityLimiter
-from despoolr_lab.load.measure.tally import Tally
+from despoolr_lab.load.measure.tally import PollOwner, Tally
 from despoolr_lab.load.spec.shapes import ClientSchedule
 
 GRACE_S: Final = 10.0
@@ -41,7 +41,8 @@ class Poller(Protocol):
 
 class Driver:
     """Drives `agents`, each with its schedule and its interval (seconds of this machine's time),
-    until `end`; `now` is the run's.
+    until `end`; `now` is the run's, `asked` says of an agent by its place whose it is and whom it
+    asked last.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class Driver:
         tally: Tally,
         now: Callable[[], float],
         end: float,
+        asked: Callable[[int], PollOwner],
     ) -> None:
         self._agents = agents
+        self._asked = asked
         self._schedules = schedules
         self._every_s = every_s
         self._limiter = limiter
@@ -127,9 +130,10 @@ class Driver:
         if polls:
             await asyncio.wait(polls)
         now = self._now()
-        for owed in self._waiting.values():
+        for index, owed in self._waiting.items():
+            asked = self._asked(index)
             for meant in owed:
-                self._tally.poll(meant, meant, meant, now, failed=True)
+                self._tally.poll(asked, meant, meant, meant, now, failed=True)
         self._waiting.clear()
 
     async def _sleep(self, seconds: float) -> None:
@@ -173,9 +177,9 @@ class Driver:
             finally:
                 self._limiter.polls.release()
             meant = owed.pop(0)
-            self._tally.poll(
-                meant, min(turned, sent), sent, self._now(), failed=result is PollResult.FAILED
-            )
+            failed = result is PollResult.FAILED
+            asked = self._asked(index)
+            self._tally.poll(asked, meant, min(turned, sent), sent, self._now(), failed=failed)
             # it was the answer that was waited for, not the generator
             turned = owed[0] if owed else turned
         del self._waiting[index]

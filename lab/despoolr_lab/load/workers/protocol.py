@@ -63,6 +63,8 @@ class Orders(msgspec.Struct, frozen=True):
     seed: int
     end: float
     late_max: float
+    first_measured: int = 0
+    """The second after the warm-up."""
 
     @property
     def count(self) -> int:
@@ -111,3 +113,5 @@ class WorkerStatus(msgspec.Struct):
     first_report_at: float | None = None
     """Second of the run."""
     seconds: dict[int, dict[str, Any]] = {}
+    groups: dict[str, dict[str, Any]] = {}
+    servers: dict[str, dict[str, Any]] = {}

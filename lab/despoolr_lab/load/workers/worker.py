@@ -35,7 +35,7 @@ from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.stream import Record
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
-from despoolr_lab.load.measure.tally import Tally
+from despoolr_lab.load.measure.tally import PollOwner, Tally
 from despoolr_lab.load.spec.shapes import ClientSchedule
 from despoolr_lab.load.workers.driver import Driver
 from despoolr_lab.load.workers.protocol import LINE_SIZE_MAX, HoldOrder, Orders, Word, WorkerStatus
@@ -68,7 +68,7 @@ class Worker:
     def __init__(self, orders: Orders, say: Callable[[WorkerStatus], None]) -> None:
         self._orders = orders
         self._say = say
-        self._tally = Tally(orders.late_max)
+        self._tally = Tally(orders.late_max, orders.first_measured)
         self._began = 0.0
         self._holds: list[tuple[PcmAgent, UserHold]] = []
         self._holds_refused = ""
@@ -124,6 +124,7 @@ class Worker:
             for p in self._orders.parts
             for first, until in p.schedules
         ]
+        owners = [part.group for part in self._orders.parts for _ in part.schedules]
         every_s = [part.every_s for part in self._orders.parts for _ in part.schedules]
         self._driver = Driver(
             self._agents,
@@ -133,6 +134,7 @@ class Worker:
             self._tally,
             self.now,
             self._orders.end,
+            lambda index: PollOwner(owners[index], self._agents[index].logon_server),
         )
 
     def hold(self, until: float) -> None:
@@ -222,6 +224,7 @@ class Worker:
         self._cpu = (now, cpu)
         self._tally.judge(share)
         driver = self._driver
+        groups, servers = self._tally.take_parts()
         at_work = [agent for agent in self._agents if not agent.is_at_rest]
         return WorkerStatus(
             kind,
@@ -241,6 +244,8 @@ class Worker:
             cpu_share=round(share, 3),
             first_report_at=self._first_report_at,
             seconds={number: second.to_json() for number, second in self._tally.take().items()},
+            groups={name: part.to_json() for name, part in groups.items()},
+            servers={name: part.to_json() for name, part in servers.items()},
         )
 
     def _heard(self, record: Record) -> None:

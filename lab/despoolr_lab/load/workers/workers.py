@@ -21,7 +21,7 @@ import msgspec
 
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.supervisor import Supervisor
-from despoolr_lab.load.measure.tally import Second, merge
+from despoolr_lab.load.measure.tally import PollPart, Second, merge, merge_parts
 from despoolr_lab.load.workers.protocol import LINE_SIZE_MAX, Orders, Word, WorkerStatus
 
 READY_S_MAX: Final = 300.0
@@ -54,6 +54,8 @@ class Workers:
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self.seconds: dict[int, Second] = {}
+        self.groups: dict[str, PollPart] = {}
+        self.servers: dict[str, PollPart] = {}
         self._held_until = math.inf
 
     @property
@@ -163,7 +165,9 @@ class Workers:
                 self.seconds,
                 {number: Second.from_json(second) for number, second in status.seconds.items()},
             )
-            status.seconds = {}
+            for known, told in ((self.groups, status.groups), (self.servers, status.servers)):
+                merge_parts(known, {name: PollPart.from_json(part) for name, part in told.items()})
+            status.seconds, status.groups, status.servers = {}, {}, {}
             worker.last = status
             worker.is_ready = True
             worker.is_paced = worker.is_paced or status.kind in ("paced", "over")

@@ -18,8 +18,9 @@ from despoolr_lab.load.measure.judgement import (
     findings,
     invalid,
     seconds,
+    unbearable,
 )
-from despoolr_lab.load.measure.tally import Second
+from despoolr_lab.load.measure.tally import PollPart, Second
 from despoolr_lab.load.spec.file import parse_load
 
 BASE = """\
@@ -293,3 +294,60 @@ def test_a_job_that_was_never_made_is_said_to_be_so() -> None:
 )
 def test_times_are_written_for_people(value: float, text: str) -> None:
     assert seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("percentile", "polls_made", "found"),
+    [
+        ('p95 = "20ms"', 100, [(True, "10.1 ms")]),
+        ('"p99.9" = "20ms"', 999, [(False, "10.1 ms, of 999 polls: at least 1,000 decide")]),
+        ('"p99.9" = "20ms"', 1000, [(True, "10.1 ms")]),
+        ('"p99.9" = "5ms"', 1000, [(False, "10.1 ms")]),
+    ],
+)
+def test_any_percentile_needs_as_many_polls_as_it_has_to_one(
+    percentile: str, polls_made: int, found: list[tuple[bool, str]]
+) -> None:
+    wanted = f'that = "polls"\npercentiles = {{ {percentile} }}'
+    told = judged(wanted, polls=polls(*[0.0101] * (polls_made - 1), 0.0101))
+    assert [(ok, text.replace("10.2 ms", "10.1 ms")) for ok, text in told] == found
+
+
+def test_polls_of_one_group_and_of_one_server_are_judged_alone() -> None:
+    slow, fast = PollPart(200, 4), PollPart(200, 0)
+    for part, value in ((slow, 0.5), (fast, 0.001)):
+        for _ in range(200):
+            part.took.add(value)
+    parts: dict[str, Any] = {"groups": {"A": slow}, "servers": {"LOGON1": fast, "LOGON2": slow}}
+    of = 'that = "polls"\np99 = "10ms"'
+    assert judged(f'{of}\nclients = "A"', **parts) == [(False, "500 ms")]
+    assert judged(f'{of}\nserver = "logon1"', **parts) == [(True, "1 ms")]
+    assert judged(f'{of}\nserver = "LOGON2"', **parts) == [(False, "500 ms")]
+    assert judged(f'{of}\nserver = "LOGON9"', **parts) == [
+        (False, "no poll, of 0 polls: at least 100 decide")
+    ], "of whom nothing was heard, nothing holds"
+
+
+@pytest.mark.parametrize(("share", "ok"), [(0.02, True), (0.019, False)])
+def test_a_share_of_the_polls_may_fail_and_no_more(share: float, ok: bool) -> None:
+    failing = polls(*[0.01] * 100, failed=2)
+    told = judged(f'that = "polls"\nfailed_share = {share}', polls=failing)
+    assert told == [(ok, "2.000% (2 of 100)")]
+
+
+@pytest.mark.parametrize(
+    ("when", "says"),
+    [
+        ("failed_share = 0.02", ""),
+        ("failed_share = 0.019", "2.0% of the 100 polls of the last 10s failed, more than 1.9%"),
+        ('p99 = "600ms"', ""),
+        ('p99 = "400ms"', "the slowest in a hundred of the 100 polls of the last 10s took 50"),
+    ],
+)
+def test_a_run_is_not_worth_going_on_with_by_its_last_seconds(when: str, says: str) -> None:
+    load = parse_load(BASE.replace("[load]", f"[load]\nabort_when = {{ {when} }}"))
+    assert load.load.abort_when is not None
+    recent = polls(*[0.01] * 98, 0.5, 0.5, failed=2)
+    reason = unbearable(recent, load.load.abort_when)
+    assert reason.startswith(says) and bool(reason) == bool(says)
+    assert unbearable(polls(*[9.0] * 99, failed=99), load.load.abort_when) == "", "too few decide"

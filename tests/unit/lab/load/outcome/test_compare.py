@@ -55,7 +55,7 @@ def sample(seed: int, ms: float, count: int = 60, **changes: Any) -> ComparedRun
 
 
 def matters(a: ComparedRun, b: ComparedRun) -> dict[str, bool | None]:
-    return {line.name: line.matters for line in compare(a, b)}
+    return {line.name: line.matters for line in compare([a], [b])}
 
 
 def test_two_runs_of_one_stack_do_not_differ() -> None:
@@ -76,7 +76,7 @@ def test_one_bad_second_is_no_difference_between_two_stacks() -> None:
     second = Histogram()
     for _ in range(50):
         second.add(0.5)
-    line = compare(sample(1, 5), ComparedRun(bad.name, bad.summary, [*bad.seconds, second]))[2]
+    line = compare([sample(1, 5)], [ComparedRun(bad.name, bad.summary, [*bad.seconds, second])])[2]
     assert line.name == "poll p99" and line.ratio is not None and line.ratio > 10
     assert line.matters is False, "drawn anew, that second is often not there"
 
@@ -87,7 +87,7 @@ def test_a_difference_too_small_to_care_about_does_not_matter() -> None:
 
 
 def test_too_few_seconds_decide_nothing() -> None:
-    line = compare(sample(1, 5, SECONDS_MIN - 1), sample(2, 50))[0]
+    line = compare([sample(1, 5, SECONDS_MIN - 1)], [sample(2, 50)])[0]
     assert line.matters is None and "fewer than 10 seconds" in line.why
     assert line.ratio is not None and line.ratio > 5
 
@@ -102,7 +102,7 @@ def test_what_should_be_nothing_matters_as_soon_as_it_is_something() -> None:
 
 @pytest.mark.slow
 def test_a_comparison_is_the_same_every_time() -> None:
-    assert compare(sample(1, 5), sample(2, 6)) == compare(sample(1, 5), sample(2, 6))
+    assert compare([sample(1, 5)], [sample(2, 6)]) == compare([sample(1, 5)], [sample(2, 6)])
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,39 @@ def test_another_seed_is_comparable_and_an_invalid_run_is_doubtful() -> None:
     other = {**SUMMARY, "seed": 7, "file": {**SUMMARY["file"], "load": {"for": "5m", "seed": 7}}}
     assert differences(SUMMARY, other) == []
     bad = sample(2, 5, valid=False, reasons=["the generator was the bottleneck"])
-    assert warnings([sample(1, 5), bad]) == ["B is invalid: the generator was the bottleneck"]
-    assert warnings([sample(1, 5, interrupted=True, valid=False), sample(2, 5)]) == [
+    assert warnings([[sample(1, 5)], [bad]]) == ["B is invalid: the generator was the bottleneck"]
+    assert warnings([[sample(1, 5, interrupted=True, valid=False)], [sample(2, 5)]]) == [
         "A was interrupted"
     ]
+
+
+def test_several_runs_a_side_must_lie_apart_for_a_difference_to_matter() -> None:
+    """Each pair would do; the runs of one side differ among themselves as much."""
+    a = [sample(n, ms) for n, ms in enumerate((5, 5, 6))]
+    b = [sample(n, ms) for n, ms in enumerate((5.5, 8, 8), 10)]
+    mixed = next(line for line in compare(a, b) if line.name == "poll p50")
+    assert mixed.matters is False and mixed.why.startswith("A ")
+    slow = [sample(3, 15), sample(4, 18)]
+    found = next(line for line in compare(a, slow) if line.name == "poll p50")
+    assert found.matters and found.is_worse
+    back = next(line for line in compare(slow, a) if line.name == "poll p50")
+    assert back.matters and not back.is_worse, "B is the faster"
+
+
+@pytest.mark.parametrize(("b", "matters"), [((30.0, 33.0), True), ((19.0, 33.0), False)])
+def test_of_several_runs_a_number_that_each_has_once_can_matter(
+    b: tuple[float, float], matters: bool
+) -> None:
+    before = [sample(1, 5, settled_s=18.0), sample(2, 5, settled_s=20.0)]
+    after = [sample(n, 5, settled_s=told) for n, told in enumerate(b, 3)]
+    (line,) = [line for line in compare(before, after) if line.name == "settled after"]
+    assert (line.matters, line.is_worse) == (matters, matters)
+    (alone,) = [x for x in compare(before[:1], after[:1]) if x.name == "settled after"]
+    assert alone.matters is None, "one run each decides nothing of it"
+
+
+def test_how_busy_the_machine_was_stands_beside_and_decides_nothing() -> None:
+    idle = sample(1, 5, machine={"busy_share": 0.3, "stolen_share": 0.0})
+    busy = sample(2, 5, machine={"busy_share": 0.95, "stolen_share": 0.2})
+    (line,) = [x for x in compare([idle] * 2, [busy] * 2) if x.name == "machine busy"]
+    assert (line.a, line.b, line.matters, line.is_worse) == (0.3, 0.95, None, False)

@@ -15,7 +15,7 @@ import pytest
 
 from despoolr_app.runs.directory import RunError
 from despoolr_lab.load.measure.judgement import LoadFacts, findings, invalid
-from despoolr_lab.load.measure.tally import Tally, total
+from despoolr_lab.load.measure.tally import PollOwner, Tally, total
 from despoolr_lab.load.outcome.archive import read_kept
 from despoolr_lab.load.outcome.report import render_report
 from despoolr_lab.load.outcome.results import (
@@ -51,11 +51,13 @@ at_most = 2
 
 
 def outcome(refused: float = 2, there: int = 4, polls: int = 200, **changes: object) -> LoadOutcome:
-    tally = Tally(0.05)
+    tally = Tally(0.05, 2)
     for number in range(polls):
         at = number * 10 / polls
-        tally.poll(at, at, at, at + 0.01, failed=number == polls - 1)
+        asked = PollOwner("A" if number % 2 else "B", "LOGON1")
+        tally.poll(asked, at, at, at, at + 0.01, failed=number == polls - 1)
     seconds = tally.take()
+    groups, servers = tally.take_parts()
     facts = LoadFacts(
         clients_wanted=4,
         clients_there=there,
@@ -70,6 +72,8 @@ def outcome(refused: float = 2, there: int = 4, polls: int = 200, **changes: obj
         settled_s=None,
         queues={"SITE1/SMS_SITE/SMS_SITE": 3.0},
         looks=10,
+        groups=groups,
+        servers=servers,
     )
     rows = [
         LoadSecond(n, refusals=n, boxes={"SITE1/SMS_SITE/SMS_SITE": float(n % 4), "SITE1/X/Y": 0.0})
@@ -118,11 +122,35 @@ def test_the_exit_code_and_the_sentence_say_how_it_ended(
     assert (summary["exit_code"], summary["passed"]) == (code, code == 0)
 
 
+def test_a_run_that_was_not_worth_going_on_with_has_failed_and_says_why() -> None:
+    made = outcome(aborted="after 12 s: 40.0% of the 500 polls of the last 10s failed", findings=[])
+    assert exit_code(made) == 10
+    assert verdict(made).startswith("Aborted after 12 s: 40.0% of")
+    assert not summary_of(made, "19960603T080000Z")["valid"]
+    assert "aborted after 12 s" in junit(made).decode()
+
+
+def test_groups_and_servers_are_told_of_apart_without_the_warm_up() -> None:
+    summary = summary_of(outcome(), "19960603T080000Z")
+    polls = summary["polls"]
+    assert {name: part["count"] for name, part in polls["groups"].items()} == {"A": 80, "B": 80}
+    assert polls["groups"]["A"]["failed"] == 1, "the last poll of all"
+    assert polls["servers"]["LOGON1"]["count"] == 160
+    told = dict(lines_of(summary))
+    assert told["group A"].startswith("80 polls, p50 10 ms") and "server LOGON1" not in told
+    assert told["of which servers"] == "p50 10 ms, p99 10 ms, from the request to the answer"
+
+
+def test_samples_say_when_by_the_clock_of_the_machine() -> None:
+    made = outcome(began_utc=825926400.25)
+    rows = list(csv.DictReader(io.StringIO(samples_csv(made))))
+    assert rows[1]["utc"] == "1996-03-04T08:00:01.250+00:00"
+    assert (rows[1]["p95_ms"], rows[1]["lag_p99_ms"]) == ("10.0", "0.0")
+
+
 def test_samples_have_a_line_for_every_second_and_a_column_for_every_box_that_was_used() -> None:
     made = outcome()
-    rows = list(
-        csv.DictReader(io.StringIO(samples_csv(made.seconds, made.rows, made.first_measured)))
-    )
+    rows = list(csv.DictReader(io.StringIO(samples_csv(made))))
     assert [row["second"] for row in rows] == [str(n) for n in range(10)]
     assert [row["measured"] for row in rows[:3]] == ["0", "0", "1"]
     assert {row["polls"] for row in rows} == {"20"} and sum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import jsonschema
@@ -122,6 +123,22 @@ def test_a_mistake_is_one_line_with_its_place(before: str, after: str, says: str
     [
         (HOLDERS.replace("1", "11", 1), "B has 10 clients, so 11 of them"),
         (
+            '[[expect]]\nthat = "polls"\npercentiles = {p95 = "1s", q99 = "1s"}',
+            "'q99' is no percentile such as p95 or p99.9",
+        ),
+        ('[[expect]]\nthat = "polls"\npercentiles = {p0 = "1s"}', "'p0' is no percentile"),
+        ('[[expect]]\nthat = "polls"\npercentiles = {p95 = "soon"}', "'soon'"),
+        ('[[expect]]\nthat = "polls"\nclients = "A"', "say what is expected of them"),
+        ('[[expect]]\nthat = "polls"\nfailed_share = 1.5', "<= 1"),
+        (
+            '[[expect]]\nthat = "polls"\nfailed = 0\nclients = "A"\nserver = "LOGON1"',
+            "say either clients or server",
+        ),
+        (
+            '[[expect]]\nthat = "polls"\nfailed = 0\nclients = "C"',
+            "there is no group of clients 'C'",
+        ),
+        (
             '[[holders]]\nclients = "B"\ncount = 1\npackage = "OFFICE"\nat = "1m"\nfor = '
             '"1m"\nfiles = "4"',
             "the files 1 to 3, not 4",
@@ -210,3 +227,24 @@ def test_the_night_of_q140389_is_twenty_thousand_machines_and_forty_thousand_rep
         tables.ReportsExpectation,
         tables.SettledExpectation,
     }
+
+
+@pytest.mark.parametrize(
+    ("when", "says"),
+    [
+        ('p99 = "1s", over = "601s"', "over is 1s to 600s, not 601s"),
+        ('p99 = "1s", over = "500ms"', "over is 1s to 600s"),
+        ('over = "10s"', "say when: failed_share or p99"),
+        ("failed_share = 1.0", "< 1"),
+    ],
+)
+def test_a_run_is_aborted_for_a_reason_that_can_be(when: str, says: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(says)):
+        parse_load(BASE.replace("[load]", f"[load]\nabort_when = {{ {when} }}"))
+
+
+@pytest.mark.parametrize("over", ["1s", "600s"])
+def test_as_much_of_a_run_is_looked_at_as_stated(over: str) -> None:
+    text = BASE.replace("[load]", f'[load]\nabort_when = {{ p99 = "1s", over = "{over}" }}')
+    when = parse_load(text).load.abort_when
+    assert when is not None and when.over == over

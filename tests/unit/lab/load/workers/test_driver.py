@@ -11,7 +11,7 @@ import pytest
 
 from despoolr_client.agent.polling import PollResult
 from despoolr_client.transport.limiter import PriorityLimiter
-from despoolr_lab.load.measure.tally import Second, Tally
+from despoolr_lab.load.measure.tally import PollOwner, Second, Tally
 from despoolr_lab.load.spec.shapes import ClientSchedule
 from despoolr_lab.load.workers.driver import GRACE_S, Driver
 from despoolr_lab.sim.loop import VirtualLoop
@@ -55,6 +55,7 @@ def drive(
             tally,
             loop.time,
             end,
+            lambda _: PollOwner("OFFICE", "LOGON1"),
         )
         async with asyncio.TaskGroup() as group:
             await driver.run(group)
@@ -137,6 +138,7 @@ def test_a_poll_that_a_late_generator_turns_to_after_the_end_is_made_and_counted
             tally,
             lambda: loop.time() + stalled[0],
             5.0,
+            lambda _: PollOwner("OFFICE", "LOGON1"),
         )
         async with asyncio.TaskGroup() as group:
             await driver.run(group)
