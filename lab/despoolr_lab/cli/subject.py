@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from despoolr_app.cli.output import fail
-from despoolr_app.runs.directory import RunError, find_run
+from despoolr_app.cli.output import fail, say
+from despoolr_app.runs.directory import RunError, find_run, load_run, write_whole
 from despoolr_core.profile import ProfileError, profile_of
 from despoolr_lab.cli.running import read_scenario, run_and_keep
 from despoolr_lab.kb.gallery import load
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.reading.written import FILE, baked
+from despoolr_lab.scenario.reading.written import FILE, baked, to_toml
 from despoolr_lab.scenario.run import RunOptions
+from despoolr_lab.whatif.staged import FILE as STAGED
+from despoolr_lab.whatif.staged import CannotStage, staged
 
 _ARTICLE: Final = re.compile(r"[qQ]?[0-9]{6}")
 
@@ -27,6 +29,8 @@ class Subject:
 
     scenario: Scenario | None
     directory: Path
+    is_staged: bool = False
+    """Whether it was made of a recording."""
 
 
 def scenario_of(
@@ -57,6 +61,24 @@ def scenario_of(
     if not path.is_file():
         return Subject(None, run.path)
     return Subject(read_scenario(str(path)), run.path)
+
+
+def staged_of(recording: Path, root: Path, *, quiet: bool) -> Subject:
+    """A recording as a scenario, which is written beside it, and a run of that. Ends the command
+    where none can be made of it.
+    """
+    try:
+        found = staged(recording.name, load_run(recording).records)
+        path = recording / STAGED
+        write_whole(path, to_toml(found.scenario, found.scenario.story).encode())
+    except (CannotStage, RunError) as error:
+        fail(str(error))
+    if not quiet:
+        say(f"simulated: {path}")
+    scenario = read_scenario(str(path))
+    options = RunOptions(version=_version(scenario))
+    _, directory = run_and_keep(scenario, options, root, quiet=quiet)
+    return Subject(baked(scenario, options), directory, is_staged=True)
 
 
 def _version(scenario: Scenario) -> str:

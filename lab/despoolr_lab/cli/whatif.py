@@ -67,6 +67,11 @@ if TYPE_CHECKING:
     "that were refused, or all.",
 )
 @click.option(
+    "--simulate",
+    is_flag=True,
+    help="Of an imported run: make a scenario of its holds and an update, and run that again.",
+)
+@click.option(
     "--jobs", type=click.IntRange(0, 256), default=0, help="Processes. Default: one a processor."
 )
 @click.option("--version", default="", help="SMS version of a scenario or article.")
@@ -100,7 +105,7 @@ def _climb(
 ) -> tuple[Ladder, Path]:
     from despoolr_core.times import span_s
     from despoolr_lab.cli.remedy import bounds_of, find_remedy
-    from despoolr_lab.cli.subject import scenario_of
+    from despoolr_lab.cli.subject import scenario_of, staged_of
     from despoolr_lab.whatif.ladder import Question
 
     try:
@@ -119,10 +124,14 @@ def _climb(
     found = scenario_of(
         subject, root, version=options["version"], seed=options["seed"], quiet=quiet
     )
+    if found.scenario is None and options["simulate"]:
+        if patterns:
+            fail("--files is about windows, and --simulate has none: say one of the two")
+        found = staged_of(found.directory, root, quiet=quiet)
     if found.scenario is None:
         return bounds_of(found.directory, patterns), found.directory
-    if patterns:
-        fail("--files is for a run without a scenario, such as one that was imported")
+    if patterns or (options["simulate"] and not found.is_staged):
+        fail("--files and --simulate are for a run that was imported: this one has a scenario")
     return find_remedy(found.scenario, found.directory, question, quiet=quiet), found.directory
 
 

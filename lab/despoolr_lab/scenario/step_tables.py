@@ -24,6 +24,9 @@ from despoolr_lab.toml.values import check_latin, check_paths
 TURNS_MAX: Final = 10_000
 """Turns of the event loop that a step may be put off within its moment."""
 
+LOCKS_MAX: Final = 64
+"""Ranges that a hold locks."""
+
 
 class StepTable(Table, tag_field="do", kw_only=True):
     at: Moment
@@ -171,6 +174,23 @@ class SourceStep(StepTable, tag="source", kw_only=True):
             raise ValueError(f"{min(both)} is written and deleted at once; say one of the two")
 
 
+class HeldRange(Table, kw_only=True):
+    """A range of bytes that a hold locks `after` it was opened, for a span or until it is closed.
+    One that is refused is recorded, and not tried again.
+    """
+
+    offset: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    length: Annotated[int, Meta(ge=1, le=2**63 - 1)] = 1
+    shared: bool = False
+    after: Span = "0s"
+    for_: str = field(default="", name="for")
+
+    def __post_init__(self) -> None:
+        span_s(self.after)
+        if self.for_ and span_s(self.for_) <= 0:
+            raise ValueError("a range that is locked for no time is not locked")
+
+
 class HoldStep(StepTable, tag="hold", kw_only=True):
     """A program on a machine opens a file and keeps it open (for a span, or until released): a
     package's file, or any path.
@@ -195,6 +215,7 @@ class HoldStep(StepTable, tag="hold", kw_only=True):
     copies_first: bool = False
     honours_marker: bool = False
     may_fail: bool = False
+    locks: Annotated[list[HeldRange], Meta(max_length=LOCKS_MAX)] = []
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -19,7 +19,7 @@ from despoolr_core.formats.noidmif import render_noidmif
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_core.share.contract import OpenFile, ShareError, ShareUnreachable
 from despoolr_core.share.fault_api import KINDS, DiskFull
 from despoolr_core.share.modes import Access, Disposition, Role, ShareMode, parse_flags
 from despoolr_core.times import moment_s, signed_span_s, span_s
@@ -152,7 +152,7 @@ async def _hold(world: World, step: model.HoldStep) -> str | None:
             agent = world.agents[step.machine]
 
             async def hold() -> None:
-                await agent.hold(
+                held = await agent.hold(
                     server,
                     share,
                     path,
@@ -162,6 +162,7 @@ async def _hold(world: World, step: model.HoldStep) -> str | None:
                     disposition=disposition,
                     for_s=for_s,
                 )
+                _lock_ranges(world, step, held.opened)
 
             place = agent, server, share, path
             if habits.honours_marker and agent.is_on and await is_turned_away(*place):
@@ -175,12 +176,29 @@ async def _hold(world: World, step: model.HoldStep) -> str | None:
             opened = world.log_on(step.machine, "Administrator", server, Role.ADMIN).share(share)
             file = await opened.open(path, access, share_mode, disposition, program=step.program)
             await world.keep_open(step.machine, path, file, for_s)
+            _lock_ranges(world, step, file)
     except ShareError as error:
         _note(world, step, refused=str(error), blockers=[b.machine for b in error.blockers])
         return str(error)
     except ValueError as error:
         raise StepError(f"{step.machine} cannot hold {path}: {error}") from None
     return None
+
+
+def _lock_ranges(world: World, step: model.HoldStep, file: OpenFile) -> None:
+    for one in step.locks:
+        world.spawn(_lock(world, step, file, one), f"{step.machine} locks a range")
+
+
+async def _lock(world: World, step: model.HoldStep, file: OpenFile, held: model.HeldRange) -> None:
+    await world.clock.sleep(span_s(held.after))
+    try:
+        await file.lock(held.offset, held.length, exclusive=not held.shared)
+        if held.for_:
+            await world.clock.sleep(span_s(held.for_))
+            await file.unlock(held.offset, held.length)
+    except (ShareError, ShareUnreachable) as error:  # refused, or closed meanwhile
+        _note(world, step, refused=str(error))
 
 
 def _place(world: World, step: model.HoldStep) -> tuple[str, str, str]:

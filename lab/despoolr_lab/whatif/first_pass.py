@@ -16,10 +16,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.records.episodes import EpisodeLedger
-from despoolr_core.records.hold_table import FileKey, HoldTable, key_of
-from despoolr_core.records.kinds.imported import ImportNote
-from despoolr_core.records.kinds.share import OpenRefused
+from despoolr_core.records.hold_table import FileKey, HoldTable
 from despoolr_core.records.ladder import CANNOT_HELP, NOT_SETTLED, Effects, Ladder, LadderRow
 from despoolr_core.records.ladder import told as sentence_of
 from despoolr_core.records.stream import Record
@@ -30,14 +27,10 @@ from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import span
 from despoolr_lab.whatif.change import COSTS
+from despoolr_lab.whatif.refusals import Refusals
 
 HOLDERS_MAX: Final = 8
 """Holders that get a row of their own, those that refused most first."""
-WAITS_MAX: Final = 1_000
-"""Waits that are looked at, the longest first."""
-ATTEMPTS_MAX: Final = 10_000
-"""Refusals of a wait whose moments are remembered."""
-EPISODES_MAX: Final = 100_000
 RETRIES_S: Final = (1, 10, 60, 300, 900, 3600, 14_400)
 NOTE: Final = (
     "not yet confirmed by reruns: this run has no scenario to run again, so this is what the "
@@ -49,47 +42,13 @@ SAMBA_NOTE: Final = (
 )
 
 
-class _Refusals:
-    """The first reading: who waited for what."""
-
-    def __init__(self, records: Iterable[Record]) -> None:
-        self.ledger = EpisodeLedger(episodes_max=EPISODES_MAX, history_max=0)
-        self.attempts: dict[str, list[float]] = {}
-        self.grades: set[str] = set()
-        self.is_of_samba = False
-        self.end = 0.0
-        for record in records:
-            self.ledger.apply(record)
-            self.end = max(self.end, record.at)
-            fact = record.data
-            if type(fact) is OpenRefused and fact.episode and fact.blockers:
-                moments = self.attempts.setdefault(fact.episode, [])
-                if len(moments) < ATTEMPTS_MAX:
-                    moments.append(record.at)
-            elif type(fact) is ImportNote and fact.grade:
-                self.grades.add(fact.grade)
-                self.is_of_samba = self.is_of_samba or fact.system == "samba"
-        rows = self.ledger.rows(self.end)
-        self.count = len(rows)
-        self.waits = sorted(rows, key=lambda row: -row.blocked_s)[:WAITS_MAX]
-
-    @property
-    def files(self) -> set[FileKey]:
-        """What was refused, and what stood in the way of it."""
-        return {
-            key_of(row.server, row.share, path)
-            for row in self.waits
-            for path in (row.path, *(hold.path for hold in row.holds if hold.path))
-        }
-
-
 def first_pass(
     source: str, read: Callable[[], Iterable[Record]], patterns: Sequence[str] = ()
 ) -> Ladder:
     """What could have let the blocked updates of a run through, and when nobody had the files open:
     those that were refused, or those of `patterns` (`office/*`), or all where none was refused.
     """
-    refusals = _Refusals(read())
+    refusals = Refusals(read())
     refused = refusals.files
     folded = [fold(pattern.replace("\\", "/").lstrip("/")) for pattern in patterns]
 
@@ -182,7 +141,7 @@ def _as_it_was(waits: Sequence[EpisodeRow], ends: Ends) -> str:
     return f"{text}, the longest after {span(longest)}" if longest is not None else text
 
 
-def _notes(refusals: _Refusals, table: HoldTable, windows: UpdateWindows) -> Iterator[str]:
+def _notes(refusals: Refusals, table: HoldTable, windows: UpdateWindows) -> Iterator[str]:
     """What had to be assumed."""
     if refusals.waits:
         yield NOTE

@@ -8,72 +8,25 @@ import pytest
 
 from despoolr_core.records import waits
 from despoolr_core.records.hold_table import HoldTable
-from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.share import (
     LockGranted,
     LockReleased,
-    OpenClosed,
-    OpenGranted,
-    OpenRefused,
 )
-from despoolr_core.records.stream import Record
 from despoolr_core.records.view import RunView
 from despoolr_core.records.waits import Ends, Hindsight
 from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.share.wire import Blocker
+from worlds.share_story import PLACE, Story
 
-PLACE = {"server": "FS1", "share": "pkg", "path": "office/b.dat"}
 
-
-class Story:
-    """Records by their times."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[float, Fact]] = []
-
-    def hold(self, name: str, begin: float, end: float | None = None, **more: Any) -> Blocker:
-        said = {"access": "READ", "share_mode": "READ", "program": "", "user": "alice"} | more
-        machine = said.pop("machine", "WS1")
-        granted = OpenGranted(
-            **PLACE, open=name, session="", machine=machine, action="OPENED", purpose="", **said
-        )
-        self.told.append((begin, granted))
-        if end is not None:
-            closed = OpenClosed(**PLACE, open=name, machine=machine, reason="closed")
-            self.told.append((end, closed))
-        return Blocker(
-            open=name,
-            machine=machine,
-            user=said["user"],
-            program=said["program"],
-            access=said["access"],
-            share_mode=said["share_mode"],
-            opened_at=begin,
-        )
-
-    def refuse(self, at: float, *blockers: Blocker, **more: Any) -> None:
-        said = {"access": "WRITE", "share_mode": "READ", "purpose": "", "episode": "E1"} | more
-        refused = OpenRefused(
-            **PLACE,
-            machine="SRV2",
-            user="",
-            program="",
-            nt_status="STATUS_SHARING_VIOLATION",
-            win32=32,
-            blockers=blockers,
-            **said,
-        )
-        self.told.append((at, refused))
-
-    def hindsight(self, end: float = 100.0) -> Hindsight:
-        self.told.sort(key=lambda pair: pair[0])
-        records = [Record(n, at, "x", fact) for n, (at, fact) in enumerate(self.told, 1)]
-        view = RunView(records)
-        table = HoldTable(lambda _: True)
-        for record in records:
-            table.apply(record)
-        table.end = end
-        return Hindsight(table, view.ledger.rows(end), view.attempts)
+def hindsight(story: Story, end: float = 100.0) -> Hindsight:
+    records = list(story.read())
+    view = RunView(records)
+    table = HoldTable(lambda _: True)
+    for record in records:
+        table.apply(record)
+    table.end = end
+    return Hindsight(table, view.ledger.rows(end), view.attempts)
 
 
 def strategy(hindsight: Hindsight, name: str) -> Ends:
@@ -85,7 +38,7 @@ def test_retries_get_through_at_the_first_tick_that_is_free() -> None:
     first = story.hold("O1", 1, 17)
     story.hold("O2", 19, 31)
     story.refuse(10, first)
-    found = story.hindsight()
+    found = hindsight(story)
     assert found.as_it_was() == Ends(1, ())
     assert found.whenever().spans == (7,)
     assert [found.every(s).spans for s in (1, 5, 20, 21, 200)] == [(7,), (25,), (40,), (21,), ()]
@@ -94,7 +47,7 @@ def test_retries_get_through_at_the_first_tick_that_is_free() -> None:
 def test_a_strategy_that_a_holder_lets_in_gets_through_at_once_and_another_never() -> None:
     story = Story()
     story.refuse(10, story.hold("O1", 1, share_mode="READ|DELETE"))
-    found = story.hindsight()
+    found = hindsight(story)
     assert strategy(found, "rename_aside").spans == (0,)
     assert strategy(found, "new_folder_and_switch").spans == (0,)
     told = strategy(found, "skip_locked_and_retry")
@@ -108,7 +61,7 @@ def test_a_strategy_that_a_holder_lets_in_gets_through_at_once_and_another_never
 def test_the_open_that_forbids_a_strategy_is_told_with_what_it_shares() -> None:
     story = Story()
     story.refuse(10, story.hold("O1", 1, program="WINWORD.EXE"))
-    told = strategy(story.hindsight(), "rename_aside")
+    told = strategy(hindsight(story), "rename_aside")
     assert told.why == "WINWORD.EXE on WS1 shares READ only; it needs: every holder shares DELETE"
 
 
@@ -118,12 +71,12 @@ def test_who_writes_the_whole_file_waits_for_whoever_has_its_first_byte_locked()
     held = story.hold("O1", 1, 60, share_mode="READ|WRITE|DELETE", program="BTRIEVE.EXE")
     story.told.append((5, LockGranted(open="O1", machine="WS1", program="", purpose="", **locked)))
     story.refuse(10, held, access="WRITE", share_mode="NONE")
-    assert strategy(story.hindsight(), "skip_locked_and_retry").spans == (50,)
-    assert strategy(story.hindsight(), "rename_aside").spans == (0,)
+    assert strategy(hindsight(story), "skip_locked_and_retry").spans == (50,)
+    assert strategy(hindsight(story), "rename_aside").spans == (0,)
     story.told.append((30, LockReleased(open="O1", machine="WS1", **locked)))
-    assert strategy(story.hindsight(), "skip_locked_and_retry").spans == (20,)
+    assert strategy(hindsight(story), "skip_locked_and_retry").spans == (20,)
     story.told = [pair for pair in story.told if pair[0] not in (30, 60)]
-    told = strategy(story.hindsight(), "retry_on_close")
+    told = strategy(hindsight(story), "retry_on_close")
     assert told.why.startswith("BTRIEVE.EXE on WS1 has bytes of it locked to the end")
 
 
@@ -132,7 +85,7 @@ def test_a_program_that_closes_its_files_frees_what_nobody_else_has() -> None:
     word = story.hold("O1", 1, program="WINWORD.EXE")
     backup = story.hold("O2", 5, 30, program="BACKUP.EXE", machine="SRV9")
     story.refuse(10, word, backup)
-    found = story.hindsight()
+    found = hindsight(story)
     assert found.holders(8) == ["WINWORD.EXE", "BACKUP.EXE"]
     assert found.without("WINWORD.EXE").spans == (20,)
     assert found.without("BACKUP.EXE").why == "WINWORD.EXE on WS1 keeps it open to the end"
@@ -145,13 +98,13 @@ def test_force_cuts_what_is_in_the_way_at_the_first_refusal_and_counts_unsaved_w
     story.refuse(10, one, two)
     late = story.hold("O3", 12, machine="WS3", user="carol")
     story.refuse(15, one, two, late)
-    assert story.hindsight().by_force() == (2, 2, 2, 1)
+    assert hindsight(story).by_force() == (2, 2, 2, 1)
 
 
 def test_an_open_whose_share_mode_nobody_told_is_in_the_way() -> None:
     story = Story()
     story.refuse(10, story.hold("O1", 1, 40, share_mode=""))
-    found = story.hindsight()
+    found = hindsight(story)
     assert found.whenever().spans == strategy(found, "rename_aside").spans == (30,)
 
 
@@ -159,7 +112,7 @@ def test_a_moment_at_which_somebody_was_refused_is_not_free() -> None:
     story = Story()
     story.refuse(10, story.hold("O1", 1, 12))
     story.refuse(20, Blocker("O9", "WS9", "", "", "READ", "READ", 5))
-    found = story.hindsight()
+    found = hindsight(story)
     assert list(found.whenever().spans) == pytest.approx([10.001])
 
 
@@ -168,7 +121,7 @@ def test_whoever_nobody_recorded_holds_it_until_the_waiter_gets_through() -> Non
     nobody = Blocker("U1", "", "", "", "", "", 10, since="before")
     story.refuse(10, nobody)
     story.hold("O2", 50, 60, access="WRITE", machine="SRV2", user="")
-    found = story.hindsight()
+    found = hindsight(story)
     assert found.as_it_was().spans == found.whenever().spans == (40,)
     assert found.at_once().spans == () and found.by_force().opens == 0
 
@@ -176,8 +129,8 @@ def test_whoever_nobody_recorded_holds_it_until_the_waiter_gets_through() -> Non
 def test_a_close_in_the_last_second_is_the_end_of_the_recording() -> None:
     story = Story()
     story.refuse(10, story.hold("O1", 1, 99.5))
-    assert story.hindsight(end=100).whenever() == Ends(1, (), "WS1 keeps it open to the end")
-    assert story.hindsight(end=102).whenever().spans == (89.5,)
+    assert hindsight(story, end=100).whenever() == Ends(1, (), "WS1 keeps it open to the end")
+    assert hindsight(story, end=102).whenever().spans == (89.5,)
 
 
 def test_only_so_many_stretches_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,16 +139,16 @@ def test_only_so_many_stretches_are_looked_at(monkeypatch: pytest.MonkeyPatch) -
     for number in range(1, 9):
         story.hold(f"O{number}", 10 * number + 5, 10 * number + 12)
     story.refuse(10, first)
-    assert story.hindsight(end=200).every(10).spans == (90,)
+    assert hindsight(story, end=200).every(10).spans == (90,)
     monkeypatch.setattr(waits, "STEPS_MAX", 3)
-    assert story.hindsight(end=200).every(10).spans == ()
+    assert hindsight(story, end=200).every(10).spans == ()
 
 
 def test_a_wait_for_a_range_ends_with_its_holder_and_no_way_to_copy_is_asked() -> None:
     story = Story()
     held = story.hold("O1", 1, 25, share_mode="READ|WRITE|DELETE")
     story.refuse(10, held, purpose="lock of office/b.dat")
-    found = story.hindsight()
+    found = hindsight(story)
     assert found.whenever().spans == (15,)
     assert strategy(found, "rename_aside") == Ends(0, ())
     assert found.without("WS1").spans == (0,)

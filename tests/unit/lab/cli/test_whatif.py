@@ -13,6 +13,7 @@ from despoolr_core.records.ladder import FILE, Ladder
 from despoolr_lab.scenario.reading.written import to_toml
 from worlds.answer import data_of
 from worlds.scenario import blocked_update, hold
+from worlds.traces import TRACES
 
 Said = pytest.CaptureFixture[str]
 QUICK = ("--knob", "copy_strategy=rename_aside", "--worlds", "1")
@@ -95,6 +96,40 @@ def test_of_a_run_without_a_scenario_the_sharing_rule_is_told_alone(
     assert told["sentence"].endswith("could have ended 1 of 1 wait (not yet confirmed by reruns).")
     assert run(["why", "latest"]) == 0
     assert told["sentence"] in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_recording_is_simulated_and_the_whole_ladder_runs_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trace = TRACES / "2-nobody-closes" / "smbd.log"
+    assert run(["import", str(trace), "--server", "FS1"]) == 0
+    recording = Path("runs/latest").resolve()
+    for _ in range(2):  # it can be asked again
+        assert run(["whatif", str(recording), "--simulate", *QUICK]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert "GOAL RECORDED is new on FS1 and job UPDATE says so as it was: never" in told
+        assert "UNKNOWN on WS12 shares READ only; it needs: every holder shares DELETE" in told
+    made = str(recording / "simulated.toml")
+    assert run(["run", made]) == 0
+    for words, said in (
+        ([made, "--simulate", *QUICK], "this one has a scenario"),
+        (["latest", "--files", "a*", *QUICK], "this one has a scenario"),
+        ([str(recording), "--simulate", "--files", "a*"], "say one of the two"),
+    ):
+        capsys.readouterr()
+        assert run(["whatif", *words]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_recording_without_refusals_is_not_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["import", str(TRACES / "4-no-block" / "tshark-fields.tsv")]) == 0
+    capsys.readouterr()
+    assert run(["whatif", "--simulate"]) == 2
+    assert "no open was refused in this recording" in capsys.readouterr().err
 
 
 def test_the_knobs_are_listed(capsys: Said) -> None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 
 from despoolr_core.records.kinds.client import ProgramStarted
 from despoolr_core.records.kinds.run import StepTaken
-from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, SessionStarted
+from despoolr_core.records.kinds.share import (
+    LockGranted,
+    LockReleased,
+    OpenClosed,
+    OpenGranted,
+    SessionStarted,
+)
 from despoolr_core.records.kinds.site import CopyEnded, SettingsChanged
 from despoolr_core.records.stream import of
 from despoolr_core.timing import Timing
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
+from despoolr_lab.scenario.step_tables import LOCKS_MAX
 from despoolr_lab.scenario.steps import StepError
 from worlds.scenario import (
     blocked_update,
@@ -124,6 +132,31 @@ def test_a_program_on_a_server_holds_a_file_until_it_is_released() -> None:
 def test_a_program_on_a_server_holds_a_file_for_as_long_as_was_said() -> None:
     result = play(scenario(share(), {**BACKUP, "for": "30m"}, hours=3))
     assert held(result, "NTBACKUP.EXE") == [(1.0, 1.5)]
+
+
+def test_a_hold_locks_ranges_for_a_while_and_one_that_is_refused_is_on_record() -> None:
+    mine = [{"offset": 10, "length": 5, "after": "10m", "for": "20m"}]
+    theirs = [{"offset": 12, "length": 1, "shared": True, "after": "5m"}]
+    one = hold(locks=mine, share_mode="READ|WRITE", **{"for": "1h"})
+    other = hold("WS2", at="65m", locks=theirs, share_mode="READ|WRITE")
+    later = hold("WS3", at="2h", locks=theirs, share_mode="READ|WRITE")
+    result = play(scenario(share(), one, other, later, hours=3))
+    locked = [
+        (round(hours(result, r.at), 2), k.machine, k.lock)
+        for r, k in of(result.records, LockGranted)
+    ]
+    assert locked == [(1.17, "WS1", "EXCLUSIVE"), (2.08, "WS3", "SHARED")]
+    freed = [round(hours(result, r.at), 2) for r, _ in of(result.records, LockReleased)]
+    assert freed[0] == 1.5
+    refused = [s.result for _, s in of(result.records, StepTaken) if "refused" in (s.result or {})]
+    assert len(refused) == 1 and "lock" in str(refused[0]).lower()
+
+
+def test_a_hold_locks_a_bounded_number_of_ranges_and_none_for_no_time() -> None:
+    with pytest.raises(msgspec.ValidationError, match="length <= 64"):
+        scenario(hold(locks=[{"offset": n} for n in range(LOCKS_MAX + 1)]))
+    with pytest.raises(msgspec.ValidationError, match="no time"):
+        scenario(hold(locks=[{"for": "0s"}]))
 
 
 def test_a_client_lets_go_of_one_file_or_of_all() -> None:
