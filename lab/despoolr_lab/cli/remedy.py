@@ -19,9 +19,9 @@ from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.scenario.steps import StepError
-from despoolr_lab.whatif.first_pass import first_pass
 from despoolr_lab.whatif.keep import keep
 from despoolr_lab.whatif.ladder import Climb, Question, base_of
+from despoolr_lab.whatif.recording.first_pass import first_pass
 
 REPORT: Final = "report.html"
 EVERY: Final = 20

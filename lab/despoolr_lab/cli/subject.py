@@ -15,8 +15,8 @@ from despoolr_lab.kb.gallery import load
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import FILE, baked, to_toml
 from despoolr_lab.scenario.run import RunOptions
-from despoolr_lab.whatif.staged import FILE as STAGED
-from despoolr_lab.whatif.staged import CannotStage, staged
+from despoolr_lab.whatif.recording.staged import FILE as STAGED
+from despoolr_lab.whatif.recording.staged import CannotStage, staged
 
 _ARTICLE: Final = re.compile(r"[qQ]?[0-9]{6}")
 

@@ -6,8 +6,7 @@
 | Which changes are tried? | `knobs` (of sites, holders, jobs), each a `change` of the scenario |
 | What did one rerun come to, and at whose cost? | `rerun`, `harm` |
 | Which comes first, in how many worlds? | `ladder` |
-| What is known of a recording without a rerun? | `refusals`, `first_pass` |
-| How does a recording become a scenario? | `staged` |
+| What of a run that has no scenario? | `recording` |
 
 The first pass, which needs no rerun, is `despoolr_core.records.bounds`.
 """

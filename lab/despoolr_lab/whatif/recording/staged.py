@@ -48,7 +48,7 @@ from despoolr_lab.scenario.model import (
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from despoolr_lab.scenario.step_tables import LOCKS_MAX
 from despoolr_lab.scenario.worlds import span_text
-from despoolr_lab.whatif.refusals import Refusals
+from despoolr_lab.whatif.recording.recorded_waits import RecordedWaits
 from despoolr_server.engine.names import BadName, parse_name
 
 FILE: Final = "simulated.toml"
@@ -103,7 +103,7 @@ def staged(source: str, read: Callable[[], Iterable[Record]]) -> Staged:
     """The scenario of a recording; `read` gives its records anew each time. Raises
     `CannotStage`.
     """
-    refusals = Refusals(read())
+    refusals = RecordedWaits(read())
     waits = [row for row in refusals.waits if not row.purpose and row.nt_status != _PENDING]
     if not waits:
         raise CannotStage(

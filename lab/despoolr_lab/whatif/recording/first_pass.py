@@ -27,7 +27,7 @@ from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import span
 from despoolr_lab.whatif.change import COSTS
-from despoolr_lab.whatif.refusals import Refusals
+from despoolr_lab.whatif.recording.recorded_waits import RecordedWaits
 
 HOLDERS_MAX: Final = 8
 """Holders that get a row of their own, those that refused most first."""
@@ -48,7 +48,7 @@ def first_pass(
     """What could have let the blocked updates of a run through, and when nobody had the files open:
     those that were refused, or those of `patterns` (`office/*`), or all where none was refused.
     """
-    refusals = Refusals(read())
+    refusals = RecordedWaits(read())
     refused = refusals.files
     folded = [fold(pattern.replace("\\", "/").lstrip("/")) for pattern in patterns]
 
@@ -141,7 +141,7 @@ def _as_it_was(waits: Sequence[EpisodeRow], ends: Ends) -> str:
     return f"{text}, the longest after {span(longest)}" if longest is not None else text
 
 
-def _notes(refusals: Refusals, table: HoldTable, windows: UpdateWindows) -> Iterator[str]:
+def _notes(refusals: RecordedWaits, table: HoldTable, windows: UpdateWindows) -> Iterator[str]:
     """What had to be assumed."""
     if refusals.waits:
         yield NOTE

@@ -17,11 +17,11 @@ from despoolr_core.records.stream import Record
 WAITS_MAX: Final = 1_000
 """Waits that are looked at, the longest first."""
 ATTEMPTS_MAX: Final = 10_000
-"""Refusals of a wait whose moments are remembered."""
+"""RecordedWaits of a wait whose moments are remembered."""
 EPISODES_MAX: Final = 100_000
 
 
-class Refusals:
+class RecordedWaits:
     """The waits of a run, the longest first; `count` is how many there were, `end` the last
     moment.
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.records.ladder import CANNOT_HELP, Ladder
-from despoolr_lab.whatif import refusals as module
-from despoolr_lab.whatif.first_pass import first_pass
+from despoolr_lab.whatif.recording import recorded_waits as module
+from despoolr_lab.whatif.recording.first_pass import first_pass
 from despoolr_lab.whatif.table import markdown_of_waits, wait_rows, window_lines
 from worlds.traces import Truth, imported
 

@@ -1,0 +1,6 @@
+"""What would have fixed it, of a run that has no scenario: a recording of a real share.
+
+`recorded_waits` reads who waited for what, `first_pass` says what each change would have been worth
+by arithmetic over the known opens, and `staged` makes a scenario of the recording, which can be run
+again.
+"""
