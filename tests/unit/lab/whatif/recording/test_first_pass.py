@@ -6,7 +6,7 @@ import pytest
 
 from despoolr_core.records.ladder import CANNOT_HELP, Ladder
 from despoolr_lab.whatif.recording import recorded_waits as module
-from despoolr_lab.whatif.recording.first_pass import first_pass
+from despoolr_lab.whatif.recording.first_pass import SAMBA_NOTE, first_pass
 from despoolr_lab.whatif.table import markdown_of_waits, wait_rows, window_lines
 from worlds.traces import Truth, imported
 
@@ -57,11 +57,11 @@ def test_a_format_without_share_modes_says_what_it_assumed() -> None:
 def test_a_rename_over_an_open_file_helps_on_a_samba_and_nowhere_else() -> None:
     there = asked("2-nobody-closes", "smbd.log")
     assert spans(there)["copy strategy temp_and_rename"] == (1, 0)
-    assert module.SAMBA_NOTE in there.notes
+    assert SAMBA_NOTE in there.notes
     anybodys = asked("1-one-holder-blocks", "tshark-fields.tsv")
     whole = spans(anybodys)
     assert whole["copy strategy temp_and_rename"][1] == whole["more attempts"][1]
-    assert module.SAMBA_NOTE not in anybodys.notes
+    assert SAMBA_NOTE not in anybodys.notes
 
 
 def test_samples_have_windows_alone_and_say_so() -> None:
