@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
 from despoolr_core.records.kinds.share import (
+    FileDeleted,
     FileWritten,
+    MessageSent,
     OpenClosed,
     OpenGranted,
     OpenRefused,
@@ -185,4 +188,78 @@ def blocked_update() -> Told:
     told.refused(handle)
     told.retries("BPC00002", START + 2 * HOUR, "LOGON1")
     told.job("BPC00002", "UPDATE", "Retrying", "Active")
+    return told
+
+
+def idle() -> Told:
+    """FIRST has put its two files on LOGON1; one is open, and nobody wants it."""
+    told = Told()
+    told.started("SITE1")
+    told.started("LOGON1")
+    told.job("BPC00001", "FIRST", "Pending")
+    told.at += 300
+    told.job("BPC00001", "FIRST", "Active", "Pending")
+    told.copies("BPC00001", {"a.dat": "copied", "b.dat": "copied"})
+    told.at += 300
+    told.job("BPC00001", "FIRST", "Complete", "Active")
+    told.holds("WS50")
+    told.at += HOUR
+    return told
+
+
+def many(blocked: int = 1000, clients: int = 5000) -> Told:
+    """A month's end on four servers: two updates with many holders each, as many blocked files and
+    clients as are asked for, a fault, and somebody who did something about it.
+    """
+    told = Told()
+    servers = [f"LOGON{n}" for n in range(1, 5)]
+    told.started("SITE1")
+    for server in servers:
+        told.started(server)
+    files = ["excel.exe", "mso95.dll", "normal.dot", "setup.exe", "sheet.xlt", "winword.exe"]
+    told.job("BPC00001", "OFFICE-FIRST", "Pending")
+    for server in servers:
+        told.copies("BPC00001", dict.fromkeys(files, "copied"), server=server)
+    told.job("BPC00001", "OFFICE-FIRST", "Complete", "Active")
+    programs = ["EXCEL.EXE", "WINWORD.EXE", "POWERPNT.EXE", "MSACCESS.EXE"]
+    held: dict[str, list[str]] = {server: [] for server in servers}
+    for n in range(24):
+        told.at += 200
+        server = servers[n % 4]
+        path, name = f"BPC00001/{files[n % 5]}", programs[n % 3]
+        held[server].append(told.holds(f"PC{n + 10}", path, program=name, server=server))
+    told.at += HOUR
+    told.job("BPC00002", "OFFICE-UPDATE", "Pending")
+    told.job("BPC00002", "OFFICE-UPDATE", "Active", "Pending")
+    for attempt in range(1, 13):
+        for server in servers:
+            copied = "copied" if server == "LOGON1" else "refused"
+            results = {"excel.exe": copied, "winword.exe": "copied", "sheet.xlt": "refused"}
+            told.copies("BPC00002", results, server=server, attempt=attempt)
+            told.refused(*held[server], episode=f"{server}-E1")
+        if attempt == 1:
+            told.job("BPC00002", "OFFICE-UPDATE", "Retrying", "Active")
+        if attempt == 6:
+            fault = told.tell(FaultBegan(fault="link_down", where="LOGON4"), "scenario")
+        if attempt == 8:
+            told.tell(FaultEnded(fault="link_down", where="LOGON4"), "scenario", fault)
+            told.tell(MessageSent(machine="PC12", text="Please close the workbook"), "LOGON3")
+        told.at += 2 * HOUR
+    gone = sample(
+        FileDeleted, server="LOGON3", share="SMS_PKGD", path="BPC00001/mso95.dll", machine="SITE1"
+    )
+    told.tell(gone, "LOGON3/SITE1")
+    told.job("BPC00003", "SETUP-MONDAY", "Pending")
+    told.job("BPC00003", "SETUP-MONDAY", "Active", "Pending")
+    for n in range(clients):
+        told.detail("BPC00003", f"PC{n:05}", "Complete" if n % 3 else "None")
+        if n % 3:
+            told.runs(f"PC{n:05}", servers[n % 4], "Success" if n % 50 else "Failed")
+    told.job("BPC00003", "SETUP-MONDAY", "Complete", "Active")
+    for n in range(blocked):
+        told.at += 2
+        machine, path = f"PC{n:05}", f"BPC00007/file{n:04}.dat"
+        handle = told.holds(machine, path, program=programs[n % 4], server=servers[n % 4])
+        told.refused(handle, episode=f"W{n}", job="")
+    told.retries("BPC00002", told.at + HOUR, *servers)
     return told

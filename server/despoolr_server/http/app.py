@@ -26,6 +26,7 @@ from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Upl
 from despoolr_server.http.connections.broken_line import over
 from despoolr_server.http.connections.connection import Connection
 from despoolr_server.http.connections.connections import TRAFFIC
+from despoolr_server.http.live.page import LivePageRoutes
 from despoolr_server.http.openapi.routes import DocumentRoutes
 from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.shares import handle_calls, server_calls, share_calls
@@ -118,6 +119,7 @@ def make_app(
         *OpenRoutes(surface).routes(),
         *ChainRoutes(surface).routes(),
         *questions.routes(),
+        *LivePageRoutes().routes(),
         *described.routes(),
         *extra_routes,
     ]

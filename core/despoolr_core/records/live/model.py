@@ -80,9 +80,9 @@ class LiveBlock(_Part, frozen=True):
     hold_count: int
     first_at: float
     last_at: float
-    files: list[str] = []
-    holds: list[LiveHold] = []
-    waiting: list[LiveWaiter] = []
+    files: list[str]
+    holds: list[LiveHold]
+    waiting: list[LiveWaiter]
     job: str = ""
     package: str = ""
     next_at: float | None = None
@@ -106,7 +106,7 @@ class LiveHolder(_Part, frozen=True):
     keeps_out: list[str]
     """Blocks, by id."""
     keeps_out_count: int
-    waits_for: list[str] = []
+    waits_for: list[str]
     """Blocks in which this machine waits, by id."""
 
 
@@ -163,10 +163,10 @@ class LiveJob(_Part, frozen=True):
     said: list[tuple[float, str]]
     truth: list[tuple[float, int, int, int, int]]
     reported: dict[str, dict[str, int]]
+    pcs_right: int
+    pcs_wrong: int
     replaced_by: str = ""
     untrue: bool = False
-    pcs_right: int = 0
-    pcs_wrong: int = 0
     why: str = ""
 
 
@@ -176,13 +176,12 @@ class LivePackage(_Part, frozen=True):
     """
 
     package: str
-    name: str
     job: str
     servers: list[str]
     files: dict[str, str]
     folders: list[tuple[int, int, int, int]]
-    more_files: int = 0
-    more_servers: int = 0
+    more_files: int
+    more_servers: int
 
 
 class LiveClients(_Part, frozen=True):
@@ -233,7 +232,7 @@ class LiveRemedy(_Part, frozen=True):
     strategy_says: str = ""
 
 
-class LiveTotals(_Part, frozen=True):
+class LiveTotals(_Part, frozen=True, omit_defaults=False):
     """How much there is of what, whatever the lists show."""
 
     files: int = 0
@@ -250,7 +249,6 @@ class LiveTotals(_Part, frozen=True):
     folders_broken: int = 0
     clients: int = 0
     clients_wrong: int = 0
-    ended: int = 0
     updates: int = 0
     """Jobs that blocked updates are for."""
 

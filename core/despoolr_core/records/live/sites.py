@@ -100,23 +100,19 @@ def packages_of(live: LiveFold, asked: PageQuery) -> tuple[list[LivePackage], in
     for folder in live.folders.folders.values():
         if asked.is_of(folder.server, folder.package) and folder.versions:
             found.setdefault(folder.package, []).append(folder)
-    names = _package_names(live)
     order = sorted(
         (
             item
             for item in found.items()
-            if asked.has_word(item[0], names.get(item[0], ""))
-            or any(asked.has_word(*f.names.values()) for f in item[1])
+            if asked.has_word(item[0]) or any(asked.has_word(*f.names.values()) for f in item[1])
         ),
         key=lambda item: (all(f.state == "new" for f in item[1]), item[0]),
     )
-    rows = [_package_row(live, name, folders, names) for name, folders in order[:PACKAGES_MAX]]
+    rows = [_package_row(live, name, folders) for name, folders in order[:PACKAGES_MAX]]
     return rows, max(0, len(order) - PACKAGES_MAX)
 
 
-def _package_row(
-    live: LiveFold, package: str, folders: list[PackageFolder], names: dict[str, str]
-) -> LivePackage:
+def _package_row(live: LiveFold, package: str, folders: list[PackageFolder]) -> LivePackage:
     worst = sorted(folders, key=lambda f: (_BADNESS[f.state], f.server))[:SERVERS_MAX]
     shown = sorted(worst, key=lambda f: f.server)
     files: dict[str, str] = {}
@@ -128,7 +124,6 @@ def _package_row(
     jobs = {folder.job: None for folder in shown}
     return LivePackage(
         package=package,
-        name=names.get(package, package),
         job=live.name_of(max(jobs)),
         servers=[folder.server for folder in shown],
         files={files[key]: letters[key] for key in order[:FILES_MAX]},
@@ -139,11 +134,6 @@ def _package_row(
 
 
 _BADNESS: Final = {"missing": 0, "mixed": 1, "old": 2, "new": 3, "": 4}
-
-
-def _package_names(live: LiveFold) -> dict[str, str]:
-    """What a package is called: records know its number, and a job's name."""
-    return {job.package: job.package for job in live.jobs.values() if job.package}
 
 
 def clients_of(live: LiveFold, asked: PageQuery) -> tuple[list[LiveClients], int, int]:

@@ -126,6 +126,10 @@ class LiveFeeds:
     def hear(self, record: Record) -> None:
         """A listener of the records: take one in, and have the pages made that need it."""
         self.live.apply(record)
+        self.has_changed()
+
+    def has_changed(self) -> None:
+        """The fold knows more: have the pages made that somebody looks at."""
         if self._task is not None and not self._has_news.is_set():
             self._has_news.set()
 

@@ -9,16 +9,14 @@ at a stated limit.
 from __future__ import annotations
 
 from datetime import datetime
-from importlib.resources import files
 from typing import Final
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from despoolr_core.records.episodes import Why
 from despoolr_core.records.verdicts import verdict
 from despoolr_core.share.modes import HTTP_STATUS, NtStatus, Role
 from despoolr_core.share.wire import EpisodeEnd, Health
-from despoolr_server.http.base.browser_guard import inline, page_headers
 from despoolr_server.http.base.metrics import Metrics
 from despoolr_server.http.base.pieces import ROWS_BATCH, gathered, rows_answer
 from despoolr_server.http.base.problem import KNOWN, Refused, answer, bad_request, known
@@ -38,21 +36,13 @@ _TITLES: Final[dict[str, str]] = {status.value: title for status, title in TITLE
 
 
 class IntrospectionRoutes:
-    """Opens, episodes, why, health, metrics, and the page that shows them. Handlers raise
-    `Refused`, which is answered as a problem.
-    """
+    """Opens, episodes, why, health, metrics. What is refused is raised as `Refused`."""
 
     def __init__(self, surface: Surface, version: str, metrics: Metrics) -> None:
         self._surface = surface
         self._host = surface.host
         self._version = version
         self._metrics = metrics
-        page = files("despoolr_server.http.shares").joinpath("live.html").read_text("utf-8")
-        self._page = page.encode()
-        scripts, styles = inline(page, "script"), inline(page, "style")
-        self._page_headers = page_headers(scripts=scripts, styles=styles, connects=True) | {
-            hdrs.CACHE_CONTROL: "no-cache"
-        }
 
     def routes(self) -> list[web.RouteDef]:
         """The calls and their handlers."""
@@ -64,7 +54,6 @@ class IntrospectionRoutes:
             web.get("/problems/{name}", self.problem_type),
             web.get("/healthz", self.health),
             web.get("/metrics", self.metrics),
-            web.get("/", self.page),
         ]
 
     async def opens(self, request: web.Request) -> web.StreamResponse:
@@ -170,12 +159,6 @@ class IntrospectionRoutes:
         return web.Response(
             body=text, headers={"Content-Type": content_type, "X-Content-Type-Options": "nosniff"}
         )
-
-    async def page(self, _request: web.Request) -> web.StreamResponse:
-        """The live page. It holds no data, so it needs no token: what it asks for does, and the
-        person brings it.
-        """
-        return web.Response(body=self._page, headers=self._page_headers)
 
 
 def site_time(name: str, text: str) -> float:

@@ -136,20 +136,6 @@ async def test_metrics_count_refusals_by_share_and_program(site: Site) -> None:
     assert "despoolr_episodes_waiting 1.0" in text
 
 
-async def test_the_live_page_asks_for_nothing_from_elsewhere(site: Site) -> None:
-    page = await site.ask("GET", "/")
-    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert (
-        b"http://" not in page.body
-        and b"https://" not in page.body
-        and b"innerHTML" not in page.body
-    )
-    assert (await site.ask("GET", "/", token="")).status == 200, (
-        "the page holds no data; what it asks for needs the token"
-    )
-    assert (await site.ask("GET", "/api/v1/opens", token="")).status == 401
-
-
 async def test_every_problem_type_explains_itself(site: Site) -> None:
     assert b"in use" in (await site.ask("GET", "/problems/sharing-violation")).body
     assert b"Bearer" in (await site.ask("GET", "/problems/authentication-required")).body

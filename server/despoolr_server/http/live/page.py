@@ -1,0 +1,51 @@
+"""The live page: one file, made of `assets/` when a server is made.
+
+The law: the page holds no data, asks this server alone, and runs nothing but what stands in it: its
+Content-Security-Policy names its one style and its one script by their hashes. Scripts are put
+together in the order of their names; there is no other build.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from aiohttp import hdrs, web
+
+from despoolr_server.http.base.browser_guard import inline, page_headers
+
+
+class LivePageRoutes:
+    """The page of one server. Whoever may reach the server gets it; what it asks for needs a
+    token.
+    """
+
+    def __init__(self) -> None:
+        page = page_text()
+        self._page = page.encode()
+        scripts, styles = inline(page, "script"), inline(page, "style")
+        self._headers = page_headers(scripts=scripts, styles=styles, connects=True) | {
+            hdrs.CACHE_CONTROL: "no-cache"
+        }
+
+    def routes(self) -> list[web.RouteDef]:
+        """The page's address and its handler."""
+        return [web.get("/", self.page)]
+
+    async def page(self, _request: web.Request) -> web.StreamResponse:
+        """The page, the same for everybody: what it shows it asks for, and the person brings the
+        token.
+        """
+        return web.Response(body=self._page, headers=self._headers)
+
+
+@cache
+def page_text() -> str:
+    """The page with its style and script in it."""
+    assets = files("despoolr_server.http.live").joinpath("assets")
+    page = assets.joinpath("live.html").read_text("utf-8")
+    style = assets.joinpath("live.css").read_text("utf-8")
+    scripts = sorted(file.name for file in assets.iterdir() if file.name.endswith(".js"))
+    script = "".join(assets.joinpath(name).read_text("utf-8") for name in scripts)
+    page = page.replace("<style></style>", f"<style>\n{style}</style>")
+    return page.replace("<script></script>", f"<script>\n{script}</script>")

@@ -1,0 +1,192 @@
+"""The live page in a browser, on real servers: a block is seen, explained, released, and its end is
+seen; a server is killed and started meanwhile; a tab is hidden and shown again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.client import ServerAddress
+from despoolr_app.site_client.errors import SiteRefused
+from worlds.browser import Page, browsing
+from worlds.process import Process, Workshop
+from worlds.support import free_port
+
+pytestmark = pytest.mark.slow
+SEEN_S_MAX = 2.0
+"""Seconds until a person sees what happened."""
+IS_LIVE = "document.querySelector('#state').textContent === 'live' && !at('page').hidden"
+NOBODY = "at('verdict').textContent.includes('Nobody.')"
+
+
+class Stack:
+    """`despoolr serve all` on ports that stay, and a user who holds files."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        self.ports = free_port(), free_port()
+        self.process = self.start()
+
+    def start(self) -> Process:
+        """Start it, the first time or again."""
+        site, logon = self.ports
+        self.process = self.workshop.start(
+            "serve", "all", "--time", "x60", "--data", "data",
+            "--listen", f"127.0.0.1:{site}", "--listen-logon", f"127.0.0.1:{logon}",
+        )  # fmt: skip
+        return self.process
+
+    @property
+    def logon(self) -> ServerAddress:
+        return self.workshop.servers()["LOGON1"]
+
+    def block(self, file: str, machine: str = "WS1") -> str:
+        """A file of a package is held, and an update of it is refused; the handle."""
+        path = f"/SMS_PKGD/BPC00001/{file}"
+        call(self.logon, "MKCOL", "/SMS_PKGD/BPC00001?parents=true")
+        call(self.logon, "PUT", path, b"old")
+        session = json.dumps({"machine": machine, "user": "anna", "program": "WINWORD.EXE"})
+        began = json.loads(call(self.logon, "POST", "/api/v1/sessions", session.encode()))
+        opened = json.dumps(
+            {"session": began["session"], "share": "SMS_PKGD", "path": f"BPC00001/{file}"}
+        )
+        handle = json.loads(call(self.logon, "POST", "/api/v1/opens", opened.encode()))["open"]
+        self.update(file, is_refused=True)
+        return str(handle)
+
+    def update(self, file: str, *, is_refused: bool) -> None:
+        """Try to write the file."""
+        try:
+            call(self.logon, "PUT", f"/SMS_PKGD/BPC00001/{file}", b"new")
+        except SiteRefused as error:
+            assert is_refused and error.status == 423
+        else:
+            assert not is_refused
+
+    def url(self, server: str = "SITE1", query: str = "") -> str:
+        """The page of a server, with the token where the command line prints it."""
+        found = self.workshop.servers()[server]
+        return f"{found.url}/{query}#token={found.token}"
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with browsing() as page:
+        await page.look(1280)
+        yield page
+
+
+async def test_a_block_is_seen_explained_and_released_and_its_end_is_seen(
+    workshop: Workshop, page: Page
+) -> None:
+    stack = Stack(workshop)
+    await page.open(stack.url())
+    await page.until(f"{IS_LIVE} && {NOBODY}")
+    assert "token" not in await page.value("location.href")
+
+    stack.block("b.dat")
+    await page.until("document.querySelector('#blocks .hold')", SEEN_S_MAX)
+    text = await page.value("at('blocks').innerText")
+    assert "b.dat" in text and "WINWORD.EXE on WS1" in text and "anna" in text
+
+    await page.click("#blocks button[aria-label^=Why]")
+    said = await page.value("at('dialog').innerText")
+    assert "WINWORD.EXE lets others read only" in said
+    assert "Closing this one file lets the update through" in said
+    assert "why=" in await page.value("location.search")
+    await page.click("#dialog button:last-of-type")
+    await page.until("!at('dialog').open && !location.search")
+    await page.click("#blocks button[aria-label^=History]")
+    assert "refused once" in await page.value("at('dialog').innerText")
+    await page.value("at('dialog').close()")
+
+    await page.click("#blocks button[aria-label^=Release]")
+    said = await page.value("at('dialog').innerText")
+    assert "anna loses what is not saved" in said
+    assert await page.value("document.activeElement.textContent") == "Cancel"
+    await page.value("at('reason').value = 'the user went home'")
+    await page.click("#dialog button.danger")
+    await page.until("at('blocks').textContent.includes('the files are free now')", SEEN_S_MAX)
+    await page.until("at('marks').textContent.includes('the user went home')")
+    stack.update("b.dat", is_refused=False)
+    await page.until(NOBODY, SEEN_S_MAX)
+    await page.until("document.querySelector('#picture .through')", SEEN_S_MAX)
+    assert page.errors == []
+    port = stack.ports[0]
+    assert {url.split("/")[2] for url in page.requests if url.startswith("http")} == {
+        f"127.0.0.1:{port}"
+    }, "the page asks its own server alone"
+
+
+async def test_a_server_that_is_killed_and_started_again_goes_on_with_its_history(
+    workshop: Workshop, page: Page
+) -> None:
+    stack = Stack(workshop)
+    stack.block("b.dat")
+    await page.open(stack.url())
+    await page.until(f"{IS_LIVE} && document.querySelector('#blocks .hold')")
+    stack.process.kill()
+    await page.until("at('warning').textContent.includes('No word since')")
+    assert await page.value("Boolean(document.querySelector('#blocks .hold'))"), "as it was then"
+    stack.start()
+    await page.until(f"{IS_LIVE} && !at('warning').textContent", 20)
+    await page.until("at('blocks').textContent.includes('the files are free now')")
+    assert await page.value("Boolean(document.querySelector('#picture .cross'))"), "the refusal"
+    stack.block("c.dat", "WS2")
+    await page.until("at('blocks').textContent.includes('WINWORD.EXE on WS2')", SEEN_S_MAX)
+    await page.until("at('marks').textContent.includes('LOGON1 was started again')")
+
+
+async def test_a_hidden_tab_draws_nothing_and_catches_up_when_it_is_shown(
+    workshop: Workshop, page: Page
+) -> None:
+    stack = Stack(workshop)
+    await page.open(stack.url())
+    await page.until(f"{IS_LIVE} && {NOBODY}")
+    hide = (
+        "Object.defineProperty(document, 'hidden', {{configurable: true, get: () => {0}}}); "
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    await page.value(hide.format("true"))
+    stack.block("b.dat")
+    await page.until("live.page.block_order.length")
+    assert await page.value(NOBODY), "nothing is drawn"
+    began = time.perf_counter()
+    await page.value(hide.format("false"))
+    await page.until("document.querySelector('#blocks .hold')", SEEN_S_MAX)
+    assert time.perf_counter() - began < SEEN_S_MAX
+
+
+async def test_a_link_has_the_filters_and_a_logon_servers_page_tells_of_itself_alone(
+    workshop: Workshop, page: Page
+) -> None:
+    stack = Stack(workshop)
+    stack.block("b.dat")
+    await page.open(stack.url(query="?t=-6h&q=nothing+like+it"))
+    await page.until(f"{IS_LIVE} && at('blocks').textContent.includes('fits the filter')")
+    assert await page.value("[at('q').value, at('range').value]") == ["nothing like it", "21600"]
+    await page.value("at('q').value = 'winword'; at('q').dispatchEvent(new Event('input'))")
+    await page.until("document.querySelector('#blocks .hold')")
+    assert await page.value("location.search") == "?t=-6h&q=winword"
+    await page.open(stack.url("LOGON1"))
+    await page.until(f"{IS_LIVE} && document.querySelector('#blocks .hold')")
+    assert await page.value("at('server').hidden")
+    assert "LOGON1" in await page.value("document.title")
+
+
+async def test_without_a_token_the_page_asks_for_one_and_keeps_it_out_of_the_address(
+    workshop: Workshop, page: Page
+) -> None:
+    stack = Stack(workshop)
+    found = workshop.servers()["SITE1"]
+    await page.open(found.url)
+    await page.until("!at('login').hidden")
+    await page.value(f"at('token').value = {found.token!r}; at('login').requestSubmit()")
+    await page.until(f"{IS_LIVE} && at('login').hidden")
+    assert found.token not in await page.value("location.href")
+    stack.process.terminate()

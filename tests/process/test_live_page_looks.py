@@ -1,0 +1,127 @@
+"""What the live page looks like: at three widths, dark and light, in three states; contrast, names
+and order for who does not see it (axe-core).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from worlds.axe import axe_script
+from worlds.browser import Page, browsing
+from worlds.live import Told, blocked_update, idle, many
+from worlds.live_site import ToldSite, live_site
+
+pytestmark = pytest.mark.slow
+STATES: Final = {"idle": idle, "blocked": blocked_update, "many": many}
+WIDTHS: Final = (390, 1280, 1600)
+IS_DRAWN: Final = "typeof at === 'function' && !at('page').hidden && at('nowbar').children.length"
+
+
+def told_of(state: str) -> Told:
+    told = STATES[state]()
+    told.at += 600
+    return told
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with browsing() as page:
+        yield page
+
+
+async def opened(page: Page, site: ToldSite, query: str = "") -> None:
+    await page.open(f"{site.url}{query}#token={site.token}")
+    await page.until(IS_DRAWN)
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_the_page_fits_its_window_and_says_no_error_dark_and_light(
+    page: Page, state: str, tmp_path: Path
+) -> None:
+    page.errors.clear()
+    async with live_site(told_of(state), 60.0) as site:
+        for width in WIDTHS:
+            for dark in (False, True):
+                await page.look(width, dark=dark)
+                await opened(page, site)
+                assert await page.value("document.documentElement.scrollWidth") == width
+                file = tmp_path / f"{state}-{width}-{'dark' if dark else 'light'}.png"
+                await page.picture(file)
+                wide, high = struct.unpack(">II", file.read_bytes()[16:24])
+                assert wide == width and high > 900
+        assert page.errors == []
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_who_does_not_see_the_page_or_sees_little_can_use_it(page: Page, state: str) -> None:
+    script = axe_script()
+    async with live_site(told_of(state), 60.0) as site:
+        for width, dark in ((1280, state == "blocked"), (390, state != "blocked")):
+            await page.look(width, dark=dark)
+            await opened(page, site)
+            await page.value(script)
+            found = await page.value(
+                "axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', "
+                "'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(told => "
+                "told.violations.map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => "
+                "n.html.slice(0, 160) + ' ' + n.failureSummary.slice(0, 200)).join(' | ')}`))"
+            )
+            assert found == [], (width, dark)
+
+
+async def test_only_what_matters_is_drawn_of_a_thousand_files_and_five_thousand_clients(
+    page: Page,
+) -> None:
+    async with live_site(told_of("many"), 60.0) as site:
+        await page.look(1280)
+        await opened(page, site)
+        assert await page.value("document.querySelectorAll('*').length") < 2500
+        assert "964 more updates wait" in await page.value("at('blocks').innerText")
+        took_ms = await page.value(
+            "(() => { const t = performance.now(); for (let i = 0; i < 5; i++) redraw(); "
+            "return (performance.now() - t) / 5; })()"
+        )
+        assert took_ms < 250
+
+
+async def test_keys_walk_the_tree_and_the_focus_stays_when_something_changes(page: Page) -> None:
+    told = told_of("many")
+    async with live_site(told, 60.0) as site:
+        await page.look(1280)
+        await opened(page, site)
+        for key in "nnp":
+            await page.value(
+                f"document.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}'}}))"
+            )
+        assert await page.value(
+            "document.activeElement === document.querySelector('#holders .cur')"
+        )
+        before = await page.value("document.activeElement.textContent.slice(0, 20)")
+        told.closes("O2")
+        site.feeds.has_changed()
+        await page.until("live.page.totals.opens === 1023")
+        await page.until("isDrawn")
+        assert await page.value("document.activeElement.textContent.slice(0, 20)") == before
+        await page.value(
+            "at('picture').focus(); at('picture').dispatchEvent(new KeyboardEvent("
+            "'keydown', {key: '+', bubbles: true}))"
+        )
+        await page.until("location.search === '?t=-6h'")
+
+
+async def test_names_that_clients_made_up_are_shown_as_text(page: Page) -> None:
+    told = Told()
+    told.started("LOGON1")
+    evil = "<img src=x onerror=alert(1)>"
+    told.refused(told.holds(evil, f"BPC00001/{evil}", program=evil), job="")
+    async with live_site(told) as site:
+        await page.look(1280)
+        await opened(page, site)
+        await page.until("document.querySelector('#blocks .hold')")
+        assert await page.value("document.images.length") == 0
+        assert evil in await page.value("at('blocks').textContent")

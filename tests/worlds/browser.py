@@ -1,0 +1,189 @@
+"""Chromium without a window, driven over its DevTools protocol: for tests of pages."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from worlds.support import program
+
+SWITCHES: Final = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+)
+WAIT_S: Final = 30.0
+
+
+class PageError(AssertionError):
+    """What a script of the page, or of the test, failed with."""
+
+
+class Page:
+    """One tab."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._ids = itertools.count(1)
+        self._waits: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self.errors: list[str] = []
+        """What was said on the console as an error, and what was thrown and not caught."""
+        self.requests: list[str] = []
+        self._loaded = asyncio.Event()
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            told = msgspec.json.decode(message.data)
+            if "id" in told:
+                self._waits.pop(told["id"]).set_result(told)
+            elif told["method"] == "Runtime.exceptionThrown":
+                self.errors.append(str(told["params"]["exceptionDetails"])[:1000])
+            elif told["method"] == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
+                self.errors.append(told["params"]["entry"]["text"])
+            elif told["method"] == "Page.loadEventFired":
+                self._loaded.set()
+            elif told["method"] == "Network.requestWillBeSent":
+                self.requests.append(told["params"]["request"]["url"])
+
+    async def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """A call of the DevTools protocol."""
+        number = next(self._ids)
+        wait = self._waits[number] = asyncio.get_running_loop().create_future()
+        await self._socket.send_str(
+            msgspec.json.encode({"id": number, "method": method, "params": params}).decode()
+        )
+        async with asyncio.timeout(WAIT_S):
+            told = await wait
+        if "error" in told:
+            raise PageError(f"{method}: {told['error']}")
+        found: dict[str, Any] = told["result"]
+        return found
+
+    async def begin(self) -> None:
+        """Listen to what the page says."""
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            await self.call(f"{domain}.enable")
+
+    async def end(self) -> None:
+        """Let go of the tab."""
+        self._reader.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._reader
+
+    async def look(self, width: int, height: int = 900, *, dark: bool = False) -> None:
+        """The window's size, and what the person prefers."""
+        await self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.call("Emulation.setEmulatedMedia", media="", features=[scheme])
+
+    async def open(self, url: str) -> None:
+        """Go there, from an empty page, so that the same address is loaded anew."""
+        for address in ("about:blank", url):
+            self._loaded.clear()
+            await self.call("Page.navigate", url=address)
+            async with asyncio.timeout(WAIT_S):
+                await self._loaded.wait()
+
+    async def value(self, script: str) -> Any:
+        """What an expression comes to; a promise is waited for."""
+        told = await self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
+        if "exceptionDetails" in told:
+            raise PageError(f"{script}: {told['exceptionDetails']}")
+        return told["result"].get("value")
+
+    async def until(self, script: str, within_s: float = 10.0) -> None:
+        """Wait until an expression is true."""
+        end = f"Date.now() + {within_s * 1000}"
+        asked = (
+            f"new Promise(done => {{ const end = {end}; const look = () => {{ let is = false; "
+            f"try {{ is = ({script}); }} catch {{}} "
+            "if (is) done(true); else if (Date.now() > end) done(false); "
+            "else setTimeout(look, 30); }; look(); })"
+        )
+        if not await self.value(asked):
+            text = await self.value("document.body.innerText")
+            raise PageError(f"not so within {within_s} s: {script}\n{text[:1500]}\n{self.errors}")
+
+    async def click(self, selector: str) -> None:
+        """Click the first that fits."""
+        await self.value(f"document.querySelector({selector!r}).click()")
+
+    async def picture(self, file: Path) -> None:
+        """The whole page, as a PNG."""
+        told = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        file.write_bytes(base64.b64decode(told["data"]))
+
+
+@asynccontextmanager
+async def browsing() -> AsyncIterator[Page]:
+    """A tab of a browser of its own, which ends with it. Leaves the test out where there is no
+    Chromium.
+    """
+    chromium = program("chromium", "chromium")
+    home = Path(tempfile.mkdtemp(prefix="despoolr-browser-"))
+    process = await asyncio.create_subprocess_exec(
+        chromium,
+        *SWITCHES,
+        f"--user-data-dir={home}",
+        "about:blank",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        port = await _port(home / "DevToolsActivePort")
+        async with aiohttp.ClientSession() as http:
+            async with http.get(f"http://127.0.0.1:{port}/json/list") as answer:
+                tabs = [tab for tab in await answer.json() if tab["type"] == "page"]
+            url = tabs[0]["webSocketDebuggerUrl"]
+            async with http.ws_connect(url, max_msg_size=64 * 1024 * 1024) as socket:
+                page = Page(socket)
+                try:
+                    await page.begin()
+                    yield page
+                finally:
+                    await page.end()
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(10):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+async def _port(file: Path) -> int:
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            with suppress(OSError, ValueError, IndexError):
+                return int(file.read_text().splitlines()[0])
+            await asyncio.sleep(0.05)
