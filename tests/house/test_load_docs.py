@@ -13,6 +13,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from despoolr_lab.breaking.tables import FaultTable
 from despoolr_lab.load.outcome.results import COLUMNS
 from despoolr_lab.load.spec import model
 from despoolr_lab.load.spec.file import parse_load
@@ -33,7 +34,7 @@ TABLES: dict[str, Any] = {
     "`[[update]]`": model.Update,
 }
 EXPECTATIONS = {cls.__struct_config__.tag: cls for cls in tables.LoadExpectation.__args__}
-PARTS = {"load", "clients", "package", "program", "job", "holders", "update", "expect"}
+PARTS = {"load", "clients", "package", "program", "job", "holders", "update", "fault", "expect"}
 
 
 @cache
@@ -77,6 +78,17 @@ def test_every_key_is_explained_with_its_default_and_no_other(title: str, cls: A
 @pytest.mark.parametrize("tag", EXPECTATIONS)
 def test_every_expectation_has_an_example(tag: str) -> None:
     assert f'that = "{tag}"' in sections()[tag]
+
+
+def test_every_fault_is_explained_with_its_keys_and_no_other() -> None:
+    wanted = {}
+    for kind in FaultTable.__args__:
+        tables = msgspec.structs.fields(kind)
+        keys = {f.encode_name for f in tables} - {"at", "for", "site"}
+        wanted[kind.__struct_config__.tag] = keys
+    told = re.findall(r"^\| `([a-z_]+)` \| ([^|]+) \|$", sections()["`[[fault]]`"], re.M)
+    found = {fault: set(re.findall(r"`([a-z]+)`", text)) for fault, text in told}
+    assert found == wanted
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))

@@ -118,6 +118,26 @@ p99 = "1s"
 """
 
 
+BROKEN = """
+[[fault]]
+fault = "slow_share"
+server = "LOGON1"
+delay = "1s"
+at = "0s"
+
+[[fault]]
+fault = "clock_jumps"
+machine = "A"
+by = "+1h"
+at = "5m"
+
+[[fault]]
+fault = "sender_dies"
+at = "1h"
+for = "10m"
+"""
+
+
 @pytest.fixture
 def site(workshop: Workshop) -> Process:
     """A site in real time."""
@@ -181,6 +201,28 @@ def test_a_load_with_a_job_holders_and_an_update_is_judged_by_what_the_servers_s
     assert "<svg" in (kept(workshop) / "report.html").read_text()
     assert workshop.json("machines", "--limit", "100")["count"] == 21
     until(lambda: not workshop.json("clients")["fleets"], "the clients' numbers are given back")
+
+
+def test_a_load_breaks_its_site_as_its_file_says_and_leaves_it_whole(workshop: Workshop) -> None:
+    workshop.start(*SERVE, "--time", "x600", "--allow-faults")
+    process = load(workshop, UPDATE + BROKEN, ready="")
+    assert ended(process) == 0, process.said
+    faults = summary(workshop)["faults"]
+    assert [(one["fault"], one["where"]) for one in faults] == [
+        ("slow_share", "LOGON1 by 1s"),
+        ("clock_jumps", "PC00001 by +1h"),
+        ("sender_dies", "SMS_LAN_SENDER of BPC"),
+    ]
+    assert 0.9 < faults[2]["ended_s"] - faults[2]["began_s"] < 1.1, "10 min at x600 are 1 s"
+    assert (kept(workshop) / "report.html").read_text().count('class="broken"') >= 3
+    assert workshop.json("fault", "list")["faults"] == [], "all is mended"
+
+
+def test_a_load_with_faults_needs_a_site_that_may_be_broken(
+    workshop: Workshop, site: Process
+) -> None:
+    process = load(workshop, UPDATE + BROKEN, ready="")
+    assert ended(process) == 2 and "was not started with --allow-faults" in process.said
 
 
 def test_a_server_that_stands_still_is_not_flattered(workshop: Workshop, site: Process) -> None:

@@ -43,8 +43,6 @@ FIELDS: Final = {
     "for": ("SPAN", "How long, in site time; until it is cleared, if left out."),
 }
 """What a fault may say, by the options of `add`: what stands for its value, and its help."""
-OF_SERVERS: Final = ("disk_full", "link_down", "slow_share")
-"""Faults of the server that they name; the others are the site server's."""
 
 
 @click.group("fault")
@@ -185,12 +183,12 @@ def _server_of(
 ) -> tuple[ServerAddress, FaultList]:
     from despoolr_core.rules.fold import fold
 
-    if fault.name in OF_SERVERS:
+    if fault.target:
         named = {facts.server: (server, facts) for server, facts in asked}
-        wanted = fold(str(getattr(fault, "server", "")))
-        if wanted not in named:
-            fail(f"no server {wanted} that may be broken runs here; there is {', '.join(named)}")
-        return named[wanted]
+        if fault.target not in named:
+            there = ", ".join(named)
+            fail(f"no server {fault.target} that may be broken runs here; there is {there}")
+        return named[fault.target]
     sites = {facts.site: (server, facts) for server, facts in asked if facts.site}
     code = fold(str(getattr(fault, "site", "")))
     if not sites:

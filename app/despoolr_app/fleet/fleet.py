@@ -14,7 +14,7 @@ import math
 import random
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -210,12 +210,8 @@ class FleetClients:
         self._turn_clocks()
 
     def _turn_clocks(self) -> None:
-        """Let the clocks be wrong that are to be, and the others right."""
-        clocks = self.lease.clocks if self.lease is not None else {}
-        for agent in self.fleet.agents if self.fleet is not None else ():
-            offset_s = clocks.get(fold(agent.machine), 0.0)
-            if agent.clock_offset_s != offset_s:
-                agent.clock_offset_s = offset_s
+        if self.fleet is not None and self.lease is not None:
+            turn_clocks(self.fleet.agents, self.lease.clocks)
 
     async def _begin(self, fleet: Fleet) -> None:
         await fleet.start()
@@ -418,6 +414,14 @@ class FleetClients:
         )
         connected.may_act = self.may_act
         return connected
+
+
+def turn_clocks(agents: Iterable[PcmAgent], clocks: Mapping[str, float]) -> None:
+    """Let the clocks of these machines be wrong by so many seconds, and all others right."""
+    for agent in agents:
+        offset_s = clocks.get(fold(agent.machine), 0.0)
+        if agent.clock_offset_s != offset_s:
+            agent.clock_offset_s = offset_s
 
 
 async def _keep_flushing(records: RecordFile) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from despoolr_app.process.process_log import tell
 from despoolr_core.records.kinds.client import Polled
 from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
 from despoolr_core.records.kinds.share import OpenRefused, SessionEnded, ShareDamaged
 from despoolr_core.records.kinds.site import (
     CopyEnded,
@@ -131,6 +132,14 @@ def _poll(polled: Polled) -> Line | None:
     return logging.WARNING, f"poll of {polled.server} failed: {polled.reason}"
 
 
+def _began(fault: FaultBegan) -> Line:
+    return logging.WARNING, f"broken on purpose: {fault.fault}, {fault.where}"
+
+
+def _over(fault: FaultEnded) -> Line:
+    return logging.WARNING, f"no longer broken: {fault.fault}, {fault.where}"
+
+
 _LINES: Final[dict[type[Fact], Callable[[Any], Line | None]]] = {
     OpenRefused: _refused,
     ShareDamaged: _damaged,
@@ -142,4 +151,6 @@ _LINES: Final[dict[type[Fact], Callable[[Any], Line | None]]] = {
     JobStatusChanged: _job,
     MifRefused: _mif,
     Polled: _poll,
+    FaultBegan: _began,
+    FaultEnded: _over,
 }

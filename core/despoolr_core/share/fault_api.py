@@ -24,6 +24,8 @@ JUMP_S_MAX: Final = 10 * 366 * 86_400.0
 """Seconds by which a clock may jump."""
 DELAY_S_MAX: Final = 3600.0
 """Seconds of site time that a slow server may take for each way."""
+OF_SERVERS: Final = ("disk_full", "link_down", "slow_share")
+"""Faults of the server that they name."""
 NAMES: Final = ("site", "server", "share", "machine", "other")
 """Fields that are names of one case."""
 
@@ -43,6 +45,11 @@ class _Fault(
     def name(self) -> str:
         """What goes wrong, as files and commands say it."""
         return str(self.__struct_config__.tag)
+
+    @property
+    def target(self) -> str:
+        """The server that it breaks; `""`: the site server, or what that knows of."""
+        return fold(str(getattr(self, "server", ""))) if self.name in OF_SERVERS else ""
 
     @property
     def place(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.times import span_s
 from despoolr_core.timing import parse_timing
+from despoolr_lab.breaking.tables import BrokenSpan, FaultTable
 from despoolr_lab.load.measure.judgement import (
     EndedJob,
     LoadFacts,
@@ -104,6 +105,8 @@ class LoadOutcome:
     began_utc: float = 0.0
     """Seconds since 1970 at the run's second 0, of this machine's clock; 0: it never began."""
     machine: MachineUse = field(default_factory=MachineUse)
+    faults: list[BrokenSpan] = field(default_factory=list)
+    """What was broken on purpose."""
 
 
 class LoadRun:
@@ -158,6 +161,7 @@ class LoadRun:
         """Everything that is there before the first poll; False if the run is invalid already."""
         load, stage = self._load, self._stage
         await stage.open(WAIT_S)
+        await stage.meet_to_break(self._now)
         table = load.load
         if table.time and parse_timing(table.time).scale != stage.scale:
             raise StartError(
@@ -175,7 +179,10 @@ class LoadRun:
         )
         if count != load.client_count:
             return False
-        self._keep(stage.keep_numbers(lambda: self._workers.sum().clients, self._workers.hold))
+        workers = self._workers
+        self._keep(
+            stage.keep_numbers(lambda: workers.sum().clients, workers.hold, workers.turn_clocks)
+        )
         await stage.make_packages()
         await self._workers.start(orders_of(load, self._place(), stage.layout))
         return True
@@ -251,7 +258,18 @@ class LoadRun:
             found.append(
                 (span_s(update.at) / scale, lambda update=update: stage.make_update(update))  # type: ignore[misc]
             )
+        for fault in self._load.fault:
+            found.append(
+                (span_s(fault.at) / scale, lambda fault=fault: self._break(fault))  # type: ignore[misc]
+            )
         return found
+
+    async def _break(self, fault: FaultTable) -> None:
+        """Begin a fault. A run that was to be broken and was not proves nothing."""
+        try:
+            await self._stage.begin_fault(fault)
+        except SiteError as error:
+            self._troubles.append(f"{fault.name} at {fault.at} did not begin: {error}")
 
     async def _act(self, at: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await asyncio.sleep(max(0.0, at - self._now()))
@@ -428,4 +446,5 @@ class LoadRun:
             wall_s,
             self._began_utc,
             self._machine.use(),
+            self._stage.broken.spans if self._stage.broken is not None else [],
         )

@@ -32,6 +32,8 @@ from despoolr_core.share.fleet_api import ServerCard, SiteCard
 from despoolr_core.share.site_api import PackageSpec
 from despoolr_core.share.wire import EpisodeList
 from despoolr_core.times import span_s
+from despoolr_lab.breaking.stack import BreakableStack
+from despoolr_lab.breaking.tables import ClockJumpsTable, FaultTable, HandleLeaksTable, asked
 from despoolr_lab.load.measure.judgement import EndedJob
 from despoolr_lab.load.plan import ClientLayout
 from despoolr_lab.load.spec.model import LoadFile, LoadJob, LoadPackage, Update, file_name, size_of
@@ -94,6 +96,8 @@ class Stage:
     lease: SlotLease | None = None
     began_at: float = 0.0
     """Site time at the start of the run."""
+    broken: BreakableStack | None = None
+    """The servers, where the file has faults for them."""
     _http: aiohttp.ClientSession | None = None
     _client: SiteClient | None = None
     _keeping: asyncio.Task[None] | None = None
@@ -144,7 +148,9 @@ class Stage:
             await asyncio.sleep(MEET_AGAIN_S)
 
     async def close(self) -> None:
-        """Give the clients' numbers back."""
+        """Mend what is broken, and give the clients' numbers back."""
+        if self.broken is not None:
+            await self.broken.mend_all()
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
@@ -175,13 +181,16 @@ class Stage:
         return lease.size
 
     def keep_numbers(
-        self, live: Callable[[], int], on_held: Callable[[float], None]
+        self,
+        live: Callable[[], int],
+        on_held: Callable[[float], None],
+        on_clocks: Callable[[dict[str, float]], None],
     ) -> asyncio.Task[None]:
-        """Renew the lease until `close`; `on_held` hears until when it holds. The task ends with
-        `SlotsLost` past that.
+        """Renew the lease until `close`; `on_held` hears until when it holds, `on_clocks` whose
+        clocks are to be wrong. The task ends with `SlotsLost` past that.
         """
         assert self.lease is not None
-        self.lease.on_held = on_held
+        self.lease.on_held, self.lease.on_clocks = on_held, on_clocks
         on_held(self.lease.ends_at)
         self._keeping = asyncio.ensure_future(self.lease.keep(live))
         return self._keeping
@@ -240,6 +249,28 @@ class Stage:
             distribute=DistributePhase((), True),
         )
         self.jobs[update.name] = await self._asked(lambda site: site.make_job(spec))
+
+    async def meet_to_break(self, now: Callable[[], float]) -> None:
+        """Ask the servers whether they may be broken as the file says. Raises `StartError`."""
+        assert self._http is not None
+        if self.load.fault:
+            self.broken = BreakableStack(self.scale, now)
+            faults = [asked(table) for table in self.load.fault]
+            await self.broken.meet(self._http, self.sources(), faults)
+
+    async def begin_fault(self, table: FaultTable) -> None:
+        """Break what a table says: packages and clients have other names at the site. Raises
+        `SiteError`.
+        """
+        assert self.broken is not None
+        changed: dict[str, str] = {}
+        if isinstance(table, ClockJumpsTable):
+            changed["machine"] = self.machines([table.machine])[0]
+        if isinstance(table, HandleLeaksTable):
+            changed["package"] = self.packages[table.package].id
+            changed["file"] = file_name(int(table.file))
+        row = await self.broken.begin(asked(table, **changed))
+        self.say(f"despoolr: broken on purpose: {row.fault}, {row.where}")
 
     def distribution_servers(self, package: str) -> list[ServerCard]:
         """The servers that a package of the file is put on."""

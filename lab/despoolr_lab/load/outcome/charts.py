@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from despoolr_core.times import stopwatch
 from despoolr_lab.report.axis import Axis, Tick
@@ -57,6 +57,15 @@ class Chart:
     x_ticks: Sequence[Tick]
     y_ticks: Sequence[Tick]
     warm_up: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChartMark:
+    """A part of the time axis that stands out: where it begins, how wide it is, and why."""
+
+    x: float
+    width: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,22 @@ def scale_of(series: Sequence[Series], *, is_log: bool) -> Scale:
     low = 10.0 ** math.floor(math.log10(max(LOW_MIN, min(positive, default=1.0))))
     high = 10.0 ** math.ceil(math.log10(max(low, *positive, LOW_MIN)))
     return Scale(low, max(high, low * 10), True)
+
+
+def marks_of(faults: Sequence[Mapping[str, Any]], last: int) -> list[ChartMark]:
+    """What was broken on purpose (`faults` of `summary.json`), on the axis of the seconds 0 to
+    `last`. It is seen however short it was.
+    """
+    axis = Axis(0, max(1, last), LEFT, WIDTH - LEFT - RIGHT)
+    found: list[ChartMark] = []
+    for fault in faults:
+        began, ended = fault["began_s"], fault["ended_s"]
+        end = last if ended is None else min(ended, last)
+        x = axis.x(min(began, last))
+        until = "the end" if ended is None else stopwatch(ended)
+        text = f"{fault['fault']}, {fault['where']}: {stopwatch(began)} to {until}"
+        found.append(ChartMark(x, round(max(2.0, axis.x(end) - x), 1), text))
+    return found
 
 
 def draw(

@@ -24,6 +24,7 @@ from despoolr_lab.load.outcome.charts import (
     Chart,
     Series,
     draw,
+    marks_of,
     milliseconds,
 )
 from despoolr_lab.load.watch import LoadSecond
@@ -42,6 +43,7 @@ def render_report(
     told = list(rows)
     first = summary["measured"]["first_second"]
     charts = charts_of(seconds, told, first)
+    marks = marks_of(summary.get("faults") or [], _last_of(seconds, told))
     place = {
         "width": WIDTH,
         "height": HEIGHT,
@@ -50,12 +52,14 @@ def render_report(
         "top": TOP,
         "bottom": BOTTOM,
     }
-    return _template().render(summary=summary, facts=facts, charts=charts, place=place, first=first)
+    return _template().render(
+        summary=summary, facts=facts, charts=charts, marks=marks, place=place, first=first
+    )
 
 
 def charts_of(seconds: Mapping[int, Second], rows: list[LoadSecond], first: int) -> list[Chart]:
     """What is drawn: what clients felt, then what servers said."""
-    last = max([*seconds, *(row.second for row in rows), 1])
+    last = _last_of(seconds, rows)
     polled = {number: second for number, second in seconds.items() if second.polls}
     if not polled:
         return []
@@ -92,6 +96,10 @@ def charts_of(seconds: Mapping[int, Second], rows: list[LoadSecond], first: int)
         )
     charts += _queues(rows, last, first)
     return charts
+
+
+def _last_of(seconds: Mapping[int, Second], rows: list[LoadSecond]) -> int:
+    return max([*seconds, *(row.second for row in rows), 1])
 
 
 def _queues(rows: list[LoadSecond], last: int, first: int) -> list[Chart]:

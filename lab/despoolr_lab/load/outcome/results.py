@@ -22,6 +22,7 @@ import msgspec
 
 from despoolr_app.runs.directory import SUMMARY, write_whole
 from despoolr_core.rules.text import escaped
+from despoolr_core.times import stopwatch
 from despoolr_core.timing import Timing
 from despoolr_lab.load.measure.judgement import seconds
 from despoolr_lab.load.measure.tally import PollPart, Second
@@ -150,6 +151,7 @@ def summary_of(outcome: LoadOutcome, stamp: str) -> dict[str, Any]:
             "busy_share": outcome.machine.busy_share,
             "stolen_share": outcome.machine.stolen_share,
         },
+        "faults": msgspec.to_builtins(outcome.faults),
         "notes": outcome.notes,
         "file": msgspec.to_builtins(load),
     }
@@ -398,6 +400,11 @@ def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         kept = f"{holders['made'] - holders['broken']:,} of {holders['wanted']:,} held their file"
         lost = f", {holders['broken']:,} lost it: {holders['lost']}" if holders["broken"] else ""
         found.append(("holders", kept + lost))
+    for fault in summary.get("faults") or ():
+        ended = fault["ended_s"]
+        until = "the end" if ended is None else stopwatch(ended)
+        what = f"{fault['fault']}, {fault['where']}: {stopwatch(fault['began_s'])} to {until}"
+        found.append(("broken", what))
     deepest = sorted(summary["queues"].items(), key=lambda item: -item[1])[:3]
     if deepest:
         found.append(("deepest boxes", ", ".join(f"{box} {depth:,}" for box, depth in deepest)))

@@ -15,8 +15,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.fault_api import FAULTS_MAX
 from despoolr_core.suggest import suggestion
 from despoolr_core.times import span_s
+from despoolr_lab.breaking import tables
 from despoolr_lab.load.spec import model
 from despoolr_lab.load.spec.from_scenario import load_of
 from despoolr_lab.load.spec.model import LoadFile
@@ -106,13 +108,14 @@ def check(load: LoadFile, text: str) -> None:
     }
     for table, noun in (("clients", "group"), ("package", "package"), ("job", "job")):
         _refuse_twice(names[table], noun, table, text)
-    for table in ("job", "holders", "update", "program", "expect"):
+    for table in ("job", "holders", "update", "fault", "program", "expect"):
         rows: list[Any] = getattr(load, table)
         for index, row in enumerate(rows):
             for key, kind in (
                 ("package", "package"),
                 ("clients", "clients"),
                 ("machines", "clients"),
+                ("machine", "clients"),
                 ("job", "job"),
             ):
                 value = getattr(row, key, None)
@@ -130,7 +133,7 @@ def check(load: LoadFile, text: str) -> None:
 
 def _check_times(load: LoadFile, text: str) -> None:
     end = span_s(load.load.for_)
-    for table in ("clients", "job", "holders", "update"):
+    for table in ("clients", "job", "holders", "update", "fault"):
         rows: list[Any] = getattr(load, table)
         for index, row in enumerate(rows):
             if span_s(row.at) > end:
@@ -160,6 +163,15 @@ def _check_counts(load: LoadFile, text: str) -> None:
             ["clients", 0, "count"],
             text,
         )
+    for index, leak in enumerate(load.fault):
+        if isinstance(leak, tables.HandleLeaksTable):
+            size = sizes[leak.package]
+            if not leak.file.isdecimal() or not 1 <= int(leak.file) <= size:
+                reason = f"{leak.package} has the files 1 to {size:,}, not {leak.file}"
+                raise _error(reason, ["fault", index, "file"], text)
+    if len(load.fault) > FAULTS_MAX:
+        reason = f"{len(load.fault)} faults are more than {FAULTS_MAX}, which a server has at most"
+        raise _error(reason, ["fault", FAULTS_MAX, "at"], text)
     end = span_s(load.load.for_)
     polls = sum(group.count * (1 + int(end / span_s(group.poll_every))) for group in load.clients)
     if polls > model.POLLS_MAX:

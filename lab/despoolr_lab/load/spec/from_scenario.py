@@ -14,7 +14,9 @@ from typing import Any, Final
 
 import msgspec
 
+from despoolr_core.share.fault_api import KINDS
 from despoolr_core.times import moment_s, span_s
+from despoolr_lab.breaking.tables import FaultTable
 from despoolr_lab.load.spec.model import (
     ClientGroup,
     HolderGroup,
@@ -142,12 +144,33 @@ def _take(load: LoadFile, scenario: Scenario, step: Any, groups: dict[str, model
             )
         case model.ReleaseStep():
             pass  # the hold knows how long it lasts
+        case _ if isinstance(step, model.FaultStep):
+            load.fault.append(_fault(scenario, step, at, groups))
         case _:
             tag = step.__struct_config__.tag
             raise ScenarioError(
                 f"the step {tag!r} at {step.at} is nothing a load can do to a stack that runs: "
                 "leave it out"
             )
+
+
+def _fault(scenario: Scenario, step: Any, at: str, groups: dict[str, model.Clients]) -> FaultTable:
+    """The table of a step: a client is its group's first, a file goes by its number."""
+    name = step.__struct_config__.tag
+    kind = KINDS[name]
+    fields = {key: getattr(step, key) for key in kind.__struct_fields__}
+    if isinstance(step, model.ClockJumpsStep):
+        fields["machine"] = _home(step.machine, groups) or step.machine
+    if isinstance(step, model.HandleLeaksStep):
+        files = sorted(_package_of(scenario, step.package).files)
+        fields["file"] = str(files.index(step.file) + 1) if step.file in files else step.file
+    if isinstance(step, model.DiskFullStep) and "{" in step.path:
+        raise ScenarioError(
+            f"the step {name!r} at {step.at} is about a package's directory: leave out its path"
+        )
+    (table,) = (one for one in FaultTable.__args__ if one.__struct_config__.tag == name)
+    found: FaultTable = table(at=at, **fields)
+    return found
 
 
 def _package_of(scenario: Scenario, name: str) -> model.Package:

@@ -20,6 +20,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import span_s
+from despoolr_lab.breaking.tables import FaultTable
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.load_tables import SHAPES, LoadExpectation, LoadTable
 from despoolr_lab.toml.tables import Moment, Name, Span, Table
@@ -162,6 +163,7 @@ class LoadFile(Table, kw_only=True):
     job: list[LoadJob] = []
     holders: list[HolderGroup] = []
     update: list[Update] = []
+    fault: list[FaultTable] = []
     expect: list[LoadExpectation] = []
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
 """What a worker is told, and what it tells: lines of JSON over its standard input and output.
 
 A worker is told once what it is (`Orders`), then in a word what to do: `start`, `settle`, `stop`;
-and now and then until when its clients' numbers are its own (`hold`). It says `ready` when its
+and now and then until when its clients' numbers are its own (`hold`), and whose clocks are wrong
+(`clocks`). It says `ready` when its
 clients exist, `told` every second, `over` when it has ended. Times are seconds: of the run where
 they are paces, site time where they are moments.
 """
@@ -74,11 +75,13 @@ class Orders(msgspec.Struct, frozen=True):
 
 class Word(msgspec.Struct, frozen=True):
     """What to do now. `start`: the run's second 0 is at `at` (this machine's `perf_counter`);
-    `hold`: until `at` (`leasing.steady_now`) the clients may act.
+    `hold`: until `at` (`leasing.steady_now`) the clients may act; `clocks`: whose clocks are wrong,
+    and by how many seconds.
     """
 
     do: str
     at: float = 0.0
+    clocks: dict[str, float] = {}
 
 
 class WorkerStatus(msgspec.Struct):

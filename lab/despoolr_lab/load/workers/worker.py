@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from despoolr_app.fleet.fleet import ClientsSettings, FleetClients
+from despoolr_app.fleet.fleet import ClientsSettings, FleetClients, turn_clocks
 from despoolr_app.fleet.lease import steady_now
 from despoolr_app.process.event_loop import loop_factory
 from despoolr_app.process.gc_tuning import freeze_gc
@@ -140,6 +140,10 @@ class Worker:
     def hold(self, until: float) -> None:
         """Their numbers are these clients' until then (`steady_now`)."""
         self._clients.held_until = until
+
+    def turn_clocks(self, clocks: dict[str, float]) -> None:
+        """Let these clients' clocks be wrong by so many seconds, and all others right."""
+        turn_clocks(self._agents, clocks)
 
     async def keep_lease(self, words: asyncio.Queue[Word]) -> None:
         """Stop when the lease is over that the director keeps: it may be paused, or gone, and
@@ -355,6 +359,8 @@ async def _serve(orders: Orders, source: RawIOBase, say: Callable[[WorkerStatus]
             word = msgspec.json.decode(line, type=Word)
             if word.do == "hold":
                 worker.hold(word.at)
+            elif word.do == "clocks":
+                worker.turn_clocks(word.clocks)
             else:
                 words.put_nowait(word)
         words.put_nowait(Word("stop"))

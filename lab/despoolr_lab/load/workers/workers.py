@@ -120,6 +120,10 @@ class Workers:
         if math.isfinite(until):
             self.say(Word("hold", until))
 
+    def turn_clocks(self, clocks: dict[str, float]) -> None:
+        """Tell all of them which machines' clocks are to be wrong, and by how much."""
+        self.say(Word("clocks", clocks=clocks))
+
     async def until(self, condition: Callable[[WorkerProcess], bool]) -> None:
         """Wait until it is true of all, or one has ended early."""
         while not all(condition(worker) for worker in self._workers) and not self.ended_early:

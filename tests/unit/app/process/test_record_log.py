@@ -38,6 +38,18 @@ def everything_is_logged() -> Iterator[None]:
             "nothing on SMS_SHR of LOGON1 can be changed: journal 1 is gone",
         ),
         (
+            "fault.began",
+            {"fault": "link_down", "where": "LOGON1 to everybody"},
+            WARNING,
+            "broken on purpose: link_down, LOGON1 to everybody",
+        ),
+        (
+            "fault.ended",
+            {"fault": "link_down", "where": "LOGON1 to everybody"},
+            WARNING,
+            "no longer broken: link_down, LOGON1 to everybody",
+        ),
+        (
             "open.refused",
             {
                 "server": "LOGON1",

@@ -16,6 +16,7 @@ from despoolr_lab.load.outcome.charts import (
     WIDTH,
     Series,
     draw,
+    marks_of,
     milliseconds,
     nice,
     scale_of,
@@ -65,3 +66,19 @@ def test_times_are_written_as_people_write_them() -> None:
         "10 ms",
         "10 s",
     ]
+
+
+def test_what_was_broken_is_shaded_where_it_was_and_seen_however_short_it_was() -> None:
+    faults = [
+        {"fault": "disk_full", "where": "LOGON1", "began_s": 25.0, "ended_s": 75.0},
+        {"fault": "link_down", "where": "LOGON1 to PC1", "began_s": 50.0, "ended_s": None},
+        {"fault": "slow_share", "where": "LOGON1 by 2s", "began_s": 10.0, "ended_s": 10.1},
+        {"fault": "slow_share", "where": "LOGON1 by 2s", "began_s": 99.0, "ended_s": 500.0},
+    ]
+    full, down, short, late = marks_of(faults, 100)
+    room = WIDTH - LEFT - RIGHT
+    assert (full.x, full.width) == pytest.approx((LEFT + room / 4, room / 2), abs=0.2)
+    assert full.text == "disk_full, LOGON1: 0:25 to 1:15"
+    assert down.x + down.width == pytest.approx(WIDTH - RIGHT, abs=0.2)
+    assert down.text.endswith("0:50 to the end") and short.width == 2.0
+    assert late.x + late.width <= WIDTH - RIGHT + 0.2

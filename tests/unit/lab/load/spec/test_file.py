@@ -9,6 +9,8 @@ import jsonschema
 import msgspec
 import pytest
 
+from despoolr_core.share.fault_api import FAULTS_MAX, ClockJumps, HandleLeaks
+from despoolr_lab.breaking.tables import asked
 from despoolr_lab.load.spec.file import changed, find_load, parse_load, read_load
 from despoolr_lab.load.spec.model import CLIENTS_MAX, schema, size_of
 from despoolr_lab.scenario import load_tables as tables
@@ -248,3 +250,41 @@ def test_as_much_of_a_run_is_looked_at_as_stated(over: str) -> None:
     text = BASE.replace("[load]", f'[load]\nabort_when = {{ p99 = "1s", over = "{over}" }}')
     when = parse_load(text).load.abort_when
     assert when is not None and when.over == over
+
+
+FAULT = '[[fault]]\nfault = "disk_full"\nserver = "LOGON1"\nat = "1m"\n'
+LEAK = '[[fault]]\nfault = "handle_leaks"\nat = "1m"\npackage = "OFFICE"\n'
+JUMP = '[[fault]]\nfault = "clock_jumps"\nat = "1m"\nby = "+2h"\n'
+
+
+def test_a_load_says_what_is_broken_and_when() -> None:
+    text = f'{BASE}{FAULT}for = "2m"\n{LEAK}file = "3"\n{JUMP}machine = "B"\n'
+    full, leak, jump = parse_load(text).fault
+    assert (full.name, full.at, full.for_, full.target) == ("disk_full", "1m", "2m", "LOGON1")
+    assert asked(leak, package="BPC00001") == HandleLeaks(package="BPC00001", file="3")
+    assert asked(jump, machine="PC1") == ClockJumps(machine="PC1", by="+2h")
+    jsonschema.Draft202012Validator(schema()).validate(tomllib.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        (FAULT.replace("1m", "11m"), "11m is after the end of the run"),
+        (FAULT.replace("1m", "soon"), "'soon' is not a span of time"),
+        (FAULT.replace("disk_full", "disk_ful"), "disk_ful"),
+        (FAULT + 'delay = "2s"\n', "delay"),
+        (FAULT + 'for = "0s"\n', "more than nothing, 366d at most"),
+        (LEAK + 'file = "4"\n', "OFFICE has the files 1 to 3, not 4"),
+        (LEAK + 'file = "a.dat"\n', "OFFICE has the files 1 to 3, not a.dat"),
+        (LEAK.replace("OFFICE", "OFICE") + 'file = "1"\n', "there is no package 'OFICE'"),
+        (JUMP + 'machine = "PC00001"\n', "there is no group of clients 'PC00001'"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused_with_its_line(table: str, why: str) -> None:
+    said = refused(f"{BASE}{table}")
+    assert why in said and int(said.partition(":")[0]) > BASE.count("\n")
+
+
+def test_a_load_has_so_many_faults_and_no_more() -> None:
+    assert len(parse_load(BASE + FAULT * FAULTS_MAX).fault) == FAULTS_MAX
+    assert "65 faults are more than 64" in refused(BASE + FAULT * (FAULTS_MAX + 1))

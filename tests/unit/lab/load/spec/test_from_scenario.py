@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from despoolr_core.share.fault_api import ClockJumps, DiskFull, HandleLeaks
+from despoolr_lab.breaking.tables import asked
 from despoolr_lab.load.spec.file import parse_load
 from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
@@ -146,3 +148,40 @@ def test_what_a_load_cannot_do_is_refused_by_name(before: str, after: str, says:
 def test_a_scenario_without_a_load_part_is_told_what_it_lacks() -> None:
     text = 'name = "x"\ntitle = "x"\n[[clients]]\ncount = 2\n[run]\nfor = "1h"\n'
     assert "has no [load] part; run it with `despoolr run`" in refused(text)
+
+
+FAULTS = """
+[[step]]
+at = "90m"
+do = "clock_jumps"
+machine = "BOSS"
+by = "+1h"
+for = "30m"
+
+[[step]]
+at = "2h"
+do = "handle_leaks"
+package = "OFFICE"
+file = "b.dat"
+
+[[server]]
+name = "LOGON1"
+
+[[step]]
+at = "3h"
+do = "disk_full"
+server = "LOGON1"
+share = "SMS_PKGD"
+"""
+
+
+def test_its_faults_are_those_of_the_load_by_its_numbers() -> None:
+    jump, leak, full = parse_load(SCENARIO + FAULTS).fault
+    assert (float(jump.at.rstrip("s")), asked(jump)) == (
+        5400.0,
+        ClockJumps(machine="G2", by="+1h", for_="30m"),
+    )
+    assert asked(leak) == HandleLeaks(package="OFFICE", file="2")
+    assert asked(full) == DiskFull(server="LOGON1", share="SMS_PKGD")
+    inner = FAULTS + 'path = "{package:OFFICE}"\n'
+    assert "the step 'disk_full' at 3h is about a package's directory" in refused(SCENARIO + inner)
