@@ -155,6 +155,18 @@ class Profile:
         "Q185179",
         "a Remove Package job that could not be sent is sent again",
     )
+    removal_forgets_netware_name: bool = _behaviour(
+        False,
+        "Q153637",
+        "what a Remove Package job could not delete on a NetWare server is remembered under a "
+        "garbled name",
+    )
+    site_job_skips_unsupported: bool = _behaviour(
+        False,
+        "Q156250",
+        "a job for all machines of a site leaves out those on which no Package Command Manager "
+        "runs",
+    )
     success_marks_package_id: bool = _behaviour(
         True,
         "Q235805",
@@ -241,6 +253,7 @@ _V11: Final = replace(
     copy_strategy="stop_at_first_lock",
     copy_failure_says_disk_full=False,
     partial_retry_list_lost=True,
+    removal_forgets_netware_name=True,
     forced_disconnect_available=False,
     expiry_status="Canceled",
     escaped_quote_in_mif_loads=False,

@@ -79,6 +79,11 @@ def every_clock_is_right(scenario: Scenario) -> None:
         clients.clock_offset = ""
 
 
+def every_server_runs_windows_nt(scenario: Scenario) -> None:
+    for server in scenario.server:
+        server.platform = "Windows NT"
+
+
 def reports_come_in_one_go(scenario: Scenario) -> None:
     for clients in scenario.clients:
         clients.report_gap = "0s"
@@ -180,6 +185,37 @@ CAUSES: list[tuple[str, str, Change, set[str]]] = [
             "one server is done, the other one is to be tried again",
             "a retry instruction is written",
             "the second server never gets the package",
+        },
+    ),
+    (
+        "Q153637",
+        "1.1",
+        every_server_runs_windows_nt,
+        {
+            "the files remain on the NetWare server",
+            "the log has a garbled name and no error",
+            "event 107 tells of a directory of that name",
+            "and the job retries",
+        },
+    ),
+    (
+        "Q153637",
+        "1.0",
+        nobody_holds,
+        {
+            "where files are in use the removal is to be tried again",
+            "event 106 tells of both servers",
+            "the files remain on the NetWare server",
+        },
+    ),
+    (
+        "Q156250",
+        "1.1",
+        every_server_runs_windows_nt,
+        {
+            "the row of the NetWare server stays None",
+            "the job is Active after a day",
+            "and a month later",
         },
     ),
     (

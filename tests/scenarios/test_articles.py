@@ -106,6 +106,10 @@ SYMPTOMS: dict[str, Callable[[str], bool]] = {
     "Q153576": lambda name: name.startswith(
         ("BPC row BPC00001 Server DIST2", "file DIST2", "events")
     ),
+    "Q153637": lambda name: name.startswith(
+        ("BPC row BPC00002", "job BPC00002", "file NWSRV1 BPC00001", "events 10")
+    ),
+    "Q156250": lambda name: name in ("BPC row BPC00001 Workstation NWSRV1", "job BPC00001"),
     "Q163488": lambda name: (
         name.endswith("Workstation WS2") or name in ("job BPC00002", "window WS2 BPC0002")
     ),

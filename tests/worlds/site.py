@@ -207,10 +207,11 @@ class Bench:
         response: Response = Response.FAST,
         site: str = "BPC",
         above: Bench | None = None,
+        netware: tuple[str, ...] = (),
         **overrides: Any,
     ) -> None:
         """`above`: the bench of the parent site, which then shares clock and records and is pumped
-        along.
+        along. `netware`: which of the servers are NetWare's.
         """
         self.above = above
         self.below: list[Bench] = []
@@ -233,7 +234,7 @@ class Bench:
             auth=self.auth,
             lease_s=0.0,
         )
-        roles = tuple(SiteServerRole(name, "SALES") for name in servers)
+        roles = tuple(SiteServerRole(name, "SALES", is_netware=name in netware) for name in servers)
         self.logons = {role.name: self.assembly.add_logon(role) for role in roles}
         self.setup = SiteSetup(
             code=site,

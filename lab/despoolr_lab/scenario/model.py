@@ -185,6 +185,7 @@ FOR_S_MAX: Final = 36_525 * 86_400.0
 """Site seconds of a run: a hundred years."""
 PCMS: Final = (PcmVariant.WIN16, PcmVariant.WIN32, PcmVariant.SERVICE)
 """Those whose machines a job of ours is for (its Operating System mask)."""
+PLATFORMS: Final = ("Windows NT", "NetWare")
 JITTERS: Final = ("off", "small", "wide")
 
 
@@ -238,10 +239,15 @@ class Server(Table, kw_only=True):
     roles: list[str] = field(default_factory=lambda: ["logon", "distribution"])
     package_share: Name = "SMS_PKGD"
     domain: str = ""
+    platform: str = "Windows NT"
+    """`Windows NT` or `NetWare`: the site knows a server of NetWare's as a machine, too, on which
+    no PCM runs.
+    """
     reaps_after: str = ""
     """It closes what a client has had open for so long; empty: it does not."""
 
     def __post_init__(self) -> None:
+        one_of(self.platform, PLATFORMS, "platform")
         if self.reaps_after and span_s(self.reaps_after) <= 0:
             raise ValueError("reaps_after nothing: then nobody could have a file open")
         for role in self.roles:
@@ -251,6 +257,11 @@ class Server(Table, kw_only=True):
             raise ValueError("a server is a logon server, a distribution server, or both")
         if fold(self.package_share) == LOGON_SHARE:
             raise ValueError(f"{LOGON_SHARE} is the logon share; packages lie on another")
+
+    @property
+    def is_netware(self) -> bool:
+        """Whether it is a server of NetWare's."""
+        return self.platform == "NetWare"
 
 
 class Clients(Table, kw_only=True):

@@ -509,6 +509,7 @@ def _verdict_run(world: World, episodes: list[EpisodeRow], records: list[Record]
         start=scenario.start,
         jobs=[step for step in scenario.step if isinstance(step, JobStep)],
         machines=sorted(name for group in scenario.clients for name in group.names),
+        without_pcm=[server.name for server in scenario.server if server.is_netware],
         changed=frozenset(fold(name) for name in changed),
         profiles=world.profiles,
         episodes=episodes,

@@ -57,6 +57,7 @@ from despoolr_server.http.connections.connections import Runner
 from despoolr_server.server_watch import ServerWatch
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.site.despooler.package_servers import PACKAGE_DIRECTORIES
+from despoolr_server.site.services.targets import NO_PCM
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from despoolr_server.site.state.logs import LogSink, NoLogFiles
@@ -485,12 +486,21 @@ class World:
                     name, written_s, spread, group.first_poll
                 )
                 known.append({"name": name, "sms_id": sms_id, "domain": settings.domain})
-            if group.known:  # and so do the sites above, whose inventory it is part of
-                await self.api(site, "POST", "machines", known)
-                for parent in self.above(site):
-                    await self.api(
-                        parent, "POST", "machines", [{**machine, "site": site} for machine in known]
-                    )
+            if group.known:
+                await self._make_known(site, known)
+        for server in self.scenario.server:
+            if server.is_netware:  # part of the inventory, and no PCM runs there
+                site = server.site or self.scenario.site[0].code
+                domain = server.domain or self.sites[site].setup.domain
+                machine = {"name": server.name, "sms_id": sms_ids[site], "domain": domain}
+                sms_ids[site] = next_sms_id(sms_ids[site])
+                await self._make_known(site, [{**machine, "operating_system": NO_PCM}])
+
+    async def _make_known(self, site: str, machines: list[dict[str, Any]]) -> None:
+        """Let a site know machines, and the sites above, whose inventory it is part of."""
+        await self.api(site, "POST", "machines", machines)
+        for parent in self.above(site):
+            await self.api(parent, "POST", "machines", [{**m, "site": site} for m in machines])
 
     def _add_clients(self) -> None:
         assert self.fleet is not None
@@ -602,6 +612,7 @@ def _role_of(server: model.Server, domain: str) -> SiteServerRole:
         "logon" in server.roles,
         "distribution" in server.roles,
         server.package_share,
+        server.is_netware,
     )
 
 

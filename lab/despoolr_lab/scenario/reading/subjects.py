@@ -236,7 +236,10 @@ def _rows(scenario: Scenario) -> Iterator[Mistake]:
     """Rows that are expected not to be there, of somebody whom there is not."""
     sites = [site.code for site in scenario.site]
     known: dict[type, list[str]] = {
-        model.WorkstationsExpectation: [n for group in scenario.clients for n in group.expand()],
+        model.WorkstationsExpectation: [
+            *(name for group in scenario.clients for name in group.expand()),
+            *(server.name for server in scenario.server if server.is_netware),
+        ],
         model.ServersExpectation: [s.name for s in scenario.server if "distribution" in s.roles],
         model.ArrivalsExpectation: sites,
         model.CompletionsExpectation: sites,

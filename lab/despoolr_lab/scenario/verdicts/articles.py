@@ -176,6 +176,27 @@ def _left_alone(run: VerdictRun) -> str:
     return ""
 
 
+def _never_removed(run: VerdictRun) -> str:
+    """Q153637: where a package stays because the name of its directory was lost."""
+    lost = _lines(run, "Failed to deltree")
+    if not lost:
+        return ""
+    for step in run.jobs:
+        job = run.job(step)
+        rows = run.view.details_of(job.job) if job is not None and step.type == "remove" else []
+        left = [row for row in rows if row.kind == "Server" and row.status == "Retrying"]
+        if left:
+            first = min(row.changes[0].at for row in left)
+            return (
+                f"{and_([row.machine for row in left])} could not be rid of the package of job "
+                f"{step.name} while files were in use; the Despooler of SMS "
+                f"{run.main_profile.version} remembers a garbled name on a NetWare server, failed "
+                f"to delete that {_times(len(lost))}, and the package is there "
+                f"{span(run.end - first)} later; SMS 1.2 removes it (Q153637)."
+            )
+    return ""
+
+
 def _held_back(run: VerdictRun) -> str:
     """Q172899: whose reports waited for a date."""
     late = _late_reports(run)
@@ -303,6 +324,23 @@ def _not_sent_again(run: VerdictRun) -> str:
     return ""
 
 
+def _never_reported(run: VerdictRun) -> str:
+    """Q156250: which job for a whole site waits for a machine that can never report."""
+    for step in run.jobs:
+        job = run.job(step)
+        if job is None or not step.command or "*" not in step.machines or job.status != "Active":
+            continue
+        rows = run.view.details_of(job.job)
+        if run.without_pcm and all(row.status == "Complete" for row in rows):
+            return (
+                f"Job {step.name} is Active {span(run.end - job.changes[0].at)} after it was made: "
+                f"it went to the entire site, and {and_(list(run.without_pcm))}, on which no "
+                "Package Command Manager runs, never reports; jobs for machine groups or single "
+                "clients end (Q156250)."
+            )
+    return ""
+
+
 # -- the Package Command Manager
 
 
@@ -411,6 +449,8 @@ ARTICLE_SENTENCES: Final[dict[str, Callable[[VerdictRun], str]]] = {
     "Q140374": _restarted,
     "Q140810": _lost_by_a_quote,
     "Q153576": _retry_without_servers,
+    "Q153637": _never_removed,
+    "Q156250": _never_reported,
     "Q163488": _unnoticed,
     "Q172899": _held_back,
     "Q182414": _restricted,

@@ -34,7 +34,8 @@ class ScenarioJob(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictRun:
     """What a sentence is made of. `article` may be empty; `site` is the first one's code, `start`
-    site time; `machines` are the clients with names, `changed` the paths of packages' files that
+    site time; `machines` are the clients with names, `without_pcm` the site's
+    machines that no PCM runs on, `changed` the paths of packages' files that
     got another text.
     """
 
@@ -43,6 +44,7 @@ class VerdictRun:
     start: float
     jobs: Sequence[ScenarioJob]
     machines: Sequence[str]
+    without_pcm: Sequence[str]
     changed: frozenset[str]
     profiles: dict[str, Profile]
     episodes: list[EpisodeRow]

@@ -25,7 +25,7 @@ from despoolr_core.formats.instruction import (
     RetryOf,
     render_instruction,
 )
-from despoolr_core.formats.winst import PackageServer, WorkstationInstruction
+from despoolr_core.formats.winst import PackageServer, ServerType, WorkstationInstruction
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied, InstructionWritten
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES
@@ -39,7 +39,7 @@ from despoolr_server.site.despooler.episode_end import end_episode
 from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
 from despoolr_server.site.despooler.job_reports import JobReports
 from despoolr_server.site.despooler.package_servers import PackageServers
-from despoolr_server.site.despooler.removal import remove_commands, remove_package
+from despoolr_server.site.despooler.removal import PackageRemoval
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import (
     RetryState,
@@ -102,6 +102,7 @@ class Installer:
         self._log = log
         self._servers = PackageServers(site, registry, log)
         self._forced = ForcedDisconnect(site, registry, log)
+        self._removal = PackageRemoval(site, root, registry, self._servers, self._reports, log)
         self.closes = CloseWatch(site, receive, log)
         """What stopped the last attempts, where somebody tells when it is closed."""
         self._cancelling = Cancelling(
@@ -164,7 +165,7 @@ class Installer:
 
     async def _attempt(self, install: Install, state: RetryState, tick: float) -> Outcome:
         if install.kind is InstallKind.REMOVE:
-            return await self._remove(install, state, tick)
+            return Outcome(await self._removal.remove(install, state, tick, self._purpose(install)))
         servers = self._servers.concerned(install)
         if servers:
             self._log(f"Decompressing package {install.package_id} to {TEMP_DIRECTORY}")
@@ -197,31 +198,6 @@ class Installer:
         for forgotten in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
             reason = f"job {install.job_id} forgot to retry {forgotten} (Q153576)"
             await end_episode(self._site, self._registry, install, forgotten, reason)
-
-    async def _remove(self, install: Install, state: RetryState, tick: float) -> Outcome:
-        """Take the package off its servers: the specified ones, or all that have it."""
-        named = {target.server for target in install.servers}
-        roles = [
-            role for role in self._servers.roles if role.name in named
-        ] or self._servers.holders(install.package_id)
-        failed: list[str] = []
-        for role in roles:
-            share = self._site.share(role.name, role.package_share, COMPONENT)
-            directory = self._servers.directory(role, install.package_id)
-            result = await remove_package(share, directory, self._purpose(install))
-            status = DetailStatus.COMPLETE if result.is_complete else DetailStatus.RETRYING
-            await self._reports.detail(install, DetailKind.SERVER, role.name, status, state, tick)
-            if result.is_complete:
-                self._servers.lost(role, install.package_id)
-            else:
-                there = f"\\\\{role.name}\\{role.package_share}"
-                await self._site.report_event(
-                    COMPONENT, 106, install.package_id, there, job=install.job_id
-                )
-                failed.append(role.name)
-        if not self._servers.holders(install.package_id):
-            await remove_commands(self._root, install.package_id)
-        return Outcome(tuple(failed))
 
     async def _take_master(self, install: Install) -> Files | None:
         """The package's files: from the one that came along, which is the new master copy, else
@@ -476,7 +452,11 @@ class Installer:
             or not forces_disconnect(self._site.profile, state)
         ):
             return False
-        roles = [role for role in self._site.servers if role.name in outcome.failed]
+        roles = [
+            role
+            for role in self._site.servers
+            if role.name in outcome.failed and not role.is_netware  # Q202063
+        ]
         return any([await self._forced.warn(role, install) for role in roles])
 
     async def _close_soon(
@@ -567,7 +547,11 @@ class Installer:
             run_command=install.command_line,
             wcl_name=install.command_name,
             servers=tuple(
-                PackageServer(self._servers.unc(role, install.package_id)) for role in roles
+                PackageServer(
+                    self._servers.unc(role, install.package_id),
+                    ServerType.NETWARE3 if role.is_netware else ServerType.WINNT3,
+                )
+                for role in roles
             ),
             package_name=install.package_name,
             comments=install.comments,

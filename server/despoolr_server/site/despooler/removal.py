@@ -1,17 +1,107 @@
 """Removing a package (Remove Package From Server): its directory on each server, its commands in
 clients' instruction files.
 
-A file in use cannot be deleted: the server is tried again later, like an update (event 106).
-Commands go from all WINST records of the package, the only way besides cancelling that they do.
+A file in use cannot be deleted: the directory is remembered and tried again later, like an update
+(event 106). Commands go from all WINST records of the package, the only way besides cancelling that
+they do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
+from despoolr_core.formats.instruction import Install, RetryOf
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.wire import Entry
 from despoolr_server.site.despooler.copying.ours.leftovers import beside
 from despoolr_server.site.despooler.copying.target import CopyResult
+from despoolr_server.site.despooler.job_reports import JobReports
+from despoolr_server.site.despooler.package_servers import PackageServers
+from despoolr_server.site.jobs.model import DetailKind, DetailStatus
+from despoolr_server.site.jobs.retry import RetryState
 from despoolr_server.site.state import boxes, winst_box
+from despoolr_server.site.state.context import SiteContext, SiteServerRole
+from despoolr_server.site.state.registry import REMEMBERED_DIRECTORIES, Registry
+
+COMPONENT: Final = "SMS_DESPOOLER"
+GARBLED: Final = "\xe2O\xf8w\xf4\xefv"
+"""The name that Q153637 prints in the place of a directory."""
+
+
+class PackageRemoval:
+    """The Despooler's part that takes packages off servers."""
+
+    def __init__(
+        self,
+        site: SiteContext,
+        root: Share,
+        registry: Registry,
+        servers: PackageServers,
+        reports: JobReports,
+        log: Callable[[str], None],
+    ) -> None:
+        self._site = site
+        self._root = root
+        self._registry = registry
+        self._servers = servers
+        self._reports = reports
+        self._log = log
+
+    async def remove(
+        self, install: Install, state: RetryState, tick: float, purpose: str
+    ) -> tuple[str, ...]:
+        """Take the package off its servers: the specified ones, or all that have it. Returns those
+        where it is still.
+        """
+        named = {target.server for target in install.servers}
+        roles = [
+            role for role in self._servers.roles if role.name in named
+        ] or self._servers.holders(install.package_id)
+        failed: list[str] = []
+        for role in roles:
+            is_gone = await self._remove_from(role, install, purpose)
+            status = DetailStatus.COMPLETE if is_gone else DetailStatus.RETRYING
+            await self._reports.detail(install, DetailKind.SERVER, role.name, status, state, tick)
+            if not is_gone:
+                failed.append(role.name)
+        if not self._servers.holders(install.package_id):
+            await remove_commands(self._root, install.package_id)
+        return tuple(failed)
+
+    async def _remove_from(self, role: SiteServerRole, install: Install, purpose: str) -> bool:
+        """Delete the package's directory on one server, or what was remembered of it; whether it
+        has gone.
+        """
+        key = f"{REMEMBERED_DIRECTORIES}\\{install.job_id}"
+        directory = self._servers.directory(role, install.package_id)
+        is_retry = install.retry_of is RetryOf.SERVERS
+        remembered = self._registry.get(key, role.name, directory) if is_retry else directory
+        if remembered != directory:
+            self._log(f"Failed to deltree {remembered}, Win32 Error = 0")
+            await self._site.report_event(COMPONENT, 107, remembered, job=install.job_id)
+            return False
+        share = self._site.share(role.name, role.package_share, COMPONENT)
+        result = await remove_package(share, directory, purpose)
+        if result.is_complete:
+            self._registry.delete(key, role.name)
+            self._servers.lost(role, install.package_id)
+            return True
+        # Q153637: 1.0 and 1.1 lose the name where the server is one of NetWare's. Keep it so.
+        is_lost = role.is_netware and self._site.profile.removal_forgets_netware_name
+        self._registry.set(key, role.name, GARBLED if is_lost else directory)
+        if is_lost:
+            await self._ends_waiting(share, result, install)
+        there = f"\\\\{role.name}\\{role.package_share}"
+        await self._site.report_event(COMPONENT, 106, install.package_id, there, job=install.job_id)
+        return False
+
+    async def _ends_waiting(self, share: Share, result: CopyResult, install: Install) -> None:
+        """Nobody will ask for these files again."""
+        for _, error in result.failed:
+            if isinstance(error, ShareError) and error.problem.episode:
+                reason = f"job {install.job_id} remembers a garbled name (Q153637)"
+                await share.end_episode(error.problem.episode, reason)
 
 
 async def remove_package(share: Share, directory: str, purpose: str) -> CopyResult:

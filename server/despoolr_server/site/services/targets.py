@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
+from despoolr_core.profile import Profile
 from despoolr_core.rules.fold import fold
 from despoolr_server.database.schema import JOB_DETAILS, JOBS
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus, JobSpec, JobType
@@ -21,6 +22,8 @@ from despoolr_server.site.state import queries
 from despoolr_server.site.state.context import SiteContext
 
 DEFAULT_SERVERS: Final = "*"
+NO_PCM: Final = 0
+"""The operating system of a machine on which no Package Command Manager runs: a NetWare server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Targets:
 def find_targets(db: Connection, site: SiteContext, spec: JobSpec) -> Targets:
     """Where a job goes: sites, workstations and servers."""
     servers = server_sites(db, site)
-    machines = _workstations(db, spec)
+    machines = _workstations(db, spec, site.profile)
     named = {servers[fold(name)] for name in spec.distribute.put_on if fold(name) in servers}
     codes = set(spec.sites) or named | {machine.site for machine in machines}
     if not spec.sites and spec.distribute.refresh_existing:
@@ -65,11 +68,22 @@ def server_sites(db: Connection, site: SiteContext) -> dict[str, str]:
     return known | {fold(role.name): site.code for role in site.servers if role.distribution}
 
 
-def _workstations(db: Connection, spec: JobSpec) -> Iterable[queries.KnownMachine]:
+def _workstations(
+    db: Connection, spec: JobSpec, profile: Profile
+) -> Iterable[queries.KnownMachine]:
+    """The machines that are to run the job's command. Of a whole site that is everything there is:
+    what no Package Command Manager runs on gets a row that nobody ever sets (Q156250).
+    """
     if spec.run is None:
         return []
-    machines = queries.machines(db, None if "*" in spec.machines else spec.machines)
-    return [machine for machine in machines if machine.operating_system & spec.run.operating_system]
+    is_for_all = "*" in spec.machines
+    takes_all = is_for_all and not profile.site_job_skips_unsupported
+    return [
+        machine
+        for machine in queries.machines(db, None if is_for_all else spec.machines)
+        if machine.operating_system & spec.run.operating_system
+        or (takes_all and machine.operating_system == NO_PCM)
+    ]
 
 
 def was_sent(db: Connection, package: str, site: str, job: str) -> bool:

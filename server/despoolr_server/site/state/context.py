@@ -83,6 +83,8 @@ class SiteServerRole:
     logon: bool = True
     distribution: bool = True
     package_share: str = "SMS_PKGD"
+    is_netware: bool = False
+    """A server of NetWare's and not of Windows NT's, as far as SMS treats it otherwise."""
 
 
 @dataclass(slots=True)

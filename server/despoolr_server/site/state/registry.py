@@ -22,6 +22,9 @@ when it is given up.
 COPIED_FILES: Final = r"SMS_Despooler\Copied Files"
 """Ours: marks of the files that are new on a server, while a job is retried there."""
 
+REMEMBERED_DIRECTORIES: Final = r"SMS_Despooler\Directories To Remove"
+"""Ours: by job and server, the directory that was in use when it was to go."""
+
 
 def parse_keys(text: str) -> dict[str, dict[str, str]]:
     """The keys of a registry file: to each its values by name."""

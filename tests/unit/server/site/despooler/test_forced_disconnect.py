@@ -84,6 +84,18 @@ async def test_a_site_server_that_dies_in_the_delay_goes_on_with_the_ladder() ->
     assert await may_read(bench, f"{package}/c.dat")
 
 
+async def test_nobody_on_a_netware_server_is_told_or_closed() -> None:
+    """Q202063."""
+    bench = Bench("1.2 SP4", netware=("LOGON1",), **ON)
+    package = await bench.package()
+    await bench.job(package)
+    await bench.pump(2)
+    await bench.hold(f"{package}/b.dat")
+    job = await bench.update(package)
+    await bench.pump(60)
+    assert (bench.status(job), bench.facts("message.sent")) == ("Retrying", [])
+
+
 @pytest.mark.parametrize("version", ["1.2", "1.2 SP4"])
 async def test_without_the_registry_value_nobody_is_told_or_closed(version: str) -> None:
     bench = Bench(version, **{**ON, "use_forced_disconnect": False})

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.share.modes import ShareMode
-from despoolr_server.site.despooler.removal import remove_commands, remove_package
+from despoolr_server.site.despooler.removal import GARBLED, remove_commands, remove_package
 from despoolr_server.site.jobs.model import DistributePhase, JobType
 from worlds.site import FILES, Bench
 
@@ -63,6 +63,48 @@ async def test_a_file_in_use_is_told_by_event_106_and_goes_with_a_retry() -> Non
     await bench.pump(25)
     assert bench.status(job) == "Complete"
     assert await bench.share("LOGON1", "SMS_PKGD").list() == []
+
+
+@pytest.mark.parametrize("is_netware", [False, True])
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_only_the_name_of_a_netware_directory_is_lost_and_only_with_the_fault(
+    is_lost: bool, is_netware: bool
+) -> None:
+    """Q153637: it stays there for good, and no retry waits for its files any more."""
+    netware = ("LOGON1",) if is_netware else ()
+    bench = Bench("1.2", netware=netware, removal_forgets_netware_name=is_lost)
+    package = await bench.package(DEEP)
+    await bench.job(package)
+    await bench.pump(2)
+    held = await bench.hold(f"{package}/lib/y.txt")
+    job = await remove(bench, package)
+    await bench.pump(2)
+    assert bench.events() == [106]
+    await held.close()
+    await bench.pump(50)
+    if is_netware and is_lost:
+        assert (bench.status(job), bench.events()) == ("Retrying", [106, 107, 107])
+        assert [name.rpartition("/")[2] for name in bench.names("LOGON1/SMS_PKGD")] == ["y.txt"]
+        assert bench.log("DESPOOLER").count(f"Failed to deltree {GARBLED}, Win32 Error = 0") == 2
+        (ended,) = bench.facts("episode.ended")
+        assert "garbled name" in ended["reason"]
+    else:
+        assert (bench.status(job), bench.events()) == ("Complete", [106])
+        assert await bench.share("LOGON1", "SMS_PKGD").list() == []
+
+
+async def test_what_is_lost_stays_lost_when_the_despooler_is_started_again() -> None:
+    bench = Bench("1.1", netware=("LOGON1",))
+    package = await bench.package(DEEP)
+    await bench.job(package)
+    await bench.pump(2)
+    held = await bench.hold(f"{package}/lib/y.txt")
+    job = await remove(bench, package)
+    await bench.pump(2)
+    await held.close()
+    bench.reborn()
+    await bench.pump(25)
+    assert (bench.status(job), bench.events()) == ("Retrying", [106, 107])
 
 
 async def test_a_server_that_does_not_answer_is_retried_and_the_other_is_cleared() -> None:

@@ -75,6 +75,28 @@ async def test_where_a_job_goes(
     assert sorted(machine.name for machine in found.workstations) == workstations
 
 
+@pytest.mark.parametrize("skips", [False, True])
+async def test_a_job_for_everything_has_a_row_for_what_runs_no_pcm(skips: bool) -> None:
+    """Q156250; who names machines never gets it."""
+    bench = Bench(site_job_skips_unsupported=skips)
+    package = await bench.package()
+    machines = [
+        MachineSpec("WS1", "BPC00001", "SALES"),
+        MachineSpec("NWSRV1", "BPC00002", "SALES", operating_system=targets.NO_PCM),
+    ]
+    await bench.administrator.add_machines(machines)
+
+    async def workstations(*named: str, **run: Any) -> list[str]:
+        phase = RunPhase("SETUP.EXE", **run)
+        spec = JobSpec("JOB", package, JobType.RUN_COMMAND, machines=named, run=phase)
+        found = await bench.database.run(lambda db: targets.find_targets(db, bench.site, spec))
+        return [machine.name for machine in found.workstations]
+
+    assert await workstations("*") == (["WS1"] if skips else ["WS1", "NWSRV1"])
+    assert await workstations("WS1", "NWSRV1") == ["WS1"]
+    assert await workstations("*", operating_system=0x40) == ([] if skips else ["NWSRV1"])
+
+
 async def test_each_site_is_told_its_own_servers() -> None:
     bench = Bench("1.1", ("LOGON1", "LOGON2"))
     report = SiteReport("CHD", "BPC", "CHILD", "1.2", ("CHDIST",), 1.0)
