@@ -65,7 +65,8 @@ class JobReport(msgspec.Struct, frozen=True):
     `report` is unique: a report that arrives twice counts once. `time` is site time in seconds
     since 1970; `event` the NT event to log with it (374: a workstation installation failed), 0 for
     none. A `description` over 255 characters is cut by the reader, as SMS cuts every string.
-    `facts` travel with an arrival only.
+    `facts` travel with an arrival only, `version` with a server's row: which version of the package
+    it is about, 0 for none.
     """
 
     report: str
@@ -81,6 +82,7 @@ class JobReport(msgspec.Struct, frozen=True):
     event: int = 0
     request_id: str = ""
     facts: JobNotice | None = None
+    version: int = 0
 
 
 _TEXTS: Final = (
@@ -96,8 +98,10 @@ _TEXTS: Final = (
 )
 """Attribute, field of `JobReport`, declared length. Time and Event follow."""
 _PLAIN_TEXTS: Final = ("report", *(field for _, field, _ in _TEXTS))
-"""The texts of a report without facts, in the file's order."""
+"""The texts of a report without facts or version, in the file's order."""
 _KIND: Final = _PLAIN_TEXTS.index("kind")
+
+_VERSION: Final = "PackageVersion"
 
 JOB_FACTS_CLASS: Final = "MICROSOFT|JOB|1.0"
 _FACTS: Final = (
@@ -115,7 +119,7 @@ def render_job_mif(report: JobReport) -> bytes:
     _known(report.kind)
     plain = (
         None
-        if report.facts is not None
+        if report.facts is not None or report.version
         else _pattern().render(_texts_of(report), report.time, report.event)
     )
     return _render(report) if plain is None else plain
@@ -150,6 +154,8 @@ def _render(report: JobReport) -> bytes:
     ]
     facts.append(build_attribute("Time", len(facts) + 1, render_date(report.time), kind=DATE))
     facts.append(build_attribute("Event", len(facts) + 1, report.event))
+    if report.version:
+        facts.append(build_attribute(_VERSION, len(facts) + 1, report.version))
     identification = build_group(
         "Identification",
         1,
@@ -174,7 +180,7 @@ def _fact_attributes(facts: JobNotice) -> list[Attribute]:
     ]
     return [
         *attributes,
-        build_attribute("PackageVersion", len(attributes) + 1, facts.package_version),
+        build_attribute(_VERSION, len(attributes) + 1, facts.package_version),
     ]
 
 
@@ -199,8 +205,14 @@ def job_report(component: Component) -> JobReport:
         raise MifError("a job-details MIF states an Event number and a full Time")
     texts = {field: text_of(facts, name) for name, field, _ in _TEXTS}
     _known(texts["kind"])
-    report = text_of(stored_values(component, identification), "Report")
-    return JobReport(report=report, time=at, event=event, facts=_job_facts(component), **texts)
+    return JobReport(
+        report=text_of(stored_values(component, identification), "Report"),
+        time=at,
+        event=event,
+        facts=_job_facts(component),
+        version=number_of(facts, _VERSION) if _VERSION in facts else 0,
+        **texts,
+    )
 
 
 def _job_facts(component: Component) -> JobNotice | None:
@@ -210,7 +222,7 @@ def _job_facts(component: Component) -> JobNotice | None:
     facts = stored_values(component, group)
     return JobNotice(
         **{field: text_of(facts, name) for name, field, _ in _FACTS},
-        package_version=number_of(facts, "PackageVersion"),
+        package_version=number_of(facts, _VERSION),
     )
 
 

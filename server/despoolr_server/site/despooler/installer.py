@@ -301,9 +301,7 @@ class Installer:
             await self._is_installed(role, install, result.directory)
             self._registry.delete(f"{RETRY_HISTORY}\\{install.job_id}", role.name)
             self._registry.delete(*self._known(role, install))
-            await self._reports.detail(
-                install, DetailKind.SERVER, role.name, DetailStatus.COMPLETE, state, tick
-            )
+            await self._server_row(install, role.name, DetailStatus.COMPLETE, state, tick)
             return True
         if result.known:
             self._registry.set(*self._known(role, install), " ".join(result.known))
@@ -312,16 +310,23 @@ class Installer:
                 f"{RETRY_HISTORY}\\{install.job_id}", role.name, first[1].problem.episode
             )
         await self._event_for_failure(role, install, files, first[1])
-        await self._reports.detail(
-            install,
-            DetailKind.SERVER,
-            role.name,
-            DetailStatus.RETRYING,
-            state,
-            tick,
-            f"{first[0]}: {first[1]}",
-        )
+        reason = f"{first[0]}: {first[1]}"
+        await self._server_row(install, role.name, DetailStatus.RETRYING, state, tick, reason)
         return False
+
+    async def _server_row(
+        self,
+        install: Install,
+        server: str,
+        status: DetailStatus,
+        state: RetryState,
+        tick: float,
+        reason: str = "",
+    ) -> None:
+        version = self._version(install)
+        await self._reports.detail(
+            install, DetailKind.SERVER, server, status, state, tick, reason, version=version
+        )
 
     async def _is_installed(self, role: SiteServerRole, install: Install, directory: str) -> None:
         """Remember it; if the package moved to another directory, point the clients' instruction
@@ -487,9 +492,7 @@ class Installer:
         for name in (
             [t.server for t in install.servers] if install.retry_of is RetryOf.SERVERS else []
         ):
-            await self._reports.detail(
-                install, DetailKind.SERVER, name, DetailStatus.FAILED, state, tick, reason
-            )
+            await self._server_row(install, name, DetailStatus.FAILED, state, tick, reason)
             await end_episode(self._site, self._registry, install, name, reason)
         await self._registry.save()
         await self._fail(install, state, tick, reason)

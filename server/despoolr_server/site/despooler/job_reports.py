@@ -62,8 +62,11 @@ class JobReports:
         tick: float,
         description: str = "",
         facts: JobNotice | None = None,
+        version: int = 0,
     ) -> None:
-        """One row of Job Details: the site's, or one server's."""
+        """One row of Job Details: the site's, or one server's, with the `version` of the package
+        that it is about.
+        """
         await self._put(
             JobReport(
                 report=f"{install.job_id}/{self._site.code}/{kind}/{server}/{status}/{state.retries}",
@@ -76,6 +79,7 @@ class JobReports:
                 description=description[:DESCRIPTION_MAX],
                 request_id=install.request_id,
                 facts=facts,
+                version=version,
             )
         )
 

@@ -278,10 +278,8 @@ class DataLoader(Service):
     def _load_package_status(self, known: _Batch, mif: JobReport) -> None:
         job, db = known.job(mif.job_id), known.db
         assert job is not None
-        package = queries.package(db, job.PackageID)
-        version = int(package.StoredVersion) if package is not None else 0
         queries.set_package_status(
-            db, job.PackageID, mif.site, mif.machine, mif.status, version, mif.time
+            db, job.PackageID, mif.site, mif.machine, mif.status, mif.version, mif.time
         )
 
     def _load_package(self, db: Connection, name: str, mif: PackageReport) -> list[Fact]:

@@ -74,10 +74,17 @@ def test_a_year_beyond_2030_is_ours_to_read() -> None:
 TEXT = st.text(st.characters(max_codepoint=255, exclude_characters="\0"), max_size=40)
 
 
-@given(TEXT, TEXT, TEXT, st.integers(0, 4_000_000_000_000), st.integers(0, 2**31 - 1))
+@given(
+    TEXT,
+    TEXT,
+    TEXT,
+    st.integers(0, 4_000_000_000_000),
+    st.integers(0, 2**31 - 1),
+    st.integers(0, 2**31 - 1),
+)
 @settings(deadline=None, max_examples=40)
 def test_any_report_survives(
-    report: str, status: str, description: str, time_ms: int, event: int
+    report: str, status: str, description: str, time_ms: int, event: int, version: int
 ) -> None:
     sent = msgspec.structs.replace(
         REPORT,
@@ -86,8 +93,17 @@ def test_any_report_survives(
         description=description,
         time=time_ms / 1000,
         event=event,
+        version=version,
     )
     assert read_job_mif(render_job_mif(sent)) == sent
+
+
+def test_a_version_that_is_no_number_is_refused() -> None:
+    data = render_job_mif(msgspec.structs.replace(REPORT, kind="Server", version=2))
+    assert b"VALUE = 2\r\n" in data
+    spoilt = data.replace(b"VALUE = 2\r\n", b'VALUE = "2"\r\n')
+    with pytest.raises(MifError):
+        read_job_mif(spoilt)
 
 
 def test_no_kind_but_the_four() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from despoolr_server.database.schema import (
     MACHINES,
 )
 from despoolr_server.site.services import loader
-from despoolr_server.site.state import boxes
+from despoolr_server.site.state import boxes, queries
 from worlds.share import EPOCH
 from worlds.site import Bench
 
@@ -90,6 +91,29 @@ async def test_an_oversized_mif_is_refused_by_its_size(monkeypatch: pytest.Monke
     await bench.cycle("DATA_LOADER")
     assert bench.details(job)["Workstation", "WS1"] == "None"
     assert any("more than the 1,000 of Max MIF Size" in line for line in bench.log("DATA_LOADER"))
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+async def test_a_server_has_the_version_that_its_report_is_about(version: int) -> None:
+    """Not the newest one when the report is read."""
+    bench, job = await with_job()
+    server = {"kind": "Server", "machine": "LOGON1"}
+    late = msgspec.structs.replace(report(job), version=version, **server)
+    await bench.update("BPC00001")
+    await bench.pump(1)
+    await put(bench, "X000000A.MIF", render_job_mif(late))
+    await bench.cycle("DATA_LOADER")
+    (row,) = await bench.database.run(lambda db: queries.package_statuses(db, "BPC00001"))
+    assert (row.Server, row.Status, row.Version) == ("LOGON1", "Complete", version)
+
+
+async def test_the_despooler_reports_which_version_a_server_has() -> None:
+    bench, _ = await with_job()
+    await bench.update("BPC00001")
+    await bench.pump(2)
+    (row,) = await bench.database.run(lambda db: queries.package_statuses(db, "BPC00001"))
+    package = await bench.database.run(lambda db: queries.package(db, "BPC00001"))
+    assert row.Version == package.StoredVersion == 2
 
 
 @pytest.mark.slow
