@@ -204,7 +204,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
     those that failed, and no others are meant; `first_attempt_at` is the site's time. With
     `put_on_specified` and no `servers`, the site's default servers are meant: all it has.
     `users_warned`: a forced disconnect has revoked access and told the holders; this attempt closes
-    their files (Q128458).
+    their files (Q128458). `early_for`: it is tried before its time; when that is.
     """
 
     kind: InstallKind
@@ -235,6 +235,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
     users_warned: bool = False
     job_name: str = ""
     package_source: str = ""
+    early_for: float | None = None
 
     def to_instruction(
         self, *, execute_at: float | None = None, retries: int = 0
@@ -276,6 +277,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
                 "RetryOf": self.retry_of.value,
                 "FirstAttempt": render_time(self.first_attempt_at),
                 "UsersWarned": render_flag(self.users_warned),
+                **({} if self.early_for is None else {"EarlyFor": render_time(self.early_for)}),
             },
             tuple(map(str, self.servers)),
             tuple(map(str, self.workstations)),
@@ -321,6 +323,7 @@ class Install(msgspec.Struct, frozen=True, kw_only=True):
             users_warned="UsersWarned" in instruction.fields and instruction.flag("UsersWarned"),
             job_name=instruction.fields.get("JobName", ""),
             package_source=instruction.fields.get("PackageSource", ""),
+            early_for=instruction.time("EarlyFor") if "EarlyFor" in instruction.fields else None,
         )
 
 

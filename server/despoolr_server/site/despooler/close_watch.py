@@ -2,16 +2,17 @@
 for the retry interval.
 
 The law: who holds what is asked of the server once a cycle, and the rule of sharing says who is in
-the way. An attempt that comes early is no retry of its own: it takes the place of the next one, so
-that the rule for giving up counts as before. A Despooler that was restarted knows of nothing to
-look for, and retries when the retry is due.
+the way. An attempt that comes early is no retry of its own: it neither counts nor moves the one
+that is due, so that the rule for giving up ends a job as if nobody had ever closed a file. A
+Despooler that was restarted knows of nothing to look for, and retries when the retry is due.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+from msgspec import structs
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.instruction import Install, parse_instruction, render_instruction
@@ -107,15 +108,20 @@ class CloseWatch:
         return bool(row.range_count) or not strategy.could_pass(wants(access), share_mode)
 
     async def _make_due(self, job: str, tick: float) -> bool:
-        """The retry that waits is due now; its count stays what it was before that attempt. False
-        if its file cannot be written, for somebody has it open, or is no retry.
+        """The retry that waits is tried now, as well as when it is due; its count stays what it was
+        before that attempt. False if it is due anyway, or its file cannot be written, for somebody
+        has it open, or is no retry.
         """
         file = retry_file(job)
         try:
             waiting = parse_instruction(await self._receive.read(file))
+            if (waiting.execute_at or 0.0) <= tick:
+                return False
             retries = max(0, waiting.retries - self._site.profile.retry_count_step)
-            early = replace(waiting, execute_at=tick, retries=retries)
-            install = Install.from_instruction(early)
+            install = structs.replace(
+                Install.from_instruction(waiting), early_for=waiting.execute_at
+            )
+            early = install.to_instruction(execute_at=tick, retries=retries)
             await self._receive.write(file, render_instruction(early))
         except (FormatError, ShareError):
             return False

@@ -393,11 +393,11 @@ class Installer:
         self, install: Install, outcome: Outcome, state: RetryState, tick: float, was_due: float
     ) -> str:
         """Write the retry instruction; its name. One interval after this attempt was due, so that
-        lateness does not add up.
+        lateness does not add up; after one that came early, when it was due anyway.
         """
         site = self._site
         later = after_failure(site.profile, state, tick)
-        due = was_due + site.retry_s
+        due = was_due + site.retry_s if install.early_for is None else install.early_for
         if due <= tick:
             due = tick + site.retry_s
         # Q195936: after a failed store the retry forgets to refresh the existing servers, unless
@@ -411,7 +411,10 @@ class Installer:
             retry_of=RetryOf.STORE if outcome.store_failed else RetryOf.SERVERS,
             servers=install.servers if outcome.store_failed else failed,
             refresh_existing=install.refresh_existing and not forgets,
-            first_attempt_at=later.first_attempt_at,
+            first_attempt_at=later.first_attempt_at
+            if install.early_for is None
+            else install.first_attempt_at,
+            early_for=None,
             package_file=install.package_file if outcome.store_failed else "",
             users_warned=False,
         )
@@ -475,6 +478,7 @@ class Installer:
             servers=tuple(self._targets(outcome.failed)),
             first_attempt_at=state.first_attempt_at,
             package_file="",
+            early_for=None,
             users_warned=True,
         )
         return await self._write_retry(forced, due, state.retries)

@@ -6,11 +6,18 @@ why; it asks the share for each file and reports what the share answered.
 
 from __future__ import annotations
 
+from typing import Final
+
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry
 from despoolr_server.site.despooler.copying.target import CopyProgress, Target
+
+HELD_MAX: Final = 8_192
+"""Files that a strategy holds open at one time, half of what a session may have open. More of a
+package are checked, and replaced one by one after the others.
+"""
 
 
 async def entries_below(share: Share, directory: str) -> tuple[dict[str, Entry], list[str]]:

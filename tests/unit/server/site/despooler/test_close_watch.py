@@ -64,6 +64,44 @@ async def test_each_file_is_copied_as_soon_as_it_is_closed() -> None:
     assert bench.status(job) == "Complete"
 
 
+@pytest.mark.parametrize("rule", ["count", "time"])
+async def test_who_closes_file_after_file_does_not_put_off_giving_up(rule: str) -> None:
+    """Three intervals after the first attempt it is over, whatever was tried early in between."""
+    many = {f"{n}.dat": "first" for n in range(9)}
+    bench = Bench(
+        "1.1",
+        copy_strategy="retry_on_close",
+        give_up_rule=rule,
+        attempts_max=3,
+        give_up_after_s=3 * 7200.0 - 60.0,
+    )
+    package = await bench.package(many)
+    await bench.job(package)
+    await bench.pump(2)
+    opens = [await bench.hold(f"{package}/{name}") for name in many]
+    job = await bench.update(package, dict.fromkeys(many, "second"))
+    await bench.pump(2)
+    for opened in opens[:-1]:
+        await opened.close()
+        await bench.pump(10)
+    assert bench.status(job) == "Failed"
+    copied = [fact for fact in bench.facts("copy.file") if fact["result"] == "copied"]
+    assert len({fact["file"] for fact in copied if fact["job"] == job}) == 7
+
+
+async def test_an_early_attempt_does_not_move_the_retry_that_is_due() -> None:
+    bench, _, (first, _) = await blocked("a.dat", "c.dat")
+    await bench.pump(20)
+    await first.close()
+    await bench.cycle("DESPOOLER")
+    attempts = len(bench.facts("copy.started"))
+    assert attempts == 3, "an early one"
+    await bench.pump(5)
+    assert len(bench.facts("copy.started")) == attempts + 1
+    due = [f["execute_at"] for f in bench.facts("instruction.written") if f["retries"]]
+    assert due[1] == due[0] < due[2] == due[0] + 7200.0
+
+
 async def test_a_file_that_somebody_else_opened_meanwhile_is_not_free() -> None:
     bench, _, (held,) = await blocked("b.dat")
     other = await bench.hold("BPC00001/b.dat")

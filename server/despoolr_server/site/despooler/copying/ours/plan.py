@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import count
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
@@ -74,6 +75,27 @@ async def remove_directories(target: Target, todo: CopyPlan) -> None:
         if fold(name) not in needed:
             with suppress(ShareError):  # not empty, or in use: it harms nobody
                 await target.share.delete(target.path(name), purpose=target.purpose)
+
+
+def taken_names(target: Target, todo: CopyPlan) -> set[str]:
+    """What no file of ours beside another may be called, folded: the package's files and
+    directories, and whatever is there of others.
+    """
+    inside = (name[:at] for name in target.files for at, sign in enumerate(name) if sign == "/")
+    return set(map(fold, (*target.files, *inside, *todo.obsolete, *todo.directories)))
+
+
+def free_name(name: str, mark: str, taken: set[str], first: int = 0) -> str:
+    """`name` with the mark and the least number from `first` on (0 is not written) that gives what
+    nothing is called; it is taken from now on.
+    """
+    found = next(
+        one
+        for one in (f"{name}{mark}{number or ''}" for number in count(first))
+        if fold(one) not in taken
+    )
+    taken.add(fold(found))
+    return found
 
 
 async def finished(progress: CopyProgress) -> CopyResult:

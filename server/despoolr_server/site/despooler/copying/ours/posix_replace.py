@@ -13,7 +13,13 @@ from typing import Final
 
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_server.site.despooler.copying.ours.leftovers import GONE, sweep
-from despoolr_server.site.despooler.copying.ours.plan import finished, plan, remove_directories
+from despoolr_server.site.despooler.copying.ours.plan import (
+    finished,
+    free_name,
+    plan,
+    remove_directories,
+    taken_names,
+)
 from despoolr_server.site.despooler.copying.steps import present_files, write
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
 
@@ -38,8 +44,9 @@ async def posix_replace(target: Target) -> CopyResult:
         else:
             target.on_file(name, "deleted", 0)
     await remove_directories(target, todo)
+    taken = taken_names(target, todo)
     for name in todo.wanted:
-        beside, old = target.path(f"{name}{SUFFIX}"), ""
+        beside, old = target.path(free_name(name, SUFFIX, taken)), ""
         try:
             await write(target, beside, target.files[name])
             if name in todo.changed:

@@ -14,13 +14,14 @@ from despoolr_server.site.despooler.copying.ours.plan import (
     plan,
     remove_directories,
 )
-from despoolr_server.site.despooler.copying.steps import copy
+from despoolr_server.site.despooler.copying.steps import HELD_MAX, copy, delete
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
 
 
 async def probe_all_then_copy(target: Target) -> CopyResult:
     """Open all that is to be replaced or to go, and write through these opens. So nobody ever sees
-    old and new files side by side, and a single holder of any of them stops all.
+    old and new files side by side, and a single holder of any of them stops all. Past `HELD_MAX`
+    files the rest are only checked, and written one by one after the others.
     """
     progress = CopyProgress(target)
     todo = await plan(target, progress)
@@ -28,7 +29,7 @@ async def probe_all_then_copy(target: Target) -> CopyResult:
     try:
         for name in sorted((*todo.changed, *todo.obsolete)):
             try:
-                opens[name] = await target.share.open(
+                opened = await target.share.open(
                     target.path(name),
                     Access.DELETE if name in todo.obsolete else Access.WRITE,
                     ShareMode.NONE,
@@ -37,6 +38,11 @@ async def probe_all_then_copy(target: Target) -> CopyResult:
                 )
             except (ShareError, ShareUnreachable) as error:
                 progress.has_failed(name, error)
+                continue
+            if len(opens) < HELD_MAX:
+                opens[name] = opened
+            else:
+                await opened.close()
         if not progress.failed:
             await _replace_all(target, todo, opens, progress)
     finally:
@@ -51,6 +57,9 @@ async def _replace_all(
 ) -> None:
     """Write what changed through its open, create what is new."""
     for name in todo.obsolete:
+        if name not in opens:
+            await delete(target, name, progress)
+            continue
         await opens[name].delete()
         await opens[name].close()
         target.on_file(name, "deleted", 0)

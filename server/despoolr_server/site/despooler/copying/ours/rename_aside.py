@@ -12,7 +12,14 @@ from typing import Final
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_server.site.despooler.copying.ours.leftovers import sweep
-from despoolr_server.site.despooler.copying.ours.plan import CopyPlan, clear, finished, plan
+from despoolr_server.site.despooler.copying.ours.plan import (
+    CopyPlan,
+    clear,
+    finished,
+    free_name,
+    plan,
+    taken_names,
+)
 from despoolr_server.site.despooler.copying.steps import copy
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
 
@@ -30,12 +37,12 @@ async def rename_aside(target: Target) -> CopyResult:
     await clear(
         target, replace(todo, obsolete=tuple(n for n in todo.obsolete if n not in left)), progress
     )
-    taken = {fold(name) for name in (*target.files, *left)}
+    taken = taken_names(target, todo)
     aside = [target.path(name) for name in left]
     for name in todo.wanted:
         path = ""
         if name in todo.changed:
-            path = target.path(_free_name(name, taken))
+            path = target.path(free_name(name, "~", taken, 1))
             try:
                 await target.share.rename(target.path(name), path, purpose=target.purpose)
             except (ShareError, ShareUnreachable) as error:
@@ -59,12 +66,3 @@ def _left_aside(target: Target, todo: CopyPlan) -> list[str]:
         for name in todo.obsolete
         if (found := _ASIDE.fullmatch(name)) and fold(found[1]) in known
     ]
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    """`name~1`, or with the next number that nothing has; it is taken from now on."""
-    number = 1
-    while fold(f"{name}~{number}") in taken:
-        number += 1
-    taken.add(fold(f"{name}~{number}"))
-    return f"{name}~{number}"

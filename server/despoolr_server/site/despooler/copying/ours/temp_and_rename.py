@@ -7,7 +7,13 @@ from __future__ import annotations
 from contextlib import suppress
 
 from despoolr_core.share.contract import ShareError, ShareUnreachable
-from despoolr_server.site.despooler.copying.ours.plan import clear, finished, plan
+from despoolr_server.site.despooler.copying.ours.plan import (
+    clear,
+    finished,
+    free_name,
+    plan,
+    taken_names,
+)
 from despoolr_server.site.despooler.copying.steps import write
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
 
@@ -21,8 +27,9 @@ async def temp_and_rename(target: Target) -> CopyResult:
     progress = CopyProgress(target)
     todo = await plan(target, progress)
     await clear(target, todo, progress)
+    taken = taken_names(target, todo)
     for name in todo.wanted:
-        beside = target.path(f"{name}{SUFFIX}")
+        beside = target.path(free_name(name, SUFFIX, taken))
         try:
             await write(target, beside, target.files[name])
             await target.share.rename(

@@ -9,19 +9,13 @@ written before anything is lost, and taken back if there is none.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import OpenFile, ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, NtStatus, ShareMode
 from despoolr_server.site.despooler.copying.shipped.changed import changed, old_files
-from despoolr_server.site.despooler.copying.steps import copy, delete
+from despoolr_server.site.despooler.copying.steps import HELD_MAX, copy, delete
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
-
-HELD_MAX: Final = 8_192
-"""Files that are held at one time, half of what a session may have open. More of a package are
-checked, and replaced one by one after the others.
-"""
 
 
 async def delete_then_copy_checked(target: Target) -> CopyResult:
@@ -107,12 +101,13 @@ class _Replacement:
         for key, name in self._old.items():
             if key in self._files:
                 continue
-            opened = self._opens.pop(key, None)
+            opened = self._opens.get(key)
             if opened is None:
                 await delete(self._target, name, self._progress)
                 continue
             await opened.delete()
             await opened.close()
+            del self._opens[key]
             self._target.on_file(name, "deleted", 0)
         for name in self._wanted:
             opened = self._opens.get(fold(name))

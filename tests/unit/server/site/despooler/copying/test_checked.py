@@ -5,6 +5,7 @@ between, and whatever runs out.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from despoolr_server.shares.local import LocalOpenFile
 from despoolr_server.site.despooler.copying.shipped import delete_then_copy_checked as strategy
 from despoolr_server.site.despooler.copying.steps import present_files
 from despoolr_server.site.despooler.copying.target import CopyResult, Target
-from worlds.share import World, client
+from worlds.share import ADMIN, World, client
 
 OLD = {"a.dat": b"old a", "c.dat": b"old c, long", "gone.dat": b"old", "z.dat": b""}
 NEW = {"a.dat": b"new a, longer", "c.dat": b"new c", "sub/x.dat": b"new", "z.dat": b"new z"}
@@ -178,6 +179,33 @@ async def test_a_directory_takes_the_place_of_a_file() -> None:
     result = await replace(world.share(), new)
     assert result.is_complete
     assert await there(world) == new
+
+
+class Died(Exception):
+    """The process is gone; its opens are closed by the server."""
+
+
+async def test_who_dies_in_between_leaves_a_mix_until_the_next_attempt() -> None:
+    """Nothing puts it right before: the instruction is still there, and is executed anew."""
+    found: list[dict[str, bytes]] = []
+    is_done = False
+    while not is_done:
+        world, at = await world_with(), len(found) + 1
+
+        async def die(call: int, at: int = at) -> None:
+            if call == at:
+                raise Died
+
+        with suppress(Died):
+            is_done = (await replace(Between(world.share(), die))).is_complete
+        for row in world.host.opens():
+            world.host.close_by_force(ADMIN, row.open, "its process is gone")
+        found.append(await there(world))
+        assert world.host.open_count == 0
+        assert (await replace(world.share())).is_complete
+        assert await there(world) == NEW
+    assert {**OLD, "a.dat": b"old a, longer"} in found, "longer by what is new"
+    assert any(files not in (OLD, NEW) and "gone.dat" not in files for files in found), "a mix"
 
 
 async def test_more_files_than_are_held_at_one_time_are_replaced_all_the_same(

@@ -17,6 +17,7 @@ from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.files.pending_renames import carry_out
 from despoolr_server.shares.local import LocalOpenFile, LocalShare
 from despoolr_server.site.despooler.copy_strategies import STRATEGIES
+from despoolr_server.site.despooler.copying.ours import probe_all_then_copy
 from despoolr_server.site.despooler.copying.steps import present_files
 from despoolr_server.site.despooler.copying.target import CopyResult, Target
 from worlds.share import SERVICE, World, client
@@ -334,6 +335,34 @@ async def test_nobody_sees_old_and_new_files_together_while_all_are_copied() -> 
     assert (await _run("probe_all_then_copy", watched)).is_complete
     assert seen == [32] * len(NEW)
     assert world.host.opens() == [], "they are closed again"
+
+
+async def test_more_files_than_are_held_at_one_time_are_replaced_after_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe_all_then_copy, "HELD_MAX", 2)
+    world = World()
+    result, there, _ = await update("probe_all_then_copy", "c.dat", world=world)
+    assert [name for name, _ in result.failed] == ["c.dat"], "what is not held is checked"
+    assert set(there.values()) == {"old"}
+    assert (await update("probe_all_then_copy"))[1] == dict.fromkeys(NEW, "new!")
+    two = dict.fromkeys(("a.dat", "d.dat"), b"new!")
+    assert (await update("probe_all_then_copy", new=two))[1] == dict.fromkeys(two, "new!")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "mark"),
+    [("temp_and_rename", ".$$$"), ("posix_replace", ".$$$"), ("rename_aside", "~1")],
+)
+async def test_a_package_keeps_its_own_file_of_a_name_that_is_made_up(
+    strategy: str, mark: str
+) -> None:
+    own = {f"a.dat{mark}": b"its own", f"B.DAT{mark}/x": b"in a directory"}
+    for _ in range(2):
+        result, there, _ = await update(strategy, new={**NEW, **own})
+        assert result.is_complete
+        wanted = {**NEW, **own}
+        assert there == {name: data.decode() for name, data in wanted.items()}
 
 
 async def test_a_file_is_as_short_as_the_new_one_when_it_was_written_through_its_open() -> None:
