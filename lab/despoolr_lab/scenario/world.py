@@ -68,6 +68,8 @@ SECRET: Final = b"a secret for machines that exist only in this process"
 ADMINISTRATOR: Final = "ADMIN1"
 CLIENTS: Final = "CLIENTS"
 """Where all clients are on the network: one host."""
+LOGGED_ON: Final = "logged on"
+"""In the place of a program: the connection of a person."""
 
 _PLACEHOLDER: Final = re.compile(r"\{package:([^}]+)\}")
 
@@ -333,7 +335,7 @@ class World:
 
     async def kill_site(self, code: str) -> None:
         """The site server's process is gone between two steps; its files and its database stay as
-        they are.
+        they are. What its services have open on other servers stays so until their leases end.
         """
         machine = self.sites[code]
         assert machine.executive is not None
@@ -341,6 +343,9 @@ class World:
         await asyncio.gather(machine.executive, return_exceptions=True)
         self.runners.remove(machine.runner)
         await machine.runner.cleanup()
+        source = machine.setup.server
+        for key in [key for key in self._servers if key[0] == source and key[2] != LOGGED_ON]:
+            self._servers.pop(key).abandon()
         for end in self.when_killed.pop(code, []):
             await end()
 
@@ -563,7 +568,7 @@ class World:
         """A machine's own connection to a server, kept until the world ends: logged on, nothing
         open.
         """
-        key = (machine, server, "logged on")
+        key = (machine, server, LOGGED_ON)
         if key not in self._servers:
             self._servers[key] = self._client_connection(server, machine, user, role)
         return self._servers[key]

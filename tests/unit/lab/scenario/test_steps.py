@@ -313,3 +313,39 @@ def test_without_its_history_a_client_runs_what_it_has_run(is_deleted: bool) -> 
     forget = {"do": "delete_history", "at": "6h", "machine": "WS1"}
     result = play(scenario(mandatory, *([forget] if is_deleted else []), hours=12))
     assert len(started(result)) == (2 if is_deleted else 1)
+
+
+def test_what_a_killed_site_had_open_elsewhere_is_open_until_its_lease_is_over() -> None:
+    """Nobody renews it for a process that is gone, and the one that starts has nothing open."""
+    old = {f"f{n:03}.dat": "first" * 50 for n in range(60)}
+    new = dict.fromkeys(old, "second" * 50)
+    lease_s, look_s = 3600.0, 1200.0
+    ends: list[tuple[float, str]] = []
+    for kill_s in (7502.08, 7502.09, 7502.1, 7502.11, 7502.12):
+        result = play(
+            scenario(
+                share(),
+                *update("2h", new),
+                {"do": "kill", "at": f"{kill_s}s", "down_for": "6h"},
+                packages={"OFFICE": old},
+                clients=[{"names": ["WS1"], "poll_every": "20m"}],
+                hours=12,
+            ),
+            "1.2 SP4",
+        )
+        kill = result.scenario.start + kill_s
+        opened = {
+            fact.open: at.at
+            for at, fact in of(result.records, OpenGranted)
+            if fact.machine == "SITE1" and fact.server == "LOGON1"
+        }
+        ends += [
+            (at.at - kill, fact.reason)
+            for at, fact in of(result.records, OpenClosed)
+            if opened.get(fact.open, kill + 1.0) <= kill + 0.1 and at.at > kill + 1.0
+        ]
+        assert status(result, "UPDATE") == "Complete"
+    assert ends, "it died between an open and its close"
+    for after_s, reason in ends:
+        assert reason == "lease expired"
+        assert lease_s - 10.0 <= after_s <= lease_s + look_s
