@@ -113,7 +113,7 @@ async def test_the_despooler_reports_which_version_a_server_has() -> None:
     await bench.pump(2)
     (row,) = await bench.database.run(lambda db: queries.package_statuses(db, "BPC00001"))
     package = await bench.database.run(lambda db: queries.package(db, "BPC00001"))
-    assert row.Version == package.StoredVersion == 2
+    assert package is not None and row.Version == package.StoredVersion == 2
 
 
 @pytest.mark.slow
