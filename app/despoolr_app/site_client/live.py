@@ -10,6 +10,7 @@ what to do next.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
@@ -26,10 +27,13 @@ from despoolr_app.site_client.queries import (
     Wanted,
     WhyAnswer,
     concerns,
+    fault_note,
     holders_of,
     lock_row,
+    some_faults,
 )
 from despoolr_core.records.episodes import Why
+from despoolr_core.share.fault_api import FaultList
 from despoolr_core.share.fleet_api import SlotSum
 from despoolr_core.share.site_api import EventList, JobFacts, JobList, SiteFacts
 from despoolr_core.share.wire import EpisodeList, EpisodeRow, OpenList
@@ -84,6 +88,8 @@ class LiveSource:
             answer.holders += holders_of(told.rows, wanted, [row for row, _ in pairs])
         if at is not None and answer.episodes:
             self.notes.append(COUNTS_OF_NOW)
+        if at is None:
+            self._note_faults()
         return answer
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -93,6 +99,7 @@ class LiveSource:
         return dict(to_builtins(self._site(f"jobs/{quote(job, safe='')}", JobFacts)))
 
     def events(self, limit: int) -> list[dict[str, Any]]:
+        self._note_faults()
         return list(to_builtins(self._site(f"events?limit={limit}", EventList).events))
 
     def moment(self) -> float | None:
@@ -104,6 +111,17 @@ class LiveSource:
     def slots(self) -> SlotSum:
         """Who runs which clients; from the site server. Raises `SiteError`."""
         return self._site("slots", SlotSum)
+
+    def _note_faults(self) -> None:
+        """What is broken on purpose now is beside every answer about what went wrong. A server that
+        may not be broken, or does not answer, is not.
+        """
+        told: list[str] = []
+        for server in self.servers:
+            with suppress(SiteError):
+                rows = ask(server, "faults", FaultList).faults
+                told += [fault_note(row.fault, row.where, row.began_at, None) for row in rows]
+        self.notes += some_faults(told)
 
     def _each(self, wanted: Wanted, at: float | None) -> list[_Told]:
         """Every server's answer; one that does not answer is a note, unless none does."""

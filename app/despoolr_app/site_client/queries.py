@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -26,6 +26,7 @@ from despoolr_core.records.stream import Record
 from despoolr_core.records.view import DetailHistory, Holding, JobHistory, RunView
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import RANGES_LISTED_MAX, EpisodeRow, LockedRange, WaitingRange
+from despoolr_core.times import moment
 
 
 class LockRow(msgspec.Struct, frozen=True):
@@ -148,6 +149,24 @@ class Source(Protocol):
         ...
 
 
+FAULTS_TOLD_MAX: Final = 8
+"""What was broken on purpose and is told in the notes of an answer: the last."""
+
+
+def fault_note(fault: str, where: str, began_at: float, ended_at: float | None) -> str:
+    """What was broken on purpose, and when, as a note."""
+    when = f"since {moment(began_at)}" if ended_at is None else f"to {moment(ended_at)}"
+    since = "" if ended_at is None else f"{moment(began_at)} "
+    return f"broken on purpose: {fault}, {where}, {since}{when}"
+
+
+def some_faults(notes: Sequence[str]) -> list[str]:
+    """The last of them, and how many came before."""
+    more = len(notes) - FAULTS_TOLD_MAX
+    before = [f"broken on purpose before that: {more:,} more"] if more > 0 else []
+    return [*before, *notes[-FAULTS_TOLD_MAX:]]
+
+
 # -- a finished run
 
 
@@ -165,8 +184,13 @@ class RunSource:
 
     @property
     def notes(self) -> list[str]:
-        """What the reader said of the file, and what an import said of its sources."""
-        return [*self._run.notes, *(note.text for note in self._view.import_notes)]
+        """What the reader said of the file, what an import said of its sources, and what was broken
+        on purpose.
+        """
+        view = self._view
+        broken = [fault_note(f.fault, f.where, f.began_at, f.ended_at) for f in view.faults]
+        told = [note.text for note in view.import_notes]
+        return [*self._run.notes, *told, *some_faults(broken)]
 
     def moment(self) -> float | None:
         return self._view.end

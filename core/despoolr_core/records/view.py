@@ -119,8 +119,6 @@ class FaultHistory:
     where: str
     began_at: float
     ended_at: float | None = None
-    server: str = ""
-    """The server that it is a fault of; `scenario`: its story's."""
 
 
 @dataclass(slots=True)
@@ -186,6 +184,7 @@ class RunView:
         self.faults: list[FaultHistory] = []
         """What was broken on purpose, in the order in which it began."""
         self._faults: dict[int, FaultHistory] = {}
+        self._last_seq = 0
         self.import_notes: list[ImportNote] = []
         """What an import says of its sources."""
         self._open: dict[tuple[str, str], Holding] = {}
@@ -211,6 +210,9 @@ class RunView:
         """Take the next record in, as the run told it."""
         if not self.record_count:
             self.first_at = self.start = self.end = record.at
+        if record.seq <= self._last_seq:  # a process that was started again counts anew
+            self._end_faults(record.at)
+        self._last_seq = record.seq
         self.record_count += 1
         self.start, self.end = min(self.start, record.at), max(self.end, record.at)
         self.ledger.apply(record)
@@ -232,8 +234,6 @@ class RunView:
     def _server_started(self, record: Record, started: ShareStarted) -> None:
         for key in [key for key in self._open if key[0] == started.server]:
             self._end(key, record.at, SERVER_STOPPED)
-        for seq in [seq for seq, one in self._faults.items() if one.server == started.server]:
-            self._faults.pop(seq).ended_at = record.at  # it was killed, and is whole again
 
     def _granted(self, record: Record, granted: OpenGranted) -> None:
         holding = Holding(
@@ -332,10 +332,14 @@ class RunView:
             self.steps.append((record, step))
 
     def _fault_began(self, record: Record, began: FaultBegan) -> None:
-        fault = self._faults[record.seq] = FaultHistory(
-            began.fault, began.where, record.at, server=record.actor
-        )
+        fault = self._faults[record.seq] = FaultHistory(began.fault, began.where, record.at)
         self.faults.append(fault)
+
+    def _end_faults(self, at: float) -> None:
+        """No fault outlives its process: what it broke was whole again at its next start."""
+        for fault in self._faults.values():
+            fault.ended_at = at
+        self._faults.clear()
 
     def _fault_ended(self, record: Record, _ended: FaultEnded) -> None:
         fault = self._faults.pop(record.cause, None)

@@ -3,7 +3,7 @@
 A file on a share is a process, and each of its opens a thread in which one slice lasts from grant
 to close. An episode is a slice on a track of its own from its first refusal to its end, with an
 instant for each refusal. Jobs have a track each, with a slice for each status; steps of the
-scenario and the event log are instants.
+scenario and the event log are instants, and what was broken on purpose has a slice each.
 
 The law: times are microseconds since the run's first moment, which `otherData` tells; what nobody
 closed lasts until the end of the run, and says so.
@@ -22,6 +22,7 @@ from despoolr_lab.export.tables import unc
 
 _MARKS: Final = "Scenario and event log"
 _JOBS: Final = "Jobs"
+_BROKEN: Final = "Broken on purpose"
 
 
 def perfetto(view: RunView) -> Iterator[bytes]:
@@ -71,6 +72,12 @@ class _Trace:
         for record, event in self._view.events:
             told = {"component": event.component, "job": event.job, "text": event.text}
             yield self._instant(str(event.event), record.at, told)
+
+        for fault in self._view.faults:
+            yield from self._track(_BROKEN, f"{fault.fault}: {fault.where}")
+            end = self._view.end if fault.ended_at is None else fault.ended_at
+            told = {"where": fault.where, "ended": "not ended" if fault.ended_at is None else ""}
+            yield self._slice(fault.fault, fault.began_at, end, told)
 
     def _open(self, holding: Holding) -> Iterator[dict[str, Any]]:
         who = f"{holding.program or 'a program'} on {holding.machine or 'an unknown machine'}"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from despoolr_core import times
 from despoolr_core.records.stream import Record
-from despoolr_core.records.view import DetailHistory, Holding, JobHistory
+from despoolr_core.records.view import DetailHistory, FaultHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.report import words
 from despoolr_lab.report.axis import Axis
@@ -28,6 +28,7 @@ JOBS_MAX: Final = 12
 FILES_MAX: Final = 4
 HOLDERS_MAX: Final = 3
 WORKSTATIONS_MAX: Final = 12
+FAULTS_MAX: Final = 12
 MANY: Final = 10
 SHOWN_MAX: Final = 600
 """Characters of a value that was expected or found."""
@@ -188,7 +189,7 @@ class _Page:
     # -- the picture
 
     def timeline(self, facts: Facts) -> str:
-        if facts.end <= facts.start or not (facts.episodes or facts.jobs):
+        if facts.end <= facts.start or not (facts.episodes or facts.jobs or facts.faults):
             return ""
         axis = Axis(facts.start, facts.end, 0, self.columns)
         column = times.span((facts.end - facts.start) / self.columns)
@@ -213,6 +214,9 @@ class _Page:
         if not facts.episodes:
             rows = sorted(facts.workstations()[:WORKSTATIONS_MAX], key=lambda row: row.machine)
             body += [self._workstation_lane(axis, row, used) for row in rows]
+        body += [self._fault_lane(axis, facts, fault, used) for fault in facts.faults[:FAULTS_MAX]]
+        if len(facts.faults) > FAULTS_MAX:
+            body.append(f"  {words.count(len(facts.faults) - FAULTS_MAX, 'more fault')} not drawn")
         return "\n".join([*lines, self._ruler(axis), *body, *self._key(used)])
 
     def _file(
@@ -302,6 +306,15 @@ class _Page:
         _explain(cells, row, used)
         return self._lane(words.clean(row.machine), cells, words.clean(row.status))
 
+    def _fault_lane(self, axis: Axis, facts: Facts, fault: FaultHistory, used: set[str]) -> str:
+        until = facts.end if fault.ended_at is None else fault.ended_at
+        begin, end = self._column(axis, fault.began_at), self._column(axis, until)
+        cells = [" "] * self.columns
+        cells[begin : end + 1] = ["~"] * (end - begin + 1)
+        used.add("~")
+        outcome = f"broken {times.span(until - fault.began_at)}"
+        return self._lane(words.clean(f"{fault.fault} {fault.where}"), cells, outcome)
+
     def _statuses(self, axis: Axis, row: JobHistory | DetailHistory) -> list[str]:
         cells = [" "] * self.columns
         for change in row.changes:
@@ -331,6 +344,7 @@ class _Page:
             ("#", "# ten times or more"),
             ("o", "o got through"),
             ("!", "! given up"),
+            ("~", "~ broken on purpose"),
         )
         found = [text for symbol, text in symbols if symbol in used] + sorted(
             text for text in used if len(text) > 2

@@ -19,8 +19,9 @@ from despoolr_app.site_client.blocking import ask, health
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.live import LiveSource
-from despoolr_app.site_client.queries import RunSource, Wanted
+from despoolr_app.site_client.queries import FAULTS_TOLD_MAX, RunSource, Wanted
 from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
 from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, OpenRefused
 from despoolr_core.records.kinds.site import DetailStatusChanged, EventLogged, JobStatusChanged
 from despoolr_core.records.stream import Recorder
@@ -422,3 +423,20 @@ async def test_a_question_for_the_site_put_to_a_logon_server_says_so() -> None:
         source = await _blocked(site)
         with pytest.raises(SiteError, match=r"is .* the site server"):
             await asyncio.to_thread(source.jobs)
+
+
+def test_what_was_broken_on_purpose_is_beside_every_answer_of_a_run(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    for number in range(FAULTS_TOLD_MAX + 1):
+        began = FaultBegan(fault="link_down", where=f"LOGON1 to PC{number}")
+        story.at(number, "LOGON1", began)
+    story.recorder.record("LOGON1", FaultEnded(fault="link_down", where=""), cause=2)
+    story.run.close()
+    told = RunSource(load_run(story.run.path))
+    _killed, first, second, *_, last = told.why(Wanted(), None).notes
+    assert first == "broken on purpose before that: 1 more"
+    assert second == (
+        "broken on purpose: link_down, LOGON1 to PC1, 1996-06-03 09:00 to 1996-06-03 16:00"
+    )
+    assert last == "broken on purpose: link_down, LOGON1 to PC8, since 1996-06-03 16:00"
+    assert len(told.notes) == FAULTS_TOLD_MAX + 2

@@ -10,8 +10,11 @@ from click.testing import CliRunner
 
 from despoolr_app.cli.fault import FIELDS, command
 from despoolr_app.servers.breakable import BreakableServer
+from despoolr_app.site_client.client import ServerAddress
+from despoolr_app.site_client.live import LiveSource
+from despoolr_app.site_client.queries import Wanted
 from despoolr_core.records.stream import Recorder
-from despoolr_core.share.fault_api import KINDS
+from despoolr_core.share.fault_api import KINDS, LinkDown
 from despoolr_core.share.modes import Role
 from despoolr_server.faults.book import FaultBook
 from despoolr_server.faults.line import ServerLine
@@ -24,7 +27,7 @@ from worlds.share_server import serving
 Ask = Callable[..., Awaitable[tuple[int, str]]]
 
 
-class ClockThatStands(StillClock):
+class StandingClock(StillClock):
     async def sleep_until(self, deadline: float) -> None:
         await asyncio.Event().wait()
 
@@ -32,7 +35,7 @@ class ClockThatStands(StillClock):
 @pytest.fixture
 async def ask() -> AsyncIterator[Ask]:
     """LOGON1, which may be broken; the exit code and all that a command says of it."""
-    clock, auth = ClockThatStands(), Auth(b"sixteen bytes!!!")
+    clock, auth = StandingClock(), Auth(b"sixteen bytes!!!")
     line = ServerLine(clock)
     machine = BreakableServer("LOGON1", line, dict, lambda _name: None)
     book = FaultBook("LOGON1", machine, clock, Recorder(clock.now), "")
@@ -116,3 +119,15 @@ async def test_a_server_that_was_not_started_for_it_says_so() -> None:
         done = await asyncio.to_thread(CliRunner().invoke, command, words)
     assert done.exit_code == 2
     assert "LOGON1 was not started with --allow-faults (DESPOOLR_ALLOW_FAULTS=1)" in done.output
+
+
+async def test_what_is_broken_on_purpose_is_beside_why_updates_are_refused() -> None:
+    clock, auth = StandingClock(), Auth(b"sixteen bytes!!!")
+    machine = BreakableServer("LOGON1", ServerLine(clock), dict, lambda _name: None)
+    book = FaultBook("LOGON1", machine, clock, Recorder(clock.now), "")
+    await book.add(LinkDown(server="LOGON1", other="PC7"))
+    async with serving(auth, FaultRoutes("LOGON1", "", book).routes()) as site:
+        token = auth.issue("ADMIN1", "Administrator", Role.ADMIN)
+        source = LiveSource([ServerAddress("LOGON1", site.base, token)])
+        told = await asyncio.to_thread(source.why, Wanted(), None)
+    assert told.notes == ["broken on purpose: link_down, LOGON1 to PC7, since 1996-06-03 07:00"]

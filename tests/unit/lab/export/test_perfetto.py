@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from despoolr_core.records.stream import Record
-from despoolr_core.records.view import RunView
+from despoolr_core.records.view import FaultHistory, RunView
 from despoolr_lab.export.perfetto import perfetto
 from worlds.report import HOUR, Site, blocked_update
 
@@ -57,3 +57,20 @@ def test_an_open_that_is_older_than_the_records_begins_with_them() -> None:
 def test_a_run_without_records_is_a_trace_without_events() -> None:
     told = json.loads(b"".join(perfetto(RunView())))
     assert [e["ph"] for e in told["traceEvents"]] == ["M"] * 3
+
+
+def test_what_was_broken_on_purpose_has_a_slice_from_its_beginning_to_its_end() -> None:
+    view = RunView(blocked_update())
+    view.faults += [
+        FaultHistory("link_down", "LOGON1 to everybody", view.start + 60, view.start + 3660),
+        FaultHistory("slow_share", "LOGON1 by 2s", view.end - 60),
+    ]
+    told = json.loads(b"".join(perfetto(view)))["traceEvents"]
+    slices = [e for e in told if e["ph"] == "X" and e["name"] in ("link_down", "slow_share")]
+    assert [(e["ts"] / 1e6, e["dur"] / 1e6) for e in slices] == [
+        (60.0, 3600.0),
+        (view.end - view.start - 60, 60.0),
+    ]
+    names = [tracks(told)[e["tid"]] for e in slices]
+    assert names == ["link_down: LOGON1 to everybody", "slow_share: LOGON1 by 2s"]
+    assert "Broken on purpose" in [e["args"]["name"] for e in told if e["name"] == "process_name"]

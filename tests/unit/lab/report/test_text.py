@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from despoolr_core.records.kinds.run import FaultBegan
 from despoolr_core.records.kinds.share import EpisodeEnded
+from despoolr_core.records.stream import Record
 from despoolr_lab.report.text import WIDTH_MIN, render_text
 from worlds.report import Site, blocked_update
 
@@ -127,3 +129,15 @@ def test_a_page_is_as_wide_as_it_is_asked_to_be_and_no_less_than_a_terminal(widt
     lanes = [line for line in lines if line.count("|") == 2]
     assert len({line.rindex("|") for line in lanes}) == 1, "the picture has one right edge"
     assert {line.rindex("|") for line in lanes} == {max(WIDTH_MIN, width) - 21}
+
+
+def test_what_was_broken_on_purpose_has_a_lane_of_its_own() -> None:
+    records = blocked_update()
+    first, last = records[0], records[-1]
+    began = Record(
+        last.seq + 1, first.at, "LOGON1", FaultBegan(fault="slow_share", where="LOGON1 by 2s")
+    )
+    text = render_text({}, [*records, began], width=100)
+    (lane,) = [line for line in text.splitlines() if "slow_share" in line]
+    assert "~" * 30 in lane and "broken" in lane
+    assert "~ broken on purpose" in text

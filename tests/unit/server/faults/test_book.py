@@ -16,7 +16,6 @@ from despoolr_core.records.view import RunView
 from despoolr_core.share.fault_api import (
     FAULTS_MAX,
     DiskFull,
-    Fault,
     LinkDown,
     SlowShare,
 )
@@ -124,10 +123,10 @@ async def test_a_process_that_stops_ends_them_all() -> None:
 
 async def test_a_start_is_the_end_of_what_was_broken_when_the_server_was_killed() -> None:
     world = World()
-    fault: Fault = LinkDown(server="LOGON1")
-    await world.book.add(fault)
-    for number, server in enumerate(("SITE1", "LOGON1")):
-        start = Record(1, EPOCH + 60 * number, server, ShareStarted(server=server))
-        world.records.append(start)
-    (seen,) = RunView(world.records).faults
-    assert (seen.fault, seen.began_at, seen.ended_at) == ("link_down", EPOCH, EPOCH + 60)
+    await world.book.add(LinkDown(server="LOGON1"))
+    used = Record(2, EPOCH + 30, "LOGON1", ShareStarted(server="LOGON1"))
+    (seen,) = RunView([*world.records, used]).faults
+    assert (seen.fault, seen.began_at, seen.ended_at) == ("link_down", EPOCH, None)
+    again = Record(1, EPOCH + 60, "SITE1", ShareStarted(server="SITE1"))
+    (seen,) = RunView([*world.records, used, again]).faults
+    assert seen.ended_at == EPOCH + 60
