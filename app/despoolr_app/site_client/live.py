@@ -32,11 +32,11 @@ from despoolr_app.site_client.queries import (
     lock_row,
     some_faults,
 )
-from despoolr_core.records.episodes import Why
+from despoolr_core.records.episodes import WAITING, Why
 from despoolr_core.share.fault_api import FaultList
 from despoolr_core.share.fleet_api import SlotSum
 from despoolr_core.share.site_api import EventList, JobFacts, JobList, SiteFacts
-from despoolr_core.share.wire import EpisodeList, EpisodeRow, OpenList
+from despoolr_core.share.wire import EpisodeList, EpisodeRow, OpenList, OpenRow
 
 T = TypeVar("T")
 
@@ -49,6 +49,16 @@ HISTORY_TOLERANCE_S: Final = 1.0
 """How far the record of an open may lie behind the open, in site seconds (scaled time makes
 milliseconds long).
 """
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """What one server has open at a moment of site time, and the updates that wait there."""
+
+    server: str
+    at: float
+    opens: Sequence[OpenRow]
+    waiting: Sequence[EpisodeRow]
 
 
 @dataclass(slots=True)
@@ -91,6 +101,30 @@ class LiveSource:
         if at is None:
             self._note_faults()
         return answer
+
+    def states(self) -> list[ServerState]:
+        """What each server has open now, and who waits there. Raises `SiteError` if none
+        answers.
+        """
+        found: list[ServerState] = []
+        failures: list[SiteError] = []
+        limit = urlencode({"limit": ROWS_MAX})
+        for server in self.servers:
+            try:
+                episodes = ask(server, f"episodes?{limit}", EpisodeList)
+                opens = ask(server, f"opens?{limit}", OpenList)
+                at = health(server).now
+            except SiteError as error:
+                failures.append(error)
+                continue
+            if max(opens.count - len(opens.opens), episodes.count - len(episodes.episodes)) > 0:
+                self.notes.append(f"{server.name} cut its list at {ROWS_MAX:,}")
+            waiting = [row for row in episodes.episodes if row.state == WAITING]
+            found.append(ServerState(server.name, at, opens.opens, waiting))
+        if not found:
+            raise failures[0] if failures else SiteError("there is no server to ask")
+        self.notes += [str(error) for error in failures]
+        return found
 
     def jobs(self) -> list[dict[str, Any]]:
         return list(to_builtins(self._site("jobs", JobList).jobs))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec import structs
 
-from despoolr_app.cli.options import runs_option
+from despoolr_app.cli.options import runs_option, token_option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     echo_json,
@@ -20,6 +21,12 @@ from despoolr_app.cli.output import (
 
 if TYPE_CHECKING:
     from despoolr_core.records.ladder import Ladder
+
+
+_OF_RERUNS: Final = (
+    "goal", "knobs", "worlds", "pairs", "deadline", "budget", "jobs", "files", "version", "seed",
+)  # fmt: skip
+"""Options that are of no use with `--site`."""
 
 
 @click.command(
@@ -74,6 +81,13 @@ if TYPE_CHECKING:
 @click.option(
     "--jobs", type=click.IntRange(0, 256), default=0, help="Processes. Default: one a processor."
 )
+@click.option(
+    "--site",
+    default="",
+    metavar="URL",
+    help="What would let through what waits at a running site now, by the sharing rule alone.",
+)
+@token_option
 @click.option("--version", default="", help="SMS version of a scenario or article.")
 @click.option("--seed", type=int, default=None, help="World of a scenario or article.")
 @runs_option
@@ -88,9 +102,13 @@ def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **option
     if "help" in options["knobs"]:
         _echo_knobs()
         return
-    ladder, directory = _climb(subject, root, options, quiet=as_json or as_markdown)
+    ladder, directory = (
+        (_ask_site(options), None)
+        if options["site"]
+        else _climb(subject, root, options, quiet=as_json or as_markdown)
+    )
     if as_json:
-        echo_json(ladder, source=str(directory), notes=ladder.notes)
+        echo_json(ladder, source=str(directory or ladder.source), notes=ladder.notes)
     elif as_markdown:
         write = markdown if ladder.windows is None else markdown_of_waits
         put_prose(write(ladder, lambda text: escape(clean(text))), nl=False)
@@ -98,6 +116,21 @@ def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **option
         _echo(ladder, directory)
     if any(note.startswith("interrupted") for note in ladder.notes):
         raise SystemExit(EXIT_INTERRUPTED)
+
+
+def _ask_site(options: dict[str, Any]) -> Ladder:
+    from despoolr_app.cli.at_site import answering, find_servers
+    from despoolr_app.site_client.live import LiveSource
+    from despoolr_lab.whatif.recording.running import remedies_now
+
+    given = click.get_current_context().get_parameter_source
+    for name in ("subject", *_OF_RERUNS):
+        if given(name) is click.core.ParameterSource.COMMANDLINE:
+            fail(f"--site asks of what is open now and reruns nothing: leave out {name}")
+    source = LiveSource(find_servers((options["site"],), options["token"]))
+    states = answering(source.states)
+    ladder = remedies_now(source.name, states)
+    return structs.replace(ladder, notes=(*ladder.notes, *source.notes))
 
 
 def _climb(
@@ -157,7 +190,7 @@ def _echo_knobs() -> None:
     echo_table(["KNOB", "CHANGES"], list(KNOBS.items()))
 
 
-def _echo(ladder: Ladder, directory: Path) -> None:
+def _echo(ladder: Ladder, directory: Path | None) -> None:
     from despoolr_lab.whatif.table import (
         COLUMNS,
         WAIT_COLUMNS,
@@ -190,4 +223,5 @@ def _echo(ladder: Ladder, directory: Path) -> None:
     put("")
     for line in (*ladder.notes, *footer(ladder)):
         put_prose(wrapped(line))
-    put(f"kept: {directory / 'whatif.json'}")
+    if directory is not None:
+        put(f"kept: {directory / 'whatif.json'}")

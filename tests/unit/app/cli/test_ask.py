@@ -314,6 +314,17 @@ async def test_the_answer_of_a_running_server_is_about_now_though_nothing_happen
     assert site.records[-1].at < before <= locks.at <= why.at
 
 
+async def test_a_running_server_tells_what_stands_there_and_who_waits() -> None:
+    async with serving() as site:
+        source = await _blocked(site)
+        (state,) = await asyncio.to_thread(source.states)
+    assert [(row.machine, row.path.rpartition("/")[2]) for row in state.opens] == [
+        ("PC07", "a.dat")
+    ]
+    assert [(row.state, row.attempt_count) for row in state.waiting] == [("waiting", 2)]
+    assert state.at >= state.waiting[0].last_refused_at - 0.001
+
+
 async def test_the_records_of_a_server_and_the_server_itself_say_the_same(tmp_path: Path) -> None:
     async with serving() as site:
         source = await _blocked(site)
