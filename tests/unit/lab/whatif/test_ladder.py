@@ -346,7 +346,7 @@ def test_settings_of_a_site_have_a_last_moment_as_well() -> None:
 
 def test_with_settings_that_change_the_first_pass_rules_nothing_out() -> None:
     """Its arithmetic is that of one way to copy all along."""
-    later = {"do": "set", "at": "8h", "profile": {"copy_strategy": "new_folder_and_switch"}}
+    later = {"do": "set", "at": "8h 15m", "profile": {"copy_strategy": "new_folder_and_switch"}}
     found = ladder(
         blocked_update(hold(), later, hours=8.5),
         version="1.1",
