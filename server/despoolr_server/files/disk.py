@@ -32,13 +32,13 @@ from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.attributes import AttributeList
 from despoolr_server.files.descriptors import find_odd, read_whole, write_at, write_whole
 from despoolr_server.files.errors import answering
-from despoolr_server.files.inode_pool import InodePool
 from despoolr_server.files.long_names import on_disk
 from despoolr_server.files.path_index import PRIVATE, PathIndex, ResolvedPath
 from despoolr_server.files.properties import PropertyList
 from despoolr_server.files.protocol import INLINE_MAX, StoreError
 from despoolr_server.files.refold import refold
 from despoolr_server.files.small_files import SmallFiles
+from despoolr_server.files.spare.inode_pool import InodePool
 
 _T = TypeVar("_T")
 
@@ -302,9 +302,13 @@ class DiskFileStore:
         place: ResolvedPath,
         attributes: int,
         content: bytes | None = None,
+        *,
+        by_exchange: bool = False,
     ) -> FileFacts:
         """Publish a staged file under the name that was looked up (`index.target`). Returns its
         facts. Raises `StoreError`; the staged file is removed then.
+
+        `by_exchange`: should the content be lost in a power cut, somebody can restore it.
         """
         with answering:
             before, path = self.attribute_list.snapshot(), place.path
@@ -312,7 +316,12 @@ class DiskFileStore:
                 if place.is_directory:
                     raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
                 self.attribute_list.set(name.key, attributes & STORED_ATTRIBUTES)
-                os.replace(staged, path)
+                if not (
+                    by_exchange
+                    and place.status is not None
+                    and self._pool.exchange(staged, path, place.status)
+                ):
+                    os.replace(staged, path)
             except BaseException:
                 self.attribute_list.restore(before)
                 self.discard(staged)

@@ -6,6 +6,13 @@ for all who wait (`journal.segments`). At start the journal is checked as one ch
 (`journal.chain`) and redone (`journal.recovery`) before anybody is served. If it is damaged nothing
 is redone: files and journal stay as they are, and nothing can be changed until a person has
 decided. A large file is synced as it is staged, and only its name is journalled.
+
+A file that is put over another takes its place by exchange where it can (`files.spare.exchange`),
+which writes nothing out. Then a power cut may leave the name with no content: the new one is in the
+journal if it was answered, and the old one must be in it as well, on disk, since it is what counts
+if the new one was not. Where it is not, the file is renamed over the old one, as on a disk without
+a journal. A file is written out before it is renamed, since nothing restores what is under a name
+that no record on disk speaks of.
 """
 
 from __future__ import annotations
@@ -42,11 +49,14 @@ from despoolr_server.files.journal.segments import (
 )
 from despoolr_server.files.path_index import PRIVATE
 from despoolr_server.files.protocol import INLINE_MAX
+from despoolr_server.files.spare.exchange import begin_writing_out
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _DIRECTORY: Final = "journal"
+PUTS_MAX: Final = 65_536
+"""Files of which it is remembered where the journal has them; all are forgotten at the bound."""
 
 
 class JournalledFileStore:
@@ -68,6 +78,8 @@ class JournalledFileStore:
         self.findings = disk.findings
         self._threads = threads
         self._journal: Journal | None = None
+        self._puts: dict[int, tuple[int, int]] = {}
+        """Inode of a file that was put to its time and the number of its record."""
         # What changes nothing is the disk's own, bound here so that a poll makes no call more.
         self.find = disk.find
         self.has_directory = disk.has_directory
@@ -147,9 +159,19 @@ class JournalledFileStore:
         except BaseException:
             disk.discard(staged)
             raise
-        return self._undo_record_on_error(
-            disk.publish_at, staged, status, name, place, attributes, content
+        is_restored = self._restores(place.status)
+        facts = self._undo_record_on_error(
+            disk.publish_at,
+            staged,
+            status,
+            name,
+            place,
+            attributes,
+            content,
+            by_exchange=is_restored,
         )
+        self._remember(status)
+        return facts
 
     async def stage(self, data: bytes, at: float) -> str:
         """As the disk's, and synced."""
@@ -205,11 +227,14 @@ class JournalledFileStore:
         disk = self._disk
         disk.check_writable()
         place = disk.index.existing(name)
+        self._puts.pop(place.inode, None)  # the record has another name
         if place.is_directory:
             assert self._journal is not None, "a store without a journal is not written"
             self._journal.begin_anew()
             self._log(MoveDirectory(name.path, place.inode, new_name.path))
         else:
+            with answering:
+                begin_writing_out(place.path)
             along = disk.attribute_list.get(name.key), dict(disk.property_list.get(name.key))
             self._log(Move(name.path, place.inode, self._replaced(new_name), new_name.path, *along))
         self._undo_record_on_error(disk.rename, name, new_name)
@@ -221,6 +246,19 @@ class JournalledFileStore:
         self._disk.check_writable()
         assert self._journal is not None, "a store without a journal is not written"
         self._journal.append(entry)
+
+    def _restores(self, status: os.stat_result | None) -> bool:
+        """Whether what is under a name would be put there again after a power cut."""
+        if status is None or self._journal is None:
+            return False
+        put = self._puts.get(status.st_ino)
+        return put is not None and put[0] == status.st_mtime_ns and self._journal.restores(put[1])
+
+    def _remember(self, status: os.stat_result) -> None:
+        assert self._journal is not None, "a store without a journal is not written"
+        if len(self._puts) >= PUTS_MAX:
+            self._puts.clear()
+        self._puts[status.st_ino] = status.st_mtime_ns, self._journal.sequence
 
     def _undo_record_on_error(
         self, deed: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs

@@ -83,6 +83,12 @@ class Journal:
         """Bytes of the segment that is being written."""
         return self._capacity
 
+    def restores(self, sequence: int) -> bool:
+        """Whether the record that was the so many'th is read again after a power cut now: it is on
+        disk, and its segment is dropped only after the file system is synced anew.
+        """
+        return self._begun_at < sequence <= self._durable
+
     def append(self, entry: Entry) -> None:
         """Write one record. One that did not fit is wiped out again."""
         with answering:

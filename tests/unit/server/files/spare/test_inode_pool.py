@@ -11,7 +11,7 @@ import pytest
 
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.files.inode_pool import SIZE_MAX, InodePool
+from despoolr_server.files.spare.inode_pool import SIZE_MAX, InodePool
 
 AT = 833785200.0
 

@@ -5,6 +5,10 @@ Why: on ext4 a new file soon after many deletions costs a scan for an inode that
 0.5 ms instead of 0.03. The law: a file laid aside is empty before its name goes to another, so that
 a power cut shows nothing of what it held. Only files that this store could have made are kept:
 plain, with one name, our own and with the usual mode.
+
+A file that another takes the place of may be kept as well (`exchange`), but only one that nobody
+reads at this moment: a reader sees the whole of what was there, and never a file that becomes
+empty.
 """
 # Paths are plain strings here: this is the hot path of every upload.
 # ruff: noqa: PTH104, PTH103, PTH108
@@ -13,8 +17,11 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+from despoolr_server.files.spare.exchange import can_tell_readers, exchange, is_unread
 
 INODES_MAX: Final = 8_192
 """Files that are kept at most; what comes beyond is deleted."""
@@ -32,6 +39,7 @@ class InodePool:
         self._number = 0
         self._mode = -1
         self._paths: list[str] = []
+        self._can_exchange = False
 
     def __len__(self) -> int:
         """How many there are."""
@@ -45,6 +53,7 @@ class InodePool:
         first = f"{self._directory}/0"
         descriptor = os.open(first, _WRITE | os.O_CREAT, 0o666)
         self._mode = os.fstat(descriptor).st_mode
+        self._can_exchange = can_tell_readers()
         os.close(descriptor)
         self._paths.clear()
         with os.scandir(self._directory) as entries:
@@ -71,11 +80,7 @@ class InodePool:
         """Lay a file aside instead of deleting it, if it is one of ours; `status` is its `lstat`.
         Raises `OSError`.
         """
-        if (
-            len(self._paths) >= self._count_max
-            or status.st_size > SIZE_MAX
-            or not self._is_ours(status)
-        ):
+        if not self._takes(status):
             return False
         self._number += 1
         spare = f"{self._directory}/{self._number}"
@@ -91,6 +96,38 @@ class InodePool:
         else:
             self._paths.append(spare)
         return True
+
+    def exchange(self, staged: str, path: str, status: os.stat_result) -> bool:
+        """Let a staged file take the place of one of ours, which is laid aside; `status` is the
+        `lstat` of that one. False, and nothing has changed, if that cannot be.
+        """
+        if not (self._can_exchange and self._takes(status) and exchange(staged, path)):
+            return False
+        try:
+            descriptor = os.open(staged, _WRITE)
+        except OSError:  # no file: somebody else put it there a moment ago
+            return not exchange(staged, path)
+        try:
+            if os.fstat(descriptor).st_ino != status.st_ino:
+                return not exchange(staged, path)
+            if is_unread(descriptor):
+                os.ftruncate(descriptor, 0)
+                self._paths.append(staged)
+                return True
+        except OSError:
+            pass  # it is in nobody's way, and goes
+        finally:
+            os.close(descriptor)
+        with suppress(OSError):
+            os.unlink(staged)
+        return True
+
+    def _takes(self, status: os.stat_result) -> bool:
+        return (
+            len(self._paths) < self._count_max
+            and status.st_size <= SIZE_MAX
+            and self._is_ours(status)
+        )
 
     def _is_ours(self, status: os.stat_result) -> bool:
         return (
