@@ -473,15 +473,18 @@ async def _result(
         digest="",
         records=digest.records,
         virtual_s=world.clock.now() - world.scenario.start,
-        notes=_notes(world.scenario, digest.records),
+        notes=_notes(world.scenario, version, digest.records),
     )
 
 
-def _notes(scenario: Scenario, records: list[Record]) -> list[str]:
-    """The steps that were done and refused by a share: what a scenario meant by them did not
-    happen.
+def _notes(scenario: Scenario, version: str, records: list[Record]) -> list[str]:
+    """What speaks against a run: a version that the scenario is not about, and steps that a share
+    refused, so that what was meant by them did not happen.
     """
     notes = []
+    if scenario.versions and version not in scenario.versions:
+        spoken = ", ".join(scenario.versions)
+        notes.append(f"the scenario does not speak of SMS {version}, but of {spoken}")
     for record, step in of(records, StepTaken):
         if isinstance(step.result, dict) and step.result.get("refused"):
             when = span(record.at - scenario.start)

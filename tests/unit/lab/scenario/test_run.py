@@ -110,6 +110,16 @@ def test_steps_and_expectations_of_other_versions_are_left_out() -> None:
     assert result.passed
 
 
+def test_a_version_that_the_scenario_does_not_speak_of_is_noted() -> None:
+    staged = scenario(share(), hours=1)
+    assert play(staged, "1.1").notes == []
+    staged.versions = ["1.2", "1.2 SP4"]
+    assert play(staged, "1.2").notes == []
+    assert play(staged, "1.1").notes == [
+        "the scenario does not speak of SMS 1.1, but of 1.2, 1.2 SP4"
+    ]
+
+
 def test_a_caller_may_ask_for_more_clients_and_for_another_length() -> None:
     staged = scenario(
         {"do": "job", "name": "J", "package": "OFFICE", "command": "X"},
