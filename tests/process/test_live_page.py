@@ -190,3 +190,21 @@ async def test_without_a_token_the_page_asks_for_one_and_keeps_it_out_of_the_add
     await page.until(f"{IS_LIVE} && at('login').hidden")
     assert found.token not in await page.value("location.href")
     stack.process.terminate()
+
+
+async def test_a_sites_page_tells_of_servers_in_other_processes(
+    workshop: Workshop, page: Page
+) -> None:
+    workshop.serve_apart()
+    logon = workshop.servers()["LOGON1"]
+    stack = Stack.__new__(Stack)
+    stack.workshop = workshop
+    stack.block("b.dat")
+    await page.open(stack.url())
+    await page.until(f"{IS_LIVE} && document.querySelector('#blocks .hold')")
+    await page.click("#blocks button[aria-label^=Release]")
+    await page.click("#dialog button.danger")
+    await page.until("at('blocks').textContent.includes('the files are free now')")
+    workshop.processes[0].kill()
+    await page.until("at('warning').textContent.includes('LOGON1 does not answer')")
+    assert logon.url not in await page.value("location.href")

@@ -24,6 +24,7 @@ from despoolr_server.http.base.uploads import Downloads, Uploads
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.live.feeds import LiveFeeds
+from despoolr_server.http.live.records import RecordRoutes
 from despoolr_server.http.live.routes import LiveRoutes
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Principal
@@ -146,13 +147,14 @@ async def serving(
         return host.close_by_force(who, handle, reason)
 
     live = LiveRoutes(feeds, "LOGON1", "LOGON1", 1.0, release)
+    told = RecordRoutes(recorder, lambda: iter(records))
     app = make_app(
         host,
         auth,
         clock,
         recorder=recorder,
         version="1.2.3",
-        extra_routes=[*live.routes(), *extra_routes],
+        extra_routes=[*live.routes(), *told.routes(), *extra_routes],
         uploads=uploads,
         downloads=downloads,
         host_names=host_names,
@@ -168,4 +170,5 @@ async def serving(
             yield Site(host, auth, clock, records, http, base, feeds)
     finally:
         feeds.close()
+        told.close()
         await runner.cleanup()

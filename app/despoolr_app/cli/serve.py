@@ -522,10 +522,10 @@ def _greet(running: Servers) -> None:
         )
         output.say(f"  {runtime.token}")
         output.say(f"  curl -H 'Authorization: Bearer {runtime.token}' {url}/api/v1/{path}")
-        output.say(f"  live page: {running.announced[0].url}/#token={runtime.token}")
+        output.say(f"  live page: {running.announced[-1].url}/#token={runtime.token}")
     else:
         say(f"despoolr: the administrator's token is in {runtime.token_file}")
-        say(f"despoolr: live page: {running.announced[0].url}/ (it asks for the token)")
+        say(f"despoolr: live page: {running.announced[-1].url}/ (it asks for the token)")
     if runtime.settings.allow_faults:
         say("despoolr: faults are allowed: despoolr fault add --help")
     freeze_gc()

@@ -151,9 +151,10 @@ class Runtime:
             ledger.apply(Record(0, last_at, server, ShareStarted(server=server)))
 
     def history(self) -> Iterator[Record]:
-        """What the records tell of the starts before, as far as the live page reads them. Raises
+        """What the records tell up to now, as far back as the live page reads them. Raises
         `StartError`.
         """
+        self.records.flush()
         return _tail(self.data / RECORDS, LIVE_SIZE_MAX)
 
     def end(self, *, is_clean: bool) -> None:

@@ -33,6 +33,7 @@ from despoolr_app.process.process_log import ServiceLines
 from despoolr_app.process.runtime import Runtime, StartError
 from despoolr_app.process.settings import Listen, LogonSettings, SiteSettings
 from despoolr_app.servers.breakable import BreakableServer
+from despoolr_app.servers.follower import Follower
 from despoolr_app.servers.metrics import BoxMetrics, SiteMetrics
 from despoolr_app.servers.outgoing import ServerOverLine
 from despoolr_app.servers.ports import why_not
@@ -65,6 +66,7 @@ from despoolr_server.http.connections.connections import (
 )
 from despoolr_server.http.live.calls import LIVE_CALLS
 from despoolr_server.http.live.feeds import LiveFeeds
+from despoolr_server.http.live.records import RecordRoutes
 from despoolr_server.http.live.routes import LiveRoutes
 from despoolr_server.http.site.faults import FaultRoutes
 from despoolr_server.http.site.setup import SetupRoutes, site_card
@@ -101,6 +103,7 @@ class Servers:
     _runners: list[Runner] = field(default_factory=list)
     _assembly: SiteAssembly = field(init=False)
     _live: LiveFeeds = field(init=False)
+    _records: RecordRoutes = field(init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _databases: dict[str, SiteDatabase] = field(default_factory=dict)
     _urls: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -134,6 +137,7 @@ class Servers:
         live.forget_opens()
         self._live = LiveFeeds(live, self.runtime.clock.now, start=str(self.runtime.starts))
         self.runtime.recorder.listeners.append(self._live.hear)
+        self._records = RecordRoutes(self.runtime.recorder, self.runtime.history)
 
     def _on_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What the loop cannot tell anybody else; a caller who finds no descriptor is no bug."""
@@ -265,6 +269,8 @@ class Servers:
             asyncio.create_task(slots.keep_looking(), name=f"{settings.code}/FLEETS")
         )
         self.watch(self._keep_comparing_clocks(urls), f"{settings.code}/CLOCKS")
+        elsewhere = {s.name: s.url for s in servers if s.name not in self._assembly.logons}
+        self.watch(self._follow(name, elsewhere), f"{settings.code}/LIVE")
         self._tasks.append(self._assembly.start_services(settings.code, asyncio.create_task))
         self._announce(name, "site", url, settings.code)
         return url
@@ -302,6 +308,7 @@ class Servers:
         """
         discovery.withdraw(os.getpid(), self.directory, self.runtime.data)
         self._live.close()
+        self._records.close()
         is_clean = False
         try:
             async with asyncio.timeout(STOP_S_MAX):
@@ -380,7 +387,19 @@ class Servers:
     def _live_routes(self, name: str, scope: str = "") -> list[web.RouteDef]:
         """The live page's calls of a server; `scope` is its name if it tells of itself alone."""
         release = partial(self._release, name)
-        return LiveRoutes(self._live, name, scope, self.runtime.scale, release).routes()
+        live = LiveRoutes(self._live, name, scope, self.runtime.scale, release)
+        return [*live.routes(), *self._records.routes()]
+
+    async def _follow(self, machine: str, urls: Mapping[str, str]) -> None:
+        """Hear, for a site's page, what its servers in other processes record."""
+        token = self.runtime.auth.issue(machine, SERVICE_ACCOUNT, Role.SERVICE)
+        async with (
+            aiohttp.ClientSession(**session_options({})) as http,
+            asyncio.TaskGroup() as group,
+        ):
+            for name, url in urls.items():
+                follower = Follower(name, url, token, self._live, self.runtime.clock.now)
+                group.create_task(follower.run(http), name=f"{machine}/{name}")
 
     async def _release(
         self, machine: str, who: Principal, server: str, handle: str, reason: str

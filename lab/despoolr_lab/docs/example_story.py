@@ -348,6 +348,7 @@ HANDLES: Final = (
     ),
     Line("GET /api/v1/messages", "What PC07 was told", "/api/v1/messages"),
     Line("GET /api/v1/live", "All that is so now", "/api/v1/live?span_s=3600", who="service"),
+    Line("GET /api/v1/records", "What happened so far", "/api/v1/records", who="service"),
     Line(
         "POST /api/v1/servers/{server}/opens/{open}/release",
         "Close a client's directory",

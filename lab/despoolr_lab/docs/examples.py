@@ -25,7 +25,7 @@ from despoolr_app.servers.breakable import BreakableServer
 from despoolr_core.clock import Clock
 from despoolr_core.profile import profile_of
 from despoolr_core.records.live.fold import LiveFold
-from despoolr_core.records.stream import Recorder
+from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.response import Response
 from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.share.modes import Role
@@ -40,6 +40,7 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.live.calls import LIVE_CALLS
 from despoolr_server.http.live.feeds import LiveFeeds
+from despoolr_server.http.live.records import RecordRoutes
 from despoolr_server.http.live.routes import LiveRoutes
 from despoolr_server.http.openapi.examples import Example, dump_examples
 from despoolr_server.http.site.faults import FaultRoutes
@@ -113,7 +114,9 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
         version=VERSION,
     )
     feeds = LiveFeeds(LiveFold(), runtime.clock.now, start="1")
-    assembly.recorder.listeners.append(feeds.hear)
+    told: list[Record] = []
+    assembly.recorder.listeners += [feeds.hear, told.append]
+    records = RecordRoutes(assembly.recorder, lambda: iter(told))
 
     async def release(who: Principal, server: str, handle: str, reason: str) -> Problem | None:
         return assembly.hosts[server].close_by_force(who, handle, reason)
@@ -124,6 +127,7 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
     book = FaultBook("SITE1", machine, runtime.clock, assembly.recorder, "")
     routes = [*SetupRoutes(runtime, "LOGON1").routes(), *FaultRoutes("LOGON1", "", None).routes()]
     routes += LiveRoutes(feeds, "LOGON1", "LOGON1", runtime.scale, release).routes()
+    routes += records.routes()
     logon = assembly.add_logon(role, extras=Extras(routes, calls))
     named = ServerCard("LOGON1", "http://127.0.0.1:8802", True, True, "SMS_PKGD", "SALES")
     profile = profile_of("1.2")
@@ -132,6 +136,7 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
     routes = [*SetupRoutes(runtime, "SITE1", lambda: card, (named,)).routes(), *slots.routes()]
     routes += FaultRoutes("SITE1", "BPC", book).routes()
     routes += LiveRoutes(feeds, "SITE1", "", runtime.scale, release).routes()
+    routes += records.routes()
     site = assembly.add_site(
         SiteSetup("BPC", "SITE1", "SALES", profile, Response.FAST, (role,), {}),
         extras=Extras(routes, calls),

@@ -37,6 +37,7 @@ from despoolr_core.records.kinds.site import (
     InstructionExecuted,
     InstructionWritten,
     JobStatusChanged,
+    SettingsChanged,
 )
 from despoolr_core.records.live.folders import Folders
 from despoolr_core.records.live.model import LiveMark
@@ -116,6 +117,8 @@ class LiveFold:
         self.marks: deque[LiveMark] = deque(maxlen=MARKS_MAX)
         self.servers: dict[str, None] = {}
         """Share servers that the records tell of."""
+        self.silent: dict[str, float] = {}
+        """Servers whose records do not come, and since when: whoever feeds the fold knows."""
         self._faults: dict[int, LiveMark] = {}
         self._steps: Final[dict[type[Fact], Callable[[Record, Any], None]]] = {
             ShareStarted: self._server_started,
@@ -139,12 +142,13 @@ class LiveFold:
             RightsChanged: self._rights_changed,
             MessageSent: self._message_sent,
             HotfixApplied: self._hotfix_applied,
+            SettingsChanged: self._settings_changed,
         }
 
     def apply(self, record: Record) -> None:
         """Take the next record in."""
         self.seq += 1
-        self.at = record.at
+        self.at = max(self.at, record.at)
         self.ledger.apply(record)
         step = self._steps.get(type(record.data))
         if step is not None:
@@ -298,6 +302,10 @@ class LiveFold:
 
     def _hotfix_applied(self, record: Record, applied: HotfixApplied) -> None:
         self._mark(record.at, "intervention", f"hotfix {applied.article} was installed")
+
+    def _settings_changed(self, record: Record, changed: SettingsChanged) -> None:
+        told = ", ".join(f"{name} is {value}" for name, value in changed.fields.items())
+        self._mark(record.at, "intervention", f"settings: {told[:120]}")
 
     def _mark(self, at: float, kind: str, text: str) -> LiveMark:
         mark = LiveMark(at, kind, text)

@@ -107,6 +107,11 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
         clients=clients,
         retries=retries,
         marks=marks,
+        silent={
+            server: at
+            for server, at in sorted(live.silent.items())
+            if is_all and asked.is_of(server)
+        },
         more={name: count for name, count in more.items() if count},
     )
 

@@ -1,9 +1,10 @@
-"""The rows of the live page (`http.live.routes`)."""
+"""The rows of the live page (`http.live.routes`) and of the records (`http.live.records`)."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from despoolr_server.http.live.records import JSON_LINES
 from despoolr_server.http.live.routes import EVENT_STREAM, SPAN_S_MAX, LiveAnswer, ReleaseRequest
 from despoolr_server.http.openapi.table import (
     OPERATORS,
@@ -44,6 +45,23 @@ LIVE_CALLS: Final = (
         text="A client's token sees its own waits, and what is in their way.",
     ),
     Call(
+        "GET",
+        "/api/v1/records",
+        "The records of this server's process",
+        LIVE,
+        (
+            Answer(
+                200,
+                "What is on file, the newest 8 MiB of it, as lines of `records.jsonl`; with "
+                "`follow`, then an empty line and each record as it is made.",
+                {JSON_LINES: None},
+            ),
+        ),
+        (in_query("follow", "Whether the answer goes on.", {"type": "boolean"}),),
+        refusals=(400, 403, 503),
+        who=OPERATORS,
+    ),
+    Call(
         "POST",
         "/api/v1/servers/{server}/opens/{open}/release",
         "Close somebody's open on a server of the site",
@@ -55,4 +73,4 @@ LIVE_CALLS: Final = (
         text="What Server Manager does from afar: the holder is not asked.",
     ),
 )
-"""Every call of `http.live.routes`."""
+"""Every call of `http.live.routes` and `http.live.records`."""

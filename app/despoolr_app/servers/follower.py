@@ -1,0 +1,106 @@
+"""What a site's page hears of servers in other processes: their records, as they are made.
+
+The law: a server tells of its own shares; what it says of anything else is left out, since that is
+told elsewhere. After an interruption it tells its file again, and what was heard is passed over:
+the last record that was taken says where to go on. While a server is not heard, the page says since
+when, and shows its rows as they were then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from despoolr_core.records.kinds import KINDS, share
+from despoolr_core.records.stream import Record, decode
+from despoolr_core.rules.fold import fold
+from despoolr_server.http.live.feeds import LiveFeeds
+from despoolr_server.http.live.records import QUIET_S
+
+AGAIN_S: Final = 2.0
+"""Seconds until a server that was lost is asked again."""
+LINE_SIZE_MAX: Final = 1024 * 1024
+_THEIRS: Final = tuple(kind for kind in KINDS.values() if kind.__module__ == share.__name__)
+"""Kinds that a share server records of itself."""
+_LATER: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=3 * QUIET_S)
+
+
+class Follower:
+    """Hears one server, for as long as it runs. `now` is site time."""
+
+    def __init__(
+        self, name: str, url: str, token: str, feeds: LiveFeeds, now: Callable[[], float]
+    ) -> None:
+        self.name = name
+        self._url = url
+        self._token = token
+        self._feeds = feeds
+        self._now = now
+        self._last: Record | None = None
+
+    async def run(self, http: aiohttp.ClientSession) -> None:
+        """Listen, and listen again when it breaks off, until this is cancelled."""
+        while True:
+            with suppress(aiohttp.ClientError, TimeoutError, ValueError):
+                await self._listen(http)
+            live = self._feeds.live
+            live.silent.setdefault(self.name, self._now())
+            self._feeds.has_changed()
+            await asyncio.sleep(AGAIN_S)
+
+    async def _listen(self, http: aiohttp.ClientSession) -> None:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with http.get(
+            f"{self._url}/api/v1/records?follow=true",
+            headers=headers,
+            timeout=_LATER,
+            raise_for_status=True,
+            read_bufsize=LINE_SIZE_MAX,
+        ) as answer:
+            if self._feeds.live.silent.pop(self.name, None) is not None:
+                self._feeds.has_changed()
+            past = _Past(self._last)
+            async for line in answer.content:
+                for record in past.news(line):
+                    self._take(record)
+
+    def _take(self, record: Record) -> None:
+        self._last = record
+        fact = record.data
+        if isinstance(fact, _THEIRS) and fold(getattr(fact, "server", self.name)) == fold(
+            self.name
+        ):
+            self._feeds.hear(record)
+
+
+class _Past:
+    """Passes over what was heard before: all up to a record, if it comes; nothing if it does not
+    come before the first empty line, which ends what is on file.
+    """
+
+    def __init__(self, last: Record | None) -> None:
+        self._last = last
+        self._held: list[Record] = []
+
+    def news(self, line: bytes) -> list[Record]:
+        """The records to take now that this line has come."""
+        text = line.strip()
+        if not text:
+            held, self._held, self._last = self._held, [], None
+            return held
+        try:
+            record = decode(text)
+        except msgspec.MsgspecError:  # of another version
+            return []
+        if self._last is None:
+            return [record]
+        if (record.seq, record.at, record.kind) == (self._last.seq, self._last.at, self._last.kind):
+            self._held, self._last = [], None
+        else:
+            self._held.append(record)
+        return []

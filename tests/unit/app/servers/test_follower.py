@@ -1,0 +1,58 @@
+"""A site's page hears of servers in other processes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+
+from despoolr_app.servers.follower import Follower, _Past
+from despoolr_core.records.kinds.share import ShareStarted
+from despoolr_core.records.live.asked import PageQuery
+from despoolr_core.records.live.fold import LiveFold
+from despoolr_core.records.stream import Record, encode
+from despoolr_server.http.live.feeds import LiveFeeds
+from worlds.share_server import serving
+
+
+def line(seq: int, at: float = 0.0) -> bytes:
+    return encode(Record(seq, at, "LOGON1", ShareStarted(server="LOGON1"))) + b"\n"
+
+
+def numbers(past: _Past, *lines: bytes) -> list[int]:
+    return [record.seq for told in lines for record in past.news(told)]
+
+
+def test_what_was_heard_before_an_interruption_is_passed_over() -> None:
+    last = Record(7, 3.0, "LOGON1", ShareStarted(server="LOGON1"))
+    told = (line(6, 2.0), line(7, 3.0), line(8, 4.0), b"\n", line(9, 5.0))
+    assert numbers(_Past(last), *told) == [8, 9]
+    assert numbers(_Past(None), *told) == [6, 7, 8, 9]
+
+
+def test_a_server_with_other_records_is_heard_from_their_beginning() -> None:
+    last = Record(7, 3.0, "LOGON1", ShareStarted(server="LOGON1"))
+    assert numbers(_Past(last), line(1, 9.0), line(2, 9.5), b"\n", line(3, 10.0)) == [1, 2, 3]
+    assert numbers(_Past(None), b"no record\n", line(1)) == [1]
+
+
+async def test_a_page_follows_a_server_and_says_since_when_it_is_silent() -> None:
+    feeds = LiveFeeds(LiveFold(), lambda: 5.0, start="1")
+    live = feeds.live
+    async with aiohttp.ClientSession() as http:
+        with feeds.listening(PageQuery()) as feed:
+            async with serving() as site:
+                follower = Follower("LOGON1", site.base, site.token, feeds, lambda: 5.0)
+                task = asyncio.create_task(follower.run(http))
+                await site.ask("PUT", "/SMS_SHR/b.dat", b"old")
+                await site.hold("b.dat")
+                refused = await site.ask("PUT", "/SMS_SHR/b.dat", b"x", Despoolr_Program="DESPOOL")
+                assert refused.status == 423
+                while not live.ledger.waiting_count:
+                    await feed.changed(10)
+            while not live.silent:
+                await feed.changed(10)
+    assert live.silent == {"LOGON1": 5.0}
+    assert live.ledger.waiting_count == 1, "its rows are as they were then"
+    task.cancel()
+    feeds.close()
