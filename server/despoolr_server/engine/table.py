@@ -51,6 +51,8 @@ class OpenTable:
         self._files: dict[str, OpenedFile] = {}
         self._by_session: dict[str, dict[str, None]] = {}
         self._below: dict[str, int] = {}
+        self.change_count = 0
+        """How often a file was opened first, closed last, or renamed while it was open."""
 
     def __len__(self) -> int:
         return len(self._opens)
@@ -158,6 +160,7 @@ class OpenTable:
         assert below == self._below
 
     def _count_below(self, key: str, step: int) -> None:
+        self.change_count += 1
         below = self._below
         while (cut := key.rfind("/")) >= 0:
             key = key[:cut]

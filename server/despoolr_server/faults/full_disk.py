@@ -63,6 +63,10 @@ class FillableFileStore:
         self.used_bytes = store.used_bytes
         self.sync = store.sync
 
+    @property
+    def change_count(self) -> int | None:
+        return self._store.change_count
+
     def fill(self, name: Name) -> None:
         self._full[name.key] += 1
 

@@ -54,6 +54,8 @@ class DiskFileStore:
     time needs.
     """
 
+    change_count = None
+
     def __init__(
         self,
         root: Path | str,

@@ -41,7 +41,7 @@ class MemoryFileStore:
         self.capacity = capacity
         self.used = 0
         self.quotas: dict[str, int] = {}
-        self._change = 0
+        self.change_count = 0
         self._staged: dict[str, tuple[bytes, float]] = {}
         root = FileFacts("", 0, 0.0, True, DIRECTORY, '"0"')
         self._nodes: dict[str, _Node] = {"": _Node(root, b"", {})}
@@ -137,9 +137,9 @@ class MemoryFileStore:
         return node.facts
 
     async def stage(self, data: bytes, at: float) -> str:
-        self._change += 1
-        self._staged[str(self._change)] = (data, at)
-        return str(self._change)
+        self.change_count += 1
+        self._staged[str(self.change_count)] = (data, at)
+        return str(self.change_count)
 
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
         data, at = self._staged.pop(staged)
@@ -266,10 +266,15 @@ class MemoryFileStore:
     ) -> None:
         parent = self._directory(name.parent)
         assert parent.children is not None
-        self._change += 1
+        self.change_count += 1
         path = name.child_of(parent.facts.path)
         facts = FileFacts(
-            path, 0, facts.modified_at, facts.directory, facts.attributes, f'"{self._change:x}"'
+            path,
+            0,
+            facts.modified_at,
+            facts.directory,
+            facts.attributes,
+            f'"{self.change_count:x}"',
         )
         self._nodes[name.key] = _Node(facts, data, children)
         parent.children[name.key.rpartition("/")[2]] = None
@@ -283,11 +288,11 @@ class MemoryFileStore:
         self._touch(parent, parent.facts.modified_at, parent.facts.attributes)
 
     def _touch(self, node: _Node, at: float, attributes: int) -> None:
-        self._change += 1
+        self.change_count += 1
         facts = node.facts
         kept = attributes | DIRECTORY if facts.directory else attributes
         node.facts = FileFacts(
-            facts.path, len(node.data), at, facts.directory, kept, f'"{self._change:x}"'
+            facts.path, len(node.data), at, facts.directory, kept, f'"{self.change_count:x}"'
         )
 
     def _relabel(self, node: _Node, path: str, old_key: str, new_key: str) -> None:

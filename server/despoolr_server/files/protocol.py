@@ -56,6 +56,11 @@ class FileStore(Protocol):
         """
         ...
 
+    @property
+    def change_count(self) -> int | None:
+        """How often anything in it was changed; None where others can change it as well."""
+        ...
+
     def find(self, name: Name) -> FileFacts | None:
         """What there is under a name; None if nothing, or nothing that a share shows (symbolic
         links, devices).

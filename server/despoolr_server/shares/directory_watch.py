@@ -14,6 +14,7 @@ from typing import Final
 from despoolr_core.rules.fold import fold
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.table import file_key
+from despoolr_server.shares.base.network_share import NetworkShare
 from despoolr_server.shares.gate import Gate
 
 SOON_S: Final = 1.0
@@ -25,7 +26,7 @@ visit.
 class DirectoryWatch:
     """The directories `paths` of one share, and `files` in them that nobody may have open."""
 
-    __slots__ = ("_files", "_gate", "_share", "_watched")
+    __slots__ = ("_files", "_gate", "_seen", "_share", "_state", "_watched")
 
     def __init__(
         self, gate: Gate, share: str, paths: Sequence[str], files: Sequence[str] = ()
@@ -36,6 +37,11 @@ class DirectoryWatch:
         self._watched = [name for name in names if isinstance(name, Name)]
         read = [parse_name(path) for path in files]
         self._files = [name for name in read if isinstance(name, Name)]
+        self._state: object = None
+        """Counts of all changes that there were when `_seen` was told: while none is added, it is
+        told again.
+        """
+        self._seen: object = None
 
     def __call__(self) -> object | None:
         """What a look depends on; None where only a look can tell."""
@@ -43,7 +49,17 @@ class DirectoryWatch:
         share = gate.shares.get(self._share)
         if share is None or gate.engine.sessions.next_deadline() <= gate.clock.now() + SOON_S:
             return None
-        find, file = share.store.find, gate.engine.table.file
+        store, rights, table = share.store, share.rights, gate.engine.table
+        state = None
+        if store.change_count is not None:
+            state = share, store.change_count, rights.change_count, table.change_count
+            if state == self._state:
+                return self._seen
+        self._state, self._seen = state, self._look(share)
+        return self._seen
+
+    def _look(self, share: NetworkShare) -> object | None:
+        find, file = share.store.find, self._gate.engine.table.file
         seen: list[object] = [share.rights.change_count]
         for name in self._watched:
             facts = find(name)

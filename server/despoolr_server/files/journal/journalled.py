@@ -64,6 +64,8 @@ class JournalledFileStore:
     done; a crash instead costs nothing. Without `threads` all is done in the loop.
     """
 
+    change_count = None
+
     def __init__(
         self,
         root: Path | str,
