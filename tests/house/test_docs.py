@@ -107,7 +107,11 @@ def name_of(page: Path) -> str:
 
 # -- scenarios in the docs
 
-TOML = [block for block in blocks("toml") if block.page.name != "load.md"]
+OTHER_FILES = ("load.md", "soak.md")
+"""Pages whose examples are of other files, and read elsewhere (`test_load_docs`, `test_file` of
+faults).
+"""
+TOML = [block for block in blocks("toml") if block.page.name not in OTHER_FILES]
 
 
 def is_whole(block: Block) -> bool:

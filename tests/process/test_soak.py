@@ -19,6 +19,22 @@ from worlds.process import DEADLINE_S, Process, Workshop, until
 SHORT = ("soak", "--clients", "60", "--for", "20s", "--time", "x600", "--seed", "1")
 
 
+FAULTS = """
+[[fault]]
+fault = "disk_full"
+at = "20m"
+for = "10m"
+server = "LOGON1"
+share = "SMS_PKGD"
+
+[[fault]]
+fault = "slow_share"
+at = "30m"
+server = "LOGON2"
+delay = "10s"
+"""
+
+
 def pids(workshop: Workshop) -> list[int]:
     """The servers of the stack."""
     listed = msgspec.json.decode(
@@ -47,8 +63,11 @@ def ended(process: Process) -> tuple[int, Any]:
     )
 
 
-def test_a_soak_with_a_restart_and_a_cut_link_counts_everything_exactly(workshop: Workshop) -> None:
-    process = workshop.start(*SHORT, ready="clients for 0:20")
+def test_a_soak_with_a_restart_a_cut_link_and_faults_counts_everything_exactly(
+    workshop: Workshop,
+) -> None:
+    (workshop.path / "faults.toml").write_text(FAULTS)
+    process = workshop.start(*SHORT, "--faults", "faults.toml", ready="clients for 0:20")
     code, summary = ended(process)
     assert code == 0, process.said
     assert (
@@ -59,6 +78,11 @@ def test_a_soak_with_a_restart_and_a_cut_link_counts_everything_exactly(workshop
     assert "counts are exact" in summary["verdict"]
     done = summary["done"]
     assert done["restarts"] == done["cuts"] == 1 and done["files_held"] >= 1
+    assert [(one["fault"], one["where"]) for one in summary["faults"]] == [
+        ("disk_full", "LOGON1\\SMS_PKGD"),
+        ("slow_share", "LOGON2 by 10s"),
+    ]
+    assert summary["counts"][-1]["count"] == "faults that began, of those asked for"
     assert done["reports"] >= 3 * 60, "every client has run three packages"
     assert {row["process"] for row in summary["resources"]} == {
         "SITE1",

@@ -7,6 +7,7 @@ server that does not answer then has nothing that is broken: it is whole when it
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -17,10 +18,14 @@ from despoolr_app.process.runtime import StartError
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
+from despoolr_app.site_client.patience import patiently
 from despoolr_core.share.fault_api import Fault, FaultList, FaultRow
-from despoolr_lab.breaking.tables import BrokenSpan
+from despoolr_core.times import span_s
+from despoolr_lab.breaking.tables import BrokenSpan, FaultTable, asked
 
 ANSWER_S_MAX: Final = 10.0
+START_S_MAX: Final = 15.0
+"""Seconds that a server which is down may take until it can be broken."""
 
 
 class BreakableStack:
@@ -36,6 +41,8 @@ class BreakableStack:
         self._begun: dict[str, SiteClient] = {}
         self.spans: list[BrokenSpan] = []
         """What was broken, in the order in which it began."""
+        self.not_begun: list[str] = []
+        """Why what was to be broken at its moment was not."""
 
     async def meet(
         self,
@@ -76,6 +83,22 @@ class BreakableStack:
         self._begun[row.id] = client
         self.spans.append(BrokenSpan(row.fault, row.where, round(began_s, 1), ended_s))
         return row
+
+    async def begin_all(self, tables: Sequence[FaultTable], tell: Callable[[str], None]) -> None:
+        """Begin each at its moment; one that cannot begin is told, and kept in `not_begun`."""
+        for table in sorted(tables, key=lambda table: span_s(table.at)):
+            await asyncio.sleep(max(0.0, span_s(table.at) / self._scale - self._now()))
+            try:
+                row = await self._begin_patiently(asked(table))
+            except SiteError as error:
+                self.not_begun.append(f"{table.name} at {table.at} did not begin: {error}")
+                tell(self.not_begun[-1])
+            else:
+                tell(f"broken on purpose: {row.fault}, {row.where}")
+
+    async def _begin_patiently(self, fault: Fault) -> FaultRow:
+        """As `begin`, of a server that may be starting again."""
+        return await patiently(lambda: self.begin(fault), wait_s=START_S_MAX, say=lambda _: None)
 
     async def mend_all(self) -> None:
         """End all faults that go on."""

@@ -28,6 +28,9 @@ from despoolr_app.cli.output import (
 from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from despoolr_lab.breaking.tables import FaultTable
     from despoolr_lab.soak.counts import Count
     from despoolr_lab.soak.plan import SoakPlan
     from despoolr_lab.soak.run import Soak
@@ -72,6 +75,13 @@ DURATION_S_MIN = 10.0
     type=click.Path(file_okay=False, path_type=Path),
     help="Where runs go.",
 )
+@click.option(
+    "--faults",
+    "faults_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="What is broken besides: a file of [[fault]] tables.",
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Print the plan and do nothing.")
 @click.option(
     "--judge",
@@ -86,6 +96,7 @@ def command(
     pace: str,
     seed: int,
     out: Path,
+    faults_file: Path | None,
     only_plan: bool,
     judge: str,
     as_json: bool,
@@ -97,9 +108,12 @@ def command(
     grows and all counts are right, 10 something grows or a count is wrong, 12 not all clients
     existed.
     """
+    from despoolr_app.process.runtime import StartError
     from despoolr_app.process.settings import ConfigError, parse_pace, parse_span
     from despoolr_app.runs.directory import RunError
-    from despoolr_lab.soak.plan import Asked, make_plan
+    from despoolr_lab.breaking.file import read_faults
+    from despoolr_lab.soak.plan import LOGONS, SITE, Asked, make_plan
+    from despoolr_lab.toml.toml_text import ScenarioError
 
     try:
         if judge:
@@ -113,25 +127,40 @@ def command(
         scale = parse_pace(pace).scale
         assert scale is not None
         plan = make_plan(Asked(clients, duration_s, scale, seed))
+        faults: Sequence[FaultTable] = ()
+        if faults_file is not None:
+            faults = read_faults(faults_file, duration_s * scale, (SITE, *LOGONS))
         if only_plan:
-            _print_plan(plan, as_json=as_json)
+            _print_plan(plan, faults, as_json=as_json)
             return 0
-        return _soak(plan, out, as_json=as_json)
-    except (ConfigError, RunError) as error:
+        return _soak(plan, faults, out, as_json=as_json)
+    except OSError as error:
+        fail(f"cannot read {faults_file}: {error.strerror}")
+    except ScenarioError as error:
+        fail(f"{faults_file}: {error}")
+    except (ConfigError, RunError, StartError) as error:
         fail(str(error))
 
 
-def _print_plan(plan: SoakPlan, *, as_json: bool) -> None:
-    from despoolr_lab.soak.plan import WHAT
+def _print_plan(plan: SoakPlan, faults: Sequence[FaultTable], *, as_json: bool) -> None:
+    from despoolr_core.times import span_s
+    from despoolr_lab.soak.plan import SITE, WHAT, Step
 
+    scale = plan.asked.scale
+    broken: list[Step] = []
+    for fault in faults:
+        at_s = span_s(fault.at) / scale
+        until_s = at_s + span_s(fault.for_) / scale if fault.for_ else 0.0
+        broken.append(Step(at_s, "fault", fault.target or SITE, fault.name, until_s))
+    ordered = sorted([*plan.steps, *broken], key=lambda step: step.at_s)
     rows = [
         (stopwatch(s.at_s), s.what, s.on, s.how, stopwatch(s.until_s) if s.until_s else "")
-        for s in plan.steps
+        for s in ordered
     ]
     if as_json:
         steps = [
             {"at_s": s.at_s, "what": s.what, "on": s.on, "how": s.how, "until_s": s.until_s}
-            for s in plan.steps
+            for s in ordered
         ]
         echo_json({"round_s": plan.round_s, "steps": steps})
         return
@@ -153,7 +182,7 @@ def _judge(run: str, out: Path, *, as_json: bool) -> int:
     return found.code
 
 
-def _soak(plan: SoakPlan, out: Path, *, as_json: bool) -> int:
+def _soak(plan: SoakPlan, faults: Sequence[FaultTable], out: Path, *, as_json: bool) -> int:
     import asyncio
     import signal
 
@@ -164,7 +193,8 @@ def _soak(plan: SoakPlan, out: Path, *, as_json: bool) -> int:
 
     with RunDirectory.create(out, utc_stamp(wall_now()), "soak", plan.asked.seed) as directory:
         progress = _Progress()
-        soak = Soak(plan, directory.path.absolute(), progress.tell, progress.sample)
+        where = directory.path.absolute()
+        soak = Soak(plan, where, progress.tell, progress.sample, faults)
         asked = plan.asked
         say(
             f"despoolr: {asked.clients:,} clients for {stopwatch(asked.duration_s)} at "
@@ -201,12 +231,14 @@ def _soak(plan: SoakPlan, out: Path, *, as_json: bool) -> int:
 
 
 def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
+    from msgspec import to_builtins
+
     from despoolr_app.process.output import ProcessDied
-    from despoolr_lab.soak.counts import count_all, failed_runs
+    from despoolr_lab.soak.counts import failed_runs
     from despoolr_lab.soak.outcome import as_json, exit_code, sentence
 
     judged = soak.watch.judged(soak.warm_up_s, soak.plan.round_s)
-    counts = count_all(soak.found) if soak.found is not None else []
+    counts = _counts(soak)
     fell = str(soak.fell) if soak.fell is not None else ""
     has_lost_clients = isinstance(soak.fell, ProcessDied) and soak.fell.code == EXIT_INVALID
     code = (
@@ -214,6 +246,7 @@ def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
         if interrupted
         else exit_code(judged, counts, fell, has_lost_clients=has_lost_clients)
     )
+    broken = soak.broken
     asked, found, work, holders = soak.plan.asked, soak.found, soak.work, soak.holders
     summary = {
         "clients": asked.clients,
@@ -236,8 +269,10 @@ def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
             "connections_reset": sum(link.reset_count for link in soak.stack.links.values()),
             "files_held": holders.held_count if holders else 0,
             "holders_vanished": holders.vanished_count if holders else 0,
+            "faults": len(broken.spans) if broken else 0,
             "samples_unanswered": soak.watch.silence_count,
         },
+        "faults": to_builtins(broken.spans) if broken else [],
         "fell": fell,
         "has_lost_clients": has_lost_clients,
         "warm_up_s": soak.warm_up_s,
@@ -247,10 +282,21 @@ def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
 
 
 def _print(soak: Soak, summary: dict[str, Any]) -> None:
-    from despoolr_lab.soak.counts import count_all
+    _show(soak.watch.judged(soak.warm_up_s, soak.plan.round_s), _counts(soak), summary)
 
-    counts = count_all(soak.found) if soak.found is not None else []
-    _show(soak.watch.judged(soak.warm_up_s, soak.plan.round_s), counts, summary)
+
+def _counts(soak: Soak) -> list[Count]:
+    """What is exact and what is not, once it was counted; faults that were to be, too."""
+    from despoolr_lab.soak.counts import Count, count_all
+
+    if soak.found is None:
+        return []
+    counts = count_all(soak.found)
+    if soak.broken is not None:
+        begun, missed = len(soak.broken.spans), tuple(soak.broken.not_begun)
+        what = "faults that began, of those asked for"
+        counts.append(Count(what, len(soak.faults), begun, missed, is_about_validity=True))
+    return counts
 
 
 def _show(judged: list[Judged], counts: list[Count], summary: dict[str, Any]) -> None:

@@ -83,6 +83,7 @@ WHAT: Final = {
     "remove": "this package is taken from all servers, once its jobs have ended",
     "hold": "a user opens this file and keeps it; `vanish`: is never heard of again",
     "restart": "this process is killed (SIGKILL) or stopped (SIGTERM), and started again",
+    "fault": "this server is broken on purpose, in this way (`--faults`)",
     "cut": "this link is cut: `refuse` resets connections and takes none, `silence` "
     "carries nothing",
 }

@@ -10,7 +10,7 @@ until nothing is under way any more, or `DRAIN_S_MAX`; what is left then is left
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,8 @@ from despoolr_client.transport.session_options import session_options
 from despoolr_core.formats.nt_event import without_lines
 from despoolr_core.share.fleet_api import SlotSum, TokenRequest
 from despoolr_core.share.site_api import EventList
+from despoolr_lab.breaking.stack import BreakableStack
+from despoolr_lab.breaking.tables import FaultTable, asked
 from despoolr_lab.samples import sample_all
 from despoolr_lab.soak.administrator import REQUEST_S, SoakAdministrator, is_passing
 from despoolr_lab.soak.counts import ENDED, Found
@@ -78,6 +80,9 @@ class Soak:
     directory: Path
     tell: Tell
     on_sample: Callable[[Soak], None] = lambda _: None
+    faults: Sequence[FaultTable] = ()
+    """What is broken besides, and when."""
+    broken: BreakableStack | None = None
     watch: SoakWatch = field(default_factory=SoakWatch)
     restart_count: int = 0
     phase: str = "starting"
@@ -130,7 +135,7 @@ class Soak:
 
     async def _run(self, http: aiohttp.ClientSession) -> None:
         asked = self.plan.asked
-        await self.stack.start(CHURN, asked.duration_s)
+        await self.stack.start(CHURN, asked.duration_s, may_break=bool(self.faults))
         address = ServerAddress(SITE, self.stack.url(SITE), self.stack.token())
         site = SiteClient(aiohttp_transport(http), address, timeout_s=REQUEST_S)
         administrator = SoakAdministrator(site, self.stack.site_now)
@@ -160,7 +165,10 @@ class Soak:
                 plan.create_task(self._hold())
                 plan.create_task(self._restart())
                 plan.create_task(self._cut())
+                plan.create_task(self._break(http))
                 plan.create_task(asyncio.sleep(asked.duration_s))
+            if self.broken is not None:
+                await self.broken.mend_all()
             self.phase = "draining"
             await self._drain(work)
             over.set()
@@ -212,6 +220,17 @@ class Soak:
                 await asyncio.sleep(max(0.0, step.until_s - self.now))
             finally:
                 link.mend()
+
+    async def _break(self, http: aiohttp.ClientSession) -> None:
+        """Past all links: a link that is cut hides no server from who breaks it."""
+        if self.faults:
+            self.broken = BreakableStack(self.plan.asked.scale, lambda: self.now)
+            servers = [
+                ServerAddress(name, self.stack.url(name), self.stack.token())
+                for name in (SITE, *LOGONS)
+            ]
+            await self.broken.meet(http, servers, [asked(table) for table in self.faults])
+            await self.broken.begin_all(self.faults, self.tell)
 
     async def _keep_watch(self, over: asyncio.Event) -> None:
         while not over.is_set():

@@ -81,8 +81,12 @@ class Stack:
     _supervisor: Supervisor = field(default_factory=Supervisor)
     _reserved: ReservedPorts | None = None
 
-    async def start(self, churn: str = "", duration_s: float = 0.0) -> None:
-        """Bring everything up, servers first. Raises `ProcessDied`."""
+    async def start(
+        self, churn: str = "", duration_s: float = 0.0, *, may_break: bool = False
+    ) -> None:
+        """Bring everything up, servers first, which may be broken on purpose or not. Raises
+        `ProcessDied`.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         names = (SITE, *LOGONS, *self.asked.fleets)
         self._reserved = ReservedPorts(len(names))
@@ -92,12 +96,14 @@ class Stack:
                 f"{source}-{target}", ports[target]
             )
             await link.start()
-        pace = (
+        pace: tuple[str, ...] = (
             "--time",
             f"x{self.asked.scale:g}" if self.asked.scale != 1 else "real",
             "--common",
             COMMON,
         )
+        if may_break:
+            pace += ("--allow-faults",)
         for logon in LOGONS:
             place = (
                 "--name",

@@ -16,7 +16,7 @@ from despoolr_core.records.stream import Recorder
 from despoolr_core.share.fault_api import DiskFull, Fault, LinkDown, SenderDies, SlowShare
 from despoolr_core.share.modes import Role
 from despoolr_lab.breaking.stack import BreakableStack
-from despoolr_lab.breaking.tables import BrokenSpan, asked
+from despoolr_lab.breaking.tables import BrokenSpan, DiskFullTable, SlowShareTable, asked
 from despoolr_lab.load.run import LoadOptions, LoadRun
 from despoolr_lab.load.spec.file import parse_load
 from despoolr_server.faults.book import FaultBook
@@ -127,3 +127,16 @@ async def test_a_load_that_was_to_be_broken_and_was_not_proves_nothing(running: 
     assert run._outcome(1.0).reasons[0] == (
         "disk_full at 1m did not begin: LOGON1 says: LOGON1 has no share X; there is "
     )
+
+
+async def test_each_fault_begins_at_its_moment_and_one_that_does_not_is_kept(
+    running: Running,
+) -> None:
+    slow = SlowShareTable(server="LOGON1", at="5m")
+    full = DiskFullTable(server="LOGON1", share="X", at="0s")
+    told: list[str] = []
+    await running.meet(asked(slow), asked(full))
+    await running.stack.begin_all([slow, full], told.append)
+    why = "disk_full at 0s did not begin: LOGON1 says: LOGON1 has no share X; there is "
+    assert running.stack.not_begun == [why]
+    assert told == [why, "broken on purpose: slow_share, LOGON1 by 2s"]
