@@ -91,6 +91,10 @@ COMMANDS: Final[dict[str, Subcommand]] = {
     "hold": Subcommand(
         "despoolr_app.cli.hold:command", "Open a file on a share and keep it, as a program does."
     ),
+    "top": Subcommand(
+        "despoolr_app.cli.top:command",
+        "A running site in a terminal, twice a second: blocked, holders, jobs, clients.",
+    ),
     "locks": Subcommand(
         "despoolr_app.cli.ask:locks",
         "Who has which file open, since when, and whom that refused.",

@@ -56,7 +56,7 @@ LAYERS = {
     "despoolr_client": ["fleet", "agent", "transport | pcm"],
     "despoolr_app": [
         "cli",
-        "servers | fleet",
+        "servers | fleet | top",
         "site_client",
         "process",
         "runs",
