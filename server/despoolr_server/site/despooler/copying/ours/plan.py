@@ -77,12 +77,12 @@ async def remove_directories(target: Target, todo: CopyPlan) -> None:
                 await target.share.delete(target.path(name), purpose=target.purpose)
 
 
-def taken_names(target: Target, todo: CopyPlan) -> set[str]:
+def taken_names(target: Target) -> set[str]:
     """What no file of ours beside another may be called, folded: the package's files and
-    directories, and whatever is there of others.
+    directories. What is there of others goes first, so that a name is the same after a death.
     """
     inside = (name[:at] for name in target.files for at, sign in enumerate(name) if sign == "/")
-    return set(map(fold, (*target.files, *inside, *todo.obsolete, *todo.directories)))
+    return set(map(fold, (*target.files, *inside)))
 
 
 def free_name(name: str, mark: str, taken: set[str], first: int = 0) -> str:

@@ -44,7 +44,7 @@ async def posix_replace(target: Target) -> CopyResult:
         else:
             target.on_file(name, "deleted", 0)
     await remove_directories(target, todo)
-    taken = taken_names(target, todo)
+    taken = taken_names(target)
     for name in todo.wanted:
         beside, old = target.path(free_name(name, SUFFIX, taken)), ""
         try:

@@ -37,7 +37,7 @@ async def rename_aside(target: Target) -> CopyResult:
     await clear(
         target, replace(todo, obsolete=tuple(n for n in todo.obsolete if n not in left)), progress
     )
-    taken = taken_names(target, todo)
+    taken = taken_names(target) | set(map(fold, left))
     aside = [target.path(name) for name in left]
     for name in todo.wanted:
         path = ""

@@ -27,7 +27,7 @@ async def temp_and_rename(target: Target) -> CopyResult:
     progress = CopyProgress(target)
     todo = await plan(target, progress)
     await clear(target, todo, progress)
-    taken = taken_names(target, todo)
+    taken = taken_names(target)
     for name in todo.wanted:
         beside = target.path(free_name(name, SUFFIX, taken))
         try:
