@@ -117,19 +117,18 @@ def command(
 def _run(imported: Import, files: tuple[Path, ...], out: Path, as_json: bool) -> int:
     from despoolr_app.clocks.time_source import wall_now
     from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp
-    from despoolr_core.records.view import RunView
 
     try:
         first = imported.names.hidden("file", files[0].stem)
         stamp, what = utc_stamp(wall_now()), f"import-{first}"
         with RunDirectory.create(out, stamp, what, None, is_latest=False) as run:
-            view = RunView()
+            notes: list[str] = []
             try:
-                chronicle = imported.run([run.listener, view.ledger.apply, _notes_into(view)])
+                chronicle = imported.run([run.listener, _into(notes)])
             except BaseException:
                 run.discard()
                 raise
-            told = _told(imported, view, run.path)
+            told = _told(imported, notes, run.path)
             run.write_summary(told)
             run.make_latest()
             for note in run.notes:
@@ -147,24 +146,23 @@ def _run(imported: Import, files: tuple[Path, ...], out: Path, as_json: bool) ->
     return EXIT_OK
 
 
-def _notes_into(view: Any) -> Any:
+def _into(notes: list[str]) -> Any:
     """What of the records, beside the episodes, is told at the end: all else is in the run."""
     from despoolr_core.records.kinds.imported import ImportNote
 
     def listen(record: Any) -> None:
         if isinstance(record.data, ImportNote):
-            view.import_notes.append(record.data)
+            notes.append(record.data.text)
 
     return listen
 
 
-def _told(imported: Import, view: Any, path: Path) -> dict[str, Any]:
+def _told(imported: Import, notes: list[str], path: Path) -> dict[str, Any]:
     """The summary of the run, and what is printed of it."""
     chronicle = imported.chronicle
     assert chronicle is not None, "it was run"
-    why = view.ledger.why()
+    why = chronicle.ledger.why()
     episodes, verdicts = why.episodes, why.verdicts
-    notes = [note.text for note in view.import_notes]
     if verdicts:
         longest = max(range(len(episodes)), key=lambda n: episodes[n].blocked_s)
         verdict = verdicts[longest]

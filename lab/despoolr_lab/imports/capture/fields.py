@@ -9,6 +9,7 @@ command: they are read on a path of their own, for a capture may have millions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Final
 
 from despoolr_lab.imports.capture.frames import FIELDS, Command, Frame, frame_of
@@ -61,7 +62,7 @@ class _Simple:
     """Frames of one command, or none: each column has one value, but for the ranges of a lock."""
 
     def __init__(self, places: dict[str, int]) -> None:
-        self._places = [places.get(name, -1) for name in FIELDS]
+        self._cells_of = itemgetter(*(places.get(name, -1) for name in FIELDS))
         self.command = places["smb2.cmd"]
 
     def frame(self, cells: list[str], divider: str) -> Frame:  # noqa: C901 - a millions-of-lines path
@@ -101,7 +102,7 @@ class _Simple:
             host,
             tree_name,
             transform,
-        ) = [cells[place] for place in self._places]
+        ) = self._cells_of(cells)
         frame = Frame(float(at), stream)
         frame.number = number
         frame.source = source or source6

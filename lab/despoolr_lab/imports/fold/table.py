@@ -36,6 +36,7 @@ class Known:
         "id",
         "is_durable",
         "is_older",
+        "key",
         "known",
         "machine",
         "opened_at",
@@ -77,11 +78,12 @@ class Known:
         self.is_older = opened.is_older
         self.is_durable = opened.is_durable
         self.ranges: tuple[LockedRange, ...] = ()
+        self.key: FileKey = (server, fold(opened.share), fold(opened.path))
 
-    @property
-    def key(self) -> FileKey:
-        """Its file: server, share and path as they are compared."""
-        return self.server, fold(self.share), fold(self.path)
+    def rename(self, path: str) -> None:
+        """Its file is called otherwise from now on."""
+        self.path = path
+        self.key = (self.server, fold(self.share), fold(path))
 
     @property
     def access_words(self) -> str:
@@ -169,7 +171,7 @@ class KnownOpens:
             del of_file[row.id]
             if not of_file:
                 del self._by_file[row.key]
-            row.path = new_path + row.path[len(path) :]
+            row.rename(new_path + row.path[len(path) :])
             self._by_file.setdefault(row.key, {})[row.id] = row
 
     def blockers(
