@@ -11,7 +11,7 @@ PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-un
 # A test starts hundreds of processes: without compiled files each would take twice as long to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fast nightly coverage mutants test-dav test-import-live test-docker test-api check lint types layers format scenarios golden bench semantics security oracle examples release lock clean
+.PHONY: help demo test fast nightly coverage mutants test-dav test-import-live test-docker test-api check lint types layers format scenarios golden bench semantics recordings security oracle examples release lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -105,6 +105,9 @@ bench: $(VENV)/bench.stamp ## Ratios (peers, from Debian: apache2 samba samba-te
 
 semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engine's tables
 	@$(BIN)/python -m despoolr_lab.docs.semantics > docs/share-semantics.md
+
+recordings: $(VENV)/run.stamp ## Write docs/recordings.md anew: what imports find in tests/data/traces
+	@$(BIN)/python -m despoolr_lab.docs.recordings tests/data/traces > docs/recordings.md
 
 security: $(VENV)/run.stamp ## Write docs/security.md anew from the rights tables and the rows of calls
 	@$(BIN)/python -m despoolr_lab.docs.security > docs/security.md

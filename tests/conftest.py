@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-from worlds.support import SHARED, THEIR_MIFS
+from worlds.support import SHARED, THEIR_MIFS, THEIR_TRACES
 
 if TYPE_CHECKING:
     from worlds.postgres import Postgres
@@ -51,13 +51,19 @@ _NOT_RUN = pytest.StashKey[int]()
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take out the tests of what other people wrote where that is not there."""
-    if THEIR_MIFS.is_dir():
-        return
-    absent = [item for item in items if item.get_closest_marker("theirs")]
+    absent = [item for item in items if _is_absent(item.get_closest_marker("theirs"))]
     if absent:
-        items[:] = [item for item in items if not item.get_closest_marker("theirs")]
+        gone = set(absent)
+        items[:] = [item for item in items if item not in gone]
         config.hook.pytest_deselected(items=absent)
     _remember(config, len(absent))
+
+
+def _is_absent(mark: pytest.Mark | None) -> bool:
+    """Whether a test is of files that are not there: those of the directory that it names, or
+    MIFs.
+    """
+    return mark is not None and not (mark.args[0] if mark.args else THEIR_MIFS).is_dir()
 
 
 def _remember(config: pytest.Config, count: int) -> None:
@@ -79,5 +85,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if count := config.stash.get(_NOT_RUN, 0):
         terminalreporter.write_line(
             f"{count} tests of other people's files did not run: {SHARED.name}/{THEIR_MIFS.name} "
-            "is not there"
+            f"or {SHARED.name}/traces/{THEIR_TRACES.name} is not there"
         )

@@ -28,6 +28,8 @@ DATA = REPOSITORY / "tests" / "data"
 SHARED = REPOSITORY.parent / "shared"
 THEIR_MIFS = SHARED / "mif-corpus"
 """MIFs that vendors published. There or not: see the mark `theirs`."""
+THEIR_TRACES = SHARED / "traces" / "public"
+"""Captures that others published, and a CSV of Procmon. There or not, in the same way."""
 
 
 def data(*parts: str) -> Path:

@@ -141,8 +141,9 @@ def window_lines(ladder: Ladder) -> list[str]:
     ]
     if found.quietest is not None:
         one = found.quietest
+        never = "at no time" if one.opens else "for no whole second"
         lines.append(
-            f"at no time had nobody {files} open; the quietest is {_day(one.begin)} to "
+            f"{never} had nobody {files} open; the quietest is {_day(one.begin)} to "
             f"{_until(one.begin, one.end)} ({span(one.end - one.begin)}): "
             f"{one.opens:,} open at once, by {one.holders:,}"
         )

@@ -196,7 +196,11 @@ class Log:
             if len(self._processes) >= PROCESSES_MAX:
                 del self._processes[next(iter(self._processes))]
             process = self._processes[pid] = _Process()
-        told = self._steps[header[10]](at, pid, process, body)
+        step = self._steps.get(header[10])
+        if step is None:  # a second function in the same line, which is damaged
+            self._source.damaged("an entry's first line cannot be read")
+            return
+        told = step(at, pid, process, body)
         if told is not None:
             yield from told
 

@@ -5,16 +5,20 @@ not.
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from despoolr_lab.imports.formats.table import FORMATS
 from despoolr_lab.imports.traces.source import ImportFailed
 from worlds.traces import TRACES, imported
 
 FILES = {
     "tshark-fields": "1-one-holder-blocks/tshark-fields.tsv",
     "tshark-json": "1-one-holder-blocks/tshark.json",
+    "tshark-ek": "1-one-holder-blocks/tshark-ek.ndjson",
     "smbd-log": "1-one-holder-blocks/smbd.log",
     "full-audit": "1-one-holder-blocks/audit.log",
     "smbstatus-json": "1-one-holder-blocks/smbstatus.jsonl",
@@ -23,8 +27,20 @@ FILES = {
     "windows-security": "synthetic/security-events.xml",
     "openfiles": "synthetic/openfiles-v_2026-10-05_091000Z.csv",
     "smb-open-file": "synthetic/Get-SmbOpenFile_2026-10-05_091000Z.json",
+    "smb-open-file as CSV": "synthetic/Get-SmbOpenFile_2026-10-05_091000Z.csv",
+    "smbd-log of level 10": "5-delete-pending/smbd.log",
+    "full-audit of many": "11-forty-clients/audit.log",
+    "tshark-fields of many": "11-forty-clients/tshark-fields.tsv",
 }
+"""What is damaged: a format, and if need be which file of it."""
+ACCESS_LOG = "".join(
+    f'10.0.0.{n % 3} - user{n} [05/Oct/2026:09:{n:02}:00 +0200] "PUT /f{n % 4} HTTP/1.1" {s} 0\n'
+    for n, s in enumerate([423, 423, 204, 201, 423, 409, 204, 423] * 6)
+).encode()
+SIZE_MAX = 6_000
 COUNT = 8
+CAPTURES = ["1-one-holder-blocks", "5-delete-pending", "7-byte-range", "9-open-read-close-loop"]
+CAPTURE_COUNT = 2
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:
@@ -46,13 +62,53 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
     return bytes(changed[: chance.randint(0, len(changed))] if chance.random() < 0.1 else changed)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_damaged_trace_ends_in_a_run_or_in_one_line(name: str, tmp_path: Path) -> None:
-    data = (TRACES / FILES[name]).read_bytes()[:30_000]
-    path = tmp_path / "trace"
-    for seed in range(COUNT):
-        path.write_bytes(mutated(data, random.Random(f"{name}/{seed}")))
+def check_texts(name: str, seeds: Iterable[int], path: Path) -> None:
+    """Import a format's file, damaged in so many ways. Raises what an import raises that fails."""
+    data = ACCESS_LOG if name == "access-log" else (TRACES / FILES[name]).read_bytes()
+    for seed in seeds:
+        chance = random.Random(f"{name}/{seed}")
+        at = chance.randrange(max(1, len(data) - SIZE_MAX)) if chance.random() < 0.5 else 0
+        path.write_bytes(mutated(data[at : at + SIZE_MAX], chance))
         try:
-            imported([path], wanted=name)
+            imported([path], wanted=name.partition(" ")[0])
         except ImportFailed:
             continue
+        except Exception as error:
+            raise AssertionError(f"{name}, seed {seed}") from error
+
+
+def check_captures(name: str, seeds: Iterable[int], path: Path) -> None:
+    """The same with packets, which tshark reads first."""
+    data = (TRACES / name / "capture.pcapng").read_bytes()
+    for seed in seeds:
+        path.write_bytes(mutated(data, random.Random(f"{name}/{seed}")))
+        try:
+            imported([path], wanted="capture")
+        except ImportFailed:
+            continue
+        except Exception as error:
+            raise AssertionError(f"{name}, seed {seed}") from error
+
+
+@pytest.mark.parametrize("name", [*FILES, "access-log"])
+def test_a_damaged_trace_ends_in_a_run_or_in_one_line(name: str, tmp_path: Path) -> None:
+    check_texts(name, range(COUNT), tmp_path / "trace")
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_a_damaged_capture_ends_in_a_run_or_in_one_line(name: str, tmp_path: Path) -> None:
+    check_captures(name, range(CAPTURE_COUNT), tmp_path / "trace.pcapng")
+
+
+def test_two_functions_in_one_line_of_a_log_are_damage(tmp_path: Path) -> None:
+    text = (TRACES / FILES["smbd-log"]).read_text("utf-8")
+    first = re.search(r"^\[.*open\.c:\d+\(open_file\)$", text, re.M)
+    assert first is not None
+    path = tmp_path / "smbd.log"
+    path.write_text(text.replace(first[0], first[0].replace("(", "(other) x.c:1(", 1), 1))
+    assert "1 damaged" in imported([path], wanted="smbd-log").notes
+
+
+def test_every_text_format_is_damaged() -> None:
+    texts = {one.name for one in FORMATS if one.name != "capture"}
+    assert {name.partition(" ")[0] for name in (*FILES, "access-log")} == texts
