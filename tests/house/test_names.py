@@ -115,6 +115,7 @@ PRINTERS: dict[str, str] = {
     "lab/despoolr_lab/load/workers/worker.py": "JSON lines to the process that started it",
     "lab/despoolr_lab/docs/examples.py": "a file of the repository",
     "lab/despoolr_lab/docs/openapi.py": "a file of a release",
+    "lab/despoolr_lab/docs/recordings.py": "a page of the repository",
     "lab/despoolr_lab/docs/semantics.py": "a page of the repository",
     "lab/despoolr_lab/docs/security.py": "a page of the repository",
     "lab/despoolr_lab/oracle/__main__.py": "cases of the repository",
