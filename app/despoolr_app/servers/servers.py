@@ -270,7 +270,8 @@ class Servers:
         )
         self.watch(self._keep_comparing_clocks(urls), f"{settings.code}/CLOCKS")
         elsewhere = {s.name: s.url for s in servers if s.name not in self._assembly.logons}
-        self.watch(self._follow(name, elsewhere), f"{settings.code}/LIVE")
+        if elsewhere:  # a task that is over would end the servers
+            self.watch(self._follow(name, elsewhere), f"{settings.code}/LIVE")
         self._tasks.append(self._assembly.start_services(settings.code, asyncio.create_task))
         self._announce(name, "site", url, settings.code)
         return url
