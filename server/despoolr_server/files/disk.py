@@ -21,6 +21,7 @@ import shutil
 import stat
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import suppress
+from heapq import merge
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,6 +48,7 @@ _READ = os.O_RDONLY | _NOFOLLOW
 _UPDATE = os.O_RDWR | _NOFOLLOW
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
 _KNOWN_MAX = 65_536
+_SORTED_AT_ONE_TIME = 4_096
 
 
 class DiskFileStore:
@@ -133,14 +135,19 @@ class DiskFileStore:
 
     def list(self, name: Name) -> list[FileFacts]:
         """Reads the directory each time."""
-        return [*self.each(name)]
+        return [facts for facts in self.each(name) if facts is not None]
 
-    def each(self, name: Name) -> Iterator[FileFacts]:
-        """Reads the names at once, and asks for the facts of each when it is its turn."""
+    def each(self, name: Name) -> Iterator[FileFacts | None]:
+        """Reads the names first, and asks for the facts of each when it is its turn."""
         folder = self.index.folder(name)
         with answering:
-            names = dict(self.index.names_in(folder))
-        for key in sorted(names):
+            names = dict((yield from self.index.reading(folder)))
+        keys, runs = [*names], []
+        for start in range(0, len(keys), _SORTED_AT_ONE_TIME):
+            if start:
+                yield None
+            runs.append(sorted(keys[start : start + _SORTED_AT_ONE_TIME]))
+        for key in merge(*runs):
             actual = names[key]
             path = f"{folder.path}/{on_disk(actual)}"
             try:

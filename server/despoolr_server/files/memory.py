@@ -78,7 +78,7 @@ class MemoryFileStore:
         prefix = f"{name.key}/" if name.key else ""
         return [self._nodes[prefix + key].facts for key in sorted(self._children(name))]
 
-    def each(self, name: Name) -> Iterator[FileFacts]:
+    def each(self, name: Name) -> Iterator[FileFacts | None]:
         prefix = f"{name.key}/" if name.key else ""
         for key in sorted(self._children(name)):
             node = self._nodes.get(prefix + key)

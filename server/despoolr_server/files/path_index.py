@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Generator
 from typing import Final
 
 from despoolr_core.rules.fold import fold
@@ -28,6 +29,8 @@ it.
 _PRIVATE_KEY: Final = fold(PRIVATE)
 FOLDERS_MAX: Final = 65_536
 """Directories that are remembered at most."""
+NAMES_AT_ONE_TIME: Final = 512
+"""Names of a directory that are read before others may have a turn: some 3 ms."""
 
 
 class DirectoryIndex:
@@ -164,18 +167,33 @@ class PathIndex:
 
     def names_in(self, folder: DirectoryIndex) -> dict[str, str]:
         """Reads the directory: the stored name of each key that is shown. Raises `OSError`."""
-        mtime_ns = os.lstat(folder.path).st_mtime_ns
+        reading = self.reading(folder)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as end:
+                names: dict[str, str] = end.value
+                return names
+
+    def reading(self, folder: DirectoryIndex) -> Generator[None, None, dict[str, str]]:
+        """`names_in`, stopping after every `NAMES_AT_ONE_TIME`, so that others may have a turn.
+        What changes meanwhile may be in what is returned, or not. Raises `OSError`.
+        """
+        mtime_ns, tally = os.lstat(folder.path).st_mtime_ns, self.tally(folder.key)
         names: dict[str, str] = {}
         with os.scandir(folder.path) as entries:
-            for entry in entries:
+            for count, entry in enumerate(entries, 1):
+                if count % NAMES_AT_ONE_TIME == 0:
+                    yield
                 text = self.long_names.name_of(entry.name)
                 shown = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
                 if not shown or why_bad(text) or (folder is self._top and _is_private(fold(text))):
                     continue
                 key = fold(text)
                 names[key] = min(text, names.get(key, text))
-        folder.names = names
-        folder.mtime_ns = mtime_ns
+        if self.tally(folder.key) == tally:
+            folder.names = names
+            folder.mtime_ns = mtime_ns
         return names
 
     # -- being told

@@ -75,9 +75,9 @@ class FileStore(Protocol):
         """The facts of everything in a directory, sorted case-insensitively."""
         ...
 
-    def each(self, name: Name) -> Iterator[FileFacts]:
-        """`list`, one by one: whoever has many may let others have a turn between. What goes
-        meanwhile is left out.
+    def each(self, name: Name) -> Iterator[FileFacts | None]:
+        """`list`, one by one: whoever has many may let others have a turn between, and must at a
+        None. What goes meanwhile is left out.
         """
         ...
 

@@ -247,7 +247,7 @@ class LocalShare:
         )
 
     async def list(self, path: str = "") -> list[Entry]:
-        entries = self._host.paths.list(self._caller(""), self._share, path)
+        entries = await self._host.paths.list_all(self._caller(""), self._share, path)
         if isinstance(entries, Problem):
             raise ShareError(entries)
         return entries

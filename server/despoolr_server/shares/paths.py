@@ -22,6 +22,7 @@ from despoolr_server.engine.rows import Ask, Ended, FileFacts, Granted, Open, Re
 from despoolr_server.engine.table import file_key
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.network_share import entry_of
+from despoolr_server.shares.base.pace import batches, begun, breathe
 from despoolr_server.shares.base.principal import (
     LARGE_SIZE,
     NOT_MODIFIED,
@@ -376,6 +377,20 @@ class Paths:
             return await visit.share.facts_in(visit.name)
         except StoreError as error:
             return self._gate.visit_failed(visit, error, _READ)
+
+    async def list_all(self, caller: Caller, share: str, path: str) -> list[Entry] | Problem:
+        """`list` for a service in this process: in batches, however many there are."""
+        visit = self._may_list(caller, share, path)
+        if isinstance(visit, Problem):
+            return visit
+        entries: list[Entry] = []
+        try:
+            for batch in batches(await begun(visit.share.store.each(visit.name))):
+                entries += map(entry_of, batch)
+                await breathe(len(batch))
+        except StoreError as error:
+            return self._gate.visit_failed(visit, error, _READ)
+        return entries
 
     def list(self, caller: Caller, share: str, path: str) -> list[Entry] | Problem:
         """The names in a directory, sorted case-insensitively (access READ, sharing all)."""

@@ -19,7 +19,7 @@ from despoolr_server.engine.dispositions import STAYS
 from despoolr_server.engine.names import Name, found_name, parse_name
 from despoolr_server.engine.rows import FileFacts, Open, Refusal
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.base.pace import batches, breathe
+from despoolr_server.shares.base.pace import batches, begun, breathe
 from despoolr_server.shares.base.principal import Caller, Content
 from despoolr_server.shares.base.problems import problem
 from despoolr_server.shares.gate import Gate, Visit
@@ -287,7 +287,7 @@ class Trees:
         while ahead:
             directory = ahead.pop()
             with suppress(StoreError):  # it went while others had a turn
-                for batch in batches(store.each(directory)):
+                for batch in batches(await begun(store.each(directory))):
                     for facts in batch:
                         name = found_name(facts.path)
                         names.append(name)

@@ -10,7 +10,7 @@ from despoolr_core.share.wire import Entry
 from despoolr_server.engine.names import Name, printable, why_too_far
 from despoolr_server.engine.rows import FileFacts, Refusal
 from despoolr_server.files.protocol import FileStore, StoreError
-from despoolr_server.shares.base.pace import batches, breathe
+from despoolr_server.shares.base.pace import batches, begun, breathe
 from despoolr_server.shares.base.principal import TooMany
 from despoolr_server.shares.base.rights import RightsTable
 
@@ -31,7 +31,7 @@ class NetworkShare:
         `StoreError`.
         """
         found: list[FileFacts] = []
-        for batch in batches(self.store.each(name)):
+        for batch in batches(await begun(self.store.each(name))):
             found += batch
             if len(found) > LISTED_MAX:
                 return TooMany(LISTED_MAX)

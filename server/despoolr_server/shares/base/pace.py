@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -31,6 +31,15 @@ def batches(things: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
     source = iter(things)
     while batch := list(islice(source, size)):
         yield batch
+
+
+async def begun(things: Iterator[T | None]) -> Iterator[T]:
+    """What comes after the Nones with which an iterator begins: for each, others have a turn."""
+    for thing in things:
+        if thing is not None:
+            return chain([thing], (one for one in things if one is not None))
+        await turn()
+    return iter(())
 
 
 async def breathe(count: int, size: int = BATCH) -> None:

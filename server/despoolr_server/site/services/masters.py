@@ -18,7 +18,7 @@ from despoolr_core.share.contract import Share
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteServerRole
 
-AT_ONE_TIME: Final = 500
+AT_ONE_TIME: Final = 128
 """Masters looked at before others get their turn."""
 
 

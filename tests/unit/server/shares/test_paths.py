@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry, Problem
-from despoolr_server.files import DiskFileStore, MemoryFileStore
+from despoolr_server.files import DiskFileStore, MemoryFileStore, path_index
+from despoolr_server.files.path_index import NAMES_AT_ONE_TIME
 from despoolr_server.files.protocol import StoreError
+from despoolr_server.shares.base.pace import BATCH
 from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content
 from worlds.share import EPOCH, SERVICE, World, client, status
 
@@ -354,3 +360,53 @@ async def test_a_waiting_reader_that_gets_through_ends_its_episode() -> None:
     await world.host.paths.get(SVC, "OPEN", "F")
     (row,) = world.host.episodes()
     assert (row.state, row.blocked_s) == ("resolved", 60.0)
+
+
+async def test_a_large_directory_is_listed_in_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(DiskFileStore(tmp_path / "root"))
+    (tmp_path / "root" / "BOX").mkdir()
+    for number in range(4 * NAMES_AT_ONE_TIME):
+        (tmp_path / "root" / "BOX" / f"F{number:05}").touch()
+    work = 0
+    lstat = os.lstat
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*arguments: Any, **options: Any) -> Any:
+            nonlocal work
+            work += 1
+            return call(*arguments, **options)
+
+        return counting
+
+    monkeypatch.setattr(path_index, "fold", counted(fold))
+    monkeypatch.setattr(os, "lstat", counted(lstat))
+    turns: list[int] = []
+
+    async def others() -> None:
+        while True:
+            before = work
+            await asyncio.sleep(0)
+            turns.append(work - before)
+
+    watching = asyncio.create_task(others())
+    entries = await world.share().list("BOX")
+    watching.cancel()
+    assert [entry.name for entry in entries[:2]] == ["F00000", "F00001"]
+    assert len(entries) == 4 * NAMES_AT_ONE_TIME
+    assert sum(turns) >= 6 * NAMES_AT_ONE_TIME
+    assert max(turns) <= NAMES_AT_ONE_TIME + BATCH
+
+
+async def test_what_is_put_while_a_large_directory_is_read_is_found_after(tmp_path: Path) -> None:
+    world = World(DiskFileStore(tmp_path / "root"))
+    for number in range(2 * NAMES_AT_ONE_TIME):
+        (tmp_path / "root" / f"F{number:05}").touch()
+    listing = asyncio.create_task(world.share().list())
+    await asyncio.sleep(0)
+    assert not listing.done()
+    await world.put("Put meanwhile")
+    await listing
+    assert status(world.host.paths.stat(SVC, "OPEN", "put MEANWHILE")) is NtStatus.SUCCESS
+    assert len(await world.share().list()) == 2 * NAMES_AT_ONE_TIME + 1
