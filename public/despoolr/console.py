@@ -60,6 +60,11 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "What a real server saw, as a run: captures, logs, lists of open files.",
         keeps=True,
     ),
+    "watch": Subcommand(
+        "despoolr_lab.cli.watching:command",
+        "A real share while it is used: who is blocked, by whom, since when.",
+        keeps=True,
+    ),
     "serve": Subcommand(
         "despoolr_app.cli.serve:command",
         "Run servers over real sockets: site, logon, all.",

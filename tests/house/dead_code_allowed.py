@@ -76,7 +76,6 @@ _._set_attributes
 _._set_eof
 _._query_standard
 _._query_name
-_._list
 _._lock_until
 _._await
 _._logoff
@@ -145,6 +144,9 @@ _.is_quoted
 
 # Whoever compares remedies (what-if) asks the table for them.
 _.is_of_server
+
+# What a zone of Python's must have.
+_.dst
 
 # An option of a run, made of its word.
 _.BYTES

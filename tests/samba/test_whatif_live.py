@@ -102,8 +102,8 @@ class OnEngine:
 
 
 @pytest.fixture(scope="module")
-def samba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samba]:
-    with running_samba(tmp_path_factory.mktemp("samba") / "live", more="oplocks = no") as samba:
+def samba() -> Iterator[Samba]:
+    with running_samba(more="oplocks = no") as samba:
         yield samba
 
 

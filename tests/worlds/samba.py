@@ -1,7 +1,7 @@
 """A Samba of the test's own, on loopback and a free port, in a directory of its own; with names for
 its users, which the machine does not know.
 
-The law: it stands in the test's directory whole (configuration, databases, logs), and ends with the
+The law: it stands in its directory whole (configuration, databases, logs), and ends with the
 test. smbd wants to be started by root; Debian: `samba` and `libnss-wrapper`.
 """
 
@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -99,8 +100,19 @@ def wrapped_names(root: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running_samba(root: Path, *, level: int = 1, more: str = "") -> Iterator[Samba]:
-    """A Samba with log level `level` and `more` in its configuration, until the block is left."""
+def running_samba(*, level: int = 1, more: str = "") -> Iterator[Samba]:
+    """A Samba with log level `level` and `more` in its configuration, until the block is left. Its
+    directory is its own: pytest closes those of tests to other users whenever it starts somewhere.
+    """
+    with tempfile.TemporaryDirectory(prefix="despoolr-samba-") as directory:
+        root = Path(directory)
+        root.chmod(0o755)
+        with _running(root, level, more) as samba:
+            yield samba
+
+
+@contextmanager
+def _running(root: Path, level: int, more: str) -> Iterator[Samba]:
     smbd = program("smbd", "samba")
     if os.getuid() != 0:
         leave_out("smbd wants to be started by root")
@@ -109,9 +121,6 @@ def running_samba(root: Path, *, level: int = 1, more: str = "") -> Iterator[Sam
     samba = Samba(root, free_port())
     samba.path.mkdir()
     samba.path.chmod(0o777)
-    for above in (root, *root.parents):
-        if above.stat().st_uid == os.getuid() and above != Path("/"):
-            above.chmod(above.stat().st_mode | 0o111)
     _write_names(root)
     samba.config.write_text(
         _CONFIG.format(root=root, port=samba.port, level=level, share=SHARE, more=more)

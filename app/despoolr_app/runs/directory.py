@@ -69,6 +69,8 @@ class RecordFile:
         self.path = path
         self.size_max = size_max
         self.lost_count = 0
+        self.rotation_count = 0
+        """How often a full file became the one before."""
         self.failure = ""
         self._file: BinaryIO | None = None
         self._size = 0
@@ -116,6 +118,7 @@ class RecordFile:
     def _rotate(self) -> None:
         self.close()
         self.path.replace(self.path.with_name(RECORDS_BEFORE))
+        self.rotation_count += 1
         self._open()
 
     def _fail(self, error: OSError) -> None:

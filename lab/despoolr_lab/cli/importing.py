@@ -103,7 +103,7 @@ def command(
         return EXIT_OK
     if not files:
         fail("give at least one FILE; `despoolr import --list` says which formats there are")
-    wishes = _wishes(wanted, tz, year, maps, server, port, anonymise, salt)
+    wishes = wishes_of(wanted, tz, year, maps, server, port, anonymise, salt)
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         fail(f"there is no file {', '.join(missing[:3])}")
@@ -262,7 +262,7 @@ def _show_formats(as_json: bool) -> None:
     put_prose(wrapped("  " + " ".join(FIELDS)))
 
 
-def _wishes(
+def wishes_of(
     wanted: str,
     tz: str,
     year: int | None,

@@ -64,6 +64,8 @@ class Chronicle:
         self.first_at = self.last_at = 0.0
         self._at = 0.0
         self._recorder = Recorder(lambda: self._at, [self.ledger.apply, *listeners])
+        self.part_now: Callable[[], int] = lambda: 0
+        """Which part of the run is written: a full one is followed by another."""
         self._open_number = self._episode_number = self._note_count = 0
         self._sessions: dict[tuple[int, seen.Session], tuple[str, str, str]] = {}
         self._pending: dict[FileKey, str] = {}
@@ -112,6 +114,17 @@ class Chronicle:
         for note in self._endings():
             self._recorder.record("import", note)
         self._recorder.end("import", reason="the recording ends")
+
+    def tell_again(self, first_part: int, notes: list[ImportNote]) -> None:
+        """Tell of the opens that are held still, and were told of before the first part that is
+        kept.
+        """
+        self._at = self.last_at
+        for note in notes:
+            self._recorder.record("import", note)
+        for row in self.opens:
+            if row.part < first_part:
+                self._record_granted(row, "", "OPENED", is_older=True)
 
     @property
     def record_count(self) -> int:
@@ -193,28 +206,34 @@ class Chronicle:
         self.counts["opens"] += 1
         self.by_source[source, "opens"] += 1
         session = self._sessions.get((source, fact.session))
-        granted = OpenGranted(
-            server=server,
-            open=row.id,
-            session=session[0] if session else "",
-            machine=machine,
-            user=user,
-            program=who.program,
-            share=row.share,
-            path=self._path(row.path),
-            access=row.access_words,
-            share_mode=row.share_mode_words,
-            action=fact.action,
-            purpose="",
-            **({"since": "before"} if fact.is_older else {}),
+        self._record_granted(
+            row, session[0] if session else "", fact.action, is_older=fact.is_older
         )
-        self._recorder.record(machine, granted)
         if fact.waited_s >= 0.1:
             self.note(
                 "gap",
                 f"{machine} had {self._path(row.path)} after {fact.waited_s:.1f} s, which is how "
                 "long the server held its answer back (an oplock or a lease of somebody else)",
             )
+
+    def _record_granted(self, row: Known, session: str, action: str, *, is_older: bool) -> None:
+        row.part = self.part_now()
+        granted = OpenGranted(
+            server=row.server,
+            open=row.id,
+            session=session,
+            machine=row.machine,
+            user=row.user,
+            program=row.program,
+            share=row.share,
+            path=self._path(row.path),
+            access=row.access_words,
+            share_mode=row.share_mode_words,
+            action=action,
+            purpose="",
+            **({"since": "before"} if is_older else {}),
+        )
+        self._recorder.record(row.machine, granted)
 
     def _throw_out(self, row: Known) -> None:
         """A durable open whose client is gone gives way to whoever wants the file."""
@@ -254,6 +273,7 @@ class Chronicle:
             reason=reason,
         )
         self._recorder.record(row.machine, closed)
+        self._blocking.discard(row.id)
 
     # -- refusals
 

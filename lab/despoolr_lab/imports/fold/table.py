@@ -40,6 +40,7 @@ class Known:
         "known",
         "machine",
         "opened_at",
+        "part",
         "path",
         "program",
         "ranges",
@@ -79,6 +80,8 @@ class Known:
         self.is_durable = opened.is_durable
         self.ranges: tuple[LockedRange, ...] = ()
         self.key: FileKey = (server, fold(opened.share), fold(opened.path))
+        self.part = 0
+        """In which part of a run that is cut into parts it was told of last."""
 
     def rename(self, path: str) -> None:
         """Its file is called otherwise from now on."""

@@ -154,7 +154,7 @@ class AuditReader:
         self._recent: dict[Key, list[AuditLine]] = {}
         self._parents: dict[Key, str] = {}
         self._handles: dict[tuple[Key, str], list[str]] = {}
-        self._count = self._handle_count = self._other_failures = 0
+        self._closed_count = self._handle_count = self._other_failures = 0
         self._year = 0
         self._month = 0
         self._last = 0.0
@@ -173,7 +173,7 @@ class AuditReader:
         for count, text in enumerate(lines, 1):
             yield from self.take(count, text)
         yield from self.rest()
-        yield from self._gaps()
+        yield from self.gaps()
 
     def take(self, count: int, text: str) -> Iterator[Seen]:
         """What one line says, and those before it that it explains."""
@@ -270,7 +270,7 @@ class AuditReader:
         elif operation == "disconnect":
             yield SessionOver(line.at, session, "disconnected")
             for key in [key for key in self._handles if key[0] == line.key]:
-                del self._handles[key]
+                self._closed_count += len(self._handles.pop(key))
         elif line.result != "ok":
             return
         elif operation == "connect":
@@ -283,6 +283,7 @@ class AuditReader:
     def _close(self, line: AuditLine) -> Iterator[Seen]:
         handles = self._handles.get((line.key, line.arguments[-1]))
         if handles:
+            self._closed_count += 1
             yield HandleClosed(line.at, handles.pop(0))
             if not handles:
                 del self._handles[line.key, line.arguments[-1]]
@@ -304,7 +305,7 @@ class AuditReader:
             access = UNKNOWN
         below = self.roots.below(share, path)
         if line.result == "ok":
-            if self._handle_count - self._count >= HANDLES_MAX:
+            if self._handle_count - self._closed_count >= HANDLES_MAX:
                 return
             self._handle_count += 1
             handle = str(self._handle_count)
@@ -387,7 +388,8 @@ class AuditReader:
         self._has_parts_of_seconds = entry[7] is not None
         return self._source.utc(at.timestamp()) + float(entry[7] or 0.0)
 
-    def _gaps(self) -> Iterator[Seen]:
+    def gaps(self) -> Iterator[Seen]:
+        """What the lines cannot tell."""
         at = self._last
         yield Noted(
             at,

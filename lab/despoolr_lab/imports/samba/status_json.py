@@ -83,9 +83,17 @@ def read(source: TraceFile) -> Iterator[OpenSample]:
     roots = Roots()
     for number, text in enumerate(_texts(source), 1):
         try:
-            yield _sample(_DECODER.decode(text), roots)
-        except (msgspec.MsgspecError, ValueError, UnicodeError, RecursionError) as error:
-            source.damaged(f"sample {number:,}: {str(error)[:100]}")
+            yield sample_of(text, roots)
+        except ValueError as error:
+            source.damaged(f"sample {number:,}: {error}")
+
+
+def sample_of(text: bytes, roots: Roots) -> OpenSample:
+    """One sample. Raises `ValueError` for what is none."""
+    try:
+        return _sample(_DECODER.decode(text), roots)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise ValueError(str(error)[:100]) from None
 
 
 def _texts(source: TraceFile) -> Iterator[bytes]:

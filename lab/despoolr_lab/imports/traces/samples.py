@@ -55,16 +55,19 @@ class Sampler:
     def read(self, samples: Iterable[OpenSample]) -> Iterator[Seen]:
         """What the samples show, and at the end what they cannot."""
         for sample in samples:
-            if self._count and sample.at < self._last:
-                yield Noted(
-                    self._last, "gap", f"a sample of {moment(sample.at, seconds=True)} came late"
-                )
-                continue
+            yield from self.take(sample)
+        if self._count:
+            for text in self._gaps():
+                yield Noted(self._last, "gap", text)
+
+    def take(self, sample: OpenSample) -> Iterator[Seen]:
+        """What one sample shows beside those before it."""
+        if self._count and sample.at < self._last:
+            yield Noted(
+                self._last, "gap", f"a sample of {moment(sample.at, seconds=True)} came late"
+            )
+        else:
             yield from self._take(sample)
-        if not self._count:
-            return
-        for text in self._gaps():
-            yield Noted(self._last, "gap", text)
 
     def _take(self, sample: OpenSample) -> Iterator[Seen]:
         before, at = self._last, sample.at

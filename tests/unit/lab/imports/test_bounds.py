@@ -221,6 +221,22 @@ def test_clients_of_an_audit_log_are_bounded(
     assert reader.client_count == 2
 
 
+def test_opens_of_an_audit_log_that_were_closed_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "HANDLES_MAX", 2)
+    line = "Nov 28 19:07:{s:02} fs1 smbd_audit: u|10.0.0.1|m|pkg|{what}/srv/pkg/{n}"
+    created = "create_file|ok|0x1|file|open|"
+    told = [(n, what) for n in range(5) for what in (created, "close|ok|")]
+    told += [(n, created) for n in range(5, 9)]
+    path = tmp_path / "audit.log"
+    path.write_text(
+        "\n".join(line.format(s=s * 3, n=n, what=what) for s, (n, what) in enumerate(told))
+    )
+    found = imported([path]).view.holdings
+    assert len(found) == 7 and sum(one.closed_at is None for one in found) == 2
+
+
 def test_a_packed_file_is_read_and_one_that_is_cut_off_is_damage(tmp_path: Path) -> None:
     packed = gzip.compress((TRACES / "1-one-holder-blocks/audit.log").read_bytes())
     whole, half = tmp_path / "audit.log.gz", tmp_path / "half.log.gz"

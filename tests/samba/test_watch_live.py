@@ -1,0 +1,105 @@
+"""A Samba is watched while an update is blocked on it, and its log rotated: the run that grows says
+what really happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from despoolr_app.clocks.time_source import wall_now
+from despoolr_app.runs.directory import find_run
+from despoolr_core.records.view import RunView
+from despoolr_core.share.contract import ShareError
+from despoolr_core.share.modes import Access, ShareMode
+from worlds.samba import Samba, running_samba, wrapped_names
+from worlds.smb import Machine
+
+TOLD_S = 8.0
+"""A watch tells what happened some seconds later."""
+NEAR_S = 1.0
+"""How late a client on a busy machine may tell what its server did."""
+WATCH = "import sys; from despoolr.console import main; main(sys.argv[1:])"
+
+
+@contextmanager
+def watched(samba: Samba, at: Path) -> Iterator[subprocess.Popen[str]]:
+    """A watch that looks every second; Ctrl-C ends it."""
+    environment = wrapped_names(samba.root)
+    words = ["watch", "--conf", str(samba.config), "--audit", str(samba.audit), "--tz", "UTC"]
+    with subprocess.Popen(
+        [sys.executable, "-c", WATCH, *words, "--server", "FS1", "--json"],
+        env=environment,
+        cwd=at,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+async def test_a_watch_tells_who_is_blocked_while_it_is_and_a_run_of_it_afterwards(
+    tmp_path: Path,
+) -> None:
+    refused_at: list[float] = []
+    with (
+        running_samba() as samba,
+        Machine(samba, "WS12", "127.0.0.12", "bob") as other,
+        Machine(samba, "WS11", "127.0.0.11", "alice") as holder,
+        Machine(samba, "SRV2", "127.0.0.21", "deploy") as updater,
+    ):
+        share = updater.share()
+        await share.make_directory("office")
+        await share.write("office/b.dat", b"old")
+        await share.write("office/c.dat", b"old")
+        before = other.open("office/c.dat", Access.READ, ShareMode.ALL)
+        before_at = wall_now()
+        with watched(samba, tmp_path) as watching:
+            assert watching.stdout is not None
+            while not (first := json.loads(watching.stdout.readline()))["holders"]:
+                pass
+            assert [one["user"] for one in first["holders"]] == ["bob"]
+            held = holder.open("office/b.dat", Access.READ, ShareMode.READ)
+            held_at = wall_now()
+            for _ in range(3):
+                try:
+                    await share.write("office/b.dat", b"new")
+                except ShareError:
+                    refused_at.append(wall_now())
+                await asyncio.sleep(1.2)
+                if len(refused_at) == 2:
+                    samba.audit.rename(samba.root / "audit.log.1")
+            while (line := json.loads(watching.stdout.readline()))["refusals"] < 3:
+                pass
+            await held.close()
+            await share.write("office/b.dat", b"new")
+            through_at = wall_now()
+            await asyncio.sleep(TOLD_S)
+            watching.terminate()
+            said, complaint = watching.communicate()
+            assert watching.returncode == 0, complaint
+        await before.close()
+    (waiting,) = line["waiting"]
+    assert (waiting["machine"], waiting["path"]) == ("SRV2", "office/b.dat")
+    (blocker,) = waiting["blockers"]
+    assert (blocker["machine"], blocker["user"], blocker["share_mode"]) == ("WS11", "alice", "READ")
+    assert json.loads(said.splitlines()[-1])["waiting"] == []
+    run = find_run("latest", tmp_path / "runs")
+    view = RunView(list(run.records()))
+    (row,) = view.ledger.rows(view.end)
+    assert (row.state, row.attempt_count) == ("resolved", 3)
+    assert abs(row.first_refused_at - refused_at[0]) < NEAR_S
+    assert row.ended_at is not None and abs(row.ended_at - through_at) < NEAR_S
+    assert abs(row.holds[0].opened_at - held_at) < NEAR_S
+    (old,) = [one for one in view.holdings if one.user == "bob"]
+    assert abs(old.opened_at - before_at) < NEAR_S and old.share_mode == "READ|WRITE|DELETE"
+    assert run.notes == []

@@ -1,0 +1,138 @@
+"""`despoolr watch` on the command line, with a Samba that is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from despoolr.console import run
+from despoolr_app.clocks.time_source import wall_now
+from despoolr_app.runs.directory import LATEST, FinishedRun, latest
+from worlds.answer import data_of
+from worlds.watched import FakeSamba, held, opened, status
+
+
+@pytest.fixture
+def samba(tmp_path: Path) -> FakeSamba:
+    (tmp_path / "samba").mkdir()
+    made = FakeSamba(tmp_path / "samba")
+    made.says(status(wall_now(), held("alice", "office/b.dat", wall_now() - 60)))
+    return made
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch, capsys):
+    """Run a command in an empty directory: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def ask(*words: str) -> tuple[int, str, str]:
+        code = run(words)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return ask
+
+
+def words(samba: FakeSamba, *more: str) -> tuple[str, ...]:
+    return ("watch", "--smbstatus", str(samba.program), "--server", "FS1", *more)
+
+
+def test_who_is_blocked_is_told_when_it_changes_and_stands_in_a_run(said, samba):
+    at = wall_now()
+    with_log = words(samba, "--audit", str(samba.log), "--tz", "UTC", "--every", "0.1s")
+    line = opened(at, "deploy", "office/b.dat", refused=True, write=True)
+    later = Timer(0.5, samba.logs, [[line]])
+    later.start()
+    code, out, _ = said(*with_log, "--for", "1s")
+    later.join()
+    assert code == 0
+    assert "FS1 at " in out and "1 open held; 0 refusals so far" in out
+    assert "Blocked:" in out and "127.0.0.11 (alice), sharing READ" in out
+    assert "smbstatus was asked" in out and "now: despoolr why runs/" in out
+    code, out, _ = said("why", "latest", "--json")
+    (episode,) = data_of(out)["episodes"]
+    assert (code, episode["path"], episode["attempt_count"]) == (0, "office/b.dat", 1)
+    assert said("locks", "latest")[0] == 0 and said("report", "latest")[0] == 0
+    assert "imported" in said("runs", "list")[1]
+
+
+def test_json_is_a_line_for_each_change(said, samba):
+    code, out, _ = said(*words(samba, "--every", "0.1s", "--for", "0.5s", "--json"))
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and len(lines) == 1, "nothing changed"
+    (holder,) = lines[0]["holders"]
+    assert (holder["machine"], holder["share_mode"]) == ("127.0.0.11", "READ")
+    assert (lines[0]["held"], lines[0]["waiting"], lines[0]["grade"]) == (1, [], "C")
+    assert lines[0]["run"] == f"runs/{latest(Path('runs')).name}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_order(said, samba, number):
+    later = Timer(0.6, os.kill, [os.getpid(), number])
+    later.start()
+    code, _, _ = said(*words(samba, "--every", "10s"))
+    later.join()
+    assert code == 0
+    kept = FinishedRun(latest(Path("runs")))
+    records = list(kept.records())
+    assert records[-1].kind == "run.ended" and kept.notes == []
+    assert (kept.summary or {})["held_at_end"] == 1
+
+
+def test_names_are_hidden_as_in_an_import(said, samba):
+    hidden = ("--anonymise", "--salt", "x", "--every", "0.1s", "--for", "0.2s")
+    code, out, _ = said(*words(samba, "--audit", str(samba.log), *hidden))
+    assert code == 0
+    told = out + (latest(Path("runs")) / "records.jsonl").read_text()
+    for name in ("alice", "b.dat", "office", "127.0.0.11", "FS1", "audit.log"):
+        assert name not in told
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--every", "0.01s"), "--every is 0.1 s at least"),
+        (("--every", "often"), "--every: 'often' is not a span"),
+        (("--for", "0"), "is not a span"),
+        (("--audit", "gone.log"), "cannot read gone.log"),
+        (("--arrivals", "gone"), "cannot list gone"),
+        (("--arrivals", ".", "--audit", "x"), "--arrivals is for samples of another server"),
+        (("--smbstatus", "no-such-program"), "there is no program 'no-such-program' here"),
+        (("--tz", "Moon"), "--tz 'Moon' is no zone"),
+        (("--keep", "0"), "give a whole number from 1"),
+    ],
+)
+def test_what_cannot_be_watched_is_a_line_and_leaves_no_run(said, samba, more, says):
+    code, _, err = said(*words(samba, *more))
+    assert (code, err.count("\n")) == (2, 1) and says in err
+    assert not list(Path("runs").glob("*")) if Path("runs").exists() else True
+
+
+def test_a_program_that_tells_nothing_in_the_beginning_is_said_and_leaves_no_run(said, samba):
+    samba.says(b"")
+    code, _, err = said(*words(samba))
+    assert code == 2 and "tells nothing: it answered nothing" in err
+    assert list(Path("runs").iterdir()) == [] and not (Path("runs") / LATEST).exists()
+
+
+def test_samples_of_another_server_come_in_as_files(said, tmp_path):
+    (tmp_path / "in").mkdir()
+    sample = {
+        "ClientComputerName": "10.0.0.5",
+        "ClientUserName": "CORP\\anna",
+        "FileId": 7,
+        "Path": "D:\\pkg\\office\\b.dat",
+        "Permissions": 1179785,
+        "ShareRelativePath": "office\\b.dat",
+    }
+    (tmp_path / "in" / "smb_2026-10-05_091000Z.json").write_text(json.dumps([sample]))
+    every = ("--every", "0.1s", "--for", "0.4s", "--json")
+    code, out, _ = said("watch", "--arrivals", "in", "--map", "10.0.0.5=PC5", *every)
+    last = json.loads(out.splitlines()[-1])
+    assert code == 0 and last["holders"][0]["machine"] == "PC5"
+    assert last["holders"][0]["is_older"] and last["holders"][0]["share_mode"] == ""
