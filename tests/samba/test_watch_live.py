@@ -65,7 +65,7 @@ async def test_a_watch_tells_who_is_blocked_while_it_is_and_a_run_of_it_afterwar
         before_at = wall_now()
         with watched(samba, tmp_path) as watching:
             assert watching.stdout is not None
-            while not (first := json.loads(watching.stdout.readline()))["holders"]:
+            while not (first := json.loads(watching.stdout.readline())["data"])["holders"]:
                 pass
             assert [one["user"] for one in first["holders"]] == ["bob"]
             held = holder.open("office/b.dat", Access.READ, ShareMode.READ)
@@ -78,7 +78,7 @@ async def test_a_watch_tells_who_is_blocked_while_it_is_and_a_run_of_it_afterwar
                 await asyncio.sleep(1.2)
                 if len(refused_at) == 2:
                     samba.audit.rename(samba.root / "audit.log.1")
-            while (line := json.loads(watching.stdout.readline()))["refusals"] < 3:
+            while (line := json.loads(watching.stdout.readline())["data"])["refusals"] < 3:
                 pass
             await held.close()
             await share.write("office/b.dat", b"new")
@@ -92,7 +92,7 @@ async def test_a_watch_tells_who_is_blocked_while_it_is_and_a_run_of_it_afterwar
     assert (waiting["machine"], waiting["path"]) == ("SRV2", "office/b.dat")
     (blocker,) = waiting["blockers"]
     assert (blocker["machine"], blocker["user"], blocker["share_mode"]) == ("WS11", "alice", "READ")
-    assert json.loads(said.splitlines()[-1])["waiting"] == []
+    assert json.loads(said.splitlines()[-1])["data"]["waiting"] == []
     run = find_run("latest", tmp_path / "runs")
     view = RunView(list(run.records()))
     (row,) = view.ledger.rows(view.end)

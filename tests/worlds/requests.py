@@ -106,6 +106,8 @@ XML: Final = [
 ]
 
 
+_ENDLESS: Final = re.compile(rb"GET /api/v1/records\?[^ ]*follow=")
+"""Requests whose answer, unless it is a refusal, may go on for ever."""
 FITTING: Final = {"PROPFIND": "propfind", "PROPPATCH": "propertyupdate", "LOCK": "lockinfo"}
 
 
@@ -332,6 +334,9 @@ class Asker:
         head, _, body = data.partition(b"\r\n\r\n")
         status = int(head.split(b" ", 2)[1])
         lines = head.lower().split(b"\r\n")
+        if status == 200 and _ENDLESS.match(request):
+            self.close()  # its beginning is all that is waited for
+            return status, body
         length = next(
             (int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")), 0
         )

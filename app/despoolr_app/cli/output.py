@@ -114,14 +114,20 @@ def put_over(text: str = "", share: float | None = None) -> None:
 
 
 def echo_json(
-    data: Any, *, source: str = "", at: float | None = None, notes: Sequence[str] = ()
+    data: Any,
+    *,
+    source: str = "",
+    at: float | None = None,
+    notes: Sequence[str] = (),
+    in_a_line: bool = False,
 ) -> None:
     """Print one JSON object on standard output, in the envelope of `despoolr_app.cli.answer`:
     whoever was asked (`source`), the site time of the answer (`at`, in seconds), the answer.
+    `in_a_line`: it is one of several.
     """
     from despoolr_app.cli.answer import Answered, site_time
 
-    _put_answer(Answered(source, site_time(at), list(notes), data))
+    _put_answer(Answered(source, site_time(at), list(notes), data), in_a_line=in_a_line)
 
 
 def echo_failure(message: str, exit_code: int) -> None:
@@ -147,7 +153,7 @@ def has_answered() -> bool:
     return _Told.yet
 
 
-def _put_answer(answer: Any) -> None:
+def _put_answer(answer: Any, *, in_a_line: bool = False) -> None:
     import msgspec
 
     try:
@@ -155,7 +161,7 @@ def _put_answer(answer: Any) -> None:
     except UnicodeEncodeError:  # the name of a file that is no text
         data = msgspec.json.encode(_of_text(msgspec.to_builtins(answer)))
     _Told.yet = True
-    put_json(msgspec.json.format(data, indent=2).decode())
+    put_json((data if in_a_line else msgspec.json.format(data, indent=2)).decode())
 
 
 def _of_text(value: Any) -> Any:

@@ -22,11 +22,11 @@ import click
 from despoolr_app.cli.options import Whole
 from despoolr_app.cli.output import (
     EXIT_OK,
+    echo_json,
     echo_table,
     fail,
     moment,
     put,
-    put_json,
     put_prose,
     put_screen,
     say,
@@ -225,10 +225,10 @@ def _shower(watch: Watch, run: RunDirectory, as_json: bool) -> Callable[[float],
     def show(now: float) -> None:
         nonlocal last
         if as_json:
-            text = _line(watch, run, now)
-            state = text.partition(',"waiting"')[2] + str(watch.chronicle.counts)
+            known = _state(watch, run, now)
+            state = f"{known} {watch.chronicle.counts}"
             if state != last:
-                put_json(text)
+                echo_json(known, source=str(run.path), at=now, in_a_line=True)
                 last = state
         elif sys.stdout.isatty():
             put_screen(lambda: _draw(watch, run, now))
@@ -296,13 +296,10 @@ def _draw(watch: Watch, run: RunDirectory, now: float) -> None:
             put(f"{len(chronicle.opens) - len(holders):,} more: despoolr locks {run.path}")
 
 
-def _line(watch: Watch, run: RunDirectory, now: float) -> str:
-    import msgspec
-
+def _state(watch: Watch, run: RunDirectory, now: float) -> dict[str, Any]:
     waiting = _waiting(watch, now)
     chronicle = watch.chronicle
-    told = {
-        "at": round(now, 3),
+    return {
         "run": str(run.path),
         "server": chronicle.server,
         "grade": watch.grade,
@@ -324,7 +321,6 @@ def _line(watch: Watch, run: RunDirectory, now: float) -> str:
         ],
         "holders": _holders(watch, waiting, TOLD_MAX),
     }
-    return msgspec.json.encode(told).decode()
 
 
 def _waiting(watch: Watch, now: float) -> list[EpisodeRow]:

@@ -63,7 +63,7 @@ def test_who_is_blocked_is_told_when_it_changes_and_stands_in_a_run(said, samba)
 
 def test_json_is_a_line_for_each_change(said, samba):
     code, out, _ = said(*words(samba, "--every", "0.1s", "--for", "0.5s", "--json"))
-    lines = [json.loads(line) for line in out.splitlines()]
+    lines = [json.loads(line)["data"] for line in out.splitlines()]
     assert code == 0 and len(lines) == 1, "nothing changed"
     (holder,) = lines[0]["holders"]
     assert (holder["machine"], holder["share_mode"]) == ("127.0.0.11", "READ")
@@ -133,6 +133,6 @@ def test_samples_of_another_server_come_in_as_files(said, tmp_path):
     (tmp_path / "in" / "smb_2026-10-05_091000Z.json").write_text(json.dumps([sample]))
     every = ("--every", "0.1s", "--for", "0.4s", "--json")
     code, out, _ = said("watch", "--arrivals", "in", "--map", "10.0.0.5=PC5", *every)
-    last = json.loads(out.splitlines()[-1])
+    last = json.loads(out.splitlines()[-1])["data"]
     assert code == 0 and last["holders"][0]["machine"] == "PC5"
     assert last["holders"][0]["is_older"] and last["holders"][0]["share_mode"] == ""
