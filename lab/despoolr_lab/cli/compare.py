@@ -7,6 +7,7 @@ runs are too short to tell.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,6 +50,10 @@ def command(a: str, b: str, anyway: bool, root: Path, as_json: bool) -> int:
         sides = [[read_kept(name, root) for name in _names(side)] for side in (a, b)]
     except RunError as error:
         fail(str(error))
+    for runs in sides:
+        twice = [name for name, count in Counter(run.name for run in runs).items() if count > 1]
+        if twice:
+            fail(f"{twice[0]} is given twice: a run says nothing of how much two runs differ")
     first, *others = [run for side in sides for run in side]
     found = [differences(first.summary, other.summary) for other in others]
     unlike = list(dict.fromkeys(text for texts in found for text in texts))

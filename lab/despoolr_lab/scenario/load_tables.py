@@ -126,9 +126,12 @@ class PollsExpectation(LoadExpectTable, tag="polls", kw_only=True):
     @property
     def limits(self) -> dict[float, str]:
         """Each percentile to the span that it may take. Raises `ValueError`."""
-        named = {"p50": self.p50, "p99": self.p99}
-        found = {percent_of(name): text for name, text in named.items() if text}
-        found |= {percent_of(name): text for name, text in self.percentiles.items()}
+        named = [(name, text) for name, text in (("p50", self.p50), ("p99", self.p99)) if text]
+        found: dict[float, str] = {}
+        for name, text in (*named, *self.percentiles.items()):
+            if percent_of(name) in found:
+                raise ValueError(f"{name} is said twice")
+            found[percent_of(name)] = text
         return found | ({MAX: self.max} if self.max else {})
 
 

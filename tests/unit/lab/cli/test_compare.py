@@ -86,9 +86,18 @@ def test_several_runs_a_side_are_told_and_each_must_be_alike(capsys: Said) -> No
 
 
 def test_a_side_has_as_many_runs_as_stated_and_no_more(capsys: Said) -> None:
-    keep("a", 5.0)
-    keep("b", 5.0)
-    assert run(["compare", ",".join(["a"] * RUNS_MAX), "b"]) == 0
-    assert run(["compare", ",".join(["a"] * (RUNS_MAX + 1)), "b"]) == 2
+    names = [f"a{number}" for number in range(RUNS_MAX + 1)]
+    for name in (*names, "b"):
+        keep(name, 5.0, 10)
+    assert run(["compare", ",".join(names[:-1]), "b"]) == 0
+    assert run(["compare", ",".join(names), "b"]) == 2
     assert f"1 to {RUNS_MAX} runs with commas between" in capsys.readouterr().err
     assert run(["compare", "a", ","]) == 2
+
+
+def test_a_run_counts_once_a_side(capsys: Said) -> None:
+    """Said twice, a run would lie as close together as no two runs do."""
+    keep("a", 5.0)
+    keep("b", 6.0)
+    assert run(["compare", "a,./runs/a", "b,b"]) == 2
+    assert "a is given twice" in capsys.readouterr().err

@@ -128,6 +128,10 @@ def test_a_mistake_is_one_line_with_its_place(before: str, after: str, says: str
             '[[expect]]\nthat = "polls"\npercentiles = {p95 = "1s", q99 = "1s"}',
             "'q99' is no percentile such as p95 or p99.9",
         ),
+        (
+            '[[expect]]\nthat = "polls"\np99 = "1s"\npercentiles = {"p99.0" = "2s"}',
+            "p99.0 is said twice",
+        ),
         ('[[expect]]\nthat = "polls"\npercentiles = {p0 = "1s"}', "'p0' is no percentile"),
         ('[[expect]]\nthat = "polls"\npercentiles = {p95 = "soon"}', "'soon'"),
         ('[[expect]]\nthat = "polls"\nclients = "A"', "say what is expected of them"),
