@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from despoolr_app.clocks.time_source import wall_now
 from worlds.process import Workshop
 from worlds.watched import FakeSamba, held, status
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
-    made = Workshop(tmp_path)
-    try:
-        yield made
-    finally:
-        for process in made.processes:
-            if process.process.poll() is None:
-                process.kill()
 
 
 def test_what_was_seen_before_a_kill_can_be_read(workshop: Workshop) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from despoolr_app.disk.plain_file import opener
 from despoolr_lab.imports.traces.source import LINE_SIZE_MAX, ImportFailed
 
 READ_MAX: Final = 16 * 1024 * 1024
@@ -26,10 +27,10 @@ class LogTail:
         self.cut_count = 0
         """How often it was cut while it was read: what stood there last may be missing."""
         try:
-            self._file: BinaryIO = open(path, "rb")  # noqa: SIM115 - until `close`
+            self._file: BinaryIO = open(path, "rb", opener=opener)  # noqa: SIM115 - until `close`
+            self._file.seek(0, os.SEEK_END)
         except OSError as error:
             raise ImportFailed(f"cannot read {path}: {error.strerror}") from None
-        self._file.seek(0, os.SEEK_END)
         self._part = b""
 
     def lines(self) -> list[str]:
@@ -55,13 +56,16 @@ class LogTail:
         self._file.close()
 
     def _open_next(self) -> None:
-        fresh = open(self.path, "rb")  # noqa: SIM115 - until `close`
+        fresh = open(self.path, "rb", opener=opener)  # noqa: SIM115 - until `close`
         self._file.close()
         self._file = fresh
         self._part = b""
         self.rotation_count += 1
 
     def _read(self) -> list[str]:
-        found = (self._part + self._file.read(READ_MAX)).split(b"\n")
+        try:
+            found = (self._part + self._file.read(READ_MAX)).split(b"\n")
+        except OSError:  # a disk or a mount that fails for a while
+            return []
         self._part = found.pop()[-LINE_SIZE_MAX:]
         return [line.rstrip(b"\r").decode("utf-8", "replace") for line in found]

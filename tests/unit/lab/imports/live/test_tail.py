@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -82,6 +83,27 @@ def test_a_look_reads_so_much_and_the_next_one_goes_on(
     add(log, "six\n")
     found = [line for _ in range(4) for line in tail.lines()]
     assert found == ["two", "three", "four", "five", "six"], "the old one to its end first"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "unreadable"])
+def test_what_is_no_log_in_its_place_is_waited_out_and_never_for(
+    log: Path, tail: LogTail, kind: str
+) -> None:
+    log.rename(log.with_suffix(".1"))
+    if kind == "pipe":
+        os.mkfifo(log)
+    else:
+        log.symlink_to("/proc/self/mem")  # a file, and reading its beginning fails
+    assert tail.lines() == tail.lines() == []
+    log.unlink()
+    add(log, "one\n")
+    assert tail.lines() == ["one"]
+
+
+def test_a_log_that_is_a_pipe_is_said_to_be_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.log")
+    with pytest.raises(ImportFailed, match=r"cannot read .*pipe\.log: it is a pipe, not a file"):
+        LogTail(tmp_path / "pipe.log")
 
 
 def test_a_log_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
