@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from despoolr_lab.imports.live.watch import Watch
 
 EVERY_S_MIN: Final = 0.1
+EVERY_S_MAX: Final = 86_400.0
 BLOCKED_MAX: Final = 10
 HOLDERS_MAX: Final = 15
 TOLD_MAX: Final = 100
@@ -105,6 +106,8 @@ def command(**options: Any) -> int:
         for_s = _span(options["for_"], "--for")
     if every_s < EVERY_S_MIN:
         fail(f"--every is {EVERY_S_MIN:g} s at least")
+    if every_s > EVERY_S_MAX:
+        fail("--every is a day at most")
     if options["arrivals"] and (options["audit"] or options["conf"]):
         fail("--arrivals is for samples of another server; --audit and --conf are this Samba's")
     wishes = wishes_of(
@@ -172,12 +175,12 @@ def _watch(options: dict[str, Any], wishes: Wishes, every_s: float, for_s: float
             raise
         run.make_latest()
         show = _shower(watch, run, options["as_json"])
-        began = steady_now()
-        last = began
+        last = steady_now()
+        until = last + for_s if for_s else float("inf")
         try:
-            while not ended.is_set() and not (for_s and steady_now() - began >= for_s):
+            while not ended.is_set() and steady_now() < until:
                 show(wall_now())
-                ended.wait(max(0.0, every_s - (steady_now() - last)))
+                ended.wait(max(0.0, min(last + every_s, until) - steady_now()))
                 last = steady_now()
                 watch.look(wall_now())
         except KeyboardInterrupt:  # where Ctrl-C is ignored, and SIGTERM is not

@@ -61,6 +61,11 @@ def test_who_is_blocked_is_told_when_it_changes_and_stands_in_a_run(said, samba)
     assert "imported" in said("runs", "list")[1]
 
 
+def test_it_ends_after_its_span_although_the_next_look_is_later(said, samba):
+    code, out, _ = said(*words(samba, "--every", "1d", "--for", "0.2s"))
+    assert code == 0 and "smbstatus was asked 2 times" in out
+
+
 def test_json_is_a_line_for_each_change(said, samba):
     code, out, _ = said(*words(samba, "--every", "0.1s", "--for", "0.5s", "--json"))
     lines = [json.loads(line)["data"] for line in out.splitlines()]
@@ -97,6 +102,7 @@ def test_names_are_hidden_as_in_an_import(said, samba):
     ("more", "says"),
     [
         (("--every", "0.01s"), "--every is 0.1 s at least"),
+        (("--every", "2d"), "--every is a day at most"),
         (("--every", "often"), "--every: 'often' is not a span"),
         (("--for", "0"), "is not a span"),
         (("--audit", "gone.log"), "cannot read gone.log"),
