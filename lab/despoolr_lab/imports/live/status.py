@@ -7,17 +7,22 @@ measured.
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import IO, Final
 
 from despoolr_lab.imports.samba.status_json import SAMPLE_SIZE_MAX, sample_of
 from despoolr_lab.imports.traces.roots import Roots
 from despoolr_lab.imports.traces.samples import OpenSample
 
 ANSWER_S_MAX: Final = 10.0
+SIZE_LOOK_S: Final = 0.1
+"""How often it is looked how large an answer is, while it comes."""
 
 
 class StatusLooks:
@@ -52,18 +57,7 @@ class StatusLooks:
 
     def _ask(self) -> OpenSample:
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
-            code = subprocess.run(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=complained,
-                timeout=self._answer_s_max,
-                start_new_session=True,  # Ctrl-C is for who watches
-                check=False,
-            ).returncode
-            size = said.tell()
-            if size > SAMPLE_SIZE_MAX:
-                raise ValueError(f"its answer has more than {SAMPLE_SIZE_MAX // 1024 // 1024} MiB")
+            code = self._run(said, complained)
             said.seek(0)
             text = said.read()
             complained.seek(0)
@@ -73,6 +67,35 @@ class StatusLooks:
         if not text.strip():
             raise ValueError(complaint or "it answered nothing (is it older than Samba 4.17?)")
         return sample_of(text, self.roots)
+
+
+    def _run(self, said: IO[bytes], complained: IO[bytes]) -> int:
+        """Its exit code. What is too slow or too large ends in its midst, with all it started."""
+        until = perf_counter() + self._answer_s_max
+        with subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=complained,
+            start_new_session=True,  # Ctrl-C is for who watches
+        ) as process:
+            try:
+                while True:
+                    left_s = max(0.0, until - perf_counter())
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(min(left_s, SIZE_LOOK_S))
+                    if max(os.fstat(one.fileno()).st_size for one in (said, complained)) > (
+                        SAMPLE_SIZE_MAX
+                    ):
+                        mib = SAMPLE_SIZE_MAX // 1024 // 1024
+                        raise ValueError(f"its answer has more than {mib} MiB")
+                    if process.returncode is not None:
+                        return process.returncode
+                    if not left_s:
+                        raise subprocess.TimeoutExpired(self._command, self._answer_s_max)
+            finally:
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _reason(error: Exception) -> str:

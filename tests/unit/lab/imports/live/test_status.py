@@ -68,6 +68,37 @@ def test_an_answer_that_is_too_large_is_a_look_that_failed(
     assert looks.failure == "its answer has more than 1 MiB"
 
 
+def test_what_an_answer_that_does_not_come_has_started_ends_with_it(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    text = f"""
+import subprocess
+child = subprocess.Popen(["sleep", "300"])
+open({str(pid)!r}, "w").write(str(child.pid))
+child.wait()"""
+    assert StatusLooks(program(tmp_path, text), answer_s_max=1.0).look() is None
+    assert is_over(int(pid.read_text()))
+
+
+def is_over(pid: int) -> bool:
+    """Whether a process is gone, or nobody has asked yet how it ended."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return True
+    return told.rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_an_answer_without_an_end_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    monkeypatch.setattr(module, "SAMPLE_SIZE_MAX", 1024 * 1024)
+    endless = f"import sys\nwhile True: print('x' * 4096, file=sys.{stream}, flush=True)"
+    looks = StatusLooks(program(tmp_path, endless), answer_s_max=20.0)
+    assert looks.look() is None
+    assert looks.failure == "its answer has more than 1 MiB"
+
+
 def test_a_program_that_is_gone_is_a_look_that_failed(tmp_path: Path) -> None:
     looks = StatusLooks(str(tmp_path / "gone"))
     assert looks.look() is None and looks.failure == "No such file or directory"
