@@ -86,16 +86,24 @@ def closed(at: float, user: str, path: str) -> str:
 
 
 class FakeSamba:
-    """A directory with a program `smbstatus` and a log; `says` sets what the program answers."""
+    """A directory with a program `smbstatus` and a log; `says` sets what the program answers,
+    `does_when_asked` what it does at the next question.
+    """
 
     def __init__(self, path: Path) -> None:
         self.program = path / "smbstatus"
         self.log = path / "audit.log"
         self.log.touch()
         self._answer = path / "answer.json"
+        self._deed = path / "deed.py"
         self.program.write_text(
             f"#!{sys.executable}\n"
-            "import sys\n"
+            "import os, sys\n"
+            f"deed = {str(self._deed)!r}\n"
+            "if os.path.exists(deed):\n"
+            "    text = open(deed).read()\n"
+            "    os.remove(deed)\n"
+            "    exec(text)\n"
             "assert sys.argv[1] == '-j', sys.argv\n"
             f"sys.stdout.buffer.write(open({str(self._answer)!r}, 'rb').read())\n"
         )
@@ -105,6 +113,9 @@ class FakeSamba:
         beside = self._answer.with_suffix(".new")
         beside.write_bytes(answer)
         beside.replace(self._answer)
+
+    def does_when_asked(self, code: str) -> None:
+        self._deed.write_text(code)
 
     def logs(self, lines: Iterable[str]) -> None:
         with self.log.open("a") as file:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from pathlib import Path
-from threading import Timer
 
 import pytest
 
@@ -46,10 +44,8 @@ def test_who_is_blocked_is_told_when_it_changes_and_stands_in_a_run(said, samba)
     at = wall_now()
     with_log = words(samba, "--audit", str(samba.log), "--tz", "UTC", "--every", "0.1s")
     line = opened(at, "deploy", "office/b.dat", refused=True, write=True)
-    later = Timer(0.5, samba.logs, [[line]])
-    later.start()
+    samba.does_when_asked(f"open({str(samba.log)!r}, 'a').write({line!r})")
     code, out, _ = said(*with_log, "--for", "1s")
-    later.join()
     assert code == 0
     assert "FS1 at " in out and "1 open held; 0 refusals so far" in out
     assert "Blocked:" in out and "127.0.0.11 (alice), sharing READ" in out
@@ -78,10 +74,12 @@ def test_json_is_a_line_for_each_change(said, samba):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order(said, samba, number):
-    later = Timer(0.6, os.kill, [os.getpid(), number])
-    later.start()
-    code, _, _ = said(*words(samba, "--every", "10s"))
-    later.join()
+    samba.does_when_asked(
+        "import subprocess\n"
+        f"subprocess.Popen(['sh', '-c', f'sleep 0.5; kill -{int(number)} {{os.getppid()}}'],"
+        " stdout=subprocess.DEVNULL)"
+    )
+    code, _, _ = said(*words(samba, "--every", "1d"))
     assert code == 0
     kept = FinishedRun(latest(Path("runs")))
     records = list(kept.records())
