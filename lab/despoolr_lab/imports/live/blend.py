@@ -1,9 +1,11 @@
 """One order of facts, out of samples and the lines of a log, while both come in.
 
-The law: each fact waits until nothing older can come (`delay_s`), then goes by its time. An open
+The law: each fact waits until nothing older can come (`delay_s`; 0 where there is one source, which
+has its own order), then goes by its time. An open
 that both tell is told once, by the log, which has its close as well; the sample adds its share mode
 and what else the log does not have. An open that only samples have is told by them: it is older
-than the watch, or the log does not tell of it. If the log misses a close, the samples end it.
+than the watch, or the log does not tell of it. If the log misses a close, the samples end it; one
+that a sample lacks and the next has did not end.
 """
 
 from __future__ import annotations
@@ -25,20 +27,25 @@ from despoolr_lab.imports.traces.seen import (
 
 LOG: Final = 0
 SAMPLES: Final = 1
+WAITING_MAX: Final = 100_000
+"""Facts that wait, as those of a clock that is ahead do; beyond, the oldest go."""
 SAME_S: Final = 1.5
 """How far apart a log in whole seconds and a sample may tell the same open."""
 
 
 class _Sampled:
-    """An open in the samples; `told` is the log's handle of it, once that is known."""
+    """An open in the samples; `told` is the log's handle of it, once that is known. `back_count`:
+    how many of its ends, which wait still, were none.
+    """
 
-    __slots__ = ("at", "fact", "is_kept", "told")
+    __slots__ = ("at", "back_count", "fact", "is_kept", "told")
 
     def __init__(self, fact: Opened) -> None:
         self.at = fact.at
         self.fact = fact
         self.is_kept = False
         self.told = ""
+        self.back_count = 0
 
 
 class Blend:
@@ -67,6 +74,9 @@ class Blend:
             path = fold(fact.path)
             if source == LOG:
                 self._coming.setdefault(path, []).append(fact)
+            elif (known := self._by_key.get(fact.handle)) is not None:
+                known.back_count += 1
+                return
             else:
                 entry = self._by_key[fact.handle] = _Sampled(fact)
                 self._sampled.setdefault(path, []).append(entry)
@@ -75,7 +85,8 @@ class Blend:
 
     def ready(self, now: float) -> Iterator[tuple[int, Seen]]:
         """What no older fact can come before any more, by its time."""
-        while self._waiting and self._waiting[0][0] <= now - self.delay_s:
+        until = now - self.delay_s if self.delay_s else float("inf")
+        while self._waiting and (self._waiting[0][0] <= until or len(self._waiting) > WAITING_MAX):
             _, _, source, fact = heapq.heappop(self._waiting)
             kept = self._of_log(fact) if source == LOG else self._of_samples(fact)
             if kept is not None:
@@ -105,9 +116,13 @@ class Blend:
                 return None  # the log tells it
             entry.is_kept = True
         elif isinstance(fact, HandleClosed):
-            entry = self._by_key.pop(fact.handle, None)
+            entry = self._by_key.get(fact.handle)
             if entry is None:
                 return None
+            if entry.back_count:
+                entry.back_count -= 1
+                return None
+            del self._by_key[fact.handle]
             self._forget(entry)
             if not entry.is_kept:
                 # Whether the log has told its close, who keeps the opens knows.

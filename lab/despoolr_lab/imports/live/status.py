@@ -68,7 +68,6 @@ class StatusLooks:
             raise ValueError(complaint or "it answered nothing (is it older than Samba 4.17?)")
         return sample_of(text, self.roots)
 
-
     def _run(self, said: IO[bytes], complained: IO[bytes]) -> int:
         """Its exit code. What is too slow or too large ends in its midst, with all it started."""
         until = perf_counter() + self._answer_s_max

@@ -181,6 +181,44 @@ def test_a_close_that_the_log_lost_is_told_by_the_samples(begin: Begin, samba: F
     assert row.closed_at == T0 + 2.5 and "gone from the samples" in row.reason
 
 
+def test_samples_alone_are_told_at_once_whatever_the_time_in_them(
+    begin: Begin, samba: FakeSamba
+) -> None:
+    watched = begin(has_log=False)
+    mine = held("alice", "office/b.dat", T0 - 5)
+    samba.says(status(T0 + 0.5, mine))  # it answers after it was asked
+    watched.watch.look(T0)
+    assert [one.closed_at for one in watched.view.holdings] == [None]
+    samba.says(status(T0 + 7200))  # its clock is ahead
+    watched.watch.look(T0 + 1)
+    assert [one.closed_at for one in watched.view.holdings] == [T0 + 7200]
+
+
+def test_an_open_that_one_sample_lacks_is_there_still(begin: Begin, samba: FakeSamba) -> None:
+    watched = begin()
+    mine = held("alice", "office/b.dat", T0 - 5)
+    watched.look(0, mine)
+    watched.look(1)
+    watched.look(2, mine)
+    watched.look(9, mine)
+    assert [one.closed_at for one in watched.view.holdings][-1] is None
+    watched.look(10)
+    watched.look(20)
+    assert [one.closed_at for one in watched.view.holdings][-1] == T0 + 10
+
+
+def test_lines_of_a_clock_that_is_ahead_wait_up_to_a_bound(
+    begin: Begin, samba: FakeSamba, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("despoolr_lab.imports.live.blend.WAITING_MAX", 2)
+    watched = begin()
+    ahead = [opened(T0 + 7200 + n, "alice", f"office/{n}.dat") for n in range(4)]
+    watched.look(0, lines="".join(ahead))
+    watched.look(1)
+    watched.look(2)
+    assert [one.path for one in watched.view.holdings] == ["office/0.dat", "office/1.dat"]
+
+
 def test_a_look_that_fails_is_a_gap_and_the_next_one_counts(begin: Begin, samba: FakeSamba) -> None:
     watched = begin()
     watched.look(0, held("alice", "office/b.dat", T0 - 5))
