@@ -28,6 +28,10 @@ FEEDS_MAX: Final = 16
 """Different questions that are answered at one time."""
 LISTENERS_MAX: Final = 64
 """Who look at one time, at all servers of a process."""
+CLIENTS_PART: Final = 2
+"""Clients have one in so many of both together: they keep nobody from looking who runs the site."""
+CLIENT_LISTENERS_MAX: Final = 4
+"""How often one client looks at one time."""
 PATCHES_MAX: Final = 256
 """Patches that a feed remembers."""
 PATCHES_SIZE_MAX: Final = 2 * 1024 * 1024
@@ -173,6 +177,8 @@ class LiveFeeds:
     def _feed(self, asked: PageQuery) -> Feed:
         if sum(feed.listeners for feed in self._feeds.values()) >= LISTENERS_MAX:
             raise _too_many(f"{LISTENERS_MAX} look at the live page")
+        if asked.only:
+            self._check_clients(asked)
         feed = self._feeds.get(asked)
         if feed is not None:
             self._feeds[asked] = self._feeds.pop(asked)  # the newest goes last
@@ -185,6 +191,19 @@ class LiveFeeds:
         self._serial += 1
         feed = self._feeds[asked] = Feed(asked, f"{self._start}.{self._serial}.")
         return feed
+
+    def _check_clients(self, asked: PageQuery) -> None:
+        """Raises `Refused` if this client, or clients together, have what they may have."""
+        looked_at = [feed for feed in self._feeds.values() if feed.listeners and feed.asked.only]
+        mine = sum(feed.listeners for feed in looked_at if feed.asked.only == asked.only)
+        if mine >= CLIENT_LISTENERS_MAX:
+            raise _too_many(f"{asked.only} looks at the live page {mine} times")
+        count = sum(feed.listeners for feed in looked_at)
+        if count >= LISTENERS_MAX // CLIENTS_PART:
+            raise _too_many(f"{count} clients look at the live page")
+        asked_for = {feed.asked for feed in looked_at}
+        if asked not in asked_for and len(asked_for) >= FEEDS_MAX // CLIENTS_PART:
+            raise _too_many(f"{len(asked_for)} different filters of clients are in use")
 
     async def _keep_making(self) -> None:
         loop = asyncio.get_running_loop()

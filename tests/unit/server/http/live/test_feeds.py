@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import msgspec
 import pytest
 
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.patch import applied
 from despoolr_server.http.base.problem import Refused
-from despoolr_server.http.live.feeds import FEEDS_MAX, LISTENERS_MAX, PATCHES_MAX, Feed, LiveFeeds
+from despoolr_server.http.live.feeds import (
+    CLIENT_LISTENERS_MAX,
+    CLIENTS_PART,
+    FEEDS_MAX,
+    LISTENERS_MAX,
+    PATCHES_MAX,
+    Feed,
+    LiveFeeds,
+)
 from worlds.live import blocked_update
 
 NOW = 5.0
@@ -72,4 +82,43 @@ async def test_so_many_look_and_so_many_questions_are_asked_and_no_more() -> Non
             pass
         for other in others:
             other.__exit__(None, None, None)
+    feeds.close()
+
+
+async def test_one_client_looks_so_often_and_no_more() -> None:
+    feeds = LiveFeeds(blocked_update().fold, lambda: NOW, start="1")
+    with ExitStack() as lookers:
+        for n in range(CLIENT_LISTENERS_MAX):
+            lookers.enter_context(feeds.listening(PageQuery(word=str(n), only="PC1")))
+        for word in ("0", "another"):
+            mine = feeds.listening(PageQuery(word=word, only="PC1"))
+            with pytest.raises(Refused, match="PC1 looks"), mine:
+                pass
+        lookers.enter_context(feeds.listening(PageQuery(only="PC2")))
+    with feeds.listening(PageQuery(only="PC1")):
+        pass
+    feeds.close()
+
+
+async def test_half_of_those_who_look_are_clients_and_no_more() -> None:
+    feeds = LiveFeeds(blocked_update().fold, lambda: NOW, start="1")
+    with feeds.listening(PageQuery(only="PC1")) as feed:
+        feed.listeners = LISTENERS_MAX // CLIENTS_PART
+        with pytest.raises(Refused, match="clients look"), feeds.listening(PageQuery(only="PC2")):
+            pass
+        with feeds.listening(PageQuery()):
+            pass
+        feed.listeners = 1
+    feeds.close()
+
+
+async def test_clients_keep_nobody_from_looking_who_runs_the_site() -> None:
+    feeds = LiveFeeds(blocked_update().fold, lambda: NOW, start="1")
+    with ExitStack() as lookers:
+        for n in range(FEEDS_MAX // CLIENTS_PART):
+            lookers.enter_context(feeds.listening(PageQuery(only=f"PC{n}")))
+        with pytest.raises(Refused, match="of clients"), feeds.listening(PageQuery(only="PC99")):
+            pass
+        for n in range(FEEDS_MAX - FEEDS_MAX // CLIENTS_PART):
+            lookers.enter_context(feeds.listening(PageQuery(word=str(n))))
     feeds.close()
