@@ -4,6 +4,7 @@ and order for who does not see it (axe-core).
 
 from __future__ import annotations
 
+import shlex
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -125,3 +126,17 @@ async def test_names_that_clients_made_up_are_shown_as_text(page: Page) -> None:
         await page.until("document.querySelector('#blocks .hold')")
         assert await page.value("document.images.length") == 0
         assert evil in await page.value("at('blocks').textContent")
+
+
+async def test_a_line_to_copy_is_one_word_however_a_file_is_called(page: Page) -> None:
+    told = Told()
+    told.started("LOGON1")
+    evil = "it's $(echo run); echo run.exe"
+    told.refused(told.holds("WS1", f"BPC00001/{evil}"), job="")
+    async with live_site(told) as site:
+        await page.look(1280)
+        await opened(page, site)
+        await page.until("document.querySelector('#blocks .hold')")
+        await page.click("#blocks button[aria-label^=Why]")
+        line = await page.value("[...at('dialog').querySelectorAll('code')].at(-1).textContent")
+        assert shlex.split(line) == ["despoolr", "why", f"\\\\LOGON1\\SMS_PKGD\\BPC00001\\{evil}"]

@@ -19,5 +19,7 @@ const count = (n, one, more) => `${number(n)} ${n === 1 ? one : more || one + "s
 const times = n => n === 1 ? "once" : n === 2 ? "twice" : `${number(n)} times`;
 const fileName = path => path.split("/").pop() || path;
 const unc = (server, share, path) => `\\\\${server}\\${share}\\${path.replaceAll("/", "\\")}`;
+/** A text as one word of a shell's line: a name that a client made up is run by nobody who copies it. */
+const quoted = text => `'${text.replaceAll("'", "'\\''")}'`;
 const who = x => x.machine ? x.program ? `${x.program} on ${x.machine}` : x.machine : "somebody whom no record names";
 const since = x => x.since ? `since before ${when(x.opened_at)}` : `since ${when(x.opened_at)}`;

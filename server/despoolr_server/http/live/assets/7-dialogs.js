@@ -20,7 +20,7 @@ function openWhy(id) {
       el("dt", {}, "Which flag conflicts"), el("dd", {}, free ? "none" : [...new Set(holds.map(h => h.why || "the records do not tell"))].slice(0, 4).map(text => el("div", {}, text))),
       el("dt", {}, "For how long, so far"), el("dd", {}, "first refusal to now: ", el("b", { class: "refuse" }, since_(block.first_at)), `; refused ${times(block.refused)}`),
       el("dt", {}, "What now"), el("dd", {}, free ? "The next attempt gets through." : holds.length === 1 && holds[0].alone ? "Closing this one file lets the update through." : `${count(block.hold_count, "open")} must be closed, or the files copied another way.`, block.next_at ? [" Next retry ", clock(block.next_at), ", ", due(block.next_at), "."] : null,
-        holds[0] && !free ? el("div", {}, el("code", {}, `despoolr release ${holds[0].open}`)) : null, el("div", {}, el("code", {}, `despoolr why '${unc(block.server, block.share, block.files[0])}'`)))),
+        holds[0] && !free ? el("div", {}, el("code", {}, `despoolr release ${holds[0].open}`)) : null, el("div", {}, el("code", {}, `despoolr why ${quoted(unc(block.server, block.share, block.files[0]))}`)))),
     el("h3", {}, "In sentences"), block.waiting.map(w => el("p", { class: "small" }, w.says)), block.waiters > block.waiting.length ? el("p", { class: "small" }, `${number(block.waiters - block.waiting.length)} more wait.`) : null, closing());
 }
 function openHistory(id) {
