@@ -409,6 +409,8 @@ class Servers:
         hosts = {fold(name): host for name, host in self._assembly.hosts.items()}
         host = hosts.get(fold(server))
         if host is not None:
+            if self._is_cut(machine, host.server):
+                return known("another-server", f"{server} was not reached: the line is cut.")
             return host.close_by_force(who, handle, reason)
         if fold(server) not in {fold(name) for name in self._urls.get(machine, ())}:
             return known("not-found", f"{machine} knows no server {server}.")
@@ -493,6 +495,11 @@ class Servers:
             if any(fold(one.name) == key[0] and one.url == url for one in self.announced):
                 there.watch = partial(ServerWatch, partial(self._within_reach, machine, server))
         return self._connections[key]
+
+    def _is_cut(self, machine: str, server: str) -> bool:
+        """Whether a server of this process does not get what another one asks of it."""
+        ends = ((machine, server), (server, machine)) if machine != server else ()
+        return any(one in self._lines and self._lines[one].is_cut(other) for one, other in ends)
 
     def _within_reach(self, machine: str, server: str) -> ShareHost | None:
         lines = [self._lines[name] for name in (machine, server) if name in self._lines]

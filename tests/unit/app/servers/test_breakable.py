@@ -158,6 +158,22 @@ async def test_a_site_server_that_is_cut_off_reaches_nobody(site: Running) -> No
     assert (await there.opens()).opens == []
 
 
+@pytest.mark.parametrize("cut", ["SITE1", "LOGON1"])
+async def test_nothing_is_released_over_a_link_that_is_down(site: Running, cut: str) -> None:
+    def release(server: str) -> Any:
+        path = f"/api/v1/servers/{server}/opens/O99/release"
+        return site.ask("POST", "SITE1", path, {"reason": "x"})
+
+    assert (await release("LOGON1"))[0] == 410
+    other = "LOGON1" if cut == "SITE1" else "SITE1"
+    down = await site.add(cut, fault="link_down", server=cut, other=other)
+    status, problem = await release("LOGON1")
+    assert (status, problem["detail"]) == (502, "LOGON1 was not reached: the line is cut.")
+    assert (await release("SITE1"))[0] == 410
+    await site.clear(down)
+    assert (await release("LOGON1"))[0] == 410
+
+
 async def test_a_call_that_is_under_way_is_reset(site: Running) -> None:
     slow = await site.add("LOGON1", fault="slow_share", server="LOGON1", delay="1h")
     under_way = asyncio.create_task(site.put())
