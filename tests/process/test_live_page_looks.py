@@ -138,5 +138,8 @@ async def test_a_line_to_copy_is_one_word_however_a_file_is_called(page: Page) -
         await opened(page, site)
         await page.until("document.querySelector('#blocks .hold')")
         await page.click("#blocks button[aria-label^=Why]")
-        line = await page.value("[...at('dialog').querySelectorAll('code')].at(-1).textContent")
-        assert shlex.split(line) == ["despoolr", "why", f"\\\\LOGON1\\SMS_PKGD\\BPC00001\\{evil}"]
+        release, why = await page.value(
+            "[...at('dialog').querySelectorAll('code')].map(code => code.textContent)"
+        )
+        assert shlex.split(why) == ["despoolr", "why", f"\\\\LOGON1\\SMS_PKGD\\BPC00001\\{evil}"]
+        assert release == "despoolr release LOGON1/O1", "other servers have an open O1 as well"

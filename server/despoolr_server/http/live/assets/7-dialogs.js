@@ -20,7 +20,7 @@ function openWhy(id) {
       el("dt", {}, "Which flag conflicts"), el("dd", {}, free ? "none" : [...new Set(holds.map(h => h.why || "the records do not tell"))].slice(0, 4).map(text => el("div", {}, text))),
       el("dt", {}, "For how long, so far"), el("dd", {}, "first refusal to now: ", el("b", { class: "refuse" }, since_(block.first_at)), `; refused ${times(block.refused)}`),
       el("dt", {}, "What now"), el("dd", {}, free ? "The next attempt gets through." : holds.length === 1 && holds[0].alone ? "Closing this one file lets the update through." : `${count(block.hold_count, "open")} must be closed, or the files copied another way.`, block.next_at ? [" Next retry ", clock(block.next_at), ", ", due(block.next_at), "."] : null,
-        holds[0] && !free ? el("div", {}, el("code", {}, `despoolr release ${holds[0].open}`)) : null, el("div", {}, el("code", {}, `despoolr why ${quoted(unc(block.server, block.share, block.files[0]))}`)))),
+        holds[0] && !free ? el("div", {}, el("code", {}, `despoolr release ${block.server}/${holds[0].open}`)) : null, el("div", {}, el("code", {}, `despoolr why ${quoted(unc(block.server, block.share, block.files[0]))}`)))),
     el("h3", {}, "In sentences"), block.waiting.map(w => el("p", { class: "small" }, w.says)), block.waiters > block.waiting.length ? el("p", { class: "small" }, `${number(block.waiters - block.waiting.length)} more wait.`) : null, closing());
 }
 function openHistory(id) {
@@ -50,7 +50,7 @@ function openRelease(id, held) {
   };
   openDialog(`Close ${fileName(held.path)} for ${who(held)}?`, el("p", {}, `${held.user || "The user"} loses what is not saved.`),
     el("p", {}, others ? `This alone does not let the update through: ${count(others, "other open stands", "other opens stand")} in its way.` : "This alone lets the update through."),
-    el("p", {}, el("code", {}, `despoolr release ${held.open}`)), el("label", { for: "reason" }, "Reason, kept with the record"), reason, said,
+    el("p", {}, el("code", {}, `despoolr release ${block.server}/${held.open}`)), el("label", { for: "reason" }, "Reason, kept with the record"), reason, said,
     el("div", { class: "line" }, button("Cancel", undefined, () => dialog.close(), { autofocus: true }), button("Close the file", undefined, act, { class: "danger" })));
 }
 /** JSON of a call, in a tab of its own: the token cannot go along in a link. */
