@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from despoolr_core.rules.fold import fold
@@ -79,7 +80,9 @@ class Closing:
         self._dav_locks.forget(row.handle)
         if row.handle in self.written:
             self.written.discard(row.handle)
-            facts = store.find(name_of(row))
+            facts = None
+            with suppress(StoreError):  # it is closed all the same
+                facts = store.find(name_of(row))
             if facts is not None and not closed.remove:
                 self._audit.written(actor_of(row), row.share, row.path, facts.size)
         cause = self._audit.closed(row, reason, cause)

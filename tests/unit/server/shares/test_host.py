@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from itertools import product
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from despoolr_core.share.wire import (
 )
 from despoolr_server.engine.table import OpenTable
 from despoolr_server.files import DiskFileStore, MemoryFileStore
+from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.closing import SLICE
@@ -170,6 +172,22 @@ async def test_a_call_on_what_is_closed_soon_hears_that_it_is_gone() -> None:
     reasons = [fact.reason for _, fact in of(world.records, OpenClosed)]
     assert (len(reasons), reasons.count("forced")) == (len(handles), 1)
     assert not world.host.engine.ending
+
+
+async def test_a_store_that_fails_keeps_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_name: object) -> NoReturn:
+        raise StoreError(NtStatus.IO_DEVICE_ERROR)
+
+    world = World()
+    session, handles = await hold_many(world, SLICE + 2)
+    for handle in (handles[0], handles[-1]):
+        assert await world.host.handles.write(WS3, handle, 0, b"new") == 3
+    monkeypatch.setattr(world.host.gate.shares["OPEN"].store, "find", fail)
+    assert world.host.sessions.end(WS3, session) is None
+    async with asyncio.timeout(5):
+        await world.host.sessions.all_closed()
+    assert world.host.open_count == 0
+    assert [fact.open for _, fact in of(world.records, OpenClosed)] == handles
 
 
 async def test_what_is_closed_soon_on_a_share_that_was_left_is_gone_even_after_a_return() -> None:
