@@ -415,7 +415,7 @@ class Servers:
         if fold(server) not in {fold(name) for name in self._urls.get(machine, ())}:
             return known("not-found", f"{machine} knows no server {server}.")
         try:
-            await self._connect(machine, server, who.user).close_by_force(handle, reason)
+            await self._connect(machine, server, "").close_by_force(handle, reason)
         except ShareError as error:
             return error.problem
         except ShareUnreachable as error:

@@ -11,6 +11,8 @@ from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.share.contract import unwatched
 from despoolr_core.share.fleet_api import ServerCard
+from despoolr_core.share.modes import Role
+from despoolr_server.shares.base.principal import Principal
 from despoolr_server.site.state import boxes
 
 ANYWHERE = Listen("127.0.0.1", 0)
@@ -38,5 +40,11 @@ async def test_a_service_is_told_of_a_server_beside_it_and_must_ask_one_elsewher
         told()  # the first time it finds the server
         assert told() == told() is not None
         assert untold is unwatched
+        before = len(servers._connections)
+        for user in ("A", "B", "C"):
+            who = Principal("ADMIN1", user, Role.ADMIN)
+            problem = await servers._release("SITE1", who, "LOGON2", "O1", "x")
+            assert problem is not None and problem.status == 502
+        assert len(servers._connections) == before + 1, "one way there, whoever goes it"
     finally:
         await servers.close()
