@@ -316,6 +316,16 @@ def test_text_is_legible_in_both_themes() -> None:
         assert all(contrast(colour["edge"], colour[ground]) >= 3 for ground in grounds)
 
 
+@pytest.mark.parametrize("page", ["report", "load"])
+def test_a_page_asks_for_no_colour_that_is_not_there(page: str) -> None:
+    css = (TEMPLATES / "report.css").read_text()
+    told = css + (TEMPLATES / "light.css").read_text()
+    asked = set(
+        re.findall(r"var\((--[a-z0-9-]+)", css + (TEMPLATES / f"{page}.html.j2").read_text())
+    )
+    assert asked - set(re.findall(r"(--[a-z0-9-]+):", told)) == set()
+
+
 def contrast(one: str, other: str) -> float:
     """The ratio that WCAG 2.1 computes of two colours."""
     low, high = sorted(map(_luminance, (one, other)))
