@@ -232,7 +232,7 @@ def _block_row(block: LiveBlock, answer: TopAnswer, is_opened: bool) -> Row:
         TopCell(retry),
         held,
         TopCell(escaped(one.user) if one else ""),
-        TopCell(one.lets if one else ""),
+        TopCell(escaped(one.lets) if one else ""),
         TopCell(_moment(one.opened_at) if one else ""),
     )
     return cells, TopTarget(block.id, one.open if one else "")
@@ -256,7 +256,7 @@ def _hold_row(block: LiveBlock, hold: LiveHold, now: float) -> Row:
         TopCell("enough alone" if hold.alone else "", "right"),
         TopCell(_who(hold), "hold"),
         TopCell(escaped(hold.user)),
-        TopCell(hold.lets),
+        TopCell(escaped(hold.lets)),
         TopCell(("before " if hold.since else "") + _moment(hold.opened_at)),
     )
     return cells, TopTarget(block.id, hold.open)
@@ -358,7 +358,7 @@ def _clients(answer: TopAnswer, _: Collection[str]) -> Pane:
         more = f" and {one.count - min(8, len(one.machines)):,} more"
         cells = (
             TopCell(f"{one.count:,}"),
-            TopCell(one.state, colours.get(one.tone, "")),
+            TopCell(escaped(one.state), colours.get(one.tone, "")),
             TopCell(names + (more if one.count > min(8, len(one.machines)) else "")),
         )
         rows.append((cells, None))
@@ -376,10 +376,10 @@ def why_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
     lines = [escaped(one.says) for one in block.waiting]
     for hold in block.holds:
         alone = " Closing it alone lets the update through." if hold.alone else ""
-        lines.append(f"{_who(hold)}: {hold.why}.{alone}")
+        lines.append(f"{_who(hold)}: {escaped(hold.why)}.{alone}")
     if block.hold_count > len(block.holds):
         lines.append(f"{block.hold_count - len(block.holds):,} more opens are in the way.")
-    machine = f" --machine {block.waiting[0].machine}" if block.waiting else ""
+    machine = f" --machine {escaped(block.waiting[0].machine)}" if block.waiting else ""
     return [*lines, f"The same by hand: despoolr why{machine}"]
 
 

@@ -33,6 +33,7 @@ from despoolr_app.top.lines import (
     texts,
     why_lines,
 )
+from despoolr_core.rules.text import escaped
 
 EVERY_S: Final = 0.5
 COLOURS: Final = {
@@ -208,7 +209,7 @@ class TopApp(App[None]):
         try:
             answer = self._site.look(self.word)
         except SiteError as error:
-            state = f"~ no answer: {error}"
+            state = f"~ no answer: {escaped(str(error))}"
         self.call_from_thread(self._take, answer, state)
 
     def _take(self, answer: TopAnswer | None, state: str) -> None:
@@ -274,7 +275,9 @@ class TopApp(App[None]):
         try:
             self._site.release(server, open_)
         except SiteError as error:
-            self.call_from_thread(self.push_screen, Told([f"It was not closed: {error}"]))
+            self.call_from_thread(
+                self.push_screen, Told([f"It was not closed: {escaped(str(error))}"])
+            )
         self.call_from_thread(self.look)
 
     def action_filter(self) -> None:

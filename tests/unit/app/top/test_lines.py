@@ -26,6 +26,7 @@ from despoolr_app.top.lines import (
 )
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
+from despoolr_core.records.live.model import LiveClients
 from despoolr_core.records.live.page import page_of
 from despoolr_server.http.live.routes import LiveAnswer
 from worlds.top import NOW, blocked_answer
@@ -79,6 +80,14 @@ def test_names_from_outside_drive_no_terminal() -> None:
     answer = blocked_answer(program="EVIL\x1b[2J\u202e.EXE")
     told = "\n".join(texts(pane_lines("blocked", answer, 200, answer.page.block_order)))
     assert "\x1b" not in told and "\u202e" not in told and r"EVIL\x1b[2J\u202e.EXE" in told
+
+
+def test_what_is_told_of_names_from_outside_drives_no_terminal() -> None:
+    answer = blocked_answer(program="EVIL\x1b[2J.EXE")
+    answer.page.clients.append(LiveClients("wait for EVIL\x1b[2J", "wait", 1, ["WS1"]))
+    told = [*why_lines(answer, TopTarget(answer.page.block_order[0]))]
+    told += texts(pane_lines("clients", answer, 200))
+    assert "\x1b" not in "\n".join(told) and "\n".join(told).count(r"EVIL\x1b[2J") >= 3
 
 
 def test_a_block_is_explained_with_what_to_type() -> None:
