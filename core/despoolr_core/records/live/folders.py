@@ -9,7 +9,9 @@ through: a change costs the same in a package of any size.
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from despoolr_core.records.bounds import job_of
@@ -59,6 +61,12 @@ class PackageFolder:
             self.counts[before] -= 1
         self.versions[key] = version
         self.counts[version] += 1
+
+    def drop(self, file: str) -> None:
+        """A file that it knows is none of the package's any more."""
+        key = fold(file)
+        self.counts[self.versions.pop(key)] -= 1
+        del self.names[key]
 
     def knows(self, file: str) -> bool:
         """Whether a copy of the package has named it."""
@@ -158,7 +166,13 @@ class Folders:
             self._put(folder, copied.file, OTHER if copied.win32 in (5, 32, 33) else MISSING, at)
 
     def copy_ended(self, ended: CopyEnded, at: float) -> None:
-        """An attempt is over: remember what it left behind."""
+        """An attempt is over: remember what it left behind. What is not there after a complete one
+        has left the package.
+        """
+        folder = self.folders.get((ended.package, fold(ended.server)))
+        if folder is not None and ended.result == "complete" and folder.counts[MISSING]:
+            for key in [key for key, version in folder.versions.items() if version == MISSING]:
+                self._turn(folder, partial(folder.drop, key), at)
         truth = self.truths.get(ended.job)
         if truth is not None:
             truth.note(at)
@@ -170,9 +184,16 @@ class Folders:
             self._put(*found, job_of(written.purpose) or OTHER, at)
 
     def deleted(self, deleted: FileDeleted, at: float) -> None:
-        """A file was deleted: if it was one of a package, it is missing."""
+        """A file was deleted: if it was one of a package, it is missing; but one that a job deletes
+        which brought nothing there is removed.
+        """
         found = self._file(deleted.server, deleted.path)
-        if found is not None:
+        if found is None:
+            return
+        job = job_of(deleted.purpose)
+        if job and job != found[0].job:
+            self._turn(found[0], partial(found[0].drop, found[1]), at)
+        else:
             self._put(*found, MISSING, at)
 
     def renamed(self, renamed: FileRenamed, at: float) -> None:
@@ -191,8 +212,12 @@ class Folders:
         return (folder, file) if folder is not None and folder.knows(file) else None
 
     def _put(self, folder: PackageFolder, file: str, version: str, at: float) -> None:
+        self._turn(folder, partial(folder.put, file, version), at)
+
+    def _turn(self, folder: PackageFolder, change: Callable[[], None], at: float) -> None:
+        """Change something of a folder, and note what is true of its job then."""
         before = folder.state
-        folder.put(file, version)
+        change()
         after, truth = folder.state, self.truths.get(folder.job)
         if before != after and truth is not None:
             truth.states[before] -= 1

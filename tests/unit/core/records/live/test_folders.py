@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from despoolr_core.records.kinds.share import FileDeleted, FileRenamed
+from despoolr_core.records.kinds.site import CopyEnded, CopyStarted
 from despoolr_core.records.live.folders import FILES_MAX, TRUTH_MAX
 from worlds.live import START, Told, blocked_update
 from worlds.record_samples import sample
@@ -31,6 +32,45 @@ def test_a_deleted_file_is_missing_until_it_is_written_again() -> None:
     assert letters(told) == "nn"
     truth = told.fold.folders.truths["BPC00002"].history
     assert [entry[1:] for entry in truth][-3:] == [(0, 0, 1, 0), (0, 0, 0, 1), (1, 0, 0, 0)]
+
+
+def test_nothing_of_a_package_that_a_job_removed_is_missing() -> None:
+    told = blocked_update()
+    told.copies("BPC00002", {"a.dat": "unchanged", "b.dat": "copied"}, attempt=2)
+    for file in ("a.dat", "b.dat"):
+        told.at += 60
+        removal = sample(
+            FileDeleted,
+            server="LOGON1",
+            share="SMS_PKGD",
+            path=f"BPC00001/{file}",
+            purpose="job BPC00003 package BPC00001",
+        )
+        told.tell(removal, "LOGON1/SITE1")
+    assert told.fold.folders.state_on("BPC00001", "LOGON1") == ""
+    truth = told.fold.folders.truths["BPC00002"].history
+    assert [entry[1:] for entry in truth][-2:] == [(1, 0, 0, 0), (0, 0, 0, 0)]
+
+
+def test_what_a_complete_attempt_deleted_has_left_the_package() -> None:
+    told = blocked_update()
+    told.at += 60
+    about = {"job": "BPC00002", "package": "BPC00001", "server": "LOGON1"}
+    told.tell(CopyStarted(**about, attempt=2))
+    left = sample(
+        FileDeleted,
+        server="LOGON1",
+        share="SMS_PKGD",
+        path="BPC00001/b.dat",
+        purpose="job BPC00002 package BPC00001",
+    )
+    told.tell(left, "LOGON1/SITE1")
+    assert told.fold.folders.state_on("BPC00001", "LOGON1") == "missing"
+    told.at += 60
+    told.tell(CopyEnded(**about, attempt=2, result="complete", file="", win32=0))
+    assert letters(told) == "n"
+    truth = told.fold.folders.truths["BPC00002"].history
+    assert [entry[1:] for entry in truth][-2:] == [(0, 0, 0, 1), (1, 0, 0, 0)]
 
 
 def test_a_rename_takes_the_version_along_and_a_users_file_is_somebody_elses() -> None:
