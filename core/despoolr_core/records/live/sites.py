@@ -179,18 +179,18 @@ def _waiting(live: LiveFold, asked: PageQuery) -> dict[tuple[str, str], list[str
             if not asked.has_word(machine, job.name):
                 continue
             seen.add(machine)
-            name = job.name or job.job
-            state, tone = _REPORTED.get(status, (f"{status} of {{}}", "wait"))
-            found.setdefault((state.format(name), tone), []).append(machine)
+            says, tone = _REPORTED.get(status, (f"{status} of", "wait"))
+            state = f"{says} {job.name or job.job}"
+            found.setdefault((state, tone), []).append(machine)
     return found
 
 
 _REPORTED: Final = {
-    "Complete": ("reported success for {}", "right"),
-    "Failed": ("reported failure for {}", "wrong"),
-    "None": ("wait for {}", "wait"),
-    "Active": ("wait for {}", "wait"),
-    "Canceled": ("were taken off {}", "old"),
+    "Complete": ("reported success for", "right"),
+    "Failed": ("reported failure for", "wrong"),
+    "None": ("wait for", "wait"),
+    "Active": ("wait for", "wait"),
+    "Canceled": ("were taken off", "old"),
 }
 
 

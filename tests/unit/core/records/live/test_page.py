@@ -200,3 +200,10 @@ def test_the_oldest_opens_are_listed_and_all_are_counted() -> None:
     assert (page.totals.opens, page.more["opens"]) == (OPENS_MAX + 3, 3)
     only = page_of(told.fold, PageQuery(server="LOGON1", word="pc03"), told.at)
     assert [row.path for row in only.opens] == ["BPC00001/3.dat"]
+
+
+def test_what_a_client_says_of_its_status_is_shown_as_it_is() -> None:
+    told = blocked_update()
+    told.detail("BPC00002", "PC1", "{0.job} {}")
+    (row,) = page_of(told.fold, PageQuery(), told.at).clients
+    assert (row.state, row.machines) == ("{0.job} {} of UPDATE", ["PC1"])
