@@ -49,7 +49,7 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
     shown = blocks[:BLOCKS_MAX]
     held = list(holders.items())[:HOLDERS_MAX]
     is_all = not asked.only
-    jobs, more_jobs = jobs_of(live, asked) if is_all else ([], 0)
+    jobs, more_jobs, retrying, untrue = jobs_of(live, asked) if is_all else ([], 0, 0, 0)
     packages, more_packages = packages_of(live, asked) if is_all else ([], 0)
     clients, client_count, wrong_count = clients_of(live, asked) if is_all else ([], 0, 0)
     retries, more_retries = retries_of(live, asked) if is_all else ([], 0)
@@ -70,8 +70,8 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
         refused=sum(row.attempt_count for row in waits),
         opens=open_count,
         jobs=len(jobs) + more_jobs,
-        retrying=sum(job.status == "Retrying" for job in jobs),
-        untrue=sum(job.untrue for job in jobs),
+        retrying=retrying,
+        untrue=untrue,
         folders=len(folders) if is_all else 0,
         folders_broken=sum(f.state in ("missing", "mixed") for f in folders) if is_all else 0,
         clients=client_count,

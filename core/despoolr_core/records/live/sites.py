@@ -29,9 +29,9 @@ _FOUND: Final = {
 """What lay on the share when a client ran it."""
 
 
-def jobs_of(live: LiveFold, asked: PageQuery) -> tuple[list[LiveJob], int]:
-    """Jobs, those first that are not over or of which the database says what is not true; and how
-    many more there are.
+def jobs_of(live: LiveFold, asked: PageQuery) -> tuple[list[LiveJob], int, int, int]:
+    """Jobs, those first that are not over or of which the database says what is not true; how many
+    more there are; and how many of all are Retrying, and how many untrue.
     """
     rows = [
         job_row(live, job)
@@ -41,7 +41,9 @@ def jobs_of(live: LiveFold, asked: PageQuery) -> tuple[list[LiveJob], int]:
         and asked.has_word(job.job, job.name, job.package, job.type)
     ]
     rows.sort(key=lambda row: (row.status in OVER and not row.untrue, -row.status_at, row.job))
-    return rows[:JOBS_MAX], max(0, len(rows) - JOBS_MAX)
+    retrying = sum(row.status == "Retrying" for row in rows)
+    untrue = sum(row.untrue for row in rows)
+    return rows[:JOBS_MAX], max(0, len(rows) - JOBS_MAX), retrying, untrue
 
 
 def job_row(live: LiveFold, job: JobNow) -> LiveJob:

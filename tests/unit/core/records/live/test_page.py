@@ -12,7 +12,7 @@ from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.blocks import BLOCKS_MAX, HOLDERS_MAX, HOLDS_MAX, WAITERS_MAX
 from despoolr_core.records.live.lanes import LANES_MAX, ticks_of
 from despoolr_core.records.live.page import OPENS_MAX, page_of
-from despoolr_core.records.live.sites import FILES_MAX, MACHINES_MAX, SERVERS_MAX
+from despoolr_core.records.live.sites import FILES_MAX, JOBS_MAX, MACHINES_MAX, SERVERS_MAX
 from worlds.live import HOUR, START, Told, blocked_update
 
 
@@ -207,3 +207,13 @@ def test_what_a_client_says_of_its_status_is_shown_as_it_is() -> None:
     told.detail("BPC00002", "PC1", "{0.job} {}")
     (row,) = page_of(told.fold, PageQuery(), told.at).clients
     assert (row.state, row.machines) == ("{0.job} {} of UPDATE", ["PC1"])
+
+
+def test_jobs_that_are_not_listed_are_counted_with_the_others() -> None:
+    told = blocked_update()
+    for n in range(JOBS_MAX):
+        told.at += 60
+        told.job(f"BPC1{n:04}", f"MORE{n}", "Retrying", "Active")
+    page = page_of(told.fold, PageQuery(), told.at)
+    assert (len(page.jobs), page.totals.jobs) == (JOBS_MAX, JOBS_MAX + 2)
+    assert page.totals.retrying == JOBS_MAX + 1
