@@ -19,7 +19,12 @@ from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState, retry_file
 from despoolr_server.site.state import boxes, winst_box
 from despoolr_server.site.state.context import SiteContext
-from despoolr_server.site.state.registry import COPIED_FILES, RETRY_HISTORY, Registry
+from despoolr_server.site.state.registry import (
+    COPIED_FILES,
+    REMEMBERED_DIRECTORIES,
+    RETRY_HISTORY,
+    Registry,
+)
 
 EVENT_CANCELLED = 6
 
@@ -50,7 +55,7 @@ class Cancelling:
         waiting = [file for file in self._files_of(install.job_id) if await self._drop(file)]
         tried = [
             server
-            for key in (RETRY_HISTORY, COPIED_FILES)
+            for key in (RETRY_HISTORY, COPIED_FILES, REMEMBERED_DIRECTORIES)
             for server in self._registry.values(f"{key}\\{install.job_id}")
         ]
         for server in dict.fromkeys(tried):

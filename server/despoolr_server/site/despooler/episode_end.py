@@ -13,6 +13,7 @@ from despoolr_server.site.despooler.package_servers import PACKAGE_DIRECTORIES
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.registry import (
     COPIED_FILES,
+    REMEMBERED_DIRECTORIES,
     RETRY_HISTORY,
     Registry,
 )
@@ -26,7 +27,8 @@ async def end_episode(
     """End the episode that the retry history has for a job on a server, and forget it.
 
     A server that is gone or began anew has nothing to end; nobody waits for it. What the job has
-    copied there so far is forgotten with it, and a marker that keeps others out goes.
+    copied there so far is forgotten with it, and so is the name of what it was to remove; a marker
+    that keeps others out goes.
     """
     key = f"{RETRY_HISTORY}\\{install.job_id}"
     episode = registry.get(key, server)
@@ -44,3 +46,4 @@ async def end_episode(
                 await share.delete(marker_of(directory))
     registry.delete(key, server)
     registry.delete(f"{COPIED_FILES}\\{install.job_id}", server)
+    registry.delete(f"{REMEMBERED_DIRECTORIES}\\{install.job_id}", server)

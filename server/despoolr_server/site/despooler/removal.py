@@ -70,27 +70,24 @@ class PackageRemoval:
         return tuple(failed)
 
     async def _remove_from(self, role: SiteServerRole, install: Install, purpose: str) -> bool:
-        """Delete the package's directory on one server, or what was remembered of it; whether it
-        has gone.
+        """Delete the package's directory on one server, or what was remembered in its place;
+        whether it has gone.
         """
         key = f"{REMEMBERED_DIRECTORIES}\\{install.job_id}"
-        directory = self._servers.directory(role, install.package_id)
-        is_retry = install.retry_of is RetryOf.SERVERS
-        remembered = self._registry.get(key, role.name, directory) if is_retry else directory
-        if remembered != directory:
-            self._log(f"Failed to deltree {remembered}, Win32 Error = 0")
-            await self._site.report_event(COMPONENT, 107, remembered, job=install.job_id)
+        lost = self._registry.get(key, role.name)
+        if lost and install.retry_of is RetryOf.SERVERS:
+            self._log(f"Failed to deltree {lost}, Win32 Error = 0")
+            await self._site.report_event(COMPONENT, 107, lost, job=install.job_id)
             return False
         share = self._site.share(role.name, role.package_share, COMPONENT)
+        directory = self._servers.directory(role, install.package_id)
         result = await remove_package(share, directory, purpose)
         if result.is_complete:
-            self._registry.delete(key, role.name)
             self._servers.lost(role, install.package_id)
             return True
         # Q153637: 1.0 and 1.1 lose the name where the server is one of NetWare's. Keep it so.
-        is_lost = role.is_netware and self._site.profile.removal_forgets_netware_name
-        self._registry.set(key, role.name, GARBLED if is_lost else directory)
-        if is_lost:
+        if role.is_netware and self._site.profile.removal_forgets_netware_name:
+            self._registry.set(key, role.name, GARBLED)
             await self._ends_waiting(share, result, install)
         there = f"\\\\{role.name}\\{role.package_share}"
         await self._site.report_event(COMPONENT, 106, install.package_id, there, job=install.job_id)

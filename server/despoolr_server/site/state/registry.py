@@ -23,7 +23,9 @@ COPIED_FILES: Final = r"SMS_Despooler\Copied Files"
 """Ours: marks of the files that are new on a server, while a job is retried there."""
 
 REMEMBERED_DIRECTORIES: Final = r"SMS_Despooler\Directories To Remove"
-"""Ours: by job and server, the directory that was in use when it was to go."""
+"""Ours: by job and server, the wrong name by which a directory that was in use when it was to go is
+remembered (Q153637).
+"""
 
 
 def parse_keys(text: str) -> dict[str, dict[str, str]]:

@@ -9,6 +9,8 @@ import pytest
 from despoolr_core.share.modes import ShareMode
 from despoolr_server.site.despooler.removal import GARBLED, remove_commands, remove_package
 from despoolr_server.site.jobs.model import DistributePhase, JobType
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.registry import REMEMBERED_DIRECTORIES, parse_keys
 from worlds.site import FILES, Bench
 
 DEEP = {**FILES, "lib/deep/x.txt": "x", "lib/y.txt": "y", "only/inner/z.txt": "z"}
@@ -105,6 +107,43 @@ async def test_what_is_lost_stays_lost_when_the_despooler_is_started_again() -> 
     bench.reborn()
     await bench.pump(25)
     assert (bench.status(job), bench.events()) == ("Retrying", [106, 107])
+
+
+async def test_a_directory_that_an_update_moved_meanwhile_is_removed_where_it_is_now() -> None:
+    bench, package = await offered(("LOGON1",), copy_strategy="new_folder_and_switch")
+    held = await bench.hold(f"{package}/lib/y.txt")
+    job = await remove(bench, package)
+    await bench.pump(2)
+    await bench.update(package)
+    await bench.pump(2)
+    assert {name.partition("/")[0] for name in bench.names("LOGON1/SMS_PKGD")} != {package}
+    await held.close()
+    await bench.pump(25)
+    assert (bench.status(job), bench.events()) == ("Complete", [106])
+    assert await bench.share("LOGON1", "SMS_PKGD").list() == []
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_job_that_is_over_remembers_no_name(is_cancelled: bool) -> None:
+    rule = {"give_up_rule": "count", "attempts_max": 2}
+    bench = Bench("1.1", netware=("LOGON1",), **({} if is_cancelled else rule))  # type: ignore[arg-type]
+    package = await bench.package(DEEP)
+    await bench.job(package)
+    await bench.pump(2)
+    await bench.hold(f"{package}/lib/y.txt")
+    job = await remove(bench, package)
+    await bench.pump(2)
+    assert await remembered(bench, job) == {"LOGON1": GARBLED}
+    if is_cancelled:
+        await bench.administrator.cancel_job(job)
+    await bench.pump(3 if is_cancelled else 75)
+    assert bench.status(job) == ("Cancelled" if is_cancelled else "Failed")
+    assert not await remembered(bench, job)
+
+
+async def remembered(bench: Bench, job: str) -> dict[str, str]:
+    keys = parse_keys((await bench.root.read(boxes.REGISTRY)).decode("latin-1"))
+    return keys.get(f"{REMEMBERED_DIRECTORIES}\\{job}", {})
 
 
 async def test_a_server_that_does_not_answer_is_retried_and_the_other_is_cleared() -> None:
