@@ -109,18 +109,20 @@ class CloseWatch:
 
     async def _make_due(self, job: str, tick: float) -> bool:
         """The retry that waits is tried now, as well as when it is due; its count stays what it was
-        before that attempt. False if it is due anyway, or its file cannot be written, for somebody
-        has it open, or is no retry.
+        before that attempt. False if it is due anyway, or closes files by force after users were
+        warned, who have their time; or its file cannot be written, for somebody has it open, or is
+        no retry.
         """
         file = retry_file(job)
         try:
             waiting = parse_instruction(await self._receive.read(file))
             if (waiting.execute_at or 0.0) <= tick:
                 return False
+            install = Install.from_instruction(waiting)
+            if install.users_warned:
+                return False
             retries = max(0, waiting.retries - self._site.profile.retry_count_step)
-            install = structs.replace(
-                Install.from_instruction(waiting), early_for=waiting.execute_at
-            )
+            install = structs.replace(install, early_for=waiting.execute_at)
             early = install.to_instruction(execute_at=tick, retries=retries)
             await self._receive.write(file, render_instruction(early))
         except (FormatError, ShareError):

@@ -163,3 +163,27 @@ async def test_a_retry_that_cannot_be_read_waits_until_it_is_due_and_is_set_asid
     assert await bench.receive.stat(f"{job}_R.SNI") is not None
     await bench.pump(24)
     assert await bench.receive.stat(f"{job}_R.SNI") is None
+
+
+async def test_users_who_were_warned_have_the_time_that_they_were_promised() -> None:
+    """Q128458: one of two closes the file at once; nobody cuts the other off before the delay."""
+    bench = Bench(
+        "1.2",
+        copy_strategy="retry_on_close",
+        use_forced_disconnect=True,
+        forced_disconnect_retries=0,
+        forced_disconnect_delay_min=30,
+    )
+    package = await bench.package()
+    await bench.job(package)
+    await bench.pump(2)
+    first, _ = [await bench.hold(f"{package}/{name}") for name in ("a.dat", "b.dat")]
+    await bench.update(package)
+    await bench.pump(26)
+    assert bench.facts("message.sent")
+    await first.close()
+    await bench.pump(2)
+    assert [row.path for row in bench.logons["LOGON1"].host.opens()] == [f"{package}/b.dat"]
+    await bench.pump(5)
+    assert bench.logons["LOGON1"].host.opens() == []
+    assert text(bench) == NEW_FILES
