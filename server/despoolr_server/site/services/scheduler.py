@@ -85,9 +85,10 @@ class Scheduler(Service):
         self._seen_change, self._judged_by = -1, None
 
     async def cycle(self, tick: float) -> None:
-        """Look at the jobs when something about them changed, or when one is due."""
+        """Look at the jobs when something about them or the rules changed, or when one is due."""
         change = self.site.change_count
-        if change == self._seen_change and tick < self._next_look:
+        is_known = change == self._seen_change and self._judged_by is self.site.profile
+        if is_known and tick < self._next_look:
             self._rest()
             return
         await self._activate_due(tick)
