@@ -13,7 +13,7 @@ from despoolr_core.articles import article_of
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.fault_api import DELAY_S_MAX
+from despoolr_core.share.fault_api import DELAY_S_MAX, JUMP_S_MAX
 from despoolr_core.share.modes import Access, Disposition, ShareMode, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, signed_span_s, span_s
@@ -490,6 +490,8 @@ class ClockJumpsStep(FaultStep, tag="clock_jumps", kw_only=True):
         super().__post_init__()
         if not signed_span_s(self.by):
             raise ValueError("a clock that jumps by nothing stays right")
+        if abs(signed_span_s(self.by)) > JUMP_S_MAX:
+            raise ValueError(f"a clock jumps by 3660d at most, not {self.by}")
 
 
 class LinkDownStep(FaultStep, tag="link_down", kw_only=True):

@@ -21,6 +21,7 @@ def test_times_are_in_the_years_that_a_calendar_has_and_one_second_past_them_is_
         stepped(OFFERED + '"3000-01-01 00:00:00"'),
         EARLY.replace("1970-01-01 00:00", "1969-12-31 23:59:59"),
         EARLY.replace('"PC2"]', '"PC2"]\nclock_offset = "-1s"'),
+        f'{EARLY}\n[[step]]\nat = "1h"\ndo = "clock_jumps"\nmachine = "PC1"\nby = "-3601s"\n',
     ):
         with pytest.raises(ScenarioError, match="in the years 1970 to 2999"):
             parse_scenario(beyond)
