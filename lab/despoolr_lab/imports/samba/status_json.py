@@ -160,6 +160,8 @@ def time_of(text: str) -> float | None:
         at = dt.datetime.fromisoformat(text)
     except ValueError:
         return None
+    if not 1 < at.year < dt.MAXYEAR:  # in another zone it is in no calendar
+        return None
     return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp()
 
 

@@ -45,6 +45,7 @@ def test_the_configuration_is_handed_on(tmp_path: Path) -> None:
         ("import sys; sys.exit(3)", "it ended with 3"),
         ("print('{}')", "missing required field"),
         ("print('nonsense')", "malformed"),
+        ('print(\'{"timestamp":"9999-12-31T23:59:59-23:00"}\')', "no time: 9999-12-31"),
     ],
 )
 def test_what_is_no_answer_is_a_look_that_failed(tmp_path: Path, text: str, says: str) -> None:
