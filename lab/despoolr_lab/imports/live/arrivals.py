@@ -17,6 +17,7 @@ from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
 
 FILES_MAX: Final = 100_000
 """Files that are remembered as read; beyond, the directory wants to be emptied."""
+_FULL: Final = "too many files were read: no further one is until the directory is emptied"
 
 
 class Arrivals:
@@ -28,7 +29,9 @@ class Arrivals:
         self._read: set[str] = set()
         self._sizes: dict[str, tuple[int, float]] = {}
         self.gaps: list[str] = []
-        """What the formats of the files cannot prove: each sentence once."""
+        """What the formats of the files cannot prove, and that no more are read: each sentence
+        once.
+        """
         self.unread_count = 0
         self.failure = ""
         self._list()
@@ -43,7 +46,8 @@ class Arrivals:
             if file.name in self._read:
                 continue
             if len(self._read) + len(ready) >= FILES_MAX:
-                self.failure = f"{FILES_MAX:,} files were read: the directory wants to be emptied"
+                if _FULL not in self.gaps:
+                    self.gaps.append(_FULL)
                 continue
             try:
                 facts = file.stat()
