@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Final, NamedTuple
 
 import msgspec
@@ -379,7 +380,7 @@ def why_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
         lines.append(f"{_who(hold)}: {escaped(hold.why)}.{alone}")
     if block.hold_count > len(block.holds):
         lines.append(f"{block.hold_count - len(block.holds):,} more opens are in the way.")
-    machine = f" --machine {escaped(block.waiting[0].machine)}" if block.waiting else ""
+    machine = f" --machine {quote(escaped(block.waiting[0].machine))}" if block.waiting else ""
     return [*lines, f"The same by hand: despoolr why{machine}"]
 
 
@@ -402,7 +403,7 @@ def release_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
         f"Close {name} on {escaped(block.server)} for {_who(hold)}?",
         f"{user} loses what is not saved. It is recorded as an intervention.",
         enough,
-        f"The same by hand: despoolr release {escaped(block.server)}/{hold.open}",
+        f"The same by hand: despoolr release {quote(f'{escaped(block.server)}/{hold.open}')}",
     ]
 
 

@@ -100,6 +100,16 @@ def test_a_block_is_explained_with_what_to_type() -> None:
     assert why_lines(answer, TopTarget("gone")) == ["It waits no more."]
 
 
+def test_what_to_type_is_one_word_to_a_shell_whatever_the_machine_is_called() -> None:
+    answer = blocked_answer()
+    name = answer.page.block_order[0]
+    block = answer.page.blocks[name]
+    waiting = [msgspec.structs.replace(block.waiting[0], machine="PC; rm -rf x")]
+    answer.page.blocks[name] = msgspec.structs.replace(block, waiting=waiting)
+    (*_, told) = why_lines(answer, TopTarget(name))
+    assert told.endswith("despoolr why --machine 'PC; rm -rf x'")
+
+
 def test_a_release_says_whom_it_hits_and_whether_it_is_enough() -> None:
     answer = blocked_answer()
     block = answer.page.blocks[answer.page.block_order[0]]
