@@ -56,6 +56,10 @@ class Holder(NamedTuple):
         return f"{self.program} on {who}" if self.program else who
 
 
+NOBODY_KNOWN: Final = Holder("", "", "")
+"""Whoever is beyond the bound: `somebody`."""
+
+
 class AskedModes(NamedTuple):
     """What somebody asks a file for, in the letters of `rules.conflict`. `is_alone`: it is refused
     while anybody has it open; `writes_whole`: it meets what others have locked in it.
@@ -256,8 +260,8 @@ class HoldTable:
     def _holder_of(self, holder: Holder) -> int:
         place = self._known_holders.get(holder)
         if place is None:
-            if len(self.holders) >= HOLDERS_MAX:
-                return HOLDERS_MAX - 1
+            if len(self.holders) >= HOLDERS_MAX and holder != NOBODY_KNOWN:
+                return self._holder_of(NOBODY_KNOWN)
             place = self._known_holders[holder] = len(self.holders)
             self.holders.append(holder)
         return place

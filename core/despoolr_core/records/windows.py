@@ -158,7 +158,13 @@ def _habits(table: HoldTable, rows: Sequence[int]) -> tuple[Habit, ...]:
         if len(held) > most.get(who, (0, 0))[0]:
             most[who] = len(held), hour
     found = [
-        Habit(table.holders[who].told, hour, regular[who, hour], days_recorded, count)
+        Habit(
+            table.holders[who].told,
+            hour,
+            min(regular[who, hour], days_recorded),  # the first day may end at this hour
+            days_recorded,
+            count,
+        )
         for who, (count, hour) in most.items()
     ]
     found.sort(key=lambda one: (-one.files, one.who))

@@ -111,6 +111,17 @@ def test_a_backup_every_night_is_told_with_its_hour_and_its_files() -> None:
     assert found.daily == DailyWindow(int(3 * HOUR_S), int(23 * HOUR_S), 5)
 
 
+def test_nobody_comes_on_more_days_than_were_recorded() -> None:
+    """Two days from half past two on: three of them have a part of that hour."""
+    table = HoldTable(lambda _: True)
+    for day, minutes in ((0, 150), (1, 120), (2, 120)):
+        at = START + day * DAY_S + minutes * 60
+        table.apply(opened(day, at, "f", "SRV9"))
+        table.apply(closed(day, at + 900))
+    (habit,) = windows_of(table).habits
+    assert habit == Habit("SRV9", 2, 2, 2, 1)
+
+
 def test_who_is_there_all_day_has_no_hour() -> None:
     records = []
     for hour in range(48):
@@ -126,7 +137,9 @@ def test_opens_and_files_past_the_bound_are_counted(monkeypatch: pytest.MonkeyPa
     assert (len(few), len(few.files), few.left_out_count) == (2, 2, 3)
     monkeypatch.setattr(hold_table, "HOLDERS_MAX", 1)
     machines = [opened(n, START + n, "f", f"WS{n}") for n in range(3)]
-    assert [one.machine for one in table_of(*machines).holders] == ["WS0"]
+    table = table_of(*machines)
+    who = [table.holders[place].told for place in table.holder]
+    assert who == ["WS0", "somebody", "somebody"], "no wrong name is told"
 
 
 def test_a_server_that_starts_again_has_nothing_open() -> None:
