@@ -28,9 +28,17 @@ EVERY: Final = 20
 """Reruns between two lines of progress, where there is no terminal."""
 
 
-def find_remedy(scenario: Scenario, run: Path, question: Question, *, quiet: bool) -> Ladder:
-    """The ladder of a run whose scenario has its options baked in; it is kept beside the run, and
-    its report tells of it. Ends the command where the question makes no sense.
+def find_remedy(
+    scenario: Scenario,
+    run: Path,
+    question: Question,
+    *,
+    quiet: bool,
+    notes: Sequence[str] = (),
+) -> Ladder:
+    """The ladder of a run whose scenario has its options baked in, with these `notes` among its
+    own; it is kept beside the run, and its report tells of it. Ends the command where the question
+    makes no sense.
     """
 
     def progress(done: int, to_do: int, what: str) -> None:
@@ -49,6 +57,7 @@ def find_remedy(scenario: Scenario, run: Path, question: Question, *, quiet: boo
         fail(str(error))
     climb = Climb(base, question, progress, source=run.name)
     ladder = climb.climb()
+    ladder = msgspec.structs.replace(ladder, notes=(*ladder.notes, *notes))
     if not quiet and sys.stderr.isatty():
         put_over()
     try:

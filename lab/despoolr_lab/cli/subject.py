@@ -31,6 +31,8 @@ class Subject:
     directory: Path
     is_staged: bool = False
     """Whether it was made of a recording."""
+    notes: tuple[str, ...] = ()
+    """What of the recording it cannot show, or had to assume."""
 
 
 def scenario_of(
@@ -78,7 +80,7 @@ def staged_of(recording: Path, root: Path, *, quiet: bool) -> Subject:
     scenario = read_scenario(str(path))
     options = RunOptions(version=_version(scenario))
     _, directory = run_and_keep(scenario, options, root, quiet=quiet)
-    return Subject(baked(scenario, options), directory, is_staged=True)
+    return Subject(baked(scenario, options), directory, is_staged=True, notes=found.notes)
 
 
 def _version(scenario: Scenario) -> str:

@@ -165,7 +165,8 @@ def _climb(
         return bounds_of(found.directory, patterns), found.directory
     if patterns or (options["simulate"] and not found.is_staged):
         fail("--files and --simulate are for a run that was imported: this one has a scenario")
-    return find_remedy(found.scenario, found.directory, question, quiet=quiet), found.directory
+    ladder = find_remedy(found.scenario, found.directory, question, quiet=quiet, notes=found.notes)
+    return ladder, found.directory
 
 
 def _knobs(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

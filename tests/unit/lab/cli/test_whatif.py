@@ -122,6 +122,20 @@ def test_a_recording_is_simulated_and_the_whole_ladder_runs_on_it(
         assert said in capsys.readouterr().err
 
 
+def test_what_a_simulation_had_to_assume_is_told_with_its_answer_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    """A log of `full_audit` has no share modes."""
+    monkeypatch.chdir(tmp_path)
+    trace = TRACES / "1-one-holder-blocks" / "audit.log"
+    assert run(["import", str(trace), "--server", "FS1", "--tz", "UTC"]) == 0
+    capsys.readouterr()
+    assert run(["whatif", "--simulate", "--json", *QUICK]) == 0
+    notes = data_of(capsys.readouterr().out)["notes"]
+    assert any("whose share mode nobody told: they share READ here" in note for note in notes)
+    assert json.loads(Path("runs/latest/whatif.json").read_text())["notes"] == notes
+
+
 def test_a_recording_without_refusals_is_not_simulated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
