@@ -208,3 +208,24 @@ async def test_a_sites_page_tells_of_servers_in_other_processes(
     workshop.processes[0].kill()
     await page.until("at('warning').textContent.includes('LOGON1 does not answer')")
     assert logon.url not in await page.value("location.href")
+
+
+async def test_what_is_broken_on_purpose_in_another_process_is_told_until_it_is_cleared(
+    workshop: Workshop, page: Page
+) -> None:
+    workshop.environment = {"DESPOOLR_ALLOW_FAULTS": "1"}
+    workshop.serve_apart()
+    stack = Stack.__new__(Stack)
+    stack.workshop = workshop
+    stack.block("b.dat")
+    done = workshop.run("fault", "add", "disk_full", "--server", "LOGON1", "--share", "SMS_PKGD")
+    assert done.returncode == 0, done.stderr
+    await page.open(stack.url())
+    full = "disk_full, LOGON1\\\\SMS_PKGD"
+    await page.until(f"{IS_LIVE} && at('verdict').textContent.includes('{full}, since')")
+    await page.until("document.querySelector('#picture .span.lasts')")
+    assert "still so" in await page.value("at('marks').innerText")
+    assert workshop.run("fault", "clear", "LOGON1-1").returncode == 0
+    await page.until("!at('verdict').textContent.includes('Broken on purpose')")
+    assert "disk_full, LOGON1\\SMS_PKGD, until" in await page.value("at('marks').innerText")
+    assert page.errors == []

@@ -17,6 +17,7 @@ import aiohttp
 import msgspec
 
 from despoolr_core.records.kinds import KINDS, share
+from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
 from despoolr_core.records.stream import Record, decode
 from despoolr_core.rules.fold import fold
 from despoolr_server.http.live.feeds import LiveFeeds
@@ -27,6 +28,8 @@ AGAIN_S: Final = 2.0
 LINE_SIZE_MAX: Final = 1024 * 1024
 _THEIRS: Final = tuple(kind for kind in KINDS.values() if kind.__module__ == share.__name__)
 """Kinds that a share server records of itself."""
+_FAULTS: Final = FaultBegan, FaultEnded
+"""Kinds that it records as what it does itself."""
 _LATER: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=3 * QUIET_S)
 
 
@@ -72,9 +75,13 @@ class Follower:
     def _take(self, record: Record) -> None:
         self._last = record
         fact = record.data
-        if isinstance(fact, _THEIRS) and fold(getattr(fact, "server", self.name)) == fold(
-            self.name
-        ):
+        if isinstance(fact, _FAULTS):
+            server = record.actor
+        elif isinstance(fact, _THEIRS):
+            server = getattr(fact, "server", self.name)
+        else:
+            return
+        if fold(server) == fold(self.name):
             self._feeds.hear(record)
 
 

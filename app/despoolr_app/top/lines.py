@@ -77,16 +77,28 @@ Pane = tuple[Sequence[TopColumn], list[Row], int]
 
 
 def head_lines(answer: TopAnswer, width: int, state: str) -> list[TopLine]:
-    """The site, its time, whether it answers; and what it comes to."""
+    """The site, its time, whether it answers; what is broken on purpose; what it comes to."""
     when = datetime.fromtimestamp(answer.now, UTC)
     scale = f"x{answer.scale:g}  " if answer.scale != 1 else ""
     scope = escaped(answer.page.scope or answer.server)
     first = f"despoolr top  {scope}  {when:%a %m-%d %H:%M:%S}  {scale}"
     colour = "" if state == "live" else "retry"
+    broken = _broken(answer)
     return [
         TopLine((TopCell(first), TopCell(_cut(state, max(8, width - len(first))), colour))),
+        *([TopLine((TopCell(_cut(broken, width), "refused"),))] if broken else []),
         TopLine((TopCell(_cut(_summary(answer), width), "dim"),)),
     ]
+
+
+def _broken(answer: TopAnswer) -> str:
+    """The faults that somebody caused and that last, the newest first."""
+    lasting = [mark for mark in answer.page.marks if mark.lasts]
+    if not lasting:
+        return ""
+    newest, number = lasting[-1], len(lasting) + answer.page.more.get("faults", 0)
+    since = f"{escaped(newest.text)}, for {span(max(0.0, answer.now - newest.at))}"
+    return f"Broken on purpose: {since}{f'; {number - 1} more' if number > 1 else ''}"
 
 
 def _summary(answer: TopAnswer) -> str:

@@ -6,13 +6,14 @@ when: `at` and `for` are spans of site time, `at` since the start of the run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from despoolr_core.share import fault_api
 from despoolr_core.share.fault_api import KINDS, Fault
-from despoolr_core.times import span_s
+from despoolr_core.times import span_s, stopwatch
 from despoolr_lab.toml.tables import Moment
 
 
@@ -102,3 +103,10 @@ class BrokenSpan(msgspec.Struct, frozen=True):
     where: str
     began_s: float
     ended_s: float | None
+
+
+def told(fault: Mapping[str, Any]) -> str:
+    """A `BrokenSpan` as it stands in a summary, in words: `disk_full, LOGON1: 1:00 to 2:30`."""
+    ended = fault["ended_s"]
+    until = "the end" if ended is None else stopwatch(ended)
+    return f"{fault['fault']}, {fault['where']}: {stopwatch(fault['began_s'])} to {until}"

@@ -24,6 +24,8 @@ EXIT_EXPECTATION: Final = 10
 EXIT_UNDECIDED: Final = 12
 RUNS_MAX: Final = 20
 """Runs a side."""
+FAULTS_MAX: Final = 8
+"""Faults of a run that are told."""
 
 
 @click.command("compare")
@@ -68,7 +70,14 @@ def command(a: str, b: str, anyway: bool, root: Path, as_json: bool) -> int:
         code = EXIT_UNDECIDED
     if as_json:
         names = [[run.name for run in side] for side in sides]
-        data = {"a": names[0], "b": names[1], "differences": unlike, "warnings": doubts}
+        faults = {run.name: run.summary.get("faults") or [] for side in sides for run in side}
+        data = {
+            "a": names[0],
+            "b": names[1],
+            "differences": unlike,
+            "warnings": doubts,
+            "faults": faults,
+        }
         echo_json({**data, "measures": lines, "worse": worse, "exit_code": code})
         return code
     for text in [*unlike, *doubts]:
@@ -85,9 +94,16 @@ def _names(side: str) -> list[str]:
 
 
 def _show(sides: list[list[ComparedRun]], lines: list[ComparedMeasure]) -> None:
+    from despoolr_lab.breaking.tables import told
+
     for letter, runs in zip("AB", sides, strict=True):
         for run in runs:
             put(f"{letter}: {run.name}: {run.summary['verdict']}")
+            faults = run.summary.get("faults") or []
+            for fault in faults[:FAULTS_MAX]:
+                put(f"   broken on purpose: {told(fault)}")
+            if len(faults) > FAULTS_MAX:
+                put(f"   broken on purpose: {len(faults) - FAULTS_MAX} more")
     rows = [
         (_name(line), _number(line.a), _number(line.b), _ratio(line), _matters(line))
         for line in lines

@@ -24,6 +24,7 @@ EPISODES_MAX: Final = 20
 HOLDERS_MAX: Final = 3
 JOBS_MAX: Final = 20
 EXPECTATIONS_MAX: Final = 50
+FAULTS_MAX: Final = 20
 FIXES_MAX: Final = 20
 CHANGES_MAX: Final = 8
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|~&]|:(?=//)|(?<=www)\.)")
@@ -44,7 +45,7 @@ def render_markdown(
     if harm := damage(facts):
         parts.append(escape(harm))
     parts += [*_fixes(ladder), *_expectations(summary), *_episodes(facts)]
-    parts += [*_jobs(facts), *_folders(facts), *_notes(facts, summary)]
+    parts += [*_faults(facts), *_jobs(facts), *_folders(facts), *_notes(facts, summary)]
     if digest := words.clean(summary.get("digest") or ""):
         parts.append(f"{words.count(facts.record_count, 'record')}, digest {_code(digest)}")
     return "\n\n".join(parts) + "\n"
@@ -117,6 +118,25 @@ def _episodes(facts: Facts) -> list[str]:
     header = ["Who waited", "For", "Refused", "How long", "Who was in the way", "End"]
     left_out = len(facts.episodes) - EPISODES_MAX
     return ["## Who waited for whom", _table(header, rows), *_more(left_out, "episode")]
+
+
+def _faults(facts: Facts) -> list[str]:
+    if not facts.faults:
+        return []
+    rows = [
+        [
+            escape(words.clean(fault.fault)),
+            escape(words.clean(fault.where)),
+            times.moment(fault.began_at),
+            "the end" if fault.ended_at is None else times.moment(fault.ended_at),
+        ]
+        for fault in facts.faults[:FAULTS_MAX]
+    ]
+    return [
+        "## Broken on purpose",
+        _table(["What", "Where", "From", "Until"], rows),
+        *_more(len(facts.faults) - FAULTS_MAX, "fault"),
+    ]
 
 
 def _fixes(ladder: Ladder | None) -> list[str]:

@@ -115,11 +115,15 @@ class LiveFold:
         """By site and job."""
         self.clients: dict[str, ClientNow] = {}
         self.marks: deque[LiveMark] = deque(maxlen=MARKS_MAX)
+        """What is over, as it ended."""
+        self.faults: dict[tuple[str, str, str], LiveMark] = {}
+        """What is broken on purpose now: by who caused it (a server, a scenario), name and
+        place.
+        """
         self.servers: dict[str, None] = {}
         """Share servers that the records tell of."""
         self.silent: dict[str, float] = {}
         """Servers whose records do not come, and since when: whoever feeds the fold knows."""
-        self._faults: dict[int, LiveMark] = {}
         self._steps: Final[dict[type[Fact], Callable[[Record, Any], None]]] = {
             ShareStarted: self._server_started,
             OpenRefused: self._refused,
@@ -155,9 +159,13 @@ class LiveFold:
             step(record, record.data)
 
     def forget_opens(self) -> None:
-        """What the records tell so far is of servers that have ended: nothing is open there."""
+        """What the records tell so far is of servers that have ended: nothing is open there, and
+        nothing is broken.
+        """
         for server in self.servers:
             self.ledger.apply(Record(0, self.at, server, ShareStarted(server=server)))
+        for key in list(self.faults):
+            self._end_fault(key, self.at)
 
     def name_of(self, job: str) -> str:
         """A job's name; its ID if no record tells it."""
@@ -183,6 +191,9 @@ class LiveFold:
                 self.servers[started.server] = None
         else:
             self._mark(record.at, "fault", f"{started.server} was started again")
+        # no fault outlives the process that caused it
+        for key in [key for key in self.faults if key[0] == record.actor]:
+            self._end_fault(key, record.at)
 
     def _refused(self, record: Record, refused: OpenRefused) -> None:
         if not refused.episode or not refused.blockers:
@@ -275,18 +286,24 @@ class LiveFold:
             client.result = reported.result
 
     def _fault_began(self, record: Record, began: FaultBegan) -> None:
-        mark = self._mark(record.at, "fault", f"{began.fault} on {began.where}")
-        self._faults[record.seq] = mark
-        if len(self._faults) > MARKS_MAX:
-            del self._faults[next(iter(self._faults))]
+        key = (record.actor, began.fault, began.where)
+        self._end_fault(key, record.at)
+        if len(self.faults) >= MARKS_MAX:
+            self._end_fault(next(iter(self.faults)), record.at)
+        text = f"{began.fault}, {began.where}"
+        self.faults[key] = LiveMark(record.at, "fault", text, lasts=True)
 
     def _fault_ended(self, record: Record, ended: FaultEnded) -> None:
-        mark = self._faults.pop(record.cause, None)
-        if mark is None or mark not in self.marks:
-            self._mark(record.at, "fault", f"{ended.fault} on {ended.where} is over")
-            return
-        place = self.marks.index(mark)
-        self.marks[place] = LiveMark(mark.at, mark.kind, mark.text, record.at)
+        key = (record.actor, ended.fault, ended.where)
+        if key in self.faults:
+            self._end_fault(key, record.at)
+        else:
+            self._mark(record.at, "fault", f"{ended.fault}, {ended.where}, is over")
+
+    def _end_fault(self, key: tuple[str, str, str], at: float) -> None:
+        mark = self.faults.pop(key, None)
+        if mark is not None:
+            self.marks.append(LiveMark(mark.at, mark.kind, mark.text, at))
 
     def _step_taken(self, record: Record, step: StepTaken) -> None:
         if not step.result:
@@ -307,7 +324,5 @@ class LiveFold:
         told = ", ".join(f"{name} is {value}" for name, value in changed.fields.items())
         self._mark(record.at, "intervention", f"settings: {told[:120]}")
 
-    def _mark(self, at: float, kind: str, text: str) -> LiveMark:
-        mark = LiveMark(at, kind, text)
-        self.marks.append(mark)
-        return mark
+    def _mark(self, at: float, kind: str, text: str) -> None:
+        self.marks.append(LiveMark(at, kind, text))

@@ -197,13 +197,14 @@ class LiveClients(_Part, frozen=True):
 
 class LiveMark(_Part, frozen=True):
     """Something that somebody did, or that broke: `kind` is `fault`, `step`, `intervention` or
-    `job`.
+    `job`. `lasts`: a fault that was caused on purpose and is not over.
     """
 
     at: float
     kind: str
     text: str
     ended_at: float | None = None
+    lasts: bool = False
 
 
 class LiveRetry(_Part, frozen=True):

@@ -34,6 +34,8 @@ from despoolr_core.records.live.words import lets_others
 from despoolr_core.rules.fold import fold
 
 MARKS_MAX: Final = 30
+FAULTS_MAX: Final = 12
+"""Marks of what is broken now; what is over has the rest of `MARKS_MAX`."""
 OPENS_MAX: Final = 12
 """Opens that are listed, the oldest."""
 
@@ -53,7 +55,7 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
     packages, more_packages = packages_of(live, asked) if is_all else ([], 0)
     clients, client_count, wrong_count = clients_of(live, asked) if is_all else ([], 0, 0)
     retries, more_retries = retries_of(live, asked) if is_all else ([], 0)
-    marks = _marks(live, now - asked.span_s) if is_all else []
+    marks, more_faults = _marks(live, now - asked.span_s) if is_all else ([], 0)
     opens, open_count = _opens(live, asked)
     files = {
         (row.server, row.share, hold.path or row.path)
@@ -86,6 +88,7 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
         "jobs": more_jobs,
         "packages": more_packages,
         "retries": more_retries,
+        "faults": more_faults,
     }
     return LivePage(
         scope=asked.server,
@@ -146,5 +149,13 @@ def _opens(live: LiveFold, asked: PageQuery) -> tuple[list[LiveOpen], int]:
     return found, count
 
 
-def _marks(live: LiveFold, since: float) -> list[LiveMark]:
-    return [mark for mark in live.marks if (mark.ended_at or mark.at) >= since][-MARKS_MAX:]
+def _marks(live: LiveFold, since: float) -> tuple[list[LiveMark], int]:
+    """What lasts, whenever it began, and the newest of the rest, in the order of their beginnings,
+    at one moment faults first; how many faults that last are left out.
+    """
+    lasting = list(live.faults.values())
+    shown = lasting[-FAULTS_MAX:]
+    over = [mark for mark in live.marks if (mark.ended_at or mark.at) >= since]
+    over = over[len(shown) - MARKS_MAX :]
+    marks = sorted([*over, *shown], key=lambda mark: (mark.at, mark.kind != "fault"))
+    return marks, len(lasting) - len(shown)

@@ -1,8 +1,8 @@
 """Load runs side by side, one or several a side: what changed, by how much, and whether that is
 more than runs differ anyway.
 
-The law: only runs of one load are compared (clients, shapes, packages, pace of the site; the seed
-may differ); an invalid or interrupted one is compared only by force, and said to be so. A
+The law: only runs of one load are compared (clients, shapes, packages, faults, pace of the site;
+the seed may differ); an invalid or interrupted one is compared only by force, and said to be so. A
 difference **matters** if it is at least `RATIO_MIN` and beyond the spread. Of percentiles: runs of
 each side, and blocks of their seconds, are drawn again and again (polls of neighbouring seconds are
 no strangers to each other), and the middle 95 % of the drawn differences must lie on one side of
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
+from despoolr_core.times import span_s
 from despoolr_lab.load.measure.histogram import ERROR, Histogram
 
 PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
@@ -74,11 +75,32 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     for name in _PARTS:
         if a.get(name) != b.get(name):
             found.append(f"{name} differ: {_first_difference(a.get(name), b.get(name))}")
+    mine, its = (_faults(file) for file in (a, b))
+    if mine != its:
+        found.append(f"broken on purpose is {_and_more(mine)} in A, {_and_more(its)} in B")
     for name in ("for", "warm_up", "settle", "until_settled"):
         mine, its = a["load"].get(name, _DEFAULT), b["load"].get(name, _DEFAULT)
         if mine != its:
             found.append(f"[load] {name} is {mine} in A, {its} in B")
     return found
+
+
+FAULTS_TOLD_MAX: Final = 4
+
+
+def _faults(file: Mapping[str, Any]) -> list[str]:
+    """The faults of a load file, each in words, in the order of their beginnings."""
+    found = []
+    for fault in file.get("fault") or ():
+        given = [f"{k} {v}" for k, v in fault.items() if k not in ("fault", "at") and v]
+        found.append((span_s(fault["at"]), f"{fault['fault']} at {fault['at']}", ", ".join(given)))
+    return [f"{name} ({given})" if given else name for _, name, given in sorted(found)]
+
+
+def _and_more(faults: Sequence[str]) -> str:
+    more = len(faults) - FAULTS_TOLD_MAX
+    rest = [f"{more} more"] if more > 0 else []
+    return ", ".join([*faults[:FAULTS_TOLD_MAX], *rest]) or "nothing"
 
 
 _PARTS: Final = ("clients", "package", "program", "job", "holders", "update")

@@ -22,8 +22,8 @@ import msgspec
 
 from despoolr_app.runs.directory import SUMMARY, write_whole
 from despoolr_core.rules.text import escaped
-from despoolr_core.times import stopwatch
 from despoolr_core.timing import Timing
+from despoolr_lab.breaking.tables import told
 from despoolr_lab.load.measure.judgement import seconds
 from despoolr_lab.load.measure.tally import PollPart, Second
 from despoolr_lab.load.outcome.report import render_report
@@ -400,11 +400,7 @@ def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         kept = f"{holders['made'] - holders['broken']:,} of {holders['wanted']:,} held their file"
         lost = f", {holders['broken']:,} lost it: {holders['lost']}" if holders["broken"] else ""
         found.append(("holders", kept + lost))
-    for fault in summary.get("faults") or ():
-        ended = fault["ended_s"]
-        until = "the end" if ended is None else stopwatch(ended)
-        what = f"{fault['fault']}, {fault['where']}: {stopwatch(fault['began_s'])} to {until}"
-        found.append(("broken", what))
+    found += [("broken", told(fault)) for fault in summary.get("faults") or ()]
     deepest = sorted(summary["queues"].items(), key=lambda item: -item[1])[:3]
     if deepest:
         found.append(("deepest boxes", ", ".join(f"{box} {depth:,}" for box, depth in deepest)))

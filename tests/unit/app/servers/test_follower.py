@@ -7,6 +7,7 @@ import asyncio
 import aiohttp
 
 from despoolr_app.servers.follower import Follower, _Past
+from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
 from despoolr_core.records.kinds.share import ShareStarted
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
@@ -34,6 +35,18 @@ def test_a_server_with_other_records_is_heard_from_their_beginning() -> None:
     last = Record(7, 3.0, "LOGON1", ShareStarted(server="LOGON1"))
     assert numbers(_Past(last), line(1, 9.0), line(2, 9.5), b"\n", line(3, 10.0)) == [1, 2, 3]
     assert numbers(_Past(None), b"no record\n", line(1)) == [1]
+
+
+def test_a_page_hears_of_a_servers_own_faults_and_no_other_in_its_process() -> None:
+    feeds = LiveFeeds(LiveFold(), lambda: 5.0, start="1")
+    follower = Follower("LOGON1", "http://127.0.0.1:1", "", feeds, lambda: 5.0)
+    for number, server in enumerate(("LOGON1", "LOGON2"), 1):
+        began = FaultBegan(fault="slow_share", where=f"{server} by 2s")
+        follower._take(Record(number, 0.0, server, began))
+    assert [mark.text for mark in feeds.live.faults.values()] == ["slow_share, LOGON1 by 2s"]
+    ended = FaultEnded(fault="slow_share", where="LOGON1 by 2s")
+    follower._take(Record(3, 9.0, "LOGON1", ended, 1))
+    assert not feeds.live.faults
 
 
 async def test_a_page_follows_a_server_and_says_since_when_it_is_silent() -> None:

@@ -24,11 +24,13 @@ from despoolr_app.top.lines import (
     texts,
     why_lines,
 )
+from despoolr_core.records.kinds.run import FaultBegan
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LiveClients
 from despoolr_core.records.live.page import page_of
 from despoolr_server.http.live.routes import LiveAnswer
+from worlds.live import Told
 from worlds.top import NOW, blocked_answer
 
 FILES = Path(__file__).parents[3] / "data" / "top"
@@ -60,6 +62,19 @@ def test_an_idle_site_says_so_and_what_is_open() -> None:
         ["No job was made."],
         ["No client has run a package yet."],
     ]
+
+
+def test_what_is_broken_on_purpose_is_told_above() -> None:
+    told = Told()
+    told.tell(FaultBegan(fault="slow_share", where="LOGON1 by 2s"), "LOGON1")
+    told.at += 600
+    told.tell(FaultBegan(fault="link_down", where="SITE1 to LOGON1"), "SITE1")
+    now = told.at + 7200
+    answer = TopAnswer(now, 1.0, "SITE1", True, page_of(told.fold, PageQuery(), now))
+    assert texts(head_lines(answer, 80, "live"))[1] == (
+        "Broken on purpose: link_down, SITE1 to LOGON1, for 2 h; 1 more"
+    )
+    assert all(len(line) <= 40 for line in texts(head_lines(answer, 40, "live"))[1:])
 
 
 def test_without_an_answer_the_heading_says_so() -> None:

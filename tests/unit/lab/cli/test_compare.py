@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from despoolr.console import run
-from despoolr_lab.cli.compare import RUNS_MAX
+from despoolr_lab.cli.compare import FAULTS_MAX, RUNS_MAX
 from despoolr_lab.load.measure.histogram import Histogram
 
 Said = pytest.CaptureFixture[str]
@@ -101,3 +101,24 @@ def test_a_run_counts_once_a_side(capsys: Said) -> None:
     keep("b", 6.0)
     assert run(["compare", "a,./runs/a", "b,b"]) == 2
     assert "a is given twice" in capsys.readouterr().err
+
+
+def test_each_run_is_shown_with_what_was_broken_in_it(capsys: Said) -> None:
+    fault = {"fault": "disk_full", "where": "LOGON1\\SMS_PKGD", "began_s": 60.0, "ended_s": 180.0}
+    file = {**SUMMARY["file"], "fault": [{"fault": "disk_full", "at": "1m", "server": "LOGON1"}]}
+    keep("before", 5.0)
+    keep("after", 5.0, faults=[fault], file=file)
+    assert run(["compare", "before", "after"]) == 2
+    assert "broken on purpose is nothing in A, disk_full at 1m" in capsys.readouterr().err
+    assert run(["compare", "before", "after", "--anyway"]) == 0
+    said = capsys.readouterr().out
+    after = said.index("B: after")
+    assert said.index("broken on purpose: disk_full, LOGON1\\SMS_PKGD: 1:00 to 3:00") > after
+    assert run(["compare", "before", "after", "--anyway", "--json"]) == 0
+    assert msgspec.json.decode(capsys.readouterr().out)["data"]["faults"] == {
+        "before": [],
+        "after": [fault],
+    }
+    keep("many", 5.0, faults=[fault] * (FAULTS_MAX + 2), file=file)
+    assert run(["compare", "after", "many"]) == 0
+    assert "broken on purpose: 2 more" in capsys.readouterr().out

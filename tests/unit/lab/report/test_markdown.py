@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from despoolr_lab.report.markdown import EPISODES_MAX, render_markdown
+from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
+from despoolr_core.records.stream import Record
+from despoolr_lab.report.markdown import EPISODES_MAX, FAULTS_MAX, render_markdown
 from worlds.report import Site, blocked_update
 
 
@@ -41,3 +43,23 @@ def test_equal_runs_give_equal_pages_and_what_is_not_shown_is_counted() -> None:
     records = site.at(2).step().records
     assert render_markdown(records, {}) == render_markdown(records, {})
     assert "2 more episodes not shown." in render_markdown(records, {})
+
+
+def test_what_was_broken_on_purpose_is_a_table() -> None:
+    site = Site().step().at(1)
+    for number in range(FAULTS_MAX + 1):
+        site.record("scenario", FaultBegan(fault="disk_full", where=f"LOGON1\\SHARE|{number}"))
+    began = next(one.seq for one in site.records if isinstance(one.data, FaultBegan))
+    site.at(2).records.append(
+        Record(
+            999, site.records[-1].at + 3600, "scenario",
+            FaultEnded(fault="disk_full", where="LOGON1\\SHARE|0"), began,
+        )
+    )  # fmt: skip
+    page = render_markdown(site.records, {})
+    assert "## Broken on purpose\n\n| What | Where | From | Until |\n" in page
+    rows = [line for line in page.splitlines() if "disk" in line]
+    assert len(rows) == FAULTS_MAX and "1 more fault not shown." in page
+    assert rows[0].startswith("| disk\\_full | LOGON1\\\\SHARE\\|0 | ")
+    assert not rows[0].endswith("| the end |") and rows[1].endswith("| the end |")
+    assert "Broken on purpose" not in render_markdown(blocked_update(), {})

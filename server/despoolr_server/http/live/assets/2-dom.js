@@ -17,7 +17,7 @@ const keyOf = node => node.nodeType === 1 ? node.getAttribute("data-k") : null;
 /** Make what is on the page like `wanted`, node by node, so that focus, selection and what is folded stay. */
 function morph(node, wanted) {
   for (const { name } of [...node.attributes]) if (!wanted.hasAttribute(name) && !(name === "open" && node.tagName === "DETAILS")) node.removeAttribute(name);
-  for (const { name, value } of wanted.attributes) if (node.getAttribute(name) !== value && !(name === "open" && node.tagName === "DETAILS")) node.setAttribute(name, value);
+  for (const { name, value } of wanted.attributes) if (node.getAttribute(name) !== value && !(name === "open" && node.tagName === "DETAILS")) if (name === "style") node.style.cssText = value; else node.setAttribute(name, value); // the policy refuses the attribute
   node.handlers = wanted.handlers;
   const byKey = new Map();
   for (const child of node.childNodes) if (keyOf(child)) byKey.set(keyOf(child), child);

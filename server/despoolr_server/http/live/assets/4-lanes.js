@@ -57,12 +57,13 @@ function drawLanes(page, now) {
   }
   let lastX = -99;
   page.marks.forEach((mark, i) => {
-    if (mark.at < from) return;
-    const mx = x(mark.at), cx = lastX = Math.max(mx, lastX + 18);
-    if (mark.ended_at) put("rect", { x: mx, y: 30, width: Math.max(1, x(mark.ended_at) - mx), height: y - 30, class: "span" });
-    put("path", { d: `M${mx} 34V${y}`, class: "mark" });
+    const end = mark.lasts ? now : mark.ended_at ?? mark.at;
+    if (end < from) return;
+    const mx = x(mark.at), cx = lastX = Math.max(mx, lastX + 18), told = `${mark.text}, ${mark.lasts ? `since ${when(mark.at)}` : when(mark.at)}${mark.ended_at ? ` until ${endOf(mark)}` : ""}`;
+    if (end > mark.at || mark.lasts) put("rect", { x: mx, y: 30, width: Math.max(2, x(end) - mx), height: y - 30, class: mark.lasts ? "span lasts" : "span" }, title(told));
+    if (mark.at >= from) put("path", { d: `M${mx} 34V${y}`, class: "mark" });
     if (cx > width - 9) return;
-    put("circle", { cx, cy: y + 9, r: 8, class: "dotmark" }, title(`${mark.text}, ${when(mark.at)}`));
+    put("circle", { cx, cy: y + 9, r: 8, class: "dotmark" }, title(told));
     put("text", { x: cx, y: y + 13, "text-anchor": "middle", class: "on" }, String(i + 1));
   });
   y += 22;

@@ -63,7 +63,13 @@ function retryRows(page) {
   if (!page.retries.length) return el("div", { class: "empty" }, "No retry is due.");
   return [el("ol", { class: "list" }, page.retries.map(row => el("li", { "data-k": `${row.job} ${row.at}` }, el("b", {}, clock(row.at)), el("span", { class: "retry" }, due(row.at)), el("span", {}, `◇ retry ${row.name}, ${count(row.server_count, "server")}, attempt ${number(row.attempt + 1)}`)))), page.more.retries ? el("p", { class: "small" }, `${count(page.more.retries, "more", "more")}.`) : null];
 }
+const endOf = mark => mark.ended_at - mark.at < 43200 ? clock(mark.ended_at) : when(mark.ended_at);
+function faultRows(page) {
+  const faults = page.marks.filter(mark => mark.lasts), more = page.more.faults;
+  if (!faults.length) return null;
+  return [el("dt", {}, "Broken on purpose"), el("dd", {}, el("b", { class: "refuse" }, `▲ ${count(faults.length + (more || 0), "fault")}: `), faults.map(mark => `${mark.text}, since ${when(mark.at)}`).join("; "), more ? ` and ${number(more)} more` : null, ".", el("small", {}, "Somebody caused it, with despoolr fault. What is blocked or late may be so because of it."))];
+}
 function markRows(page) {
   if (!page.marks.length) return el("div", { class: "empty" }, "Nothing was broken or done by hand in this time.");
-  return el("ol", { class: "list marks" }, page.marks.map((mark, i) => el("li", { "data-k": `${mark.at} ${mark.text}` }, el("span", { class: "number" }, String(i + 1)), el("span", {}, when(mark.at)), el("span", {}, mark.text, mark.ended_at ? `, until ${clock(mark.ended_at)}` : ""))).reverse());
+  return el("ol", { class: "list marks" }, page.marks.map((mark, i) => el("li", { "data-k": `${mark.at} ${mark.text}` }, el("span", { class: "number" }, String(i + 1)), el("span", {}, when(mark.at)), el("span", {}, mark.text, mark.lasts ? [", ", el("b", { class: "refuse" }, "still so")] : mark.ended_at ? `, until ${endOf(mark)}` : ""))).reverse());
 }

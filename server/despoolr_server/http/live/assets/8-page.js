@@ -104,7 +104,7 @@ function redraw() {
   isDrawn = true;
   const now = siteNow();
   at("page").hidden = false;
-  show("verdict", verdictRows(page));
+  show("verdict", verdictRows(page), faultRows(page));
   show("nowbar", nowRows(page));
   options("server", "All servers", state.server, page.servers || []);
   at("server").hidden = !head.is_site;

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
-from despoolr_core.records.kinds.share import MessageSent
+from despoolr_core.records.kinds.share import MessageSent, ShareStarted
 from despoolr_core.records.kinds.site import InstructionExecuted
+from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import ATTEMPTS_MAX, JOBS_MAX, MARKS_MAX, LiveFold
+from despoolr_core.records.live.page import page_of
+from despoolr_core.records.stream import Record
 from worlds.live import HOUR, START, Told, blocked_update
 
 
@@ -46,9 +49,11 @@ def test_marks_are_faults_steps_and_what_somebody_did() -> None:
     told.closes("O1", "forced")
     told.at += 60
     told.tell(FaultEnded(fault="cut", where="LOGON1"), "scenario", began)
-    marks = [(m.kind, m.text, m.ended_at) for m in told.fold.marks if m.at >= START + HOUR]
-    assert marks[1:] == [
-        ("fault", "cut on LOGON1", told.at),
+    page = page_of(told.fold, PageQuery(), told.at)
+    marks = [(m.kind, m.text, m.ended_at) for m in page.marks if m.at >= START + HOUR]
+    assert marks == [
+        ("fault", "cut, LOGON1", told.at),
+        ("job", "job UPDATE was made", None),
         ("step", "step: hold", None),
         ("intervention", "message to WS50: Please close", None),
         ("intervention", "b.dat on LOGON1 was closed for WS50: forced", None),
@@ -58,7 +63,34 @@ def test_marks_are_faults_steps_and_what_somebody_did() -> None:
 def test_a_fault_whose_beginning_nobody_heard_is_over_all_the_same() -> None:
     told = Told()
     told.tell(FaultEnded(fault="cut", where="LOGON1"), "scenario", 99)
-    assert [mark.text for mark in told.fold.marks] == ["cut on LOGON1 is over"]
+    assert [mark.text for mark in told.fold.marks] == ["cut, LOGON1, is over"]
+
+
+def test_a_fault_lasts_until_its_end_or_that_of_the_process_that_caused_it() -> None:
+    told = blocked_update()
+    told.tell(FaultBegan(fault="slow_share", where="LOGON1 by 2s"), "LOGON1")
+    told.tell(FaultBegan(fault="sender_dies", where="SMS_LAN_SENDER of BPC"), "SITE1")
+    assert [mark.lasts for mark in told.fold.faults.values()] == [True, True]
+    told.at += 60
+    told.tell(ShareStarted(server="LOGON1"), "LOGON1")
+    assert [mark.text for mark in told.fold.faults.values()] == [
+        "sender_dies, SMS_LAN_SENDER of BPC"
+    ]
+    over = next(mark for mark in told.fold.marks if mark.text == "slow_share, LOGON1 by 2s")
+    assert (over.lasts, over.ended_at) == (False, told.at)
+    told.fold.forget_opens()
+    assert told.fold.faults == {}
+
+
+def test_servers_number_their_records_each_for_itself_and_no_fault_ends_anothers() -> None:
+    fold = LiveFold()
+    cut = FaultBegan(fault="link_down", where="LOGON1 to everybody")
+    slow = FaultBegan(fault="slow_share", where="LOGON2 by 2s")
+    for fact, server in ((cut, "LOGON1"), (slow, "LOGON2")):
+        fold.apply(Record(7, START, server, fact))
+    ended = FaultEnded(fault="slow_share", where="LOGON2 by 2s")
+    fold.apply(Record(8, START + 60, "LOGON2", ended, 7))
+    assert [mark.text for mark in fold.faults.values()] == ["link_down, LOGON1 to everybody"]
 
 
 def test_a_server_that_starts_again_is_a_mark_and_ends_its_opens() -> None:
@@ -81,7 +113,9 @@ def test_what_is_remembered_is_bounded() -> None:
         told.job(f"BPC{n + 10:05X}", f"JOB{n}", "Pending")
         told.retries(f"BPC{n + 10:05X}", START, "LOGON1")
     assert len(told.fold.attempts["LOGON1-E1"]) == ATTEMPTS_MAX
-    assert len(told.fold.marks) == MARKS_MAX
+    assert len(told.fold.faults) == MARKS_MAX
+    told.tell(FaultBegan(fault="one more", where="LOGON1"), "scenario")
+    assert len(told.fold.faults) == len(told.fold.marks) == MARKS_MAX
     assert len(told.fold.jobs) == JOBS_MAX
     assert len(told.fold.retries) <= JOBS_MAX
 

@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from despoolr_core.records.kinds.run import FaultBegan, StepTaken
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.blocks import BLOCKS_MAX, HOLDERS_MAX, HOLDS_MAX, WAITERS_MAX
 from despoolr_core.records.live.lanes import LANES_MAX, ticks_of
-from despoolr_core.records.live.page import OPENS_MAX, page_of
+from despoolr_core.records.live.page import FAULTS_MAX, MARKS_MAX, OPENS_MAX, page_of
 from despoolr_core.records.live.sites import FILES_MAX, JOBS_MAX, MACHINES_MAX, SERVERS_MAX
 from worlds.live import HOUR, START, Told, blocked_update
 
@@ -65,6 +66,23 @@ def test_a_block_lists_so_many_opens_and_counts_all() -> None:
     (block,) = page_of(told.fold, PageQuery(), told.at).blocks.values()
     assert (len(block.holds), block.hold_count, block.file_count) == (HOLDS_MAX, HOLDS_MAX + 5, 1)
     assert not block.holds[0].alone
+
+
+def test_a_fault_that_lasts_is_on_the_page_however_long_ago_it_began() -> None:
+    told = Told()
+    told.tell(FaultBegan(fault="disk_full", where="LOGON1"), "LOGON1")
+    for n in range(MARKS_MAX + 5):
+        told.at += HOUR
+        told.tell(StepTaken(do=f"{n}", at="1h"), "scenario")
+    page = page_of(told.fold, PageQuery(span_s=HOUR * 48), told.at)
+    assert (page.marks[0].text, page.marks[0].lasts) == ("disk_full, LOGON1", True)
+    assert (len(page.marks), page.marks[-1].text) == (MARKS_MAX, f"step: {MARKS_MAX + 4}")
+    for n in range(FAULTS_MAX + 2):
+        told.tell(FaultBegan(fault=f"f{n}", where="LOGON1"), "LOGON1")
+    page = page_of(told.fold, PageQuery(), told.at)
+    assert sum(mark.lasts for mark in page.marks) == FAULTS_MAX
+    assert page.more["faults"] == 3
+    assert page_of(told.fold, PageQuery(only="WS50"), told.at).marks == []
 
 
 def test_filters_are_by_server_package_word_and_span() -> None:

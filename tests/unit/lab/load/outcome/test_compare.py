@@ -174,3 +174,29 @@ def test_how_busy_the_machine_was_stands_beside_and_decides_nothing() -> None:
     busy = sample(2, 5, machine={"busy_share": 0.95, "stolen_share": 0.2})
     (line,) = [x for x in compare([idle] * 2, [busy] * 2) if x.name == "machine busy"]
     assert (line.a, line.b, line.matters, line.is_worse) == (0.3, 0.95, None, False)
+
+
+def test_runs_with_and_without_faults_are_not_one_load_and_it_is_said_which_has_which() -> None:
+    full = {"fault": "disk_full", "at": "1m", "server": "LOGON1", "share": "", "for": "2m"}
+    slow = {"fault": "slow_share", "at": "30s", "server": "LOGON1", "delay": "2s"}
+    calm, broken = sample(1, 5.0), sample(2, 5.0)
+    broken.summary["file"]["fault"] = [full, slow]
+    assert differences(calm.summary, broken.summary) == [
+        "broken on purpose is nothing in A, slow_share at 30s (server LOGON1, delay 2s), "
+        "disk_full at 1m (server LOGON1, for 2m) in B"
+    ]
+    calm.summary["file"]["fault"] = [slow, full]
+    assert differences(calm.summary, broken.summary) == []
+    calm.summary["file"]["fault"] = [slow, full | {"at": "61s"}]
+    assert "disk_full at 61s" in differences(calm.summary, broken.summary)[0]
+
+
+def test_a_difference_beyond_the_faults_that_are_told_is_a_difference() -> None:
+    one, other = sample(1, 5.0), sample(2, 5.0)
+    slow = {"fault": "slow_share", "server": "LOGON1", "delay": "2s"}
+    for run, last in ((one, "9m"), (other, "10m")):
+        run.summary["file"]["fault"] = [
+            slow | {"at": at} for at in ("1m", "2m", "3m", "4m", "5m", last)
+        ]
+    (said,) = differences(one.summary, other.summary)
+    assert said.count("2 more") == 2
