@@ -19,7 +19,7 @@ from worlds.process import SERVE_ALL, Process, Workshop
 from worlds.requests import Asker, Call, Reply, calls_of
 
 SEED = 1996
-COUNT = 6_000
+COUNT = 20_000
 """`make nightly` has fifty thousand."""
 PLANTED_EACH = 40
 """Requests after which there are files, a session and an open again: some of them take everything

@@ -7,6 +7,7 @@ Each script prints a line for each question, and FAULT where the answer is wrong
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,8 +84,8 @@ def despoolr() -> Path:
 
 
 def faults(said: str) -> list[str]:
-    """The lines that tell of a wrong answer."""
-    return [line for line in said.splitlines() if line.startswith("FAULT")]
+    """What tells of a wrong answer, to the end of its line; another text may stand before it."""
+    return re.findall(r"\bFAULT\b.*", said)
 
 
 @contextmanager

@@ -293,8 +293,10 @@ class Connection(RequestHandler):
         self._connections.traffic.count("malformed")
         if request.writer.output_size > 0:
             raise ConnectionResetError("an answer has begun")
+        headers: dict[str, str] = {hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CONNECTION: "close"}
         if isinstance(exc, Refused):
             problem = exc.problem
+            headers |= exc.headers or {}
         elif isinstance(exc, LineTooLong):
             problem = known("headers-too-large")
         else:
@@ -302,7 +304,6 @@ class Connection(RequestHandler):
                 "bad-request",
                 "That is not an HTTP/1.1 request. Nothing was done; the connection is closed.",
             )
-        headers = {hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CONNECTION: "close"}
         body = b"" if self._is_head else msgspec.json.encode(problem)
         response = web.Response(status=problem.status, body=body, headers=headers)
         response.force_close()
@@ -494,8 +495,10 @@ def _as_ours(message: RawRequestMessage) -> RawRequestMessage | _ErrInfo:
         )
     if message.method == hdrs.METH_CONNECT:
         return _ErrInfo(
-            status=501,
-            exc=Refused(known("unknown-method", "This server is not a proxy.")),
+            status=405,
+            exc=Refused(
+                known("method-not-allowed", "This server is not a proxy."), {hdrs.ALLOW: ""}
+            ),
             message="",
         )
     if message.path == "*" and message.method == hdrs.METH_OPTIONS:

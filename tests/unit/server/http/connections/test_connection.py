@@ -257,7 +257,7 @@ def test_who_takes_no_answer_is_let_go_after_send_s() -> None:
         (b"GET / HTTP/9.9\r\n\r\n", 400),
         (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 400),
         (b"GET /\r\n\r\n", 400),
-        (b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+        (b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n", 405),
         (b"\x16\x03\x01\x02\x00\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 431),
         (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
@@ -312,6 +312,16 @@ def test_every_head_of_a_packet_is_looked_at_and_means_a_path_of_this_server(
             if statuses[-1] >= 400:
                 assert await raw.heard() == b""
             raw.hang_up()
+
+    within(test)
+
+
+def test_a_tunnel_is_a_method_that_no_address_answers() -> None:
+    async def test(world: World) -> None:
+        raw = await world.dial()
+        raw.say(b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n")
+        heard = await raw.heard()
+        assert b" 405 " in heard and b"\r\nAllow: \r\n" in heard
 
     within(test)
 
