@@ -50,7 +50,7 @@ _Key = tuple[str, ...]
 _GotThrough = OpenGranted | LockGranted | FileWritten | FileDeleted | FileRenamed
 
 
-class HeldOpen(msgspec.Struct, frozen=True):
+class HeldOpen(msgspec.Struct, frozen=True, gc=False):
     """One open as the records tell it. `closed_at` is None while it is held; `kind` is empty for
     what is only an open; `since` as in `Blocker`.
     """
@@ -280,17 +280,25 @@ class EpisodeLedger:
             else:
                 yield None
 
-    def each_waiting(self, now: float) -> Iterator[EpisodeRow]:
-        """The episodes that are not over, by first mention, as of `now`."""
-        return (row.row(now) for row in self._episodes.values() if row.state == WAITING)
+    def each_waiting(self, now: float, *, machine: str = "") -> Iterator[EpisodeRow]:
+        """The episodes that are not over now, by first mention, as of `now`; `machine` is the
+        waiter's. Records may come while they are gone through.
+        """
+        return (
+            row.row(now)
+            for row in [*self._episodes.values()]
+            if row.state == WAITING and (not machine or fold(row.machine) == fold(machine))
+        )
 
     def last_ended(self, now: float, count: int) -> list[EpisodeRow]:
         """The episodes that ended last, the last first: at most `count`."""
         return [row.row(now) for row in islice(reversed(self._ended), count)]
 
     def each_held(self) -> Iterator[HeldOpen]:
-        """The opens that stand, oldest first."""
-        return (_held_open(granted, opened_at, None) for granted, opened_at in self._held.values())
+        """The opens that stand now, oldest first. Records may come while they are gone through."""
+        return (
+            _held_open(granted, opened_at, None) for granted, opened_at in [*self._held.values()]
+        )
 
     def opens(
         self, at: float | None = None, *, machine: str = "", path: str = ""

@@ -126,7 +126,7 @@ def lock_request(offset: int, length: int, *, exclusive: bool, wait_s: float) ->
     )
 
 
-class LockedRange(msgspec.Struct, frozen=True):
+class LockedRange(msgspec.Struct, frozen=True, gc=False):
     """A lock that is held: its kind (`SHARED`, `EXCLUSIVE`), where, and since when."""
 
     kind: str
@@ -153,7 +153,7 @@ class LockList(msgspec.Struct, omit_defaults=True):
     waiting: list[WaitingRange] = []
 
 
-class Blocker(msgspec.Struct, frozen=True, omit_defaults=True):
+class Blocker(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One open that stands in the way: whose, which program, how, since when; `lock` if not the
     open but its lock does.
 
@@ -250,7 +250,7 @@ class OpenRow(msgspec.Struct, frozen=True):
     waiting_count: int = 0
 
 
-class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
+class Hold(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """How long one blocker stood in the way of an episode. `released_at` is None while it still
     does; `lock` as in `Blocker`.
 
@@ -274,7 +274,7 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
     since: str = ""
 
 
-class EpisodeRow(msgspec.Struct, frozen=True):
+class EpisodeRow(msgspec.Struct, frozen=True, gc=False):
     """The attempts of one update, linked: who waited, on what, since when, how often refused, by
     whom.
 

@@ -3,6 +3,7 @@
     fold      `LiveFold`: takes records in, one by one, and keeps what a page needs, bounded
     folders   which version each file of a package is, on each share, and what was true when
     page      `page_of`: the rows that matter, worst first; the rest is counted
+    steps     how a page of much is made a little at a time
     model     the page as structs: what goes over the wire, and what `despoolr top` may show
     words     share modes and conflicts in plain words
     patch     RFC 7396: what changed between two pages

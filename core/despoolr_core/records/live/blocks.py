@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from heapq import nsmallest
+from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
@@ -20,6 +22,7 @@ from despoolr_core.records.live.model import (
     LiveRemedy,
     LiveWaiter,
 )
+from despoolr_core.records.live.steps import LOOKED_AT, STEP, Steps
 from despoolr_core.records.live.words import lets_others, why_refused, wishes
 from despoolr_core.records.verdicts import verdict
 from despoolr_core.rules.conflict import wants
@@ -51,10 +54,25 @@ def package_of(purpose: str) -> str:
 
 @dataclass(slots=True)
 class UpdateBlock:
-    """Waits for one thing: growing, then a row."""
+    """Waits for one thing: growing, then a row. `waited_from` is the sum of the first refusals (see
+    `model`); `in_the_way` is each open once, with a wait that it blocks.
+    """
 
     id: str
     episodes: list[EpisodeRow] = field(default_factory=list)
+    waited_from: float = 0.0
+    in_the_way: dict[tuple[str, str], tuple[EpisodeRow, Hold]] = field(default_factory=dict)
+
+    def add(self, row: EpisodeRow) -> None:
+        """One more wait for it."""
+        self.episodes.append(row)
+        self.waited_from += row.first_refused_at
+        path = folded = ""
+        for hold in row.holds:
+            if hold.released_at is None:
+                if hold.path != path:
+                    path, folded = hold.path, fold(hold.path)
+                self.in_the_way.setdefault((hold.open, folded), (row, hold))
 
     @property
     def first(self) -> EpisodeRow:
@@ -68,29 +86,21 @@ class UpdateBlock:
     def package(self) -> str:
         return package_of(self.first.purpose)
 
-    @property
-    def waited_from(self) -> float:
-        """The sum of the first refusals: see `model`."""
-        return sum(row.first_refused_at for row in self.episodes)
-
     def waited_s(self, now: float) -> float:
         """How long its waiters have waited together, in seconds."""
         return len(self.episodes) * now - self.waited_from
 
     def holds(self) -> list[tuple[EpisodeRow, Hold]]:
         """Who is in the way now, each open once."""
-        seen: dict[tuple[str, str], tuple[EpisodeRow, Hold]] = {}
-        for row in self.episodes:
-            for hold in row.holds:
-                if hold.released_at is None:
-                    seen.setdefault((hold.open, fold(hold.path)), (row, hold))
-        return list(seen.values())
+        return list(self.in_the_way.values())
 
 
-def blocks_of(fold_: LiveFold, asked: PageQuery, now: float) -> list[UpdateBlock]:
+def blocks_of(fold_: LiveFold, asked: PageQuery, now: float) -> Steps[list[UpdateBlock]]:
     """All that is blocked and asked for, most waiter-seconds first."""
     found: dict[str, UpdateBlock] = {}
-    for row in fold_.ledger.each_waiting(now):
+    for number, row in enumerate(fold_.ledger.each_waiting(now, machine=asked.only)):
+        if number % STEP == STEP - 1:
+            yield
         if not asked.is_of(row.server, package_of(row.purpose)) or not _is_wanted(
             fold_, asked, row
         ):
@@ -99,7 +109,7 @@ def blocks_of(fold_: LiveFold, asked: PageQuery, now: float) -> list[UpdateBlock
         block = found.get(name)
         if block is None:
             block = found[name] = UpdateBlock(name)
-        block.episodes.append(row)
+        block.add(row)
     return sorted(found.values(), key=lambda block: (-block.waited_s(now), block.id))
 
 
@@ -110,8 +120,6 @@ def block_id(row: EpisodeRow) -> str:
 
 
 def _is_wanted(fold_: LiveFold, asked: PageQuery, row: EpisodeRow) -> bool:
-    if asked.only and fold(row.machine) != fold(asked.only):
-        return False
     if not asked.word:
         return True
     job = job_of(row.purpose)
@@ -125,13 +133,15 @@ def _is_wanted(fold_: LiveFold, asked: PageQuery, row: EpisodeRow) -> bool:
 def block_row(fold_: LiveFold, block: UpdateBlock) -> LiveBlock:
     """A block as the page has it."""
     holds = block.holds()
-    holds.sort(key=lambda pair: (pair[1].path, pair[1].opened_at, pair[1].open))
-    files = dict.fromkeys(hold.path or row.path for row, hold in holds) or dict.fromkeys(
-        row.path for row in block.episodes
+    shown = nsmallest(
+        HOLDS_MAX, holds, key=lambda pair: (pair[1].path, pair[1].opened_at, pair[1].open)
+    )
+    files = sorted({hold.path or row.path for row, hold in holds}) or list(
+        dict.fromkeys(row.path for row in block.episodes)
     )
     first = block.first
     is_alone = len(holds) == 1
-    by_wait = sorted(block.episodes, key=lambda row: row.first_refused_at)
+    by_wait = nsmallest(WAITERS_MAX, block.episodes, key=lambda row: row.first_refused_at)
     return LiveBlock(
         id=block.id,
         server=first.server,
@@ -144,8 +154,8 @@ def block_row(fold_: LiveFold, block: UpdateBlock) -> LiveBlock:
         hold_count=len(holds),
         first_at=by_wait[0].first_refused_at,
         last_at=max(row.last_refused_at for row in block.episodes),
-        files=list(files)[:FILES_MAX],
-        holds=[hold_row(row, hold, is_alone=is_alone) for row, hold in holds[:HOLDS_MAX]],
+        files=files[:FILES_MAX],
+        holds=[hold_row(row, hold, is_alone=is_alone) for row, hold in shown],
         waiting=[
             LiveWaiter(
                 row.episode,
@@ -156,7 +166,7 @@ def block_row(fold_: LiveFold, block: UpdateBlock) -> LiveBlock:
                 row.attempt_count,
                 _sentence(row),
             )
-            for row in by_wait[:WAITERS_MAX]
+            for row in by_wait
         ],
         job=block.job,
         package=block.package,
@@ -190,33 +200,59 @@ def hold_row(row: EpisodeRow, hold: Hold, *, is_alone: bool) -> LiveHold:
 
 @dataclass(slots=True)
 class InTheWay:
-    """A program on a machine of a server that keeps others out, growing."""
+    """A program on a machine of a server that keeps others out, growing. `waiters` and
+    `waited_from` are sums over its blocks.
+    """
 
     hold: Hold
     server: str
     opened_at: float
     files: dict[str, None] = field(default_factory=dict)
-    blocks: dict[str, UpdateBlock] = field(default_factory=dict)
+    blocks: dict[str, None] = field(default_factory=dict)
+    waiters: int = 0
+    waited_from: float = 0.0
+
+    def add(self, block: UpdateBlock) -> None:
+        """A block that it is in the way of; once for each is enough."""
+        if block.id not in self.blocks:
+            self.blocks[block.id] = None
+            self.waiters += len(block.episodes)
+            self.waited_from += block.waited_from
 
     def waited_s(self, now: float) -> float:
         """Waiter-seconds of all that it keeps out."""
-        return sum(block.waited_s(now) for block in self.blocks.values())
+        return self.waiters * now - self.waited_from
 
 
-def holders_of(blocks: Iterable[UpdateBlock], now: float) -> dict[str, InTheWay]:
+def holders_of(blocks: Iterable[UpdateBlock], now: float) -> Steps[dict[str, InTheWay]]:
     """Who is in the way, by machine, program and server; most waiter-seconds first."""
     found: dict[str, InTheWay] = {}
-    for block in blocks:
-        for row, hold in block.holds():
-            key = holder_id(hold, row.server)
-            holder = found.get(key)
-            if holder is None:
-                holder = found[key] = InTheWay(hold, row.server, hold.opened_at)
-            holder.opened_at = min(holder.opened_at, hold.opened_at)
-            holder.files[hold.path or row.path] = None
-            holder.blocks[block.id] = block
+    for number, (block, row, hold) in enumerate(_each_hold(blocks)):
+        if number % LOOKED_AT == LOOKED_AT - 1:
+            yield
+        key = holder_id(hold, row.server)
+        holder = found.get(key)
+        if holder is None:
+            holder = found[key] = InTheWay(hold, row.server, hold.opened_at)
+        holder.opened_at = min(holder.opened_at, hold.opened_at)
+        holder.files[hold.path or row.path] = None
+        holder.add(block)
     order = sorted(found.items(), key=lambda item: (-item[1].waited_s(now), item[0]))
     return dict(order)
+
+
+def files_of(blocks: Iterable[UpdateBlock]) -> Steps[int]:
+    """How many files are held against them."""
+    found: set[tuple[str, str, str]] = set()
+    for number, (_, row, hold) in enumerate(_each_hold(blocks)):
+        if number % LOOKED_AT == LOOKED_AT - 1:
+            yield
+        found.add((row.server, row.share, hold.path or row.path))
+    return len(found)
+
+
+def _each_hold(blocks: Iterable[UpdateBlock]) -> Iterator[tuple[UpdateBlock, EpisodeRow, Hold]]:
+    return ((block, row, hold) for block in blocks for row, hold in block.holds())
 
 
 def holder_id(hold: Hold, server: str) -> str:
@@ -224,9 +260,8 @@ def holder_id(hold: Hold, server: str) -> str:
     return f"{server}:{hold.machine}:{hold.program}"
 
 
-def holder_row(holder: InTheWay, waits: dict[str, list[str]]) -> LiveHolder:
+def holder_row(holder: InTheWay, waits: dict[str, dict[str, None]]) -> LiveHolder:
     """A holder as the page has it; `waits` are the blocks in which a machine waits itself."""
-    blocks = list(holder.blocks.values())
     return LiveHolder(
         machine=holder.hold.machine,
         program=holder.hold.program,
@@ -235,36 +270,40 @@ def holder_row(holder: InTheWay, waits: dict[str, list[str]]) -> LiveHolder:
         files=list(holder.files)[:FILES_MAX],
         file_count=len(holder.files),
         opened_at=holder.opened_at,
-        waiters=sum(len(block.episodes) for block in blocks),
-        waited_from=sum(block.waited_from for block in blocks),
-        keeps_out=[block.id for block in blocks[:KEEPS_MAX]],
-        keeps_out_count=len(blocks),
-        waits_for=waits.get(fold(holder.hold.machine), [])[:KEEPS_MAX],
+        waiters=holder.waiters,
+        waited_from=holder.waited_from,
+        keeps_out=list(islice(holder.blocks, KEEPS_MAX)),
+        keeps_out_count=len(holder.blocks),
+        waits_for=list(islice(waits.get(fold(holder.hold.machine), ()), KEEPS_MAX)),
     )
 
 
-def waits_by_machine(blocks: Iterable[UpdateBlock]) -> dict[str, list[str]]:
+def waits_by_machine(blocks: Iterable[UpdateBlock]) -> Steps[dict[str, dict[str, None]]]:
     """The blocks in which each machine waits."""
-    found: dict[str, list[str]] = {}
-    for block in blocks:
-        for row in block.episodes:
-            ids = found.setdefault(fold(row.machine), [])
-            if block.id not in ids:
-                ids.append(block.id)
+    found: dict[str, dict[str, None]] = {}
+    waits = ((row, block) for block in blocks for row in block.episodes)
+    for number, (row, block) in enumerate(waits):
+        if number % LOOKED_AT == LOOKED_AT - 1:
+            yield
+        found.setdefault(fold(row.machine), {})[block.id] = None
     return found
 
 
-def remedy_of(blocks: list[UpdateBlock]) -> LiveRemedy:
+def remedy_of(blocks: list[UpdateBlock]) -> Steps[LiveRemedy]:
     """What would let them through: see `LiveRemedy`."""
     by_one: list[tuple[str, str]] = []
-    others: list[Hold] = []
-    for block in blocks:
+    others: set[tuple[str, str]] = set()
+    are_others = False
+    for number, block in enumerate(blocks):
+        if number % STEP == STEP - 1:
+            yield
         holds = [hold for _, hold in block.holds()]
         if len(holds) == 1:
             by_one.append((block.id, holds[0].open))
-        else:
-            others += holds
-    strategy = _cheapest(others) if others else None
+        elif holds:
+            are_others = True
+            others.update((hold.access, hold.share_mode) for hold in holds if hold.lock is None)
+    strategy = next(_passing({_modes(*words) for words in others}), None) if are_others else None
     return LiveRemedy(
         by_one[:BY_ONE_MAX],
         len(by_one),
@@ -274,23 +313,18 @@ def remedy_of(blocks: list[UpdateBlock]) -> LiveRemedy:
     )
 
 
-def _cheapest(holds: list[Hold]) -> CopyStrategy | None:
-    """The first way to copy that gets past every one of these."""
-    modes = {_modes(hold) for hold in holds if hold.lock is None}
-    return next(_passing(modes), None)
-
-
 def _passing(modes: set[tuple[int, int]]) -> Iterator[CopyStrategy]:
+    """The ways to copy that get past every one of these, the first one first."""
     for strategy in COPY_STRATEGIES.values():
         if not strategy.waits_for_restart and all(strategy.could_pass(*mode) for mode in modes):
             yield strategy
 
 
-def _modes(hold: Hold) -> tuple[int, int]:
+def _modes(access: str, share_mode: str) -> tuple[int, int]:
     """What is not known is taken for everything wanted and nothing shared: no promise."""
     try:
-        wanted = wants(parse_flags(Access, hold.access)) if hold.access else 7
-        shared = int(parse_flags(ShareMode, hold.share_mode)) if hold.share_mode else 0
+        wanted = wants(parse_flags(Access, access)) if access else 7
+        shared = int(parse_flags(ShareMode, share_mode)) if share_mode else 0
     except ValueError:
         return 7, 0
     return wanted, shared

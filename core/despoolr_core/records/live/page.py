@@ -1,6 +1,7 @@
 """The page of a moment: the rows that matter, worst first, and how many there are besides.
 
-The law: `page_of` is a function of the fold, what was asked and the time. What is waited for
+The law: `page_of` is a function of the fold, what was asked and the time; it is made in steps, for
+there may be much to go through. What is waited for
 longest, by waiter-seconds, comes first; every list has its maximum, and what it leaves out is
 counted. Who may see only what concerns one machine asks with that machine as `only`: of jobs,
 shares and other machines such a page tells nothing.
@@ -16,6 +17,7 @@ from despoolr_core.records.live.blocks import (
     HOLDERS_MAX,
     block_row,
     blocks_of,
+    files_of,
     holder_row,
     holders_of,
     remedy_of,
@@ -23,13 +25,14 @@ from despoolr_core.records.live.blocks import (
 )
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.lanes import lanes_of
-from despoolr_core.records.live.model import LiveMark, LiveOpen, LivePage, LiveTotals
+from despoolr_core.records.live.model import LiveBlock, LiveMark, LiveOpen, LivePage, LiveTotals
 from despoolr_core.records.live.sites import (
     clients_of,
     jobs_of,
     packages_of,
     retries_of,
 )
+from despoolr_core.records.live.steps import LOOKED_AT, Steps, at_once
 from despoolr_core.records.live.words import lets_others
 from despoolr_core.rules.fold import fold
 
@@ -42,29 +45,40 @@ OPENS_MAX: Final = 12
 
 def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
     """The page as of `now` (site seconds)."""
-    now = max(now, live.at)
-    blocks = blocks_of(live, asked, now)
-    holders = holders_of(blocks, now)
+    return at_once(page_steps(live, asked, now))
+
+
+def page_steps(live: LiveFold, asked: PageQuery, now: float) -> Steps[LivePage]:
+    """`page_of`, step by step. A record that comes between two steps may be on the page or not;
+    `record` is the last one before the first step.
+    """
+    now, record, at = max(now, live.at), live.seq, live.at
+    blocks = yield from blocks_of(live, asked, now)
+    holders = yield from holders_of(blocks, now)
     waits = [row for block in blocks for row in block.episodes]
-    waiting_in = waits_by_machine(blocks)
+    waiting_in = yield from waits_by_machine(blocks)
+    remedy = yield from remedy_of(blocks)
     lanes, more_lanes = lanes_of(live, asked, now, waits)
-    shown = blocks[:BLOCKS_MAX]
+    shown: list[LiveBlock] = []
+    for block in blocks[:BLOCKS_MAX]:
+        shown.append(block_row(live, block))
+        yield
     held = list(holders.items())[:HOLDERS_MAX]
     is_all = not asked.only
-    jobs, more_jobs, retrying, untrue = jobs_of(live, asked) if is_all else ([], 0, 0, 0)
+    jobs, more_jobs, retrying, untrue = (
+        (yield from jobs_of(live, asked)) if is_all else ([], 0, 0, 0)
+    )
     packages, more_packages = packages_of(live, asked) if is_all else ([], 0)
-    clients, client_count, wrong_count = clients_of(live, asked) if is_all else ([], 0, 0)
+    clients, client_count, wrong_count = (
+        (yield from clients_of(live, asked)) if is_all else ([], 0, 0)
+    )
     retries, more_retries = retries_of(live, asked) if is_all else ([], 0)
     marks, more_faults = _marks(live, now - asked.span_s) if is_all else ([], 0)
-    opens, open_count = _opens(live, asked)
-    files = {
-        (row.server, row.share, hold.path or row.path)
-        for block in blocks
-        for row, hold in block.holds()
-    }
+    opens, open_count = yield from _opens(live, asked)
+    files = yield from files_of(blocks)
     folders = [f for f in live.folders.folders.values() if asked.is_of(f.server, f.package)]
     totals = LiveTotals(
-        files=len(files),
+        files=files,
         blocks=len(blocks),
         waiters=len(waits),
         holders=len(holders),
@@ -93,11 +107,11 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
     return LivePage(
         scope=asked.server,
         servers=sorted(live.servers) if is_all else [],
-        record=live.seq,
-        at=live.at,
+        record=record,
+        at=at,
         totals=totals,
-        remedy=remedy_of(blocks),
-        blocks={block.id: block_row(live, block) for block in shown},
+        remedy=remedy,
+        blocks={block.id: block for block in shown},
         block_order=[block.id for block in shown],
         holders={name: holder_row(holder, waiting_in) for name, holder in held},
         holder_order=[name for name, _ in held],
@@ -119,11 +133,13 @@ def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
     )
 
 
-def _opens(live: LiveFold, asked: PageQuery) -> tuple[list[LiveOpen], int]:
+def _opens(live: LiveFold, asked: PageQuery) -> Steps[tuple[list[LiveOpen], int]]:
     """The oldest opens that are asked for, and how many there are."""
     found: list[LiveOpen] = []
     count = 0
-    for held in live.ledger.each_held():
+    for number, held in enumerate(live.ledger.each_held()):
+        if number % LOOKED_AT == LOOKED_AT - 1:
+            yield
         if (
             not asked.is_of(held.server)
             or (asked.package and held.path.partition("/")[0] != asked.package)

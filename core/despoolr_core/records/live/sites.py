@@ -8,6 +8,7 @@ from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import OVER, WORKSTATION, ClientNow, JobNow, LiveFold
 from despoolr_core.records.live.folders import PackageFolder
 from despoolr_core.records.live.model import LiveClients, LiveJob, LivePackage, LiveRetry
+from despoolr_core.records.live.steps import LOOKED_AT, STEP, Steps
 from despoolr_core.rules.fold import fold
 
 JOBS_MAX: Final = 20
@@ -29,27 +30,30 @@ _FOUND: Final = {
 """What lay on the share when a client ran it."""
 
 
-def jobs_of(live: LiveFold, asked: PageQuery) -> tuple[list[LiveJob], int, int, int]:
+def jobs_of(live: LiveFold, asked: PageQuery) -> Steps[tuple[list[LiveJob], int, int, int]]:
     """Jobs, those first that are not over or of which the database says what is not true; how many
     more there are; and how many of all are Retrying, and how many untrue.
     """
-    rows = [
-        job_row(live, job)
-        for job in live.jobs.values()
-        if (not asked.package or job.package == asked.package)
-        and (not asked.server or _is_on(live, job, asked.server))
-        and asked.has_word(job.job, job.name, job.package, job.type)
-    ]
+    rows = []
+    for number, job in enumerate([*live.jobs.values()]):
+        if number % STEP == STEP - 1:
+            yield
+        if (
+            (not asked.package or job.package == asked.package)
+            and (not asked.server or (yield from _is_on(live, job, asked.server)))
+            and asked.has_word(job.job, job.name, job.package, job.type)
+        ):
+            rows.append((yield from job_row(live, job)))
     rows.sort(key=lambda row: (row.status in OVER and not row.untrue, -row.status_at, row.job))
     retrying = sum(row.status == "Retrying" for row in rows)
     untrue = sum(row.untrue for row in rows)
     return rows[:JOBS_MAX], max(0, len(rows) - JOBS_MAX), retrying, untrue
 
 
-def job_row(live: LiveFold, job: JobNow) -> LiveJob:
+def job_row(live: LiveFold, job: JobNow) -> Steps[LiveJob]:
     """A job as the page has it."""
     truth = live.folders.truths.get(job.job)
-    right, wrong = _pcs(live, job)
+    right, wrong = yield from _pcs(live, job)
     told = list(truth.history) if truth is not None else []
     is_true = truth is None or bool(truth.replaced_by) or not told or not any(told[-1][2:])
     reported: dict[str, dict[str, int]] = {}
@@ -74,12 +78,14 @@ def job_row(live: LiveFold, job: JobNow) -> LiveJob:
     )
 
 
-def _pcs(live: LiveFold, job: JobNow) -> tuple[int, int]:
+def _pcs(live: LiveFold, job: JobNow) -> Steps[tuple[int, int]]:
     """How many clients reported success with the right files on the share, and how many with
     others.
     """
     right = wrong = 0
-    for (kind, _, machine), status in job.rows.items():
+    for number, ((kind, _, machine), status) in enumerate([*job.rows.items()]):
+        if number % LOOKED_AT == LOOKED_AT - 1:
+            yield
         client = live.clients.get(machine) if kind == WORKSTATION else None
         if client is None or status != "Complete" or client.package != job.package:
             continue
@@ -89,11 +95,16 @@ def _pcs(live: LiveFold, job: JobNow) -> tuple[int, int]:
     return right, wrong
 
 
-def _is_on(live: LiveFold, job: JobNow, server: str) -> bool:
-    folder = live.folders.folders.get((job.package, fold(server)))
-    return folder is not None or any(
-        fold(machine) == fold(server) for _, _, machine in job.rows if machine
-    )
+def _is_on(live: LiveFold, job: JobNow, server: str) -> Steps[bool]:
+    wanted = fold(server)
+    if (job.package, wanted) in live.folders.folders:
+        return True
+    for number, (_, _, machine) in enumerate([*job.rows]):
+        if number % LOOKED_AT == LOOKED_AT - 1:
+            yield
+        if machine and fold(machine) == wanted:
+            return True
+    return False
 
 
 def packages_of(live: LiveFold, asked: PageQuery) -> tuple[list[LivePackage], int]:
@@ -138,13 +149,16 @@ def _package_row(live: LiveFold, package: str, folders: list[PackageFolder]) -> 
 _BADNESS: Final = {"missing": 0, "mixed": 1, "old": 2, "new": 3, "": 4}
 
 
-def clients_of(live: LiveFold, asked: PageQuery) -> tuple[list[LiveClients], int, int]:
+def clients_of(live: LiveFold, asked: PageQuery) -> Steps[tuple[list[LiveClients], int, int]]:
     """Clients by state, wrong ones first; how many there are, and how many are wrong."""
     states: dict[tuple[str, str], list[str]] = {}
-    for machine, client in live.clients.items():
+    for number, (machine, client) in enumerate([*live.clients.items()]):
+        if number % LOOKED_AT == LOOKED_AT - 1:
+            yield
         if asked.is_of(client.server, client.package) and asked.has_word(machine):
             states.setdefault(_state_of(client), []).append(machine)
-    for (state, tone), machines in _waiting(live, asked).items():
+    waiting = yield from _waiting(live, asked)
+    for (state, tone), machines in waiting.items():
         states.setdefault((state, tone), []).extend(machines)
     order = sorted(states.items(), key=lambda item: (_TONES.index(item[0][1]), item[0][0]))
     rows = [
@@ -166,16 +180,18 @@ def _state_of(client: ClientNow) -> tuple[str, str]:
     return f"{says}{told}", tone
 
 
-def _waiting(live: LiveFold, asked: PageQuery) -> dict[tuple[str, str], list[str]]:
+def _waiting(live: LiveFold, asked: PageQuery) -> Steps[dict[tuple[str, str], list[str]]]:
     """Clients that have an offer and have not run anything: what Job Details says of them."""
     found: dict[tuple[str, str], list[str]] = {}
     seen: set[str] = set()
     if asked.server:
         return found
-    for job in reversed(live.jobs.values()):
+    for job in [*reversed(live.jobs.values())]:
         if asked.package and job.package != asked.package:
             continue
-        for (kind, _, machine), status in job.rows.items():
+        for number, ((kind, _, machine), status) in enumerate([*job.rows.items()]):
+            if number % LOOKED_AT == LOOKED_AT - 1:
+                yield
             if kind != WORKSTATION or machine in live.clients or machine in seen:
                 continue
             if not asked.has_word(machine, job.name):

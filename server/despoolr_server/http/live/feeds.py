@@ -1,7 +1,8 @@
 """Pages of one fold for all who look: made when something changed, sent as what changed.
 
-The law: nobody looks, nothing is made. A page is made anew at most once in `REFRESH_S`, and at
-most a quarter of the time is spent on it. What one and the same question is answered is one `Feed`,
+The law: nobody looks, nothing is made. A page is made in steps, between which others have a turn,
+so many at one time and no more. It is made anew at most once in `REFRESH_S`, and at most a quarter
+of the time is spent on it. What one and the same question is answered is one `Feed`,
 however many look; it numbers its pages and remembers the last patches, so that who was away for a
 little gets what it missed, and who was away for longer, or asks a server that was started again,
 gets a whole page. An id is `start.feed.number`.
@@ -19,10 +20,11 @@ import msgspec
 
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
-from despoolr_core.records.live.page import page_of
+from despoolr_core.records.live.page import page_steps
 from despoolr_core.records.live.patch import patch_of
 from despoolr_core.records.stream import Record
 from despoolr_server.http.base.problem import Refused, known
+from despoolr_server.shares.base.pace import turn
 
 FEEDS_MAX: Final = 16
 """Different questions that are answered at one time."""
@@ -32,6 +34,10 @@ CLIENTS_PART: Final = 2
 """Clients have one in so many of both together: they keep nobody from looking who runs the site."""
 CLIENT_LISTENERS_MAX: Final = 4
 """How often one client looks at one time."""
+PAGES_MAX: Final = 2
+"""Pages that are made at one time for those who run the site, and as many for clients; the others
+wait.
+"""
 PATCHES_MAX: Final = 256
 """Patches that a feed remembers."""
 PATCHES_SIZE_MAX: Final = 2 * 1024 * 1024
@@ -56,6 +62,8 @@ class Feed:
         self.asked = asked
         self.listeners = 0
         self.version = 0
+        self.is_old = True
+        """Nobody looked, and it has not been made since."""
         self.page: dict[str, Any] = {}
         self._prefix = prefix
         self._patches: deque[tuple[int, bytes]] = deque()
@@ -126,6 +134,7 @@ class LiveFeeds:
         self._feeds: dict[PageQuery, Feed] = {}
         self._has_news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._room = {is_client: asyncio.Semaphore(PAGES_MAX) for is_client in (False, True)}
 
     def hear(self, record: Record) -> None:
         """A listener of the records: take one in, and have the pages made that need it."""
@@ -137,12 +146,23 @@ class LiveFeeds:
         if self._task is not None and not self._has_news.is_set():
             self._has_news.set()
 
-    def page(self, asked: PageQuery) -> dict[str, Any]:
+    async def page(self, asked: PageQuery) -> dict[str, Any]:
         """A page as it is now, as it goes over the wire."""
-        found: dict[str, Any] = msgspec.json.decode(
-            msgspec.json.encode(page_of(self.live, asked, self.now()))
-        )
-        return found
+        async with self._room[bool(asked.only)]:
+            steps = page_steps(self.live, asked, self.now())
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as made:
+                    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made.value))
+                    return found
+                await turn()
+
+    async def renew(self, feed: Feed) -> None:
+        """Make the page of a feed at which nobody looked."""
+        if feed.is_old:
+            feed.take(await self.page(feed.asked), self.now())
+            feed.is_old = False
 
     @contextmanager
     def listening(self, asked: PageQuery) -> Iterator[Feed]:
@@ -151,14 +171,13 @@ class LiveFeeds:
         """
         feed = self._feed(asked)
         feed.listeners += 1
-        if not feed.version or self._task is None:
-            feed.take(self.page(asked), self.now())
         if self._task is None:
             self._task = asyncio.create_task(self._keep_making(), name="live page")
         try:
             yield feed
         finally:
             feed.listeners -= 1
+            feed.is_old = not feed.listeners
             if not any(one.listeners for one in self._feeds.values()):
                 self._rest()
 
@@ -217,9 +236,9 @@ class LiveFeeds:
             took_s = 0.0
             for feed in [feed for feed in self._feeds.values() if feed.listeners]:
                 began = loop.time()
-                feed.take(self.page(feed.asked), self.now())
+                feed.take(await self.page(feed.asked), self.now())
                 took_s += loop.time() - began
-                await asyncio.sleep(0)
+                await turn()
             await asyncio.sleep(max(REFRESH_S, took_s * SHARE))
 
 

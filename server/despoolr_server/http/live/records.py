@@ -91,7 +91,9 @@ class RecordRoutes:
                 continue
             told = [record for record in reader.waiting if record.seq > last]
             reader.waiting.clear()
-            await stream.write(b"".join(encode(record) + b"\n" for record in told))
+            for batch in batches(told, BATCH):
+                await stream.write(b"".join(encode(record) + b"\n" for record in batch))
+                await turn()
         return stream
 
     def _hear(self, record: Record) -> None:

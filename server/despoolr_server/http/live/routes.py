@@ -92,8 +92,9 @@ class LiveRoutes:
             only=who.machine if who.role is Role.CLIENT else "",
         )
         if EVENT_STREAM not in request.headers.get(hdrs.ACCEPT, ""):
-            return json_answer({**self._head(), "page": self._feeds.page(asked)})
+            return json_answer({**self._head(), "page": await self._feeds.page(asked)})
         with self._feeds.listening(asked) as feed:
+            await self._feeds.renew(feed)
             return await self._stream(request, feed)
 
     async def release(self, request: web.Request) -> web.StreamResponse:

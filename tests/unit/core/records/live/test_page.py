@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,8 +14,15 @@ from despoolr_core.records.kinds.run import FaultBegan, StepTaken
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.blocks import BLOCKS_MAX, HOLDERS_MAX, HOLDS_MAX, WAITERS_MAX
 from despoolr_core.records.live.lanes import LANES_MAX, ticks_of
-from despoolr_core.records.live.page import FAULTS_MAX, MARKS_MAX, OPENS_MAX, page_of
+from despoolr_core.records.live.page import (
+    FAULTS_MAX,
+    MARKS_MAX,
+    OPENS_MAX,
+    page_of,
+    page_steps,
+)
 from despoolr_core.records.live.sites import FILES_MAX, JOBS_MAX, MACHINES_MAX, SERVERS_MAX
+from despoolr_core.records.live.steps import LOOKED_AT, STEP
 from worlds.live import HOUR, START, Told, blocked_update
 
 
@@ -207,6 +216,84 @@ def test_a_thousand_blocked_files_and_five_thousand_clients_make_a_small_page_qu
     for _ in range(5):
         page_of(told.fold, PageQuery(), told.at)
     assert (time.process_time() - began) / 5 < 0.5
+
+
+@pytest.mark.slow
+def test_one_that_waits_for_thousands_of_things_behind_many_holders_is_told_quickly() -> None:
+    told = Told()
+    holders = [told.holds(f"PC{n}", "BPC00001/b.dat") for n in range(16)]
+    for n in range(3000):
+        told.refused(*holders, episode=f"E{n}", job=f"BPC1{n:04}")
+    page = page_of(told.fold, PageQuery(), told.at)
+    assert page.holders["LOGON1:PC3:EXCEL.EXE"].waiters == page.totals.waiters == 3000
+    began = time.process_time()
+    page_of(told.fold, PageQuery(), told.at)
+    assert time.process_time() - began < 1.0
+
+
+def waits(told: Told, count: int) -> None:
+    handle = told.holds("WS50")
+    for n in range(count):
+        told.refused(handle, episode=f"E{n}", job=f"BPC1{n:04}")
+
+
+def opens(told: Told, count: int) -> None:
+    for n in range(count):
+        told.holds("WS50", f"BPC00001/{n}.dat")
+
+
+def rows(told: Told, count: int) -> None:
+    told.job("BPC00003", "SETUP", "Active")
+    for n in range(count):
+        told.detail("BPC00003", f"PC{n:05}", "None")
+
+
+def clients(told: Told, count: int) -> None:
+    for n in range(count):
+        told.runs(f"PC{n:05}")
+
+
+def jobs(told: Told, count: int) -> None:
+    for n in range(count):
+        told.job(f"BPC1{n:04}", "SETUP", "Active")
+
+
+@pytest.mark.parametrize(
+    ("many", "count", "size"),
+    [
+        (waits, 4 * STEP, STEP),
+        (jobs, 4 * STEP, STEP),
+        (opens, 4 * LOOKED_AT, LOOKED_AT),
+        (rows, 4 * LOOKED_AT, LOOKED_AT),
+        (clients, 4 * LOOKED_AT, LOOKED_AT),
+    ],
+)
+def test_much_of_anything_is_gone_through_in_steps(
+    many: Callable[[Told, int], None], count: int, size: int
+) -> None:
+    few, told = Told(), Told()
+    many(few, 1)
+    many(told, count)
+    made = [list(page_steps(one.fold, PageQuery(), one.at)) for one in (few, told)]
+    assert len(made[1]) - len(made[0]) >= count // size
+
+
+def test_what_comes_between_two_steps_harms_no_page() -> None:
+    told = blocked_update()
+    steps = page_steps(told.fold, PageQuery(), told.at)
+    record = told.fold.seq
+    for number in itertools.count():
+        try:
+            next(steps)
+        except StopIteration as made:
+            assert made.value.record == record
+            break
+        told.refused(told.holds(f"PC{number}"), episode=f"E{number}", job=f"BPC2{number:04}")
+        told.job(f"BPC3{number:04}", "MORE", "Active")
+        told.detail("BPC00002", f"PC{number:05}", "None")
+        told.runs(f"PC{number:05}")
+    page = page_of(told.fold, PageQuery(), told.at)
+    assert page.totals.waiters == number + 1
 
 
 def test_the_oldest_opens_are_listed_and_all_are_counted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack
 
 import msgspec
@@ -9,12 +10,14 @@ import pytest
 
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.patch import applied
+from despoolr_core.records.live.steps import STEP
 from despoolr_server.http.base.problem import Refused
 from despoolr_server.http.live.feeds import (
     CLIENT_LISTENERS_MAX,
     CLIENTS_PART,
     FEEDS_MAX,
     LISTENERS_MAX,
+    PAGES_MAX,
     PATCHES_MAX,
     Feed,
     LiveFeeds,
@@ -82,6 +85,39 @@ async def test_so_many_look_and_so_many_questions_are_asked_and_no_more() -> Non
             pass
         for other in others:
             other.__exit__(None, None, None)
+    feeds.close()
+
+
+async def test_pages_are_made_in_turns_with_others_and_so_many_at_one_time() -> None:
+    began: list[float] = []
+
+    def now() -> float:
+        began.append(NOW)
+        return NOW
+
+    told = blocked_update()
+    for n in range(10 * STEP):
+        told.refused(told.holds(f"PC{n}"), episode=f"E{n}", job=f"BPC1{n:04}")
+    feeds = LiveFeeds(told.fold, now, start="1")
+    pages = [asyncio.create_task(feeds.page(PageQuery(word=str(n)))) for n in range(PAGES_MAX + 3)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(began) == PAGES_MAX and not any(page.done() for page in pages)
+    of_client = asyncio.create_task(feeds.page(PageQuery(only="PC1")))
+    await asyncio.sleep(0)
+    assert len(began) == PAGES_MAX + 1, "those who run the site do not keep clients waiting"
+    await asyncio.gather(*pages, of_client)
+    assert len(began) == PAGES_MAX + 4
+
+
+async def test_a_feed_at_which_nobody_looked_is_made_anew_for_the_next_who_does() -> None:
+    told = blocked_update()
+    feeds = LiveFeeds(told.fold, lambda: NOW, start="1")
+    for waiters in (1, 2):
+        with feeds.listening(PageQuery()) as feed:
+            await feeds.renew(feed)
+            assert feed.page["totals"]["waiters"] == waiters
+        told.refused(told.holds("PC9"), episode="E9", job="BPC00009")
     feeds.close()
 
 
