@@ -22,13 +22,27 @@ from despoolr_core.records.kinds.site import (
     InstructionWritten,
     JobStatusChanged,
 )
+from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
+from despoolr_core.records.live.model import LivePage
+from despoolr_core.records.live.page import page_steps
 from despoolr_core.records.stream import Record
 from despoolr_core.share.wire import Blocker
 from worlds.record_samples import sample
 
 START = 833_788_800.0
 HOUR = 3600.0
+
+
+def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
+    """The page as of `now` (site seconds), made with nothing in between."""
+    steps = page_steps(live, asked, now)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as made:
+            page: LivePage = made.value
+            return page
 
 
 class Told:

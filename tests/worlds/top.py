@@ -14,7 +14,7 @@ from despoolr_core.records.kinds.site import (
 )
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
-from despoolr_core.records.live.page import page_of
+from worlds.live import page_of
 from worlds.report import HOUR, START, Site
 
 NOW = START + 30 * HOUR

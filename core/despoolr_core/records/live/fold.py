@@ -100,7 +100,7 @@ class ClientNow:
 
 
 class LiveFold:
-    """See the module. `page_of` reads it."""
+    """See the module. `page_steps` reads it."""
 
     def __init__(self) -> None:
         self.ledger = EpisodeLedger(episodes_max=EPISODES_MAX, history_max=HISTORY_MAX)

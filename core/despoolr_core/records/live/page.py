@@ -1,10 +1,9 @@
 """The page of a moment: the rows that matter, worst first, and how many there are besides.
 
-The law: `page_of` is a function of the fold, what was asked and the time; it is made in steps, for
-there may be much to go through. What is waited for
-longest, by waiter-seconds, comes first; every list has its maximum, and what it leaves out is
-counted. Who may see only what concerns one machine asks with that machine as `only`: of jobs,
-shares and other machines such a page tells nothing.
+The law: a page is a function of the fold, what was asked and the time; it is made in steps, for
+there may be much to go through. What is waited for longest, by waiter-seconds, comes first; every
+list has its maximum, and what it leaves out is counted. Who may see only what concerns one machine
+asks with that machine as `only`: of jobs, shares and other machines such a page tells nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from despoolr_core.records.live.sites import (
     packages_of,
     retries_of,
 )
-from despoolr_core.records.live.steps import LOOKED_AT, Steps, at_once
+from despoolr_core.records.live.steps import LOOKED_AT, Steps
 from despoolr_core.records.live.words import lets_others
 from despoolr_core.rules.fold import fold
 
@@ -43,14 +42,9 @@ OPENS_MAX: Final = 12
 """Opens that are listed, the oldest."""
 
 
-def page_of(live: LiveFold, asked: PageQuery, now: float) -> LivePage:
-    """The page as of `now` (site seconds)."""
-    return at_once(page_steps(live, asked, now))
-
-
 def page_steps(live: LiveFold, asked: PageQuery, now: float) -> Steps[LivePage]:
-    """`page_of`, step by step. A record that comes between two steps may be on the page or not;
-    `record` is the last one before the first step.
+    """The page as of `now` (site seconds). A record that comes between two steps may be on it or
+    not; `record` is the last one before the first step.
     """
     now, record, at = max(now, live.at), live.seq, live.at
     blocks = yield from blocks_of(live, asked, now)

@@ -16,13 +16,3 @@ Steps = Generator[None, None, T]
 
 STEP: Final = 32
 LOOKED_AT: Final = 1_024
-
-
-def at_once(steps: Steps[T]) -> T:
-    """The result, with nobody let in between."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            result: T = done.value
-            return result

@@ -28,9 +28,8 @@ from despoolr_core.records.kinds.run import FaultBegan
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LiveClients
-from despoolr_core.records.live.page import page_of
 from despoolr_server.http.live.routes import LiveAnswer
-from worlds.live import Told
+from worlds.live import Told, page_of
 from worlds.top import NOW, blocked_answer
 
 FILES = Path(__file__).parents[3] / "data" / "top"

@@ -7,9 +7,8 @@ from despoolr_core.records.kinds.share import MessageSent, ShareStarted
 from despoolr_core.records.kinds.site import InstructionExecuted
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import ATTEMPTS_MAX, JOBS_MAX, MARKS_MAX, LiveFold
-from despoolr_core.records.live.page import page_of
 from despoolr_core.records.stream import Record
-from worlds.live import HOUR, START, Told, blocked_update
+from worlds.live import HOUR, START, Told, blocked_update, page_of
 
 
 def test_the_same_records_make_the_same_fold() -> None:

@@ -18,12 +18,11 @@ from despoolr_core.records.live.page import (
     FAULTS_MAX,
     MARKS_MAX,
     OPENS_MAX,
-    page_of,
     page_steps,
 )
 from despoolr_core.records.live.sites import FILES_MAX, JOBS_MAX, MACHINES_MAX, SERVERS_MAX
 from despoolr_core.records.live.steps import LOOKED_AT, STEP
-from worlds.live import HOUR, START, Told, blocked_update
+from worlds.live import HOUR, START, Told, blocked_update, page_of
 
 
 def test_a_block_says_who_holds_what_and_why_and_when_it_is_tried_again() -> None:
