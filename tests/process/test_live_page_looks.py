@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from despoolr_core.records.live.model import LiveWatched
 from worlds.axe import axe_script
 from worlds.browser import Page, browsing
 from worlds.live import Told, blocked_update, idle, many
@@ -73,6 +74,32 @@ async def test_who_does_not_see_the_page_or_sees_little_can_use_it(page: Page, s
                 "n.html.slice(0, 160) + ' ' + n.failureSummary.slice(0, 200)).join(' | ')}`))"
             )
             assert found == [], (width, dark)
+
+
+async def test_of_a_share_that_is_only_watched_it_says_what_to_type_there(page: Page) -> None:
+    page.errors.clear()
+    commands = ["smbstatus -L", "smbcontrol PID close-share SHARE"]
+    watched = LiveWatched("runs/x-watch-FS1", "Grade B: opens", commands, sees_waits=True)
+    told = Told()
+    told.started("SITE1")
+    told.refused(told.holds("PC44", program="", server="SITE1"), job="")
+    async with live_site(told, 1.0, watched) as site:
+        for width in (390, 1280):
+            await page.look(width)
+            await opened(page, site)
+            assert await page.value("document.documentElement.scrollWidth") == width
+        text = await page.value("document.body.innerText")
+        assert "SITE1 is another's server, which is watched" in text and "Grade B: opens" in text
+        assert "Release" not in text and "Next retry" not in text
+        await page.value("document.querySelector('#blocks td.do button').click()")
+        said = await page.value("document.getElementById('dialog').innerText")
+        assert all(command in said for command in commands)
+    blind = LiveWatched("runs/x-watch-FS1", "Grade C: samples", commands)
+    async with live_site(Told(), 1.0, blind) as site:
+        await opened(page, site)
+        text = await page.value("document.body.innerText")
+        assert "who is refused is not in samples" in text and "Nobody." not in text
+    assert page.errors == []
 
 
 async def test_only_what_matters_is_drawn_of_a_thousand_files_and_five_thousand_clients(

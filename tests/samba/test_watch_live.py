@@ -8,11 +8,17 @@ import asyncio
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import pytest
+from smbprotocol.exceptions import SMBResponseException
 
 from despoolr_app.clocks.time_source import wall_now
+from despoolr_app.process.discovery import watches
 from despoolr_app.runs.directory import find_run
 from despoolr_core.records.view import RunView
 from despoolr_core.share.contract import ShareError
@@ -24,6 +30,7 @@ TOLD_S = 8.0
 """A watch tells what happened some seconds later."""
 NEAR_S = 1.0
 """How late a client on a busy machine may tell what its server did."""
+SERVE = ("--serve", "--listen", "127.0.0.1:0")
 WATCH = "import sys; from despoolr.console import main; main(sys.argv[1:])"
 
 
@@ -33,7 +40,7 @@ def watched(samba: Samba, at: Path) -> Iterator[subprocess.Popen[str]]:
     environment = wrapped_names(samba.root)
     words = ["watch", "--conf", str(samba.config), "--audit", str(samba.audit), "--tz", "UTC"]
     with subprocess.Popen(
-        [sys.executable, "-c", WATCH, *words, "--server", "FS1", "--json"],
+        [sys.executable, "-c", WATCH, *words, "--server", "FS1", "--json", *SERVE],
         env=environment,
         cwd=at,
         stdout=subprocess.PIPE,
@@ -45,6 +52,60 @@ def watched(samba: Samba, at: Path) -> Iterator[subprocess.Popen[str]]:
         finally:
             if process.poll() is None:
                 process.terminate()
+
+
+def live_page(at: Path) -> Any:
+    """What the live page of the watch in a directory shows now."""
+    (found,) = watches(at)
+    headers = {"Authorization": f"Bearer {Path(found.token_file).read_text().strip()}"}
+    request = urllib.request.Request(f"{found.url}/api/v1/live", headers=headers)
+    with urllib.request.urlopen(request, timeout=TOLD_S) as answer:
+        return json.loads(answer.read())
+
+
+async def test_a_command_that_the_page_gives_closes_the_share_for_one_client_alone() -> None:
+    with (
+        running_samba() as samba,
+        losing_its_share(Machine(samba, "WS11", "127.0.0.11", "alice")) as holder,
+        Machine(samba, "WS12", "127.0.0.12", "bob") as other,
+    ):
+        share = other.share()
+        for name in ("a.dat", "b.dat"):
+            await share.write(name, b"old")
+        holder.open("a.dat", Access.READ, ShareMode.READ)
+        kept = other.open("b.dat", Access.READ, ShareMode.READ)
+        with pytest.raises(ShareError):
+            await share.write("a.dat", b"new")
+        row = next(line for line in asked(samba, "smbstatus", "-L").splitlines() if "a.dat" in line)
+        asked(samba, "smbcontrol", row.split()[0], "close-share", "pkg")
+        await asyncio.sleep(NEAR_S)
+        await share.write("a.dat", b"new")
+        left = asked(samba, "smbstatus", "-L")
+        assert "b.dat" in left and "a.dat" not in left
+        await kept.close()
+
+
+@contextmanager
+def losing_its_share(machine: Machine) -> Iterator[Machine]:
+    """A machine whose share is closed by its server: it cannot close it itself."""
+    machine.__enter__()
+    try:
+        yield machine
+    finally:
+        with suppress(SMBResponseException):
+            machine.__exit__(None, None, None)
+
+
+def asked(samba: Samba, program: str, *words: str) -> str:
+    """What a program of Samba's says."""
+    return subprocess.run(
+        [program, "-s", str(samba.config), *words],
+        env=wrapped_names(samba.root),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
 
 
 async def test_a_watch_tells_who_is_blocked_while_it_is_and_a_run_of_it_afterwards(
@@ -80,6 +141,7 @@ async def test_a_watch_tells_who_is_blocked_while_it_is_and_a_run_of_it_afterwar
                     samba.audit.rename(samba.root / "audit.log.1")
             while (line := json.loads(watching.stdout.readline())["data"])["refusals"] < 3:
                 pass
+            shown = await asyncio.to_thread(live_page, tmp_path)
             await held.close()
             await share.write("office/b.dat", b"new")
             through_at = wall_now()
@@ -92,6 +154,10 @@ async def test_a_watch_tells_who_is_blocked_while_it_is_and_a_run_of_it_afterwar
     assert (waiting["machine"], waiting["path"]) == ("SRV2", "office/b.dat")
     (blocker,) = waiting["blockers"]
     assert (blocker["machine"], blocker["user"], blocker["share_mode"]) == ("WS11", "alice", "READ")
+    (block,) = shown["page"]["blocks"].values()
+    assert (block["share"], block["files"], block["refused"]) == ("pkg", ["office/b.dat"], 3)
+    assert [hold["machine"] for hold in block["holds"]] == ["WS11"] and block["holds"][0]["alone"]
+    assert shown["watched"]["by_hand"][1] == "smbcontrol PID close-share SHARE"
     assert json.loads(said.splitlines()[-1])["data"]["waiting"] == []
     run = find_run("latest", tmp_path / "runs")
     view = RunView(list(run.records()))

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from despoolr_app.clocks.loop_clock import LoopClock
+from despoolr_core.records.live.model import LiveWatched
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem
@@ -24,8 +25,9 @@ from worlds.live import Told
 class ToldSite:
     """A site server that was told of all this; what is released is closed in what it was told."""
 
-    def __init__(self, told: Told, scale: float = 1.0) -> None:
+    def __init__(self, told: Told, scale: float = 1.0, watched: LiveWatched | None = None) -> None:
         self.told = told
+        self.watched = watched
         self.scale = scale
         self.clock = LoopClock(told.at, scale)
         self.auth = Auth(b"sixteen bytes!!!")
@@ -39,7 +41,8 @@ class ToldSite:
         recorder = Recorder(self.clock.now, [])
         host = ShareHost("SITE1", self.clock, recorder)
         self.feeds = LiveFeeds(self.told.fold, self.clock.now, start=str(self.start))
-        live = LiveRoutes(self.feeds, "SITE1", "", self.scale, self._release)
+        release, scope = (None, "SITE1") if self.watched is not None else (self._release, "")
+        live = LiveRoutes(self.feeds, "SITE1", scope, self.scale, self.auth, release, self.watched)
         routes = [*live.routes(), web.get("/api/v1/packages", _packages)]
         app = make_app(host, self.auth, self.clock, recorder=recorder, extra_routes=routes)
         self._runner = Runner(app, shutdown_timeout=0.1)
@@ -72,9 +75,11 @@ async def _packages(_request: web.Request) -> web.StreamResponse:
 
 
 @asynccontextmanager
-async def live_site(told: Told, scale: float = 1.0) -> AsyncIterator[ToldSite]:
-    """The site, answering."""
-    site = ToldSite(told, scale)
+async def live_site(
+    told: Told, scale: float = 1.0, watched: LiveWatched | None = None
+) -> AsyncIterator[ToldSite]:
+    """The site, answering; `watched`: as a server that is only watched."""
+    site = ToldSite(told, scale, watched)
     await site.serve()
     try:
         yield site

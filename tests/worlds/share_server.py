@@ -146,7 +146,7 @@ async def serving(
     async def release(who: Principal, _server: str, handle: str, reason: str) -> Problem | None:
         return host.close_by_force(who, handle, reason)
 
-    live = LiveRoutes(feeds, "LOGON1", "LOGON1", 1.0, release)
+    live = LiveRoutes(feeds, "LOGON1", "LOGON1", 1.0, auth, release)
     told = RecordRoutes(recorder, lambda: iter(records))
     app = make_app(
         host,

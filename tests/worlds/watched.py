@@ -95,11 +95,11 @@ class FakeSamba:
         self.log = path / "audit.log"
         self.log.touch()
         self._answer = path / "answer.json"
-        self._deed = path / "deed.py"
+        self.deed = path / "deed.py"
         self.program.write_text(
             f"#!{sys.executable}\n"
             "import os, sys\n"
-            f"deed = {str(self._deed)!r}\n"
+            f"deed = {str(self.deed)!r}\n"
             "if os.path.exists(deed):\n"
             "    text = open(deed).read()\n"
             "    os.remove(deed)\n"
@@ -115,7 +115,7 @@ class FakeSamba:
         beside.replace(self._answer)
 
     def does_when_asked(self, code: str) -> None:
-        self._deed.write_text(code)
+        self.deed.write_text(code)
 
     def logs(self, lines: Iterable[str]) -> None:
         with self.log.open("a") as file:

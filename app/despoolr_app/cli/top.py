@@ -15,6 +15,7 @@ import msgspec
 from despoolr_app.cli.at_site import answering, find_servers, site_first, site_options
 from despoolr_app.cli.output import EXIT_OK, fail
 from despoolr_app.site_client.blocking import ask, call
+from despoolr_app.site_client.choose import watch_pages
 
 if TYPE_CHECKING:
     from despoolr_app.site_client.client import ServerAddress
@@ -34,12 +35,13 @@ def command(word: str, at_site: str, urls: tuple[str, ...], token: str) -> int:
     if find_spec("textual") is None:
         fail("`despoolr top` needs Textual: pip install 'despoolr[tui]', or use `locks --watch`")
     servers = find_servers(urls, token)
-    if not servers:
+    pages = answering(watch_pages) if not servers else []
+    if not servers and not pages:
         fail(
             "there is no running server here: start one with `despoolr serve all`, or point at one "
-            "with --url and --token"
+            "with --url and --token (or watch a share with `despoolr watch --serve`)"
         )
-    site = AskedServer(site_first(servers, at_site, "")[0])
+    site = AskedServer(site_first(servers, at_site, "")[0] if servers else pages[0])
     answering(lambda: site.look(word))
     from despoolr_app.top.screen import TopApp
 

@@ -23,13 +23,15 @@ from despoolr_app.process.settings import ConfigError, write_private
 
 DIRECTORY: Final = ".despoolr"
 FILE: Final = "servers.json"
+WATCH: Final = "watch"
+"""The role of what only watches: it answers the live page's call and no other."""
 LISTED_MAX: Final = 1000
 """Servers one file lists; the oldest leave first."""
 
 
 class RunningServer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One server that answers. `role` is `site` or `logon`; `token_file` holds an administrator's
-    token.
+    """One server that answers. `role` is `site`, `logon` or `watch` (the page of a share that is
+    watched); `token_file` holds an administrator's token.
     """
 
     name: str
@@ -78,14 +80,24 @@ def withdraw(pid: int, directory: Path, data: Path | None = None) -> None:
 
 def running(directory: Path) -> list[RunningServer]:
     """The servers that run, as listed in `directory`: sites first. Those whose process is gone are
-    left out.
+    left out, and those that only watch.
 
     Raises `ConfigError`.
     """
-    listed = _read(directory / DIRECTORY / FILE)
     return sorted(
-        (s for s in listed.servers if _is_alive(s.pid)), key=lambda s: (s.role != "site", s.name)
+        (s for s in _living(directory) if s.role != WATCH), key=lambda s: (s.role != "site", s.name)
     )
+
+
+def watches(directory: Path) -> list[RunningServer]:
+    """The pages of shares that are watched from `directory`, the newest first. Raises
+    `ConfigError`.
+    """
+    return [s for s in reversed(_living(directory)) if s.role == WATCH]
+
+
+def _living(directory: Path) -> list[RunningServer]:
+    return [s for s in _read(directory / DIRECTORY / FILE).servers if _is_alive(s.pid)]
 
 
 @contextmanager

@@ -388,7 +388,7 @@ class Servers:
     def _live_routes(self, name: str, scope: str = "") -> list[web.RouteDef]:
         """The live page's calls of a server; `scope` is its name if it tells of itself alone."""
         release = partial(self._release, name)
-        live = LiveRoutes(self._live, name, scope, self.runtime.scale, release)
+        live = LiveRoutes(self._live, name, scope, self.runtime.scale, self.runtime.auth, release)
         return [*live.routes(), *self._records.routes()]
 
     async def _follow(self, machine: str, urls: Mapping[str, str]) -> None:

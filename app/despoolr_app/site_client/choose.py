@@ -56,12 +56,20 @@ def find_servers(
     if not urls:
         return [ServerAddress(s.name, s.url, token or _token_of(s.token_file)) for s in here]
     token = token or make_token()
-    tokens = {s.url: s.token_file for s in here}
+    tokens = {s.url: s.token_file for s in [*here, *discovery.watches(Path.cwd())]}
     found = [
         ServerAddress(url, url, token or (_token_of(tokens[url]) if url in tokens else ""))
         for url in map(parse_url, urls)
     ]
     return [*found, *_known_to(found)]
+
+
+def watch_pages() -> list[ServerAddress]:
+    """The pages of shares that are watched from this directory, the newest first. Raises
+    `ConfigError`.
+    """
+    found = discovery.watches(Path.cwd())
+    return [ServerAddress(s.name, s.url, _token_of(s.token_file)) for s in found]
 
 
 def _known_to(servers: list[ServerAddress]) -> list[ServerAddress]:

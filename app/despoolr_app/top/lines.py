@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from despoolr_core.records.live.model import LiveBlock, LiveHold, LiveJob, LivePage
+from despoolr_core.records.live.model import LiveBlock, LiveHold, LiveJob, LivePage, LiveWatched
 from despoolr_core.rules.text import escaped
 from despoolr_core.times import span
 
@@ -23,6 +23,8 @@ WIDTH_MIN: Final = 40
 LONG_S: Final = 86_400.0
 """What waits longer is marked."""
 PANES: Final = ("blocked", "holders", "jobs", "clients")
+PANES_WATCHED: Final = ("blocked", "holders", "open")
+"""Those of a share that is only watched: no site, no jobs."""
 
 
 class TopAnswer(msgspec.Struct):
@@ -33,6 +35,12 @@ class TopAnswer(msgspec.Struct):
     server: str
     is_site: bool
     page: LivePage
+    watched: LiveWatched | None = None
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nobody is known to wait, and nobody known not to: samples have no refusals."""
+        return self.watched is not None and not self.watched.sees_waits
 
 
 class TopTarget(NamedTuple):
@@ -103,6 +111,8 @@ def _broken(answer: TopAnswer) -> str:
 
 def _summary(answer: TopAnswer) -> str:
     totals = answer.page.totals
+    if answer.is_blind and not totals.waiters:
+        return f"{_count(totals.opens, 'file')} open.  Who is refused is not in samples."
     if not totals.waiters:
         opens = f"{_count(totals.opens, 'file')} open, none in the way"
         truth = f"{totals.untrue} jobs Complete but untrue" if totals.untrue else ""
@@ -131,11 +141,13 @@ def pane_lines(
         "holders": _holders,
         "jobs": _jobs,
         "clients": _clients,
+        "open": _open,
     }[pane]
     columns, rows, more = make(answer, opened)
     lines = table(columns, rows, max(WIDTH_MIN, width))
     if not rows:
-        lines = [TopLine((TopCell(_NOTHING[pane], "dim"),))]
+        nothing = BLIND if pane == "blocked" and answer.is_blind else _NOTHING[pane]
+        lines = [TopLine((TopCell(nothing, "dim"),))]
     if more:
         lines.append(TopLine((TopCell(f"  {more:,} more, not shown: narrow it with /", "dim"),)))
     return lines
@@ -146,7 +158,9 @@ _NOTHING: Final = {
     "holders": "Nobody is in anybody's way.",
     "jobs": "No job was made.",
     "clients": "No client has run a package yet.",
+    "open": "No file is open.",
 }
+BLIND: Final = "Who is refused is not in samples: follow full_audit's log as well (--audit LOG)."
 
 
 def table(columns: Sequence[TopColumn], rows: Sequence[Row], width: int) -> list[TopLine]:
@@ -378,6 +392,28 @@ def _clients(answer: TopAnswer, _: Collection[str]) -> Pane:
     return columns, rows, 0
 
 
+def _open(answer: TopAnswer, _: Collection[str]) -> Pane:
+    columns = (
+        TopColumn("FILE"),
+        TopColumn("HELD BY"),
+        TopColumn("LETS OTHERS", gives_way=1),
+        TopColumn("FOR", is_number=True),
+    )
+    rows: list[Row] = [
+        (
+            (
+                TopCell(escaped(f"{one.share}/{one.path}".replace("/", "\\"))),
+                TopCell(escaped(f"{one.machine} ({one.user})" if one.user else one.machine)),
+                TopCell(one.lets),
+                TopCell(span(max(0.0, answer.now - one.opened_at))),
+            ),
+            None,
+        )
+        for one in answer.page.opens
+    ]
+    return columns, rows, answer.page.more.get("opens", 0)
+
+
 # -- a line chosen
 
 
@@ -392,8 +428,23 @@ def why_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
         lines.append(f"{_who(hold)}: {escaped(hold.why)}.{alone}")
     if block.hold_count > len(block.holds):
         lines.append(f"{block.hold_count - len(block.holds):,} more opens are in the way.")
+    if answer.watched is not None:
+        run = quote(escaped(answer.watched.run))
+        return [*lines, f"{answer.watched.proves}.", f"The same by hand: despoolr why {run}"]
     machine = f" --machine {quote(escaped(block.waiting[0].machine))}" if block.waiting else ""
     return [*lines, f"The same by hand: despoolr why{machine}"]
+
+
+def by_hand_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
+    """What closes a file on a server that is only watched; nothing of a server of a site."""
+    block = answer.page.blocks.get(target.block)
+    if block is None or answer.watched is None:
+        return []
+    return [
+        f"{escaped(block.server)} is only watched: nothing is closed from here. There, as an "
+        "administrator:",
+        "\n".join(map(escaped, answer.watched.by_hand)),
+    ]
 
 
 def release_lines(answer: TopAnswer, target: TopTarget) -> list[str]:

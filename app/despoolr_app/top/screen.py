@@ -24,9 +24,11 @@ from textual.widgets import Input, Static
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.top.lines import (
     PANES,
+    PANES_WATCHED,
     TopAnswer,
     TopLine,
     TopTarget,
+    by_hand_lines,
     head_lines,
     pane_lines,
     release_lines,
@@ -225,15 +227,20 @@ class TopApp(App[None]):
             return
         head = texts(head_lines(self.answer, width, self._state))
         self.query_one("#head", Static).update("\n".join(head))
-        names = [f"[{pane}]" if pane == self.pane else f" {pane} " for pane in PANES]
+        names = [f"[{pane}]" if pane == self.pane else f" {pane} " for pane in self._panes()]
         narrowed = f"   with {self.word!r}" if self.word else ""
         self.query_one("#panes", Static).update(f"{' '.join(names)}{narrowed}")
         lines = pane_lines(self.pane, self.answer, width - 1, self._opened)
         self.query_one(TopRows).put(lines, width - 1)
 
+    def _panes(self) -> Sequence[str]:
+        is_watched = self.answer is not None and self.answer.watched is not None
+        return PANES_WATCHED if is_watched else PANES
+
     def action_pane(self, by: int) -> None:
         """Show the pane so many to the right, round and round."""
-        self.pane = PANES[(PANES.index(self.pane) + by) % len(PANES)]
+        panes = self._panes()
+        self.pane = panes[(panes.index(self.pane) + by) % len(panes)]
         self.query_one(TopRows).chosen = 1
         self.draw()
 
@@ -258,6 +265,9 @@ class TopApp(App[None]):
         """Ask whether the chosen open is to be closed; close it after a yes."""
         target = self.query_one(TopRows).target
         if target is None or self.answer is None:
+            return
+        if by_hand := by_hand_lines(self.answer, target):
+            self.push_screen(Told(by_hand))
             return
         lines = release_lines(self.answer, target)
         if not lines:

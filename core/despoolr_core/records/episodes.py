@@ -216,6 +216,11 @@ class EpisodeLedger:
         return {"opens": len(self._past), "episodes": len(self._episodes)}
 
     @property
+    def held_count(self) -> int:
+        """How many opens are held."""
+        return len(self._held)
+
+    @property
     def waiting_count(self) -> int:
         """The number of episodes that are not over."""
         return self._waiting_count
@@ -373,6 +378,8 @@ class EpisodeLedger:
             self._release(key, at)
 
     def _granted(self, granted: OpenGranted, at: float) -> None:
+        if granted.since == "before" and (granted.server, granted.open) in self._held:
+            return  # told again, since old records have gone
         self._held[granted.server, granted.open] = (granted, at)
         self._got_through(granted, at)
 

@@ -126,7 +126,7 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
     machine = BreakableServer("SITE1", ServerLine(runtime.clock), dict, lambda _server: None)
     book = FaultBook("SITE1", machine, runtime.clock, assembly.recorder, "")
     routes = [*SetupRoutes(runtime, "LOGON1").routes(), *FaultRoutes("LOGON1", "", None).routes()]
-    routes += LiveRoutes(feeds, "LOGON1", "LOGON1", runtime.scale, release).routes()
+    routes += LiveRoutes(feeds, "LOGON1", "LOGON1", runtime.scale, runtime.auth, release).routes()
     routes += records.routes()
     logon = assembly.add_logon(role, extras=Extras(routes, calls))
     named = ServerCard("LOGON1", "http://127.0.0.1:8802", True, True, "SMS_PKGD", "SALES")
@@ -135,7 +135,7 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
     slots = SlotRoutes(SlotTable(20), assembly.database("BPC"), assembly.recorder, "BPC")
     routes = [*SetupRoutes(runtime, "SITE1", lambda: card, (named,)).routes(), *slots.routes()]
     routes += FaultRoutes("SITE1", "BPC", book).routes()
-    routes += LiveRoutes(feeds, "SITE1", "", runtime.scale, release).routes()
+    routes += LiveRoutes(feeds, "SITE1", "", runtime.scale, runtime.auth, release).routes()
     routes += records.routes()
     site = assembly.add_site(
         SiteSetup("BPC", "SITE1", "SALES", profile, Response.FAST, (role,), {}),

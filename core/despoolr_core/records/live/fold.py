@@ -17,6 +17,7 @@ from typing import Any, Final
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.imported import ImportNote
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.records.kinds.share import (
     FileDeleted,
@@ -53,6 +54,8 @@ CHANGES_MAX: Final = 32
 """Changes of a job's status that are remembered."""
 MACHINES_MAX: Final = 20_000
 MARKS_MAX: Final = 200
+NOTE_SIZE_MAX: Final = 300
+"""Characters of a note about a watch that a mark has."""
 SERVERS_MAX: Final = 1_000
 OVER: Final = frozenset(("Complete", "Failed", "Cancelled"))
 WORKSTATION: Final = "Workstation"
@@ -147,6 +150,7 @@ class LiveFold:
             MessageSent: self._message_sent,
             HotfixApplied: self._hotfix_applied,
             SettingsChanged: self._settings_changed,
+            ImportNote: self._noted,
         }
 
     def apply(self, record: Record) -> None:
@@ -323,6 +327,10 @@ class LiveFold:
     def _settings_changed(self, record: Record, changed: SettingsChanged) -> None:
         told = ", ".join(f"{name} is {value}" for name, value in changed.fields.items())
         self._mark(record.at, "intervention", f"settings: {told[:120]}")
+
+    def _noted(self, record: Record, note: ImportNote) -> None:
+        if note.about != "source":  # what the sources are, stands above
+            self._mark(record.at, "gap", note.text[:NOTE_SIZE_MAX])
 
     def _mark(self, at: float, kind: str, text: str) -> None:
         self.marks.append(LiveMark(at, kind, text))

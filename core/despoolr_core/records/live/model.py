@@ -281,3 +281,16 @@ class LivePage(_Part, frozen=True):
     more: dict[str, int]
     silent: dict[str, float] = {}
     """Servers that are not heard, and since when."""
+
+
+class LiveWatched(_Part, frozen=True):
+    """Why nothing is closed from a page: its server is another's, and is only watched.
+
+    `proves` says what its sources can tell, `by_hand` what closes a file there, a command each.
+    """
+
+    run: str
+    proves: str
+    by_hand: list[str]
+    sees_waits: bool = False
+    """Whether refusals are in the sources: where they are not, nobody is known to wait."""

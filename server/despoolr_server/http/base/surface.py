@@ -83,16 +83,7 @@ class Surface:
 
     def principal(self, request: web.Request) -> Principal:
         """Who is calling. Raises `Refused` (401) for a header that proves nothing."""
-        header = request.headers.get(hdrs.AUTHORIZATION)
-        who = self.auth.check(header)
-        if who is None:
-            detail = (
-                ""
-                if header is None
-                else "This server's secret did not sign that token. Ask its operator for a new one."
-            )
-            raise Refused(known("authentication-required", detail), CHALLENGED)
-        return who
+        return principal_of(self.auth, request)
 
     def caller(self, request: web.Request) -> Caller:
         """Who is calling, in which session, with which program, and what for."""
@@ -114,16 +105,34 @@ class Surface:
 
     def operator(self, request: web.Request, to_do: str) -> Principal:
         """Who is calling, if they may run the site. Raises `Refused` (403) for a client's token."""
-        who = self.principal(request)
-        if who.role is Role.CLIENT:
-            raise Refused(
-                known(
-                    "forbidden",
-                    f"Only role `service` or `admin` may {to_do}; {who.machine}'s token "
-                    "is `client`.",
-                )
+        return operator_of(self.auth, request, to_do)
+
+
+def principal_of(auth: Auth, request: web.Request) -> Principal:
+    """Who is calling. Raises `Refused` (401) for a header that proves nothing."""
+    header = request.headers.get(hdrs.AUTHORIZATION)
+    who = auth.check(header)
+    if who is None:
+        detail = (
+            ""
+            if header is None
+            else "This server's secret did not sign that token. Ask its operator for a new one."
+        )
+        raise Refused(known("authentication-required", detail), CHALLENGED)
+    return who
+
+
+def operator_of(auth: Auth, request: web.Request, to_do: str) -> Principal:
+    """Who is calling, if they may run the site. Raises `Refused` (403) for a client's token."""
+    who = principal_of(auth, request)
+    if who.role is Role.CLIENT:
+        raise Refused(
+            known(
+                "forbidden",
+                f"Only role `service` or `admin` may {to_do}; {who.machine}'s token is `client`.",
             )
-        return who
+        )
+    return who
 
 
 SURFACE: Final = web.AppKey("surface", Surface)

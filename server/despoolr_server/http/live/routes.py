@@ -21,12 +21,20 @@ import msgspec
 from aiohttp import hdrs, web
 
 from despoolr_core.records.live.asked import DAY_S, PageQuery
-from despoolr_core.records.live.model import LivePage
+from despoolr_core.records.live.model import LivePage, LiveWatched
 from despoolr_core.rules.fields import LineText
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem
+from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.problem import answer
-from despoolr_server.http.base.surface import SURFACE, json_answer, query, read_json, whole_number
+from despoolr_server.http.base.surface import (
+    json_answer,
+    operator_of,
+    principal_of,
+    query,
+    read_json,
+    whole_number,
+)
 from despoolr_server.http.live.feeds import BEAT_S, Event, Feed, LiveFeeds
 from despoolr_server.shares.base.principal import Principal
 
@@ -43,7 +51,8 @@ what is in the way.
 
 class LiveAnswer(msgspec.Struct):
     """`GET /api/v1/live`: the page at a moment of site time; `server` tells it. `is_site`: it tells
-    of the whole site. `scale` is how many site seconds pass in one second.
+    of the whole site. `scale` is how many site seconds pass in one second. `watched`: the server
+    is another's, which `despoolr watch` looks at.
     """
 
     now: float
@@ -51,6 +60,7 @@ class LiveAnswer(msgspec.Struct):
     server: str
     is_site: bool
     page: LivePage
+    watched: LiveWatched | None = None
 
 
 class ReleaseRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,13 +71,22 @@ class ReleaseRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 class LiveRoutes:
     """The calls of one server. `scope` is its name where it tells of itself alone, and empty at a
-    site server, which tells of the site.
+    site server, which tells of the site. One that is only `watched` releases nothing.
     """
 
     def __init__(
-        self, feeds: LiveFeeds, name: str, scope: str, scale: float, release: Releases
+        self,
+        feeds: LiveFeeds,
+        name: str,
+        scope: str,
+        scale: float,
+        auth: Auth,
+        release: Releases | None,
+        watched: LiveWatched | None = None,
     ) -> None:
         self._feeds = feeds
+        self._auth = auth
+        self._watched = watched
         self._name = name
         self._scope = scope
         self._scale = scale
@@ -75,14 +94,15 @@ class LiveRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         """What `make_app` takes as `extra_routes`."""
+        release = "/api/v1/servers/{server}/opens/{open}/release"
         return [
             web.get("/api/v1/live", self.live),
-            web.post("/api/v1/servers/{server}/opens/{open}/release", self.release),
+            *([web.post(release, self.release)] if self._release is not None else []),
         ]
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         """The page, once or from now on."""
-        who = request.app[SURFACE].principal(request)
+        who = principal_of(self._auth, request)
         given = query(request, "server", "package", "q", "span_s")
         asked = PageQuery(
             server=self._scope or given["server"],
@@ -99,7 +119,8 @@ class LiveRoutes:
 
     async def release(self, request: web.Request) -> web.StreamResponse:
         """Close an open on a server of the site by force."""
-        who = request.app[SURFACE].operator(request, "close another's open")
+        assert self._release is not None
+        who = operator_of(self._auth, request, "close another's open")
         names = request.match_info
         body = await read_json(request, ReleaseRequest)
         refusal = await self._release(who, names["server"], names["open"], body.reason)
@@ -138,6 +159,7 @@ class LiveRoutes:
             "scale": self._scale,
             "server": self._name,
             "is_site": not self._scope,
+            **({"watched": self._watched} if self._watched is not None else {}),
         }
 
 

@@ -17,6 +17,7 @@ from despoolr_app.top.lines import (
     TopCell,
     TopColumn,
     TopTarget,
+    by_hand_lines,
     head_lines,
     pane_lines,
     release_lines,
@@ -27,7 +28,7 @@ from despoolr_app.top.lines import (
 from despoolr_core.records.kinds.run import FaultBegan
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
-from despoolr_core.records.live.model import LiveClients
+from despoolr_core.records.live.model import LiveClients, LiveWatched
 from despoolr_server.http.live.routes import LiveAnswer
 from worlds.live import Told, page_of
 from worlds.top import NOW, blocked_answer
@@ -133,6 +134,31 @@ def test_a_release_says_whom_it_hits_and_whether_it_is_enough() -> None:
     assert told[2] == "This alone lets the update through."
     assert told[3] == "The same by hand: despoolr release LOGON1/O1"
     assert release_lines(answer, TopTarget(block.id)) == []
+
+
+def test_of_a_share_that_is_only_watched_it_says_what_to_type_there() -> None:
+    answer = blocked_answer()
+    block = answer.page.blocks[answer.page.block_order[0]]
+    target = TopTarget(block.id, block.holds[0].open)
+    assert by_hand_lines(answer, target) == []
+    commands = ["smbstatus -L", "smbcontrol PID close-share SHARE"]
+    answer.watched = LiveWatched("runs/x-watch-FS1", "Grade B", commands, sees_waits=True)
+    told = by_hand_lines(answer, target)
+    assert told[0].startswith("LOGON1 is only watched: nothing is closed from here.")
+    assert told[1].splitlines() == commands
+    proves = ["Grade B.", "The same by hand: despoolr why runs/x-watch-FS1"]
+    assert why_lines(answer, target)[-2:] == proves
+    (head, *rows) = texts(pane_lines("open", answer, 80))
+    assert head.split() == ["FILE", "HELD", "BY", "LETS", "OTHERS", "FOR"]
+    assert rows and rows[0].startswith("SMS_PKGD\\")
+
+
+def test_samples_alone_do_not_say_that_nobody_waits() -> None:
+    page = page_of(LiveFold(), PageQuery(), NOW)
+    answer = TopAnswer(NOW, 1.0, "FS1", False, page, LiveWatched("runs/x", "Grade C", []))
+    told = [*texts(head_lines(answer, 80, "live")), *texts(pane_lines("blocked", answer, 80))]
+    assert "Nobody is blocked" not in " ".join(told)
+    assert told[1] == "0 files open.  Who is refused is not in samples."
 
 
 def test_the_answer_that_is_read_is_the_one_that_a_server_gives() -> None:

@@ -363,3 +363,12 @@ def test_a_lock_that_is_granted_at_last_resolves_the_episode() -> None:
     (row,) = story.ledger.rows()
     assert (row.state, row.blocked_s) == ("resolved", 90)
     assert decode(encode(story.records[1])) == story.records[1]
+
+
+def test_an_open_that_is_told_again_keeps_its_beginning_and_ends_no_wait() -> None:
+    story = Story().granted("O1").at(60).refused("O1")
+    story.at(120).granted("O1", machine="SITE1", program="SMS_DESPOOLER", since="before")
+    (held,) = story.ledger.each_held()
+    assert (held.opened_at, held.machine, story.ledger.held_count) == (T0, "WS3", 1)
+    assert story.ledger.waiting_count == 1
+    assert Story().granted("O1", since="before").ledger.held_count == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from despoolr.console import run
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.runs.directory import LATEST, FinishedRun, latest
+from despoolr_core.times import moment
 from worlds.answer import data_of
 from worlds.watched import FakeSamba, held, opened, status
 
@@ -109,6 +111,9 @@ def test_names_are_hidden_as_in_an_import(said, samba):
         (("--smbstatus", "no-such-program"), "there is no program 'no-such-program' here"),
         (("--tz", "Moon"), "--tz 'Moon' is no zone"),
         (("--keep", "0"), "give a whole number from 1"),
+        (("--listen", ":0"), "--listen says where the live page is served: give --serve as well"),
+        (("--serve", "--listen", "0.0.0.0"), "refusing to listen on 0.0.0.0 without a configured"),
+        (("--serve", "--listen", "127.0.0.1:x"), "'127.0.0.1:x' is not host:port"),
     ],
 )
 def test_what_cannot_be_watched_is_a_line_and_leaves_no_run(said, samba, more, says):
@@ -140,3 +145,50 @@ def test_samples_of_another_server_come_in_as_files(said, tmp_path):
     last = json.loads(out.splitlines()[-1])["data"]
     assert code == 0 and last["holders"][0]["machine"] == "PC5"
     assert last["holders"][0]["is_older"] and last["holders"][0]["share_mode"] == ""
+
+
+def test_the_live_page_is_served_while_it_watches_and_top_finds_it(said, samba):
+    ask = (
+        "import json, os, urllib.request\n"
+        "found = json.load(open('.despoolr/servers.json'))['servers'][0]\n"
+        "token = open(found['token_file']).read().strip()\n"
+        "request = urllib.request.Request(found['url'] + '/api/v1/live',\n"
+        "    headers={'Authorization': 'Bearer ' + token})\n"
+        "open('told.json', 'wb').write(urllib.request.urlopen(request, timeout=10).read())\n"
+    )
+    samba.does_when_asked(f"import pathlib; pathlib.Path({str(samba.deed)!r}).write_text({ask!r})")
+    serve = ("--serve", "--listen", "127.0.0.1:0", "--every", "0.2s", "--for", "1.5s")
+    code, out, err = said(*words(samba, *serve))
+    assert code == 0 and "live page: http://127.0.0.1:" in err and "token" not in out
+    told = json.loads(Path("told.json").read_text())
+    assert told["watched"] == {
+        "run": f"runs/{latest(Path('runs')).name}",
+        "proves": "Grade C: samples of what is open; no refusals",
+        "by_hand": ["smbstatus -L", "smbcontrol PID close-share SHARE"],
+    }
+    assert [one["user"] for one in told["page"]["opens"]] == ["alice"]
+    assert not list(Path(".despoolr").glob("*.token"))
+
+
+def test_what_it_shows_fits_80_columns(said, samba):
+    code, out, _ = said(*words(samba, "--every", "0.1s", "--for", "0.2s"))
+    assert code == 0 and max(map(len, out.splitlines())) <= 80
+
+
+def test_samples_without_a_zone_have_this_machines(said, tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        (tmp_path / "in").mkdir()
+        sample = {"ClientComputerName": "10.0.0.5", "ClientUserName": "EX\\anna", "FileId": 7}
+        sample |= {"Path": "D:\\pkg\\a.dat", "ShareRelativePath": "a.dat", "Permissions": 1}
+        (tmp_path / "in" / "smb_2026-07-01_120000.json").write_text(json.dumps(sample))
+        arrivals = ("watch", "--arrivals", "in", "--server", "FS1", "--every", "0.1s")
+        assert said(*arrivals, "--for", "0.5s")[0] == 0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    granted = [
+        one for one in FinishedRun(latest(tmp_path / "runs")).records() if "open" in one.kind
+    ]
+    assert moment(granted[0].at, seconds=True) == "2026-07-01 10:00:00"

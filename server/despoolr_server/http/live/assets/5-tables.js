@@ -12,7 +12,7 @@ function blocksTable(page, now) {
   const order = still(page.block_order, "blocks");
   if (!order.length) return idleBlocks(page);
   const widest = Math.max(...order.map(id => page.blocks[id]).filter(Boolean).map(b => b.waiters * now - b.waited_from), 1);
-  const head = el("thead", {}, el("tr", {}, ["File", "Held by", "User", "Lets others", "Why it is refused", "Open since"].map(text => el("th", { scope: "col" }, text)), el("th", { scope: "col" }, el("span", { class: "sr" }, "Release"))));
+  const head = el("thead", {}, el("tr", {}, ["File", "Held by", "User", "Lets others", "Why it is refused", "Open since"].map(text => el("th", { scope: "col" }, text)), el("th", { scope: "col" }, el("span", { class: "sr" }, live.head.watched ? "By hand" : "Release"))));
   const all = order.map(id => page.blocks[id]).filter(Boolean), shown = state.allBlocks ? all : all.slice(0, BLOCKS_SHOWN);
   const bodies = shown.map((block, i) => {
     const name = blockName(page, block), isOpen = state.folds.get(block.id) ?? i < (innerWidth < 700 ? 3 : 8);
@@ -29,7 +29,7 @@ function blocksTable(page, now) {
         el("td", { class: "file", title: unc(block.server, block.share, held.path) }, isFirst ? fileName(held.path) : el("span", { class: "sr" }, fileName(held.path))),
         el("td", {}, el("b", { class: "hold" }, who(held))), el("td", { "data-l": "User" }, held.user), el("td", { "data-l": "Lets others" }, held.lets), el("td", { "data-l": "Why" }, held.why || "the records do not tell"),
         el("td", { "data-l": "Open since", class: "nowrap" }, held.since ? "before " : "", when(held.opened_at)),
-        el("td", { class: "do" }, held.lock ? null : button("Release…", `Release ${fileName(held.path)}, ${who(held)}`, () => openRelease(block.id, held))));
+        el("td", { class: "do" }, held.lock ? null : live.head.watched ? button("By hand…", `How to close ${fileName(held.path)}, ${who(held)}`, () => openByHand(block.id, held)) : button("Release…", `Release ${fileName(held.path)}, ${who(held)}`, () => openRelease(block.id, held))));
     }) : [];
     if (!isOpen) line.append(el("span", { class: "summary" }, summary(block)));
     const rest = block.hold_count - block.holds.length;
@@ -52,6 +52,7 @@ function roles(table) {
 }
 function idleBlocks(page) {
   if (isFiltered()) return el("div", { class: "empty" }, "Nothing that is blocked fits the filter.");
+  if (live.head.watched) return el("div", { class: "empty" }, live.head.watched.sees_waits ? "Nothing is blocked." : "Who is refused is not in samples: follow the log of full_audit as well (--audit LOG).");
   return el("div", { class: "empty" }, "Nothing is blocked. To see a block, hold a file of a package and update the package:", el("code", {}, "despoolr hold '\\\\LOGON1\\SMS_PKGD\\BPC00001\\setup.exe' --machine PC07 --program WINWORD.EXE"));
 }
 function opensTable(page) {

@@ -20,7 +20,7 @@ function openWhy(id) {
       el("dt", {}, "Which flag conflicts"), el("dd", {}, free ? "none" : [...new Set(holds.map(h => h.why || "the records do not tell"))].slice(0, 4).map(text => el("div", {}, text))),
       el("dt", {}, "For how long, so far"), el("dd", {}, "first refusal to now: ", el("b", { class: "refuse" }, since_(block.first_at)), `; refused ${times(block.refused)}`),
       el("dt", {}, "What now"), el("dd", {}, free ? "The next attempt gets through." : holds.length === 1 && holds[0].alone ? "Closing this one file lets the update through." : `${count(block.hold_count, "open")} must be closed, or the files copied another way.`, block.next_at ? [" Next retry ", clock(block.next_at), ", ", due(block.next_at), "."] : null,
-        holds[0] && !free ? el("div", {}, el("code", {}, `despoolr release ${block.server}/${holds[0].open}`)) : null, el("div", {}, el("code", {}, `despoolr why ${quoted(unc(block.server, block.share, block.files[0]))}`)))),
+        live.head.watched ? byHand() : [holds[0] && !free ? el("div", {}, el("code", {}, `despoolr release ${block.server}/${holds[0].open}`)) : null, el("div", {}, el("code", {}, `despoolr why ${quoted(unc(block.server, block.share, block.files[0]))}`))])),
     el("h3", {}, "In sentences"), block.waiting.map(w => el("p", { class: "small" }, w.says)), block.waiters > block.waiting.length ? el("p", { class: "small" }, `${number(block.waiters - block.waiting.length)} more wait.`) : null, closing());
 }
 function openHistory(id) {
@@ -36,6 +36,13 @@ function openHistory(id) {
   for (const mark of page.marks) events.push([mark.at, mark.text, ""]);
   events.sort((a, b) => a[0] - b[0]);
   openDialog(`History of ${blockName(page, block)}`, el("p", { class: "small" }, `As far back as the lanes go: ${duration(state.range)}.`), el("ol", { class: "list" }, events.slice(-80).map(([t, text, tone]) => el("li", {}, el("span", {}, weekday(t), " ", iso(t).slice(5, 10)), el("b", {}, clock(t, true)), el("span", { class: tone }, text)))), closing());
+}
+const byHand = () => live.head.watched.by_hand.map(line => el("div", {}, el("code", {}, line)));
+/** A share that is only watched: what closes a file there, to be typed there. */
+function openByHand(id, held) {
+  const block = live.page.blocks[id];
+  if (!block) return;
+  openDialog(`Close ${fileName(held.path)} for ${who(held)}: by hand`, el("p", {}, `${block.server} is only watched: nothing is closed from here. There, as an administrator:`), byHand(), el("p", {}, `${held.user || "The user"} loses what is not saved.`), closing());
 }
 function openRelease(id, held) {
   const page = live.page, block = page.blocks[id];

@@ -32,11 +32,13 @@ function still(order, name) {
   }
   return orders[name] = order;
 }
+/** A watch of samples alone: nobody is known to wait, and nobody is known not to. */
+const isBlind = () => Boolean(live.head.watched && !live.head.watched.sees_waits);
 function verdictRows(page) {
   const t = page.totals, blocks = page.block_order.map(id => page.blocks[id]), remedy = page.remedy;
   if (!blocks.length) {
     const last = page.lane_order.map(id => page.lanes[id]).find(lane => lane.ended_at);
-    return [el("dt", {}, "Who blocks now"), el("dd", {}, el("b", { class: "ok" }, "✓ Nobody. "), t.opens ? `${count(t.opens, "file is", "files are")} open; none is in anyone's way.` : "No file is open."),
+    return [el("dt", {}, "Who blocks now"), el("dd", {}, isBlind() ? `Unknown: who is refused is not in samples. ${count(t.opens, "file is", "files are")} open.` : [el("b", { class: "ok" }, "✓ Nobody. "), t.opens ? `${count(t.opens, "file is", "files are")} open; none is in anyone's way.` : "No file is open."]),
       last ? [el("dt", {}, "Last time"), el("dd", {}, el("small", {}, last.says))] : null];
   }
   const oldest = page.holder_order.map(id => page.holders[id]).reduce((a, b) => a && a.opened_at <= b.opened_at ? a : b, null);
@@ -52,8 +54,8 @@ function verdictRows(page) {
 }
 function nowRows(page) {
   const t = page.totals, next = page.retries[0], row = (to, name, value, tone, more) => el("a", { href: `#${to}`, "data-k": to }, el("span", {}, name), el("b", { class: tone }, value), el("span", {}, more));
-  return [row("blocked", "Blocked now", t.files ? count(t.files, "file") : "none", t.files ? "refuse" : "ok", t.blocks ? count(t.blocks, "update") : "no update waits"),
-    t.holders || !t.opens ? row("tree", "In the way", count(t.holders || 0, "holder"), t.holders ? "hold" : "", t.holders ? `on ${count(t.holding_machines, "PC")}` : "nobody") : row("open", "Files open", number(t.opens), "hold", "in nobody's way"),
+  return [row("blocked", "Blocked now", t.files ? count(t.files, "file") : isBlind() ? "unknown" : "none", t.files ? "refuse" : isBlind() ? "" : "ok", t.blocks ? count(t.blocks, "update") : isBlind() ? "not in samples" : "no update waits"),
+    t.holders || !t.opens ? row("tree", "In the way", count(t.holders || 0, "holder"), t.holders ? "hold" : "", t.holders ? `on ${count(t.holding_machines, "PC")}` : "nobody") : row("open", "Files open", number(t.opens), "hold", isBlind() ? "held now" : "in nobody's way"),
     page.job_order.length ? row("jobs", "Jobs", t.retrying ? `${number(t.retrying)} Retrying` : number(t.jobs), t.retrying ? "retry" : "", t.untrue ? `${count(t.untrue, "says", "say")} Complete, untrue` : "as the database says") : null,
     t.folders ? row("map", "Folders on shares", t.folders_broken ? `${number(t.folders_broken)} of ${number(t.folders)} broken` : `${number(t.folders)} whole`, t.folders_broken ? "refuse" : "", t.folders_broken ? "old and new mixed, or missing" : "old or new") : null,
     t.clients ? row("clients", "PCs", t.clients_wrong ? `${number(t.clients_wrong)} of ${number(t.clients)} wrong` : number(t.clients), t.clients_wrong ? "refuse" : "", t.clients_wrong ? "ran a broken folder, or failed" : "none ran a broken folder") : null,
@@ -92,9 +94,13 @@ function drawState() {
   const text = words || silent || "";
   if (at("warning").textContent !== text) at("warning").replaceChildren(...(text ? [el("b", {}, text), words && page ? " What stands below is as it was then." : ""] : []));
   if (head) {
-    const place = head.is_site ? `site server ${head.server}` : `server ${head.server}`;
+    const place = head.watched ? `${head.server}, watched` : head.is_site ? `site server ${head.server}` : `server ${head.server}`;
     setText(at("place"), place);
     if (wasServer !== place) { wasServer = place; document.title = `${head.server}, live: Despoolr`; at("title").textContent = `${place}, live`; }
+    at("watched").hidden = !head.watched;
+    at("asked").hidden = Boolean(head.watched);
+    if (head.watched) setText(at("times"), "Times are this watch's, in UTC.");
+    if (head.watched && !at("watched").firstChild) at("watched").replaceChildren(`${head.server} is another's server, which is watched: nothing is closed from here. ${head.watched.proves}. The run: `, el("code", {}, `despoolr why ${quoted(head.watched.run)}`));
     setText(at("pace"), head.scale === 1 ? "" : `${number(head.scale)} times faster than your clock`);
   }
 }
@@ -108,6 +114,7 @@ function redraw() {
   show("nowbar", nowRows(page));
   options("server", "All servers", state.server, page.servers || []);
   at("server").hidden = !head.is_site;
+  at("package").hidden = Boolean(head.watched);
   options("package", "All packages", state.package, Object.keys(page.packages));
   at("range").value = String(state.range);
   setText(at("found"), page.totals.files ? count(page.totals.files, "file blocked", "files blocked") : "");
@@ -115,7 +122,7 @@ function redraw() {
   at("open").hidden = !page.opens.length;
   const idle = !page.block_order.length, place = idle ? at("lanes") : document.querySelector("footer");
   if (at("open").nextElementSibling !== place) place.before(at("open"));
-  setText(at("opens-lede"), page.totals.holders ? "Whether in anybody's way or not, the oldest first." : "Nobody wants them otherwise.");
+  setText(at("opens-lede"), page.totals.holders ? "Whether in anybody's way or not, the oldest first." : isBlind() ? "The oldest first." : "Nobody wants them otherwise.");
   show("opens", opensTable(page));
   at("lanes").hidden = !page.lane_order.length;
   show("lanes-rest", moreButton("allLanes", page.lane_order.length - lanesShown()), page.more.lanes ? `${count(page.more.lanes, "more wait")}: filter, or look under Blocked now.` : null);
@@ -124,6 +131,7 @@ function redraw() {
   show("retries", retryRows(page));
   show("marks", markRows(page));
   const isSite = head.is_site || page.job_order.length > 0;
+  for (const id of ["next", "map"]) at(id).hidden = Boolean(head.watched);
   at("jobs").hidden = !isSite;
   show("job-rows", jobRows(page, now));
   show("packages", packageMaps(page));
