@@ -8,8 +8,9 @@ attempts; when the same waiter gets the blocked path at last, for what it wanted
 a new refusal under the same purpose opens the same episode again. `episode.ended` ends it otherwise
 (`given up`).
 
-Bounded: at `episodes_max` the episode that ended first is dropped, at `history_max` the open that
-was closed first.
+Bounded: at `episodes_max`, and at `HOLDS_EACH` times as many holds, the episode that ended first is
+dropped; at `HOLDS_MAX` of its holds an episode forgets the first that was released; at
+`history_max` the open goes that was closed first.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ from despoolr_core.share.wire import Blocker, EpisodeRow, Hold
 WAITING: Final = "waiting"
 RESOLVED: Final = "resolved"
 GIVEN_UP: Final = "given up"
+
+HOLDS_MAX: Final = 4_096
+"""Holds of one episode."""
+HOLDS_EACH: Final = 20
+"""Holds of all episodes, in the mean of `episodes_max`."""
 
 _Key = tuple[str, ...]
 _GotThrough = OpenGranted | LockGranted | FileWritten | FileDeleted | FileRenamed
@@ -129,8 +135,8 @@ class _Episode:
         self.holds: dict[str, _Hold] = {}
         self.refuse(refused, at)
 
-    def refuse(self, refused: OpenRefused, at: float) -> None:
-        """One more attempt failed."""
+    def refuse(self, refused: OpenRefused, at: float) -> list[str]:
+        """One more attempt failed; the names of holds that were not known."""
         self.share = refused.share
         self.path = refused.path
         self.access = refused.access
@@ -140,15 +146,23 @@ class _Episode:
         self.attempt_count += 1
         self.state = WAITING
         self.ended_at: float | None = None
+        new: list[str] = []
         for blocker in refused.blockers:
             name = _hold_name(blocker)
             hold = self.holds.get(name)
             if hold is None:
                 hold = self.holds[name] = _Hold(blocker, at)
+                new.append(name)
             hold.last = at
             hold.path = refused.path
             hold.released = None  # a lock may come back under the same open
             hold.refusals += 1
+        return new
+
+    def to_forget(self) -> str:
+        """The hold of which least is lost: the first that was released, or the first."""
+        over = (name for name, hold in self.holds.items() if hold.released is not None)
+        return next(over, "") or next(iter(self.holds))
 
     def end(self, state: str, at: float) -> None:
         """No more attempts are awaited."""
@@ -195,6 +209,7 @@ class EpisodeLedger:
         self._held: dict[tuple[str, str], tuple[OpenGranted, float]] = {}
         self._past: deque[tuple[OpenGranted, float, float]] = deque(maxlen=history_max)
         self._waiting_count = 0
+        self._hold_count = 0
         self._last_at = 0.0
         self._steps: Final[dict[type[Fact], Callable[[Any, float], None]]] = {
             ShareStarted: self._server_started,
@@ -358,18 +373,15 @@ class EpisodeLedger:
         opens = self.opens(at, machine=machine, path=path)
         return Why(self.moment(at), opens, episodes, [verdict(row) for row in episodes])
 
-    def waiter_seconds_by_share(self, now: float) -> dict[tuple[str, str], float]:
-        """How long each (share, program) made others wait: seconds from first blocking to release
-        or end.
+    def each_waiter_seconds(self, now: float) -> Iterator[tuple[tuple[str, str], float]]:
+        """How long a (share, program) made others wait, hold by hold: seconds from first blocking
+        to release or end. Records may come while they are gone through.
         """
-        total: dict[tuple[str, str], float] = {}
-        for episode in self._episodes.values():
+        for episode in [*self._episodes.values()]:
             end = now if episode.ended_at is None else episode.ended_at
-            for hold in episode.holds.values():
+            for hold in [*episode.holds.values()]:
                 until = end if hold.released is None else min(hold.released, end)
-                key = (episode.share, hold.blocker.program)
-                total[key] = total.get(key, 0.0) + max(0.0, until - hold.first)
-        return total
+                yield (episode.share, hold.blocker.program), max(0.0, until - hold.first)
 
     # -- one step for each kind
 
@@ -409,18 +421,21 @@ class EpisodeLedger:
             episode = _Episode(refused.episode, key, refused, at)
             self._episodes[episode.name] = self._by_key[key] = episode
             self._waiting_count += 1
-            known = 0
-            self._drop()
+            new = list(episode.holds)
         else:
-            known = len(episode.holds)
             if episode.state != WAITING:
                 self._ended.remove(episode)
                 self._waiting_count += 1
-            episode.refuse(refused, at)
-        for name in list(episode.holds)[known:]:
+            new = episode.refuse(refused, at)
+        self._hold_count += len(new)
+        for name in new:
             self._blocking.setdefault((refused.server, _open_of(name)), []).append(
                 episode.holds[name]
             )
+        while len(episode.holds) > HOLDS_MAX:
+            name = episode.to_forget()
+            self._forget(episode, name, episode.holds.pop(name))
+        self._drop()
 
     def _got_through(self, got: _GotThrough, at: float) -> None:
         if not self._waiting_count:
@@ -445,7 +460,9 @@ class EpisodeLedger:
         self._ended.append(episode)
 
     def _drop(self) -> None:
-        while len(self._episodes) > self.episodes_max:
+        while len(self._episodes) > self.episodes_max or (
+            self._hold_count > HOLDS_EACH * self.episodes_max and len(self._episodes) > 1
+        ):
             if self._ended:
                 episode = self._ended.popleft()
             else:
@@ -455,12 +472,16 @@ class EpisodeLedger:
             if self._by_key.get(episode.key) is episode:
                 del self._by_key[episode.key]
             for name, hold in episode.holds.items():
-                key = (episode.server, _open_of(name))
-                holds = self._blocking.get(key)
-                if holds and hold in holds:
-                    holds.remove(hold)
-                    if not holds:
-                        del self._blocking[key]
+                self._forget(episode, name, hold)
+
+    def _forget(self, episode: _Episode, name: str, hold: _Hold) -> None:
+        self._hold_count -= 1
+        key = (episode.server, _open_of(name))
+        holds = self._blocking.get(key)
+        if holds and hold in holds:
+            holds.remove(hold)
+            if not holds:
+                del self._blocking[key]
 
 
 def _held_open(granted: OpenGranted, opened_at: float, closed_at: float | None) -> HeldOpen:

@@ -22,7 +22,7 @@ from despoolr_core.records.live.model import (
     LiveRemedy,
     LiveWaiter,
 )
-from despoolr_core.records.live.steps import LOOKED_AT, STEP, Steps
+from despoolr_core.records.live.steps import LOOKED_AT, STEP, WORD_COST, Steps
 from despoolr_core.records.live.words import lets_others, why_refused, wishes
 from despoolr_core.records.verdicts import verdict
 from despoolr_core.rules.conflict import wants
@@ -98,8 +98,9 @@ class UpdateBlock:
 def blocks_of(fold_: LiveFold, asked: PageQuery, now: float) -> Steps[list[UpdateBlock]]:
     """All that is blocked and asked for, most waiter-seconds first."""
     found: dict[str, UpdateBlock] = {}
+    step = STEP // WORD_COST if asked.word else STEP
     for number, row in enumerate(fold_.ledger.each_waiting(now, machine=asked.only)):
-        if number % STEP == STEP - 1:
+        if number % step == step - 1:
             yield
         if not asked.is_of(row.server, package_of(row.purpose)) or not _is_wanted(
             fold_, asked, row

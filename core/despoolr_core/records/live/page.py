@@ -31,7 +31,7 @@ from despoolr_core.records.live.sites import (
     packages_of,
     retries_of,
 )
-from despoolr_core.records.live.steps import LOOKED_AT, Steps
+from despoolr_core.records.live.steps import LOOKED_AT, WORD_COST, Steps
 from despoolr_core.records.live.words import lets_others
 from despoolr_core.rules.fold import fold
 
@@ -131,8 +131,9 @@ def _opens(live: LiveFold, asked: PageQuery) -> Steps[tuple[list[LiveOpen], int]
     """The oldest opens that are asked for, and how many there are."""
     found: list[LiveOpen] = []
     count = 0
+    step = LOOKED_AT // WORD_COST if asked.word else LOOKED_AT
     for number, held in enumerate(live.ledger.each_held()):
-        if number % LOOKED_AT == LOOKED_AT - 1:
+        if number % step == step - 1:
             yield
         if (
             not asked.is_of(held.server)

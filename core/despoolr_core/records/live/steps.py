@@ -16,3 +16,5 @@ Steps = Generator[None, None, T]
 
 STEP: Final = 32
 LOOKED_AT: Final = 1_024
+WORD_COST: Final = 16
+"""How much dearer a look is that looks for a word in names."""

@@ -26,12 +26,16 @@ from despoolr_server.http.base.surface import Surface
 
 class Families(Collector):
     """The metrics of one server. Labels come from callers, so their number is bounded: what is
-    beyond the bound is told as `other`.
+    beyond the bound is told as `other`. `waited` is how long each (share, program) made others
+    wait, in seconds.
     """
 
-    def __init__(self, surface: Surface, metrics: Metrics) -> None:
+    def __init__(
+        self, surface: Surface, metrics: Metrics, waited: dict[tuple[str, str], float]
+    ) -> None:
         self._surface = surface
         self._metrics = metrics
+        self._waited = waited
 
     def collect(self) -> Iterator[Metric]:
         """Every metric with its present value, as prometheus_client asks for them."""
@@ -63,9 +67,7 @@ class Families(Collector):
             "How long a program's open files have made others wait, over the episodes on record.",
             labels=["share", "program"],
         )
-        for labels, seconds in _bounded(
-            self._surface.host.ledger.waiter_seconds_by_share(self._surface.clock.now())
-        ):
+        for labels, seconds in _bounded(self._waited):
             waited.add_metric(labels, seconds)
         yield waited
         uptime = self._surface.clock.now() - self._surface.started_at

@@ -8,6 +8,7 @@ at a stated limit.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Final
 
@@ -29,6 +30,7 @@ from despoolr_server.http.base.surface import (
     whole_number,
 )
 from despoolr_server.http.shares.client_view import episodes_for, opens_for, why_for
+from despoolr_server.shares.base.pace import batches, breathe
 from despoolr_server.shares.base.problems import TITLES
 
 _EPOCH: Final = datetime(1970, 1, 1)
@@ -154,7 +156,13 @@ class IntrospectionRoutes:
             Families,
         )
 
-        families = Families(self._surface, self._metrics)
+        waited: defaultdict[tuple[str, str], float] = defaultdict(float)
+        each = self._host.ledger.each_waiter_seconds(self._surface.clock.now())
+        for batch in batches(each):
+            for labels, seconds in batch:
+                waited[labels] += seconds
+            await breathe(len(batch))
+        families = Families(self._surface, self._metrics, waited)
         text, content_type = Exposition(families, *self._metrics.others).render()
         return web.Response(
             body=text, headers={"Content-Type": content_type, "X-Content-Type-Options": "nosniff"}

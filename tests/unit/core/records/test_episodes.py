@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+import pytest
 
-from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.episodes import HOLDS_EACH, HOLDS_MAX, EpisodeLedger
 from despoolr_core.records.kinds.share import (
     EpisodeEnded,
     FileWritten,
@@ -236,7 +238,8 @@ def test_waiter_seconds_are_counted_for_each_blocker_until_it_lets_go() -> None:
     story = Story().granted("O1").refused("O1").refused("O1", "O2", machine="SITE2")
     story.at(100).closed("O1").at(300)
     story.written()
-    assert list(story.ledger.waiter_seconds_by_share(T0 + 300).values()) == [100.0 + 100.0 + 300.0]
+    waited = list(story.ledger.each_waiter_seconds(T0 + 300))
+    assert waited == [(("PKG", "WINWORD.EXE"), seconds) for seconds in (100.0, 100.0, 300.0)]
 
 
 def test_a_restarted_server_holds_nothing_any_more() -> None:
@@ -288,6 +291,47 @@ def test_the_ledger_is_bounded_and_drops_what_ended_first() -> None:
     assert len(story.ledger.opens(T0)) <= 2
 
 
+def test_an_episode_whose_holders_come_and_go_forgets_those_that_went_first() -> None:
+    story = Story().granted("O1").granted("O2").refused("O1", "O2", purpose="job 1").closed("O2")
+    for number in range(3, HOLDS_MAX + 3):
+        story.granted(f"O{number}").refused(f"O{number}", purpose="job 1").closed(f"O{number}")
+    (row,) = story.ledger.rows()
+    names = [hold.open for hold in row.holds]
+    assert len(names) == HOLDS_MAX and names[0] == "O1", "it is held still"
+    assert names[1:] == [f"O{number}" for number in range(4, HOLDS_MAX + 3)]
+    assert row.attempt_count == HOLDS_MAX + 1
+    story.closed("O1")
+    assert story.ledger.rows()[0].holds[0].released_at == T0
+
+
+def test_holds_of_all_episodes_are_bounded_by_the_episode_that_ended_first() -> None:
+    story = Story(episodes_max=4)
+    for job in ("job 1", "job 2", "job 3"):
+        for number in range(HOLDS_EACH + 10):
+            handle = f"{job[-1]}{number}"
+            story.granted(handle).refused(handle, purpose=job).closed(handle)
+        story.written(purpose=job)
+    rows = story.ledger.rows()
+    assert [row.purpose for row in rows] == ["job 2", "job 3"]
+    assert sum(len(row.holds) for row in rows) <= 4 * HOLDS_EACH
+
+
+@pytest.mark.slow
+def test_a_refusal_costs_the_same_however_many_holders_an_episode_has_had() -> None:
+    def cost(story: Story, first: int, count: int) -> float:
+        began = time.process_time()
+        for number in range(first, first + count):
+            story.refused(f"O{number}", purpose="job 1").closed(f"O{number}")
+        return time.process_time() - began
+
+    story = Story()
+    cost(story, 0, 100)
+    few = min(cost(story, 100 * n, 100) for n in range(1, 5))
+    cost(story, 1000, HOLDS_MAX)
+    many = min(cost(story, 10_000 + 100 * n, 100) for n in range(1, 5))
+    assert many < 4 * few
+
+
 def told(records: Iterable[Record], server: str = "") -> EpisodeLedger:
     """A ledger that has taken these records in."""
     ledger = EpisodeLedger(server)
@@ -309,7 +353,7 @@ def test_the_same_records_from_the_file_make_the_same_ledger() -> None:
     again = told([decode(line) for line in lines])
     assert msgspec.json.encode(again.rows()) == msgspec.json.encode(story.ledger.rows())
     assert again.opens(T0) == story.ledger.opens(T0)
-    assert again.waiter_seconds_by_share(T0 + 300) == story.ledger.waiter_seconds_by_share(T0 + 300)
+    assert [*again.each_waiter_seconds(T0)] == [*story.ledger.each_waiter_seconds(T0)]
 
 
 def test_a_ledger_for_one_server_ignores_the_others() -> None:
