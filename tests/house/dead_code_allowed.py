@@ -151,6 +151,10 @@ _.dst
 # An option of a run, made of its word.
 _.BYTES
 
+# What the template of a measured run's page reads.
+_.kicker
+_.course_note
+
 # What the live page's script reads of the page.
 _.bar_count
 _.block_count

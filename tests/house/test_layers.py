@@ -65,7 +65,7 @@ LAYERS = {
     "despoolr_lab": [
         "cli",
         "bench | docs | oracle | soak | load",
-        "samples | breaking",
+        "samples | breaking | measured",
         "kb | report | imports | export | explore | (whatif)",
         "pool",
         "scenario",

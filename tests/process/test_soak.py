@@ -11,6 +11,7 @@ import signal
 import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import msgspec
 
@@ -102,6 +103,17 @@ def test_a_soak_with_a_restart_a_cut_link_and_faults_counts_everything_exactly(
     )
     assert "SITE1 gets SIGKILL" in process.said and "link SITE1-LOGON1 is cut" in process.said
     assert "too short" in process.said and summary["verdict"] in process.said
+    made = workshop.path / "runs/latest"
+    suite = ElementTree.parse(made / "junit.xml").getroot()
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
+    assert int(suite.get("tests", "")) == 1 + len(summary["counts"]) + len(summary["resources"])
+    page = (made / "report.html").read_text("utf-8")
+    assert "disk_full, LOGON1" in page and "SITE1: 0:" in page and "Clients" in page
+    assert summary["verdict"] in page
+    for left in ("report.html", "junit.xml"):
+        (made / left).unlink()
+    assert workshop.run("soak", "--judge", "latest").returncode == 0
+    assert (made / "report.html").read_text("utf-8") == page and (made / "junit.xml").is_file()
 
 
 def test_a_server_that_falls_ends_the_soak_and_is_named(workshop: Workshop) -> None:

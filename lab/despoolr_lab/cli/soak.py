@@ -2,15 +2,15 @@
 whether every count is exact.
 
 The law: the plan is a pure function of what was asked for (`--plan` prints it and does nothing).
-The run leaves a directory with `summary.json`, `samples.csv` and every process's log, however it
-ends, and no process behind.
+The run leaves a directory with `summary.json`, `report.html`, `junit.xml`, `samples.csv` and every
+process's log, however it ends, and no process behind.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from despoolr_lab.breaking.tables import FaultTable
     from despoolr_lab.soak.counts import Count
     from despoolr_lab.soak.plan import SoakPlan
+    from despoolr_lab.soak.result.outcome import SoakResult
     from despoolr_lab.soak.run import Soak
-    from despoolr_lab.soak.watch import Judged
 
 PROGRESS_PLAIN_S = 15.0
 CLIENTS_MIN = 10
@@ -87,7 +87,8 @@ DURATION_S_MIN = 10.0
     "--judge",
     default="",
     metavar="RUN",
-    help="Judge a finished soak: `latest`, a directory, or a name in --out.",
+    help="Judge a finished soak, and make its report anew: `latest`, a directory, or a name in "
+    "--out.",
 )
 @json_option
 def command(
@@ -170,15 +171,21 @@ def _print_plan(plan: SoakPlan, faults: Sequence[FaultTable], *, as_json: bool) 
 
 
 def _judge(run: str, out: Path, *, as_json: bool) -> int:
-    from despoolr_app.runs.directory import find_run
-    from despoolr_lab.soak.afterwards import judge
+    from despoolr_app.runs.directory import RunError, find_run
+    from despoolr_lab.soak.result.afterwards import asked_of, judge
+    from despoolr_lab.soak.result.report import write_report
 
     kept = find_run(run, out).path
     found = judge(kept)
+    try:
+        write_report(kept, asked_of(kept), found)
+    except RunError as error:  # it is judged all the same: a directory may be only read
+        say(f"despoolr: {error}")
     if as_json:
         echo_json(found.summary, source=str(kept))
     else:
-        _show(found.judged, found.counts, found.summary)
+        _show(found)
+        put(f"report: {kept / 'report.html'}")
     return found.code
 
 
@@ -189,6 +196,7 @@ def _soak(plan: SoakPlan, faults: Sequence[FaultTable], out: Path, *, as_json: b
     from despoolr_app.clocks.time_source import wall_now
     from despoolr_app.process.event_loop import loop_factory
     from despoolr_app.runs.directory import RunDirectory, utc_stamp
+    from despoolr_lab.soak.result.report import write_report
     from despoolr_lab.soak.run import Soak
 
     with RunDirectory.create(out, utc_stamp(wall_now()), "soak", plan.asked.seed) as directory:
@@ -221,21 +229,23 @@ def _soak(plan: SoakPlan, faults: Sequence[FaultTable], out: Path, *, as_json: b
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(run())
         progress.end()
-        code, summary = _outcome(soak, interrupted=interrupted)
-        directory.write_summary(summary)
+        found = _outcome(soak, interrupted=interrupted)
+        directory.write_summary(found.summary)
+        write_report(directory.path, asked, found)
         if as_json:
-            echo_json(summary, source=str(directory.path))
+            echo_json(found.summary, source=str(directory.path))
         else:
-            _print(soak, summary)
-        return code
+            _show(found)
+            put(f"report: {directory.path / 'report.html'}")
+        return found.code
 
 
-def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
+def _outcome(soak: Soak, *, interrupted: bool) -> SoakResult:
     from msgspec import to_builtins
 
     from despoolr_app.process.output import ProcessDied
     from despoolr_lab.soak.counts import failed_runs
-    from despoolr_lab.soak.outcome import as_json, exit_code, sentence
+    from despoolr_lab.soak.result.outcome import SoakResult, as_json, exit_code, sentence
 
     judged = soak.watch.judged(soak.warm_up_s, soak.plan.round_s)
     counts = _counts(soak)
@@ -278,11 +288,7 @@ def _outcome(soak: Soak, *, interrupted: bool) -> tuple[int, dict[str, Any]]:
         "warm_up_s": soak.warm_up_s,
         **as_json(judged, counts),
     }
-    return code, summary
-
-
-def _print(soak: Soak, summary: dict[str, Any]) -> None:
-    _show(soak.watch.judged(soak.warm_up_s, soak.plan.round_s), _counts(soak), summary)
+    return SoakResult(code, summary, judged, counts)
 
 
 def _counts(soak: Soak) -> list[Count]:
@@ -299,17 +305,17 @@ def _counts(soak: Soak) -> list[Count]:
     return counts
 
 
-def _show(judged: list[Judged], counts: list[Count], summary: dict[str, Any]) -> None:
-    from despoolr_lab.soak.outcome import COLUMNS, count_rows, table
+def _show(found: SoakResult) -> None:
+    from despoolr_lab.soak.result.outcome import COLUMNS, count_rows, table
 
-    echo_table(COLUMNS, table(judged))
+    echo_table(COLUMNS, table(found.judged))
     put("")
-    if counts:
-        echo_table(("COUNT", "EXPECTED", "ACTUAL", "RIGHT"), count_rows(counts))
+    if found.counts:
+        echo_table(("COUNT", "EXPECTED", "ACTUAL", "RIGHT"), count_rows(found.counts))
         put("")
-    if done := summary.get("done"):
+    if done := found.summary.get("done"):
         put(", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in done.items()))
-    put(summary["verdict"])
+    put(found.summary["verdict"])
 
 
 class _Progress:

@@ -57,6 +57,11 @@ class Asked:
         count = max(2, -(-self.clients // CLIENTS_PER_FLEET))
         return tuple(f"FLEET{n}" for n in range(1, count + 1))
 
+    @property
+    def sample_every_s(self) -> float:
+        """How often resources are sampled, in seconds."""
+        return min(10.0, max(0.5, self.duration_s / 600))
+
     def clients_of(self, fleet: str) -> int:
         """How many clients one fleet has."""
         number = self.fleets.index(fleet)

@@ -109,11 +109,6 @@ class Soak:
         """Seconds of every life of a process that are not judged."""
         return warm_up_s(self.plan.asked)
 
-    @property
-    def sample_every_s(self) -> float:
-        """How often resources are sampled, in seconds."""
-        return min(10.0, max(0.5, self.plan.asked.duration_s / 600))
-
     async def run(self) -> None:
         """Do it all. `found` is there when it ran to its end; `fell` when a process ended by
         itself.
@@ -243,7 +238,7 @@ class Soak:
             began = self.now
             await self._sample(http)
             self.on_sample(self)
-            await asyncio.sleep(max(0.05, began + self.sample_every_s - self.now))
+            await asyncio.sleep(max(0.05, began + self.plan.asked.sample_every_s - self.now))
 
     async def _sample(self, http: aiohttp.ClientSession) -> None:
         is_judged = self.phase == "running"
@@ -262,7 +257,7 @@ class Soak:
             self.left = await self._left(work)
             quiet = 0 if self.left else quiet + 1
             self.on_sample(self)
-            await asyncio.sleep(max(0.5, self.sample_every_s))
+            await asyncio.sleep(max(0.5, self.plan.asked.sample_every_s))
         self.tell(
             "everything has ended" if quiet else f"not everything has ended: {'; '.join(self.left)}"
         )

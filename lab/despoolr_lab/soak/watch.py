@@ -24,6 +24,15 @@ PIECES_MAX: Final = 200
 """Lives of one process that are kept; the oldest go first."""
 COLUMNS: Final = ("seconds", "process", "started", "resource", "value", "judged")
 """Of `samples.csv`; `judged` is 1 for what was taken while the plan was under way."""
+RESIDENT: Final = "resident memory"
+"""Memory as the system counts it, with what is the process's due."""
+CLIENTS: Final = "clients"
+REPORTS: Final = "reports counted"
+HANDED_IN: Final = "reports handed in"
+REFUSALS: Final = "refusals"
+"""Of `samples.csv`, for pictures alone: the site's clients that are live; counters of one life of a
+process.
+"""
 Key = tuple[str, str]
 """Process and resource."""
 
@@ -82,8 +91,9 @@ class SoakWatch:
             }
             for name, value in {
                 **kept,
-                "resident memory": raw,
+                RESIDENT: raw,
                 "processor": told.process.cpu_s or 0.0,
+                **told_of(told),
             }.items():
                 self._csv.writerow(
                     (f"{at_s:.2f}", told.name, f"{born:.2f}", name, _written(value), int(is_judged))
@@ -157,3 +167,15 @@ class SoakWatch:
 
 def _written(value: float) -> str:
     return f"{value:.0f}" if value > 1000 else f"{value:g}"
+
+
+def told_of(sample: Sample) -> dict[str, float]:
+    """What a sample tells of the work, which is judged by no limit."""
+    refusals = sample.share.refusals.values()
+    told = {
+        CLIENTS: sample.site.clients_live,
+        REPORTS: sample.site.reports_loaded,
+        HANDED_IN: sample.fleet.reports,
+        REFUSALS: sum(refusals) if refusals else None,
+    }
+    return {name: value for name, value in told.items() if value is not None}

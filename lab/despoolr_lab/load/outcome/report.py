@@ -8,26 +8,19 @@ are text, never markup.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
 from despoolr_lab.load.measure.tally import Second
-from despoolr_lab.load.outcome.charts import (
-    BOTTOM,
-    HEIGHT,
-    LEFT,
-    RIGHT,
-    TOP,
-    WIDTH,
-    Chart,
-    Series,
-    draw,
-    marks_of,
-    milliseconds,
-)
 from despoolr_lab.load.watch import LoadSecond
+from despoolr_lab.measured.charts import Chart, Series, draw, marks_of, milliseconds
+from despoolr_lab.measured.page import (
+    MeasuredPage,
+    PageFigure,
+    PageLegend,
+    PageRow,
+    PageTable,
+    render_page,
+)
 
 BOXES_MAX: Final = 4
 """Boxes that are drawn: the deepest."""
@@ -40,21 +33,89 @@ def render_report(
     rows: Iterable[LoadSecond],
 ) -> str:
     """The page. `summary` is plain JSON; `facts` the names and values of the table."""
+    return render_page(page_of(summary, facts, seconds, rows))
+
+
+def page_of(
+    summary: Mapping[str, Any],
+    facts: list[tuple[str, str]],
+    seconds: Mapping[int, Second],
+    rows: Iterable[LoadSecond],
+) -> MeasuredPage:
+    """What the page of a load shows: the verdict, expectations, and charts of every second."""
     told = list(rows)
     first = summary["measured"]["first_second"]
-    charts = charts_of(seconds, told, first)
     marks = marks_of(summary.get("faults") or [], _last_of(seconds, told))
-    place = {
-        "width": WIDTH,
-        "height": HEIGHT,
-        "left": LEFT,
-        "right": RIGHT,
-        "top": TOP,
-        "bottom": BOTTOM,
-    }
-    return _template().render(
-        summary=summary, facts=facts, charts=charts, marks=marks, place=place, first=first
+    return MeasuredPage(
+        title=f"{summary['load']}: load run {summary['stamp']}",
+        kicker=(
+            summary["load"],
+            f"load run {summary['stamp']}",
+            f"seed {summary['seed']}",
+            f"site at {summary['time']}",
+        ),
+        verdict=summary["verdict"],
+        reasons=summary["reasons"],
+        figures=_figures(summary),
+        checks=_expectations(summary),
+        course="Second by second",
+        course_note="the shaded part is the warm-up, which does not count" if first else "",
+        legend=[PageLegend("broken", f"broken on purpose: {mark.text}") for mark in marks],
+        marks=marks,
+        charts=charts_of(seconds, told, first),
+        nothing="There is nothing to draw: no poll was made.",
+        facts=facts,
+        notes=summary["notes"],
     )
+
+
+def _figures(summary: Mapping[str, Any]) -> list[PageFigure]:
+    polls, clients = summary["polls"], summary["clients"]
+    word = (
+        "interrupted"
+        if summary["interrupted"]
+        else "invalid"
+        if not summary["valid"]
+        else "passed"
+        if summary["passed"]
+        else "failed"
+    )
+    return [
+        PageFigure("verdict", word, css=_css(ok=summary["passed"])),
+        PageFigure(
+            "clients",
+            f"{clients['there']:,}",
+            f"of {clients['wanted']:,}",
+            _css(ok=clients["there"] == clients["wanted"]),
+        ),
+        PageFigure(
+            "polls measured",
+            f"{polls['count']:,}",
+            f"{polls['per_s']:,} a second, {polls['failed']:,} failed",
+        ),
+        PageFigure(
+            "p99 of polls",
+            f"{polls['p99_ms']:,.4g} ms",
+            f"p50 {polls['p50_ms']:,.3g} ms, max {polls['max_ms']:,.4g} ms",
+        ),
+    ]
+
+
+def _css(*, ok: bool) -> str:
+    return "good" if ok else "bad"
+
+
+def _expectations(summary: Mapping[str, Any]) -> list[PageTable]:
+    rows = []
+    for found in summary["expectations"]:
+        word, css = "holds" if found["ok"] else "failed", _css(ok=found["ok"])
+        if not summary["valid"]:
+            word, css = "not decided", ""
+        elif not found["is_settled"]:
+            word, css = "not settled", ""
+        rows.append(PageRow(word, css, (found["name"], found["expected"], found["actual"])))
+    columns = ("Expectation", "Expected", "Was")
+    return [PageTable("What was expected", columns, rows)] if rows else []
 
 
 def charts_of(seconds: Mapping[int, Second], rows: list[LoadSecond], first: int) -> list[Chart]:
@@ -64,31 +125,31 @@ def charts_of(seconds: Mapping[int, Second], rows: list[LoadSecond], first: int)
     if not polled:
         return []
     times = [
-        Series("p99", "p99", {n: s.took.percentile_s(99) * 1e3 for n, s in polled.items()}),
-        Series("p50", "p50", {n: s.took.percentile_s(50) * 1e3 for n, s in polled.items()}),
-        Series("max", "max", {n: s.took.max_s * 1e3 for n, s in polled.items()}),
+        Series("p99", "c0", {n: s.took.percentile_s(99) * 1e3 for n, s in polled.items()}),
+        Series("p50", "c1", {n: s.took.percentile_s(50) * 1e3 for n, s in polled.items()}),
+        Series("max", "c2", {n: s.took.max_s * 1e3 for n, s in polled.items()}),
     ]
-    rates = [Series("polls", "p50", {n: float(s.polls) for n, s in seconds.items()})]
+    rates = [Series("polls", "c1", {n: float(s.polls) for n, s in seconds.items()})]
     failed = {n: float(s.failed) for n, s in seconds.items() if s.failed}
     if failed:
-        rates.append(Series("failed", "max", failed))
+        rates.append(Series("failed", "c2", failed))
     late = {n: float(s.late) for n, s in seconds.items() if s.late}
     if late:
-        rates.append(Series("begun late by the generator", "late", late))
+        rates.append(Series("begun late by the generator", "c3", late))
     note = "from when a poll was meant to begin until it was answered"
     charts = [
         draw("Poll times", times, last, first, note=note, is_log=True, text=milliseconds),
         draw("Polls a second", rates, last, first, note="as they were meant"),
     ]
     refused = Series(
-        "refused since the start", "p99", {row.second: float(row.refusals) for row in rows}
+        "refused since the start", "c0", {row.second: float(row.refusals) for row in rows}
     )
-    waiting = Series("updates that wait", "max", {row.second: float(row.waiting) for row in rows})
+    waiting = Series("updates that wait", "c2", {row.second: float(row.waiting) for row in rows})
     if any(refused.values.values()) or any(waiting.values.values()):
         charts.append(draw("Refusals", [refused, waiting], last, first, note="as the servers say"))
-    sent = Series("handed in", "p99", {row.second: float(row.reports) for row in rows})
+    sent = Series("handed in", "c0", {row.second: float(row.reports) for row in rows})
     counted = Series(
-        "counted at the site", "p50", {row.second: float(row.rows_ended) for row in rows}
+        "counted at the site", "c1", {row.second: float(row.rows_ended) for row in rows}
     )
     if any(sent.values.values()):
         charts.append(
@@ -114,7 +175,7 @@ def _queues(rows: list[LoadSecond], last: int, first: int) -> list[Chart]:
     deepest = sorted(moved, key=lambda box: -max(moved[box].values()))[:BOXES_MAX]
     if not deepest:
         return []
-    series = [Series(box, f"box{number}", moved[box]) for number, box in enumerate(deepest)]
+    series = [Series(box, f"c{number}", moved[box]) for number, box in enumerate(deepest)]
     return [
         draw(
             "Files that wait in boxes",
@@ -124,15 +185,3 @@ def _queues(rows: list[LoadSecond], last: int, first: int) -> list[Chart]:
             note=f"the {len(series)} deepest whose depth changed",
         )
     ]
-
-
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("despoolr_lab.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("load.html.j2")

@@ -16,18 +16,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from xml.etree import ElementTree as xml
 
 import msgspec
 
 from despoolr_app.runs.directory import SUMMARY, write_whole
-from despoolr_core.rules.text import escaped
 from despoolr_core.timing import Timing
 from despoolr_lab.breaking.tables import told
 from despoolr_lab.load.measure.judgement import seconds
 from despoolr_lab.load.measure.tally import PollPart, Second
 from despoolr_lab.load.outcome.report import render_report
 from despoolr_lab.load.run import LoadOutcome
+from despoolr_lab.measured.junit import Check, CheckResult, junit
 
 SAMPLES: Final = "samples.csv"
 SECONDS: Final = "seconds.json"
@@ -222,7 +221,7 @@ def write_all(directory: Path, outcome: LoadOutcome, summary: dict[str, Any]) ->
         if number >= outcome.first_measured
     ]
     write_whole(directory / SECONDS, msgspec.json.encode(measured) + b"\n")
-    write_whole(directory / JUNIT, junit(outcome))
+    write_whole(directory / JUNIT, junit_of(outcome))
     plain = msgspec.json.decode(msgspec.json.encode(summary))
     write_whole(
         directory / REPORT,
@@ -292,44 +291,27 @@ def _utc(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
-def junit(outcome: LoadOutcome) -> bytes:
+def junit_of(outcome: LoadOutcome) -> bytes:
     """JUnit XML: whether the run is valid, and each expectation, as a test case."""
     load = outcome.load.name
-    cases = xml.Element("testsuite", name=f"despoolr load {load}", time=f"{outcome.wall_s:.1f}")
-    valid = xml.SubElement(cases, "testcase", classname=f"load.{load}", name="the run is valid")
     ended = ["interrupted"] if outcome.is_interrupted else []
     ended += [f"aborted {outcome.aborted}"] if outcome.aborted else []
-    for reason in ended or outcome.reasons:
-        xml.SubElement(valid, "error", message=reason)
-    failures = unsettled = 0
-    for finding in outcome.findings:
-        case = xml.SubElement(
-            cases, "testcase", classname=f"load.{load}", name=f"{finding.name}: {finding.expected}"
-        )
+    reasons = tuple(ended or outcome.reasons)
+    checks = [Check("the run is valid", CheckResult.ERROR if reasons else PASSED, reasons)]
+    for one in outcome.findings:
+        result, why = PASSED, ""
         if outcome.reasons:
-            xml.SubElement(case, "skipped", message="the run is invalid")
-        elif not finding.is_settled:
-            unsettled += 1
-            xml.SubElement(
-                case, "error", message=f"{finding.name} is not settled: {finding.actual}"
-            )
-        elif not finding.ok:
-            failures += 1
-            xml.SubElement(
-                case,
-                "failure",
-                message=f"{finding.name}: expected {finding.expected}, was {finding.actual}",
-            )
-    errors = len(valid)
-    counts = {"tests": len(cases), "failures": failures, "errors": min(1, errors) + unsettled}
-    counts["skipped"] = len(outcome.findings) if outcome.reasons else 0
-    for name, count in counts.items():
-        cases.set(name, str(count))
-    # XML has no control characters, and a name from a server may have any
-    for case in cases.iter():
-        case.attrib.update({key: escaped(value) for key, value in case.attrib.items()})
-    xml.indent(cases)
-    return bytes(xml.tostring(cases, encoding="utf-8", xml_declaration=True)) + b"\n"
+            result, why = CheckResult.SKIPPED, "the run is invalid"
+        elif not one.is_settled:
+            result, why = CheckResult.ERROR, f"{one.name} is not settled: {one.actual}"
+        elif not one.ok:
+            result = CheckResult.FAILURE
+            why = f"{one.name}: expected {one.expected}, was {one.actual}"
+        checks.append(Check(f"{one.name}: {one.expected}", result, (why,)))
+    return junit(f"despoolr load {load}", f"load.{load}", outcome.wall_s, checks)
+
+
+PASSED: Final = CheckResult.PASSED
 
 
 # -- for people

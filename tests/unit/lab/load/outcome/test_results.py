@@ -20,7 +20,7 @@ from despoolr_lab.load.outcome.archive import read_kept
 from despoolr_lab.load.outcome.report import render_report
 from despoolr_lab.load.outcome.results import (
     exit_code,
-    junit,
+    junit_of,
     lines_of,
     samples_csv,
     summary_of,
@@ -127,7 +127,7 @@ def test_a_run_that_was_not_worth_going_on_with_has_failed_and_says_why() -> Non
     assert exit_code(made) == 10
     assert verdict(made).startswith("Aborted after 12 s: 40.0% of")
     assert not summary_of(made, "19960603T080000Z")["valid"]
-    assert "aborted after 12 s" in junit(made).decode()
+    assert "aborted after 12 s" in junit_of(made).decode()
 
 
 def test_groups_and_servers_are_told_of_apart_without_the_warm_up() -> None:
@@ -161,7 +161,7 @@ def test_samples_have_a_line_for_every_second_and_a_column_for_every_box_that_wa
 
 
 def test_junit_has_a_case_for_validity_and_for_every_expectation() -> None:
-    suite = ElementTree.fromstring(junit(outcome(refused=3)))
+    suite = ElementTree.fromstring(junit_of(outcome(refused=3)))
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == [
         "3",
         "1",
@@ -186,12 +186,12 @@ def test_junit_is_xml_whatever_a_server_called_things() -> None:
         made.findings[0], name="a\x01\x1b[2J\ud800\uffffb", actual="\x9b\u2028", ok=False
     )
     found = replace(made, findings=[bad, *made.findings[1:]])
-    suite = ElementTree.fromstring(junit(found))
+    suite = ElementTree.fromstring(junit_of(found))
     assert any(case.get("name", "").startswith("a\\x01\\x1b[2J\\ud800\\uffffb") for case in suite)
 
 
 def test_junit_of_an_invalid_run_has_an_error_and_decides_nothing() -> None:
-    suite = ElementTree.fromstring(junit(outcome(refused=3, there=3)))
+    suite = ElementTree.fromstring(junit_of(outcome(refused=3, there=3)))
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == [
         "3",
         "0",
@@ -202,7 +202,7 @@ def test_junit_of_an_invalid_run_has_an_error_and_decides_nothing() -> None:
 
 
 def test_junit_of_too_few_samples_has_an_error_for_what_is_not_settled() -> None:
-    suite = ElementTree.fromstring(junit(outcome(polls=40)))
+    suite = ElementTree.fromstring(junit_of(outcome(polls=40)))
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == [
         "3",
         "0",

@@ -9,6 +9,7 @@ grows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from despoolr_lab.soak.counts import Count
@@ -32,6 +33,16 @@ COLUMNS: Final = (
 )
 BARS: Final = "▁▂▃▄▅▆▇█"
 BARS_MAX: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SoakResult:
+    """What a soak came to: the exit code, the JSON, and what the tables show."""
+
+    code: int
+    summary: dict[str, Any]
+    judged: list[Judged]
+    counts: list[Count]
 
 
 def exit_code(

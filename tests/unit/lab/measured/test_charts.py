@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_lab.load.outcome.charts import (
+from despoolr_lab.measured.charts import (
     HEIGHT,
-    LEFT,
     POINTS_MAX,
-    RIGHT,
     WIDTH,
     Series,
     draw,
@@ -31,7 +29,7 @@ def places(path: str) -> list[tuple[float, float]]:
 def test_every_line_stays_on_the_paper(values: dict[int, float], is_log: bool) -> None:
     chart = draw("x", [Series("a", "a", values)], max(values), 0, is_log=is_log)
     for x, y in places(chart.lines[0].path):
-        assert LEFT <= x <= WIDTH - RIGHT and 0 <= y <= HEIGHT
+        assert 0 <= x <= WIDTH and 0 <= y <= HEIGHT
     assert all(0 <= tick.at <= HEIGHT for tick in chart.y_ticks)
 
 
@@ -49,8 +47,8 @@ def test_a_gap_in_the_numbers_is_a_gap_in_the_line() -> None:
 
 
 def test_the_warm_up_is_as_wide_as_it_is_long() -> None:
-    assert draw("x", [Series("a", "a", {0: 1, 10: 1})], 10, 5).warm_up == (WIDTH - LEFT - RIGHT) / 2
-    assert draw("x", [Series("a", "a", {0: 1})], 10, 99).warm_up == WIDTH - LEFT - RIGHT
+    assert draw("x", [Series("a", "a", {0: 1, 10: 1})], 10, 5).warm_up == WIDTH / 2
+    assert draw("x", [Series("a", "a", {0: 1})], 10, 99).warm_up == WIDTH
 
 
 @pytest.mark.parametrize(
@@ -76,9 +74,9 @@ def test_what_was_broken_is_shaded_where_it_was_and_seen_however_short_it_was() 
         {"fault": "slow_share", "where": "LOGON1 by 2s", "began_s": 99.0, "ended_s": 500.0},
     ]
     full, down, short, late = marks_of(faults, 100)
-    room = WIDTH - LEFT - RIGHT
-    assert (full.x, full.width) == pytest.approx((LEFT + room / 4, room / 2), abs=0.2)
+    room = WIDTH
+    assert (full.x, full.width) == pytest.approx((room / 4, room / 2), abs=0.2)
     assert full.text == "disk_full, LOGON1: 0:25 to 1:15"
-    assert down.x + down.width == pytest.approx(WIDTH - RIGHT, abs=0.2)
+    assert down.x + down.width == pytest.approx(WIDTH, abs=0.2)
     assert down.text.endswith("0:50 to the end") and short.width == 2.0
-    assert late.x + late.width <= WIDTH - RIGHT + 0.2
+    assert late.x + late.width <= WIDTH + 0.2

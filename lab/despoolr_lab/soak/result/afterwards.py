@@ -8,7 +8,6 @@ nothing (exit code 12).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,23 @@ import msgspec
 
 from despoolr_app.runs.directory import SUMMARY, RunError
 from despoolr_lab.soak.counts import Count
-from despoolr_lab.soak.outcome import EXIT_INVALID, EXIT_OK, as_json, exit_code, sentence
 from despoolr_lab.soak.plan import Asked, make_plan
+from despoolr_lab.soak.result.outcome import (
+    EXIT_INVALID,
+    EXIT_OK,
+    SoakResult,
+    as_json,
+    exit_code,
+    sentence,
+)
 from despoolr_lab.soak.run import ASKED, SAMPLES, warm_up_s
-from despoolr_lab.soak.watch import Judged, SoakWatch
-
-
-@dataclass(frozen=True, slots=True)
-class SoakResult:
-    """What a soak came to: the exit code, the JSON, and what the tables show."""
-
-    code: int
-    summary: dict[str, Any]
-    judged: list[Judged]
-    counts: list[Count]
+from despoolr_lab.soak.watch import SoakWatch
 
 
 def judge(directory: Path) -> SoakResult:
     """Judge the soak of a run directory. Raises `RunError`."""
     summary = _summary(directory)
-    asked = _asked(directory)
+    asked = asked_of(directory)
     watch = SoakWatch()
     try:
         watch.read(directory / SAMPLES)
@@ -69,7 +65,8 @@ def judge(directory: Path) -> SoakResult:
     )
 
 
-def _asked(directory: Path) -> Asked:
+def asked_of(directory: Path) -> Asked:
+    """What was asked for of the soak of a run directory. Raises `RunError`."""
     try:
         return msgspec.json.decode((directory / ASKED).read_bytes(), type=Asked)
     except OSError as error:

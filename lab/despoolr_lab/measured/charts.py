@@ -16,15 +16,14 @@ from despoolr_core.times import stopwatch
 from despoolr_lab.report.axis import Axis, Tick
 
 WIDTH: Final = 1000.0
-HEIGHT: Final = 150.0
-LEFT: Final = 64.0
-RIGHT: Final = 14.0
-TOP: Final = 10.0
-BOTTOM: Final = 22.0
+HEIGHT: Final = 120.0
+"""The paper; a page stretches it, and sets what is written beside it."""
 LOW_MIN: Final = 0.001
 """The least value that a scale of powers of ten begins at."""
 POINTS_MAX: Final = 600
 """Places along the time axis."""
+WIDTH_MIN: Final = 2.0
+"""Units of the shortest mark."""
 TICK_ROOM: Final = 70
 """Units between two marks on it."""
 
@@ -61,11 +60,14 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class ChartMark:
-    """A part of the time axis that stands out: where it begins, how wide it is, and why."""
+    """A part of the time axis that stands out: where it begins, how wide it is, why, and its class
+    on the page.
+    """
 
     x: float
     width: float
     text: str
+    css: str = "broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Scale:
             else 0.0
         )
         part = logs if self.is_log else value / self.high
-        return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - min(1.0, max(0.0, part))), 1)
+        return round(HEIGHT * (1 - min(1.0, max(0.0, part))), 1)
 
     def ticks(self) -> list[float]:
         """The values that are marked."""
@@ -118,20 +120,23 @@ def scale_of(series: Sequence[Series], *, is_log: bool) -> Scale:
     return Scale(low, max(high, low * 10), True)
 
 
-def marks_of(faults: Sequence[Mapping[str, Any]], last: int) -> list[ChartMark]:
-    """What was broken on purpose (`faults` of `summary.json`), on the axis of the seconds 0 to
+def mark(began: float, ended: float | None, last: int, text: str, css: str = "broken") -> ChartMark:
+    """What was from one second to another (None: to the end), on the axis of the seconds 0 to
     `last`. It is seen however short it was.
     """
-    axis = Axis(0, max(1, last), LEFT, WIDTH - LEFT - RIGHT)
-    found: list[ChartMark] = []
-    for fault in faults:
-        began, ended = fault["began_s"], fault["ended_s"]
-        end = last if ended is None else min(ended, last)
-        x = axis.x(min(began, last))
-        until = "the end" if ended is None else stopwatch(ended)
-        text = f"{fault['fault']}, {fault['where']}: {stopwatch(began)} to {until}"
-        found.append(ChartMark(x, round(max(2.0, axis.x(end) - x), 1), text))
-    return found
+    axis = Axis(0, max(1, last), 0, WIDTH)
+    x = axis.x(min(began, last))
+    until = "the end" if ended is None else stopwatch(ended)
+    width = max(WIDTH_MIN, axis.x(last if ended is None else min(ended, last)) - x)
+    return ChartMark(x, round(width, 1), f"{text}: {stopwatch(began)} to {until}", css)
+
+
+def marks_of(faults: Sequence[Mapping[str, Any]], last: int) -> list[ChartMark]:
+    """What was broken on purpose (`faults` of `summary.json`)."""
+    return [
+        mark(one["began_s"], one["ended_s"], last, f"{one['fault']}, {one['where']}")
+        for one in faults
+    ]
 
 
 def draw(
@@ -143,30 +148,33 @@ def draw(
     note: str = "",
     is_log: bool = False,
     text: Callable[[float], str] | None = None,
+    gap: float = 1.0,
 ) -> Chart:
-    """A chart of the seconds 0 to `last`."""
+    """A chart of the seconds 0 to `last`. Values further apart than `gap` seconds leave a gap in
+    their line.
+    """
     scale = scale_of(series, is_log=is_log)
     width = -(-(last + 1) // POINTS_MAX)
-    axis = Axis(0, max(1, last), LEFT, WIDTH - LEFT - RIGHT)
-    lines = [ChartLine(one.name, one.css, _path(one, scale, axis.x, width)) for one in series]
+    axis = Axis(0, max(1, last), 0, WIDTH)
+    near = max(1, int(gap / width))
+    lines = [ChartLine(one.name, one.css, _path(one, scale, axis.x, width, near)) for one in series]
     step = axis.step_s(TICK_ROOM)
     x_ticks = [Tick(axis.x(at), stopwatch(at)) for at in range(0, last + 1, step)]
     y_ticks = [Tick(scale.y(value), (text or amount)(value)) for value in scale.ticks()]
-    return Chart(
-        title, note, lines, x_ticks, y_ticks, round(axis.x(min(first_measured, last)) - LEFT, 1)
-    )
+    return Chart(title, note, lines, x_ticks, y_ticks, axis.x(min(first_measured, last)))
 
 
-def _path(one: Series, scale: Scale, x: Callable[[float], float], width: int) -> str:
+def _path(one: Series, scale: Scale, x: Callable[[float], float], width: int, near: int) -> str:
     places: dict[int, float] = {}
     for second, value in sorted(one.values.items()):
         place = second // width
         places[place] = max(places.get(place, -math.inf), value)
-    path, before = "", None
-    for place, value in places.items():
-        word = "L" if before == place - 1 else "M"
-        path += f"{word}{x(place * width)} {scale.y(value)}"
-        if word == "M" and place + 1 not in places:
+    path, before = "", -math.inf
+    drawn = list(places)
+    for place, following in zip(drawn, [*drawn[1:], math.inf], strict=True):
+        word = "L" if place - before <= near else "M"
+        path += f"{word}{x(place * width)} {scale.y(places[place])}"
+        if word == "M" and following - place > near:
             path += "h1.5"  # a second by itself is a dot
         before = place
     return path

@@ -10,9 +10,9 @@ import pytest
 
 from despoolr_app.runs.directory import RunError
 from despoolr_lab.samples import FleetSample, ProcessSample, Sample, ShareSample, SiteSample
-from despoolr_lab.soak.afterwards import judge
-from despoolr_lab.soak.outcome import as_json
 from despoolr_lab.soak.plan import Asked, make_plan
+from despoolr_lab.soak.result.afterwards import judge
+from despoolr_lab.soak.result.outcome import as_json
 from despoolr_lab.soak.run import warm_up_s
 from despoolr_lab.soak.watch import SoakWatch
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from despoolr_lab.soak.counts import Count
 from despoolr_lab.soak.drift import DriftVerdict, Judgement, Point, Trend
-from despoolr_lab.soak.outcome import (
+from despoolr_lab.soak.resources import MIB
+from despoolr_lab.soak.result.outcome import (
     COLUMNS,
     as_json,
     count_rows,
@@ -15,7 +16,6 @@ from despoolr_lab.soak.outcome import (
     sparkline,
     table,
 )
-from despoolr_lab.soak.resources import MIB
 from despoolr_lab.soak.watch import Judged
 
 POINTS = tuple(Point(float(n), 60 * MIB + n) for n in range(64))

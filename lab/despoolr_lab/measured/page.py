@@ -1,0 +1,116 @@
+"""The page of a measured run: one file that needs nothing else, with the verdict first, what was
+checked, and lines over time.
+
+The law: it shows what it is given and decides nothing. Texts are text, never markup; its policy
+allows no script and no address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
+
+from despoolr_core.rules.text import escaped
+from despoolr_lab.measured.charts import HEIGHT, WIDTH, Chart, ChartMark
+
+POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
+"""The page's Content-Security-Policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageFigure:
+    """One of the numbers under the verdict. `css` is `good`, `bad` or `hold`."""
+
+    label: str
+    value: str
+    small: str = ""
+    css: str = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """One row: its state in words, `good`, `bad` or nothing for its colour, and its cells."""
+
+    state: str
+    css: str
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PageTable:
+    """A table. `columns` are those of the cells; `left_out` rows are not shown."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[PageRow]
+    note: str = ""
+    left_out: int = 0
+    states: str = "Result"
+    """The heading of the states."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageLegend:
+    """What a shade of the charts means. `css` is that of its marks."""
+
+    css: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPage:
+    """All that the page shows, in its order."""
+
+    title: str
+    kicker: Sequence[str]
+    verdict: str
+    reasons: Sequence[str] = ()
+    """Why the run proves nothing."""
+    figures: Sequence[PageFigure] = ()
+    checks: Sequence[PageTable] = ()
+    """Before the charts."""
+    course: str = ""
+    """The heading of the charts, and what is said beside it."""
+    course_note: str = ""
+    legend: Sequence[PageLegend] = ()
+    marks: Sequence[ChartMark] = ()
+    charts: Sequence[Chart] = ()
+    nothing: str = ""
+    """What stands there if there are no charts."""
+    tables: Sequence[PageTable] = ()
+    """After the charts."""
+    facts: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
+
+
+def render_page(page: MeasuredPage) -> str:
+    """One file of HTML, whole, in which every text is escaped."""
+    return _template("measured.html.j2").render(page=page, place=_PLACE, policy=POLICY)
+
+
+_PLACE: Final = {"width": WIDTH, "height": HEIGHT}
+
+
+@lru_cache(maxsize=4)
+def _template(name: str) -> Template:
+    environment = Environment(
+        loader=ChoiceLoader(
+            [
+                PackageLoader("despoolr_lab.measured", "templates"),
+                PackageLoader("despoolr_lab.report", "templates"),
+            ]
+        ),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: escaped(value) if type(value) is str else value,
+    )
+    return environment.get_template(name)

@@ -1,0 +1,89 @@
+"""The page of a load and of a soak in a browser: it fits a phone, says no error, and can be used by
+who does not see it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from despoolr_lab.measured.charts import Series, draw, mark
+from despoolr_lab.measured.page import (
+    MeasuredPage,
+    PageFigure,
+    PageLegend,
+    PageRow,
+    PageTable,
+    render_page,
+)
+from worlds.axe import axe_script
+from worlds.browser import browsing
+
+pytestmark = pytest.mark.slow
+
+LONG = "files left in SMS_SHRD/PCMDOM.BOX/AN_UNUSUALLY_LONG_NAME_OF_A_DIRECTORY_THAT_NO_LINE_HOLDS"
+
+
+@pytest.fixture
+def page_file(tmp_path: Path) -> Path:
+    """A page that has everything."""
+    rows = [PageRow("WRONG", "bad", (LONG, "0", "1,234")), PageRow("right", "good", ("b", "1", ""))]
+    marks = [mark(100, 200, 900, "SITE1", "restart"), mark(300, 400, 900, "SITE1-LOGON1", "cut")]
+    marks += [mark(500, None, 900, "disk_full"), mark(800, None, 900, "draining", "warm")]
+    series = [Series(f"line {n}", f"c{n}", {0: n, 450: n + 5.0, 900: n}) for n in range(7)]
+    page = MeasuredPage(
+        title="a soak",
+        kicker=("soak", "20261126T011919Z-soak-seed1"),
+        verdict=f"{LONG}: 1,234 instead of 0.",
+        reasons=("not all clients existed",),
+        figures=[PageFigure("verdict", "failed", css="bad"), PageFigure("done", "3 jobs", LONG)],
+        checks=[PageTable("What must be exact", ("Count", "Expected", "Actual"), rows, left_out=3)],
+        course="Over time",
+        course_note="minutes and seconds",
+        legend=[PageLegend(css, css) for css in ("restart", "cut", "broken", "warm")],
+        marks=marks,
+        charts=[draw("Memory", series, 900, 60, note="resident", gap=500)],
+        tables=[
+            PageTable(
+                "What was done to it",
+                ("Where and when",),
+                [PageRow("restart", "", ("SITE1: 1:40 to 3:20",))],
+                states="What",
+            )
+        ],
+        facts=[("jobs", "3"), ("deepest boxes", LONG)],
+        notes=[LONG],
+    )
+    path = tmp_path / "report.html"
+    path.write_text(render_page(page), "utf-8")
+    return path
+
+
+async def test_the_page_fits_a_phone_and_a_screen_and_says_no_error(page_file: Path) -> None:
+    async with browsing() as page:
+        for width in (390, 1280):
+            for dark in (False, True):
+                await page.look(width, dark=dark)
+                await page.open(page_file.as_uri())
+                assert await page.value("document.documentElement.scrollWidth") == width
+                heights = "[...document.querySelectorAll('.paper svg')].map(s => s.clientHeight)"
+                assert await page.value(heights) == [120], "what is written beside it is legible"
+        assert page.errors == []
+        assert {url.partition(":")[0] for url in page.requests} <= {"file", "about"}
+
+
+async def test_who_does_not_see_the_page_or_sees_little_can_use_it(page_file: Path) -> None:
+    script = axe_script()
+    async with browsing() as page:
+        for width, dark in ((1280, True), (390, False)):
+            await page.look(width, dark=dark)
+            await page.open(page_file.as_uri())
+            await page.value(script)
+            found = await page.value(
+                "axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', "
+                "'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(told => "
+                "told.violations.map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => "
+                "n.html.slice(0, 160) + ' ' + n.failureSummary.slice(0, 200)).join(' | ')}`))"
+            )
+            assert found == [], (width, dark)
