@@ -18,7 +18,7 @@ from aiohttp import web
 
 from despoolr_core.clock import Clock
 from despoolr_core.records.stream import Recorder
-from despoolr_server.database.database import Database
+from despoolr_server.database.protocol import Database
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import FileStore
 from despoolr_server.http.base.auth import Auth

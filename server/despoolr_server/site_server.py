@@ -22,7 +22,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenRow
-from despoolr_server.database.database import Database
+from despoolr_server.database.protocol import Database
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import FileStore
 from despoolr_server.files.layout import make_directories

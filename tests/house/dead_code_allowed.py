@@ -24,14 +24,11 @@ _.writable
 # The third place of `__exit__`.
 _.trace
 
-# Alembic reads them in a migration; SQLAlchemy in a type, and calls its method.
+# Alembic reads them in a migration.
 _.revision
 _.down_revision
 _.branch_labels
 _.depends_on
-_.impl
-_.cache_ok
-_.process_bind_param
 
 # The parser of XML calls it for each namespace.
 _.start_ns
@@ -112,7 +109,6 @@ _.domain_name
 _.pcm_version
 
 # Words of a table that is whole: of a field of bits, of access, of attributes, of what programs do.
-_.WIN32_X86
 _.WIN32_MIPS
 _.WIN32_ALPHA
 _.DOS5

@@ -62,8 +62,13 @@ NUMBERS: dict[str, str] = {
     "server/despoolr_server/http/base/conditions.py:iso_date": "4,096 numbers",
     "server/despoolr_server/http/openapi/document.py:types_of": "HTTP statuses",
     "server/despoolr_server/http/base/single_write.py:_status_line": "64 statuses",
+    "server/despoolr_server/database/database.py:_in_psycopgs_words": "512 statements of ours",
+    "server/despoolr_server/database/protocol.py:_row_kind": "columns of 512 statements of ours",
+    "server/despoolr_server/database/protocol.py:_with_list": "512 statements of ours",
+    "server/despoolr_server/database/protocol.py:insert_into": "512 statements of ours",
+    "server/despoolr_server/database/protocol.py:set_where": "512 statements of ours",
 }
-"""What remembers results of numbers or of nothing, by `lru_cache` or `cache`."""
+"""What remembers results of numbers, of statements or of nothing, by `lru_cache` or `cache`."""
 
 TABLES: dict[str, str] = {
     "server/despoolr_server/assembly.py:SiteAssembly.databases": "one for each site of the process",

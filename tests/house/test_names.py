@@ -48,7 +48,6 @@ WORDS: dict[str, tuple[int, str]] = {
     ),
     "server/despoolr_server/files/refold.py": (1, "the fold of older roots"),
     "server/despoolr_server/site/state/winst_box.py": (3, "lines of a log"),
-    "server/despoolr_server/site/state/queries.py": (1, "names of columns"),
     "client/despoolr_client/agent/agent.py": (2, "lines of a log"),
     "lab/despoolr_lab/soak/evidence.py": (1, "a file of ours on disk"),
     "lab/despoolr_lab/soak/stack.py": (5, "files of ours on disk"),

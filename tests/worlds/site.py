@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
 
 from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif
@@ -27,16 +26,8 @@ from despoolr_core.share.modes import Access, Role, ShareMode
 from despoolr_core.share.site_api import MachineSpec, PackageSpec
 from despoolr_core.share.wire import OpenList
 from despoolr_server.assembly import SiteAssembly
-from despoolr_server.database.database import InlineDatabase
-from despoolr_server.database.schema import (
-    EVENTS,
-    JOB_DETAILS,
-    JOBS,
-    LOADED_REPORTS,
-    MACHINE_ATTRIBUTES,
-    PACKAGE_STATUS,
-    SITES,
-)
+from despoolr_server.database.memory import MemoryDatabase
+from despoolr_server.database.protocol import Connection
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import FileStore, MemoryFileStore
 from despoolr_server.http.base.auth import Auth
@@ -221,7 +212,7 @@ class Bench:
             Recorder(self.clock.now, [self.records.append]) if above is None else above.recorder
         )
         self.name = "SITE1" if above is None else f"SITE{len(site)}{site}"
-        self.database = InlineDatabase()
+        self.database = MemoryDatabase()
         self.auth = Auth(b"a secret for a bench, long enough for anyone")
         self.stores: dict[str, MemoryFileStore] = {}
         self.down: set[str] = set()
@@ -440,7 +431,7 @@ class Bench:
 
     def package_status(self, package: str, site: str) -> str:
         """What this site's database says of a package at a site."""
-        rows = self.rows(PACKAGE_STATUS, "PkgID", "SiteCode", "Server", "Status")
+        rows = self.rows("PackageStatus", "PkgID", "SiteCode", "Server", "Status")
         return next(
             (
                 status
@@ -457,19 +448,19 @@ class Bench:
     def names(self, store: str, below: str = "") -> list[str]:
         return list(self.files(store, below))
 
-    def rows(self, table: Any, *columns: str) -> list[tuple[Any, ...]]:
+    def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """Columns of a table's rows, sorted."""
-        with self.database._connection.begin():
-            found = self.database._connection.execute(select(*(table.c[name] for name in columns)))
-            return sorted(tuple(row) for row in found)
+        names = ", ".join(f'"{name}"' for name in columns)
+        found = self.database._connection.all(f'SELECT {names} FROM "{table}"')
+        return sorted(tuple(row) for row in found)
 
     def details(self, job: str) -> dict[tuple[str, str], str]:
         """Kind and machine to status."""
-        rows = self.rows(JOB_DETAILS, "JobID", "Kind", "MachineName", "Status")
+        rows = self.rows("JobDetails", "JobID", "Kind", "MachineName", "Status")
         return {(kind, machine): status for owner, kind, machine, status in rows if owner == job}
 
     def status(self, job: str) -> str:
-        rows = self.rows(JOBS, "JobID", "Status")
+        rows = self.rows("Jobs", "JobID", "Status")
         found: str = next(status for owner, status in rows if owner == job)
         return found
 
@@ -499,19 +490,19 @@ class Bench:
         """What is there in the end: files, rows, events, without the times at which they came to
         be.
         """
-        events = self.rows(EVENTS, "Code", "JobID", "MachineName", "Text")
+        events = self.rows("Events", "Code", "JobID", "MachineName", "Text")
         return {
             "files": {name: self.files(name) for name in self.stores},
             "details": self.rows(
-                JOB_DETAILS, "JobID", "Kind", "SiteCode", "MachineName", "Status", "Description"
+                "JobDetails", "JobID", "Kind", "SiteCode", "MachineName", "Status", "Description"
             ),
-            "jobs": self.rows(JOBS, "JobID", "Status"),
-            "reports": self.rows(LOADED_REPORTS, "Report"),
-            "packages": self.rows(PACKAGE_STATUS, "PkgID", "SiteCode", "Server", "Status"),
-            "sites": self.rows(SITES, "SiteCode", "ParentSiteCode", "Server", "Servers"),
+            "jobs": self.rows("Jobs", "JobID", "Status"),
+            "reports": self.rows("LoadedReports", "Report"),
+            "packages": self.rows("PackageStatus", "PkgID", "SiteCode", "Server", "Status"),
+            "sites": self.rows("Sites", "SiteCode", "ParentSiteCode", "Server", "Servers"),
             "others": [bench.state() for bench in self.below]
             + ([self.above._without_below()] if self.above else []),
-            "attributes": self.rows(MACHINE_ATTRIBUTES, "GroupName", "Attribute", "Value"),
+            "attributes": self.rows("MachineAttributes", "GroupName", "Attribute", "Value"),
             "events": sorted(set(events)),
             "rights": {
                 f"{name}/{share.name}": repr(share.rights._entries)

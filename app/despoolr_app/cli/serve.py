@@ -442,7 +442,7 @@ def _run(settings: RuntimeSettings, start: Start, log_form: str) -> int:
     from despoolr_app.process.settings import ConfigError
     from despoolr_app.runs.directory import RunError
     from despoolr_app.site_client.errors import SiteError
-    from despoolr_server.database.database import DatabaseLost
+    from despoolr_server.database.protocol import DatabaseLost
 
     process_log.begin(log_form)
     try:

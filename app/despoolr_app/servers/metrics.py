@@ -14,10 +14,9 @@ from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from despoolr_server.database.schema import JOB_DETAILS, JOBS, LOADED_REPORTS
+from despoolr_server.database.protocol import Connection
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.files import FileStore, StoreError
 from despoolr_server.site.services.service import Executive
@@ -151,10 +150,11 @@ class SiteMetrics(Collector):
 def _counts(
     db: Connection,
 ) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str, int]], int]:
-    jobs = db.execute(select(JOBS.c.Status, func.count()).group_by(JOBS.c.Status)).all()
-    kinds = (JOB_DETAILS.c.Kind, JOB_DETAILS.c.Status)
-    details = db.execute(select(*kinds, func.count()).group_by(*kinds)).all()
-    loaded = db.execute(select(func.count()).select_from(LOADED_REPORTS)).scalar_one()
+    jobs = db.all('SELECT "Status", count(*) FROM "Jobs" GROUP BY "Status"')
+    details = db.all(
+        'SELECT "Kind", "Status", count(*) FROM "JobDetails" GROUP BY "Kind", "Status"'
+    )
+    loaded = int(db.value('SELECT count(*) FROM "LoadedReports"'))
     return (
         [(status, count) for status, count in jobs],
         [(kind, status, count) for kind, status, count in details],

@@ -50,7 +50,7 @@ from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.assembly import Extras, SiteAssembly
-from despoolr_server.database.database import DatabaseLost
+from despoolr_server.database.protocol import DatabaseLost
 from despoolr_server.faults.book import FaultBook
 from despoolr_server.faults.full_disk import FillableFileStore
 from despoolr_server.faults.line import ServerLine

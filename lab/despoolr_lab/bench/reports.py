@@ -20,8 +20,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from sqlalchemy import Connection, insert
-
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.settings import ClientSettings
@@ -41,9 +39,9 @@ from despoolr_lab.scenario.world import Surroundings, World, disk_store
 from despoolr_lab.scenario.worlds import Variation
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_server.database.database import ThreadedDatabase
-from despoolr_server.database.schema import JOB_DETAILS, LOADED_REPORTS
+from despoolr_server.database.protocol import Connection, insert_into
 from despoolr_server.site.state import boxes
-from despoolr_server.site.state.queries import details
+from despoolr_server.site.state.queries import ADD_DETAIL, details
 
 REPORTS: Final = 1_000
 ROWS_FEW: Final = 100
@@ -122,13 +120,16 @@ def _fill(db: Connection, count: int) -> None:
         "Domain": "DOMAIN1",
         "Status": "Complete",
         "UpdatedAt": 0.0,
+        "MachineID": 0,
+        "Description": "",
     }
     rows = [
         {**row, "JobID": f"BPC1{n // 1000:04}", "MachineName": f"PC{n % 1000:05}"}
         for n in range(count)
     ]
-    db.execute(insert(JOB_DETAILS), rows)
-    db.execute(insert(LOADED_REPORTS), [{"Report": f"OLD{n}", "At": 0.0} for n in range(count)])
+    db.change_each(ADD_DETAIL, rows)
+    loaded = [{"Report": f"OLD{n}", "At": 0.0} for n in range(count)]
+    db.change_each(insert_into("LoadedReports", "Report", "At"), loaded)
 
 
 def _surroundings(root: Path, clock: LoopClock) -> Surroundings:

@@ -32,7 +32,7 @@ from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem
 from despoolr_lab.docs.example_story import STORY, Line
 from despoolr_server.assembly import Extras, SiteAssembly
-from despoolr_server.database.database import InlineDatabase
+from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.faults.book import FaultBook
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import MemoryFileStore
@@ -107,7 +107,7 @@ async def applications() -> AsyncIterator[tuple[web.Application, web.Application
     assembly = SiteAssembly(
         runtime.clock,
         lambda _machine, _share: MemoryFileStore(),
-        lambda _site: InlineDatabase(),
+        lambda _site: MemoryDatabase(),
         _nobody,
         recorder=Recorder(runtime.clock.now, []),
         auth=runtime.auth,

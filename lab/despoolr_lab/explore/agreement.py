@@ -11,8 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
-
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.instruction import WireRemove, parse_instruction
 from despoolr_core.formats.instruction_file import WIREMOVE
@@ -20,7 +18,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.breach import Breach, without_ids
 from despoolr_lab.explore.calm import SETTLED_S
 from despoolr_lab.scenario.world import SiteMachine, World
-from despoolr_server.database.schema import JOB_DETAILS, JOBS, PACKAGE_STATUS, PACKAGES
+from despoolr_server.database.protocol import Connection, Row
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import FileStore
 from despoolr_server.site.jobs.model import UNDER_WAY, DetailStatus, JobStatus, JobType
@@ -56,6 +54,14 @@ class Disagreement:
     """Of a status MIF: site, name of its report, when it came. The .SNI may have been executed
     before that, and then nobody takes the MIF any more (Q138241).
     """
+
+
+_INSTALLED: Final = f"""
+    SELECT "PackageStatus".* FROM "PackageStatus"
+    JOIN "SMSPackages" ON "SMSPackages"."PkgID" = "PackageStatus"."PkgID"
+    WHERE "PackageStatus"."Server" != '' AND "PackageStatus"."Status" = '{DetailStatus.COMPLETE}'
+        AND "PackageStatus"."Version" = "SMSPackages"."StoredVersion"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +100,16 @@ async def look(world: World) -> Ending:
     return ending
 
 
-def _tables(db: Connection) -> tuple[list[Row[Any]], list[Row[Any]], list[Row[Any]]]:
+def _tables(db: Connection) -> tuple[list[Row], list[Row], list[Row]]:
     """The jobs, their rows, and which servers are said to have a package's newest version."""
-    installed = (
-        select(PACKAGE_STATUS)
-        .join(PACKAGES, PACKAGES.c.PkgID == PACKAGE_STATUS.c.PkgID)
-        .where(
-            PACKAGE_STATUS.c.Server != "",
-            PACKAGE_STATUS.c.Status == DetailStatus.COMPLETE,
-            PACKAGE_STATUS.c.Version == PACKAGES.c.StoredVersion,
-        )
-    )
     return (
-        list(db.execute(select(JOBS))),
-        list(db.execute(select(JOB_DETAILS))),
-        list(db.execute(installed)),
+        db.all('SELECT * FROM "Jobs"'),
+        db.all('SELECT * FROM "JobDetails"'),
+        db.all(_INSTALLED),
     )
 
 
-def _status(
-    job: Row[Any], rows: list[Row[Any]], profile: Any, now: float
-) -> Iterator[Disagreement]:
+def _status(job: Row, rows: list[Row], profile: Any, now: float) -> Iterator[Disagreement]:
     """A job's status is what the rule makes of its rows, once the Scheduler has looked."""
     was = JobStatus(job.Status)
     if not rows or max(row.UpdatedAt for row in rows) > now - RULED_S:
@@ -142,7 +137,7 @@ def _status(
         yield Disagreement(Breach(WRONG_STATUS, text, now, 0, "", "SMS_SCHEDULER"), is_of_rest=True)
 
 
-def _files(world: World, code: str, row: Row[Any]) -> Iterator[Disagreement]:
+def _files(world: World, code: str, row: Row) -> Iterator[Disagreement]:
     """A server that is said to have a package has its files."""
     server = world.sites[code].setup.server
     master = _read(

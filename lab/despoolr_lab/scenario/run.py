@@ -41,7 +41,8 @@ from despoolr_lab.scenario.worlds import Variation, world_of
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.database.database import InlineDatabase, ThreadedDatabase
+from despoolr_server.database.memory import MemoryDatabase
+from despoolr_server.database.protocol import Database
 from despoolr_server.files import MemoryFileStore
 
 LEASE_VIRTUAL_S = 3600.0
@@ -263,9 +264,7 @@ def _surroundings(
             store=(lambda m, n: disk_store(files, m, n, threads=False))
             if files
             else (lambda _m, _n: MemoryFileStore()),
-            database=lambda site: InlineDatabase(
-                f"sqlite:///{files}/{site}.db" if files else "sqlite://"
-            ),
+            database=lambda site: _file_database(files, site) if files else MemoryDatabase(),
             lease_s=LEASE_VIRTUAL_S,
         )
     assert directory is not None
@@ -274,9 +273,15 @@ def _surroundings(
         clock=LoopClock(scenario.start, scale),
         network=SocketNetwork(),
         store=lambda m, n: disk_store(root, m, n, threads=True),
-        database=lambda site: ThreadedDatabase(f"sqlite:///{root}/{site}.db"),
+        database=lambda site: _file_database(root, site, has_thread=True),
         lease_s=LEASE_REAL_S * scale,
     )
+
+
+def _file_database(directory: Path, site: str, *, has_thread: bool = False) -> Database:
+    from despoolr_server.database.database import InlineDatabase, ThreadedDatabase  # noqa: PLC0415
+
+    return (ThreadedDatabase if has_thread else InlineDatabase)(f"sqlite:///{directory}/{site}.db")
 
 
 async def _run(

@@ -48,7 +48,7 @@ from despoolr_lab.scenario.programs import program_of
 from despoolr_lab.scenario.worlds import Variation, named_machines
 from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.assembly import SiteAssembly
-from despoolr_server.database.database import Database
+from despoolr_server.database.protocol import Database
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import DiskFileStore, FileStore
 from despoolr_server.http.base.auth import Auth

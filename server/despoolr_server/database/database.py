@@ -1,27 +1,29 @@
-"""The site database behind one call: `run(work)` gives `work` a connection inside a transaction and
-returns its result.
+"""The site database in a file or on a server, behind one call: `run(work)` gives `work` a
+connection inside a transaction and returns its result.
 
-Two twins keep one contract. `InlineDatabase` does the work where it stands (virtual time: no
-threads). `ThreadedDatabase` hands it to one writer thread that commits everything queued in one
-transaction (group commit: performance.md measured 78 k rows/s against 7 k one by one). Either way
-`run` returns only after the commit.
+Three twins keep one contract. `InlineDatabase` does the work where it stands (virtual time: no
+threads), and so does `memory.MemoryDatabase`, which is no file. `ThreadedDatabase` hands it to one
+writer thread that commits everything queued in one transaction (group commit: performance.md
+measured 78 k rows/s against 7 k one by one). Either way `run` returns only after the commit.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import Connection as Opened
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
 
-from despoolr_server.database.schema import METADATA
+from despoolr_server.database.migration import migrate
+from despoolr_server.database.protocol import Connection, DatabaseLost, Values
 
-IN_MEMORY = "sqlite://"
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 
@@ -31,51 +33,58 @@ ever.
 """
 
 
-class DatabaseLost(Exception):
-    """There is no connection to the database any more. Who must act: whoever started the process;
-    it must start anew.
+class EngineConnection(Connection):
+    """Asks over SQLAlchemy's connection, in the words of its driver."""
 
-    Nothing is tried again here: what the process believes about the database may no longer be so,
-    and another may have it.
-    """
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._is_postgresql = opened.dialect.name == "postgresql"
+
+    def change_each(self, text: str, rows: Sequence[Values]) -> None:
+        self._opened.exec_driver_sql(self._said(text), [self._fit(row) for row in rows])
+
+    def _found(self, text: str, values: Values) -> tuple[tuple[str, ...], Sequence[Any]]:
+        result = self._opened.exec_driver_sql(self._said(text), self._fit(values))
+        return tuple(result.keys()), result.fetchall()
+
+    def _changed(self, text: str, values: Values) -> int:
+        return self._opened.exec_driver_sql(self._said(text), self._fit(values)).rowcount
+
+    def _said(self, text: str) -> str:
+        return _in_psycopgs_words(text) if self._is_postgresql else text
+
+    def _fit(self, values: Values) -> dict[str, Any]:
+        """PostgreSQL's text has no NUL: U+2400 stands for it there."""
+        if not self._is_postgresql:
+            return dict(values)
+        return {
+            name: value.replace("\0", "\N{SYMBOL FOR NULL}")
+            if isinstance(value, str) and "\0" in value
+            else value
+            for name, value in values.items()
+        }
 
 
-class Database(Protocol):
-    """Where the site keeps its rows."""
-
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """Do `work(connection)` in a transaction and return its result once that is committed."""
-        ...
-
-    async def close(self) -> None:
-        """Finish what is queued and let go of the file."""
-        ...
+@lru_cache(maxsize=512)
+def _in_psycopgs_words(text: str) -> str:
+    return re.sub(r":(\w+)", r"%(\1)s", text.replace("%", "%%"))
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `sqlite:///path`, `sqlite://` (in memory) or `postgresql://...`, with the
-    schema of this version.
+    """An engine for `sqlite:///path` or `postgresql://...`, with the schema of this version.
 
     Raises `SchemaError`, SQLAlchemy's errors, or `ModuleNotFoundError` where the driver is not
     installed.
     """
-    if url == IN_MEMORY:
-        engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
-    elif url.startswith("sqlite"):
+    if url.startswith("sqlite"):
         engine = create_engine(url, connect_args={"check_same_thread": False})
     else:
         engine = create_engine(with_driver(url))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
     try:
-        if url == IN_MEMORY:
-            # a database that lives as long as one run needs no account of its versions
-            METADATA.create_all(engine)
-        else:
-            from despoolr_server.database.migration import migrate  # noqa: PLC0415 - brings alembic
-
-            with engine.begin() as connection:
-                migrate(connection)
+        with engine.begin() as connection:
+            migrate(connection)
     except BaseException:
         engine.dispose()
         raise
@@ -102,11 +111,11 @@ def _set_pragmas(connection: Any, _: object) -> None:
 
 
 class InlineDatabase:
-    """Does the work at once, in the loop: deterministic, no thread. For virtual time and for
-    tests.
+    """Does the work at once, in the loop: deterministic, no thread. For virtual time that keeps its
+    files, and for tests.
     """
 
-    def __init__(self, url: str = "sqlite://") -> None:
+    def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
         self._connection = self._engine.connect()
         # Whoever forgets the database without closing it must not leave an open file behind (an
@@ -115,13 +124,13 @@ class InlineDatabase:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         with self._connection.begin():
-            return work(self._connection)
+            return work(EngineConnection(self._connection))
 
     async def close(self) -> None:
         self._let_go()
 
 
-def _let_go(connection: Connection, engine: Engine) -> None:
+def _let_go(connection: Opened, engine: Engine) -> None:
     connection.close()
     engine.dispose()
 
@@ -195,7 +204,8 @@ class ThreadedDatabase:
         with self._engine.connect() as connection:
             try:
                 with connection.begin():
-                    return [(True, work(connection)) for work in batch]
+                    asked = EngineConnection(connection)
+                    return [(True, work(asked)) for work in batch]
             except Exception as error:
                 if isinstance(error, DBAPIError) and error.connection_invalidated:
                     raise

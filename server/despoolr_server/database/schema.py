@@ -12,7 +12,6 @@ from typing import Final
 from sqlalchemy import (
     BigInteger,
     Column,
-    Dialect,
     Float,
     Index,
     Integer,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
 )
 
@@ -109,7 +107,7 @@ index.
 """
 Index("MachinesFoldedName", MACHINES.c.FoldedName)
 
-MACHINE_ATTRIBUTES: Final = Table(
+Table(
     "MachineAttributes",
     METADATA,
     Column("MachineID", Integer, primary_key=True),
@@ -148,15 +146,14 @@ EVENTS: Final = Table(
 )
 Index("EventsByCode", EVENTS.c.Code, EVENTS.c.JobID)
 
-LOADED_REPORTS: Final = Table(
+# Reports already counted: a file that comes a second time after a crash changes nothing. Ours; SMS
+# counted twice.
+Table(
     "LoadedReports",
     METADATA,
     Column("Report", String(96), primary_key=True),
     Column("At", Float, nullable=False),
 )
-"""Reports already counted: a file that comes a second time after a crash changes nothing. Ours; SMS
-counted twice.
-"""
 
 COUNTERS: Final = Table(
     "Counters",
@@ -166,29 +163,14 @@ COUNTERS: Final = Table(
 )
 """The next job, package and request numbers. SMS kept them in the registry."""
 
-CLIENT_SLOTS: Final = Table(
+# Which fleet runs which clients. Ours; SMS's clients were real.
+Table(
     "ClientSlots",
     METADATA,
     Column("Holder", String(64), primary_key=True),
     Column("First", Integer, nullable=False),
     Column("Count", Integer, nullable=False),
 )
-"""Which fleet runs which clients. Ours; SMS's clients were real."""
-
-
-class AnyText(TypeDecorator[str]):
-    """Text of any length, for PostgreSQL. It has no NUL: `U+2400` stands for it there."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
-        """The text as PostgreSQL can keep it: U+2400 in the place of U+0000."""
-        return (
-            value.replace("\0", "\N{SYMBOL FOR NULL}")
-            if value is not None and "\0" in value
-            else value
-        )
 
 
 def _portable() -> None:
@@ -198,7 +180,7 @@ def _portable() -> None:
     for table in METADATA.tables.values():
         for column in table.columns:
             if isinstance(column.type, String):
-                column.type = column.type.with_variant(AnyText(), "postgresql")
+                column.type = column.type.with_variant(Text(), "postgresql")
             elif isinstance(column.type, Integer):
                 column.type = column.type.with_variant(BigInteger(), "postgresql")
 

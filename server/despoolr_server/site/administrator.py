@@ -6,9 +6,7 @@ through `Database`; the files of a package are put on the source share by whoeve
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Connection, func, insert, select
+from typing import Any, Final
 
 from despoolr_core.formats.job_mif import Machine, render_machine_mif
 from despoolr_core.formats.site_mif import SiteReport
@@ -24,7 +22,7 @@ from despoolr_core.share.site_api import (
     PackageSpec,
     SiteSpec,
 )
-from despoolr_server.database.schema import EVENTS, JOBS, MACHINE_ATTRIBUTES, MACHINES, PACKAGES
+from despoolr_server.database.protocol import Connection
 from despoolr_server.site.job_checks import (
     AdministratorError,
     check_job,
@@ -40,6 +38,18 @@ from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox
 
 COMPONENT = "SMS_ADMINISTRATOR"
+
+_MACHINES: Final = """
+    SELECT * FROM "Machines" WHERE :after = '' OR "Name" > :after
+    ORDER BY "Name", "SMSID" LIMIT :limit
+"""
+_MACHINE: Final = """
+    SELECT * FROM "Machines" WHERE "FoldedName" = :folded ORDER BY "MachineID" LIMIT 1
+"""
+_ATTRIBUTES: Final = 'SELECT * FROM "MachineAttributes" WHERE "MachineID" = :machine'
+_LATEST_JOB: Final = """
+    SELECT * FROM "Jobs" WHERE "Name" = :name ORDER BY "CreatedAt" DESC, "JobID" DESC LIMIT 1
+"""
 
 
 class Administrator:
@@ -69,10 +79,8 @@ class Administrator:
             package_id = spec.id or _next_package_id(db, self._site.code)
             if queries.package(db, package_id) is not None:
                 raise AdministratorError(f"there is a package {package_id} already")
-            db.execute(
-                insert(PACKAGES).values(
-                    PkgID=package_id, Name=spec.name, Comment=spec.comment, SourcePath=spec.source
-                )
+            queries.add_package(
+                db, package_id, Name=spec.name, Comment=spec.comment, SourcePath=spec.source
             )
             return package_id
 
@@ -100,10 +108,7 @@ class Administrator:
 
     async def packages(self) -> list[dict[str, Any]]:
         """All packages, sorted by their PackageID."""
-        rows = await self._site.database.run(
-            lambda db: db.execute(select(PACKAGES).order_by(PACKAGES.c.PkgID)).all()
-        )
-        return [_package_row(r) for r in rows]
+        return [_package_row(r) for r in await self._site.database.run(queries.packages)]
 
     async def add_machines(self, machines: list[MachineSpec]) -> int:
         """Make machines known (as their first inventory would); those already known are brought up
@@ -184,13 +189,12 @@ class Administrator:
         """
 
         def work(db: Connection) -> tuple[list[dict[str, Any]], int]:
-            query = select(MACHINES).order_by(MACHINES.c.Name, MACHINES.c.SMSID).limit(limit)
-            rows = db.execute(query.where(MACHINES.c.Name > after) if after else query).all()
+            rows = db.all(_MACHINES, {"after": after, "limit": limit})
             found = [
                 {"machine": r.Name, "sms_id": r.SMSID, "domain": r.Domain, "site": r.SiteCode}
                 for r in rows
             ]
-            return found, int(db.execute(select(func.count()).select_from(MACHINES)).scalar_one())
+            return found, int(db.value('SELECT count(*) FROM "Machines"'))
 
         return await self._site.database.run(work)
 
@@ -198,19 +202,14 @@ class Administrator:
         """One machine with the attributes it reported."""
 
         def work(db: Connection) -> dict[str, Any]:
-            query = select(MACHINES).where(MACHINES.c.FoldedName == fold(name))
-            row = db.execute(query.order_by(MACHINES.c.MachineID).limit(1)).first()
+            row = db.first(_MACHINE, {"folded": fold(name)})
             if row is None:
-                names = [
-                    r.Name for r in db.execute(select(MACHINES.c.Name).order_by(MACHINES.c.Name))
-                ]
+                names = [one for (one,) in db.all('SELECT "Name" FROM "Machines" ORDER BY "Name"')]
                 raise AdministratorError(
                     f"this site knows no machine {name!r}{suggested(name, names)}"
                 )
             attributes: dict[str, dict[str, str]] = {}
-            for a in db.execute(
-                select(MACHINE_ATTRIBUTES).where(MACHINE_ATTRIBUTES.c.MachineID == row.MachineID)
-            ):
+            for a in db.all(_ATTRIBUTES, {"machine": row.MachineID}):
                 attributes.setdefault(a.GroupName, {})[a.Attribute] = a.Value
             return {
                 "machine": row.Name,
@@ -332,7 +331,9 @@ class Administrator:
     async def events(self, limit: int = 1000) -> list[EventRow]:
         """The newest events, oldest first."""
         rows = await self._site.database.run(
-            lambda db: db.execute(select(EVENTS).order_by(EVENTS.c.ID.desc()).limit(limit)).all()
+            lambda db: db.all(
+                'SELECT * FROM "Events" ORDER BY "ID" DESC LIMIT :limit', {"limit": limit}
+            )
         )
         return [
             EventRow(
@@ -363,11 +364,7 @@ def _next_package_id(db: Connection, site: str) -> str:
 def _find_job(db: Connection, job: str) -> Any:
     row = queries.job(db, job)
     if row is None:
-        row = db.execute(
-            select(JOBS)
-            .where(JOBS.c.Name == job)
-            .order_by(JOBS.c.CreatedAt.desc(), JOBS.c.JobID.desc())
-        ).first()
+        row = db.first(_LATEST_JOB, {"name": job})
     if row is None:
         ids = [r.JobID for r in queries.jobs(db)]
         raise AdministratorError(f"no job {job!r}; there are {', '.join(ids[:20]) or 'none yet'}")

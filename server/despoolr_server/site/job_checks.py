@@ -11,12 +11,11 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, select
 
 from despoolr_core.rules.fields import why_unfit_fields
 from despoolr_core.rules.fold import fold
 from despoolr_core.suggest import suggestion
-from despoolr_server.database.schema import PACKAGES
+from despoolr_server.database.protocol import Connection
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.targets import DEFAULT_SERVERS, server_sites
 from despoolr_server.site.state import queries
@@ -65,17 +64,14 @@ def find_package(db: Connection, package: str) -> Any:
     """A package's row, by ID or name. Raises `AdministratorError`."""
     row = queries.package(db, fold(package))
     if row is None:
-        named = [r for r in db.execute(select(PACKAGES)) if fold(r.Name) == fold(package)]
+        named = [r for r in queries.packages(db) if fold(r.Name) == fold(package)]
         if len(named) > 1:
             raise AdministratorError(
                 f"{len(named)} packages are called {package!r}: {', '.join(r.PkgID for r in named)}"
             )
         row = named[0] if named else None
     if row is None:
-        ids = [
-            f"{r.PkgID} ({r.Name})"
-            for r in db.execute(select(PACKAGES).order_by(PACKAGES.c.PkgID).limit(NAMED_MAX))
-        ]
+        ids = [f"{r.PkgID} ({r.Name})" for r in queries.packages(db)[:NAMED_MAX]]
         raise AdministratorError(
             f"no package {package!r}; there are {', '.join(ids) or 'none yet'}"
         )

@@ -11,7 +11,7 @@ from despoolr_core.profile import profile_of
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
 from despoolr_server.assembly import SiteAssembly
-from despoolr_server.database.database import InlineDatabase
+from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
@@ -47,9 +47,9 @@ class Asked:
         self.stores.append((machine, share))
         return MemoryFileStore()
 
-    def database(self, site: str) -> InlineDatabase:
+    def database(self, site: str) -> MemoryDatabase:
         self.databases.append(site)
-        return InlineDatabase()
+        return MemoryDatabase()
 
     def connect(self, machine: str, server: str, program: str) -> RemoteServer:
         self.connections.append((machine, server, program))

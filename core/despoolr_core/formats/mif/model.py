@@ -88,7 +88,7 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 
 class Row(msgspec.Struct, frozen=True, gc=False):
     """One table row; its values belong to the template's attributes in ascending order of their
-    ids. None: an empty field.
+    ids. None: an empty field. Not to be confused with a row of the site database.
     """
 
     values: tuple[Value | None, ...]

@@ -115,7 +115,7 @@ class Admission(Protocol):
 
 
 class Connection(RequestHandler):
-    """One connection of a caller, with its time-outs."""
+    """One connection of a caller, with its time-outs. Not to be confused with the database's."""
 
     __slots__ = (
         "_body",

@@ -24,7 +24,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from aiohttp import web
-from sqlalchemy import Connection, delete, insert, select
 
 from despoolr_core.formats.client_number import name_of, number_in, number_of
 from despoolr_core.formats.sms_id import is_sms_id
@@ -33,8 +32,7 @@ from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.fleet_api import FleetRow, SlotFacts, SlotNews, SlotRequest, SlotSum
 from despoolr_core.share.modes import Role
-from despoolr_server.database.database import Database
-from despoolr_server.database.schema import CLIENT_SLOTS, MACHINES
+from despoolr_server.database.protocol import Connection, Database, insert_into
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, Surface, json_answer, query, read_json
 from despoolr_server.site.state.slots import Lease, SlotConflict, SlotTable, Span, Wish
@@ -66,7 +64,7 @@ class SlotRoutes:
 
     async def restore(self) -> None:
         """Read what the last start of this site server gave out."""
-        rows = await self._database.run(lambda db: db.execute(select(CLIENT_SLOTS)).all())
+        rows = await self._database.run(lambda db: db.all('SELECT * FROM "ClientSlots"'))
         self.table.restore([Lease(row.Holder, row.First, row.Count) for row in rows], _now())
 
     async def keep_looking(self) -> None:
@@ -182,9 +180,10 @@ class SlotRoutes:
 
 
 def _write(db: Connection, lease: Lease) -> None:
-    db.execute(delete(CLIENT_SLOTS).where(CLIENT_SLOTS.c.Holder == lease.holder))
-    db.execute(
-        insert(CLIENT_SLOTS).values(Holder=lease.holder, First=lease.first, Count=lease.count)
+    _erase(db, [lease])
+    db.change(
+        insert_into("ClientSlots", "Holder", "First", "Count"),
+        {"Holder": lease.holder, "First": lease.first, "Count": lease.count},
     )
 
 
@@ -194,10 +193,9 @@ def _other_names(db: Connection, site: str, prefix: str) -> list[Span]:
     So are those to which it would give names of machines with other numbers: PC1 makes PC100001 of
     1, PC of 100001.
     """
-    rows = db.execute(
-        select(MACHINES.c.SMSID, MACHINES.c.Name).where(
-            MACHINES.c.SMSID.startswith(site, autoescape=True)
-        )
+    rows = db.all(
+        'SELECT "SMSID", "Name" FROM "Machines" WHERE "SMSID" LIKE :start',
+        {"start": f"{site}%"},  # letters and digits
     )
     # An older version's Data Loader took any text for an SMSID. What is none has no number.
     numbered = {number_of(sms_id): fold(name) for sms_id, name in rows if is_sms_id(sms_id)}
@@ -215,9 +213,8 @@ def _other_names(db: Connection, site: str, prefix: str) -> list[Span]:
 
 
 def _erase(db: Connection, leases: list[Lease]) -> None:
-    db.execute(
-        delete(CLIENT_SLOTS).where(CLIENT_SLOTS.c.Holder.in_([lease.holder for lease in leases]))
-    )
+    holders = [lease.holder for lease in leases]
+    db.change('DELETE FROM "ClientSlots" WHERE "Holder" IN :holders', {"holders": holders})
 
 
 def _now() -> float:

@@ -13,14 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
-
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from typing import ClassVar, Final
 
 from despoolr_core.formats.job_mif import Inventory, JobReport
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.mif.tokens import has_escaped_quote
 from despoolr_core.formats.site_mif import DeltaMif, PackageReport, SiteReport, read_delta_mif
+from despoolr_core.formats.winst import OperatingSystem
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.site import (
     DetailStatusChanged,
@@ -31,7 +30,7 @@ from despoolr_core.records.kinds.site import (
 )
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, Watch
-from despoolr_server.database.schema import LOADED_REPORTS, MACHINE_ATTRIBUTES, MACHINES
+from despoolr_server.database.protocol import Connection, Row, insert_into, set_where
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes, package_status, queries
@@ -53,7 +52,15 @@ failed (Q169491).
 """
 
 _STATUSES: Final = tuple(status.value for status in DetailStatus)
-_ADD_LOADED: Final = insert(LOADED_REPORTS)
+_ADD_LOADED: Final = insert_into("LoadedReports", "Report", "At")
+_HEARD_OF: Final = ("Name", "FoldedName", "Domain", "SiteCode", "UpdatedAt")
+"""What an inventory says of the machine itself."""
+_FORGET_GROUP: Final = """
+    DELETE FROM "MachineAttributes" WHERE "MachineID" = :machine AND "GroupName" = :group
+"""
+_ADD_ATTRIBUTE: Final = insert_into(
+    "MachineAttributes", "MachineID", "GroupName", "Attribute", "Value", "UpdatedAt"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +76,9 @@ class _Batch:
     def __init__(self, db: Connection, reports: list[JobReport]) -> None:
         self.db = db
         self.rows = DetailRows(db, reports)
-        self._counted = queries.in_table(
-            db, LOADED_REPORTS.c.Report, [mif.report for mif in reports]
-        )
+        self._counted = queries.loaded_reports(db, [mif.report for mif in reports])
         self._new: list[str] = []
-        self._jobs: dict[str, Row[Any] | None] = {}
+        self._jobs: dict[str, Row | None] = {}
 
     def counts(self, report: str) -> bool:
         """Whether a report is counted now, for the first time."""
@@ -87,9 +92,10 @@ class _Batch:
         """Write what the rows say now, and remember for ever what was counted."""
         self.rows.write()
         if self._new:
-            self.db.execute(_ADD_LOADED, [{"Report": report, "At": tick} for report in self._new])
+            rows = [{"Report": report, "At": tick} for report in self._new]
+            self.db.change_each(_ADD_LOADED, rows)
 
-    def job(self, job_id: str) -> Row[Any] | None:
+    def job(self, job_id: str) -> Row | None:
         """One job, or None."""
         if job_id not in self._jobs:
             self._jobs[job_id] = queries.job(self.db, job_id)
@@ -344,23 +350,19 @@ class DataLoader(Service):
         """
         machine = mif.machine
         values = {
+            "SMSID": machine.sms_id,
             "Name": machine.name,
             "FoldedName": fold(machine.name),
             "Domain": machine.domain,
             "SiteCode": machine.site,
             "UpdatedAt": tick,
         }
-        where = MACHINES.c.SMSID == machine.sms_id
-        if db.execute(update(MACHINES).where(where).values(**values)).rowcount == 0:
-            db.execute(insert(MACHINES).values(SMSID=machine.sms_id, **values))
-        machine_id = db.execute(select(MACHINES.c.MachineID).where(where)).scalar_one()
+        if db.change(set_where("Machines", '"SMSID" = :SMSID', *_HEARD_OF), values) == 0:
+            values["OperatingSystem"] = int(OperatingSystem.WIN32_X86)
+            db.change(insert_into("Machines", *values), values)
+        machine_id = db.value('SELECT "MachineID" FROM "Machines" WHERE "SMSID" = :SMSID', values)
         for group, attributes in mif.groups.items():
-            db.execute(
-                delete(MACHINE_ATTRIBUTES).where(
-                    MACHINE_ATTRIBUTES.c.MachineID == machine_id,
-                    MACHINE_ATTRIBUTES.c.GroupName == group,
-                )
-            )
+            db.change(_FORGET_GROUP, {"machine": machine_id, "group": group})
             rows = [
                 {
                     "MachineID": machine_id,
@@ -372,7 +374,7 @@ class DataLoader(Service):
                 for a, v in attributes.items()
             ]
             if rows:
-                db.execute(insert(MACHINE_ATTRIBUTES), rows)
+                db.change_each(_ADD_ATTRIBUTE, rows)
         return [MifLoaded(file=name, report="", about="inventory")]
 
 

@@ -8,11 +8,10 @@ counts only with the job.
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-from sqlalchemy import Row
+from typing import Final
 
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
+from despoolr_server.database.protocol import Row
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.packages import Files, compress
@@ -42,7 +41,7 @@ class Packing:
     def __init__(self, site: SiteContext) -> None:
         self._site = site
 
-    async def pack(self, job: str, package: Row[Any], version: int) -> dict[str, int]:
+    async def pack(self, job: str, package: Row, version: int) -> dict[str, int]:
         """Compress the source as this version. Raises `SourceFailure` or `NoRoom`."""
         site = self._site
         files = await self._source(package.SourcePath)

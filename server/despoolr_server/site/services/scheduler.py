@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, insert
 
 from despoolr_core.formats.instruction import (
     Install,
@@ -32,7 +31,7 @@ from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.site import JobStatusChanged
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, Watch
-from despoolr_server.database.schema import JOB_DETAILS, JOBS
+from despoolr_server.database.protocol import Connection, Row
 from despoolr_server.site.jobs.model import (
     INSTALL_KINDS,
     UNDER_WAY,
@@ -122,7 +121,7 @@ class Scheduler(Service):
             # a repetition may have been made, or one put off: look again on the next cycle
             self._next_activation = tick
 
-    def _is_blocked(self, row: Row[Any], pending: list[Row[Any]]) -> bool:
+    def _is_blocked(self, row: Row, pending: list[Row]) -> bool:
         """Whether an earlier instance of a repeating job is Pending still, and that holds this one
         up (Q153533).
         """
@@ -134,7 +133,7 @@ class Scheduler(Service):
             if other.JobID != row.JobID
         )
 
-    async def _activate(self, row: Row[Any], spec: JobSpec, tick: float) -> None:
+    async def _activate(self, row: Row, spec: JobSpec, tick: float) -> None:
         site = self.site
         if spec.repeat_every_s > 0:
             await site.database.run(lambda db: self._make_next_repetition(db, row, spec, tick))
@@ -196,7 +195,7 @@ class Scheduler(Service):
         )
 
     async def _pack(
-        self, row: Row[Any], spec: JobSpec, package: Row[Any], is_sent: bool
+        self, row: Row, spec: JobSpec, package: Row, is_sent: bool
     ) -> dict[str, int] | None:
         """The compressed package: made anew as the next version, or the one of an earlier job."""
         if not is_sent:
@@ -213,11 +212,11 @@ class Scheduler(Service):
         return await self._packing.pack(row.JobID, package, version)
 
     def _make_details(
-        self, db: Connection, row: Row[Any], spec: JobSpec, found: Targets, tick: float
+        self, db: Connection, row: Row, spec: JobSpec, found: Targets, tick: float
     ) -> None:
         job = row.JobID
         if (
-            db.execute(JOB_DETAILS.select().where(JOB_DETAILS.c.JobID == job).limit(1)).first()
+            db.value('SELECT "ID" FROM "JobDetails" WHERE "JobID" = :job LIMIT 1', {"job": job})
             is not None
         ):
             return  # the process died after this and before the job was Active: the rows are there
@@ -239,17 +238,16 @@ class Scheduler(Service):
             if code != self.site.code and spec.type != JobType.REMOVE_PACKAGE:
                 queries.expect_package(db, spec.package, code, tick)
 
-    def _make_next_repetition(
-        self, db: Connection, row: Row[Any], spec: JobSpec, tick: float
-    ) -> None:
+    def _make_next_repetition(self, db: Connection, row: Row, spec: JobSpec, tick: float) -> None:
         """A repeating job is made anew for its next time: its own JobID, the same phases, its dates
         moved on.
         """
         first = row.RepeatOf or row.JobID
         due = row.ActivateAt + spec.repeat_every_s
-        twin = db.execute(
-            JOBS.select().where(JOBS.c.RepeatOf == first, JOBS.c.ActivateAt == due)
-        ).first()
+        twin = db.value(
+            'SELECT "JobID" FROM "Jobs" WHERE "RepeatOf" = :first AND "ActivateAt" = :due LIMIT 1',
+            {"first": first, "due": due},
+        )
         if twin is None:
             keeps = self.site.profile.repeat_keeps_mandatory_date
             create_job(
@@ -264,9 +262,9 @@ class Scheduler(Service):
 
     async def _send(
         self,
-        row: Row[Any],
+        row: Row,
         spec: JobSpec,
-        package: Row[Any],
+        package: Row,
         version: int,
         code: str,
         number: int,
@@ -303,7 +301,7 @@ class Scheduler(Service):
         )
 
     async def _put_in_outbox(
-        self, row: Row[Any], install: Install, code: str, number: int, package: str, priority: int
+        self, row: Row, install: Install, code: str, number: int, package: str, priority: int
     ) -> None:
         """One instruction for one site, and the request to send it (and the package) there."""
         root, stem = self._root(), row.JobID
@@ -377,7 +375,7 @@ class Scheduler(Service):
         due = {job for job, at in self._look_at.items() if at <= tick}
         look_at: dict[str, float] = {}
 
-        def work(db: Connection) -> list[tuple[Row[Any], JobStatus]]:
+        def work(db: Connection) -> list[tuple[Row, JobStatus]]:
             changed = []
             for row in _rows_of(db, None if looks_at_all else touched | due):
                 said = queries.detail_statuses(db, row.JobID)
@@ -436,9 +434,7 @@ class Scheduler(Service):
             )
             self.log(f"~Job {row.JobID} is now {status}.")
 
-    def _without_run(
-        self, row: Row[Any], status: JobStatus, said: Said, *, is_sent: bool
-    ) -> JobStatus:
+    def _without_run(self, row: Row, status: JobStatus, said: Said, *, is_sent: bool) -> JobStatus:
         profile = self.site.profile
         if not (profile.send_only_never_completes or profile.unrun_job_ends_when_sent):
             return status
@@ -458,7 +454,7 @@ class Scheduler(Service):
 
     async def _set_status(
         self,
-        row: Row[Any],
+        row: Row,
         status: JobStatus,
         tick: float,
         reason: str,
@@ -501,7 +497,7 @@ class Scheduler(Service):
         )
         self.log(f"~Job {row.JobID} is now {now}.")
 
-    async def _fail(self, row: Row[Any], tick: float, event: int, *insertions: str) -> None:
+    async def _fail(self, row: Row, tick: float, event: int, *insertions: str) -> None:
         await self.site.report_event(self.component, event, *insertions, job=row.JobID)
         await self._set_status(
             row, JobStatus.FAILED, tick, f"event {event}", WorkingStatus="Failed"
@@ -511,7 +507,7 @@ class Scheduler(Service):
         return self.site.share(self.site.server, boxes.ROOT_SHARE, self.component)
 
 
-def _rows_of(db: Connection, jobs: set[str] | None) -> list[Row[Any]]:
+def _rows_of(db: Connection, jobs: set[str] | None) -> list[Row]:
     """Those of the jobs (None: all) whose status rows can change."""
     if jobs is None:
         return queries.jobs(db, LOOKED_AT)
@@ -524,22 +520,21 @@ def create_job(db: Connection, site: str, spec: JobSpec, now: float, *, repeat_o
     """
     number = queries.next_number(db, "job")
     job_id = make_job_id(site, number)
-    db.execute(
-        insert(JOBS).values(
-            JobID=job_id,
-            Name=spec.name,
-            Type=spec.type,
-            PackageID=spec.package,
-            RequestID=make_request_id(site, queries.next_number(db, "request")),
-            Status=JobStatus.PENDING,
-            Priority=spec.priority,
-            CreatedAt=now,
-            ActivateAt=spec.activate_at if spec.activate_at > 0 else now,
-            RepeatEvery=spec.repeat_every_s,
-            RepeatOf=repeat_of,
-            StatusAt=now,
-            Spec=msgspec.json.encode(spec).decode(),
-        )
+    queries.add_job(
+        db,
+        JobID=job_id,
+        Name=spec.name,
+        Type=spec.type,
+        PackageID=spec.package,
+        RequestID=make_request_id(site, queries.next_number(db, "request")),
+        Status=JobStatus.PENDING,
+        Priority=spec.priority,
+        CreatedAt=now,
+        ActivateAt=spec.activate_at if spec.activate_at > 0 else now,
+        RepeatEvery=spec.repeat_every_s,
+        RepeatOf=repeat_of,
+        StatusAt=now,
+        Spec=msgspec.json.encode(spec).decode(),
     )
     return job_id
 

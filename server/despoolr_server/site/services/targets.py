@@ -10,17 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
-
-from sqlalchemy import Connection, select
+from typing import Final
 
 from despoolr_core.profile import Profile
 from despoolr_core.rules.fold import fold
-from despoolr_server.database.schema import JOB_DETAILS, JOBS
+from despoolr_server.database.protocol import Connection
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus, JobSpec, JobType
 from despoolr_server.site.state import queries
 from despoolr_server.site.state.context import SiteContext
 
+_SENT: Final = f"""
+    SELECT "JobDetails"."ID" FROM "JobDetails"
+    JOIN "Jobs" ON "Jobs"."JobID" = "JobDetails"."JobID"
+    WHERE "Jobs"."PackageID" = :package AND "Jobs"."JobID" != :job
+        AND "Jobs"."Type" != '{JobType.REMOVE_PACKAGE}'
+        AND "JobDetails"."Kind" = '{DetailKind.SITE_ARRIVAL}'
+        AND "JobDetails"."SiteCode" = :site
+        AND "JobDetails"."Status" != '{DetailStatus.FAILED}'
+    LIMIT 1
+"""
 DEFAULT_SERVERS: Final = "*"
 NO_PCM: Final = 0
 """The operating system of a machine on which no Package Command Manager runs: a NetWare server."""
@@ -88,17 +96,4 @@ def _workstations(
 
 def was_sent(db: Connection, package: str, site: str, job: str) -> bool:
     """Whether another job has sent a package to a site before (and its sending has not failed)."""
-    query: Any = (
-        select(JOB_DETAILS.c.ID)
-        .join(JOBS, JOBS.c.JobID == JOB_DETAILS.c.JobID)
-        .where(
-            JOBS.c.PackageID == package,
-            JOBS.c.JobID != job,
-            JOBS.c.Type != JobType.REMOVE_PACKAGE,
-            JOB_DETAILS.c.Kind == DetailKind.SITE_ARRIVAL,
-            JOB_DETAILS.c.SiteCode == site,
-            JOB_DETAILS.c.Status != DetailStatus.FAILED,
-        )
-        .limit(1)
-    )
-    return db.execute(query).first() is not None
+    return db.value(_SENT, {"package": package, "site": site, "job": job}) is not None

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from sqlalchemy import Connection, insert
-
 from despoolr_core.clock import Clock
 from despoolr_core.formats.nt_event import NtEvent
 from despoolr_core.formats.nt_events import event as nt_event
@@ -26,11 +24,12 @@ from despoolr_core.response import POLLING_S, Response, retry_interval_s
 from despoolr_core.share.contract import Share
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenRow
-from despoolr_server.database.database import Database
-from despoolr_server.database.schema import EVENTS
+from despoolr_server.database.protocol import Connection, Database, insert_into
 from despoolr_server.site.state.logs import LogSink, NoLogFiles
 
-_ADD_EVENT: Final = insert(EVENTS)
+_ADD_EVENT: Final = insert_into(
+    "Events", "At", "Code", "Severity", "Component", "MachineName", "SiteCode", "JobID", "Text"
+)
 
 
 class Opens(Protocol):
@@ -184,7 +183,7 @@ def insert_event(db: Connection, event: NtEvent) -> None:
         "JobID": event.insertion("JobID"),
         "Text": event.text,
     }
-    db.execute(_ADD_EVENT, values)
+    db.change(_ADD_EVENT, values)
 
 
 def event_logged(event: NtEvent) -> EventLogged:

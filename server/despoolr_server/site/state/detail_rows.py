@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
-
 from despoolr_core.formats.job_mif import JobReport
-from despoolr_server.database.schema import JOB_DETAILS
+from despoolr_server.database.protocol import Connection, set_where
 from despoolr_server.site.jobs.model import DetailStatus
+from despoolr_server.site.state.queries import ADD_DETAIL
 
 Key = tuple[str, str, str, str]
 """JobID, Kind, SiteCode, MachineName."""
@@ -23,25 +22,19 @@ Key = tuple[str, str, str, str]
 ASKED_AT_ONE_TIME: Final = 500
 """Machines of one question: below the 999 parameters of an old SQLite."""
 
-_C: Final = JOB_DETAILS.c
-_PLACE: Final = (
-    _C.JobID == bindparam("job"),
-    _C.Kind == bindparam("kind"),
-    _C.SiteCode == bindparam("site"),
-)
-_ROWS: Final = select(_C.MachineName, _C.Status, _C.UpdatedAt).where(
-    *_PLACE, _C.MachineName.in_(bindparam("machines", expanding=True))
-)
+_ROWS: Final = """
+    SELECT "MachineName", "Status", "UpdatedAt" FROM "JobDetails"
+    WHERE "JobID" = :job AND "Kind" = :kind AND "SiteCode" = :site AND "MachineName" IN :machines
+"""
 """Of one job, kind and site: a list of whole keys would be looked for row by row (SQLite uses no
 index for it).
 """
-_ADD: Final = insert(JOB_DETAILS)
-_SET: Final = (
-    update(JOB_DETAILS)
-    .where(*_PLACE, _C.MachineName == bindparam("machine"))
-    .values(
-        Status=bindparam("status"), UpdatedAt=bindparam("at"), Description=bindparam("description")
-    )
+_SET: Final = set_where(
+    "JobDetails",
+    '"JobID" = :job AND "Kind" = :kind AND "SiteCode" = :site AND "MachineName" = :machine',
+    "Status",
+    "UpdatedAt",
+    "Description",
 )
 
 
@@ -69,8 +62,8 @@ class DetailRows:
             self._look_up([key])
         was = self._known[key]
         if was is None:
-            self._db.execute(
-                _ADD,
+            self._db.change(
+                ADD_DETAIL,
                 {
                     "JobID": report.job_id,
                     "Kind": report.kind,
@@ -91,9 +84,9 @@ class DetailRows:
                 "kind": report.kind,
                 "site": report.site,
                 "machine": report.machine,
-                "status": report.status,
-                "at": report.time,
-                "description": report.description,
+                "Status": report.status,
+                "UpdatedAt": report.time,
+                "Description": report.description,
             }
             self._known[key] = (report.status, report.time)
         return was[0]
@@ -101,7 +94,7 @@ class DetailRows:
     def write(self) -> None:
         """Let the rows say what they were set to."""
         if self._changed:
-            self._db.execute(_SET, list(self._changed.values()))
+            self._db.change_each(_SET, list(self._changed.values()))
             self._changed.clear()
 
     def forget(self, job: str) -> None:
@@ -117,7 +110,7 @@ class DetailRows:
             for start in range(0, len(machines), ASKED_AT_ONE_TIME):
                 some = machines[start : start + ASKED_AT_ONE_TIME]
                 asked = {"job": job, "kind": kind, "site": site, "machines": some}
-                for machine, status, at in self._db.execute(_ROWS, asked):
+                for machine, status, at in self._db.all(_ROWS, asked):
                     self._known[job, kind, site, machine] = (str(status), float(at))
 
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from despoolr_core.formats.site_mif import PackageReport, is_marked, unmarked
+from despoolr_server.database.protocol import Connection
 from despoolr_server.site.state import queries
 
 

@@ -12,31 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import (
-    BindParameter,
-    Column,
-    Connection,
-    Row,
-    bindparam,
-    func,
-    insert,
-    select,
-    update,
-)
 
 from despoolr_core.formats.job_mif import JobNotice, JobReport
 from despoolr_core.formats.site_mif import SiteReport
 from despoolr_core.rules.fold import fold
-from despoolr_server.database.schema import (
-    COUNTERS,
-    JOB_DETAILS,
-    JOBS,
-    LOADED_REPORTS,
-    MACHINES,
-    PACKAGE_STATUS,
-    PACKAGES,
-    SITES,
-)
+from despoolr_server.database.protocol import Connection, Row, insert_into, set_where
 from despoolr_server.site.jobs.model import (
     NOT_INSTALLED,
     DetailKind,
@@ -46,68 +26,88 @@ from despoolr_server.site.jobs.model import (
     JobType,
 )
 
-_MACHINE: Final[dict[str, BindParameter[Any]]] = {
-    column: bindparam(column.lower())
-    for column in ("Name", "FoldedName", "Domain", "SiteCode", "OperatingSystem")
-}
-_ADD_MACHINE: Final = insert(MACHINES).values({"SMSID": bindparam("id"), **_MACHINE})
-_SET_MACHINE: Final = update(MACHINES).where(MACHINES.c.SMSID == bindparam("id")).values(_MACHINE)
-_MACHINES: Final = select(MACHINES).order_by(MACHINES.c.SMSID)
-_NAMED_MACHINES: Final = _MACHINES.where(
-    MACHINES.c.FoldedName.in_(bindparam("some", expanding=True))
-)
+_ADD_MACHINE: Final = """
+    INSERT INTO "Machines"
+        ("SMSID", "Name", "FoldedName", "Domain", "SiteCode", "OperatingSystem", "UpdatedAt")
+    VALUES (:id, :name, :folded, :domain, :site, :os, 0.0)
+"""
+_SET_MACHINE: Final = """
+    UPDATE "Machines" SET "Name" = :name, "FoldedName" = :folded, "Domain" = :domain,
+        "SiteCode" = :site, "OperatingSystem" = :os
+    WHERE "SMSID" = :id
+"""
 _ASKED_AT_ONE_TIME: Final = 500
 """Values of one IN list."""
 
-# -- the statements that run once a report or a cycle, built once: building one costs more than
-# SQLite takes to run it, and leaves cycles that stay in memory until the garbage collector comes
-
-_JOBS: Final = select(JOBS).order_by(JOBS.c.CreatedAt, JOBS.c.JobID)
-_JOBS_OF: Final = _JOBS.where(JOBS.c.Status.in_(bindparam("statuses", expanding=True)))
-_SOME_JOBS: Final = _JOBS.where(JOBS.c.JobID.in_(bindparam("some", expanding=True)))
-_SOME_OF: Final = {
-    column: select(column).where(column.in_(bindparam("some", expanding=True)))
-    for column in (MACHINES.c.SMSID, LOADED_REPORTS.c.Report)
-}
-_JOB: Final = select(JOBS).where(JOBS.c.JobID == bindparam("job"))
-_PACKAGE: Final = select(PACKAGES).where(PACKAGES.c.PkgID == bindparam("package"))
+_JOBS: Final = 'SELECT * FROM "Jobs" ORDER BY "CreatedAt", "JobID"'
+_JOBS_OF: Final = """
+    SELECT * FROM "Jobs" WHERE "Status" IN :statuses ORDER BY "CreatedAt", "JobID"
+"""
+_ADD_JOB: Final = insert_into(
+    "Jobs",
+    "JobID",
+    "Name",
+    "Type",
+    "PackageID",
+    "RequestID",
+    "Status",
+    "SendingStatus",
+    "WorkingStatus",
+    "CancelStatus",
+    "Priority",
+    "CreatedAt",
+    "ActivateAt",
+    "RepeatEvery",
+    "RepeatOf",
+    "StatusAt",
+    "Spec",
+)
+ADD_DETAIL: Final = insert_into(
+    "JobDetails",
+    "JobID",
+    "Kind",
+    "SiteCode",
+    "Domain",
+    "MachineName",
+    "MachineID",
+    "Status",
+    "UpdatedAt",
+    "Description",
+)
+"""A row of Job Details."""
 _KIND_STATUS_PAIRS: Final = tuple(
     (kind.value, status.value) for kind in DetailKind for status in DetailStatus
 )
-_DETAIL_STATUSES: Final = select(
-    *(
-        select(JOB_DETAILS.c.ID)
-        .where(
-            JOB_DETAILS.c.JobID == bindparam("job"),
-            JOB_DETAILS.c.Kind == kind,
-            JOB_DETAILS.c.Status == status,
-        )
-        .exists()
-        for kind, status in _KIND_STATUS_PAIRS
-    )
+_DETAIL_STATUSES: Final = "SELECT " + ", ".join(
+    f"""EXISTS (SELECT 1 FROM "JobDetails"
+        WHERE "JobID" = :job AND "Kind" = '{kind}' AND "Status" = '{status}') AS "S{number}\""""
+    for number, (kind, status) in enumerate(_KIND_STATUS_PAIRS)
 )
-_STATUS_OF_PACKAGE: Final[dict[str, BindParameter[Any]]] = {
-    "Status": bindparam("status"),
-    "Version": bindparam("version"),
-    "UpdatedAt": bindparam("at"),
-}
-_SET_PACKAGE_STATUS: Final = (
-    update(PACKAGE_STATUS)
-    .where(
-        PACKAGE_STATUS.c.PkgID == bindparam("package"),
-        PACKAGE_STATUS.c.SiteCode == bindparam("site"),
-        PACKAGE_STATUS.c.Server == bindparam("server"),
-    )
-    .values(_STATUS_OF_PACKAGE)
+_SET_PACKAGE_STATUS: Final = set_where(
+    "PackageStatus",
+    '"PkgID" = :PkgID AND "SiteCode" = :SiteCode AND "Server" = :Server',
+    "Status",
+    "Version",
+    "UpdatedAt",
 )
-_ADD_PACKAGE_STATUS: Final = insert(PACKAGE_STATUS).values(
-    {
-        "PkgID": bindparam("package"),
-        "SiteCode": bindparam("site"),
-        "Server": bindparam("server"),
-        **_STATUS_OF_PACKAGE,
-    }
+_ADD_PACKAGE_STATUS: Final = insert_into(
+    "PackageStatus", "PkgID", "SiteCode", "Server", "Status", "Version", "UpdatedAt"
 )
+_ADD_SITE: Final = insert_into(
+    "Sites", "SiteCode", "ParentSiteCode", "Server", "Version", "Servers", "UpdatedAt"
+)
+_CANCEL_DETAILS: Final = f"""
+    UPDATE "JobDetails" SET "Status" = '{DetailStatus.CANCELED}', "UpdatedAt" = :at
+    WHERE "JobID" = :job AND "SiteCode" = :site
+        AND "Kind" IN ('{DetailKind.WORKSTATION}', '{DetailKind.SERVER}')
+        AND "Status" IN
+            ('{DetailStatus.NONE}', '{DetailStatus.ACTIVE}', '{DetailStatus.RETRYING}')
+"""
+_FIRST_FAILURE: Final = f"""
+    SELECT min("UpdatedAt") FROM "JobDetails"
+    WHERE "JobID" = :job AND "Kind" = '{DetailKind.WORKSTATION}'
+        AND "Status" = '{DetailStatus.FAILED}'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +124,13 @@ class KnownMachine:
 
 def next_number(db: Connection, name: str) -> int:
     """The next value of a counter, from 1."""
-    value = db.execute(select(COUNTERS.c.Value).where(COUNTERS.c.Name == name)).scalar()
+    values = {"Name": name, "Value": 1}
+    value = db.value('SELECT "Value" FROM "Counters" WHERE "Name" = :Name', values)
     if value is None:
-        db.execute(insert(COUNTERS).values(Name=name, Value=1))
+        db.change(insert_into("Counters", "Name", "Value"), values)
         return 1
-    db.execute(update(COUNTERS).where(COUNTERS.c.Name == name).values(Value=value + 1))
+    values["Value"] = value + 1
+    db.change(set_where("Counters", '"Name" = :Name', "Value"), values)
     return int(value) + 1
 
 
@@ -137,12 +139,14 @@ def machines(db: Connection, names: Iterable[str] | None = None) -> list[KnownMa
     out.
     """
     if names is None:
-        rows = list(db.execute(_MACHINES))
+        rows = db.all('SELECT * FROM "Machines" ORDER BY "SMSID"')
     else:
         rows = [
             row
             for some in _portions({fold(name) for name in names})
-            for row in db.execute(_NAMED_MACHINES, {"some": some})
+            for row in db.all(
+                'SELECT * FROM "Machines" WHERE "FoldedName" IN :some', {"some": some}
+            )
         ]
         rows.sort(key=lambda row: str(row.SMSID))
     return [
@@ -159,28 +163,29 @@ def set_machines(db: Connection, machines: Iterable[KnownMachine]) -> None:
         m.sms_id: {
             "id": m.sms_id,
             "name": m.name,
-            "foldedname": fold(m.name),
+            "folded": fold(m.name),
             "domain": m.domain,
-            "sitecode": m.site,
-            "operatingsystem": m.operating_system,
+            "site": m.site,
+            "os": m.operating_system,
         }
         for m in machines
     }
-    known = in_table(db, MACHINES.c.SMSID, rows)
+    known = _there(db, 'SELECT "SMSID" FROM "Machines" WHERE "SMSID" IN :some', rows)
     for statement, some in (
         (_SET_MACHINE, [row for sms_id, row in rows.items() if sms_id in known]),
         (_ADD_MACHINE, [row for sms_id, row in rows.items() if sms_id not in known]),
     ):
         if some:
-            db.execute(statement, some)
+            db.change_each(statement, some)
 
 
-def in_table(db: Connection, column: Column[str], values: Iterable[str]) -> set[str]:
-    """Those of the values that a column, one of `_SOME_OF`, has already."""
-    found: set[str] = set()
-    for some in _portions(values):
-        found.update(db.execute(_SOME_OF[column], {"some": some}).scalars())
-    return found
+def loaded_reports(db: Connection, reports: Iterable[str]) -> set[str]:
+    """Those of the reports that were counted."""
+    return _there(db, 'SELECT "Report" FROM "LoadedReports" WHERE "Report" IN :some', reports)
+
+
+def _there(db: Connection, text: str, values: Iterable[str]) -> set[str]:
+    return {found for some in _portions(values) for (found,) in db.all(text, {"some": some})}
 
 
 def _portions(values: Iterable[str]) -> Iterator[list[str]]:
@@ -206,21 +211,17 @@ def add_details(
             "Domain": "",
             "MachineID": 0,
         }
-        db.execute(insert(JOB_DETAILS), [{**blank, **row} for row in rows])
+        db.change_each(ADD_DETAIL, [{**blank, **row} for row in rows])
 
 
 def detail_statuses(db: Connection, job: str) -> set[tuple[str, str]]:
     """Each (kind, status) that a row of the job has: as cheap for 20,000 rows as for one."""
-    return {
-        pair
-        for pair, is_there in zip(
-            _KIND_STATUS_PAIRS, db.execute(_DETAIL_STATUSES, {"job": job}).one(), strict=True
-        )
-        if is_there
-    }
+    row = db.first(_DETAIL_STATUSES, {"job": job})
+    assert row is not None
+    return {pair for pair, is_there in zip(_KIND_STATUS_PAIRS, row, strict=True) if is_there}
 
 
-def details(db: Connection, job: str) -> list[Row[Any]]:
+def details(db: Connection, job: str) -> list[Row]:
     """All rows of a job: site arrival, completion, servers, workstations, by name."""
     order = {
         DetailKind.SITE_ARRIVAL: 0,
@@ -228,29 +229,33 @@ def details(db: Connection, job: str) -> list[Row[Any]]:
         DetailKind.SERVER: 2,
         DetailKind.WORKSTATION: 3,
     }
-    rows = db.execute(select(JOB_DETAILS).where(JOB_DETAILS.c.JobID == job)).all()
+    rows = db.all('SELECT * FROM "JobDetails" WHERE "JobID" = :job', {"job": job})
     return sorted(rows, key=lambda r: (order[DetailKind(r.Kind)], r.SiteCode, r.MachineName))
 
 
-def job(db: Connection, job_id: str) -> Row[Any] | None:
+def job(db: Connection, job_id: str) -> Row | None:
     """The row of a job by its JobID, or None."""
-    return db.execute(_JOB, {"job": job_id}).first()
+    return db.first('SELECT * FROM "Jobs" WHERE "JobID" = :job', {"job": job_id})
 
 
-def jobs(db: Connection, statuses: Iterable[JobStatus] | None = None) -> list[Row[Any]]:
+def jobs(db: Connection, statuses: Iterable[JobStatus] | None = None) -> list[Row]:
     """Jobs in the order they were made, all or those of some statuses."""
     if statuses is None:
-        return list(db.execute(_JOBS))
-    return list(db.execute(_JOBS_OF, {"statuses": list(statuses)}))
+        return db.all(_JOBS)
+    return db.all(_JOBS_OF, {"statuses": list(statuses)})
 
 
-def jobs_among(db: Connection, job_ids: Iterable[str]) -> list[Row[Any]]:
+def jobs_among(db: Connection, job_ids: Iterable[str]) -> list[Row]:
     """Those of the jobs that there are, in the order they were made."""
-    rows = [row for some in _portions(job_ids) for row in db.execute(_SOME_JOBS, {"some": some})]
+    rows = [
+        row
+        for some in _portions(job_ids)
+        for row in db.all('SELECT * FROM "Jobs" WHERE "JobID" IN :some', {"some": some})
+    ]
     return sorted(rows, key=lambda row: (row.CreatedAt, row.JobID))
 
 
-def spec_of(row: Row[Any]) -> JobSpec:
+def spec_of(row: Row) -> JobSpec:
     """The phases of a job row."""
     return msgspec.json.decode(row.Spec, type=JobSpec)
 
@@ -259,17 +264,31 @@ def set_job(db: Connection, job_id: str, now: float, **values: Any) -> None:
     """Change columns of a job; a changed overall status gets the time."""
     if "Status" in values:
         values["StatusAt"] = now
-    db.execute(update(JOBS).where(JOBS.c.JobID == job_id).values(**values))
+    db.change(set_where("Jobs", '"JobID" = :job', *values), {**values, "job": job_id})
 
 
-def package(db: Connection, package_id: str) -> Row[Any] | None:
+def add_job(db: Connection, **values: Any) -> None:
+    """Make a job of which nothing was sent, done or cancelled, but for what `values` says."""
+    blank = {
+        "SendingStatus": "None",
+        "WorkingStatus": "None",
+        "CancelStatus": "None",
+        "Priority": 2,
+        "RepeatEvery": 0.0,
+        "RepeatOf": "",
+    }
+    db.change(_ADD_JOB, {**blank, **values})
+
+
+def package(db: Connection, package_id: str) -> Row | None:
     """The row of a package by its PackageID, or None."""
-    return db.execute(_PACKAGE, {"package": package_id}).first()
+    return db.first('SELECT * FROM "SMSPackages" WHERE "PkgID" = :package', {"package": package_id})
 
 
 def set_package(db: Connection, package_id: str, **values: Any) -> None:
     """Change columns of a package."""
-    db.execute(update(PACKAGES).where(PACKAGES.c.PkgID == package_id).values(**values))
+    text = set_where("SMSPackages", '"PkgID" = :package', *values)
+    db.change(text, {**values, "package": package_id})
 
 
 def set_package_status(
@@ -277,26 +296,23 @@ def set_package_status(
 ) -> None:
     """What a distribution server says of a package."""
     values = {
-        "package": package_id,
-        "site": site,
-        "server": server,
-        "status": status,
-        "version": version,
-        "at": at,
+        "PkgID": package_id,
+        "SiteCode": site,
+        "Server": server,
+        "Status": status,
+        "Version": version,
+        "UpdatedAt": at,
     }
-    if db.execute(_SET_PACKAGE_STATUS, values).rowcount == 0:
-        db.execute(_ADD_PACKAGE_STATUS, values)
+    if db.change(_SET_PACKAGE_STATUS, values) == 0:
+        db.change(_ADD_PACKAGE_STATUS, values)
 
 
-def package_statuses(db: Connection, package_id: str) -> list[Row[Any]]:
+def package_statuses(db: Connection, package_id: str) -> list[Row]:
     """What is known of a package at sites and servers, by site; an empty server name is the site as
     a whole.
     """
-    table = PACKAGE_STATUS
-    query = (
-        select(table).where(table.c.PkgID == package_id).order_by(table.c.SiteCode, table.c.Server)
-    )
-    return list(db.execute(query))
+    text = 'SELECT * FROM "PackageStatus" WHERE "PkgID" = :package ORDER BY "SiteCode", "Server"'
+    return db.all(text, {"package": package_id})
 
 
 def expect_package(db: Connection, package_id: str, site: str, at: float) -> None:
@@ -309,7 +325,25 @@ def expect_package(db: Connection, package_id: str, site: str, at: float) -> Non
 
 def package_ids(db: Connection) -> list[str]:
     """The ids of all packages, in order."""
-    return [row.PkgID for row in db.execute(select(PACKAGES.c.PkgID).order_by(PACKAGES.c.PkgID))]
+    return [package for (package,) in db.all('SELECT "PkgID" FROM "SMSPackages" ORDER BY "PkgID"')]
+
+
+def packages(db: Connection) -> list[Row]:
+    """The rows of all packages, in the order of their ids."""
+    return db.all('SELECT * FROM "SMSPackages" ORDER BY "PkgID"')
+
+
+def add_package(db: Connection, package_id: str, **values: Any) -> None:
+    """Make a package known of which `values` is known; nothing is stored of it yet."""
+    row = {
+        "PkgID": package_id,
+        "Comment": "",
+        "StoredVersion": 0,
+        "SourceSize": 0,
+        "SourceCompSize": 0,
+        **values,
+    }
+    db.change(insert_into("SMSPackages", *row), row)
 
 
 # -- what came from another site
@@ -324,21 +358,20 @@ def adopt_job(db: Connection, report: JobReport, facts: JobNotice) -> None:
     spec = JobSpec(
         name=facts.name, package=facts.package_id, type=JobType(facts.type), sites=(report.site,)
     )
-    db.execute(
-        insert(JOBS).values(
-            JobID=report.job_id,
-            Name=facts.name,
-            Type=facts.type,
-            PackageID=facts.package_id,
-            RequestID=report.request_id,
-            Status=JobStatus.ACTIVE,
-            SendingStatus="Complete",
-            WorkingStatus="Active",
-            CreatedAt=at,
-            ActivateAt=at,
-            StatusAt=at,
-            Spec=msgspec.json.encode(spec).decode(),
-        )
+    add_job(
+        db,
+        JobID=report.job_id,
+        Name=facts.name,
+        Type=facts.type,
+        PackageID=facts.package_id,
+        RequestID=report.request_id,
+        Status=JobStatus.ACTIVE,
+        SendingStatus="Complete",
+        WorkingStatus="Active",
+        CreatedAt=at,
+        ActivateAt=at,
+        StatusAt=at,
+        Spec=msgspec.json.encode(spec).decode(),
     )
     add_details(
         db, report.job_id, report.site, [{"Kind": kind, "MachineName": ""} for kind in ARRIVING], at
@@ -360,55 +393,41 @@ def adopt_package(db: Connection, facts: JobNotice) -> None:
     }
     known = package(db, facts.package_id)
     if known is None:
-        db.execute(insert(PACKAGES).values(PkgID=facts.package_id, **values))
+        add_package(db, facts.package_id, **values)
     elif facts.package_version > known.StoredVersion:
         set_package(db, facts.package_id, **values)
 
 
-def sites(db: Connection) -> list[Row[Any]]:
+def sites(db: Connection) -> list[Row]:
     """The sites below this one, by code."""
-    return list(db.execute(select(SITES).order_by(SITES.c.SiteCode)))
+    return db.all('SELECT * FROM "Sites" ORDER BY "SiteCode"')
 
 
 def set_site(db: Connection, report: SiteReport) -> None:
     """What a site below this one says of itself; an older report changes nothing."""
     values = {
+        "SiteCode": report.code,
         "ParentSiteCode": report.parent,
         "Server": report.server,
         "Version": report.version,
         "Servers": " ".join(report.servers),
         "UpdatedAt": report.time,
     }
-    row = db.execute(select(SITES.c.UpdatedAt).where(SITES.c.SiteCode == report.code)).first()
-    if row is None:
-        db.execute(insert(SITES).values(SiteCode=report.code, **values))
-    elif report.time >= row.UpdatedAt:
-        db.execute(update(SITES).where(SITES.c.SiteCode == report.code).values(**values))
+    said_at = db.value('SELECT "UpdatedAt" FROM "Sites" WHERE "SiteCode" = :SiteCode', values)
+    if said_at is None:
+        db.change(_ADD_SITE, values)
+    elif report.time >= said_at:
+        db.change(set_where("Sites", '"SiteCode" = :SiteCode', *list(values)[1:]), values)
 
 
 def cancel_details(db: Connection, job_id: str, site: str, at: float) -> None:
     """A site has cancelled a job: its workstations that have not ended are Canceled; what they
     reported stays (Q152229).
     """
-    open_ones = [DetailStatus.NONE, DetailStatus.ACTIVE, DetailStatus.RETRYING]
-    db.execute(
-        update(JOB_DETAILS)
-        .where(
-            JOB_DETAILS.c.JobID == job_id,
-            JOB_DETAILS.c.SiteCode == site,
-            JOB_DETAILS.c.Kind.in_([DetailKind.WORKSTATION, DetailKind.SERVER]),
-            JOB_DETAILS.c.Status.in_(open_ones),
-        )
-        .values(Status=DetailStatus.CANCELED, UpdatedAt=at)
-    )
+    db.change(_CANCEL_DETAILS, {"job": job_id, "site": site, "at": at})
 
 
 def first_failure(db: Connection, job_id: str) -> float | None:
     """When the first workstation of those that say Failed said so; None if none does."""
-    query = select(func.min(JOB_DETAILS.c.UpdatedAt)).where(
-        JOB_DETAILS.c.JobID == job_id,
-        JOB_DETAILS.c.Kind == DetailKind.WORKSTATION,
-        JOB_DETAILS.c.Status == DetailStatus.FAILED,
-    )
-    at = db.execute(query).scalar()
+    at = db.value(_FIRST_FAILURE, {"job": job_id})
     return None if at is None else float(at)

@@ -10,11 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, func, select
 
 from despoolr_app.process.database_url import SiteDatabase, open_site_database
 from despoolr_app.process.runtime import StartError
-from despoolr_server.database.schema import COUNTERS, EVENTS
+from despoolr_server.database.protocol import Connection, insert_into
 
 
 async def opened(path: Path, code: str = "BPC") -> SiteDatabase:
@@ -31,9 +30,10 @@ async def served(path: Path, code: str = "BPC") -> None:
         "Component": "",
         "MachineName": "",
         "SiteCode": code,
+        "JobID": "",
         "Text": "x",
     }
-    await database.database.run(lambda db: db.execute(EVENTS.insert().values(row)))
+    await database.database.run(lambda db: db.change(insert_into("Events", *row), row))
     await database.close()
 
 
@@ -42,12 +42,7 @@ async def test_a_new_database_is_made_and_found_again(tmp_path: Path) -> None:
     await served(path)
     assert [file.name for file in tmp_path.iterdir()] == ["BPC.db"]
     database = await opened(path)
-    assert (
-        await database.database.run(
-            lambda db: db.execute(select(func.count()).select_from(EVENTS)).scalar_one()
-        )
-        == 1
-    )
+    assert await database.database.run(lambda db: db.value('SELECT count(*) FROM "Events"')) == 1
     await database.close()
 
 
@@ -140,7 +135,7 @@ async def test_a_log_without_its_database_and_a_damaged_log_are_told_of(tmp_path
     database = await opened(path)
 
     def count(name: str, value: int, db: Connection) -> None:
-        db.execute(COUNTERS.insert().values({"Name": name, "Value": value}))
+        db.change(insert_into("Counters", "Name", "Value"), {"Name": name, "Value": value})
 
     for number in range(6):
         await database.database.run(partial(count, f"N{number}", number))
@@ -161,10 +156,5 @@ async def test_a_log_without_its_database_and_a_damaged_log_are_told_of(tmp_path
         await opened(path)
     shutil.copy(tmp_path / "killed-BPC.db-wal", log)
     database = await opened(path)
-    assert (
-        await database.database.run(
-            lambda db: db.execute(select(func.count()).select_from(COUNTERS)).scalar_one()
-        )
-        == 7
-    )
+    assert await database.database.run(lambda db: db.value('SELECT count(*) FROM "Counters"')) == 7
     await database.close()

@@ -128,7 +128,8 @@ def test_a_status_that_is_counted_twice_is_found(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         loader._Batch, "counts", lambda self, report: self._new.append(report) or True
     )
-    monkeypatch.setattr(loader, "_ADD_LOADED", loader._ADD_LOADED.prefix_with("OR IGNORE"))
+    again = loader._ADD_LOADED.replace("INSERT", "INSERT OR IGNORE")
+    monkeypatch.setattr(loader, "_ADD_LOADED", again)
     assert "a status counted twice" in kinds(judged([4, 8, 18]))
 
 

@@ -8,15 +8,14 @@ import asyncio
 import threading
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, text
-
 from despoolr_server.database import database as module
 from despoolr_server.database.database import InlineDatabase, ThreadedDatabase
-from despoolr_server.database.schema import COUNTERS
+from despoolr_server.database.memory import MemoryDatabase
+from despoolr_server.database.protocol import Connection, insert_into
 
 
 async def pragma(database: InlineDatabase | ThreadedDatabase, name: str) -> object:
-    return await database.run(lambda db: db.execute(text(f"PRAGMA {name}")).scalar())
+    return await database.run(lambda db: db.value(f"PRAGMA {name}"))
 
 
 async def test_the_file_is_in_wal_mode_and_synchronous(tmp_path: Path) -> None:
@@ -27,7 +26,7 @@ async def test_the_file_is_in_wal_mode_and_synchronous(tmp_path: Path) -> None:
 
 
 async def test_inline_work_is_done_where_it_stands() -> None:
-    database = InlineDatabase()
+    database = MemoryDatabase()
     assert await database.run(lambda db: threading.current_thread()) is threading.current_thread()
     await database.close()
 
@@ -54,7 +53,7 @@ async def test_what_queued_up_is_committed_together(tmp_path: Path, monkeypatch:
 
     def work(n: int) -> object:
         def put(db: Connection) -> None:
-            db.execute(insert(COUNTERS).values(Name=f"n{n}", Value=n))
+            db.change(insert_into("Counters", "Name", "Value"), {"Name": f"n{n}", "Value": n})
 
         return put
 

@@ -14,7 +14,7 @@ from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Role
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_server.assembly import SiteAssembly
-from despoolr_server.database.database import InlineDatabase
+from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
@@ -34,7 +34,7 @@ async def site() -> AsyncIterator[Site]:
     assembly = SiteAssembly(
         clock,
         lambda machine, share: MemoryFileStore(),
-        lambda site: InlineDatabase(),
+        lambda site: MemoryDatabase(),
         unconnected,
         recorder=recorder,
         auth=auth,

@@ -11,12 +11,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import select
 
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import Role
-from despoolr_server.database.database import InlineDatabase
-from despoolr_server.database.schema import CLIENT_SLOTS
+from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.site.slots import SlotRoutes
 from despoolr_server.site.state.queries import KnownMachine, set_machines
@@ -47,7 +45,7 @@ JUNK: list[Any] = [
 class Slots:
     """The calls of a site, and its database."""
 
-    def __init__(self, site: Site, database: InlineDatabase, token: str) -> None:
+    def __init__(self, site: Site, database: MemoryDatabase, token: str) -> None:
         self._site = site
         self._token = token
         self.database = database
@@ -67,14 +65,14 @@ class Slots:
     async def written(self) -> list[tuple[str, int, int]]:
         return [
             tuple(row)
-            for row in await self.database.run(lambda db: db.execute(select(CLIENT_SLOTS)).all())
+            for row in await self.database.run(lambda db: db.all('SELECT * FROM "ClientSlots"'))
         ]
 
 
 @asynccontextmanager
 async def slots(wanted: int = 20) -> AsyncIterator[Slots]:
     records: list[Record] = []
-    database, auth = InlineDatabase(), Auth(b"sixteen bytes!!!")
+    database, auth = MemoryDatabase(), Auth(b"sixteen bytes!!!")
     routes = SlotRoutes(SlotTable(wanted), database, Recorder(lambda: 0.0, [records.append]), "BPC")
     async with serving(auth, routes.routes()) as site:
         yield Slots(site, database, auth.issue("ADMIN1", "Administrator", Role.ADMIN))

@@ -10,7 +10,6 @@ import pytest
 
 from despoolr_core.records.kinds.site import PackageReported
 from despoolr_core.records.stream import of
-from despoolr_server.database.schema import JOBS, PACKAGES
 from despoolr_server.site.jobs.model import DistributePhase, JobType, RunPhase, SendPhase
 from worlds.site import Bench
 
@@ -62,10 +61,10 @@ async def test_what_a_parent_says_of_a_package_that_its_child_installed(
 
 async def test_a_child_knows_the_job_and_the_package_that_came_from_above() -> None:
     top, child, package, job = await shared("2.0", "1.2")
-    assert child.rows(JOBS, "JobID", "Name", "Type", "Status") == [
+    assert child.rows("Jobs", "JobID", "Name", "Type", "Status") == [
         (job, "JOB", "Share Package On Server", "Complete")
     ]
-    assert child.rows(PACKAGES, "PkgID", "Name", "StoredVersion") == [(package, "OFFICE", 1)]
+    assert child.rows("SMSPackages", "PkgID", "Name", "StoredVersion") == [(package, "OFFICE", 1)]
     assert child.details(job) == {
         ("Site Arrival", ""): "Complete",
         ("Completion", ""): "Complete",
@@ -87,7 +86,7 @@ async def test_a_newer_version_replaces_what_a_child_knew_of_a_package() -> None
     top, child, package, _ = await shared("1.2", "1.2")
     await top.update(package, sites=("CHD",))
     await child.pump(5)
-    assert child.rows(PACKAGES, "PkgID", "StoredVersion") == [(package, 2)]
+    assert child.rows("SMSPackages", "PkgID", "StoredVersion") == [(package, 2)]
 
 
 async def test_a_child_shares_a_parents_package_again_and_the_parent_hears_of_it() -> None:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, insert
 
 from despoolr_core.formats.job_mif import JobReport, Machine, add_identification, render_job_mif
 from despoolr_core.formats.noidmif import render_noidmif
 from despoolr_core.share.modes import Access, ShareMode
-from despoolr_server.database.schema import (
-    JOB_DETAILS,
-    LOADED_REPORTS,
-    MACHINE_ATTRIBUTES,
-    MACHINES,
-)
+from despoolr_server.database.protocol import Connection, insert_into
 from despoolr_server.site.services import loader
 from despoolr_server.site.state import boxes, queries
 from worlds.share import EPOCH
@@ -236,7 +229,7 @@ async def test_an_inventory_makes_the_machine_known_and_replaces_its_groups() ->
     second = add_identification(render_noidmif("Package Status", {"PATCH": "Failed"}), machine)
     await put(bench, "I0000000.MIF", first)
     await bench.cycle("DATA_LOADER")
-    assert bench.rows(MACHINES, "SMSID", "Name", "Domain", "SiteCode") == [
+    assert bench.rows("Machines", "SMSID", "Name", "Domain", "SiteCode") == [
         ("BPC00009", "PC9", "SALES", "BPC")
     ]
     assert (await bench.administrator.machine("PC9"))["attributes"] == {
@@ -244,8 +237,8 @@ async def test_an_inventory_makes_the_machine_known_and_replaces_its_groups() ->
     }
     await put(bench, "I0000001.MIF", second)
     await bench.cycle("DATA_LOADER")
-    assert bench.rows(MACHINE_ATTRIBUTES, "Attribute", "Value") == [("PATCH", "Failed")]
-    assert len(bench.rows(MACHINES, "SMSID")) == 1
+    assert bench.rows("MachineAttributes", "Attribute", "Value") == [("PATCH", "Failed")]
+    assert len(bench.rows("Machines", "SMSID")) == 1
 
 
 def fill(db: Connection, count: int) -> None:
@@ -257,13 +250,15 @@ def fill(db: Connection, count: int) -> None:
         "MachineID": 0,
         "Status": "Complete",
         "UpdatedAt": EPOCH,
+        "Description": "",
     }
     rows = [
         {**blank, "JobID": f"BPC1{n // 1000:04}", "MachineName": f"PC{n % 1000:05}"}
         for n in range(count)
     ]
-    db.execute(insert(JOB_DETAILS), rows)
-    db.execute(insert(LOADED_REPORTS), [{"Report": f"OLD{n}", "At": EPOCH} for n in range(count)])
+    db.change_each(queries.ADD_DETAIL, rows)
+    loaded = [{"Report": f"OLD{n}", "At": EPOCH} for n in range(count)]
+    db.change_each(insert_into("LoadedReports", "Report", "At"), loaded)
 
 
 async def steps_of_a_load(rows: int) -> int:
@@ -282,14 +277,9 @@ async def steps_of_a_load(rows: int) -> int:
         count += 1
         return 0
 
-    def watch(db: Connection, handler: Callable[[], int] | None) -> None:
-        driver = db.connection.driver_connection
-        assert driver is not None
-        driver.set_progress_handler(handler, 1)
-
-    await bench.database.run(lambda db: watch(db, step))
+    bench.database._sqlite.set_progress_handler(step, 1)
     await bench.cycle("DATA_LOADER")
-    await bench.database.run(lambda db: watch(db, None))
+    bench.database._sqlite.set_progress_handler(None, 1)
     assert bench.details(job)["Workstation", "WS9"] == "Complete"
     return count
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from sqlalchemy import Connection
 
 from despoolr_core.formats.instruction import Install, parse_instruction
 from despoolr_core.profile import with_overrides
 from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.stream import of
+from despoolr_server.database.protocol import Connection
 from despoolr_server.site.jobs.model import DetailKind, JobSpec, RunPhase, SendPhase
 from despoolr_server.site.services.package_source import split_unc
 from despoolr_server.site.services.scheduler import repeated

@@ -5,7 +5,6 @@ from __future__ import annotations
 from despoolr_core.formats.instruction import INVENTORY, MifTransfer, parse_instruction
 from despoolr_core.records.kinds.site import MifLoaded
 from despoolr_core.records.stream import of
-from despoolr_server.database.schema import MACHINES, SITES
 from despoolr_server.site.jobs.model import DistributePhase
 from despoolr_server.site.services import site_reporter
 from despoolr_server.site.state import boxes
@@ -23,7 +22,7 @@ async def two_sites(version: str = "2.0 SP1", below: str = "1.2") -> tuple[Bench
 async def test_a_site_that_starts_tells_its_parent_who_it_is() -> None:
     top, child = await two_sites()
     await child.pump(3)
-    assert top.rows(SITES, "SiteCode", "ParentSiteCode", "Server", "Version", "Servers") == [
+    assert top.rows("Sites", "SiteCode", "ParentSiteCode", "Server", "Version", "Servers") == [
         ("CHD", "TOP", child.name, "1.2", "LOGON1")
     ]
 
@@ -64,7 +63,7 @@ async def test_machines_of_a_child_are_known_above_and_whose_they_are() -> None:
     top, child = await two_sites()
     await child.machines(2)
     await child.pump(3)
-    assert top.rows(MACHINES, "Name", "SMSID", "Domain", "SiteCode") == [
+    assert top.rows("Machines", "Name", "SMSID", "Domain", "SiteCode") == [
         ("WS1", "BPC00001", "SALES", "CHD"),
         ("WS2", "BPC00002", "SALES", "CHD"),
     ]
@@ -77,10 +76,10 @@ async def test_what_cannot_be_sent_waits_and_is_never_given_up() -> None:
     await child.pump(2)
     child.clock.time += 30 * 86400.0
     await child.pump(2)
-    assert top.rows(MACHINES, "Name") == []
+    assert top.rows("Machines", "Name") == []
     child.down.clear()
     await child.pump(2)
-    assert top.rows(MACHINES, "Name") == [("WS1",)]
+    assert top.rows("Machines", "Name") == [("WS1",)]
     assert child.events() == []
 
 

@@ -14,7 +14,6 @@ import pytest
 from despoolr_core.formats.tracer import TraceLine
 from despoolr_core.response import Response
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.database.schema import EVENTS
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import thread_of
 from despoolr_server.site.state.logs import FLUSH_S, LOG_FILES, LogDirectory, NoLogFiles
@@ -41,7 +40,7 @@ def test_the_intervals_are_those_of_the_response_setting(
 async def test_an_event_is_a_row_and_a_record() -> None:
     bench = Bench()
     await bench.site.report_event("SMS_DESPOOLER", 14, "SMS_DESPOOLER", job="BPC00001")
-    assert bench.rows(EVENTS, "Code", "Component", "JobID", "At") == [
+    assert bench.rows("Events", "Code", "Component", "JobID", "At") == [
         (14, "SMS_DESPOOLER", "BPC00001", EPOCH)
     ]
     (fact,) = bench.facts("event")

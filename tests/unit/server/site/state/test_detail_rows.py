@@ -4,19 +4,21 @@ alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, event, select
 
 from despoolr_core.formats.job_mif import JobReport
-from despoolr_server.database.database import open_engine
-from despoolr_server.database.schema import JOB_DETAILS
+from despoolr_server.database.memory import MemoryDatabase
+from despoolr_server.database.protocol import Connection
 from despoolr_server.site.state import queries
 from despoolr_server.site.state.detail_rows import ASKED_AT_ONE_TIME, DetailRows, Key
 from worlds.site import Bench
+from worlds.statements import Watched
 
 
 def said(key: Key, status: str, at: float, description: str = "") -> JobReport:
@@ -66,6 +68,14 @@ async def test_a_row_of_which_nothing_was_reported_takes_a_report_from_before_it
     assert bench.details(job)["Completion", ""] == "Complete"
 
 
+@contextmanager
+def on_its_own() -> Iterator[Connection]:
+    """A connection to a new database, outside of any loop."""
+    database = MemoryDatabase()
+    yield database._connection
+    database._let_go()
+
+
 REPORTS = st.lists(
     st.tuples(
         st.sampled_from([("BPC00001", "Workstation", "BPC", f"WS{n}") for n in range(3)]),
@@ -84,8 +94,7 @@ def test_together_they_become_what_they_would_have_become_one_by_one(
 ) -> None:
     told, found = [], []
     for together in (True, False):
-        engine = open_engine("sqlite://")
-        with engine.begin() as db:
+        with on_its_own() as db:
             rows = DetailRows(db, [said(*one) for one in reports[:asked_for]])
             was = []
             for one in reports:
@@ -95,31 +104,28 @@ def test_together_they_become_what_they_would_have_become_one_by_one(
                     rows = DetailRows(db)
             rows.write()
             told.append(was)
-            found.append(db.execute(select(JOB_DETAILS).order_by(JOB_DETAILS.c.MachineName)).all())
-        engine.dispose()
+            found.append(db.all('SELECT * FROM "JobDetails" ORDER BY "MachineName"'))
     assert told[0] == told[1]
     assert [row[1:] for row in found[0]] == [row[1:] for row in found[1]]
 
 
 def test_many_rows_are_asked_for_and_set_in_few_statements_through_an_index() -> None:
-    engine = open_engine("sqlite://")
     keys = [("BPC00001", "Workstation", "BPC", f"WS{n}") for n in range(2 * ASKED_AT_ONE_TIME)]
-    with engine.begin() as db:
+    with on_its_own() as connection:
+        db = Watched(connection)
         queries.add_details(
             db, "BPC00001", "BPC", [{"Kind": k, "MachineName": m} for _, k, _, m in keys], 1.0
         )
-        statements: list[str] = []
-        event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2].split()[0]))
+        db.texts.clear()
         reports = [said(key, "Complete", 2.0) for key in keys]
         rows = DetailRows(db, reports)
         assert {rows.set(report) for report in reports} == {"None"}
         rows.write()
-        assert statements == ["SELECT", "SELECT", "UPDATE"]
-        plan = db.exec_driver_sql(
+        assert [text.split()[0] for text in db.texts] == ["SELECT", "SELECT", "UPDATE"]
+        plan = db.all(
             'EXPLAIN QUERY PLAN SELECT "Status" FROM "JobDetails" '
             """WHERE "JobID" = 'BPC00001' AND "Kind" = 'Workstation' """
             """AND "SiteCode" = 'BPC' AND "MachineName" IN ('WS1', 'WS2')"""
-        ).all()
+        )
         assert any("SEARCH JobDetails USING INDEX" in row[-1] for row in plan), plan
         assert queries.detail_statuses(db, "BPC00001") == {("Workstation", "Complete")}
-    engine.dispose()

@@ -6,12 +6,12 @@ import gc
 from functools import partial
 
 import pytest
-from sqlalchemy import Connection, event
 
-from despoolr_server.database.schema import LOADED_REPORTS, MACHINES, PACKAGE_STATUS
+from despoolr_server.database.protocol import Connection
 from despoolr_server.site.jobs.model import JobStatus
 from despoolr_server.site.state import queries
 from worlds.site import Bench
+from worlds.statements import Watched
 
 
 async def test_numbers_count_from_one_each_on_its_own() -> None:
@@ -34,14 +34,13 @@ async def test_machines_are_found_whatever_the_case_and_in_the_order_of_their_id
 async def test_one_machine_among_many_is_found_by_the_index_of_names() -> None:
     bench = Bench()
     await bench.machines(3)
-    asked: list[str] = []
 
-    def ask(db: Connection) -> list[str]:
-        event.listen(db, "before_cursor_execute", lambda *args: asked.append(args[2]))
+    def ask(connection: Connection) -> list[str]:
+        db = Watched(connection)
         queries.machines(db, ["ws2"])
-        (statement,) = asked
-        plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", ("WS2",))
-        return [str(row[3]) for row in plan]
+        (statement,) = db.texts
+        plan = db.all(f"EXPLAIN QUERY PLAN {statement}", {"some_0": "WS2"})
+        return [str(row.detail) for row in plan]
 
     plan = await bench.database.run(ask)
     assert any("USING INDEX MachinesFoldedName (FoldedName=?)" in line for line in plan), plan
@@ -84,7 +83,7 @@ async def test_what_a_server_says_of_a_package_is_one_row() -> None:
                 at=10.0,
             )
         )
-    assert bench.rows(PACKAGE_STATUS, "Server", "Status", "Version") == [("LOGON1", "Complete", 1)]
+    assert bench.rows("PackageStatus", "Server", "Status", "Version") == [("LOGON1", "Complete", 1)]
 
 
 @pytest.mark.slow
@@ -96,8 +95,8 @@ async def test_what_is_asked_each_cycle_leaves_nothing_for_the_garbage_collector
     def ask(db: Connection) -> None:
         queries.jobs(db, [JobStatus.PENDING, JobStatus.ACTIVE])
         queries.jobs(db)
-        queries.in_table(db, LOADED_REPORTS.c.Report, ["one", "two"])
-        queries.in_table(db, MACHINES.c.SMSID, ["BPC00001"])
+        queries.loaded_reports(db, ["one", "two"])
+        queries.machines(db, ["WS1"])
 
     def left(db: Connection) -> int:
         gc.collect()
