@@ -11,7 +11,7 @@ PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-un
 # A test starts hundreds of processes: without compiled files each would take twice as long to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fast nightly coverage mutants test-dav test-import-live test-docker test-api check lint types layers format scenarios golden bench semantics recordings security oracle examples release lock clean
+.PHONY: help demo test fast nightly coverage mutants test-dav test-ordinary test-import-live test-docker test-api check lint types layers format scenarios golden bench semantics recordings security oracle examples release lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,10 @@ coverage: $(VENV)/dev.stamp ## Every module must be seen by some test: 85 % of i
 nightly: mutants ## What takes longer than .ci/run has
 	@DESPOOLR_NIGHTLY=1 $(BIN)/python -m pytest -q --durations=10 --timeout=7200 tests/nightly
 	@$(MAKE) --no-print-directory coverage
+
+test-ordinary: $(VENV)/dev.stamp ## HTTP, contracts and WebDAV again, without the fast lane
+	@DESPOOLR_FAST_LANE=0 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q tests/unit/server/http \
+	  tests/contract/test_share_http.py tests/dav
 
 test-docker: $(VENV)/dev.stamp ## The stack in containers (starts a Docker engine where none runs)
 	@$(BIN)/python -m pytest -q --durations=5 --timeout=3600 tests/containers

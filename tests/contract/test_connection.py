@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 from typing import Any
 
-from aiohttp import web_protocol, web_server
+from aiohttp import web, web_protocol, web_server
 from aiohttp.base_protocol import BaseProtocol
-from aiohttp.streams import StreamReader
+from aiohttp.streams import EmptyStreamReader, StreamReader
 from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
+from despoolr_server.http.connections import connection, fast_lane
 from despoolr_server.http.connections.connection import TOUCHED, Connection
+from despoolr_server.http.connections.fast_lane import LaneConnection
 
 READ_WITH_CARE = {
     "RequestHandler.connection_made": "44d50b5763b2",
@@ -28,6 +32,12 @@ READ_WITH_CARE = {
     "StreamReader.feed_eof": "01592f4473c1",
     "Server.__init__": "ceb06418afb9",
     "Server.__call__": "c5700549e688",
+    "Application._handle": "1294b2b208b1",
+    "Application._make_request": "e59bd224e5f8",
+    "BaseRequest.__init__": "dae5bbed7d90",
+    "EmptyStreamReader.__init__": "a48375ca7bec",
+    "UrlMappingMatchInfo.__init__": "f851e5cb478e",
+    "UrlMappingMatchInfo.add_app": "40eee70e103a",
     "BaseProtocol.pause_writing": "e727e6c57a46",
     "BaseProtocol.resume_writing": "7db135e0841e",
 }
@@ -42,6 +52,10 @@ CLASSES: dict[str, Any] = {
     "StreamReader": StreamReader,
     "Server": web_server.Server,
     "BaseProtocol": BaseProtocol,
+    "Application": web.Application,
+    "BaseRequest": web.BaseRequest,
+    "EmptyStreamReader": EmptyStreamReader,
+    "UrlMappingMatchInfo": UrlMappingMatchInfo,
 }
 
 
@@ -56,8 +70,12 @@ def test_the_methods_between_which_ours_stand_are_as_they_were() -> None:
     )
 
 
+def slots_of_aiohttp() -> set[str]:
+    return {name for owner in RequestHandler.__mro__ for name in getattr(owner, "__slots__", ())}
+
+
 def test_what_is_overridden_called_and_read_is_there() -> None:
-    slots = {name for owner in RequestHandler.__mro__ for name in getattr(owner, "__slots__", ())}
+    slots = slots_of_aiohttp()
     for name in TOUCHED["overridden"]:
         assert name in vars(Connection)
         assert callable(getattr(RequestHandler, name))
@@ -67,11 +85,26 @@ def test_what_is_overridden_called_and_read_is_there() -> None:
     assert {*TOUCHED["read"], *TOUCHED["set"]} <= slots
 
 
+def test_nothing_is_touched_that_is_not_listed() -> None:
+    theirs = slots_of_aiohttp() | set(vars(RequestHandler)) | set(vars(BaseProtocol))
+    touched = {
+        node.attr
+        for module in (connection, fast_lane)
+        for node in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    }
+    overridden = set(TOUCHED["overridden"])
+    listed = {name for kind, names in TOUCHED.items() for name in names}
+    assert touched & theirs - overridden == listed - overridden
+
+
 def test_no_name_of_ours_is_aiohttps() -> None:
-    theirs = {
-        name for owner in RequestHandler.__mro__ for name in getattr(owner, "__slots__", ())
-    } | set(dir(RequestHandler))
-    assert set(Connection.__slots__) & theirs == set()
+    theirs = slots_of_aiohttp() | set(dir(RequestHandler))
+    assert {*Connection.__slots__, *LaneConnection.__slots__} & theirs == set()
+    ours = {name for name in vars(LaneConnection) if not name.startswith("__")}
+    assert ours & theirs == {"data_received"}
     own = {name for name in vars(Connection) if not name.startswith("__")} - set(
         Connection.__slots__
     )

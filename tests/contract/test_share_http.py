@@ -33,6 +33,7 @@ from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.rights import Rights, RightsTable
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.shares.local import LocalShare
+from worlds.support import FAST_LANE
 
 EPOCH = 833_785_200.0
 FILE_SIZE_MAX = 300_000
@@ -64,7 +65,10 @@ class Carrier:
     async def __aenter__(self) -> Carrier:
         if self.network is not None:
             runner = Runner(
-                make_app(self.host, self.auth, self.clock), limits=UNLIMITED, keepalive_timeout=60.0
+                make_app(self.host, self.auth, self.clock),
+                limits=UNLIMITED,
+                lane=FAST_LANE,
+                keepalive_timeout=60.0,
             )
             await runner.setup()
             self.stack.push_async_callback(runner.cleanup)

@@ -48,6 +48,20 @@ _._create_connection
 # What we touch of aiohttp's connection, held to the installed one by a contract test.
 _.TOUCHED
 
+# Attributes of aiohttp's requests and bodies, which its methods read.
+_.at_eof
+_.readany
+_._payload
+_._method
+_._cache
+_._match_info
+_._client_max_fields
+_._rel_url
+_._payload_writer
+_._transport_sslcontext
+_._transport_peername
+_._transport_sockname
+
 # asyncio's loops and transports: called by asyncio and aiohttp.
 _._when
 _._run_once

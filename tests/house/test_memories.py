@@ -44,6 +44,8 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "server/despoolr_server/http/base/auth.py:Auth._remembered": (65_536, 128),
     "server/despoolr_server/files/long_names.py:LongNames._known": (4096, 255),
     "server/despoolr_server/http/base/surface.py:Surface._nameless": (65_536, 128),
+    "server/despoolr_server/http/connections/fast_lane.py:FastLane._blocks": (16_384, 256),
+    "server/despoolr_server/http/connections/fast_lane.py:FastLane._lines": (16_384, 256),
 }
 """What remembers texts from outside: how many, and how many characters of each (of `Bounded`
 tables: on average).
@@ -131,6 +133,10 @@ TABLES: dict[str, str] = {
     "`connections_max`",
     "server/despoolr_server/http/connections/connections.py:Connections._per_address": ""
     "`connections_max`",
+    "server/despoolr_server/http/connections/fast_lane.py:FastLane._patterns": "calls of "
+    "`LANE_CALLS`",
+    "server/despoolr_server/http/connections/whole_request.py:WholeRequest._cache": "one request",
+    "server/despoolr_server/http/connections/whole_request.py:WholeRequest._state": "one request",
     "server/despoolr_server/http/base/traffic.py:Traffic._untold": "`KINDS`",
     "server/despoolr_server/http/base/uploads.py:Uploads._sizes": "callers whose bodies are on "
     "their way: `connections_max`",

@@ -20,6 +20,7 @@ from despoolr_server.http.live.routes import LiveRoutes
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.host import ShareHost
 from worlds.live import Told
+from worlds.support import FAST_LANE
 
 
 class ToldSite:
@@ -45,7 +46,7 @@ class ToldSite:
         live = LiveRoutes(self.feeds, "SITE1", scope, self.scale, self.auth, release, self.watched)
         routes = [*live.routes(), web.get("/api/v1/packages", _packages)]
         app = make_app(host, self.auth, self.clock, recorder=recorder, extra_routes=routes)
-        self._runner = Runner(app, shutdown_timeout=0.1)
+        self._runner = Runner(app, lane=FAST_LANE, shutdown_timeout=0.1)
         await self._runner.setup()
         listener = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await listener.start()

@@ -30,6 +30,7 @@ from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.rights import Rights, RightsTable
 from despoolr_server.shares.host import ShareHost
+from worlds.support import FAST_LANE
 
 EPOCH = 825_926_400.0
 FILE_SIZE_MAX = 1000
@@ -160,7 +161,7 @@ async def serving(
         host_names=host_names,
     )
     # A call that still waits when a test ends is nobody's: aiohttp would give it 60 s.
-    runner = Runner(app, limits=limits, shutdown_timeout=0.1)
+    runner = Runner(app, limits=limits, lane=FAST_LANE, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -32,6 +32,10 @@ THEIR_TRACES = SHARED / "traces" / "public"
 """Captures that others published, and a CSV of Procmon. There or not, in the same way."""
 
 
+FAST_LANE: Final = os.environ.get("DESPOOLR_FAST_LANE") != "0"
+"""Whether servers of tests have the fast lane: as served ones, they are told by the variable."""
+
+
 def data(*parts: str) -> Path:
     """A file or directory of `tests/data`."""
     path = DATA.joinpath(*parts)

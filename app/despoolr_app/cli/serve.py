@@ -91,6 +91,12 @@ _GROUND = _options(
         is_flag=True,
         help="Let an administrator break this server: despoolr fault add.",
     ),
+    _option(
+        "--fast-lane/--no-fast-lane",
+        default=True,
+        envvar="DESPOOLR_FAST_LANE",
+        help="Answer short requests past aiohttp's parser.",
+    ),
     log_format_option,
 )
 _SITE = _options(
@@ -396,6 +402,7 @@ def _runtime_settings(
         database_password=password,
         allow_hosts=tuple(given.get("allow_hosts", ())),
         allow_faults=given["allow_faults"],
+        fast_lane=given["fast_lane"],
     )
 
 

@@ -43,6 +43,7 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_LISTEN": "host:port a server listens on",
     "DESPOOLR_LISTEN_LOGON": "host:port of the logon server of `serve all`",
     "DESPOOLR_ALLOW_FAULTS": "1: an administrator may break a server (`despoolr fault`)",
+    "DESPOOLR_FAST_LANE": "0: every request goes through aiohttp's own parser and tasks",
     "DESPOOLR_ALLOW_HOST": "names a server may be addressed by without a Bearer token, "
     "separated by spaces",
     "DESPOOLR_DATA": "directory of shares, site database, logs, records and secret",
@@ -174,6 +175,8 @@ class RuntimeSettings:
     """Names by which browsers and WebDAV clients may address the servers, besides their own."""
     allow_faults: bool = False
     """Whether an administrator may break the servers (`/api/v1/faults`)."""
+    fast_lane: bool = True
+    """Whether requests that came whole may be answered past aiohttp (`http.connections`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -429,7 +429,8 @@ class Servers:
 
     async def _serve(self, app: web.Application, host: ShareHost, listen: Listen) -> str:
         self.runtime.remember(host.ledger, host.server)
-        runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
+        lane = self.runtime.settings.fast_lane
+        runner = Runner(app, lane=lane, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         self._runners.append(runner)
         site = web.TCPSite(runner, listen.host, listen.port, backlog=backlog_of(descriptors()))

@@ -267,6 +267,7 @@ class World:
         runner = Runner(
             app,
             limits=UNLIMITED,
+            lane=False,
             handle_signals=False,
             shutdown_timeout=1.0,
             keepalive_timeout=KEEPALIVE_S,

@@ -26,6 +26,7 @@ from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Upl
 from despoolr_server.http.connections.broken_line import over
 from despoolr_server.http.connections.connection import Connection
 from despoolr_server.http.connections.connections import TRAFFIC
+from despoolr_server.http.connections.fast_lane import LANE_CALLS
 from despoolr_server.http.live.page import LivePageRoutes
 from despoolr_server.http.openapi.routes import DocumentRoutes
 from despoolr_server.http.openapi.table import Call
@@ -54,6 +55,16 @@ CALLS: Final = (
 """Descriptions of what every server answers; a composition root adds its own
 (`make_app(extra_calls=...)`).
 """
+
+IN_LANE: Final = frozenset(
+    {
+        (hdrs.METH_GET, "/{share}/{path}"),
+        (hdrs.METH_PUT, "/{share}/{path}"),
+        (hdrs.METH_POST, "/api/v1/opens"),
+        (hdrs.METH_DELETE, "/api/v1/opens/{open}"),
+    }
+)
+"""Calls for the fast lane: those that a site makes all day."""
 
 METRICS: Final = web.AppKey("metrics", Metrics)
 """Where the composition root adds to what `/metrics` tells."""
@@ -92,6 +103,7 @@ def make_app(
     surface = Surface(host, auth, clock, body_size_max=host.limits.file_size_max)
     app = web.Application(client_max_size=host.limits.file_size_max)
     app[SURFACE] = surface
+    app[LANE_CALLS] = IN_LANE
     app[TRAFFIC] = surface.traffic
     app[UPLOADS] = Uploads() if uploads is None else uploads
     app[DOWNLOADS] = Downloads() if downloads is None else downloads

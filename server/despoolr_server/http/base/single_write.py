@@ -60,6 +60,18 @@ class SingleWriteResponse(web.Response):
             and len(self._content) <= BODY_SIZE_MAX
         )
 
+    def rendered(self) -> bytes:
+        """Head and body, for a connection that is kept."""
+        body = self._content
+        head = _status_line(self._status)
+        if self._plain is not None:
+            for name, value in self._plain.items():
+                head += f"{name}: {value}\r\n"
+        if self._status not in _SILENT:
+            head += f"Content-Length: {len(body)}\r\n"
+        head += f"Date: {rfc822_formatted_time()}\r\n{_SERVER}"
+        return head.encode() + body
+
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:
         """Say everything; nothing is left for `write_eof`. Raises `ClientConnectionResetError` if
         the caller has gone.
@@ -73,14 +85,7 @@ class SingleWriteResponse(web.Response):
         transport = request.transport
         if transport is None or transport.is_closing():
             raise ClientConnectionResetError("the caller has gone")
-        head = _status_line(self._status)
-        if self._plain is not None:
-            for name, value in self._plain.items():
-                head += f"{name}: {value}\r\n"
-        if self._status not in _SILENT:
-            head += f"Content-Length: {len(body)}\r\n"
-        head += f"Date: {rfc822_formatted_time()}\r\n{_SERVER}"
-        whole = head.encode() + body
+        whole = self.rendered()
         transport.write(whole)
         self._keep_alive = self._eof_sent = True
         writer = request.writer

@@ -10,9 +10,8 @@ caller that goes ends what waits for it; what it broke is counted, not printed.
 A process that was stopped (SIGSTOP, a suspended machine) finds all its timers due at once. Whoever
 is found more than `LATE_S` past the end gets the time again, since it was we who were away.
 
-This is the one place that leans on the inside of `aiohttp.web_protocol.RequestHandler`. What it
-touches stands in `TOUCHED`; `tests/contract/test_connection.py` fails when an aiohttp has it
-otherwise.
+This and `fast_lane` lean on the inside of `aiohttp.web_protocol.RequestHandler`. What both touch
+stands in `TOUCHED`; `tests/contract/test_connection.py` fails when an aiohttp has it otherwise.
 """
 
 from __future__ import annotations
@@ -44,20 +43,30 @@ TOUCHED: Final[dict[str, tuple[str, ...]]] = {
         "resume_writing",
         "handle_error",
     ),
-    "set": ("_lingering_time",),
-    "called": ("close", "force_close"),
+    "set": (
+        "_keepalive_handle",
+        "_lingering_time",
+        "_next_keepalive_close_time",
+        "_task_handler",
+        "_waiter",
+    ),
+    "called": ("_handle_request", "_process_keepalive", "close", "force_close", "log_exception"),
     "read": (
+        "_buffer_paused",
+        "_close",
         "_current_request",
         "_force_close",
+        "_keepalive_timeout",
         "_loop",
+        "_manager",
         "_messages",
-        "_next_keepalive_close_time",
+        "_paused",
         "_reading_paused",
-        "_waiter",
+        "_upgraded",
         "transport",
     ),
 }
-"""What of `RequestHandler` is overridden, called and read here."""
+"""What of `RequestHandler` is overridden, set, called and read here and in `fast_lane`."""
 
 LATE_S: Final = 2.0
 """Seconds after which a timer that fires too late says that this process was stopped."""
@@ -350,6 +359,10 @@ class Connection(RequestHandler):
                 self._messages[at] = (_as_ours(message), payload)
         self._has_begun = False
         self._is_plain = not self._has_odd_bytes
+        self._has_spoken()
+
+    def _has_spoken(self) -> None:
+        """It has said a whole head."""
         self._head_at = 0.0
         if self.is_silent:
             self.is_silent = False

@@ -21,6 +21,7 @@ from aiohttp.web_server import Server
 
 from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.connections.connection import UNLIMITED, Connection, ConnectionLimits
+from despoolr_server.http.connections.fast_lane import LANE_CALLS, FastLane, LaneConnection
 
 CONNECTIONS_MAX: Final = 16_384
 """However many descriptors there are."""
@@ -78,10 +79,17 @@ class Connections(Server):
     """aiohttp's server, which makes our connections and knows them."""
 
     def __init__(
-        self, handler: Any, *, limits: ConnectionLimits, traffic: Traffic, **kwargs: Any
+        self,
+        handler: Any,
+        *,
+        limits: ConnectionLimits,
+        traffic: Traffic,
+        lane: FastLane | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(handler, **kwargs)
         self.limits = limits
+        self._lane = lane
         self.traffic = traffic
         self._live: dict[Connection, None] = {}
         self._silent: dict[Connection, None] = {}  # oldest first
@@ -89,6 +97,8 @@ class Connections(Server):
         self._has_room_until = 0.0
 
     def __call__(self) -> Connection:
+        if self._lane is not None:
+            return LaneConnection(self, self, self._lane, loop=self._loop, **self._kwargs)
         return Connection(self, self, loop=self._loop, **self._kwargs)
 
     def __len__(self) -> int:
@@ -180,15 +190,21 @@ def is_want_of_descriptors(context: Mapping[str, Any]) -> bool:
 
 class Runner(web.AppRunner):
     """aiohttp's runner, whose server is `Connections`. Without `limits`, those of the process's
-    descriptors.
+    descriptors. `lane`: calls that the application has for it are answered in the fast lane.
 
     No access log (the records are the log); bodies are taken as they are, never decompressed.
     """
 
     def __init__(
-        self, app: web.Application, *, limits: ConnectionLimits | None = None, **kwargs: Any
+        self,
+        app: web.Application,
+        *,
+        limits: ConnectionLimits | None = None,
+        lane: bool = True,
+        **kwargs: Any,
     ) -> None:
         self._limits = limits_of(descriptors()) if limits is None else limits
+        self._has_lane = lane
         if self._limits.idle_s:
             kwargs.setdefault("keepalive_timeout", self._limits.idle_s)
         super().__init__(app, access_log=None, auto_decompress=False, **kwargs)
@@ -213,8 +229,10 @@ class Runner(web.AppRunner):
             traffic = Traffic(line_s=0.0)
         if self._limits is UNLIMITED:
             traffic.line_s = 0.0
+        calls = self._app.get(LANE_CALLS) if self._has_lane else None
         return Connections(
             made.request_handler,
+            lane=FastLane(self._app, calls) if calls else None,
             limits=self._limits,
             traffic=traffic,
             request_factory=made.request_factory,

@@ -27,6 +27,7 @@ from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.host import ShareHost
 from worlds.raw_http import Raw, dial, dial_in_memory
 from worlds.share_server import EPOCH, Site
+from worlds.support import FAST_LANE
 
 LIMITS = ConnectionLimits()
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: logon1\r\n"
@@ -49,7 +50,11 @@ class World:
             f"Authorization: Bearer {auth.issue('PC07', 'anna', Role.CLIENT)}\r\n".encode()
         )
         self.runner = Runner(
-            self.app, limits=limits, keepalive_timeout=limits.idle_s or 1e6, shutdown_timeout=1.0
+            self.app,
+            limits=limits,
+            lane=FAST_LANE,
+            keepalive_timeout=limits.idle_s or 1e6,
+            shutdown_timeout=1.0,
         )
 
     async def dial(self) -> Raw:

@@ -29,6 +29,7 @@ from despoolr_server.http.connections.connections import (
     limits_of,
 )
 from worlds.raw_http import Raw, dial_in_memory
+from worlds.support import FAST_LANE
 
 GET = b"GET / HTTP/1.1\r\nHost: logon1\r\n\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nHost: logon1\r\n\r\n"
@@ -45,7 +46,7 @@ class World:
         app.add_routes([web.get("/", self.fast), web.get("/slow", self.slow)])
         limits = ConnectionLimits(connections_max=connections_max, per_address_max=per_address_max)
         self.network = Network()
-        self.runner = Runner(app, limits=limits, shutdown_timeout=1.0)
+        self.runner = Runner(app, limits=limits, lane=FAST_LANE, shutdown_timeout=1.0)
 
     async def fast(self, request: web.Request) -> web.Response:
         return web.Response(text="fast")

@@ -1,0 +1,404 @@
+"""The fast lane: requests that came whole are answered in the turn in which they came, past
+aiohttp's parser and its tasks.
+
+The law: every byte is either answered here or fed to aiohttp, in order and at once; nothing is held
+back, so that all time-outs and errors are `Connection`'s. A request is answered here only while
+aiohttp has nothing of this connection in hand, and only if what came with it is whole requests for
+the lane (aiohttp forgets those before a request that it cannot read, if they came together). What
+the framing here does not understand makes the connection ordinary for good; what it understands is
+stricter than what aiohttp takes: no field twice, no coding of the body, no upgrade, no expectation,
+nothing folded, plain ASCII.
+
+There are no handlers here. What answers is the route's own handler, with aiohttp's own request, so
+counts, limits, rights, faults and words are those of every request. It is run until it waits; what
+then is left of it, and an answer that is not one short write, is aiohttp's, in a task
+(`RequestHandler._handle_request`): a handler is never begun twice. So a handler for `LANE_CALLS`
+may not ask for its task before it first waits.
+
+What is worked out of a request line, or of a block of header fields, is found again by its bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from aiohttp import HttpVersion11, hdrs, web
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_server import Server
+from aiohttp.web_urldispatcher import UrlMappingMatchInfo
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from despoolr_core.rules.memory import Bounded
+from despoolr_server.http.base.problem import Handler
+from despoolr_server.http.base.single_write import SingleWriteResponse
+from despoolr_server.http.connections.connection import Admission, Connection
+from despoolr_server.http.connections.whole_request import WholeRequest, url_of
+
+_Rest = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+LANE_CALLS: Final = web.AppKey("lane_calls", frozenset[tuple[str, str]])
+"""Which calls of an application may go this way: methods and addresses as its router has them."""
+
+LINE_SIZE_MAX: Final = 2048
+BLOCK_SIZE_MAX: Final = 4096
+FIELDS_MAX: Final = 64
+"""A longer request line, a larger head or more fields are aiohttp's to read."""
+
+KNOWN_MAX: Final = 16_384
+KNOWN_SIZE_MAX: Final = 4 * 1024 * 1024
+"""How many request lines are remembered, how many blocks of fields, and how many bytes of each."""
+
+TURN_MAX: Final = 16
+"""Requests of one connection that are answered in one turn; what came after them waits its own."""
+
+_LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[\x21-\x7e]*) HTTP/1\.1")
+_PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?")
+_WORD: Final = re.compile(r"[A-Za-z0-9]{1,64}")
+_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\x20-\x7e\t]*)")
+_LENGTH: Final = re.compile(r"[0-9]{1,12}")
+_FRAMING: Final = frozenset(
+    (
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+        "trailer",
+        "te",
+        "proxy-connection",
+        "sec-websocket-key1",
+    )
+)
+"""Fields that change how a message is read, or have aiohttp do something about it."""
+
+
+class FirstLine(NamedTuple):
+    """A request line. Without a `handler` the call is none that goes this way."""
+
+    method: str
+    path: str
+    match_info: UrlMappingMatchInfo | None = None
+    handler: Handler | None = None
+
+
+class FieldBlock(NamedTuple):
+    """The header fields of a request, and how many bytes of body they say."""
+
+    headers: CIMultiDictProxy[str]
+    raw: tuple[tuple[bytes, bytes], ...]
+    body_size: int
+
+
+class _Pattern(NamedTuple):
+    """Addresses whose last part is the only one that differs."""
+
+    name: str
+    route: web.AbstractRoute
+
+
+class FastLane:
+    """What the connections of one application know of request lines and header fields."""
+
+    def __init__(self, app: web.Application, calls: frozenset[tuple[str, str]]) -> None:
+        self._app = app
+        self.size_max: int = app._client_max_size  # noqa: SLF001 - aiohttp tells it nowhere else
+        self._calls = calls
+        self._methods = frozenset(method for method, _ in calls)
+        self._lines: Bounded[FirstLine] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
+        self._blocks: Bounded[FieldBlock] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
+        self._patterns: dict[tuple[str, str], _Pattern] = {}
+
+    def line(self, data: bytes) -> FirstLine | None:
+        """What a request line says; None if it is not understood."""
+        known = self._lines.get(data)
+        if known is not None:
+            return known
+        found = _LINE.fullmatch(data) if len(data) <= LINE_SIZE_MAX else None
+        if found is None or found[1] == b"CONNECT":
+            return None
+        method, path = found[1].decode(), found[2].decode()
+        if method not in self._methods or not _PLAIN_PATH.fullmatch(path):
+            return FirstLine(method, path)
+        above, _, last = path.rpartition("/")
+        pattern = self._patterns.get((method, above))
+        if pattern is not None and _WORD.fullmatch(last):
+            return self._line(
+                method, path, UrlMappingMatchInfo({pattern.name: last}, pattern.route)
+            )
+        line = self._resolve(method, path)
+        if not self._learn(line, above, last):
+            self._lines.keep(data, line)
+        return line
+
+    def block(self, data: bytes) -> FieldBlock | None:
+        """What header fields say; None if they are not understood."""
+        known = self._blocks.get(data)
+        if known is None:
+            known = _read_block(data)
+            if known is not None:
+                self._blocks.keep(data, known)
+        return known
+
+    def _line(self, method: str, path: str, info: UrlMappingMatchInfo) -> FirstLine:
+        info.add_app(self._app)
+        info.freeze()
+        return FirstLine(method, path, info, info.handler)
+
+    def _resolve(self, method: str, path: str) -> FirstLine:
+        """Ask the router, which waits for nothing."""
+        asked = _message(FirstLine(method, path), _NO_FIELDS)._replace(url=url_of(path))
+        request: Any = web.Request(asked, EMPTY_PAYLOAD, _Nobody, None, None, None)  # type: ignore[arg-type]
+        info = _run(self._app.router.resolve(request))
+        resource = info.route.resource
+        if resource is None or (info.route.method, resource.canonical) not in self._calls:
+            return FirstLine(method, path)
+        return self._line(method, path, info)
+
+    def _learn(self, line: FirstLine, above: str, last: str) -> bool:
+        """Whether all addresses beside this one are the same call's, and so need not be resolved,
+        nor remembered, one by one.
+        """
+        info = line.match_info
+        if info is None or len(info) != 1 or not _WORD.fullmatch(last):
+            return False
+        (name,) = info
+        canonical = f"{above}/{{{name}}}"
+        beside = [one.canonical for one in self._app.router.resources()]
+        beside = [one for one in beside if one.rpartition("/")[0] == above]
+        if set(beside) != {canonical}:
+            return False
+        self._patterns[line.method, above] = _Pattern(name, info.route)
+        return True
+
+
+class LaneConnection(Connection):
+    """A connection that has the lane before aiohttp's parser."""
+
+    __slots__ = ("_body_left", "_head_part", "_is_ordinary", "_lane")
+
+    def __init__(
+        self, manager: Server, admission: Admission, lane: FastLane, **kwargs: Any
+    ) -> None:
+        super().__init__(manager, admission, **kwargs)
+        self._lane = lane
+        self._is_ordinary = False
+        self._head_part = b""
+        """What aiohttp has been fed of a head that is not whole."""
+        self._body_left = 0
+        """Bytes that aiohttp has yet to be fed of a request that it has begun to read."""
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_ordinary or not data:  # nothing: aiohttp asks its parser for more
+            Connection.data_received(self, data)
+            return
+        asked = self._frame(data)
+        at = answered = 0
+        for request in asked:
+            if answered == TURN_MAX or not self._is_ready():
+                break
+            line, block, body_at, end = request
+            assert line.handler is not None, "it is not for the lane"
+            self._answer(line, line.handler, block, data[body_at:end])
+            at, answered = end, answered + 1
+        if at < len(data):
+            Connection.data_received(self, data[at:] if at else data)
+
+    def _frame(self, data: bytes) -> list[tuple[FirstLine, FieldBlock, int, int]]:
+        """Read where requests begin and end. Returns them, with the places of their bodies and
+        ends, if there is nothing in these bytes but whole requests for the lane.
+        """
+        if self._body_left >= len(data):
+            self._body_left -= len(data)
+            return []
+        is_for_lane = not self._body_left and not self._head_part
+        at, self._body_left = self._body_left, 0
+        if self._head_part:
+            data, self._head_part = self._head_part + data, b""
+        lane, size, asked = self._lane, len(data), []
+        while at < size:
+            head_end = data.find(b"\r\n\r\n", at)
+            if head_end < 0:
+                self._head_part = data[at:]
+                self._is_ordinary = size - at > BLOCK_SIZE_MAX
+                return []
+            line_end = data.find(b"\r\n", at)
+            line = lane.line(data[at:line_end])
+            block = lane.block(data[line_end + 2 : head_end])
+            if line is None or block is None:
+                self._is_ordinary = True
+                return []
+            body_at = head_end + 4
+            at = body_at + block.body_size
+            is_for_lane = is_for_lane and line.handler is not None
+            asked.append((line, block, body_at, at))
+        self._body_left = at - size
+        return asked if is_for_lane and at == size else []
+
+    def _is_ready(self) -> bool:
+        """Whether aiohttp has nothing in hand, and waits for a request."""
+        waiter, transport = self._waiter, self.transport
+        return (
+            waiter is not None
+            and not waiter.done()
+            and not self._messages
+            and not self._paused
+            and not self._buffer_paused
+            and not self._upgraded
+            and not self._close
+            and not self._force_close
+            and transport is not None
+            and not transport.is_closing()
+        )
+
+    def _answer(self, line: FirstLine, handler: Handler, block: FieldBlock, body: bytes) -> None:
+        manager = self._manager
+        assert manager is not None and line.match_info is not None
+        manager.requests_count += 1
+        self._has_spoken()
+        request = WholeRequest(
+            _message(line, block), body, self, self._loop, line.match_info, self._lane.size_max
+        )
+        call = handler(request)
+        response: web.StreamResponse
+        try:
+            waits = call.send(None)  # type: ignore[attr-defined]
+        except StopIteration as done:
+            response = done.value
+        except Exception as error:
+            return self._hand_over(request, partial(_fail, error))
+        else:
+            return self._hand_over(request, partial(_go_on, call, waits))
+        if type(response) is not SingleWriteResponse or not response.is_usual(request):
+            return self._hand_over(request, partial(_say, response))
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(response.rendered())
+            self._wait_for_next()
+        return None
+
+    def _hand_over(self, request: web.BaseRequest, rest: _Rest) -> None:
+        """Let aiohttp make the rest of an answer. `RequestHandler.start` waits on, as if idle."""
+        waiter, loop_task = self._waiter, self._task_handler
+        assert waiter is not None, "it was not ready"
+        self._waiter = None
+        self._task_handler = self._loop.create_task(self._finish(request, rest, waiter, loop_task))
+
+    async def _finish(
+        self,
+        request: web.BaseRequest,
+        rest: _Rest,
+        waiter: asyncio.Future[None],
+        loop_task: asyncio.Task[None] | None,
+    ) -> None:
+        is_kept = False
+        try:
+            response, is_lost = await self._handle_request(request, None, rest)
+            is_kept = bool(response.keep_alive) and not is_lost
+        except ConnectionError:
+            pass  # the caller has gone
+        except Exception as error:
+            self.log_exception("Unhandled exception", exc_info=error)
+            self.force_close()
+        finally:
+            if is_kept and not self._close and not self._force_close:
+                self._waiter, self._task_handler = waiter, loop_task
+                self._wait_for_next()
+                if self._messages and not waiter.done():
+                    waiter.set_result(None)
+            else:
+                waiter.cancel()
+                if self.transport is not None:
+                    self.transport.close()
+
+    def _wait_for_next(self) -> None:
+        """A request has been answered, and the connection is kept."""
+        due = self._loop.time() + self._keepalive_timeout
+        self._next_keepalive_close_time = due
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(due, self._process_keepalive)
+
+
+def _read_block(data: bytes) -> FieldBlock | None:
+    lines = data.split(b"\r\n")
+    if len(data) > BLOCK_SIZE_MAX or len(lines) > FIELDS_MAX:
+        return None
+    headers: CIMultiDict[str] = CIMultiDict()
+    raw: list[tuple[bytes, bytes]] = []
+    names: set[str] = set()
+    for line in lines:
+        found = _FIELD.fullmatch(line)
+        if found is None:
+            return None
+        name, value = found[1].decode(), found[2].strip(b" \t")
+        folded = name.lower()
+        if folded in names or folded in _FRAMING:
+            return None
+        names.add(folded)
+        headers.add(name, value.decode())
+        raw.append((found[1], value))
+    length = headers.get(hdrs.CONTENT_LENGTH, "0")
+    is_kept = headers.get(hdrs.CONNECTION, "keep-alive").lower() == "keep-alive"
+    if "host" not in names or not is_kept or not _LENGTH.fullmatch(length):
+        return None
+    return FieldBlock(CIMultiDictProxy(headers), tuple(raw), int(length))
+
+
+_NO_FIELDS: Final = FieldBlock(CIMultiDictProxy(CIMultiDict()), (), 0)
+
+
+_NO_URL: Any = None
+"""`WholeRequest` makes it of the path where somebody asks for it."""
+
+
+class _Nobody:
+    """Who asks the router for a route before there is a request."""
+
+    ssl_context = peername = sockname = transport = None
+
+
+def _message(line: FirstLine, block: FieldBlock) -> RawRequestMessage:
+    headers, raw, _ = block
+    return RawRequestMessage(
+        line.method, line.path, HttpVersion11, headers, raw, False, None, False, False, _NO_URL
+    )
+
+
+def _run(call: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        call.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("the router waited")
+
+
+@types.coroutine
+def _go_on(
+    call: Any, waits: Any, _request: web.BaseRequest
+) -> Generator[Any, Any, web.StreamResponse]:
+    """The rest of a handler that has run until it first waited."""
+    while True:
+        try:
+            sent = yield waits
+        except GeneratorExit:
+            call.close()
+            raise
+        except BaseException as error:
+            step = partial(call.throw, error)
+        else:
+            step = partial(call.send, sent)
+        try:
+            waits = step()
+        except StopIteration as done:
+            answer: web.StreamResponse = done.value
+            return answer
+
+
+async def _say(response: web.StreamResponse, _request: web.BaseRequest) -> web.StreamResponse:
+    return response
+
+
+async def _fail(error: Exception, _request: web.BaseRequest) -> web.StreamResponse:
+    raise error
