@@ -11,7 +11,6 @@ _.list_
 _.lint
 _.serve_all
 _.collect_usage_pieces
-_.list_commands
 _.format_commands
 _.shell_complete
 

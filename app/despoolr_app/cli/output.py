@@ -127,14 +127,17 @@ def echo_json(
     """
     from despoolr_app.cli.answer import Answered, site_time
 
-    _put_answer(Answered(source, site_time(at), list(notes), data), in_a_line=in_a_line)
+    context = click.get_current_context(silent=True)
+    command = "" if context is None else context.command_path.removeprefix("despoolr").strip()
+    answer = Answered(command, source, site_time(at), list(notes), data)
+    _put_answer(answer, in_a_line=in_a_line)
 
 
-def echo_failure(message: str, exit_code: int) -> None:
-    """Say on standard output, in the same envelope, why there is no answer."""
+def echo_failure(command: str, message: str, exit_code: int) -> None:
+    """Say on standard output, in the same envelope, why a command has no answer."""
     from despoolr_app.cli.answer import Failed, Reason
 
-    _put_answer(Failed(error=Reason(message, exit_code)))
+    _put_answer(Failed(command, "", None, [], Reason(message, exit_code)))
 
 
 class _Told:

@@ -20,6 +20,7 @@ from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_USAGE,
+    ShowGroup,
     begin_answer,
     echo_failure,
     has_answered,
@@ -181,11 +182,26 @@ def run(table: Table, arguments: Sequence[str] | None = None) -> int:
     try:
         code, message = _run(table, arguments)
         if message and "--json" in words and not has_answered():
-            echo_failure(message, code)
+            echo_failure(_named(table, words), message, code)
     except OutputLost as lost:
         # a reader (`head`) that has seen enough is no failure
         return EXIT_OK if lost.is_quiet else EXIT_USAGE
     return code
+
+
+def _named(table: Table, words: Sequence[str]) -> str:
+    """The command that a line names, as far as it names one."""
+    found: list[str] = []
+    command: click.Command | None = root_of(table)
+    for word in words:
+        if not isinstance(command, click.Group) or word.startswith("-"):
+            break
+        with click.Context(command) as context:
+            if word not in command.list_commands(context):
+                word = "show" if isinstance(command, ShowGroup) else ""
+            command = command.get_command(context, word) if word else None
+        found += [word] if word else []
+    return " ".join(found)
 
 
 def _run(table: Table, arguments: Sequence[str] | None) -> tuple[int, str]:

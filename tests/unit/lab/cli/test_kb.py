@@ -4,6 +4,7 @@ what they say.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,7 +170,7 @@ def test_an_interrupted_article_tells_what_there_was_and_exits_130(
     said = capsys.readouterr()
     assert said.err == "despoolr: interrupted; what was recorded until then is kept\n"
     if options:
-        assert data_of(said.out) == summary
+        assert json.loads(said.out)["data"] == summary
     else:
         assert "Interrupted after 1 h." in said.out
         assert said.out.endswith("report: runs/one/report.html\n")
@@ -216,7 +217,7 @@ def test_all_as_json_is_every_result_in_the_order_of_the_table(
     runs_give(monkeypatch, outcome(turned, WRONG), outcome(shipped))
     monkeypatch.setattr(matrix, "cells", lambda _version, _worlds: [shipped, turned])
     assert run(["kb", "run", "--all", "--json"]) == 10
-    assert [row["passed"] for row in data_of(capsys.readouterr().out)] == [True, False]
+    assert [row["passed"] for row in json.loads(capsys.readouterr().out)["data"]] == [True, False]
 
 
 def test_interrupted_under_way_the_table_shows_the_pairs_that_are_whole(

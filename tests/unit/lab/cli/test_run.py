@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -134,4 +135,4 @@ def test_an_interrupted_scenario_exits_130(capsys: Said, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(running, "run_and_keep", run_and_keep)
     assert run(["run", "shared.toml", "--json"]) == 130
-    assert data_of(capsys.readouterr().out) == summary
+    assert json.loads(capsys.readouterr().out)["data"] == summary
