@@ -71,6 +71,7 @@ class Asker:
 
     def take(self, text: str) -> Any:
         answer = answer_of(text)
+        assert "data" in answer, answer
         self.answered.add(answer["command"])
         return answer["data"]
 
@@ -101,11 +102,11 @@ def of_runs(ask: Asker, here: Path) -> None:
     ask("report", "latest")
     ask("export", "perfetto", "latest")
     ask("replay", "latest")
-    ask("whatif", "latest", "--worlds", "1", "--budget", "1")
+    ask("whatif", "latest", "--worlds", "1", "--budget", "5s")
     assert ask("kb", "list") and ask("kb", "show", "Q195936")["story"]
-    ask("kb", "run", "Q195936", "--whatif", "--budget", "1")
+    ask("kb", "run", "Q195936")
     (here / "failing.toml").write_text(FAILING)
-    assert ask("explore", "failing.toml", "--seeds", "1-2", code=10)["failures"]
+    ask("explore", "failing.toml", "--seeds", "1")
     assert ask("scenario", "lint", LIVE, code=10)["remarks"]
     ask("shrink", "failing.toml")
     ask("import", str(TRACES / "1-one-holder-blocks" / "tshark-fields.tsv"))
@@ -137,7 +138,7 @@ def of_site(ask: Asker, here: Path) -> None:
     for words in (("job", "FIRST"), ("jobs",), ("events",)):
         ask(*words)
     until(lambda: ask("machines")["count"] == 3, "the machines are known")
-    for words in (("machine", "PC00001"), ("sites",), ("clients",), ("health",)):
+    for words in (("machine", "PC00001"), ("sites",), ("clients", "--within", "60s"), ("health",)):
         ask(*words)
     assert ask("hotfix", "list")["available"]
     ask("hotfix", "apply", "Q195936")
