@@ -74,12 +74,13 @@ class LintAnswer(Struct):
 
 
 class CompareAnswer(Struct):
-    """`compare`: the runs of both sides, and each measure."""
+    """`compare`: the runs of both sides, what was broken in each of them, and each measure."""
 
     a: list[str]
     b: list[str]
     differences: list[str]
     warnings: list[str]
+    faults: dict[str, list[BrokenSpan]]
     measures: list[ComparedMeasure]
     worse: list[str]
     exit_code: int
