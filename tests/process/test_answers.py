@@ -138,8 +138,10 @@ def of_site(ask: Asker, here: Path) -> None:
     for words in (("job", "FIRST"), ("jobs",), ("events",)):
         ask(*words)
     until(lambda: ask("machines")["count"] == 3, "the machines are known")
-    for words in (("machine", "PC00001"), ("sites",), ("clients", "--within", "60s"), ("health",)):
-        ask(*words)
+    ask("machine", "PC00001")
+    ask("clients", "--within", "60s")
+    for word in ("sites", "health"):
+        ask(word)
     assert ask("hotfix", "list")["available"]
     ask("hotfix", "apply", "Q195936")
     for words in (("add", "sender-dies"), ("list",), ("clear", "--all")):
