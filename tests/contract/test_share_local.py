@@ -32,10 +32,11 @@ async def test_files_are_written_read_listed_and_deleted() -> None:
     assert await share.read("pcmins.box\\ab1.ins") == b"one"
     listed = await share.list("PCMINS.BOX")
     assert listed == [
-        Entry("AB1.INS", 3, EPOCH),
+        Entry("AB1.INS", 3, EPOCH, etag=listed[0].etag),
         Entry("SUB", 0, EPOCH, directory=True, etag=listed[1].etag),
     ]
     assert listed[1].etag
+    assert await share.read_if_changed("PCMINS.BOX/AB1.INS", listed[0].etag) is None
     assert await share.stat("PCMINS.BOX/AB1.INS") == Entry("AB1.INS", 3, EPOCH)
     await share.delete("PCMINS.BOX/AB1.INS")
     assert await share.stat("PCMINS.BOX/AB1.INS") is None

@@ -36,7 +36,7 @@ LAYERS = {
         "faults",
         "site | shares",
         "files | database",
-        "engine",
+        "engine | loop",
     ],
     "despoolr_server.site": [
         "administrator | hotfixes",

@@ -203,7 +203,7 @@ TABLES: dict[str, str] = {
     "servers of the configuration",
     "server/despoolr_server/site/services/masters.py:MasterCarrier._domains": "domains of the "
     "configuration",
-    "server/despoolr_server/site/services/masters.py:MasterCarrier._names": "files of the "
+    "server/despoolr_server/site/services/masters.py:MasterCarrier._found": "files of the "
     "domains' boxes",
     "server/despoolr_server/site/services/masters.py:MasterCarrier._carried": "files of the "
     "domains' boxes, a server each",

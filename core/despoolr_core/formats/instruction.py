@@ -386,11 +386,11 @@ def _target(unc: str) -> PackageTarget:
 
 
 def _workstation(text: str) -> TargetWorkstation:
-    sms_id, blank, rest = text.partition(" ")
-    domain, backslash, machine = rest.partition("\\")
-    if not blank or not backslash or not sms_id or not machine:
+    sms_id, _, rest = text.partition(" ")
+    domain, _, machine = rest.partition("\\")
+    if not sms_id or not machine:
         raise InstructionError(
             f"Workstation = {text!r} is not an SMSID, a domain and a machine like "
             "BPC00005 SALES\\PC5"
         )
-    return TargetWorkstation(machine, sms_id, domain)
+    return TargetWorkstation._make((machine, sms_id, domain))

@@ -137,6 +137,9 @@ _ESCAPED: Final = re.compile(r"&(?=#)|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udf
 _REFERENCE: Final = re.compile(r"&#(\d{1,7});", re.ASCII)
 _SERVER: Final = "Server"
 _WORKSTATION: Final = "Workstation"
+_REPEATED: Final = (_WORKSTATION, _SERVER)
+_WORKSTATION_LINE: Final = f"{_WORKSTATION} = "
+"""How most lines of an instruction for many begin: there can be 20,000."""
 
 
 def render_instruction(instruction: DespoolerInstruction) -> bytes:
@@ -172,7 +175,7 @@ def _check(instruction: DespoolerInstruction) -> None:
         if not _WORD.fullmatch(word):
             raise InstructionError(f"{word!r} cannot stand on the type line: it must be one word")
     for key in instruction.fields:
-        if not _is_key(key) or key in (_SERVER, _WORKSTATION):
+        if not _is_key(key) or key in _REPEATED:
             raise InstructionError(f"{key!r} cannot be the name of a field")
     _check_bounds(instruction)
 
@@ -190,6 +193,9 @@ def _check_bounds(instruction: DespoolerInstruction) -> None:
 
 
 def _line(key: str, value: str) -> str:
+    if value.isprintable() and "&" not in value:
+        # all else that is escaped is not printable
+        return f"{key} = {value}" if value else f"{key} ="
     escaped = _ESCAPED.sub(lambda found: f"&#{ord(found[0])};", value)
     return f"{key} = {escaped}" if escaped else f"{key} ="
 
@@ -210,6 +216,9 @@ def parse_instruction(data: bytes | str) -> DespoolerInstruction:
     repeated: dict[str, list[str]] = {_SERVER: [], _WORKSTATION: []}
     where: dict[str, int] = {}
     for number, line in enumerate(lines[3:], 4):
+        if line.startswith(_WORKSTATION_LINE) and "&" not in line:
+            repeated[_WORKSTATION].append(line[len(_WORKSTATION_LINE) :])
+            continue
         key, value = _field(line, number)
         if key in repeated:
             repeated[key].append(value)
@@ -280,7 +289,8 @@ def _execution_time(line: str) -> float | None:
 
 def _field(line: str, number: int) -> tuple[str, str]:
     key, equals, value = line.partition(" =")
-    if not equals or not _is_key(key) or (value and not value.startswith(" ")):
+    is_key = key in _REPEATED or _is_key(key)
+    if not equals or not is_key or (value and not value.startswith(" ")):
         raise InstructionError(f"expected 'name = value', found {line[:40]!r}", number, 1)
     if "&" not in value:
         return key, value[1:]

@@ -304,6 +304,21 @@ def render_text(file: WinstFile, layout: Layout = STORED) -> str:
     return "\n".join(lines) + "\n"
 
 
+def add_record(data: bytes, record: WorkstationInstruction) -> bytes:
+    """A stored file with this record added, or in the place of the one of its request. A record
+    that is new is written behind the others, which are not written anew: with 800 of them that is
+    a fifth of the work. Raises `WinstError` as `parse_winst` and `render_winst` do.
+    """
+    file = parse_winst(data)
+    changed = file.with_record(record)
+    if changed == file:
+        return data
+    is_added = 0 < len(file.records) < len(changed.records) <= RECORDS_MAX
+    if not is_added or b"\r" in data or not data.endswith(b"\n") or data.endswith(b"\n\n"):
+        return render_winst(changed)
+    return data + "\n".join(["", *_lines_again(record), ""]).encode()
+
+
 def _record_lines(record: WorkstationInstruction, quirk: DateQuirk) -> list[str]:
     lines: list[str] = []
     for label, name, kind in _FIELDS:

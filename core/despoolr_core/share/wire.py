@@ -200,7 +200,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     for a directory).
 
     A directory's `etag` changes whenever a name in it comes, goes or changes, or a file is put
-    there: who saw it need not list again.
+    there: who saw it need not list again. A file's changes with its content; it is told within the
+    server's process alone.
     """
 
     name: str

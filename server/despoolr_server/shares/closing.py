@@ -25,9 +25,9 @@ from despoolr_server.engine.engine import ShareEngine
 from despoolr_server.engine.names import Name, found_name
 from despoolr_server.engine.rows import Closed, Ended, Open, Session, Settled
 from despoolr_server.files.protocol import StoreError
+from despoolr_server.loop.pace import turn
 from despoolr_server.shares.base.audit import Actor, Audit, actor_of
 from despoolr_server.shares.base.network_share import NetworkShare
-from despoolr_server.shares.base.pace import turn
 from despoolr_server.shares.base.refusals import Refusals
 from despoolr_server.shares.dav_locks import DavLockTable
 

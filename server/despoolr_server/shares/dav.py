@@ -23,7 +23,7 @@ from despoolr_server.engine.rows import Ask, FileFacts, Open, Refusal
 from despoolr_server.engine.table import file_key
 from despoolr_server.engine.tree_locks import NAMES, TREE
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.base.pace import batches, begun, breathe
+from despoolr_server.loop.pace import batches, begun, breathe
 from despoolr_server.shares.base.principal import Caller, Principal, TooMany
 from despoolr_server.shares.dav_locks import DavLock
 from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit

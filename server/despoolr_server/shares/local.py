@@ -21,6 +21,7 @@ from despoolr_core.share.modes import (
     render_share_mode,
 )
 from despoolr_core.share.wire import Entry, OpenReply, OpenRequest, Problem, lock_request
+from despoolr_server.loop.pace import FILES_A_TURN, batches, breathe, turn
 from despoolr_server.shares.base.principal import Caller, Content, Principal
 from despoolr_server.shares.host import ShareHost
 
@@ -158,11 +159,13 @@ class LocalShare:
     async def read_all(self, paths: Sequence[str]) -> list[bytes | ShareError]:
         """Whole files: the bytes of each, or why not."""
         found: list[bytes | ShareError] = []
-        for path in paths:
-            try:
-                found.append(await self.read(path))
-            except ShareError as error:
-                found.append(error)
+        for batch in batches(paths, FILES_A_TURN):
+            for path in batch:
+                try:
+                    found.append(await self.read(path))
+                except ShareError as error:
+                    found.append(error)
+            await breathe(len(batch), FILES_A_TURN)
         return found
 
     async def create_all(
@@ -196,6 +199,8 @@ class LocalShare:
             made.append(ShareError(etag) if isinstance(etag, Problem) else None)
             if create and made[-1] is not None:
                 break
+            if len(made) % FILES_A_TURN == 0:
+                await turn()
         _must(await self._host.paths.sync((self._share,)))
         return made
 
@@ -203,9 +208,11 @@ class LocalShare:
         """Files: None for each that is gone, or why not; safe together."""
         caller = self._caller("")
         gone: list[ShareError | None] = []
-        for path in paths:
-            refusal = await self._host.paths.delete(caller, self._share, path, sync=False)
-            gone.append(None if refusal is None else ShareError(refusal))
+        for batch in batches(paths, FILES_A_TURN):
+            for path in batch:
+                refusal = await self._host.paths.delete(caller, self._share, path, sync=False)
+                gone.append(None if refusal is None else ShareError(refusal))
+            await breathe(len(batch), FILES_A_TURN)
         _must(await self._host.paths.sync((self._share,)))
         return gone
 

@@ -21,8 +21,8 @@ from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
 from despoolr_server.engine.table import file_key
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.base.network_share import entry_of
-from despoolr_server.shares.base.pace import batches, begun, breathe
+from despoolr_server.loop.pace import batches, begun, breathe
+from despoolr_server.shares.base.network_share import entry_of, entry_with_etag
 from despoolr_server.shares.base.principal import (
     LARGE_SIZE,
     NOT_MODIFIED,
@@ -386,7 +386,7 @@ class Paths:
         entries: list[Entry] = []
         try:
             for batch in batches(await begun(visit.share.store.each(visit.name))):
-                entries += map(entry_of, batch)
+                entries += map(entry_with_etag, batch)
                 await breathe(len(batch))
         except StoreError as error:
             return self._gate.visit_failed(visit, error, _READ)

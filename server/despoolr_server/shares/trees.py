@@ -19,7 +19,7 @@ from despoolr_server.engine.dispositions import STAYS
 from despoolr_server.engine.names import Name, found_name, parse_name
 from despoolr_server.engine.rows import FileFacts, Open, Refusal
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.base.pace import batches, begun, breathe
+from despoolr_server.loop.pace import batches, begun, breathe
 from despoolr_server.shares.base.principal import Caller, Content
 from despoolr_server.shares.base.problems import problem
 from despoolr_server.shares.gate import Gate, Visit

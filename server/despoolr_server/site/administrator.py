@@ -23,6 +23,7 @@ from despoolr_core.share.site_api import (
     SiteSpec,
 )
 from despoolr_server.database.protocol import Connection
+from despoolr_server.loop.pace import batches, breathe
 from despoolr_server.site.job_checks import (
     AdministratorError,
     check_job,
@@ -114,22 +115,24 @@ class Administrator:
         """Make machines known (as their first inventory would); those already known are brought up
         to date. Returns how many there were. Raises `AdministratorError` for an id that is none.
         """
-        for machine in machines:
-            check_texts(machine)
-            if not is_sms_id(machine.sms_id):
-                raise AdministratorError(
-                    f"{machine.sms_id!r} is not an SMSID of eight letters and digits"
-                )
-
-        known = [
-            queries.KnownMachine(
-                0, m.name, m.sms_id, m.domain, m.operating_system, m.site or self._site.code
-            )
-            for m in machines
-        ]
+        known: list[queries.KnownMachine] = []
+        for batch in batches(machines):
+            known += map(self._known, batch)
+            await breathe(len(batch))
         await self._site.database.run(lambda db: queries.set_machines(db, known))
         await self._tell_parent(machines)
         return len(machines)
+
+    def _known(self, machine: MachineSpec) -> queries.KnownMachine:
+        check_texts(machine)
+        if not is_sms_id(machine.sms_id):
+            raise AdministratorError(
+                f"{machine.sms_id!r} is not an SMSID of eight letters and digits"
+            )
+        site = machine.site or self._site.code
+        return queries.KnownMachine(
+            0, machine.name, machine.sms_id, machine.domain, machine.operating_system, site
+        )
 
     async def _tell_parent(self, machines: list[MachineSpec]) -> None:
         """A site above learns of this site's machines the way it learns of everything: by MIFs in

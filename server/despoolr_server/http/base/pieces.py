@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.uploads import Sending
-from despoolr_server.shares.base.pace import BATCH, batches, breathe, turn
+from despoolr_server.loop.pace import BATCH, batches, breathe, turn
 
 T = TypeVar("T")
 

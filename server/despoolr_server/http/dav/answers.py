@@ -23,7 +23,7 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Blocker, Problem
 from despoolr_server.http.base.problem import CONTENT_TYPE
 from despoolr_server.http.base.single_write import SingleWriteResponse
-from despoolr_server.shares.base.pace import batches
+from despoolr_server.loop.pace import batches
 from despoolr_server.shares.dav_locks import DavLock
 
 XML_TYPE: Final = 'application/xml; charset="utf-8"'

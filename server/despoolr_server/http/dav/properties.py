@@ -51,7 +51,7 @@ from despoolr_server.http.dav.live_properties import (
     LiveProperties,
 )
 from despoolr_server.http.dav.request import Asking, depth, xml_refused
-from despoolr_server.shares.base.pace import BATCH, turn
+from despoolr_server.loop.pace import BATCH, turn
 from despoolr_server.shares.base.principal import TooMany
 from despoolr_server.shares.dav import DavResource
 

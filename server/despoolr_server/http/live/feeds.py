@@ -24,7 +24,7 @@ from despoolr_core.records.live.page import page_steps
 from despoolr_core.records.live.patch import patch_of
 from despoolr_core.records.stream import Record
 from despoolr_server.http.base.problem import Refused, known
-from despoolr_server.shares.base.pace import turn
+from despoolr_server.loop.pace import turn
 
 FEEDS_MAX: Final = 16
 """Different questions that are answered at one time."""

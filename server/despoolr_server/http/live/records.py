@@ -18,7 +18,7 @@ from aiohttp import hdrs, web
 from despoolr_core.records.stream import Record, Recorder, encode
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, query, switch
-from despoolr_server.shares.base.pace import BATCH, batches, turn
+from despoolr_server.loop.pace import BATCH, batches, turn
 
 JSON_LINES: Final = "application/jsonl"
 READERS_MAX: Final = 8

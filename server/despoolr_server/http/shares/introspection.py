@@ -30,7 +30,7 @@ from despoolr_server.http.base.surface import (
     whole_number,
 )
 from despoolr_server.http.shares.client_view import episodes_for, opens_for, why_for
-from despoolr_server.shares.base.pace import batches, breathe
+from despoolr_server.loop.pace import batches, breathe
 from despoolr_server.shares.base.problems import TITLES
 
 _EPOCH: Final = datetime(1970, 1, 1)

@@ -16,8 +16,8 @@ from despoolr_server.http.base.browser_guard import inline, page_headers
 from despoolr_server.http.base.conditions import http_date
 from despoolr_server.http.base.pieces import NO_HEADERS, check_size_of, in_pieces, json_texts
 from despoolr_server.http.base.problem import Refused, known
+from despoolr_server.loop.pace import batches, breathe
 from despoolr_server.shares.base.network_share import entry_of
-from despoolr_server.shares.base.pace import batches, breathe
 from despoolr_server.shares.base.principal import TooMany
 
 _ENTRY_SIZE: Final = 256

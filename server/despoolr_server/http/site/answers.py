@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from despoolr_server.shares.base.pace import batches, breathe
+from despoolr_server.loop.pace import batches, breathe
 
 T = TypeVar("T")
 

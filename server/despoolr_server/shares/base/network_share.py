@@ -10,7 +10,7 @@ from despoolr_core.share.wire import Entry
 from despoolr_server.engine.names import Name, printable, why_too_far
 from despoolr_server.engine.rows import FileFacts, Refusal
 from despoolr_server.files.protocol import FileStore, StoreError
-from despoolr_server.shares.base.pace import batches, begun, breathe
+from despoolr_server.loop.pace import batches, begun, breathe
 from despoolr_server.shares.base.principal import TooMany
 from despoolr_server.shares.base.rights import RightsTable
 
@@ -66,11 +66,20 @@ class NetworkShare:
 
 def entry_of(facts: FileFacts) -> Entry:
     """What a listing says of one name."""
+    return _entry(facts, facts.etag if facts.directory else "")
+
+
+def entry_with_etag(facts: FileFacts) -> Entry:
+    """What a listing says of one name to a service in this process: with a file's ETag."""
+    return _entry(facts, facts.etag)
+
+
+def _entry(facts: FileFacts, etag: str) -> Entry:
     return Entry(
         name=facts.path.rpartition("/")[2],
         size=facts.size,
         modified_at=facts.modified_at,
         directory=facts.directory,
         attributes=render_attributes(facts.attributes),
-        etag=facts.etag if facts.directory else "",
+        etag=etag,
     )

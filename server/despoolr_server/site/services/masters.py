@@ -9,17 +9,14 @@ somebody reads on the logon server at this moment goes with the next cycle.
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
+from collections.abc import AsyncIterator
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.chain import BYTES_MAX, CALLS_MAX
 from despoolr_core.share.contract import Share
+from despoolr_server.loop.pace import FILES_A_TURN, batches, breathe, turn
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteServerRole
-
-AT_ONE_TIME: Final = 128
-"""Masters looked at before others get their turn."""
 
 
 class MasterCarrier:
@@ -29,8 +26,8 @@ class MasterCarrier:
         self._root = root
         self._domains: dict[str, tuple[str, str]] = {}
         """Domain to its directory and that directory's ETag, as of this cycle."""
-        self._names: dict[str, list[str]] = {}
-        """Directory to the paths of its masters, as of this cycle."""
+        self._found: dict[str, list[tuple[str, str]]] = {}
+        """Directory to the path and ETag of each of its masters, as of this cycle."""
         self._carried: dict[tuple[str, str], str] = {}
         """(logon server, master file) to the ETag that was carried there last."""
         self._complete_at: dict[tuple[str, str], str] = {}
@@ -55,7 +52,7 @@ class MasterCarrier:
 
     async def look(self) -> None:
         """Once a cycle: which domains there are, and whether anything in them changed."""
-        self._names = {}
+        self._found = {}
         found = await self._root.list(boxes.PCM_DOMAINS)
         self._domains = {
             fold(entry.name.rpartition(".")[0]): (f"{boxes.PCM_DOMAINS}/{entry.name}", entry.etag)
@@ -75,12 +72,8 @@ class MasterCarrier:
         is_complete, count = True, 0
         some: list[tuple[str, bytes, str]] = []
         size = 0
-        for number, path in enumerate(await self._masters(directory)):
-            if number % AT_ONE_TIME == AT_ONE_TIME - 1:
-                await asyncio.sleep(0)
-            changed = await self._root.read_if_changed(
-                path, self._carried.get((role.name, path), "")
-            )
+        async for path, carried in self._unlike(role, await self._masters(directory)):
+            changed = await self._root.read_if_changed(path, carried)
             if changed is None:
                 continue
             if len(some) == CALLS_MAX or (some and size + len(changed[0]) > BYTES_MAX):
@@ -93,18 +86,35 @@ class MasterCarrier:
                 )
             some.append((path, *changed))
             size += len(changed[0])
+            if len(some) % FILES_A_TURN == 0:
+                await turn()
         done = await self._write(role, there, some)
         if is_complete and done == len(some):
             self._complete_at[role.name, directory] = etag
         return count + done
 
-    async def _masters(self, directory: str) -> list[str]:
-        if directory not in self._names:
-            entries = await self._root.list(directory)
-            self._names[directory] = [
-                f"{directory}/{e.name}" for e in entries if fold(e.name).endswith(".INS")
-            ]
-        return self._names[directory]
+    async def _unlike(
+        self, role: SiteServerRole, found: list[tuple[str, str]]
+    ) -> AsyncIterator[tuple[str, str]]:
+        """The masters that are not known to be what was carried, each with the ETag of that."""
+        for batch in batches(found):
+            for path, etag in batch:
+                carried = self._carried.get((role.name, path), "")
+                if not etag or etag != carried:
+                    yield path, carried
+            await breathe(len(batch))
+
+    async def _masters(self, directory: str) -> list[tuple[str, str]]:
+        if directory not in self._found:
+            found = self._found[directory] = []
+            for batch in batches(await self._root.list(directory)):
+                found += [
+                    (f"{directory}/{entry.name}", entry.etag)
+                    for entry in batch
+                    if fold(entry.name).endswith(".INS")
+                ]
+                await breathe(len(batch))
+        return self._found[directory]
 
     async def _write(
         self, role: SiteServerRole, there: Share, some: list[tuple[str, bytes, str]]

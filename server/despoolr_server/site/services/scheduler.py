@@ -32,6 +32,7 @@ from despoolr_core.records.kinds.site import JobStatusChanged
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, Watch
 from despoolr_server.database.protocol import Connection, Row
+from despoolr_server.loop.pace import breathe
 from despoolr_server.site.jobs.model import (
     INSTALL_KINDS,
     UNDER_WAY,
@@ -296,6 +297,7 @@ class Scheduler(Service):
         )
         if spec.run is not None:
             install = with_run_phase(install, spec.run)
+        await breathe(len(install.workstations))
         await self._put_in_outbox(
             row, install, code, number, package.PkgID if send_package else "", spec.priority
         )
@@ -308,9 +310,9 @@ class Scheduler(Service):
         if install.kind is InstallKind.CANCEL:
             stem = f"{row.JobID}_C"
         instruction = f"{stem}.I{number:02}"
-        await root.write(
-            f"{boxes.TOSEND}/{instruction}", render_instruction(install.to_instruction())
-        )
+        made = install.to_instruction()
+        await breathe(len(install.workstations))
+        await root.write(f"{boxes.TOSEND}/{instruction}", render_instruction(made))
         request = SendRequest(
             request=row.RequestID,
             job=row.JobID,

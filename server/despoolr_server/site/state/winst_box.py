@@ -12,7 +12,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from despoolr_core.formats.winst import WinstFile, WorkstationInstruction, parse_winst, render_winst
+from despoolr_core.formats.winst import (
+    WinstFile,
+    WorkstationInstruction,
+    add_record,
+    parse_winst,
+    render_winst,
+)
 from despoolr_core.share.contract import Share, ShareError
 from despoolr_server.site.state import boxes
 
@@ -32,20 +38,25 @@ async def put_record(
 ) -> None:
     """Add or replace a client's record of one request."""
     path = f"{boxes.domain_directory(domain)}/{sms_id}.INS"
-    file = await read_instructions(share, path, f"{sms_id.lower()}.ins")
-    changed = file.with_record(record)
-    if changed != file:
+    try:
+        data = await share.read(path)
+    except ShareError as error:
+        if not error.is_missing:
+            raise
+        data = render_winst(WinstFile(f"{sms_id.lower()}.ins", ()))
+    changed = add_record(data, record)
+    if changed != data:
         await _write(share, path, changed)
 
 
-async def _write(share: Share, path: str, file: WinstFile) -> None:
+async def _write(share: Share, path: str, data: bytes) -> None:
     try:
-        await share.write(path, render_winst(file))
+        await share.write(path, data)
     except ShareError as error:
         if not error.is_missing:
             raise
         await share.make_directory(path.rpartition("/")[0])
-        await share.write(path, render_winst(file))
+        await share.write(path, data)
 
 
 async def drop_records(
@@ -56,7 +67,7 @@ async def drop_records(
     kept = tuple(record for record in file.records if not is_meant(record))
     if len(kept) == len(file.records):
         return False
-    await _write(share, path, WinstFile(file.file_name, kept))
+    await _write(share, path, render_winst(WinstFile(file.file_name, kept)))
     return True
 
 
@@ -72,7 +83,7 @@ async def point_elsewhere(share: Share, package: str, before: str, after: str) -
             file = await read_instructions(share, path, entry.name.lower())
             records = tuple(_pointed(record, package, before, after) for record in file.records)
             if records != file.records:
-                await _write(share, path, WinstFile(file.file_name, records))
+                await _write(share, path, render_winst(WinstFile(file.file_name, records)))
                 count += 1
     return count
 

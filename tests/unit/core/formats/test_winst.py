@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ from despoolr_core.formats.winst import (
     WinstError,
     WinstFile,
     WorkstationInstruction,
+    add_record,
     parse_winst,
     render_winst,
 )
@@ -349,3 +352,47 @@ def test_a_file_read_by_its_records_texts_is_the_one_read_line_by_line(data: st.
             return str(error)
 
     assert outcome(raw) == outcome(raw.decode())  # text goes the long way
+
+
+@given(st.data())
+def test_a_record_added_to_a_files_text_is_added_to_the_file(data: st.DataObject) -> None:
+    """Behind the others, in the place of one, into a file that another tool wrote, or refused."""
+    count = data.draw(st.integers(0, 3))
+    records = tuple(
+        msgspec.structs.replace(RECORD, request_id=f"BPC000{number}") for number in range(count)
+    )
+    raw = render_winst(WinstFile("mdm00005.ins", records))
+    written = data.draw(
+        st.sampled_from([raw, raw.replace(b"\n", b"\r\n"), raw + b"\n", raw[:-1], raw + b"x\n"])
+    )
+    new = msgspec.structs.replace(
+        RECORD,
+        request_id=f"BPC000{data.draw(st.integers(0, 4))}",
+        comments=data.draw(st.sampled_from(["two", "\n", RECORD.comments])),
+    )
+
+    def outcome(make: Callable[[], WinstFile]) -> object:
+        try:
+            return make()
+        except WinstError as error:
+            return str(error)
+
+    meant = outcome(lambda: parse_winst(render_winst(parse_winst(written).with_record(new))))
+    assert outcome(lambda: parse_winst(add_record(written, new))) == meant
+    if written == raw and isinstance(meant, WinstFile):
+        assert add_record(written, new) == render_winst(meant)
+
+
+def test_no_record_is_added_to_a_full_file() -> None:
+    full = WinstFile(
+        "mdm00005.ins",
+        tuple(
+            msgspec.structs.replace(RECORD, request_id=f"BPC{number:04}")
+            for number in range(RECORDS_MAX)
+        ),
+    )
+    data = render_winst(full)
+    with pytest.raises(WinstError, match="records are more than"):
+        add_record(data, msgspec.structs.replace(RECORD, request_id="BPCNEXT"))
+    same = add_record(data, msgspec.structs.replace(full.records[7], comments="two"))
+    assert parse_winst(same).records[7].comments == "two"

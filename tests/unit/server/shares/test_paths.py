@@ -16,7 +16,7 @@ from despoolr_core.share.wire import Entry, Problem
 from despoolr_server.files import DiskFileStore, MemoryFileStore, path_index
 from despoolr_server.files.path_index import NAMES_AT_ONE_TIME
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.base.pace import BATCH
+from despoolr_server.loop.pace import BATCH
 from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content
 from worlds.share import EPOCH, SERVICE, World, client, status
 

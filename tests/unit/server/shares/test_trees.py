@@ -12,7 +12,7 @@ from despoolr_core.share.modes import Access, NtStatus, Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.engine.names import DEPTH_MAX, Name, found_name, parse_name
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.shares.base.pace import BATCH
+from despoolr_server.loop.pace import BATCH
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import LockWish

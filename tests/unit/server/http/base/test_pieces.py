@@ -21,7 +21,7 @@ from despoolr_server.http.base.pieces import (
     json_texts,
 )
 from despoolr_server.http.base.problem import Refused
-from despoolr_server.shares.base.pace import BATCH
+from despoolr_server.loop.pace import BATCH
 from worlds.share_server import Site
 
 

@@ -18,7 +18,7 @@ from despoolr_server.http.dav.properties import (
     LOOKING_MAX,
     size_of,
 )
-from despoolr_server.shares.base.pace import BATCH
+from despoolr_server.loop.pace import BATCH
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import FOUND_MAX
 from worlds.dav import D, lock, parts, propfind, proppatch

@@ -70,7 +70,16 @@ async def test_now_and_then_all_are_looked_at_whatever_the_directory_says() -> N
     await carry(bench, carrier)
     root.asked.clear()
     assert await carry(bench, carrier, thorough=True) == 0
-    assert len(root.asked) == 2 + 3
+    assert root.asked == [boxes.PCM_DOMAINS, HERE]
+
+
+async def test_of_many_masters_the_one_that_changed_is_read_and_no_other() -> None:
+    bench, carrier, root = await set_up(20)
+    await carry(bench, carrier)
+    await bench.root.write(f"{HERE}/007.INS", b"2")
+    root.asked.clear()
+    assert await carry(bench, carrier) == 1
+    assert root.asked == [boxes.PCM_DOMAINS, HERE, f"{HERE}/007.INS"]
 
 
 async def test_a_file_that_is_read_at_this_moment_goes_with_the_next_cycle() -> None:

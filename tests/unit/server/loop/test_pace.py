@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from despoolr_server.shares.base.pace import BATCH, batches, breathe, turn
+from despoolr_server.loop.pace import BATCH, batches, breathe, turn
 
 
 def test_batches_are_all_there_is_in_its_order() -> None:

@@ -1,0 +1,60 @@
+"""A service's share in its own process: many files at a time, and others have their turn between
+them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from despoolr_core.rules.fold import fold
+from despoolr_server.loop.pace import FILES_A_TURN
+from despoolr_server.shares.local import LocalShare
+from worlds.share import SERVICE, World
+
+COUNT = 4 * FILES_A_TURN
+NAMES = [f"BOX/F{number:03}.DAT" for number in range(COUNT)]
+FILES = [(name, b"x") for name in NAMES]
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda share: share.write_all(FILES),
+        lambda share: share.create_all(FILES),
+        lambda share: share.read_all(NAMES),
+        lambda share: share.delete_all(NAMES),
+    ],
+    ids=["write", "create", "read", "delete"],
+)
+async def test_others_have_their_turn_while_a_service_goes_through_many_files(
+    work: Callable[[LocalShare], Awaitable[object]],
+) -> None:
+    share = World().share(SERVICE)
+    await share.make_directory("BOX")
+    had = 0
+
+    async def other() -> None:
+        nonlocal had
+        while True:
+            await asyncio.sleep(0)
+            had += 1
+
+    beside = asyncio.create_task(other())
+    await work(share)
+    beside.cancel()
+    assert had >= COUNT // FILES_A_TURN - 1
+
+
+async def test_files_come_and_go_in_their_order_over_several_turns() -> None:
+    share = World().share(SERVICE)
+    await share.make_directory("BOX")
+    assert await share.write_all(FILES) == [None] * COUNT
+    assert await share.read_all(NAMES) == [b"x"] * COUNT
+    refused = await share.create_all([("BOX/NEW.DAT", b""), *FILES])
+    assert [error is None for error in refused] == [True, False], "the first refusal ends it"
+    gone = await share.delete_all([*NAMES, NAMES[0]])
+    assert [error is None for error in gone] == [True] * COUNT + [False]
+    assert [fold(entry.name) for entry in await share.list("BOX")] == ["NEW.DAT"]
