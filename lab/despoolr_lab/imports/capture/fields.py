@@ -1,33 +1,47 @@
 """`tshark -T fields`: a line for each frame, its columns named by the first line.
 
-The law: the columns are found by their names, whichever there are and in whichever order; without
-`frame.time_epoch` and `smb2.cmd` there is nothing to import. Several values in a field are divided
-by a comma, or by `|` where our own tshark was asked, which no file name has. Most frames carry one
-command: they are read on a path of their own, for a capture may have millions.
+The law: the columns are found by their names, whichever there are and in whichever order, and so is
+what stands between them; without `frame.time_epoch` and `smb2.cmd` there is nothing to import.
+Several values in a field are divided by a comma, or by `|` where our own tshark was asked, which no
+file name has. Most frames carry one command: they are read on a path of their own, for a capture
+may have millions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import Final
 
 from despoolr_lab.imports.capture.frames import FIELDS, Command, Frame, frame_of
 from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
 
+_FIRST: Final = re.compile(r"""^["']?[a-z][\w.]*["']?([^\w."'])""")
 NEEDED: Final = ("frame.time_epoch", "smb2.cmd")
 
 
 def sniff(head: str) -> bool:
     """Whether a text begins with the header line of tshark's fields."""
     line = head.partition("\n")[0]
-    return "frame.time_epoch" in line and "\t" in line
+    return "frame.time_epoch" in line and separator_of(line) != ""
+
+
+def separator_of(header: str) -> str:
+    """What stands between the columns (`-E separator=`): what follows the first name; empty for a
+    line with one column.
+    """
+    found = _FIRST.match(header)
+    return found[1] if found is not None else ""
 
 
 def read(source: TraceFile, lines: Iterable[str], divider: str = ",") -> Iterator[Frame]:
     """The frames of the lines. Raises `ImportFailed` where the header lacks what is needed."""
     rows = iter(lines)
-    names = next(rows, "").rstrip("\r\n").split("\t")
+    header = next(rows, "").rstrip("\r\n")
+    separator = separator_of(header) or "\t"
+    names = header.replace('"', "").split(separator)
     missing = [name for name in NEEDED if name not in names]
     if missing:
         raise ImportFailed(
@@ -37,8 +51,9 @@ def read(source: TraceFile, lines: Iterable[str], divider: str = ",") -> Iterato
     places = {name: place for place, name in enumerate(names) if name in FIELDS}
     width = max(places.values()) + 1
     simple = _Simple(places)
+    cells_of = _splitter(separator)
     for number, line in enumerate(rows, 2):
-        cells = line.split("\t")
+        cells = cells_of(line)
         if len(cells) < width:
             if line.strip():
                 source.damaged(f"line {number:,} has {len(cells)} columns of {len(names)}")
@@ -56,6 +71,19 @@ def read(source: TraceFile, lines: Iterable[str], divider: str = ",") -> Iterato
                 yield simple.frame(cells, divider)
         except (ValueError, IndexError, KeyError, OverflowError):
             source.damaged(f"line {number:,} holds what is no number")
+
+
+def _splitter(separator: str) -> Callable[[str], list[str]]:
+    """How a line becomes cells: quoted ones (`-E quote=d`) are taken out of their quotes."""
+
+    def split(line: str) -> list[str]:
+        if '"' not in line and "'" not in line:
+            return line.split(separator)
+        if line[:1] not in ("'", '"'):
+            return line.split(separator)
+        return next(csv.reader([line], delimiter=separator, quotechar=line[0]), [])
+
+    return split
 
 
 class _Simple:

@@ -1,4 +1,5 @@
-"""Access logs of WebDAV servers, in the common or the combined format: 423 Locked.
+"""Access logs of WebDAV servers: 423 Locked, in the common or the combined format (also with the
+virtual host before it), or as IIS writes them (W3C, its columns named by `#Fields:`).
 
 The law: a log has the side of whoever waits only. A request that changes a file and is answered 423
 was refused; the first one of the same client for the same path that succeeds got through. Who held
@@ -9,8 +10,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from despoolr_lab.imports.traces.seen import UNKNOWN, GotThrough, Noted, OpenDenied, Seen, Who
@@ -22,49 +23,112 @@ CHANGING: Final = frozenset(
     ["PUT", "DELETE", "MOVE", "COPY", "LOCK", "PROPPATCH", "MKCOL", "PATCH", "POST"]
 )
 _LINE: Final = re.compile(
-    r"^(?P<client>\S+) \S+ (?P<user>.+?) \[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d "
+    r"^(?:[\w.\-]+:\d{1,5} (?=\S+ \S+ .+? \[))?(?P<client>\S+) \S+ (?P<user>.+?) "
+    r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d "
     r'[+-]\d{4})\] "(?P<method>[A-Z]+) (?P<path>\S+)[^"]*" (?P<status>\d{3}) \S+'
     r'(?: "[^"]*" "(?P<agent>[^"]*)")?'
 )
 
+_HOST: Final = re.compile(r"^https?://[^/]*")
+_NEEDED: Final = ("date", "time", "cs-method", "cs-uri-stem", "sc-status")
+"""Columns of IIS that are needed."""
+
 
 def sniff(head: str) -> bool:
     """Whether a text is an access log."""
-    return any(_LINE.match(line) for line in head.splitlines()[:50])
+    lines = head.splitlines()[:50]
+    return any(_LINE.match(line) or _names_columns(line) for line in lines)
 
 
 def read(source: TraceFile) -> Iterator[Seen]:
     """The refusals of an access log, in the order of its lines, and what got through after one."""
     waiting: set[str] = set()
     last = 0.0
-    for number, line in enumerate(source.lines(), 1):
-        found = _LINE.match(line)
-        if found is None:
-            if line.strip():
-                source.damaged(f"line {number:,} is no line of an access log")
+    for asked in _requests(source):
+        if asked.method not in CHANGING:
             continue
-        method, status = found["method"], int(found["status"])
-        if method not in CHANGING:
-            continue
-        try:
-            at = dt.datetime.strptime(found["time"], "%d/%b/%Y:%H:%M:%S %z").timestamp()
-        except (ValueError, OverflowError):
-            source.damaged(f"line {number:,} has no time")
-            continue
-        last = at
-        user = "" if found["user"] == "-" else user_of(found["user"])
-        agent = found["agent"] or "-"
-        program = "" if agent == "-" else name(agent.partition(" ")[0])
-        who = Who(address=name(found["client"]), user=user, program=program)
-        path = path_below(unquote(found["path"].partition("?")[0]))
-        key = f"{found['client']} {program} {path}"
-        if status == LOCKED:
+        last = asked.at
+        key = f"{asked.who.address} {asked.who.program} {asked.path}"
+        if asked.status == LOCKED:
             if len(waiting) < WAITERS_MAX:
                 waiting.add(key)
-            yield OpenDenied(at, who, "", path, UNKNOWN, UNKNOWN, "", doing="write")
-        elif 200 <= status < 300 and key in waiting:
+            yield OpenDenied(
+                asked.at, asked.who, "", asked.path, UNKNOWN, UNKNOWN, "", doing="write"
+            )
+        elif 200 <= asked.status < 300 and key in waiting:
             waiting.discard(key)
-            yield GotThrough(at, "", "write", who, "", path)
+            yield GotThrough(asked.at, "", "write", asked.who, "", asked.path)
     yield Noted(
         last, "gap", "an access log has the side of whoever waits: who held a file is not in it"
     )
+
+
+def _requests(source: TraceFile) -> Iterator[_Asked]:
+    columns: dict[str, int] = {}
+    for number, line in enumerate(source.lines(), 1):
+        if line.startswith("#"):
+            if _names_columns(line):
+                columns = {one: place for place, one in enumerate(line.split()[1:])}
+            continue
+        try:
+            asked = _of_columns(line, columns) if columns else _of_line(line)
+        except (ValueError, OverflowError):
+            source.damaged(f"line {number:,} has no time")
+            continue
+        if asked is not None:
+            yield asked
+        elif line.strip():
+            source.damaged(f"line {number:,} is no line of an access log")
+
+
+class _Asked(NamedTuple):
+    """One request and its answer."""
+
+    at: float
+    method: str
+    path: str
+    status: int
+    who: Who
+
+
+def _of_line(line: str) -> _Asked | None:
+    """A line of the common format; None for what is none. Raises `ValueError` for no time."""
+    found = _LINE.match(line)
+    if found is None:
+        return None
+    at = dt.datetime.strptime(found["time"], "%d/%b/%Y:%H:%M:%S %z").timestamp()
+    who = _who(found["client"], found["user"], found["agent"] or "-")
+    return _Asked(at, found["method"], _path(found["path"]), int(found["status"]), who)
+
+
+def _of_columns(line: str, columns: Mapping[str, int]) -> _Asked | None:
+    """A line of W3C's format, whose times are UTC; None for what is none. Raises `ValueError` for
+    no time.
+    """
+    cells = line.split(" ")
+    if len(cells) < len(columns) or not cells[columns["sc-status"]].isdecimal():
+        return None
+    at = dt.datetime.fromisoformat(f"{cells[columns['date']]}T{cells[columns['time']]}+00:00")
+    client, user, agent = (
+        cells[columns[one]] if one in columns else "-"
+        for one in ("c-ip", "cs-username", "cs(User-Agent)")
+    )
+    who = _who(client, user, agent.replace("+", " "))
+    path = _path(cells[columns["cs-uri-stem"]])
+    return _Asked(
+        at.timestamp(), cells[columns["cs-method"]], path, int(cells[columns["sc-status"]][:3]), who
+    )
+
+
+def _names_columns(line: str) -> bool:
+    return line.startswith("#Fields:") and all(f" {one}" in line for one in _NEEDED)
+
+
+def _who(client: str, user: str, agent: str) -> Who:
+    program = "" if agent == "-" else name(agent.partition(" ")[0])
+    return Who(name(client), user="" if user == "-" else user_of(user), program=program)
+
+
+def _path(text: str) -> str:
+    """The path of a request's address, which may be whole."""
+    return path_below(unquote(_HOST.sub("", text).partition("?")[0]))

@@ -24,7 +24,7 @@ from despoolr_lab.imports.live.arrivals import Arrivals
 from despoolr_lab.imports.live.blend import LOG, SAMPLES, Blend
 from despoolr_lab.imports.live.status import StatusLooks
 from despoolr_lab.imports.live.tail import LogTail
-from despoolr_lab.imports.samba.audit import AuditReader
+from despoolr_lab.imports.samba.audit import AuditReader, tells_creates
 from despoolr_lab.imports.samba.status_json import GAP as STATUS_GAP
 from despoolr_lab.imports.samba.window import HELD_S
 from despoolr_lab.imports.traces.samples import OpenSample, Sampler
@@ -54,6 +54,8 @@ class Watch:
         self._status, self._arrivals = status, arrivals
         self._tail = log[0] if log else None
         self._reader = AuditReader(log[1]) if log else None
+        if self._reader is not None and log is not None:
+            self._reader.has_creates = tells_creates(log[1])
         if self._reader is not None and status is not None:
             self._reader.roots = status.roots  # they tell where the shares lie
         self._source = log[1] if log else None

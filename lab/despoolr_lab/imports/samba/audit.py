@@ -2,11 +2,12 @@
 and that an open was refused.
 
 The law: the prefix is the site's own, so its width is learnt from where the operation stands, and
-what is in it is told by its looks. smbd closes files on its own when it opens one: once before a
-granted open of data, twice before a refused one, and the directory after each; those are not
-closes of a client. A refused open has no status (the text is what errno held last): only `Operation
-not permitted` is taken for contention, for rights and missing names say otherwise. Times are whole
-seconds, local, and have no year; those of smbd have both, and parts of a second.
+what is in it is told by names before its parts, by a connect's share, or by its looks. smbd closes
+files on its own when it opens one: once before a granted open of data, twice before a refused one,
+and the directory after each; those are not closes of a client. A refused open has no status (the
+text is what errno held last): only `Operation not permitted` is taken for contention, for rights
+and missing names say otherwise. Times are whole seconds, local, and have no year; those of smbd
+have both, and parts of a second.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.samba.window import Window
 from despoolr_lab.imports.traces.access import implied, number
 from despoolr_lab.imports.traces.roots import Roots
@@ -41,6 +43,8 @@ OPERATIONS: Final = frozenset(
         "connect",
         "disconnect",
         "create_file",
+        "open",
+        "openat",
         "close",
         "renameat",
         "rename",
@@ -71,14 +75,27 @@ _MONTHS: Final = {
     )
 }
 _SYSLOG: Final = re.compile(
-    r"^(?:<\d+>)?(?:(?P<month>[A-Z][a-z]{2}) +(?P<day>\d+) (?P<time>\d\d:\d\d:\d\d)"
-    r"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*)) (?P<host>\S+) smbd(?:_audit)?(?:\[\d+\])?: "
+    r"^(?:<\d+>)?(?:\d )?(?:(?P<month>[A-Z][a-z]{2}) +(?P<day>\d+) (?:(?P<year>\d{4}) )?"
+    r"(?P<time>\d\d:\d\d:\d\d)(?:\.\d+)?"
+    r"|(?P<iso>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*)) (?:<?\S+> )?(?P<host>\S+) "
+    r"smbd(?:_audit)?(?:\[\d+\])?(?::| (?:\d+|-) \S+ (?:-|\[.*?\]))(?: \[ID [^\]]*\])? +"
     r"(?P<rest>.*)$"
 )
+"""As BSD's syslog writes a line (RFC 3164), also with a year, parts of a second, or a facility in
+angles; or as RFC 5424 has it."""
 _SMBD: Final = re.compile(
     r"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(\.\d+)?, *(\d+)[^\]]*\] \S*\((\w+)\)"
 )
 """The first line of an entry of smbd's; full_audit's is the one below it."""
+_PAIR: Final = re.compile(r"^(\w+)=(.*)$", re.DOTALL)
+_CLOCK: Final = re.compile(r"^\d{4}[/-]\d\d[/-]\d\d |^\d\d:\d\d(?::\d\d)?$")
+_NAMES: Final = {
+    "user": ("USER", "U", "USERNAME", "CLIENT_USER"),
+    "address": ("IP", "I", "ADDR", "ADDRESS", "CLIENT_IP", "CLIENTIP"),
+    "machine": ("MACHINE", "M", "HOST", "CLIENT", "HOSTNAME", "PC"),
+    "share": ("VOLUME", "SHARE", "S", "SERVICE"),
+}
+"""What sites call the parts of a prefix that has `NAME=` before each."""
 _ADDRESS: Final = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)$")
 _RANGE: Final = re.compile(r"^(?P<path>.*):(?P<offset>\d+)-(?P<length>\d+)[.:]")
 _TYPE: Final = re.compile(r"type=(\d)")
@@ -127,21 +144,42 @@ def split(text: str) -> tuple[list[str], str, str, list[str]] | None:
     return None
 
 
-def who_of(prefix: list[str]) -> tuple[str, str, str, str]:
-    """User, address, machine and share of a prefix: the address by its looks, the user first, the
-    share last.
+def who_of(prefix: list[str], share_at: int = -1) -> tuple[str, str, str, str]:
+    """User, address, machine and share of a prefix: by the names before them where it has such;
+    else the address by its looks, the user first, the share last, or at `share_at`.
     """
+    pairs = {fold(found[1]): found[2] for found in map(_PAIR.match, prefix) if found is not None}
+    if len(pairs) > 1:
+        user, address, machine, share = (
+            next((pairs[one] for one in words if one in pairs), "") for words in _NAMES.values()
+        )
+        return user, address, machine, share
     address = next((part for part in prefix if _ADDRESS.match(part)), "")
-    names = [part for part in prefix if part != address]
+    share = prefix[share_at] if 0 <= share_at < len(prefix) else ""
+    names = [
+        part
+        for place, part in enumerate(prefix)
+        if part != address and not _CLOCK.match(part) and not (share and place == share_at)
+    ]
     user = names[0] if names else ""
-    share = names[-1] if len(names) > 1 else ""
-    machine = names[1] if len(names) > 2 else ""
+    if not share and len(names) > 1:
+        share = names.pop()
+    machine = names[1] if len(names) > 1 else ""
     return user, address, machine, share
 
 
 def read(source: TraceFile) -> Iterator[Seen]:
     """Opens, closes, renames and refusals of a file of full_audit's lines, in their order."""
-    return AuditReader(source).read(source.lines())
+    reader = AuditReader(source)
+    reader.has_creates = tells_creates(source)
+    return reader.read(source.lines())
+
+
+def tells_creates(source: TraceFile) -> bool:
+    """Whether create_file is among what a log tells, as far as its first lines say. Raises
+    `ImportFailed`.
+    """
+    return "|create_file|" in source.head_text()
 
 
 class AuditReader:
@@ -150,11 +188,17 @@ class AuditReader:
     def __init__(self, source: TraceFile) -> None:
         self._source = source
         self.roots = Roots()
+        self.has_creates = False
+        """Whether create_file is told: then `open` is a part of it. It stands behind it, so whoever
+        knows says it before the first line.
+        """
         self._window: Window[AuditLine] = Window()
         self._recent: dict[Key, list[AuditLine]] = {}
         self._parents: dict[Key, str] = {}
         self._handles: dict[tuple[Key, str], list[str]] = {}
-        self._closed_count = self._handle_count = self._other_failures = 0
+        self._closed_count = self._handle_count = self._open_count = self._other_failures = 0
+        self._share_at = -1
+        """Where the share stands in the prefix, once a connect has told."""
         self._year = 0
         self._month = 0
         self._last = 0.0
@@ -212,9 +256,19 @@ class AuditReader:
         self._entry = None
         prefix, operation, result, arguments = parts
         line = AuditLine(at, operation, result, arguments)
-        line.who = who_of(prefix)
-        line.key = tuple(prefix)
+        if operation == "connect" and arguments:
+            self._learn_share(prefix, arguments[0])
+        elif operation == "create_file":
+            self.has_creates = True
+        line.who = who_of(prefix, self._share_at)
+        line.key = tuple(part for part in prefix if not _CLOCK.match(part))
         return line
+
+    def _learn_share(self, prefix: list[str], share: str) -> None:
+        """A connect names its share: where that stands in the prefix, it always does."""
+        places = [place for place, part in enumerate(prefix) if fold(part) == fold(share)]
+        if len(places) == 1:
+            self._share_at = places[0]
 
     def _take(self, line: AuditLine) -> Iterator[Seen]:
         """Hold a line back, and see which of its client's closes are smbd's own."""
@@ -265,6 +319,10 @@ class AuditReader:
         operation = line.operation
         if operation == "create_file":
             yield from self._create(line, who, name(share), session)
+        elif operation in ("open", "openat"):
+            if not self.has_creates and line.result == "ok":
+                self._open_count += 1
+                yield from self._opened(line, who, name(share), session, _mode(line.arguments))
         elif operation in ("brl_lock_windows", "brl_unlock_windows"):
             yield from self._range(line, who, name(share))
         elif operation == "disconnect":
@@ -305,12 +363,7 @@ class AuditReader:
             access = UNKNOWN
         below = self.roots.below(share, path)
         if line.result == "ok":
-            if self._handle_count - self._closed_count >= HANDLES_MAX:
-                return
-            self._handle_count += 1
-            handle = str(self._handle_count)
-            self._handles.setdefault((line.key, path), []).append(handle)
-            yield Opened(line.at, handle, who, share, below, access, UNKNOWN, session, known=0)
+            yield from self._opened(line, who, share, session, access)
         elif line.result == CONTENTION:
             disposition = line.arguments[2] if len(line.arguments) > 3 else ""
             yield OpenDenied(
@@ -325,6 +378,18 @@ class AuditReader:
             )
         else:
             self._other_failures += 1
+
+    def _opened(
+        self, line: AuditLine, who: Who, share: str, session: Key, access: int
+    ) -> Iterator[Seen]:
+        if self._handle_count - self._closed_count >= HANDLES_MAX:
+            return
+        path = line.arguments[-1]
+        self._handle_count += 1
+        handle = str(self._handle_count)
+        self._handles.setdefault((line.key, path), []).append(handle)
+        below = self.roots.below(share, path)
+        yield Opened(line.at, handle, who, share, below, access, UNKNOWN, session, known=0)
 
     def _range(self, line: AuditLine, who: Who, share: str) -> Iterator[Seen]:
         found = _RANGE.match(line.arguments[-1])
@@ -372,7 +437,9 @@ class AuditReader:
         month = _MONTHS.get(found["month"], 0)
         if not month:
             raise ValueError(found["month"])
-        if not self._year:
+        if found["year"]:
+            self._year = int(found["year"])
+        elif not self._year:
             self._year = self._source.year or year_of(self._source.modified_at, month)
         elif month < self._month and self._month - month > 6:
             self._year += 1
@@ -402,6 +469,14 @@ class AuditReader:
                 else "; times are whole seconds, so the order within one is that of the lines"
             ),
         )
+        if self._open_count and not self.has_creates:
+            yield Noted(
+                at,
+                "gap",
+                "the log has `open` and not `create_file`: refusals are not in it, nor opens for "
+                "attributes or DELETE alone, and smbd's own short opens count as a client's (add "
+                "create_file to full_audit:success and full_audit:failure)",
+            )
         if self._other_failures:
             yield Noted(
                 at,
@@ -409,6 +484,11 @@ class AuditReader:
                 f"{self._other_failures:,} opens failed for other reasons, as far as their left-"
                 "over errno tells (rights, names that are not there): they are left out",
             )
+
+
+def _mode(arguments: list[str]) -> int:
+    """What an `open` is for, as an access mask: `r` reads, `w` writes, and may read."""
+    return {"r": 1, "w": 3}.get(arguments[0], UNKNOWN) if len(arguments) > 1 else UNKNOWN
 
 
 def year_of(modified_at: float, month: int) -> int:

@@ -8,6 +8,7 @@ the process's tree connections. A sample is decoded by itself, and only what is 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -27,7 +28,7 @@ GAP: Final = (
 
 
 class _Server(msgspec.Struct):
-    pid: str = ""
+    pid: str | int = ""
 
 
 class _Session(msgspec.Struct):
@@ -50,7 +51,7 @@ class _Hex(msgspec.Struct, frozen=True):
 class _Open(msgspec.Struct):
     server_id: _Server
     uid: int = -1
-    share_file_id: str = ""
+    share_file_id: str | int = ""
     sharemode: _Hex = _Hex()
     access_mask: _Hex = _Hex()
     opened_at: str = ""
@@ -71,11 +72,12 @@ class _Status(msgspec.Struct):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Status)
+_BEGIN: Final = re.compile(r"^\s*\[?\s*\{", re.MULTILINE)
 
 
 def sniff(head: str) -> bool:
-    """Whether a text is what `smbstatus --json` writes."""
-    return head.lstrip()[:1] == "{" and '"timestamp"' in head and '"smb_conf"' in head
+    """Whether a text is what `smbstatus --json` writes; warnings of its may stand before it."""
+    return '"timestamp"' in head and '"smb_conf"' in head and _BEGIN.search(head) is not None
 
 
 def read(source: TraceFile) -> Iterator[OpenSample]:
@@ -99,17 +101,22 @@ def sample_of(text: bytes, roots: Roots) -> OpenSample:
 def _texts(source: TraceFile) -> Iterator[bytes]:
     """One text a sample: a line, or the lines from one brace at their beginning to the next."""
     part: list[bytes] = []
-    size = 0
-    for line in source.raw_lines(SAMPLE_SIZE_MAX):
-        if line[:1] == b"{" and line[-1:] == b"}" and not part:
-            yield line
-        elif line.strip() or part:
-            size += len(line)
-            if size <= SAMPLE_SIZE_MAX:
-                part.append(line)
-            if line == b"}":
-                yield b"\n".join(part)
-                part, size = [], 0
+    size = indent = 0
+    for raw in source.raw_lines(SAMPLE_SIZE_MAX):
+        if not part:
+            line = raw.lstrip(b"[, \t").rstrip(b"], \t")
+            if line[:1] != b"{":
+                continue  # a warning of smbstatus's, or what stands between two samples
+            if line[-1:] == b"}":
+                yield line
+                continue
+            indent = len(raw) - len(raw.lstrip())
+        size += len(raw)
+        if not raw[:indent].strip() and raw[indent : indent + 1] == b"}":
+            yield b"\n".join([*part, b"}"])
+            part, size = [], 0
+        elif size <= SAMPLE_SIZE_MAX:
+            part.append(raw if part else raw.lstrip(b"[, \t"))
     if part:
         yield b"\n".join(part)
 
@@ -119,18 +126,18 @@ def _sample(status: _Status, roots: Roots) -> OpenSample:
     for session in status.sessions.values():
         address = session.hostname.partition(":")[2].rpartition(":")[0] or session.remote_machine
         who = Who(name(address), name(session.remote_machine), user_of(session.username))
-        users[session.server_id.pid, session.uid] = who
+        users[str(session.server_id.pid), session.uid] = who
     services: dict[str, set[str]] = {}
     for tree in status.tcons.values():
         if tree.service != "IPC$":
-            services.setdefault(tree.server_id.pid, set()).add(tree.service)
+            services.setdefault(str(tree.server_id.pid), set()).add(tree.service)
     rows = []
     pending = []
     for file in status.open_files.values():
         if file.num_pending_deletes:
             pending.append(path_below(file.filename))
         for one in file.opens.values():
-            pid = one.server_id.pid
+            pid = str(one.server_id.pid)
             of_pid = services.get(pid, set())
             if len(of_pid) == 1:
                 roots.learn(next(iter(of_pid)), file.service_path)

@@ -3,16 +3,16 @@
 
 The law: tables are told by their heading. DENY words have READ and WRITE, never DELETE, so a share
 mode is known but for that. Who a process is stands in the other tables (`-S`, or no option). Times
-have no zone.
+have no zone; `date` writes in the language of whoever calls it.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterator
 from typing import Final
 
+from despoolr_lab.imports.traces.dates import stamp_of
 from despoolr_lab.imports.traces.roots import Roots
 from despoolr_lab.imports.traces.samples import OpenSample, SampledOpen
 from despoolr_lab.imports.traces.seen import UNKNOWN, Who
@@ -27,24 +27,23 @@ GAP: Final = (
 DENIES: Final = {"DENY_NONE": 3, "DENY_WRITE": 1, "DENY_READ": 2, "DENY_ALL": 0}
 """What an open with a DENY word shares."""
 
-_DATE: Final = re.compile(
-    r"^[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d+) (\d\d:\d\d:\d\d)(?: [AP]M)?"
-    r"(?: ([A-Z+\-0-9]{1,5}))? (\d{4})\b"
+_HEADING: Final = re.compile(
+    r"^Pid +(?:Uid|User\(ID\)) +DenyMode|^Service +pid +[Mm]achine|^PID +Username"
 )
 _LOCKED: Final = re.compile(
-    r"^(\S+)\s+(\d+)\s+(DENY_\w+)\s+(0x[0-9a-fA-F]+)\s+(\w+)\s+(\S+)\s+(/.*?)\s{3}(.*?)\s{3}"
+    r"^(\S+)\s+(\S+)\s+(DENY_\w+)\s+(0x[0-9a-fA-F]+)\s+(\w+)\s+(\S+)\s+(/.*?)\s{3}(.*?)\s{3}"
     r"([A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4})\s*$"
 )
-_SERVICE: Final = re.compile(r"^(\S+)\s+(\d+)\s+(\S+)\s+[A-Z][a-z]{2} ")
-_PROCESS: Final = re.compile(r"^(\d+)\s+(\S+)\s+(\S+)\s+(\S+) \(ipv[46]:(.+):\d+\)")
+_SERVICE: Final = re.compile(r"^(\S.*?)\s+(\d[\d:]*)\s+(\S+)\s+\w{2,4}\.? +\S+ +\d")
+_PROCESS: Final = re.compile(
+    r"^(\d[\d:]*)\s+(\S+)\s+(\S.*?)\s+(\S+)\s+\((?:ipv[46]:(.+):\d+|([0-9a-fA-F.:]+))\)"
+)
+_NAMED: Final = re.compile(r"^(.+)\((\d+)\)$")
 
 
 def sniff(head: str) -> bool:
     """Whether a text has one of the tables of smbstatus."""
-    return any(
-        re.match(r"^Pid +User\(ID\)|^Service +pid +Machine|^PID +Username", line)
-        for line in head.splitlines()[:200]
-    )
+    return any(_HEADING.match(line) for line in head.splitlines()[:200])
 
 
 def read(source: TraceFile) -> Iterator[OpenSample]:
@@ -68,13 +67,9 @@ class _Tables:
     def read(self) -> Iterator[OpenSample]:
         """The samples."""
         for number, line in enumerate(self._source.lines(), 1):
-            found = _DATE.match(line)
-            if found is not None:
+            if (found := stamp_of(line)) is not None:
                 yield from self._sample()
-                is_utc = found[4] in ("UTC", "GMT")
-                self._at = self._time(found[1], found[2], found[3], found[5], is_utc)
-                if self._at is None:
-                    self._source.damaged(f"line {number:,} has no time")
+                self._at = found.at if found.has_zone else self._source.utc(found.at)
             elif line.startswith(("Locked files:", "No locked files")):
                 self._has_files = True
             else:
@@ -113,7 +108,7 @@ class _Tables:
             self._rows.append(
                 SampledOpen(
                     key=f"{found[1]}/{found[8]}/{found[4]}/{found[9]}/{found[2]}",
-                    who=Who(machine=f"pid {name(found[1])}", user=f"uid {found[2]}"),
+                    who=Who(machine=f"pid {name(found[1])}", user=_user(found[2])),
                     share=found[7],
                     path=path_below(found[8]),
                     access=int(found[4][:12], 16),
@@ -127,7 +122,8 @@ class _Tables:
             return
         found = _PROCESS.match(line)
         if found is not None:
-            self._who[found[1]] = Who(name(found[5]), name(found[4]), user_of(found[2]))
+            address = name(found[5] or found[6])
+            self._who[found[1]] = Who(address, name(found[4]), user_of(found[2]))
             return
         found = _SERVICE.match(line)
         if found is not None and found[1] not in ("IPC$", "Service"):
@@ -135,18 +131,16 @@ class _Tables:
             self._who.setdefault(found[2], Who(name(found[3]), name(found[3])))
 
     def _time_of(self, text: str) -> float | None:
-        words = text.split()
-        return self._time(words[1], words[2], words[3], words[4])
+        found = stamp_of(text)
+        return self._source.utc(found.at) if found is not None else None
 
-    def _time(
-        self, month: str, day: str, time: str, year: str, is_utc: bool = False
-    ) -> float | None:
-        try:
-            at = dt.datetime.strptime(f"{month} {day} {time} {year}", "%b %d %H:%M:%S %Y")
-        except ValueError:
-            return None
-        seconds = at.replace(tzinfo=dt.UTC).timestamp()
-        return seconds if is_utc else self._source.utc(seconds)
+
+def _user(text: str) -> str:
+    """The user of a row: a number, a name, or both, by version and option."""
+    found = _NAMED.match(text)
+    if found is not None:
+        return user_of(found[1])
+    return f"uid {text[:20]}" if text.isdecimal() else user_of(text)
 
 
 def _last(path: str) -> str:

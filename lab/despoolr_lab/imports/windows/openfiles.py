@@ -8,6 +8,7 @@ number. Neither share mode nor machine is in it; its time is the file's.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -29,15 +30,32 @@ MODES: Final = {
     "READ + WRITE": 3,
     "NO ACCESS.": 0,
     "NO ACCESS": 0,
+    "LESEN": 1,
+    "SCHREIBEN": 2,
+    "SCHREIBEN + LESEN": 3,
+    "LECTURE": 1,
+    "ÉCRITURE": 2,
+    "ÉCRITURE + LECTURE": 3,
 }
-"""Its modes, in capitals, as access."""
+"""Its modes, in capitals, as access; any other word is none that is known."""
 
+_ROW: Final = re.compile(
+    r'^(?:"[^"]*",)?"\d+","[^"]*","[^"]*",(?:"\d+","[^"]*",)?"(?:[A-Za-z]:\\|\\\\)[^"]*"\s*$'
+)
+"""A row with or without /v: a number, a user, a type, and a path at the end."""
 _LIST: Final = ("ID:", "Accessed By:", "Open Mode:", "Open File (Path\\executable):")
 
 
 def sniff(head: str) -> bool:
-    """Whether a text is what openfiles prints."""
-    return '"Accessed By"' in head or ("\nAccessed By:" in head and "\nOpen File (Path" in head)
+    """Whether a text is what openfiles prints, in whichever language."""
+    if '"Accessed By"' in head or ("\nAccessed By:" in head and "\nOpen File (Path" in head):
+        return True
+    rows = [line for line in head.splitlines() if line.startswith('"')][:3]
+    return len(rows) > 1 and not _is_row(rows[0]) and _is_row(rows[1])
+
+
+def _is_row(line: str) -> bool:
+    return _ROW.match(line) is not None
 
 
 def read(source: TraceFile) -> Iterator[OpenSample]:

@@ -34,7 +34,15 @@ from despoolr_lab.imports.windows.paths import place_of
 LOCAL: Final = "LOCAL"
 HANDLES_MAX: Final = 1_000_000
 PROGRAMS_MAX: Final = 10_000
-NEEDED: Final = ("Time of Day", "Process Name", "PID", "Operation", "Path", "Result", "Detail")
+NEEDED: Final = ("Operation", "Path", "Result")
+TIMES: Final = ("Time of Day", "Date & Time")
+"""The columns with a time; one of them is needed."""
+WANTED: Final = {
+    "Process Name": "which program it was is unknown",
+    "PID": "handles are told apart by their program, not by its process",
+    "Detail": "access and share modes are unknown",
+}
+"""Columns that may be missing, and what is then not known."""
 STATUSES: Final = {
     "SHARING VIOLATION": "STATUS_SHARING_VIOLATION",
     "DELETE PENDING": "STATUS_DELETE_PENDING",
@@ -89,7 +97,7 @@ _RESULT: Final = re.compile(r"OpenResult: (\w+)")
 _RANGE: Final = re.compile(r"Offset: ([\d,]+), Length: ([\d,]+)")
 _RENAME: Final = re.compile(r"FileName: (.+)$")
 _TIME: Final = re.compile(r"^(\d{1,2}):(\d\d):(\d\d(?:[.,]\d+)?) ?(AM|PM)?$")
-_DATE: Final = re.compile(r"^(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4})")
+_DATE: Final = re.compile(r"^(\d{1,4})([/.-]) ?(\d{1,2})[/.-] ?(\d{1,4})")
 _OPERATIONS: Final = frozenset(
     [
         "CreateFile",
@@ -100,14 +108,18 @@ _OPERATIONS: Final = frozenset(
         "WriteFile",
         "SetRenameInformationFile",
         "SetDispositionInformationFile",
+        "SetDispositionInformationEx",
+        "SetRenameInformationEx",
     ]
 )
+_IRPS: Final = {"IRP_MJ_CREATE": "CreateFile", "IRP_MJ_CLEANUP": "CloseFile"}
+"""What Procmon calls them with Filter > Enable Advanced Output."""
 
 
 def sniff(head: str) -> bool:
     """Whether a text is Procmon's CSV."""
     line = head.partition("\n")[0]
-    return '"Time of Day"' in line and '"Operation"' in line
+    return '"Operation"' in line and any(f'"{one}"' in line for one in TIMES)
 
 
 def read(source: TraceFile) -> Iterator[Seen]:
@@ -124,7 +136,8 @@ class _Procmon:
         self._count = self._open_count = 0
         self._day = 0.0
         self._clock = self._last = 0.0
-        self._has_date = False
+        self._has_date = self._has_guessed_date = False
+        self._missing: list[str] = []
         self._who: dict[tuple[str, str, str], Who] = {}
 
     def read(self) -> Iterator[Seen]:
@@ -144,10 +157,13 @@ class _Procmon:
             if not columns:
                 columns = {heading: place for place, heading in enumerate(cells)}
                 missing = [one for one in NEEDED if one not in columns]
+                if not any(one in columns for one in TIMES):
+                    missing.append(" or ".join(TIMES))
                 if missing:
                     self._source.damaged(f"there is no column {', '.join(missing)}")
                     return
                 self._has_date = "Date & Time" in columns
+                self._missing = [one for one in WANTED if one not in columns]
                 continue
             try:
                 yield from self._row(cells, columns)
@@ -158,15 +174,19 @@ class _Procmon:
 
     def _row(self, cells: list[str], columns: dict[str, int]) -> Iterator[Seen]:
         operation = cells[columns["Operation"]]
+        operation = _IRPS.get(operation, operation)
         if operation not in _OPERATIONS:
             return
         at = self._time(cells, columns)
         self._last = at
-        pid, path = cells[columns["PID"]], cells[columns["Path"]]
-        result, detail = cells[columns["Result"]], cells[columns["Detail"]]
+        program, pid, detail, user = (
+            cells[columns[one]] if one in columns else ""
+            for one in ("Process Name", "PID", "Detail", "User")
+        )
+        path, result = cells[columns["Path"]], cells[columns["Result"]]
+        pid = pid or program
         place = place_of(path)
-        user = cells[columns["User"]] if "User" in columns else ""
-        who = self._who_of(place.server, cells[columns["Process Name"]], user)
+        who = self._who_of(place.server, program, user)
         if operation == "CreateFile":
             yield from self._create(at, pid, path, result, detail, who)
             return
@@ -192,13 +212,14 @@ class _Procmon:
             found = _RANGE.search(detail)
             if found is not None:
                 yield RangeUnlocked(at, handle, _whole(found[1]), _whole(found[2]))
-        elif operation == "SetRenameInformationFile":
+        elif operation.startswith("SetRename"):
             found = _RENAME.search(detail)
             if found is not None:
                 new = place_of(found[1])
                 yield Renamed(at, handle, who, place.share, place.path, new.path)
-        elif operation == "SetDispositionInformationFile":
-            yield DeleteMarked(at, handle, "Delete: True" in detail)
+        else:
+            is_pending = "Delete: True" in detail or "FILE_DISPOSITION_DELETE" in detail
+            yield DeleteMarked(at, handle, is_pending)
 
     def _who_of(self, server: str, program: str, user: str) -> Who:
         key = (server, program, user)
@@ -275,15 +296,18 @@ class _Procmon:
             yield Locked(at, handle, offset, length, "Exclusive: True" in detail)
 
     def _time(self, cells: list[str], columns: dict[str, int]) -> float:
-        found = _TIME.match(cells[columns["Time of Day"]])
+        text = cells[columns["Time of Day"]] if "Time of Day" in columns else ""
+        if not text:  # the other column has the time as well, without parts of a second
+            text = cells[columns["Date & Time"]].partition(" ")[2]
+        found = _TIME.match(text.strip())
         if found is None:
-            raise ValueError(cells[columns["Time of Day"]])
+            raise ValueError(text)
         hour = int(found[1]) % 12 + (12 if found[4] == "PM" else 0) if found[4] else int(found[1])
         clock = hour * 3600 + int(found[2]) * 60 + float(found[3].replace(",", "."))
         if self._has_date:
             date = _DATE.match(cells[columns["Date & Time"]])
             if date is not None:
-                self._day = _day(date)
+                self._day = self._day_of(date, is_american=bool(found[4]))
         elif not self._day:
             self._day = self._source.sampled_at // 86400 * 86400
         elif clock < self._clock - 43200:
@@ -291,25 +315,37 @@ class _Procmon:
         self._clock = clock
         return self._source.utc(self._day + clock)
 
+    def _day_of(self, found: re.Match[str], *, is_american: bool) -> float:
+        """A date as Windows writes it, with the year first or last. With dots, and where the clock
+        has 24 hours, the day stands before the month, unless that is none. Raises `ValueError`.
+        """
+        first, divider, second, third = int(found[1]), found[2], int(found[3]), int(found[4])
+        if first > 31:
+            year, month, day = first, second, third
+        else:
+            is_day_first = divider == "." or not is_american
+            year, day, month = (third, first, second) if is_day_first else (third, second, first)
+            if month > 12:
+                month, day = day, month
+            elif day <= 12 and day != month and divider != ".":
+                self._has_guessed_date = True
+        return dt.datetime(year, month, day, tzinfo=dt.UTC).timestamp()
+
     def _gaps(self) -> Iterator[str]:
         yield (
             "Procmon shows one machine: holders of a server's files on other machines are not in it"
         )
+        for one in self._missing:
+            yield f"the CSV has no column {one}: {WANTED[one]}"
+        if self._has_guessed_date:
+            yield (
+                "whether the day or the month comes first in its dates is taken from its clock: "
+                "with AM and PM the month, else the day"
+            )
         if not self._has_date:
             yield (
                 "the CSV has no dates (Procmon's column Date & Time): the day is that of the file"
             )
-
-
-def _day(found: re.Match[str]) -> float:
-    """A date as Windows writes it: month first, unless that is no month; or year first. Raises
-    `ValueError`.
-    """
-    first, second, third = (int(part) for part in found.groups())
-    year, month, day = (first, second, third) if first > 31 else (third, first, second)
-    if month > 12:
-        month, day = day, month
-    return dt.datetime(year, month, day, tzinfo=dt.UTC).timestamp()
 
 
 def _rights(text: str) -> int:

@@ -10,6 +10,7 @@ an open that was then refused is likely and unproven: it is counted and said, no
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
@@ -32,13 +33,13 @@ CHECK_S: Final = 2.0
 """How long after a 5145 its 4656 may come."""
 HANDLES_MAX: Final = 1_000_000
 
-_BEGIN: Final = "<Event "
+_BEGIN: Final = re.compile("<Event[ >]")
 _END: Final = "</Event>"
 
 
 def sniff(head: str) -> bool:
     """Whether a text has Security events as XML."""
-    return _BEGIN in head and "Microsoft-Windows-Security-Auditing" in head
+    return _BEGIN.search(head) is not None and "Microsoft-Windows-Security-Auditing" in head
 
 
 def read(source: TraceFile) -> Iterator[Seen]:
@@ -79,10 +80,10 @@ class _Security:
             rest = line + "\n"
             while rest:
                 if not is_inside:
-                    begin = rest.find(_BEGIN)
-                    if begin < 0:
+                    begin = _BEGIN.search(rest)
+                    if begin is None:
                         break
-                    rest, is_inside, part, size = rest[begin:], True, [], 0
+                    rest, is_inside, part, size = rest[begin.start() :], True, [], 0
                 end = rest.find(_END)
                 piece = rest if end < 0 else rest[: end + len(_END)]
                 rest = "" if end < 0 else rest[end + len(_END) :]
@@ -202,6 +203,6 @@ def _parts(event: Element) -> tuple[str, str, dict[str, str]]:
 
 def _time(text: str) -> float:
     """A time as the log has it, to 100 ns and in UTC. Raises `ValueError`."""
-    whole, _, part = text.rstrip("Z").partition(".")
+    whole, _, part = text.removesuffix("+00:00").rstrip("Z").partition(".")
     at = dt.datetime.fromisoformat(whole).replace(tzinfo=dt.UTC).timestamp()
     return at + (float(f"0.{part}") if part.isdecimal() else 0.0)

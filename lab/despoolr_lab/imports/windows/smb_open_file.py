@@ -26,12 +26,14 @@ GAP: Final = (
 
 
 class _Open(msgspec.Struct):
-    ClientComputerName: str = ""
-    ClientUserName: str = ""
-    FileId: int | str = 0
-    Path: str = ""
-    Permissions: int | str = -1
+    ClientComputerName: str | None = ""
+    ClientUserName: str | None = ""
+    FileId: int | str | None = 0
+    Path: str | None = ""
+    Permissions: int | str | None = -1
     ShareRelativePath: str | None = None
+    value: list[_Open] | None = None
+    """What Windows PowerShell 5 puts around several, beside their `Count`."""
 
 
 _DECODER: Final = msgspec.json.Decoder(list[_Open] | _Open)
@@ -39,7 +41,8 @@ _DECODER: Final = msgspec.json.Decoder(list[_Open] | _Open)
 
 def sniff(head: str) -> bool:
     """Whether a text is Get-SmbOpenFile's."""
-    return "ClientComputerName" in head and "ShareRelativePath" in head
+    columns = ("ShareRelativePath", "FileId", "SessionId", "ClientUserName")
+    return "ClientComputerName" in head and any(one in head for one in columns)
 
 
 def read(source: TraceFile) -> Iterator[OpenSample]:
@@ -57,7 +60,9 @@ def _of_json(source: TraceFile, data: bytes) -> list[_Open]:
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         source.damaged(str(error)[:100])
         return []
-    return found if isinstance(found, list) else [found]
+    if isinstance(found, list):
+        return found
+    return [found] if found.value is None else found.value
 
 
 def _of_csv(source: TraceFile, data: bytes) -> list[_Open]:
@@ -68,7 +73,8 @@ def _of_csv(source: TraceFile, data: bytes) -> list[_Open]:
     ]
     opens = []
     try:
-        for row in csv.DictReader(lines, restkey="more", restval=""):
+        divider = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
+        for row in csv.DictReader(lines, restkey="more", restval="", delimiter=divider):
             opens.append(
                 _Open(
                     row.get("ClientComputerName") or "",
@@ -86,18 +92,19 @@ def _of_csv(source: TraceFile, data: bytes) -> list[_Open]:
 
 def _row(one: _Open) -> SampledOpen | None:
     try:
-        access = int(one.Permissions)
+        access = int(one.Permissions if one.Permissions is not None else UNKNOWN)
     except ValueError:
         access = UNKNOWN
-    machine = name(one.ClientComputerName)
-    place = place_of(one.Path)
+    machine = name(one.ClientComputerName or "").strip("[]\\")
+    whole = one.Path or ""
+    place = place_of(whole)
     share, path = place.share, place.path
     if one.ShareRelativePath is not None:
         path = path_below(one.ShareRelativePath)
-        share = _share_of(one.Path, one.ShareRelativePath) or share
+        share = _share_of(whole, one.ShareRelativePath) or share
     return SampledOpen(
         key=str(one.FileId)[:40],
-        who=Who(machine, machine, user_of(one.ClientUserName)),
+        who=Who(machine, machine, user_of(one.ClientUserName or "")),
         share=share,
         path=path,
         access=access if access >= 0 else UNKNOWN,
