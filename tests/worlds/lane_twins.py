@@ -90,6 +90,7 @@ _ODD_FIELDS: Final = (
     'If-None-Match: "a", "b"',
     "If-Modified-Since: Mon, 04 Mar 1996 08:00:00 GMT",
     "If: (<opaquelocktoken:x>)",
+    "If: (@LOCK@)",
     "Despoolr-Session: S1",
     "Despoolr-Session: S99",
     "Despoolr-Program: %ff",
@@ -204,7 +205,8 @@ async def _one(network: Network, host: ShareHost, exchange: Exchange) -> bytes:
     raw = await dial_in_memory(network, "logon1")
     for pause, piece in exchange.pieces:
         await asyncio.sleep(pause)
-        raw.say(piece.replace(b"@ETAG@", _etag(host)))
+        token = next((f"<{lock.token}>" for lock in host.dav_locks), "<none>").encode()
+        raw.say(piece.replace(b"@ETAG@", _etag(host)).replace(b"@LOCK@", token))
     try:
         async with asyncio.timeout(600.0):
             heard = await raw.heard()
@@ -223,7 +225,7 @@ def _etag(host: ShareHost) -> bytes:
 def _request(chance: random.Random) -> bytes:
     fields = ["Host: logon1", chance.choice(_WHO)]
     path = chance.choice(_PATHS)
-    make = chance.choice((_get, _get, _put, _open, _close, _session))
+    make = chance.choice((_get, _get, _put, _open, _close, _session, _lock, _unlock, _chain))
     line, body = make(chance, path)
     if body or chance.random() < 0.1:
         fields.append(f"Content-Length: {len(body)}")
@@ -265,6 +267,29 @@ def _close(chance: random.Random, _path: str) -> tuple[str, bytes]:
         (f"O{chance.randint(1, 60)}", "x", "O1/content", "O%31", "O1?force=true")
     )
     return f"DELETE /api/v1/opens/{handle} HTTP/1.1", b""
+
+
+def _lock(chance: random.Random, path: str) -> tuple[str, bytes]:
+    scope = chance.choice(("exclusive", "shared", "none"))
+    body = f'<lockinfo xmlns="DAV:"><lockscope><{scope}/></lockscope>'
+    body += "<locktype><write/></locktype></lockinfo>"
+    where = "/S/A.INS" if chance.random() < 0.5 else path
+    return f"LOCK {where} HTTP/1.1\r\nDepth: 0\r\nTimeout: Second-9", body.encode()
+
+
+def _unlock(_chance: random.Random, _path: str) -> tuple[str, bytes]:
+    return "UNLOCK /S/A.INS HTTP/1.1\r\nLock-Token: @LOCK@", b""
+
+
+def _chain(chance: random.Random, _path: str) -> tuple[str, bytes]:
+    calls = [
+        '{"call":"get","share":"S","path":"A.INS"}',
+        '{"call":"put","share":"T","path":"C.PCK","data":"YWJj"}',
+        '{"call":"session","request":{"program":"X","lease_s":60}}',
+        '{"call":"nothing"}',
+    ]
+    picked = chance.choices(calls, weights=(4, 4, 4, 1), k=chance.randint(0, 3))
+    return "POST /api/v1/chain HTTP/1.1", f'{{"calls":[{",".join(picked)}]}}'.encode()
 
 
 def _session(chance: random.Random, _path: str) -> tuple[str, bytes]:

@@ -58,10 +58,12 @@ CALLS: Final = (
 
 IN_LANE: Final = frozenset(
     {
-        (hdrs.METH_GET, "/{share}/{path}"),
-        (hdrs.METH_PUT, "/{share}/{path}"),
+        *((method, "/{share}/{path}") for method in ("GET", "PUT", "DELETE", "LOCK", "UNLOCK")),
+        (hdrs.METH_POST, "/api/v1/chain"),
         (hdrs.METH_POST, "/api/v1/opens"),
         (hdrs.METH_DELETE, "/api/v1/opens/{open}"),
+        (hdrs.METH_POST, "/api/v1/sessions"),
+        (hdrs.METH_DELETE, "/api/v1/sessions/{session}"),
     }
 )
 """Calls for the fast lane: those that a site makes all day."""

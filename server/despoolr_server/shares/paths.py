@@ -20,7 +20,7 @@ from despoolr_core.share.wire import Entry, Problem
 from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
 from despoolr_server.engine.table import file_key
-from despoolr_server.files.protocol import StoreError
+from despoolr_server.files.protocol import FileStore, StoreError
 from despoolr_server.loop.pace import batches, begun, breathe
 from despoolr_server.shares.base.network_share import entry_of, entry_with_etag
 from despoolr_server.shares.base.principal import (
@@ -111,6 +111,29 @@ class Paths:
         """Whether `get` with this ETag would answer NOT_MODIFIED and put nothing on record: a
         poll's short way.
         """
+        found = self._unopposed(caller, share, path)
+        return found is not None and found[2].etag == etag
+
+    def content_now(self, caller: Caller, share: str, path: str) -> Content | None:
+        """What `get` would answer, if that is a small file and nothing goes on record; None: ask
+        `get`.
+        """
+        found = self._unopposed(caller, share, path)
+        if found is None:
+            return None
+        store, name, facts = found
+        if facts.size > store.inline_max or facts.size > LARGE_SIZE:
+            return None
+        try:
+            data = store.content(name, facts)
+        except StoreError:
+            return None
+        return Content(data, facts.etag, facts.modified_at)
+
+    def _unopposed(
+        self, caller: Caller, share: str, path: str
+    ) -> tuple[FileStore, Name, FileFacts] | None:
+        """A file that the caller may read, that nobody has open, and for which nobody waits."""
         found = self._gate.shares.get(fold(share))
         name = parse_name(path)
         if (
@@ -118,14 +141,15 @@ class Paths:
             or isinstance(name, BadName)
             or caller.session
             or self._ledger.waiting_count
+            or path.endswith(SEPARATORS)
         ):
-            return False
+            return None
         if self._engine.table.file(file_key(found.name, name)) is not None:
-            return False
+            return None
         if not found.rights.allowed(caller.who.role, name.key) & _READ:
-            return False
+            return None
         facts = found.store.find(name)
-        return facts is not None and facts.etag == etag and not facts.directory
+        return None if facts is None or facts.directory else (found.store, name, facts)
 
     async def put(
         self,

@@ -32,7 +32,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_server import Server
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from despoolr_core.rules.memory import Bounded
 from despoolr_server.http.base.problem import Handler
@@ -59,7 +59,8 @@ TURN_MAX: Final = 16
 
 _LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[\x21-\x7e]*) HTTP/1\.1")
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?")
-_WORD: Final = re.compile(r"[A-Za-z0-9]{1,64}")
+_LAST: Final = re.compile(rb"/([A-Za-z0-9]{1,64}) HTTP/1\.1")
+_END_SIZE: Final = len(b" HTTP/1.1")
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\x20-\x7e\t]*)")
 _LENGTH: Final = re.compile(r"[0-9]{1,12}")
 _FRAMING: Final = frozenset(
@@ -74,6 +75,10 @@ _FRAMING: Final = frozenset(
     )
 )
 """Fields that change how a message is read, or have aiohttp do something about it."""
+
+
+_ONCE: Final = (istr("Lock-Token"), istr("If"))
+"""Fields with a lock's token: no other head will be like it."""
 
 
 class FirstLine(NamedTuple):
@@ -94,8 +99,10 @@ class FieldBlock(NamedTuple):
 
 
 class _Pattern(NamedTuple):
-    """Addresses whose last part is the only one that differs."""
+    """Addresses whose last part, a word of ASCII, is the only one that differs."""
 
+    method: str
+    above: str
     name: str
     route: web.AbstractRoute
 
@@ -110,27 +117,27 @@ class FastLane:
         self._methods = frozenset(method for method, _ in calls)
         self._lines: Bounded[FirstLine] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
         self._blocks: Bounded[FieldBlock] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
-        self._patterns: dict[tuple[str, str], _Pattern] = {}
+        self._patterns: dict[bytes, _Pattern] = {}  # by the line up to the last part
 
     def line(self, data: bytes) -> FirstLine | None:
         """What a request line says; None if it is not understood."""
         known = self._lines.get(data)
         if known is not None:
             return known
+        cut = data.rfind(b"/", 0, -_END_SIZE)
+        pattern = self._patterns.get(data[:cut])
+        if pattern is not None and (found := _LAST.fullmatch(data, cut)) is not None:
+            method, above, name, route = pattern
+            last = found[1].decode()
+            return self._line(method, f"{above}/{last}", UrlMappingMatchInfo({name: last}, route))
         found = _LINE.fullmatch(data) if len(data) <= LINE_SIZE_MAX else None
         if found is None or found[1] == b"CONNECT":
             return None
         method, path = found[1].decode(), found[2].decode()
         if method not in self._methods or not _PLAIN_PATH.fullmatch(path):
             return FirstLine(method, path)
-        above, _, last = path.rpartition("/")
-        pattern = self._patterns.get((method, above))
-        if pattern is not None and _WORD.fullmatch(last):
-            return self._line(
-                method, path, UrlMappingMatchInfo({pattern.name: last}, pattern.route)
-            )
         line = self._resolve(method, path)
-        if not self._learn(line, above, last):
+        if not self._learn(data, line):
             self._lines.keep(data, line)
         return line
 
@@ -139,7 +146,7 @@ class FastLane:
         known = self._blocks.get(data)
         if known is None:
             known = _read_block(data)
-            if known is not None:
+            if known is not None and not any(name in known.headers for name in _ONCE):
                 self._blocks.keep(data, known)
         return known
 
@@ -158,20 +165,21 @@ class FastLane:
             return FirstLine(method, path)
         return self._line(method, path, info)
 
-    def _learn(self, line: FirstLine, above: str, last: str) -> bool:
+    def _learn(self, data: bytes, line: FirstLine) -> bool:
         """Whether all addresses beside this one are the same call's, and so need not be resolved,
         nor remembered, one by one.
         """
-        info = line.match_info
-        if info is None or len(info) != 1 or not _WORD.fullmatch(last):
+        info, cut = line.match_info, data.rfind(b"/", 0, -_END_SIZE)
+        if info is None or len(info) != 1 or not _LAST.fullmatch(data, cut):
             return False
         (name,) = info
+        above = line.path.rpartition("/")[0]
         canonical = f"{above}/{{{name}}}"
         beside = [one.canonical for one in self._app.router.resources()]
         beside = [one for one in beside if one.rpartition("/")[0] == above]
         if set(beside) != {canonical}:
             return False
-        self._patterns[line.method, above] = _Pattern(name, info.route)
+        self._patterns[data[:cut]] = _Pattern(line.method, above, name, info.route)
         return True
 
 

@@ -100,6 +100,11 @@ class ShareRoutes:
                 wanted = etag
         if wanted and self._host.paths.is_unchanged(caller, share, path, wanted):
             return SingleWriteResponse(304, {hdrs.ETAG: wanted})
+        if hdrs.RANGE not in headers:
+            now = self._host.paths.content_now(caller, share, path)
+            if now is not None:
+                told = _file_headers(path, now.etag, now.modified_at)
+                return SingleWriteResponse(200, told, now.data)
         with Sending(request) as sending:
             content = await self._host.paths.get(caller, share, path, wanted, sending)
             if content is NOT_MODIFIED:

@@ -122,7 +122,7 @@ class OpenRoutes:
     async def close(self, request: web.Request) -> web.StreamResponse:
         """Give the open back; `?force=true&reason=` closes somebody else's."""
         handle = request.match_info["open"]
-        if request.query_string:
+        if "?" in request.raw_path and request.query_string:
             asked = query(request, "force", "reason")
             if switch("force", asked["force"]):
                 who = self._surface.operator(request, "close another's open")

@@ -1,11 +1,23 @@
-"""A poll's short way: the same answer as the long one, and only where the long one would do nothing
-else.
+"""The short ways of a poll and of a read: the same answer as the long one, and only where the long
+one would do nothing else.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from despoolr_core.share.modes import Role
-from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content, Principal
+from despoolr_core.share.wire import Problem
+from despoolr_server.shares.base.principal import (
+    LARGE_SIZE,
+    NOT_MODIFIED,
+    Caller,
+    Content,
+    Principal,
+)
+from despoolr_server.shares.base.rights import Rights
 from worlds.share import World
 
 CLIENT = Caller(Principal("WS1", "ALICE", Role.CLIENT))
@@ -43,5 +55,62 @@ async def test_a_file_somebody_has_open_takes_the_long_way() -> None:
     world, etag = await served()
     held = await world.share(share="SMS_SHR").open("PCMINS.BOX/BPC00001.INS")
     assert not world.host.paths.is_unchanged(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS", etag)
+    assert world.host.paths.content_now(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS") is None
     await held.close()
     assert world.host.paths.is_unchanged(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS", etag)
+
+
+async def test_a_small_file_is_given_out_as_the_long_way_would() -> None:
+    world, _ = await served()
+    where = ("SMS_SHR", "PCMINS.BOX/BPC00001.INS")
+    before = len(world.records)
+    now = world.host.paths.content_now(CLIENT, *where)
+    assert now == await world.host.paths.get(CLIENT, *where)
+    assert now is not None
+    assert now.data == b"one"
+    assert len(world.records) == before
+
+
+@pytest.mark.parametrize(
+    ("share", "path"),
+    [
+        ("SMS_SHR", "PCMINS.BOX/OTHER.INS"),
+        ("SMS_SHR", "PCMINS.BOX/BPC00001.INS/"),
+        ("SMS_SHR", "PCMINS.BOX/BPC00001.INS\\"),
+        ("SMS_SHR", "PCMINS.BOX"),
+        ("SMS_SHR", ""),
+        ("SMS_SHR", ".."),
+        ("SMS_SHR", "SHUT/A"),
+        ("NOSHARE", "PCMINS.BOX/BPC00001.INS"),
+    ],
+)
+async def test_what_is_no_file_to_be_read_takes_the_long_way(share: str, path: str) -> None:
+    world, _ = await served()
+    inside = world.share(share="SMS_SHR")
+    await inside.make_directory("SHUT")
+    await inside.write("SHUT/A", b"secret")
+    world.host.set_rights("SMS_SHR", "SHUT", Role.CLIENT, Rights(0))
+    assert world.host.paths.content_now(CLIENT, share, path) is None
+
+
+async def test_a_caller_in_a_session_and_a_waiting_update_take_the_long_way() -> None:
+    world, _ = await served()
+    where = ("SMS_SHR", "PCMINS.BOX/BPC00001.INS")
+    assert world.host.paths.content_now(replace(CLIENT, session="S9"), *where) is None
+    held = await world.share(share="SMS_SHR").open(where[1])
+    service = Caller(Principal("BPC", "SMSSERVICE", Role.SERVICE))
+    refused = await world.host.paths.put(service, *where, b"two")
+    assert isinstance(refused, Problem)
+    await held.close()
+    assert world.host.ledger.waiting_count
+    assert world.host.paths.content_now(CLIENT, *where) is None
+    assert isinstance(await world.host.paths.get(CLIENT, *where), Content)
+
+
+async def test_a_large_file_takes_the_long_way() -> None:
+    world, _ = await served()
+    share = world.share(share="SMS_SHR")
+    for size, is_short in ((LARGE_SIZE, True), (LARGE_SIZE + 1, False)):
+        await share.write("PCMINS.BOX/L", b"x" * size)
+        now = world.host.paths.content_now(CLIENT, "SMS_SHR", "PCMINS.BOX/L")
+        assert (now is not None) is is_short
