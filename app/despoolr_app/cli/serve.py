@@ -7,7 +7,7 @@ printed once; `ready` is the last line of the start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +130,13 @@ _SITE = _options(
         help="The site above this one: it is told of every status.",
     ),
     _option(
+        "--netware",
+        "netware",
+        multiple=True,
+        metavar="NAME",
+        help="A server of the site that is NetWare's; repeatable.",
+    ),
+    _option(
         "--fleet-lease",
         default="30s",
         type=Text("parse_fleet_lease"),
@@ -193,7 +200,8 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
 
     try:
         servers = tuple(parse_named_server(text) for text in logons)
-        settings = _site_settings(parse_listen(listen, SITE_PORT), servers, given)
+        names = [server.name for server in servers]
+        settings = _site_settings(parse_listen(listen, SITE_PORT), names, given, servers)
         if settings.database:
             from despoolr_app.process.database_url import parse_database
 
@@ -301,7 +309,7 @@ def serve_all(
 
     try:
         logon_settings = LogonSettings(parse_listen(listen_logon, LOGON_PORT), "LOGON1")
-        settings = _site_settings(parse_listen(listen, SITE_PORT), (), given)
+        settings = _site_settings(parse_listen(listen, SITE_PORT), [logon_settings.name], given)
         runtime = _runtime_settings(data, (settings.listen, logon_settings.listen), given)
         poll_every_s = parse_span(poll_every)
     except ConfigError as error:
@@ -332,7 +340,10 @@ def serve_all(
 
 
 def _site_settings(
-    listen: Listen, servers: tuple[ServerCard, ...], given: dict[str, Any]
+    listen: Listen,
+    names: Iterable[str],
+    given: dict[str, Any],
+    servers: tuple[ServerCard, ...] = (),
 ) -> SiteSettings:
     from despoolr_app.process import settings as config
 
@@ -350,6 +361,7 @@ def _site_settings(
         profile=config.parse_profile(given["version"], overrides),
         response=config.parse_response(given["response"]),
         servers=servers,
+        netware=config.parse_netware(given["netware"], names),
         addresses=addresses,
         parent=parent,
         log_layout=given["log_format"][1],

@@ -27,7 +27,7 @@ from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.text import MACHINE_NAME_SIZE_MAX
 from despoolr_core.share.fleet_api import ServerCard
-from despoolr_core.suggest import nearest
+from despoolr_core.suggest import nearest, suggestion
 from despoolr_core.times import span_s
 from despoolr_core.timing import Timing, parse_timing
 from despoolr_server.site.state.slots import LEASE_S, LEASE_S_MAX, LEASE_S_MIN
@@ -63,6 +63,7 @@ VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_TOKEN": "a token, for the commands that ask a running site",
     "DESPOOLR_URL": "URLs of running servers, for the commands that ask, separated by spaces",
     "DESPOOLR_LOGON": "logon servers of the site: NAME=URL[,distribution], separated by spaces",
+    "DESPOOLR_NETWARE": "names of the site's servers that are NetWare's, separated by spaces",
     "DESPOOLR_PARENT": "the site above this one: SITE=SERVER=URL",
     "DESPOOLR_AT_SITE": "code of the site that the administrating commands ask",
     "DESPOOLR_LOG_FORMAT": "how a process tells what happens: plain, text or json; and the layout "
@@ -199,6 +200,8 @@ class SiteSettings:
     """URL of the site database; empty: a file in the data directory."""
     clients_wanted: int = 0
     """How many clients all fleets are to be together; 0: as many as they lease."""
+    netware: frozenset[str] = frozenset()
+    """Names of the servers that are NetWare's."""
     fleet_lease_s: float = LEASE_S
     """Seconds of this machine's time after which a silent fleet's numbers are given away."""
 
@@ -296,6 +299,16 @@ def parse_named_server(text: str) -> ServerCard:
         named["share"],
         named["domain"],
     )
+
+
+def parse_netware(names: Iterable[str], servers: Iterable[str]) -> frozenset[str]:
+    """Those of the site's servers that are NetWare's. Raises `ConfigError` for a name that none
+    has.
+    """
+    wanted, there = {parse_machine(name) for name in names}, list(servers)
+    for name in sorted(wanted.difference(there)):
+        raise ConfigError(f"--netware: the site has no server {name!r}{suggestion(name, there)}")
+    return frozenset(wanted)
 
 
 def parse_address(text: str) -> SiteAddress:

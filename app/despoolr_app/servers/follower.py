@@ -34,23 +34,33 @@ _LATER: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=3 *
 
 
 class Follower:
-    """Hears one server, for as long as it runs. `now` is site time."""
+    """Hears one server, for as long as it runs, but not while the line to it `is_cut`. `now` is
+    site time.
+    """
 
     def __init__(
-        self, name: str, url: str, token: str, feeds: LiveFeeds, now: Callable[[], float]
+        self,
+        name: str,
+        url: str,
+        token: str,
+        feeds: LiveFeeds,
+        now: Callable[[], float],
+        is_cut: Callable[[], bool] = lambda: False,
     ) -> None:
         self.name = name
         self._url = url
         self._token = token
         self._feeds = feeds
         self._now = now
+        self._is_cut = is_cut
         self._last: Record | None = None
 
     async def run(self, http: aiohttp.ClientSession) -> None:
         """Listen, and listen again when it breaks off, until this is cancelled."""
         while True:
-            with suppress(aiohttp.ClientError, TimeoutError, ValueError):
-                await self._listen(http)
+            if not self._is_cut():
+                with suppress(aiohttp.ClientError, TimeoutError, ValueError):
+                    await self._listen(http)
             live = self._feeds.live
             live.silent.setdefault(self.name, self._now())
             self._feeds.has_changed()
@@ -69,6 +79,8 @@ class Follower:
                 self._feeds.has_changed()
             past = _Past(self._last)
             async for line in answer.content:
+                if self._is_cut():
+                    return  # it is told again when the line is mended
                 for record in past.news(line):
                     self._take(record)
 

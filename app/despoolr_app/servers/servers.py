@@ -75,6 +75,7 @@ from despoolr_server.http.site.slots import SlotRoutes
 from despoolr_server.server_watch import ServerWatch
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.host import ShareHost
+from despoolr_server.site.services.netware_inventory import take_inventory
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from despoolr_server.site.state.logs import LogDirectory
@@ -187,7 +188,9 @@ class Servers:
         """Serve a site server and run its services; its URL. Raises `StartError`."""
         runtime, name = self.runtime, settings.name
         servers = [
-            s if s.domain else msgspec.structs.replace(s, domain=settings.domain)
+            msgspec.structs.replace(
+                s, domain=s.domain or settings.domain, netware=s.name in settings.netware
+            )
             for s in settings.servers
         ]
         others = [*settings.addresses, *([settings.parent] if settings.parent else [])]
@@ -199,7 +202,9 @@ class Servers:
             profile=settings.profile,
             response=settings.response,
             servers=tuple(
-                SiteServerRole(s.name, s.domain, s.logon, s.distribution, s.package_share)
+                SiteServerRole(
+                    s.name, s.domain, s.logon, s.distribution, s.package_share, s.netware
+                )
                 for s in servers
             ),
             addresses={a.code: a.server for a in others},
@@ -251,6 +256,7 @@ class Servers:
             raise StartError(
                 f"cannot use the files of {name} in {runtime.data}: {error}{_place_of(error)}"
             ) from None
+        await opened.database.run(lambda db: take_inventory(db, site.context))
         counts = SiteMetrics(site.context, site.executive, slots.table)
         for more in (
             ProcessMetrics(),
@@ -399,7 +405,8 @@ class Servers:
             asyncio.TaskGroup() as group,
         ):
             for name, url in urls.items():
-                follower = Follower(name, url, token, self._live, self.runtime.clock.now)
+                is_cut = partial(self._is_cut, machine, name)
+                follower = Follower(name, url, token, self._live, self.runtime.clock.now, is_cut)
                 group.create_task(follower.run(http), name=f"{machine}/{name}")
 
     async def _release(

@@ -53,8 +53,10 @@ class SiteCard(msgspec.Struct):
     response: str
 
 
-class ServerCard(msgspec.Struct, frozen=True):
-    """A logon server or distribution server of a site, and where it answers."""
+class ServerCard(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A logon server or distribution server of a site, and where it answers. `netware`: it is a
+    server of NetWare's.
+    """
 
     name: str
     url: str
@@ -62,6 +64,7 @@ class ServerCard(msgspec.Struct, frozen=True):
     distribution: bool
     package_share: str
     domain: str
+    netware: bool = False
 
 
 class SetupFacts(msgspec.Struct, omit_defaults=True):

@@ -47,6 +47,15 @@ def test_a_logon_server_of_a_site_and_what_it_is() -> None:
     )
 
 
+def test_servers_of_netwares_are_servers_of_the_site() -> None:
+    assert config.parse_netware(["nw1", "NW2"], ["NW1", "NT1", "NW2"]) == {"NW1", "NW2"}
+    assert config.parse_netware([], []) == frozenset()
+    with pytest.raises(ConfigError, match="no server 'LOGN1'; did you mean 'LOGON1'"):
+        config.parse_netware(["LOGN1"], ["LOGON1"])
+    with pytest.raises(ConfigError, match="is not a machine name"):
+        config.parse_netware(["a b"], ["LOGON1"])
+
+
 def test_another_site() -> None:
     assert config.parse_address("par=PARSRV=http://h:1") == SiteAddress(
         "PAR", "PARSRV", "http://h:1"

@@ -69,3 +69,29 @@ async def test_a_page_follows_a_server_and_says_since_when_it_is_silent() -> Non
     assert live.ledger.waiting_count == 1, "its rows are as they were then"
     task.cancel()
     feeds.close()
+
+
+async def test_a_page_does_not_hear_a_server_while_the_line_to_it_is_cut() -> None:
+    feeds = LiveFeeds(LiveFold(), lambda: 5.0, start="1")
+    live, cut = feeds.live, [True]
+    async with aiohttp.ClientSession() as http, serving() as site:
+        follower = Follower("LOGON1", site.base, site.token, feeds, lambda: 5.0, lambda: cut[0])
+        with feeds.listening(PageQuery()) as feed:
+            task = asyncio.create_task(follower.run(http))
+            await site.ask("PUT", "/SMS_SHR/b.dat", b"old")
+            while not live.silent:
+                await feed.changed(10)
+            assert live.silent == {"LOGON1": 5.0} and not live.servers
+            cut[0] = False
+            while live.silent or not live.servers:
+                await feed.changed(10)
+            cut[0] = True
+            await site.hold("b.dat")
+            while not live.silent:
+                await feed.changed(10)
+            assert not list(live.ledger.each_held()), "it was opened while the line was cut"
+            cut[0] = False
+            while not list(live.ledger.each_held()):
+                await feed.changed(10)
+        task.cancel()
+    feeds.close()

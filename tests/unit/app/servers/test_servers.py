@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+from aiohttp import ClientSession
+
 from despoolr_app.process.runtime import prepare
 from despoolr_app.process.settings import Listen, LogonSettings, RuntimeSettings, SiteSettings
 from despoolr_app.servers.servers import Servers
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.share.contract import unwatched
-from despoolr_core.share.fleet_api import ServerCard
+from despoolr_core.share.fleet_api import ServerCard, SetupFacts
 from despoolr_core.share.modes import Role
 from despoolr_server.shares.base.principal import Principal
-from despoolr_server.site.state import boxes
+from despoolr_server.site.services.targets import NO_PCM
+from despoolr_server.site.state import boxes, queries
 
 ANYWHERE = Listen("127.0.0.1", 0)
 
@@ -48,3 +52,37 @@ async def test_a_service_is_told_of_a_server_beside_it_and_must_ask_one_elsewher
         assert len(servers._connections) == before + 1, "one way there, whoever goes it"
     finally:
         await servers.close()
+
+
+async def test_a_server_of_netwares_is_told_to_the_services_and_is_a_machine_without_pcm(
+    tmp_path: Path,
+) -> None:
+    for start in (1, 2):
+        runtime = prepare(RuntimeSettings(tmp_path / "data", listens=(ANYWHERE,)))
+        runtime.begin(None)
+        servers = Servers(runtime, tmp_path, lambda _text: None)
+        try:
+            cards = tuple(
+                ServerCard(name, "http://127.0.0.1:9", True, True, "SMS_PKGD", "")
+                for name in ("NT1", "NW2", "NW3")
+            )
+            url = await servers.add_site(
+                SiteSettings(
+                    *(ANYWHERE, "SITE1", "BPC", "SALES", profile_of("1.2"), Response.SLOW, cards),
+                    netware=frozenset({"NW2", "NW3"}),
+                )
+            )
+            site = servers._assembly.sites["BPC"].context
+            assert [role.is_netware for role in site.servers] == [False, True, True]
+            machines = await site.database.run(queries.machines)
+            assert [(m.name, m.sms_id, m.operating_system, m.domain) for m in machines] == [
+                ("NW2", "BPCZZ000", NO_PCM, "SALES"),
+                ("NW3", "BPCZZ001", NO_PCM, "SALES"),
+            ], f"start {start}"
+            authorised = {"Authorization": f"Bearer {runtime.token}"}
+            async with ClientSession() as http:
+                answer = await http.get(f"{url}/api/v1/setup", headers=authorised)
+                facts = msgspec.json.decode(await answer.read(), type=SetupFacts)
+            assert [card.netware for card in facts.servers] == [False, True, True]
+        finally:
+            await servers.close()

@@ -1,0 +1,37 @@
+"""What the inventory says of NetWare servers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from despoolr_core.share.site_api import MachineSpec
+from despoolr_server.site.services.netware_inventory import take_inventory
+from despoolr_server.site.services.targets import NO_PCM
+from despoolr_server.site.state import queries
+from worlds.site import Bench
+
+
+async def test_a_netware_server_is_known_once_and_keeps_its_id_beside_those_of_clients() -> None:
+    bench = Bench()
+    site = bench.site
+    (role,) = site.servers
+    await bench.administrator.add_machines(
+        [
+            MachineSpec(name="WS1", sms_id="BPC00000", domain="SALES"),
+            MachineSpec(name="NW1", sms_id="BPC00007", domain="OTHER"),
+        ]
+    )
+    await site.database.run(lambda db: take_inventory(db, site))
+    assert len(await site.database.run(queries.machines)) == 2, "it has no server of NetWare's"
+    site.servers += [
+        replace(role, name=name, is_netware=True, domain="") for name in ("NW1", "NW2", "NW3")
+    ]
+    for _ in range(2):
+        await site.database.run(lambda db: take_inventory(db, site))
+        machines = await site.database.run(queries.machines)
+        assert {m.name: (m.sms_id, m.domain) for m in machines if m.operating_system == NO_PCM} == {
+            "NW1": ("BPC00007", site.domain),
+            "NW2": ("BPCZZ000", site.domain),
+            "NW3": ("BPCZZ001", site.domain),
+        }
+        assert [m.name for m in machines if m.operating_system != NO_PCM] == ["WS1"]
