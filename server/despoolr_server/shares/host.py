@@ -36,6 +36,7 @@ from despoolr_server.shares.range_locks import RangeLocks
 from despoolr_server.shares.sessions import Sessions
 from despoolr_server.shares.trees import Trees
 
+FORCED: Final = "forced"
 ROOT_MISSING: Final = (
     "its directory is not on the disk: put it back, or start the server again, "
     "which makes an empty one"
@@ -211,7 +212,7 @@ class ShareHost:
 
     def close_by_force(self, who: Principal, handle: str, reason: str) -> Problem | None:
         """Close somebody else's open, as Server Manager's *Close Resource* does; only for the
-        service and administrators. Returns the reason if that is refused.
+        service and administrators. A blank `reason` is `FORCED`. Returns why, if that is refused.
         """
         self.gate.now()
         if who.role is Role.CLIENT:
@@ -222,7 +223,7 @@ class ShareHost:
         row = self.engine.find(handle)
         if row is None:
             return problem(NtStatus.FILE_CLOSED, detail=f"handle {handle} is closed, or never was")
-        self.gate.closing.close(row, reason, self.gate.clock.now())
+        self.gate.closing.close(row, reason.strip() or FORCED, self.gate.clock.now())
         return None
 
     def _row_of(self, row: Open) -> OpenRow:

@@ -126,7 +126,7 @@ class OpenRoutes:
             asked = query(request, "force", "reason")
             if switch("force", asked["force"]):
                 who = self._surface.operator(request, "close another's open")
-                refusal = self._host.close_by_force(who, handle, asked["reason"] or "forced")
+                refusal = self._host.close_by_force(who, handle, asked["reason"])
                 return answer(refusal) if refusal else SingleWriteResponse(204)
         caller = self._surface.caller(request)
         refusal = await self._host.handles.close(caller.who, handle, session=caller.session)

@@ -79,7 +79,7 @@ class CloseWatch:
             free = [
                 name for name, (role, paths) in ours.items() if await self._is_free_now(role, paths)
             ]
-            if free and await self._make_due(job, tick):
+            if free and await self._make_due(job, [role for role, _ in ours.values()], tick):
                 names = ", ".join(free)
                 self._log(f"~Files that stopped job {job} are closed on {names}, we try now.")
                 due.append(retry_file(job))
@@ -99,6 +99,20 @@ class CloseWatch:
         needs_all = COPY_STRATEGIES[self._site.profile.copy_strategy].needs_all_at_once
         return not stopped if needs_all else stopped != paths
 
+    async def _have_all_closed(self, install: Install, there: list[SiteServerRole]) -> bool:
+        """Whether nobody has a file of the package open, on any server that is tried again."""
+        if {one.server for one in install.servers} != {role.name for role in there}:
+            return False
+        below = fold(f"{install.package_id}/")
+        for role in there:
+            try:
+                found = await self._site.connect_as(role.name, COMPONENT).opens(role.package_share)
+            except (ShareError, ShareUnreachable):
+                return False
+            if any(fold(row.path).startswith(below) for row in found.opens):
+                return False
+        return True
+
     def _stops(self, row: OpenRow) -> bool:
         strategy = COPY_STRATEGIES[self._site.profile.copy_strategy]
         access, share_mode = (
@@ -107,11 +121,11 @@ class CloseWatch:
         )
         return bool(row.range_count) or not strategy.could_pass(wants(access), share_mode)
 
-    async def _make_due(self, job: str, tick: float) -> bool:
+    async def _make_due(self, job: str, there: list[SiteServerRole], tick: float) -> bool:
         """The retry that waits is tried now, as well as when it is due; its count stays what it was
-        before that attempt. False if it is due anyway, or closes files by force after users were
-        warned, who have their time; or its file cannot be written, for somebody has it open, or is
-        no retry.
+        before that attempt. False if it is due anyway, or would close files by force of users who
+        were warned and have their time; or its file cannot be written, for somebody has it open, or
+        is no retry.
         """
         file = retry_file(job)
         try:
@@ -119,7 +133,7 @@ class CloseWatch:
             if (waiting.execute_at or 0.0) <= tick:
                 return False
             install = Install.from_instruction(waiting)
-            if install.users_warned:
+            if install.users_warned and not await self._have_all_closed(install, there):
                 return False
             retries = max(0, waiting.retries - self._site.profile.retry_count_step)
             install = structs.replace(install, early_for=waiting.execute_at)

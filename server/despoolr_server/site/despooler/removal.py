@@ -86,7 +86,8 @@ class PackageRemoval:
             self._servers.lost(role, install.package_id)
             return True
         # Q153637: 1.0 and 1.1 lose the name where the server is one of NetWare's. Keep it so.
-        if role.is_netware and self._site.profile.removal_forgets_netware_name:
+        is_lost = role.is_netware and self._site.profile.removal_forgets_netware_name
+        if is_lost and any(isinstance(error, ShareError) for _, error in result.failed):
             self._registry.set(key, role.name, GARBLED)
             await self._ends_waiting(share, result, install)
         there = f"\\\\{role.name}\\{role.package_share}"

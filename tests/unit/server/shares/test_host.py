@@ -354,6 +354,10 @@ async def test_only_the_service_and_administrators_close_others_opens() -> None:
     assert world.host.close_by_force(SERVICE, handle, "forced disconnect") is None
     assert world.last("open.closed")["reason"] == "forced disconnect"
     assert status(world.host.close_by_force(SERVICE, handle, "again")) is NtStatus.FILE_CLOSED
+    for blank in ("", " \t"):
+        held = await world.hold(WS3, world.session(WS3), "F")
+        assert world.host.close_by_force(SERVICE, held, blank) is None
+        assert world.last("open.closed")["reason"] == "forced", "somebody had a hand in it"
     assert status(await world.host.handles.read(WS3, handle, 0, 1)) is NtStatus.FILE_CLOSED
 
 

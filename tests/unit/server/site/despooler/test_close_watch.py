@@ -187,3 +187,25 @@ async def test_users_who_were_warned_have_the_time_that_they_were_promised() -> 
     await bench.pump(5)
     assert bench.logons["LOGON1"].host.opens() == []
     assert text(bench) == NEW_FILES
+
+
+async def test_when_all_who_were_warned_have_closed_the_rest_of_the_delay_is_not_waited() -> None:
+    bench = Bench(
+        "1.2",
+        copy_strategy="retry_on_close",
+        use_forced_disconnect=True,
+        forced_disconnect_retries=0,
+        forced_disconnect_delay_min=30,
+    )
+    package = await bench.package()
+    await bench.job(package)
+    await bench.pump(2)
+    held = [await bench.hold(f"{package}/{name}") for name in ("a.dat", "b.dat")]
+    await bench.update(package)
+    await bench.pump(26)
+    for file in held:
+        await file.close()
+    await bench.pump(2)
+    assert text(bench) == NEW_FILES
+    reasons = [fact["reason"] for fact in bench.facts("open.closed")]
+    assert "forced disconnect" not in reasons

@@ -109,6 +109,22 @@ async def test_what_is_lost_stays_lost_when_the_despooler_is_started_again() -> 
     assert (bench.status(job), bench.events()) == ("Retrying", [106, 107])
 
 
+async def test_a_netware_server_that_does_not_answer_loses_no_name() -> None:
+    """Q153637 is about files that could not be deleted; here nobody has tried."""
+    bench = Bench("1.1", netware=("LOGON1",))
+    package = await bench.package(DEEP)
+    await bench.job(package)
+    await bench.pump(2)
+    bench.down.add("LOGON1")
+    job = await remove(bench, package)
+    await bench.pump(2)
+    assert bench.status(job) == "Retrying"
+    bench.down.clear()
+    await bench.pump(25)
+    assert bench.status(job) == "Complete" and 107 not in bench.events()
+    assert await bench.share("LOGON1", "SMS_PKGD").list() == []
+
+
 async def test_a_directory_that_an_update_moved_meanwhile_is_removed_where_it_is_now() -> None:
     bench, package = await offered(("LOGON1",), copy_strategy="new_folder_and_switch")
     held = await bench.hold(f"{package}/lib/y.txt")
