@@ -400,4 +400,33 @@ EXPECTATIONS: Final = {
         expected('that = "open"; machine = "PC9"; count = 0'),
         "no machine or server 'PC9'",
     ),
+    "a job in a text that has no end": (
+        expected('that = "log"; component = "SMS_DESPOOLER"; text = "{job:FIRST"; count = 0'),
+        "{job: has no end",
+    ),
+    "reached before it is after": (
+        expected(
+            'that = "reached"; job = "FIRST"; status = "Complete"; after = "2h"; before = "1h"'
+        ),
+        "nothing is before 1h and after 2h",
+    ),
+    "a server that never has a row": (
+        expected('that = "servers"; job = "FIRST"; rows = {LOGON9 = false}'),
+        "so it never has a row",
+    ),
+    "the second of one job": (
+        expected('that = "job"; job = "FIRST#2"; status = "Pending"'),
+        "job FIRST is made once",
+    ),
+    "an episode that is longer than it is": (
+        expected(
+            'that = "episode"; path = "a.dat"; blocked_at_least = "2h"; blocked_at_most = "1h"; '
+            "none = true"
+        ),
+        "nothing is blocked at least 2h and at most 1h",
+    ),
+    "a log of no line": (
+        expected('that = "log"; component = "SMS_DESPOOLER"; text = "a\\nb"; count = 0'),
+        "text has the character U+000A",
+    ),
 }

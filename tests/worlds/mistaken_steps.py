@@ -472,4 +472,70 @@ STEPS: Final = {
         stepped('do = "slow_share"; at = "1h"; server = "LOGON1"; delay = "2d"'),
         "1h at most",
     ),
+    "a source file under two names": (
+        stepped('do = "source"; at = "1h"; package = "OFFICE"; files = {"b" = "1", "B" = "2"}'),
+        "are one file on a share",
+    ),
+    "a source file in a source file": (
+        stepped('do = "source"; at = "1h"; package = "OFFICE"; files = {"b" = "1", "b/c" = "2"}'),
+        "'b' is a file, so there is no 'b/c' in it",
+    ),
+    "a disk that is full twice": (
+        stepped(
+            'do = "disk_full"; at = "1h"; server = "LOGON1"; [[step]]; do = "disk_full"; '
+            'at = "2h"; server = "logon1"; for = "10m"'
+        ),
+        "there is no server 'logon1'",
+    ),
+    "a disk that is full already": (
+        stepped(
+            'do = "disk_full"; at = "1h"; server = "LOGON1"; [[step]]; do = "disk_full"; '
+            'at = "2h"; server = "LOGON1"; for = "10m"'
+        ),
+        "disk_full is there already, from 1h on to the end of the run",
+    ),
+    "a line that is cut while it is cut": (
+        stepped(
+            'do = "link_down"; at = "2h"; server = "LOGON1"; for = "10m"; [[step]]; '
+            'do = "link_down"; at = "1h"; server = "LOGON1"; for = "61m"'
+        ),
+        "link_down is there already, from 2h on for 10m",
+    ),
+    "habits of a server's program": (
+        stepped(
+            'do = "hold"; at = "1h"; machine = "SITE1"; package = "OFFICE"; file = "a.dat"; '
+            "copies_first = true"
+        ),
+        "copies_first is about programs of clients",
+    ),
+    "a hold that says nothing of sharing": (
+        stepped(
+            'do = "hold"; at = "1h"; machine = "PC2"; package = "OFFICE"; file = "a.dat"; '
+            'share_mode = " "'
+        ),
+        "share_mode is empty",
+    ),
+    "a step that moves and does not": (
+        stepped('do = "poll"; at = "1h"; machine = "PC1"; jitter = "5m"; exact = true'),
+        "say either jitter or exact",
+    ),
+    "a way out of a share": (
+        stepped('do = "put"; at = "1h"; server = "LOGON1"; share = "SMS_SHR"; path = "../x"'),
+        "'..' is not a name",
+    ),
+    "a site and a server killed": (
+        stepped('do = "kill"; at = "1h"; site = "BPC"; server = "LOGON1"'),
+        "say either site or server",
+    ),
+    "a package in a path that has no end": (
+        stepped(
+            'do = "put"; at = "1h"; server = "LOGON1"; share = "SMS_PKGD"; '
+            'path = "{package:OFFICE/x"'
+        ),
+        "no file can be called",
+    ),
+    "a sender that dies twice": (
+        stepped('do = "sender_dies"; at = "1h"; [[step]]; do = "sender_dies"; at = "2h"'),
+        "sender_dies is there already, from 1h on to the end of the run",
+    ),
 }

@@ -218,4 +218,60 @@ TABLES: Final = {
         'job = "RUN"\n',
         "PC1 has PCMSVC32, a service",
     ),
+    "a file in a file": (
+        changed('{ "a.dat" = "one" }', '{ "a.dat" = "one", "a.dat/x" = "two" }'),
+        "'a.dat' is a file, so there is no 'a.dat/x' in it",
+    ),
+    "a domain that no directory can be": (
+        changed('names = ["PC1", "PC2"]', 'names = ["PC1", "PC2"]; domain = "a/b"'),
+        "domain 'a/b' is no name",
+    ),
+    "a server's domain that no directory can be": (
+        changed('name = "LOGON1"', 'name = "LOGON1"; domain = "a b"'),
+        "domain 'a b' is no name",
+    ),
+    "a platform there is not": (
+        changed('name = "LOGON1"', 'name = "LOGON1"; platform = "Netware"'),
+        "did you mean 'NetWare'",
+    ),
+    "a status MIF where PCM does not look": (
+        changed(OPENS, OPENS + '; mif = { file = "x/y.mif" }'),
+        "PCM looks in the Windows directory alone",
+    ),
+    "a description of two lines": (
+        changed(OPENS, OPENS + '; mif = { description = "a\\nb" }'),
+        "description has the character U+000A",
+    ),
+    "an exit code that no process has": (
+        changed(OPENS, OPENS + "; exit_code = 4294967296"),
+        "Expected `int` <= 4294967295",
+    ),
+    "a file opened under two names": (
+        changed('opens = ["a.dat"]', 'opens = ["a.dat", "A.DAT"]'),
+        "are one file on a share",
+    ),
+    "a program that says nothing of sharing": (
+        changed(OPENS, OPENS + '; share_mode = ""'),
+        "share_mode is empty",
+    ),
+    "one machine twice": (
+        changed('names = ["PC1", "PC2"]', 'names = ["PC1", "pc1"]'),
+        "two machines called 'pc1'",
+    ),
+    "a run for ever": (
+        changed('for = "3h"', 'for = "99999999w"'),
+        "a run goes for 36525d at most",
+    ),
+    "a pattern that names one machine": (
+        changed('names = ["PC1", "PC2"]', 'name = "PC{i}"; count = 3'),
+        "two machines called 'PC{i}'",
+    ),
+    "a site that is a device": (
+        changed('title = "One update"', 'title = "One update"; [[site]]; code = "CON"'),
+        "is a device name",
+    ),
+    "a world that is too far off": (
+        added('[worlds]; jitter = "large"'),
+        "there is no jitter 'large'",
+    ),
 }

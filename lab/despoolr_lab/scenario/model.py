@@ -7,6 +7,7 @@ are spans since the start of the run (`"90m"`, `"2d 4h"`) or a date and time on 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -19,7 +20,7 @@ from despoolr_core.formats.sms_id import check_site_code, is_package_id
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.modes import Access, ShareMode, parse_flags
+from despoolr_core.share.modes import Access, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, signed_span_s, span_s
 from despoolr_lab.scenario.expectation_tables import (
@@ -81,7 +82,14 @@ from despoolr_lab.scenario.step_tables import (
     SourceStep,
 )
 from despoolr_lab.toml.tables import Moment, Name, SiteCode, Span, Table, check_fields
-from despoolr_lab.toml.values import check_latin, check_paths
+from despoolr_lab.toml.values import (
+    check_domain,
+    check_latin,
+    check_names_once,
+    check_paths,
+    check_share_mode,
+    check_tree,
+)
 from despoolr_server.engine.names import BadName, parse_name
 from despoolr_server.site.state.boxes import LOGON_SHARE
 
@@ -247,6 +255,7 @@ class Server(Table, kw_only=True):
     """It closes what a client has had open for so long; empty: it does not."""
 
     def __post_init__(self) -> None:
+        check_domain(self.domain)
         one_of(self.platform, PLATFORMS, "platform")
         if self.reaps_after and span_s(self.reaps_after) <= 0:
             raise ValueError("reaps_after nothing: then nobody could have a file open")
@@ -301,6 +310,7 @@ class Clients(Table, kw_only=True):
     def __post_init__(self) -> None:
         if bool(self.names) == bool(self.count):
             raise ValueError("say either names = [...] or count = N")
+        check_domain(self.domain)
         one_of(self.when_warned, WhenWarned, "way to take a warning")
         one_of(self.pcm, PCMS, "PCM")
         for text in (
@@ -348,6 +358,7 @@ class Package(Table, kw_only=True):
             if parsed.key in seen:
                 raise ValueError(f"{seen[parsed.key]!r} and {name!r} are one file on a share")
             seen[parsed.key] = name
+        check_tree(self.files)
 
 
 class StatusMifSpec(Table, kw_only=True):
@@ -362,6 +373,8 @@ class StatusMifSpec(Table, kw_only=True):
     def __post_init__(self) -> None:
         one_of(self.status, ("Success", "Failed"), "status of a status MIF")
         check_paths([self.file])
+        if "/" in self.file or "\\" in self.file:
+            raise ValueError(f"PCM looks in the Windows directory alone, so not for {self.file!r}")
         check_latin(self.description)
         if self.raw and (self.description or self.status != "Success"):
             raise ValueError("say either raw or what a good MIF says: a file has one content")
@@ -372,7 +385,7 @@ class ProgramOutcome(Table, kw_only=True):
     """What becomes of one start of a program."""
 
     runs: Span = "2m"
-    exit_code: int = 0
+    exit_code: Annotated[int, Meta(ge=-(2**31), le=2**32 - 1)] = 0
     launch_error: Annotated[int, Meta(ge=0, le=65535)] = 0
     """Other than 0: it does not start, and this is the code of `Execution error #N detected.`"""
     hangs: bool = False
@@ -428,7 +441,8 @@ class Program(ProgramOutcome, kw_only=True):
             )
         if not parse_flags(Access, self.access):
             raise ValueError("an open must ask for some access, such as READ")
-        parse_flags(ShareMode, self.share_mode)
+        check_share_mode(self.share_mode)
+        check_names_once(self.opens)
 
 
 class Scenario(Table, kw_only=True):
@@ -454,6 +468,8 @@ class Scenario(Table, kw_only=True):
     def __post_init__(self) -> None:
         for version in self.versions:
             profile_of(version)
+        if self.article and not re.fullmatch(r"Q\d{5,6}", self.article):
+            raise ValueError(f"{self.article!r} is no article's number, such as Q147819")
 
     @property
     def start(self) -> float:

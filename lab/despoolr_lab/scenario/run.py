@@ -419,6 +419,11 @@ async def _timeline(
                 findings.append((len(scenario.expect) + entry.number, finding))
     if not is_over:
         await _wait(world, scenario.end, progress, until)
+    for step, refused in world.refused_later:
+        number = next(n for n, one in enumerate(scenario.step) if one is step)
+        name = f"{_describe_step(step)} at {step.at}"
+        finding = Finding(name, "done", refused, ok=False)
+        findings.append((len(scenario.expect) + number, finding))
     return [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]
 
 
@@ -494,6 +499,12 @@ def _notes(scenario: Scenario, version: str, records: list[Record]) -> list[str]
         if isinstance(step.result, dict) and step.result.get("refused"):
             when = span(record.at - scenario.start)
             notes.append(f"step {step.do} after {when} was refused: {step.result['refused']}")
+        if isinstance(step.result, dict) and step.result.get("range_refused"):
+            when = span(record.at - scenario.start)
+            notes.append(
+                f"a range that step {step.do} was to lock was refused after {when}: "
+                f"{step.result['range_refused']}"
+            )
     return notes[:NOTES_MAX]
 
 

@@ -14,12 +14,18 @@ from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.fault_api import DELAY_S_MAX, JUMP_S_MAX
-from despoolr_core.share.modes import Access, Disposition, ShareMode, parse_flags
+from despoolr_core.share.modes import Access, Disposition, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, signed_span_s, span_s
 from despoolr_lab.scenario.statuses import RIGHTS, ROLES, SERVICES
 from despoolr_lab.toml.tables import JobName, Moment, Name, Span, Table, check_fields
-from despoolr_lab.toml.values import check_latin, check_paths
+from despoolr_lab.toml.values import (
+    check_latin,
+    check_names_once,
+    check_paths,
+    check_share_mode,
+    check_tree,
+)
 
 TURNS_MAX: Final = 10_000
 """Turns of the event loop that a step may be put off within its moment."""
@@ -170,13 +176,15 @@ class SourceStep(StepTable, tag="source", kw_only=True):
         if not self.files and not self.delete:
             raise ValueError("nothing would change; say files or delete")
         check_paths([*self.files, *self.delete])
+        check_names_once(self.files)
+        check_tree(self.files)
         if both := {fold(name) for name in self.files} & {fold(name) for name in self.delete}:
             raise ValueError(f"{min(both)} is written and deleted at once; say one of the two")
 
 
 class HeldRange(Table, kw_only=True):
     """A range of bytes that a hold locks `after` it was opened, for a span or until it is closed.
-    One that is refused is recorded, and not tried again.
+    One that is refused is recorded, not tried again, and makes the run fail, unless `may_fail`.
     """
 
     offset: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
@@ -230,7 +238,7 @@ class HoldStep(StepTable, tag="hold", kw_only=True):
         check_paths([self.path or self.file])
         if not parse_flags(Access, self.access):
             raise ValueError("an open must ask for some access, such as READ")
-        parse_flags(ShareMode, self.share_mode)
+        check_share_mode(self.share_mode)
         one_of(self.disposition, [word.value for word in Disposition], "disposition")
         if self.for_ and span_s(self.for_) <= 0:
             raise ValueError("a hold for no time holds nothing")

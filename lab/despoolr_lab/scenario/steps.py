@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from despoolr_app.site_client.errors import SiteError, SiteRefused
@@ -194,11 +195,16 @@ async def _lock(world: World, step: model.HoldStep, file: OpenFile, held: model.
     await world.clock.sleep(span_s(held.after))
     try:
         await file.lock(held.offset, held.length, exclusive=not held.shared)
-        if held.for_:
-            await world.clock.sleep(span_s(held.for_))
+    except (ShareError, ShareUnreachable) as error:
+        _note(world, step, range_refused=str(error), offset=held.offset, length=held.length)
+        if not step.may_fail:
+            what = f"{held.length} bytes from {held.offset} on were not locked: {error}"
+            world.refused_later.append((step, what))
+        return
+    if held.for_:
+        await world.clock.sleep(span_s(held.for_))
+        with suppress(ShareError, ShareUnreachable):  # the file was closed before
             await file.unlock(held.offset, held.length)
-    except (ShareError, ShareUnreachable) as error:  # refused, or closed meanwhile
-        _note(world, step, refused=str(error))
 
 
 def _place(world: World, step: model.HoldStep) -> tuple[str, str, str]:
@@ -341,6 +347,8 @@ async def _delete_history(world: World, step: model.DeleteHistoryStep) -> None:
 async def _acl(world: World, step: model.AclStep) -> None:
     path = world.with_ids(step.path)
     server = world.administrator(step.server)
+    if path and await server.share(step.share).stat(path) is None:
+        raise StepError(f"there is no {path} on {step.share} of {step.server} then")
     await server.set_rights(step.share, path, Role(step.role), step.rights or None)
 
 

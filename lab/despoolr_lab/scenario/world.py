@@ -139,6 +139,8 @@ class World:
     auth: Auth = field(default_factory=lambda: Auth(SECRET))
     server_holds: list[tuple[str, str, OpenFile]] = field(default_factory=list)
     """What programs on servers keep open: machine, path, the open."""
+    refused_later: list[tuple[model.Step, str]] = field(default_factory=list)
+    """What a share refused of a step after it was done, and nobody said that it may."""
     when_killed: dict[str, list[Callable[[], Awaitable[None]]]] = field(default_factory=dict)
     """What else goes with the process of a site server."""
     _later: set[asyncio.Task[None]] = field(default_factory=set)

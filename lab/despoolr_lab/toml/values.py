@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import ShareMode, parse_flags
 from despoolr_server.engine.names import BadName, parse_name
 
+_DOMAIN: Final = re.compile(r"[A-Za-z0-9_.$-]{1,32}")
 _PLACEHOLDER: Final = re.compile(r"\{[^{}/\\]*\}")
 
 
@@ -35,6 +37,29 @@ def check_names_once(paths: Iterable[str]) -> None:
         other = seen.setdefault(fold(path.replace("\\", "/")), path)
         if other != path:
             raise ValueError(f"{other!r} and {path!r} are one file on a share")
+
+
+def check_tree(paths: Iterable[str]) -> None:
+    """Raises `ValueError` for a path in a directory that is a file."""
+    files = {fold(path.replace("\\", "/")): path for path in paths}
+    for name, path in files.items():
+        parts = name.split("/")
+        for n in range(1, len(parts)):
+            if (file := files.get("/".join(parts[:n]))) is not None:
+                raise ValueError(f"{file!r} is a file, so there is no {path!r} in it")
+
+
+def check_share_mode(text: str) -> None:
+    """Raises `ValueError` for a share mode that there is not, and for none said."""
+    if not text.strip():
+        raise ValueError("share_mode is empty; of one that lets others do nothing say NONE")
+    parse_flags(ShareMode, text)
+
+
+def check_domain(text: str) -> None:
+    """Raises `ValueError` for what is no domain's name; empty: the site's."""
+    if text and not _DOMAIN.fullmatch(text):
+        raise ValueError(f"domain {text!r} is no name: letters, digits, and _ . $ -")
 
 
 def check_count(count: int | None, at_least: int | None = None) -> None:

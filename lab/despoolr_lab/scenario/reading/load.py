@@ -16,7 +16,7 @@ from despoolr_core.suggest import suggestion
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.reading import moments, places, subjects
+from despoolr_lab.scenario.reading import contradictions, moments, places, subjects
 from despoolr_lab.toml.tables import split_job
 from despoolr_lab.toml.toml_text import (
     FILE_SIZE_MAX,
@@ -39,7 +39,10 @@ def parse_scenario(text: str) -> Scenario:
     scenario = parse_tables(text, Scenario)
     check_references(scenario, text)
     for reason, where in chain(
-        places.mistakes(scenario), subjects.mistakes(scenario), moments.mistakes(scenario)
+        places.mistakes(scenario),
+        subjects.mistakes(scenario),
+        moments.mistakes(scenario),
+        contradictions.mistakes(scenario),
     ):
         raise ScenarioError(reason, *place(where, text))
     return scenario

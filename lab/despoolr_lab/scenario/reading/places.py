@@ -95,6 +95,10 @@ def _unknown_ids(value: str, known: Mapping[str, Iterable[str]]) -> Iterator[str
             yield f"{{{inside}}} stands for nothing here; what does: {right}"
         elif (_INSTANCE.sub("", name) if noun == "job" else name) not in known[noun]:
             yield f"there is no {noun} {name!r}{suggestion(name, sorted(known[noun]))}"
+    rest = _PLACEHOLDER.sub("", value)
+    for noun in known:
+        if f"{{{noun}:" in rest:
+            yield f"{{{noun}: has no end: say {{{noun}:NAME}}"
 
 
 def _sources(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:

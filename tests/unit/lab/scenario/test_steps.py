@@ -148,8 +148,15 @@ def test_a_hold_locks_ranges_for_a_while_and_one_that_is_refused_is_on_record() 
     assert locked == [(1.17, "WS1", "EXCLUSIVE"), (2.08, "WS3", "SHARED")]
     freed = [round(hours(result, r.at), 2) for r, _ in of(result.records, LockReleased)]
     assert freed[0] == 1.5
-    refused = [s.result for _, s in of(result.records, StepTaken) if "refused" in (s.result or {})]
-    assert len(refused) == 1 and "lock" in str(refused[0]).lower()
+    told = [s.result for _, s in of(result.records, StepTaken) if s.result]
+    refused = [one for one in told if "range_refused" in one]
+    assert [(one["offset"], one["length"]) for one in refused] == [(12, 1)]
+    assert not any("refused" in one for one in told), "the open was not refused"
+    assert [finding.name for finding in failed(result)] == ["hold WS2 b.dat at 65m"]
+    assert "1 bytes from 12 on were not locked" in str(failed(result)[0].actual)
+    assert result.notes[0].startswith("a range that step hold was to lock was refused after 1 h")
+    may = {**other, "may_fail": True}
+    assert not failed(play(scenario(share(), one, may, later, hours=3)))
 
 
 def test_a_hold_locks_a_bounded_number_of_ranges_and_none_for_no_time() -> None:

@@ -1,0 +1,63 @@
+"""Steps that contradict themselves or each other: two faults of one name at one place, habits of a
+program that has none.
+
+The law: what could only do nothing, or undo what another step is about, is a mistake of the file's,
+told with its line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from despoolr_core.share.fault_api import KINDS
+from despoolr_core.times import moment_s, span_s
+from despoolr_lab.scenario import model
+from despoolr_lab.scenario.model import Scenario
+
+Mistake = tuple[str, list[str | int]]
+
+
+def mistakes(scenario: Scenario) -> Iterator[Mistake]:
+    """What contradicts what, and where it stands."""
+    yield from _faults(scenario)
+    yield from _habits(scenario)
+
+
+def _faults(scenario: Scenario) -> Iterator[Mistake]:
+    """The end of one fault would be the end of the other. Clocks jump as often as they like, and
+    handles leak.
+    """
+    there: list[tuple[tuple[str, ...], float, float, model.FaultStep]] = []
+    for index, step in enumerate(scenario.step):
+        tag = str(step.__struct_config__.tag)
+        if not isinstance(step, model.FaultStep) or tag in ("clock_jumps", "handle_leaks"):
+            continue
+        kind = KINDS[tag]
+        fields = {key: getattr(step, key) for key in kind.__struct_fields__}
+        place = kind(**fields).place
+        begin = moment_s(step.at, scenario.start)
+        end = begin + span_s(step.for_) if step.for_ else math.inf
+        for other_place, other_begin, other_end, other in there:
+            speaks = not step.versions or not other.versions
+            is_both = speaks or set(step.versions) & set(other.versions)
+            if place == other_place and is_both and begin < other_end and other_begin < end:
+                until = f"for {other.for_}" if other.for_ else "to the end of the run"
+                yield (
+                    f"{tag} is there already, from {other.at} on {until}: one ends with the other",
+                    ["step", index, "at"],
+                )
+                break
+        there.append((place, begin, end, step))
+
+
+def _habits(scenario: Scenario) -> Iterator[Mistake]:
+    """Habits are those of a client's programs."""
+    clients = {name for group in scenario.clients for name in group.expand()}
+    for index, step in enumerate(scenario.step):
+        if not isinstance(step, model.HoldStep) or step.machine in clients:
+            continue
+        for key in ("closes_idle_after", "copies_first", "honours_marker"):
+            if getattr(step, key):
+                reason = f"{key} is about programs of clients, and {step.machine} is a server"
+                yield reason, ["step", index, key]
