@@ -77,8 +77,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/assembly.py:SiteAssembly.logons": "one for each server of the process",
     "server/despoolr_server/assembly.py:SiteAssembly.sites": "one for each site of the process",
     "server/despoolr_server/assembly.py:SiteAssembly.stores": "one for each share of the process",
-    "core/despoolr_core/records/episodes.py:_Episode.holds": "`blockers_max` a refusal, "
-    "`episodes_max` episodes",
+    "core/despoolr_core/records/episodes.py:_Episode.holds": "`HOLDS_MAX`; of all episodes "
+    "`HOLDS_EACH` times `episodes_max`",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._episodes": "`episodes_max`",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._by_key": "an episode each",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._blocking": "holds of episodes that wait",

@@ -17,6 +17,8 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.rules.plain_json import read_json
+
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -84,6 +86,6 @@ MACHINE: Final = TimeSource()
 def parse_anchor(data: bytes) -> Anchor | None:
     """An anchor that was kept; None for what is none."""
     try:
-        return msgspec.json.decode(data, type=Anchor)
+        return read_json(data, Anchor)
     except msgspec.MsgspecError:
         return None

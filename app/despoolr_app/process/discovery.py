@@ -20,6 +20,7 @@ import msgspec
 
 from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_app.process.settings import ConfigError, write_private
+from despoolr_core.rules.plain_json import read_json
 
 DIRECTORY: Final = ".despoolr"
 FILE: Final = "servers.json"
@@ -129,10 +130,10 @@ def _read(file: Path) -> _Listed:
     list others' servers.
     """
     try:
-        return msgspec.json.decode(read_plain(file), type=_Listed)
+        return read_json(read_plain(file), _Listed)
     except OSError:
         return _Listed()
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except msgspec.MsgspecError as error:
         raise ConfigError(
             f"{file} is damaged ({error}); move it away, and start again the servers it listed"
         ) from None

@@ -17,6 +17,7 @@ import msgspec
 from despoolr_app.clocks.time_source import Anchor
 from despoolr_app.disk.plain_file import read_plain
 from despoolr_app.process.settings import write_private
+from despoolr_core.rules.plain_json import read_json
 
 MOMENT_MAX: Final = 32_503_680_000.0
 """Seconds since 1970 at which no site has arrived yet: the year 3000."""
@@ -47,12 +48,12 @@ def read_state(file: Path) -> State:
     `DamagedState`.
     """
     try:
-        state = msgspec.json.decode(read_plain(file), type=State)
+        state = read_json(read_plain(file), State)
     except FileNotFoundError:
         if file.is_symlink():
             raise DamagedState("it is a link that leads nowhere") from None
         return State()
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except msgspec.MsgspecError as error:
         raise DamagedState(str(error)) from None
     moments = [moment for moment in (state.wall, state.site, state.stopped) if moment is not None]
     if state.check not in (0, _check(state)):

@@ -25,6 +25,7 @@ from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_app.disk.privacy import DIRECTORY, make_directory
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.stream import ForeignRecord, Record, decode, encode
+from despoolr_core.rules.plain_json import read_json
 from despoolr_core.suggest import nearest
 
 RECORDS: Final = "records.jsonl"
@@ -200,7 +201,7 @@ class FinishedRun:
         directory).
         """
         try:
-            summary = msgspec.json.decode(read_plain(self.path / SUMMARY))
+            summary = read_json(read_plain(self.path / SUMMARY), object)
         except (OSError, msgspec.DecodeError):
             return None
         return summary if isinstance(summary, dict) else None

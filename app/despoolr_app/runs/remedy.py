@@ -12,12 +12,13 @@ import msgspec
 
 from despoolr_app.disk.plain_file import read_plain
 from despoolr_core.records.ladder import FILE, Ladder
+from despoolr_core.rules.plain_json import read_json
 
 
 def kept_ladder(run: Path) -> Ladder | None:
     """The whole answer; None where nothing was asked of this run."""
     try:
-        return msgspec.json.decode(read_plain(run / FILE), type=Ladder)
+        return read_json(read_plain(run / FILE), Ladder)
     except (OSError, msgspec.MsgspecError):
         return None
 

@@ -12,6 +12,7 @@ import msgspec
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.site_mif import PACKAGE_RESULTS, PackageReport
+from despoolr_core.rules.plain_json import read_json
 
 FILE_SIZE_MAX: Final = 64 * 1024
 
@@ -30,7 +31,7 @@ def parse_sta(data: bytes) -> PackageReport:
     if len(data) > FILE_SIZE_MAX:
         raise StaError(f"{len(data):,} bytes are more than {FILE_SIZE_MAX:,}")
     try:
-        report = msgspec.json.decode(data, type=PackageReport)
+        report = read_json(data, PackageReport)
     except msgspec.MsgspecError as error:
         raise StaError(f"not a package status record: {error}") from None
     if report.result not in PACKAGE_RESULTS:

@@ -272,6 +272,10 @@ class EpisodeLedger:
             return None
         return episode.name
 
+    def knows(self, episode: str) -> bool:
+        """Whether it tells of one."""
+        return episode in self._episodes
+
     def row(self, episode: str, now: float | None = None) -> EpisodeRow | None:
         """One episode as of `now` (site seconds; None: the time of the last record)."""
         found = self._episodes.get(episode)

@@ -126,6 +126,15 @@ def decode(line: bytes) -> Record:
     Raises `msgspec.DecodeError` for a line that is no record, and `ForeignRecord` for one that
     lacks what its kind must have.
     """
+    try:
+        return _decoded(line)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deeply") from None
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from None
+
+
+def _decoded(line: bytes) -> Record:
     found = _DECODER.decode(line)
     decoder = _FACT_DECODERS.get(found.kind)
     fact: Fact

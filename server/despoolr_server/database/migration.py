@@ -42,7 +42,7 @@ def migrate(connection: Connection) -> None:
         raise SchemaError(foreign)
     try:
         if "alembic_version" in tables:
-            if _is_current(connection, config):
+            if _version(connection) == ScriptDirectory.from_config(config).get_current_head():
                 return
         elif "Jobs" in tables:
             command.stamp(config, FIRST)
@@ -64,10 +64,12 @@ def why_foreign(tables: Collection[str]) -> str:
     return f"it is no site database: it has {printable(others) or 'no tables of a site'}"
 
 
-def _is_current(connection: Connection, config: Config) -> bool:
-    """The usual case, told without running anything."""
+def _version(connection: Connection) -> str:
+    """What the database says it is. Raises `SchemaError` where it says nothing."""
     row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
-    return row is not None and row[0] == ScriptDirectory.from_config(config).get_current_head()
+    if row is None or not row[0]:
+        raise SchemaError("its table `alembic_version` names no version; restore a backup")
+    return str(row[0])
 
 
 def _config(connection: Connection) -> Config:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from despoolr_core.rules.plain_json import read_json
+
 
 class AttributeList:
     """Attribute bits by key, kept in `path`. What is wrong with the file goes to `findings`. Raises
@@ -25,10 +27,10 @@ class AttributeList:
         self._path = path
         self._bits: dict[str, int] = {}
         try:
-            self._bits = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+            self._bits = read_json(path.read_bytes(), dict[str, int])
         except FileNotFoundError:
             pass
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except msgspec.DecodeError as error:
             name = f"{path.parent.name}/{path.name}"
             findings.append(
                 f"{name} is damaged ({error}): restore it, or move it away and no file has "

@@ -26,6 +26,8 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.rules.plain_json import read_json
+
 FILE: Final = "properties.jsonl"
 """In lower case, where every key is in upper case: no mirrored directory can have that name."""
 
@@ -168,8 +170,8 @@ class PropertyList:
         lines: list[_Line] = []
         for number, text in enumerate(texts, 1):
             try:
-                line = msgspec.json.decode(text, type=_Line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                line = read_json(text, _Line)
+            except msgspec.DecodeError as error:
                 if text and number < len(texts) and "truncated" not in str(error):
                     self._found(file, number)
                 continue

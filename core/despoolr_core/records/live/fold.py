@@ -206,8 +206,7 @@ class LiveFold:
         if times is None:
             times = self.attempts[refused.episode] = deque(maxlen=ATTEMPTS_MAX)
             if len(self.attempts) > 2 * EPISODES_MAX:
-                known = {name for name in self.attempts if self.ledger.row(name) is not None}
-                self.attempts = {k: v for k, v in self.attempts.items() if k in known}
+                self.attempts = {k: v for k, v in self.attempts.items() if self.ledger.knows(k)}
         times.append(record.at)
 
     def _closed(self, record: Record, closed: OpenClosed) -> None:
@@ -265,6 +264,8 @@ class LiveFold:
 
     def _retry_planned(self, record: Record, written: InstructionWritten) -> None:
         site = record.actor.partition("/")[0]
+        if (site, written.job) not in self.retries and len(self.retries) >= JOBS_MAX:
+            del self.retries[next(iter(self.retries))]
         self.retries[site, written.job] = Retry(
             written.job, written.execute_at, written.retries, written.servers
         )

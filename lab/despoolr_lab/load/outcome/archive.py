@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_app.runs.directory import LATEST, SUMMARY, RunError, latest
+from despoolr_core.rules.plain_json import read_json
 from despoolr_lab.load.measure.histogram import Histogram
 from despoolr_lab.load.outcome.compare import ComparedRun
 from despoolr_lab.load.outcome.results import KIND, SECONDS
@@ -69,7 +70,7 @@ def read_kept(text: str, root: Path) -> ComparedRun:
 
 def _read(path: Path) -> Any:
     try:
-        return msgspec.json.decode(path.read_bytes())
+        return read_json(path.read_bytes(), object)
     except OSError as error:
         raise RunError(
             f"cannot read {path}: {error.strerror}; is it a load run that came to an end?"

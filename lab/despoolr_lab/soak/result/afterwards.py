@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from despoolr_app.runs.directory import SUMMARY, RunError
+from despoolr_core.rules.plain_json import read_json
 from despoolr_lab.soak.counts import Count
 from despoolr_lab.soak.plan import Asked, make_plan
 from despoolr_lab.soak.result.outcome import (
@@ -68,22 +69,22 @@ def judge(directory: Path) -> SoakResult:
 def asked_of(directory: Path) -> Asked:
     """What was asked for of the soak of a run directory. Raises `RunError`."""
     try:
-        return msgspec.json.decode((directory / ASKED).read_bytes(), type=Asked)
+        return read_json((directory / ASKED).read_bytes(), Asked)
     except OSError as error:
         raise RunError(
             f"{directory} is not a soak: cannot read {ASKED}: {error.strerror}"
         ) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except msgspec.MsgspecError as error:
         raise RunError(f"{directory / ASKED} is damaged: {error}") from None
 
 
 def _summary(directory: Path) -> dict[str, Any]:
     """What the soak said at its end; nothing for one that was killed."""
     try:
-        found = msgspec.json.decode((directory / SUMMARY).read_bytes())
+        found = read_json((directory / SUMMARY).read_bytes(), object)
     except OSError:
         return {}
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except msgspec.MsgspecError as error:
         raise RunError(f"{directory / SUMMARY} is damaged: {error}") from None
     return found if isinstance(found, dict) else {}
 

@@ -20,6 +20,7 @@ import msgspec
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.plain_json import read_json
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable, Watch
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
@@ -63,7 +64,7 @@ def render_send_request(request: SendRequest) -> bytes:
 def parse_send_request(data: bytes) -> SendRequest:
     """The inverse of `render_send_request`. Raises `SendRequestError`."""
     try:
-        return msgspec.json.decode(data, type=SendRequest)
+        return read_json(data, SendRequest)
     except msgspec.MsgspecError as error:
         raise SendRequestError(f"not a send request: {error}") from None
 

@@ -104,6 +104,27 @@ def test_a_database_of_a_later_version_is_refused(url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE alembic_version SET version_num = ''",
+        "UPDATE alembic_version SET version_num = 'no version'",
+        "DELETE FROM alembic_version",
+    ],
+)
+def test_a_database_that_names_no_version_is_refused_and_left_alone(url: str, damage: str) -> None:
+    open_engine(url).dispose()
+    engine = raw(url)
+    with engine.begin() as connection:
+        connection.execute(text(damage))
+        before = connection.execute(text("SELECT * FROM alembic_version")).all()
+    with pytest.raises(SchemaError):
+        open_engine(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT * FROM alembic_version")).all() == before
+    engine.dispose()
+
+
 def test_a_current_database_is_left_alone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     open_engine(url).dispose()
     monkeypatch.setattr(command, "upgrade", None)

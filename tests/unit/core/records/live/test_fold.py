@@ -117,6 +117,9 @@ def test_what_is_remembered_is_bounded() -> None:
     assert len(told.fold.faults) == len(told.fold.marks) == MARKS_MAX
     assert len(told.fold.jobs) == JOBS_MAX
     assert len(told.fold.retries) <= JOBS_MAX
+    for n in range(JOBS_MAX + 5):  # of jobs that no record has told of
+        told.retries(f"CHD{n + 10:05X}", START, "LOGON1")
+    assert len(told.fold.retries) == JOBS_MAX
 
 
 def test_opens_of_servers_that_have_ended_are_forgotten() -> None:
