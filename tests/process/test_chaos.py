@@ -140,4 +140,9 @@ def test_what_a_server_cannot_trust_beside_its_shares_is_one_line_and_nothing_is
     (workshop.path / ".despoolr/servers.json").write_text("{}")
     refused(workshop.path / ".despoolr/servers.json", b"{", "is damaged")
     shutil.rmtree(workshop.path / ".despoolr")
-    assert workshop.start(*site).terminate()[0] == 0
+    process = workshop.start(*site)
+    assert "there is no" not in process.said and process.terminate()[0] == 0
+    (data / "BPC.db").unlink()
+    process = workshop.start(*site)
+    assert "BPC.db: the site begins without jobs and machines" in process.said
+    assert process.terminate()[0] == 0

@@ -210,9 +210,12 @@ class Servers:
             addresses={a.code: a.server for a in others},
             parent=settings.parent.code if settings.parent else "",
         )
+        file = runtime.data / f"{settings.code}.db"
+        if not settings.database and runtime.starts > 1 and not file.exists():
+            self.say(f"note: there is no {file}: the site begins without jobs and machines")
         opened = await open_site_database(
             settings.database,
-            runtime.data / f"{settings.code}.db",
+            file,
             runtime.settings.database_password,
             settings.code,
             self.say,
