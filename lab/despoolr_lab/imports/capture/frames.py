@@ -59,6 +59,8 @@ LOCK: Final = 10
 SET_INFO: Final = 17
 BREAK: Final = 18
 
+AT_MAX: Final = 253_370_764_800.0
+"""The year 9999: from then on it is in no calendar in some zone."""
 COMMANDS_MAX: Final = 256
 """Commands of a frame; a frame that says it has more is damaged."""
 _WITH_HANDLE: Final = frozenset([CLOSE, READ, WRITE, LOCK, SET_INFO, BREAK, 7, 11, 14, 15, 16])
@@ -123,6 +125,9 @@ class Frame:
     )
 
     def __init__(self, at: float, stream: str) -> None:
+        """Raises `ValueError` for a time that no calendar has."""
+        if not 0.0 <= at < AT_MAX:
+            raise ValueError(f"no time: {at}")
         self.at = at
         self.stream = stream
         self.number = self.source = self.destination = self.account = self.host = ""

@@ -109,6 +109,17 @@ def test_two_functions_in_one_line_of_a_log_are_damage(tmp_path: Path) -> None:
     assert "1 damaged" in imported([path], wanted="smbd-log").notes
 
 
+@pytest.mark.parametrize("at", ["1795892828000.5", "nan", "-1", "inf"])
+def test_a_frame_of_a_time_in_no_calendar_is_damage(at: str, tmp_path: Path) -> None:
+    lines = (TRACES / FILES["tshark-fields"]).read_text().splitlines()
+    place = lines[0].split("\t").index("frame.time_epoch")
+    cells = lines[-1].split("\t")
+    cells[place] = at
+    (tmp_path / "trace").write_text("\n".join([*lines, "\t".join(cells)]) + "\n")
+    found = imported([tmp_path / "trace"])
+    assert found.imported.tracks[0].sources[0].damage_count == 1 and found.refusals
+
+
 def test_every_text_format_is_damaged() -> None:
     texts = {one.name for one in FORMATS if one.name != "capture"}
     assert {name.partition(" ")[0] for name in (*FILES, "access-log")} == texts
