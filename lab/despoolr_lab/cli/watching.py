@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from despoolr_app.runs.directory import RunDirectory
     from despoolr_lab.imports.importer import Wishes
     from despoolr_lab.imports.live.arrivals import Arrivals
+    from despoolr_lab.imports.live.even_clock import EvenClock
     from despoolr_lab.imports.live.page import WatchPage
     from despoolr_lab.imports.live.status import StatusLooks
     from despoolr_lab.imports.live.tail import LogTail
@@ -144,12 +145,14 @@ def _watch(options: dict[str, Any], wishes: Wishes, every_s: float, for_s: float
     from despoolr_core.rules.fold import fold
     from despoolr_lab.cli.watch_view import shower
     from despoolr_lab.imports.fold.names import Names
+    from despoolr_lab.imports.live.even_clock import EvenClock
     from despoolr_lab.imports.live.watch import Watch
 
     names = Names(wishes.names, is_hidden=wishes.is_hidden, salt=wishes.salt)
     status, arrivals, log = _sources(options, wishes)
     server = names.hidden("SRV", wishes.server or fold(gethostname().partition(".")[0]))
-    stamp = utc_stamp(wall_now())
+    clock = EvenClock(wall_now, steady_now)
+    stamp = utc_stamp(clock.now())
     with (
         RunDirectory.create(options["out"], stamp, f"watch-{server}", None, is_latest=False) as run,
         _ended_by_signals() as ended,
@@ -157,7 +160,7 @@ def _watch(options: dict[str, Any], wishes: Wishes, every_s: float, for_s: float
     ):
         run.listener.size_max = options["keep_mb"] * 1_000_000 // 2
         try:
-            page = _page(options, server, run) if options["serve"] else None
+            page = _page(options, server, run, clock) if options["serve"] else None
             watch = Watch(
                 server,
                 names,
@@ -168,7 +171,7 @@ def _watch(options: dict[str, Any], wishes: Wishes, every_s: float, for_s: float
                 arrivals=arrivals,
                 log=log,
             )
-            watch.look(wall_now())
+            watch.look(clock.look())
             if status is not None and status.failed_count:
                 fail(f"{options['program']} tells nothing: {status.failure}")
             if page is not None:
@@ -182,10 +185,10 @@ def _watch(options: dict[str, Any], wishes: Wishes, every_s: float, for_s: float
         until = last + for_s if for_s else float("inf")
         try:
             while not ended.is_set() and steady_now() < until:
-                show(wall_now())
+                show(clock.now())
                 ended.wait(max(0.0, min(last + every_s, until) - steady_now()))
                 last = steady_now()
-                watch.look(wall_now())
+                watch.look(clock.look(), clock.set_back_s)
                 if page is not None:
                     page.hand_over()
         except KeyboardInterrupt:  # where Ctrl-C is ignored, and SIGTERM is not
@@ -195,7 +198,7 @@ def _watch(options: dict[str, Any], wishes: Wishes, every_s: float, for_s: float
             if log is not None:
                 log[0].close()
         run.write_summary(_told(watch, run))
-        show(wall_now())
+        show(clock.now())
         for note in run.notes:
             say(note)
     if not options["as_json"]:
@@ -239,7 +242,7 @@ def _serve(page: WatchPage, server: str, served: ExitStack) -> None:
     say(f"live page: {page.url}/#token={page.token} (or: despoolr top)")
 
 
-def _page(options: dict[str, Any], server: str, run: RunDirectory) -> WatchPage:
+def _page(options: dict[str, Any], server: str, run: RunDirectory, clock: EvenClock) -> WatchPage:
     from despoolr_app.cli.secret import configured_secret
     from despoolr_app.process.settings import parse_listen
     from despoolr_core.records.live.model import LiveWatched
@@ -254,7 +257,7 @@ def _page(options: dict[str, Any], server: str, run: RunDirectory) -> WatchPage:
         sees_waits=bool(options["audit"]),
     )
     listen = parse_listen(options["listen"] or f"127.0.0.1:{WATCH_PORT}", WATCH_PORT)
-    return WatchPage(server, watched, listen, configured_secret())
+    return WatchPage(server, watched, listen, configured_secret(), now=clock.now)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from despoolr_lab.imports.capture.frames import FIELDS, Command, Frame, frame_of
 from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
 
 _FIRST: Final = re.compile(r"""^["']?[a-z][\w.]*["']?([^\w."'])""")
+QUOTES: Final = frozenset("\"'")
 NEEDED: Final = ("frame.time_epoch", "smb2.cmd")
 
 
@@ -77,9 +78,7 @@ def _splitter(separator: str) -> Callable[[str], list[str]]:
     """How a line becomes cells: quoted ones (`-E quote=d`) are taken out of their quotes."""
 
     def split(line: str) -> list[str]:
-        if '"' not in line and "'" not in line:
-            return line.split(separator)
-        if line[:1] not in ("'", '"'):
+        if line[:1] not in QUOTES:
             return line.split(separator)
         return next(csv.reader([line], delimiter=separator, quotechar=line[0]), [])
 

@@ -33,7 +33,7 @@ from despoolr_core.share.modes import WIN32_CODE, NtStatus, render_access, rende
 from despoolr_core.share.wire import Blocker, LockedRange
 from despoolr_core.times import moment, span
 from despoolr_lab.imports.fold.names import Names
-from despoolr_lab.imports.fold.table import RANGES_MAX, FileKey, Known, KnownOpens
+from despoolr_lab.imports.fold.table import OPENS_MAX, RANGES_MAX, FileKey, Known, KnownOpens
 from despoolr_lab.imports.traces import seen
 from despoolr_lab.imports.traces.access import mapped
 
@@ -41,6 +41,7 @@ BLOCKERS_MAX: Final = 64
 """Blockers that a refusal names, the oldest."""
 NOTES_MAX: Final = 200
 """Notes of a run beside those about its sources; more are counted."""
+TOO_MANY: Final = "is forgotten, as too many are held; nobody saw its close"
 QUIET_S: Final = 10.0
 """How long a holder must have been silent for that to be said."""
 EPISODES_MAX: Final = 100_000
@@ -70,6 +71,7 @@ class Chronicle:
         self._sessions: dict[tuple[int, seen.Session], tuple[str, str, str]] = {}
         self._pending: dict[FileKey, str] = {}
         self._blocking: set[str] = set()
+        self._crowded: set[FileKey] = set()
         self._unseen: dict[FileKey, str] = {}
         self._ghosts: dict[FileKey, list[Known]] = {}
         self._steps: Final[dict[type[seen.Seen], Callable[[int, Any], None]]] = {
@@ -201,8 +203,13 @@ class Chronicle:
         if self._ghosts:
             self._throw_out(row)
         forgotten = self.opens.add(row)
-        if forgotten is not None:
-            self._record_close(forgotten, "its handle was given out again, or too many are open")
+        if forgotten is not None and forgotten.handle == row.handle:
+            self._record_close(forgotten, "its handle was given out again")
+        elif forgotten is not None:
+            self._record_close(forgotten, TOO_MANY)
+            if not self.counts["forgotten"]:
+                self.note("gap", f"{OPENS_MAX:,} opens are held at one time: the oldest {TOO_MANY}")
+            self.counts["forgotten"] += 1
         self.counts["opens"] += 1
         self.by_source[source, "opens"] += 1
         session = self._sessions.get((source, fact.session))
@@ -329,6 +336,7 @@ class Chronicle:
         if fact.doing in ("lock", "read", "write"):
             pairs = self.opens.lockers(row, fact.offset, fact.length) if row is not None else []
             told = [other.blocker(lock) for other, lock in pairs[:BLOCKERS_MAX]]
+            self._note_crowd(place, len(pairs))
             return told or [self._nobody(place)], True
         if fact.doing == "rename":
             found = self.opens.below(*place)
@@ -336,6 +344,7 @@ class Chronicle:
                 of_both = [path, fact.new_path]
                 held = [one for name in of_both for one in self.opens.of_file(server, share, name)]
                 found = [one for one in held if one is not row]
+            self._note_crowd(place, len(found))
             return [one.blocker() for one in found[:BLOCKERS_MAX]], bool(found)
         if fact.status == "STATUS_DELETE_PENDING":
             found = self.opens.of_file(*place)
@@ -358,7 +367,18 @@ class Chronicle:
                         "rule, and the source does not name it: it is shown as well",
                     )
         told = [one.blocker() for one in found[:BLOCKERS_MAX]]
+        self._note_crowd(place, len(found))
         return told or [self._nobody(place)], True
+
+    def _note_crowd(self, place: FileKey, count: int) -> None:
+        """More are in the way than a refusal names: said once of a file."""
+        if count > BLOCKERS_MAX and place not in self._crowded and len(self._crowded) < NOTES_MAX:
+            self._crowded.add(place)
+            self.note(
+                "gap",
+                f"{count:,} opens are in the way of a refusal of {self._path(place[2])}: the "
+                f"{BLOCKERS_MAX} oldest are named, here and where it has more still",
+            )
 
     def _nobody(self, place: FileKey) -> Blocker:
         """Somebody whom no source tells of."""

@@ -14,7 +14,7 @@ import os
 import secrets
 import socket
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,7 +55,13 @@ class WatchPage:
     """The page. `hear` is a listener of the watch's records; `hand_over` after each look."""
 
     def __init__(
-        self, server: str, watched: LiveWatched, listen: Listen, secret: bytes | None
+        self,
+        server: str,
+        watched: LiveWatched,
+        listen: Listen,
+        secret: bytes | None,
+        *,
+        now: Callable[[], float] = wall_now,
     ) -> None:
         """Raises `ConfigError` for an address that others reach, without a `secret`."""
         if secret is None and not is_loopback(listen.host):
@@ -68,8 +74,8 @@ class WatchPage:
         self.token = self._auth.issue(ADMINISTRATOR, "Administrator", Role.ADMIN)
         self.url = ""
         self._heard: list[Record] = []
-        self._feeds = LiveFeeds(LiveFold(), wall_now, start=secrets.token_hex(4))
-        self._began_at = wall_now()
+        self._feeds = LiveFeeds(LiveFold(), now, start=secrets.token_hex(4))
+        self._began_at = now()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
 
@@ -152,7 +158,7 @@ class WatchPage:
         return app
 
     async def _health(self, _request: web.Request) -> web.StreamResponse:
-        ledger, now = self._feeds.live.ledger, wall_now()
+        ledger, now = self._feeds.live.ledger, self._feeds.now()
         return json_answer(
             Health(
                 status="ok",

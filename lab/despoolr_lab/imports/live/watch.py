@@ -16,7 +16,7 @@ from msgspec import UNSET
 from despoolr_app.runs.directory import RecordFile
 from despoolr_core.records.kinds.imported import ImportNote
 from despoolr_core.records.stream import Listener
-from despoolr_core.times import span
+from despoolr_core.times import moment, span
 from despoolr_lab.imports.fold.chronicle import Chronicle
 from despoolr_lab.imports.fold.names import Names
 from despoolr_lab.imports.importer import GRADES
@@ -64,7 +64,8 @@ class Watch:
         self.chronicle.part_now = lambda: run.rotation_count
         delay_s = every_s + HELD_S + IDLE_S if log and (status or arrivals) else 0.0
         self._blend = Blend(names, delay_s)
-        self._sampler = Sampler()
+        self._sampler = Sampler(is_live=arrivals is not None)
+        self._set_back_s = 0.0
         self._every_s = every_s
         self._has_begun = False
         self._line_count = 0
@@ -77,12 +78,18 @@ class Watch:
         """What the run proves, by its best source."""
         return "B" if self._tail is not None else "C"
 
-    def look(self, now: float) -> None:
-        """Look once, and write down what is known now. Raises `ImportFailed`."""
+    def look(self, now: float, set_back_s: float = 0.0) -> None:
+        """Look once, and write down what is known now. `set_back_s`: how far this machine's clock
+        was set back so far; `now` is as if it had not been. Raises `ImportFailed`.
+        """
+        if set_back_s > self._set_back_s:
+            self._note_clock(now, set_back_s - self._set_back_s)
+        self._set_back_s = set_back_s
         for sample in self._samples():
             for fact in self._sampler.take(sample):
                 self._blend.push(SAMPLES, fact)
         for fact in self._logged(now):
+            fact.at += set_back_s
             self._blend.push(LOG, fact)
         if not self._has_begun:
             self._begin(now)
@@ -98,6 +105,7 @@ class Watch:
             return
         if self._reader is not None:
             for fact in (*self._reader.rest(), *self._reader.gaps()):
+                fact.at += self._set_back_s
                 self._blend.push(LOG, fact)
         for source, fact in self._blend.rest():
             self.chronicle.take(source, fact)
@@ -117,9 +125,24 @@ class Watch:
 
     # -- parts of a look
 
+    def _note_clock(self, now: float, by_s: float) -> None:
+        if self._reader is not None:
+            for fact in self._reader.rest():  # lines of the clock that was
+                fact.at += self._set_back_s
+                self._blend.push(LOG, fact)
+        self.chronicle.note(
+            "clock",
+            f"this machine's clock was set back by {span(by_s)}: what happens from "
+            f"{moment(now, seconds=True)} on is told as if it had not been",
+        )
+
     def _samples(self) -> list[OpenSample]:
         if self._status is not None:
             sample = self._status.look()
+            if sample is not None and self._set_back_s:
+                sample.at += self._set_back_s
+                for row in sample.rows:  # those that are known already are not told again
+                    row.opened_at = row.opened_at and row.opened_at + self._set_back_s
             return [sample] if sample is not None else []
         return self._arrivals.samples() if self._arrivals is not None else []
 

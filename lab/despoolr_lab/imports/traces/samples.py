@@ -17,6 +17,8 @@ from despoolr_lab.imports.traces.seen import HandleClosed, Noted, Opened, Seen, 
 
 ROWS_MAX: Final = 1_000_000
 NOTED_MAX: Final = 20
+LATE_MAX: Final = 3
+"""So many samples in a row are not late by chance."""
 
 
 class SampledOpen(msgspec.Struct, gc=False):
@@ -45,8 +47,13 @@ class OpenSample(msgspec.Struct):
 class Sampler:
     """The difference of samples, in the order of their times."""
 
-    def __init__(self, gap: str = "") -> None:
+    def __init__(self, gap: str = "", *, is_live: bool = False) -> None:
+        """`is_live`: samples come in as they are taken, so several in a row that are late, each
+        after the other, are of a clock that was set back.
+        """
         self._gap = gap
+        self._is_live = is_live
+        self._late: list[float] = []
         self._open: set[str] = set()
         self._first = self._last = 0.0
         self._count = 0
@@ -62,12 +69,29 @@ class Sampler:
 
     def take(self, sample: OpenSample) -> Iterator[Seen]:
         """What one sample shows beside those before it."""
-        if self._count and sample.at < self._last:
+        if not self._count or sample.at >= self._last:
+            self._late.clear()
+        elif self._is_set_back(sample.at):
+            yield Noted(
+                self._last,
+                "clock",
+                f"the clock of whoever takes the samples was set back by "
+                f"{span(self._last - sample.at)}: those from {moment(sample.at, seconds=True)} on "
+                "are told by it",
+            )
+            self._last = sample.at
+        else:
             yield Noted(
                 self._last, "gap", f"a sample of {moment(sample.at, seconds=True)} came late"
             )
-        else:
-            yield from self._take(sample)
+            return
+        yield from self._take(sample)
+
+    def _is_set_back(self, at: float) -> bool:
+        if self._late and at <= self._late[-1]:
+            self._late.clear()
+        self._late.append(at)
+        return self._is_live and len(self._late) >= LATE_MAX
 
     def _take(self, sample: OpenSample) -> Iterator[Seen]:
         before, at = self._last, sample.at

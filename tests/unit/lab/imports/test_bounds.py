@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_core.records.kinds.share import OpenGranted
+from despoolr_core.records.kinds.share import OpenClosed, OpenGranted
 from despoolr_core.records.stream import of
 from despoolr_lab.imports.capture import dialogue, frames, layers
 from despoolr_lab.imports.dav import access_log
-from despoolr_lab.imports.fold import chronicle, merge
+from despoolr_lab.imports.fold import chronicle, merge, table
 from despoolr_lab.imports.samba import audit, status_json
 from despoolr_lab.imports.traces import source
 from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
@@ -174,6 +174,18 @@ def test_so_many_blockers_are_named_and_no_more(
     ]
     found = imported([fields(tmp_path, *rows, *refused)])
     assert [len(refused.blockers) for _, refused in found.refusals] == [3]
+    assert "5 opens are in the way of a refusal of a.dat: the 3 oldest are named" in found.notes
+
+
+def test_an_open_that_is_forgotten_past_the_bound_is_not_said_to_be_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "OPENS_MAX", 3)
+    rows = [row for number in range(1, 6) for row in pair(number, f"f{number}")]
+    found = imported([fields(tmp_path, *rows)])
+    reasons = [closed.reason for _, closed in of(found.records, OpenClosed)]
+    assert reasons == [chronicle.TOO_MANY] * 2 and "nobody saw its close" in reasons[0]
+    assert found.notes.count("opens are held at one time") == 1
 
 
 def test_what_is_remembered_of_each_file_to_merge_them_is_bounded(

@@ -21,6 +21,8 @@ from despoolr_lab.imports.live.arrivals import Arrivals
 from despoolr_lab.imports.live.status import StatusLooks
 from despoolr_lab.imports.live.tail import LogTail
 from despoolr_lab.imports.live.watch import Watch
+from despoolr_lab.imports.traces.samples import OpenSample, Sampler
+from despoolr_lab.imports.traces.seen import Noted
 from despoolr_lab.imports.traces.source import TraceFile
 from worlds.watched import FakeSamba, closed, held, opened, status
 
@@ -58,10 +60,11 @@ class Watched:
         self.tail.close()
         self.file.close()
 
-    def look(self, at: float, *opens: Any, lines: str = "") -> None:
+    def look(self, at: float, *opens: Any, lines: str = "", set_back_s: float = 0.0) -> None:
+        """A look at a time that the machine's clock tells, which was set back by so much."""
         self.samba.says(status(T0 + at, *opens))
         self.samba.logs([lines])
-        self.watch.look(T0 + at)
+        self.watch.look(T0 + at + set_back_s, set_back_s)
 
     @property
     def run(self) -> FinishedRun:
@@ -301,3 +304,42 @@ def test_refusals_are_told_with_their_time_although_nothing_follows_them(
     ((record, fact),) = of(watched.run.records(), OpenRefused)
     assert (record.at, fact.path) == (T0 + 1, "office/b.dat")
     assert fact.blockers[0].since == "before", "nobody knows who it was"
+
+
+def test_a_clock_that_is_set_back_makes_nothing_late(begin: Begin, samba: FakeSamba) -> None:
+    watched = begin()
+    mine = held("alice", "office/b.dat", T0 + 1.0001)
+    watched.look(0)
+    watched.look(2, mine, lines=opened(T0 + 1, "alice", "office/b.dat"))
+    refused = [
+        opened(T0 + n, "deploy", "office/b.dat", refused=True, write=True) for n in (3, -594)
+    ]
+    watched.look(4, mine, lines=refused[0])
+    watched.look(-595, mine, set_back_s=600)
+    watched.look(-593, mine, lines=refused[1], set_back_s=600)
+    other = held("bob", "office/c.dat", T0 - 591.9)
+    done = closed(T0 - 592, "alice", "office/b.dat") + opened(T0 - 591.9, "bob", "office/c.dat")
+    watched.look(-591, other, lines=done, set_back_s=600)
+    watched.look(-580, other, set_back_s=600)
+    (row,) = watched.episodes
+    assert [at - T0 for at in (row.first_refused_at, row.last_refused_at)] == [3, 6]
+    holds = {hold.path: hold for hold in watched.view.holdings}
+    ended = holds["office/b.dat"].closed_at
+    assert ended is not None and ended - T0 == 8
+    assert holds["office/c.dat"].opened_at - T0 == pytest.approx(8.1)
+    assert "this machine's clock was set back by 10 min" in watched.notes
+    assert "came late" not in watched.notes
+
+
+def test_samples_of_a_clock_that_was_set_back_are_told_by_it(tmp_path: Path) -> None:
+    sampler = Sampler(is_live=True)
+    late = []
+    for at in (1000, 1060, 500, 560, 620, 680):
+        late += [fact for fact in sampler.take(OpenSample(at, [])) if isinstance(fact, Noted)]
+    assert [fact.text.partition(" of ")[0] for fact in late] == [
+        "a sample",
+        "a sample",
+        "the clock",
+    ]
+    story = Sampler()
+    assert sum(1 for at in (9, 1, 2, 3, 4) for _ in story.take(OpenSample(at, []))) == 4
