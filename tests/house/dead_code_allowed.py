@@ -29,6 +29,9 @@ _.down_revision
 _.branch_labels
 _.depends_on
 
+# Jinja calls it for a template that it has compiled.
+_.dump_bytecode
+
 # The parser of XML calls it for each namespace.
 _.start_ns
 

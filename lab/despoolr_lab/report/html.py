@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
@@ -23,6 +24,7 @@ from despoolr_core.records.view import Change, DetailHistory, JobHistory
 from despoolr_core.share.wire import EpisodeRow, Hold
 from despoolr_lab.report import words
 from despoolr_lab.report.axis import Axis
+from despoolr_lab.report.compiled import CompiledBeside
 from despoolr_lab.report.facts import EventStory, Facts, Note, about_of, read_facts, title_of
 from despoolr_lab.report.fixes import fixes_of
 from despoolr_lab.report.shapes import STATUS_CLASS, SYMBOL, WIDTH, Bar, Column, Picture, tally
@@ -143,6 +145,7 @@ def stream_report(
 def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("despoolr_lab.report", "templates"),
+        bytecode_cache=CompiledBeside(Path(__file__).with_name("templates")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
