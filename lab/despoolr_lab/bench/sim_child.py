@@ -29,6 +29,7 @@ def runs(arguments: list[str]) -> dict[str, float]:
     and of the same in the warm process. Raises `RuntimeError` where the command fails.
     """
     despoolr: Any = import_module("despoolr.console")  # as whoever types the command
+    import_module("despoolr_lab.cli")
     from despoolr_lab.scenario import run as scenario_run  # noqa: PLC0415 - part of what is measured
 
     begun: list[float] = []

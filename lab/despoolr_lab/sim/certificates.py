@@ -1,0 +1,65 @@
+"""The certificates that aiohttp reads when it is imported, twice: a tenth of a start, for runs in
+virtual time that speak to nobody.
+
+The law: no connection over TLS is checked otherwise. What was not read is read when the first
+connector over sockets is made, before it is used; only who makes none does without.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, Final
+
+MODULE: Final = "aiohttp.connector"
+
+
+def read_certificates_late() -> None:
+    """Have the certificates read when they are needed. Nothing changes where aiohttp was imported
+    already.
+    """
+    if MODULE not in sys.modules and not any(type(one) is _Finder for one in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
+        if fullname != MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(MODULE)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+class _Loader(Loader):
+    def __init__(self, usual: Loader) -> None:
+        self._usual = usual
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._usual.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        import ssl  # noqa: PLC0415 - aiohttp needs it now; a command's help does not
+
+        unread: list[ssl.SSLContext] = []
+        context: Any = ssl.SSLContext
+        context.set_default_verify_paths = lambda self: unread.append(self)
+        try:
+            self._usual.exec_module(module)
+        finally:
+            del context.set_default_verify_paths
+        connector: Any = module.TCPConnector
+        usual = connector.__init__
+
+        def first(self: Any, *args: Any, **kwargs: Any) -> None:
+            connector.__init__ = usual
+            for one in unread:
+                one.set_default_verify_paths()
+            usual(self, *args, **kwargs)
+
+        connector.__init__ = first
