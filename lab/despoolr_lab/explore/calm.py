@@ -61,3 +61,15 @@ def _mends(step: Step) -> tuple[tuple[str, ...], bool] | None:
     if isinstance(step, PowerStep):
         return ("power", step.machine), step.on
     return None
+
+
+def off_since(scenario: Scenario) -> dict[str, float]:
+    """The machines that are switched off at the end, and since when, in site seconds."""
+    steps = [step for step in scenario.step if isinstance(step, PowerStep)]
+    off: dict[str, float] = {}
+    for step in sorted(steps, key=lambda step: moment_s(step.at, scenario.start)):
+        if step.on:
+            off.pop(step.machine, None)
+        else:
+            off[step.machine] = moment_s(step.at, scenario.start)
+    return off

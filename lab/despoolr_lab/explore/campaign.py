@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from despoolr_lab.explore.agreement import look
+from despoolr_lab.explore.agreement.ending import look
 from despoolr_lab.explore.breach import FailureKey
 from despoolr_lab.explore.judgement import Judge, WorldJudgement
 from despoolr_lab.explore.swarm import is_as_written, moments_of, swarm_world

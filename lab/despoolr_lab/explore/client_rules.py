@@ -31,8 +31,8 @@ class ClientRules:
 
     _done: set[tuple[str, str]] = field(default_factory=set)
     """Machine and request whose result was handed in."""
-    _reported: dict[tuple[str, str], float] = field(default_factory=dict)
-    """Machine and number of a report to when it was handed in."""
+    _reported: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
+    """Machine and number of a report to when it was handed in, and its request."""
     _counted: set[str] = field(default_factory=set)
     """Reports that a site has counted: one may be before its client is done with handing it in."""
     _has_refused: bool = False
@@ -53,7 +53,7 @@ class ClientRules:
             if (machine, fact.report) in self._reported:
                 text = f"{machine} handed report {fact.report} in a second time"
                 yield Breach(REPORTED_TWICE, text, record.at, record.seq, "", PCM)
-            self._reported[machine, fact.report] = record.at
+            self._reported[machine, fact.report] = record.at, fact.request
             self._done.add((machine, fact.request))
         elif isinstance(fact, MifLoaded):
             self._counted.add(fact.report)
@@ -62,12 +62,21 @@ class ClientRules:
         elif isinstance(fact, StepTaken) and fact.do == "delete_history":
             self._done.clear()  # PCM has run nothing, as far as it knows (Q122202)
 
-    def at_end(self, end: float, calm: float, waiting: Collection[str] = ()) -> Iterator[Breach]:
+    def at_end(
+        self,
+        end: float,
+        calm: float,
+        waiting: Collection[str] = (),
+        taken_back: Collection[str] = (),
+    ) -> Iterator[Breach]:
         """What was handed in and never arrived, in a run that ended then and was left in peace
-        since. `waiting` are the reports that wait for their time at a site.
+        since. `waiting` are the reports that wait for their time at a site, `taken_back` the
+        requests that no site knows any more.
         """
-        for (machine, report), at in self._reported.items():
+        for (machine, report), (at, request) in self._reported.items():
             if report in self._counted or report in waiting or self._has_refused:
+                continue
+            if request in taken_back:
                 continue
             if end - max(at, calm) >= SETTLED_S:
                 text = f"{machine} handed report {report} in, and no site has heard of it"

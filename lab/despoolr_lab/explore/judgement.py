@@ -7,20 +7,22 @@ back is a handful of sentences with their keys.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from despoolr_core.records.kinds.imported import ImportNote
 from despoolr_core.records.stream import Record
 from despoolr_core.response import Response, retry_interval_s
 from despoolr_core.rules.fold import fold
-from despoolr_lab.explore.agreement import OLD_FILES, Ending
+from despoolr_lab.explore.agreement.ending import Ending
+from despoolr_lab.explore.agreement.packages import OLD_FILES
 from despoolr_lab.explore.breach import Breach, FailureKey, without_ids
-from despoolr_lab.explore.calm import SETTLED_S, calm_from
+from despoolr_lab.explore.calm import SETTLED_S, calm_from, off_since
 from despoolr_lab.explore.client_rules import ClientRules
 from despoolr_lab.explore.share_rules import ShareRules
-from despoolr_lab.explore.site_rules import RetryRule, SiteRules
+from despoolr_lab.explore.site_rules import RetryRule, SiteRules, attempts_max, is_even
 from despoolr_lab.pool import Crash
 from despoolr_lab.scenario.model import DeleteStep, PutStep, Scenario, SetStep
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of
@@ -62,7 +64,10 @@ class Judge:
         }
         rules = {
             site.code: RetryRule(
-                retry_interval_s(Response(site.response)), profile.retry_count_step
+                retry_interval_s(Response(site.response)),
+                profile.retry_count_step,
+                attempts_max=attempts_max(profile),
+                is_even=is_even(profile),
             )
             for site, profile in zip(
                 scenario.site, profiles_of(scenario, self.options).values(), strict=True
@@ -71,7 +76,14 @@ class Judge:
         }
         shares = frozenset(fold(server.package_share) for server in scenario.server)
         breaches = list(
-            broken(result.records, rules, calm_from(scenario), shares, ending=result.seen)
+            broken(
+                result.records,
+                rules,
+                calm_from(scenario),
+                shares,
+                ending=result.seen,
+                off=off_since(scenario),
+            )
         )
         if any(isinstance(step, PutStep | DeleteStep) for step in scenario.step):
             # what a person puts there or takes away, no service has installed
@@ -112,9 +124,10 @@ def broken(
     calm: float = math.inf,
     package_shares: frozenset[str] = frozenset(),
     ending: Ending | None = None,
+    off: Mapping[str, float] = MappingProxyType({}),
 ) -> Iterator[Breach]:
     """What the records of any run break. `rules` are those of its sites; nothing is asked that is
-    due `calm` or later.
+    due `calm` or later. `off`: machines that are off, and since when.
     """
     shares, sites, clients = ShareRules(package_shares), SiteRules(rules), ClientRules()
     for record in records:
@@ -124,11 +137,12 @@ def broken(
         yield from sites.apply(record)
         yield from clients.apply(record)
     end = records[-1].at if records else 0.0
-    yield from shares.at_end(records)
+    yield from shares.at_end(records, off)
     yield from sites.at_end(end, calm)
-    yield from clients.at_end(end, calm, ending.waiting if ending is not None else ())
     if ending is None:
+        yield from clients.at_end(end, calm)
         return
+    yield from clients.at_end(end, calm, ending.waiting, ending.taken_back)
     yield from sites.says_otherwise(ending.rows)
     for found in ending.disagreements:
         if found.is_of_rest and end - calm < SETTLED_S:

@@ -2,15 +2,18 @@
 
 The law: whatever the site did, no two opens are held that the conflict rule forbids, nothing is
 written or deleted under somebody who does not share it, who is refused is refused by opens that are
-there, and no refusal is forgotten: not in its episode, and not by who was refused. It is computed
-here a second time, from grants and closes, and asks nothing of the engine's own tables.
+there, no refusal is forgotten: not in its episode, and not by who was refused, and nobody keeps
+what he cannot use any more. It is computed here a second time, from grants and closes, the two
+lines of the rule included, and asks nothing of the engine.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from despoolr_core.records.episodes import EpisodeLedger
@@ -23,14 +26,16 @@ from despoolr_core.records.kinds.share import (
     OpenGranted,
     OpenRefused,
     SessionEnded,
+    SessionStarted,
     ShareStarted,
 )
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied
 from despoolr_core.records.stream import Record
-from despoolr_core.rules.conflict import conflicts, wants
+from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import WIN32_CODE, Access, NtStatus, ShareMode, parse_flags
 from despoolr_lab.explore.breach import Breach, role_of
+from despoolr_lab.explore.calm import SETTLED_S
 
 REFUSED_WIN32: Final = WIN32_CODE[NtStatus.SHARING_VIOLATION]
 
@@ -43,6 +48,12 @@ FORGOTTEN: Final = "a refused open forgotten"
 CLOSED_TWICE: Final = "closed and not open"
 LEFT_OPEN: Final = "open after its session"
 MISCOUNTED: Final = "attempts miscounted"
+NEVER_CLOSED: Final = "an open that a service forgot"
+OUTLIVED: Final = "open after its lease"
+SERVICES: Final = "SMS_"
+"""How the names of services begin: what they open they close within the cycle."""
+LAPSED_S: Final = 60.0
+"""Seconds in which a server has noticed that a lease is over."""
 
 
 @dataclass(slots=True)
@@ -53,6 +64,7 @@ class _Held:
     key: str
     wanted: int
     shared: int
+    at: float
 
 
 @dataclass(slots=True)
@@ -66,6 +78,8 @@ class ShareRules:
     """Server and file to the opens of it, by their names."""
     _over: set[tuple[str, str]] = field(default_factory=set)
     """Sessions that ended, by server."""
+    _leases: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Sessions that have a lease, to its seconds."""
     _refusals: dict[str, list[tuple[int, OpenRefused]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -88,6 +102,7 @@ class ShareRules:
             OpenGranted: self._granted,
             OpenClosed: self._closed,
             OpenRefused: self._refused,
+            SessionStarted: self._began,
             SessionEnded: self._ended,
             FileWritten: self._written,
             FileDeleted: self._deleted,
@@ -103,11 +118,21 @@ class ShareRules:
         step = self._steps.get(type(record.data))
         return () if step is None else step(record, record.data)
 
-    def at_end(self, records: Sequence[Record]) -> Iterator[Breach]:
-        """What the run as a whole breaks."""
+    def at_end(
+        self, records: Sequence[Record], off_since: Mapping[str, float] = MappingProxyType({})
+    ) -> Iterator[Breach]:
+        """What the run as a whole breaks. `off_since`: machines that are off, and since when."""
         at = records[-1].at if records else 0.0
         for held in self._held.values():
             granted = held.granted
+            where = f"{granted.path} open on {granted.server}"
+            if granted.program.startswith(SERVICES) and at - held.at > SETTLED_S:
+                text = f"{granted.program} has had {where} for {(at - held.at) / 3600:.0f} h"
+                yield self._of(NEVER_CLOSED, granted, text, at)
+            lease_s = self._leases.get((granted.server, granted.session), math.inf)
+            if at - off_since.get(granted.machine, math.inf) > lease_s + LAPSED_S:
+                text = f"{granted.machine} is off longer than its lease, and has {where}"
+                yield self._of(OUTLIVED, granted, text, at)
             if (granted.server, granted.session) in self._over:
                 text = (
                     f"{granted.machine} has {granted.path} open on {granted.server}, and its "
@@ -127,6 +152,7 @@ class ShareRules:
         for key in [key for key in self._held if key[0] == started.server]:
             self._drop(key)
         self._over = {key for key in self._over if key[0] != started.server}
+        self._leases = {key: s for key, s in self._leases.items() if key[0] != started.server}
         return iter(())
 
     def _granted(self, record: Record, granted: OpenGranted) -> Iterator[Breach]:
@@ -139,9 +165,10 @@ class ShareRules:
             _file(granted.share, granted.path),
             wants(parse_flags(Access, granted.access)),
             int(parse_flags(ShareMode, granted.share_mode)),
+            record.at,
         )
         for other in self._at(granted.server, new.key):
-            if conflicts(new.wanted, new.shared, other.wanted, other.shared):
+            if _exclude(new.wanted, new.shared, other.wanted, other.shared):
                 text = (
                     f"{granted.machine} ({granted.program}) was given {granted.path} on "
                     f"{granted.server} while {other.granted.machine} ({other.granted.program}) "
@@ -158,6 +185,11 @@ class ShareRules:
             text = f"{closed.path} on {closed.server} was closed by {closed.machine}, and not open"
             yield self._of(CLOSED_TWICE, closed, text, record.at, record.seq)
         self._drop(key)
+
+    def _began(self, _record: Record, began: SessionStarted) -> Iterator[Breach]:
+        if began.lease_s:
+            self._leases[began.server, began.session] = began.lease_s
+        return iter(())
 
     def _ended(self, _record: Record, ended: SessionEnded) -> Iterator[Breach]:
         self._over.add((ended.server, ended.session))
@@ -200,7 +232,7 @@ class ShareRules:
                 and not blocker.lock
                 and wanted
                 and fold(refused.path) == fold(held.granted.path)
-                and not conflicts(wanted, shared, held.wanted, held.shared)
+                and not _exclude(wanted, shared, held.wanted, held.shared)
             ):
                 text = f"{where} because of {blocker.machine}, whose open allows it"
                 yield self._of(NO_CONFLICT, refused, text, record.at, record.seq)
@@ -302,6 +334,15 @@ class ShareRules:
     def _of(self, kind: str, fact: Any, text: str, at: float, seq: int = 0) -> Breach:
         role = role_of(fact.share, fact.path, self.package_shares)
         return Breach(kind, text, at, seq, role, getattr(fact, "program", ""))
+
+
+def _exclude(wanted: int, shared: int, held_wanted: int, held_shared: int) -> bool:
+    """The two lines of the rule, for opens that want anything at all: one wants what the other does
+    not share.
+    """
+    if not wanted or not held_wanted:
+        return False
+    return bool(wanted & ~held_shared or held_wanted & ~shared)
 
 
 def _file(share: str, path: str) -> str:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from despoolr_core.formats.instruction_file import WIREMOVE
+from despoolr_core.profile import Profile
+from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.site import (
@@ -29,6 +31,7 @@ from despoolr_core.records.kinds.site import (
 )
 from despoolr_core.records.stream import Record, is_owners
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_lab.explore.breach import Breach
 from despoolr_lab.explore.calm import SETTLED_S
 
@@ -41,8 +44,14 @@ LATE_RETRY: Final = "a retry put off too long"
 RETRY_COUNT: Final = "retries miscounted"
 ROW_UNTOLD: Final = "a row that nobody told of"
 OUT_OF_ORDER: Final = "records out of order"
+GIVEN_UP: Final = "given up at the wrong time"
+GOES_ON: Final = "a cancelled job goes on"
+UNASKED: Final = "a row that the job did not have"
+OF_ANOTHER: Final = "a result of another machine"
+EVENT_LOST: Final = "an event lost"
 
 DONE: Final = ("Complete", "Failed", "Cancelled", "Canceled")
+CANCELLED: Final = "Cancelled"
 CANCELED: Final = "Canceled"
 """What a cancelled job makes of all its rows, and tells once."""
 EVENT_NO_SERVER: Final = 13
@@ -50,6 +59,10 @@ EVENT_WORKSTATION_FAILED: Final = 374
 INTERRUPTIONS: Final = ("kill", "hotfix", "service")
 """Steps after which a service may begin again what it had begun."""
 ROUNDING_S: Final = 1.0
+CYCLE_S: Final = 300.0
+"""Seconds that an attempt may be at work before it writes its retry."""
+WORKSTATION: Final = "Workstation"
+USED_UP: Final = "Failed: the retries are used up"
 DUE_SHARE: Final = 0.125
 """The share of a retry interval, three polls, in which what is due is taken up."""
 
@@ -60,6 +73,25 @@ class RetryRule:
 
     retry_s: float
     step: int
+    attempts_max: int = 0
+    """At how many retries the count gives up; 0: something else ends it."""
+    is_even: bool = False
+    """Whether one retry follows another by the interval and nothing else."""
+
+
+def attempts_max(profile: Profile) -> int:
+    """What the count of a version gives up at, where nothing but the count does. A restart may set
+    it back (Q140374), and never on.
+    """
+    return profile.attempts_max if profile.give_up_rule == "count" else 0
+
+
+def is_even(profile: Profile) -> bool:
+    """Whether a version's retries come at even distances: nobody is warned, no close is waited
+    for.
+    """
+    is_forced = profile.forced_disconnect_available and profile.use_forced_disconnect
+    return not (is_forced or COPY_STRATEGIES[profile.copy_strategy].retries_at_close)
 
 
 @dataclass(slots=True)
@@ -68,6 +100,8 @@ class _Job:
 
     refused: dict[str, int] = field(default_factory=dict)
     """Server to the record of the copy that it refused last."""
+    began: float = math.inf
+    """When its first copy began."""
     waiting: InstructionWritten | None = None
     written: bool = False
     """Whether a retry was written since the last instruction was done with."""
@@ -90,6 +124,13 @@ class SiteRules:
     _jobs: dict[tuple[str, str], _Job] = field(default_factory=lambda: defaultdict(_Job))
     """Site and job to what is known of it."""
     _over: set[tuple[str, str]] = field(default_factory=set)
+    _cancelled: set[tuple[str, str]] = field(default_factory=set)
+    _reported_by: dict[str, str] = field(default_factory=dict)
+    """Number of a client's report to the machine that handed it in."""
+    _counted_for: list[tuple[Record, str, str]] = field(default_factory=list)
+    """Workstation rows that reports set: the record, the report, the machine."""
+    _loading: dict[str, tuple[Record, MifLoaded, bool]] = field(default_factory=dict)
+    """Loader to the report it loads, and whether that has set a row."""
     _results: dict[tuple[str, str], float] = field(default_factory=dict)
     """Site and name of a client's report, without its ending, to when it was executed."""
     _interrupted: int = -1
@@ -107,6 +148,7 @@ class SiteRules:
             CopyEnded: self._copy_ended,
             InstructionWritten: self._written,
             InstructionExecuted: self._executed,
+            ResultReported: self._reported,
         }
 
     def apply(self, record: Record) -> Iterator[Breach]:
@@ -125,6 +167,13 @@ class SiteRules:
 
     def at_end(self, end: float, calm: float) -> Iterator[Breach]:
         """What was due and never done, in a run that ended then and was left in peace since."""
+        for actor in list(self._loading):
+            yield from self._event_missed(actor)
+        for record, report, machine in self._counted_for:
+            by = self._reported_by.get(report, machine)
+            if fold(by) != fold(machine):
+                text = f"report {report} is of {by}, and the row of {machine} says what it says"
+                yield self._of(OF_ANOTHER, record, text)
         for (site, name), job in self._jobs.items():
             if (site, name) in self._over or site not in self.rules:
                 continue
@@ -170,8 +219,10 @@ class SiteRules:
 
     def _loaded(self, record: Record, loaded: MifLoaded) -> Iterator[Breach]:
         key = (record.actor, loaded.report)
+        yield from self._event_missed(record.actor)
         if loaded.about in ("site", "inventory"):
             return
+        self._loading[record.actor] = (record, loaded, False)
         if key in self._reports:
             text = f"{record.actor} counted report {loaded.report} a second time"
             yield self._of(COUNTED_TWICE, record, text)
@@ -179,9 +230,12 @@ class SiteRules:
 
     def _event(self, record: Record, logged: EventLogged) -> Iterator[Breach]:
         if logged.event == EVENT_NO_SERVER:
-            self._jobs[record.actor.partition("/")[0], logged.job].forgets = True
+            self._jobs[_site(record), logged.job].forgets = True
         if logged.event != EVENT_WORKSTATION_FAILED:
             return
+        # the row of the report has been told; its component is the Despooler, its writer the loader
+        for actor in [one for one in self._loading if one.partition("/")[0] == _site(record)]:
+            self._loading.pop(actor)
         key = (record.actor, logged.job, logged.machine, logged.text)
         if key in self._events and self._statuses.get((logged.job, logged.machine)):
             text = f"event {logged.event} of {logged.machine} and job {logged.job} stands twice"
@@ -191,18 +245,44 @@ class SiteRules:
     def _job_status(self, record: Record, changed: JobStatusChanged) -> Iterator[Breach]:
         if not is_owners(record.actor, changed.job):
             return
-        key = (record.actor.partition("/")[0], changed.job)
+        key = (_site(record), changed.job)
         yield from self._follows(record, key, changed, f"job {changed.job}")
+        if changed.status == CANCELLED:
+            self._cancelled.add(key)
         if changed.status in DONE:
             self._over.add(key)
         else:
             self._over.discard(key)
 
     def _detail_status(self, record: Record, changed: DetailStatusChanged) -> Iterator[Breach]:
-        site = record.actor.partition("/")[0]
+        site = _site(record)
         key = (site, changed.job, changed.detail, changed.site, changed.machine)
         row = " ".join(part for part in (changed.detail, changed.site, changed.machine) if part)
+        if changed.detail == WORKSTATION:
+            yield from self._workstation(record, changed)
         yield from self._follows(record, key, changed, f"{row} of job {changed.job}")
+
+    def _workstation(self, record: Record, changed: DetailStatusChanged) -> Iterator[Breach]:
+        """A client's result sets the row of that client, which is there since the job began."""
+        if not changed.was and is_owners(record.actor, changed.job):
+            text = f"{changed.machine} reported of job {changed.job}, which had no row of it"
+            yield self._of(UNASKED, record, text)
+        loading = self._loading.get(record.actor)
+        if loading is not None:
+            _, loaded, _ = loading
+            self._loading[record.actor] = (record, loaded, True)
+            self._counted_for.append((record, loaded.report, changed.machine))
+
+    def _event_missed(self, actor: str) -> Iterator[Breach]:
+        """Of the report that was loaded before: one that bears an event logs it with its row."""
+        loading = self._loading.pop(actor, None)
+        if loading is not None and loading[2] and fold(loading[1].file).endswith(".EMF"):
+            text = f"{loading[1].file} bears an event, and {actor} logged none"
+            yield self._of(EVENT_LOST, loading[0], text)
+
+    def _reported(self, record: Record, reported: ResultReported) -> Iterator[Breach]:
+        self._reported_by[reported.report] = record.actor
+        return iter(())
 
     def _follows(
         self,
@@ -227,6 +307,10 @@ class SiteRules:
 
     def _copy_started(self, record: Record, started: CopyStarted) -> Iterator[Breach]:
         job = self._job(record, started.job)
+        job.began = min(job.began, record.at)
+        if (_site(record), started.job) in self._cancelled:
+            text = f"job {started.job} is copied to {started.server}, and was Cancelled before"
+            yield self._of(GOES_ON, record, text)
         waiting = job.waiting
         if waiting is not None and record.at < waiting.execute_at - ROUNDING_S:
             early_s = waiting.execute_at - record.at
@@ -243,12 +327,16 @@ class SiteRules:
 
     def _written(self, record: Record, written: InstructionWritten) -> Iterator[Breach]:
         job = self._job(record, written.job)
-        rule = self.rules.get(record.actor.partition("/")[0])
+        rule = self.rules.get(_site(record))
         if rule is not None:
             if written.execute_at > record.at + rule.retry_s + ROUNDING_S:
                 late_s = written.execute_at - record.at
                 text = f"job {written.job} is tried again in {late_s:.0f} s, not {rule.retry_s:.0f}"
                 yield self._of(LATE_RETRY, record, text)
+            yield from self._even(record, job, written, rule)
+            if rule.attempts_max and written.retries > rule.attempts_max:
+                text = f"job {written.job} is to be tried again after {written.retries} retries"
+                yield self._of(GIVEN_UP, record, text)
             was = job.retries
             may_be = {0, rule.step} if was is None else {was, was + rule.step}
             if self._interrupted >= 0:
@@ -260,13 +348,32 @@ class SiteRules:
         if written.forgotten or (job.refused and not written.servers):
             job.forgets = True
 
+    def _even(
+        self, record: Record, job: _Job, written: InstructionWritten, rule: RetryRule
+    ) -> Iterator[Breach]:
+        """One retry is due an interval after the one before it was, or, when that is over already,
+        after this attempt.
+        """
+        before = job.began if job.waiting is None else job.waiting.execute_at
+        early_s = before + rule.retry_s - written.execute_at
+        is_anew = abs(record.at + rule.retry_s - written.execute_at) <= CYCLE_S
+        if rule.is_even and CYCLE_S < early_s < math.inf and not is_anew:
+            text = f"job {written.job} is to be tried again {early_s:.0f} s too early"
+            yield self._of(EARLY_RETRY, record, text)
+
     def _executed(self, record: Record, executed: InstructionExecuted) -> Iterator[Breach]:
-        key = (record.actor.partition("/")[0], executed.job)
+        key = (_site(record), executed.job)
         if executed.type == WIREMOVE:
             self._results[key[0], fold(executed.file).rpartition(".")[0]] = record.at
         if key not in self._jobs or executed.type == WIREMOVE:
             return
         job = self._job(record, executed.job)
+        rule = self.rules.get(key[0])
+        if executed.result == USED_UP and rule is not None and rule.attempts_max:
+            retries = job.retries or 0
+            if retries < rule.attempts_max:
+                text = f"job {executed.job} is given up after {retries} retries"
+                yield self._of(GIVEN_UP, record, text)
         if executed.result == "Retrying":
             if not job.written:
                 text = f"job {executed.job} is Retrying, and no retry was written"
@@ -282,7 +389,11 @@ class SiteRules:
         job.written = False
 
     def _job(self, record: Record, job: str) -> _Job:
-        return self._jobs[record.actor.partition("/")[0], job]
+        return self._jobs[_site(record), job]
 
     def _of(self, kind: str, record: Record, text: str) -> Breach:
         return Breach(kind, text, record.at, record.seq, "", record.actor.partition("/")[2])
+
+
+def _site(record: Record) -> str:
+    return record.actor.partition("/")[0]

@@ -3,9 +3,9 @@
 The law: a world is a function of the scenario, its moments and a seed, by draws with names, and is
 a scenario again: it can be read, run and cut down. One world in four has all that the file says and
 nothing else; in it alone expectations are asked. Each of the others leaves out each family of
-faults and each hold one time in two, and gets faults of each family of its own one time in two:
-half of the worlds just when something happens, where a death between two steps is found, and half
-at any time.
+faults and each hold one time in two, and gets faults, and work of administrators, of each family of
+its own one time in two: half of the worlds just when something happens, where a death between two
+steps is found, and half at any time.
 """
 
 from __future__ import annotations
@@ -20,19 +20,23 @@ from despoolr_core.records.stream import Record
 from despoolr_lab.explore.feasible import feasible
 from despoolr_lab.scenario.model import (
     AclStep,
+    CancelStep,
     Clients,
     ClockStep,
     DeleteStep,
     DiskStep,
     HoldStep,
     HotfixStep,
+    JobStep,
     KillStep,
     LinkStep,
     NoIdMifStep,
     PowerStep,
     PutStep,
     Scenario,
+    Server,
     ServiceStep,
+    SourceStep,
     Step,
 )
 from despoolr_lab.scenario.worlds import OFF, WIDE, Variation, span_text, world_of
@@ -55,6 +59,9 @@ AIMED_SHARE: Final = 0.5
 LEFT_OUT_SHARE: Final = 0.5
 FAULTS_MAX: Final = 3
 """Faults of one family that a world gets."""
+ADDED_SHARE: Final = 0.25
+ADDED_SERVER: Final = "LOGON9"
+ADDED_COMMAND: Final = "EXPLORE.EXE"
 LAST_SHARE: Final = 0.6
 """The share of a run in which faults begin: what they put off must come to its end."""
 DOWN_S: Final = (60.0, 4 * 3600.0)
@@ -97,12 +104,24 @@ def swarm_world(scenario: Scenario, seed: int, moments: Sequence[float]) -> Scen
     if is_as_written(seed):
         is_asked = bool(world_of(scenario, seed).expect)  # the rules are, where nothing else is
         return scenario if is_asked else msgspec.structs.replace(scenario, expect=[])
-    draws = _Draws(Variation(seed, WIDE), scenario, moments)
+    draws = _Draws(Variation(seed, WIDE), _with_server(scenario, seed), moments)
+    scenario = draws.scenario
     steps = feasible(scenario, [*_kept(draws), *draws.faults()])
     worlds = msgspec.structs.replace(scenario.worlds, jitter=OFF) if draws.is_aimed else None
     return msgspec.structs.replace(
         scenario, step=steps, expect=[], worlds=worlds or scenario.worlds
     )
+
+
+def _with_server(scenario: Scenario, seed: int) -> Scenario:
+    """The scenario, one time in four with a second distribution server for the first site."""
+    main = scenario.site[0].code
+    ours = [server for server in scenario.server if (server.site or main) == main]
+    is_added = Variation(seed, WIDE).draw("explore", "added", "server") < ADDED_SHARE
+    if len(ours) != 1 or not is_added:
+        return scenario
+    more = Server(name=ADDED_SERVER, roles=["distribution"], site=ours[0].site)
+    return msgspec.structs.replace(scenario, server=[*scenario.server, more])
 
 
 def _kept(draws: _Draws) -> Iterator[Step]:
@@ -144,6 +163,9 @@ class _Draws:
     def faults(self) -> Iterator[Step]:
         """The faults of this world's own."""
         families: dict[str, Callable[[str, float], list[Step]]] = {
+            "update": self._update,
+            "command": self._command,
+            "remove": self._remove,
             "kill": self._kill,
             "link": self._link,
             "service": self._service,
@@ -170,6 +192,59 @@ class _Draws:
         room = (self.scenario.end - self.scenario.start) * (1 - LAST_SHARE) / 2
         span_s = least * (most / least) ** self.number("for", name)
         return max(1.0, float(round(min(room, span_s))))
+
+    def _update(self, name: str, at: float) -> list[Step]:
+        """Another update of a package, by a job that shares it."""
+        packages = [package for package in self.scenario.package if package.files]
+        if not packages:
+            return []
+        package = self.one_of(packages, "package", name)
+        when = span_text(max(0.0, at))
+        files = {file: f"{text} ({name})" for file, text in package.files.items()}
+        job = JobStep(
+            at=when,
+            name=_job_name(name),
+            package=package.name,
+            site=package.site,
+            type="share",
+            send="even if previously sent",
+            refresh_existing=True,
+        )
+        return [SourceStep(at=when, package=package.name, files=files), job]
+
+    def _command(self, name: str, at: float) -> list[Step]:
+        """A command for all clients of a site, or for one. One in four expires; one in four is
+        offered only, and cancelled: nobody has run it then, so that it is not Complete.
+        """
+        machine = self._client(name)
+        if not self.scenario.package or not machine:
+            return []
+        package = self.one_of(self.scenario.package, "package", name)
+        for_s = self._for_s(name)
+        fate = self.number("fate", name)
+        expires, is_cancelled = fate < ADDED_SHARE, fate >= 1 - ADDED_SHARE
+        due = span_text(round(for_s * self.number("due", name)))
+        job = JobStep(
+            at=span_text(max(0.0, at)),
+            name=_job_name(name),
+            package=package.name,
+            site=package.site,
+            machines=["*"] if self.is_drawn("all", name) else [machine],
+            command=ADDED_COMMAND,
+            mandatory_after="" if is_cancelled else due,
+            expires_after=span_text(for_s) if expires else "",
+        )
+        if not is_cancelled:
+            return [job]
+        when = span_text(max(0.0, at) + for_s)
+        return [job, CancelStep(at=when, job=_job_name(name), site=package.site)]
+
+    def _remove(self, name: str, at: float) -> list[Step]:
+        if not self.scenario.package:
+            return []
+        package = self.one_of(self.scenario.package, "package", name)
+        when = span_text(max(0.0, at))
+        return [JobStep(at=when, name=name, package=package.name, site=package.site, type="remove")]
 
     def _kill(self, name: str, at: float) -> list[Step]:
         site = self.one_of(self.scenario.site, "site", name)
@@ -224,3 +299,7 @@ class _Draws:
         if not groups:
             return ""
         return self.one_of(self.one_of(groups, "group", name).expand(), "client", name)
+
+
+def _job_name(drawn: str) -> str:
+    return drawn.replace(" ", "-")

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from despoolr_lab.explore.calm import calm_from
+from despoolr_lab.explore.calm import calm_from, off_since
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import parse_scenario
 
@@ -44,3 +44,13 @@ PAUSE = 'at = "2h"\ndo = "service"\naction = "pause"\nservice = "SMS_DESPOOLER"'
 )
 def test_calm_begins_when_the_last_thing_is_mended(steps: list[str], calm: float) -> None:
     assert calm_s(*steps) == calm
+
+
+def test_a_machine_is_off_since_it_was_switched_off_last() -> None:
+    def power(at: str, is_on: str) -> str:
+        return f'[[step]]\nat = "{at}"\ndo = "power"\nmachine = "WS1"\non = {is_on}\n'
+
+    steps = power("5h", "false") + power("1h", "false") + power("2h", "true")
+    scenario = parse_scenario(HEAD + steps)
+    assert off_since(scenario) == {"WS1": scenario.start + 5 * 3600}
+    assert off_since(parse_scenario(HEAD + steps + power("6h", "true"))) == {}

@@ -13,7 +13,8 @@ from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.site import InstructionExecuted
 from despoolr_core.records.stream import Record
 from despoolr_core.share.contract import ShareError
-from despoolr_lab.explore.agreement import Disagreement, Ending
+from despoolr_lab.explore.agreement.ending import Ending
+from despoolr_lab.explore.agreement.tables import Disagreement
 from despoolr_lab.explore.breach import Breach
 from despoolr_lab.explore.campaign import (
     Exploration,

@@ -17,12 +17,16 @@ TOLD = MifLoaded(file="X0000001.MIF", report="1", about="Workstation")
 
 
 def told(
-    *facts: Fact, end: float = 100_000.0, calm: float = 0.0, waiting: tuple[str, ...] = ()
+    *facts: Fact,
+    end: float = 100_000.0,
+    calm: float = 0.0,
+    waiting: tuple[str, ...] = (),
+    taken_back: tuple[str, ...] = (),
 ) -> list[str]:
     rules = ClientRules()
     records = [Record(seq, float(seq), "WS1", fact) for seq, fact in enumerate(facts, 1)]
     found = [breach for record in records for breach in rules.apply(record)]
-    return [breach.kind for breach in (*found, *rules.at_end(end, calm, waiting))]
+    return [breach.kind for breach in (*found, *rules.at_end(end, calm, waiting, taken_back))]
 
 
 def test_a_command_does_not_run_again_once_its_result_is_handed_in() -> None:
@@ -57,3 +61,8 @@ def test_nothing_is_lost_that_may_still_come_or_was_refused() -> None:
     assert told(REPORTED, calm=99_999.0) == []
     assert told(REPORTED, waiting=("1",)) == []
     assert told(REPORTED, MifRefused(file="X1.MIF", reason="no MIF")) == []
+
+
+def test_of_a_request_that_was_taken_back_nothing_need_arrive() -> None:
+    assert told(REPORTED) == [client_rules.LOST_REPORT]
+    assert told(REPORTED, taken_back=("BPC0001",)) == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.share import (
     FileDeleted,
     FileRenamed,
@@ -13,9 +15,11 @@ from despoolr_core.records.kinds.share import (
     OpenGranted,
     OpenRefused,
     SessionEnded,
+    SessionStarted,
 )
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied
 from despoolr_core.records.stream import Record
+from despoolr_core.rules.conflict import conflicts
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Blocker
 from despoolr_lab.explore import share_rules
@@ -174,3 +178,37 @@ def test_a_copy_is_not_complete_while_a_file_was_refused() -> None:
     assert broken(*silent, causes=causes) == [share_rules.FORGOTTEN]
     late = (granted("1"), STARTED, refused("1"), copied("copied"), ended("complete"))
     assert broken(*late, causes=causes) == []
+
+
+def ends(*facts: Fact, at: float, off: dict[str, float] | None = None) -> list[str]:
+    rules = ShareRules(frozenset())
+    records = [Record(seq, float(seq), "LOGON1", fact) for seq, fact in enumerate(facts, 1)]
+    for record in records:
+        assert not list(rules.apply(record))
+    last = Record(len(records) + 1, at, "BPC", RunEnded(reason="time up"))
+    return [breach.kind for breach in rules.at_end([*records, last], off or {})]
+
+
+def test_a_service_closes_what_it_opened() -> None:
+    of_service = granted("1", program="SMS_DESPOOLER")
+    assert ends(of_service, at=3600.0) == []
+    assert ends(of_service, at=86_400.0) == [share_rules.NEVER_CLOSED]
+    assert ends(of_service, closed("1"), at=86_400.0) == []
+    assert ends(granted("1"), at=86_400.0) == []  # a person may
+
+
+def test_who_is_off_keeps_its_opens_until_its_lease_is_over() -> None:
+    began = SessionStarted(
+        server="LOGON1", session="S1", machine="WS1", user="ALICE", program="", lease_s=3600.0
+    )
+    held = began, granted("1")
+    assert ends(*held, at=86_400.0) == []
+    assert ends(*held, at=86_400.0, off={"WS1": 83_000.0}) == []
+    assert ends(*held, at=86_400.0, off={"WS1": 80_000.0}) == [share_rules.OUTLIVED]
+    assert ends(*held, at=86_400.0, off={"WS2": 80_000.0}) == []
+    assert ends(*held, closed("1"), at=86_400.0, off={"WS1": 80_000.0}) == []
+
+
+def test_the_rule_of_sharing_is_known_here_a_second_time() -> None:
+    for modes in product(range(8), repeat=4):
+        assert share_rules._exclude(*modes) == conflicts(*modes), modes

@@ -4,8 +4,11 @@ it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from despoolr_core.profile import profile_of
+from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.site import (
@@ -20,10 +23,10 @@ from despoolr_core.records.kinds.site import (
 )
 from despoolr_core.records.stream import Record
 from despoolr_lab.explore import site_rules
-from despoolr_lab.explore.site_rules import RetryRule, SiteRules
+from despoolr_lab.explore.site_rules import RetryRule, SiteRules, attempts_max, is_even
 
 JOB = "BPC00002"
-RULES = {"BPC": RetryRule(7200.0, 1)}
+RULES = {"BPC": RetryRule(7200.0, 1, attempts_max=100, is_even=True)}
 KILL = StepTaken(do="kill", at="1h")
 LOADED = MifLoaded(file="X1.MIF", report=f"{JOB}/BPC/Server/LOGON1/Complete/0", about="Server")
 
@@ -136,3 +139,81 @@ def test_what_the_database_says_of_a_row_was_told() -> None:
     assert not list(rules.says_otherwise({key: "Canceled"}))
     found = [breach.kind for breach in rules.says_otherwise({key: "Retrying"})]
     assert found == [site_rules.ROW_UNTOLD]
+
+
+STARTED = CopyStarted(job=JOB, package="BPC00001", server="LOGON1", attempt=1)
+
+
+def test_a_retry_is_due_an_interval_after_the_one_before_it() -> None:
+    first = (10, STARTED), (20, written(1, 7210))
+    assert told(*first, end=100) == []
+    assert told(*first, (7300, written(2, 14_410)), end=7400) == []
+    assert told((10, STARTED), (20, written(1, 3610)), end=100) == [site_rules.EARLY_RETRY]
+    assert told(*first, (7300, written(2, 9000)), end=7400) == [site_rules.EARLY_RETRY]
+    late = (20_000, written(2, 27_200))  # it was down when the retry was due
+    assert told(*first, late, end=20_100) == []
+    waits_for_closes = RetryRule(7200.0, 1)
+    rules = SiteRules({"BPC": waits_for_closes})
+    assert not list(rules.apply(Record(1, 10.0, "BPC/SMS_DESPOOLER", STARTED)))
+    assert not list(rules.apply(Record(2, 20.0, "BPC/SMS_DESPOOLER", written(1, 3610))))
+
+
+def test_a_job_is_given_up_when_its_retries_are_used_up_and_not_before() -> None:
+    hundred = [(7200.0 * n, written(n, 7200.0 * (n + 1))) for n in range(1, 101)]
+    over = (730_000.0, executed("Failed: the retries are used up"))
+    assert told(*hundred, over, end=730_000) == []
+    assert told(*hundred[:98], over, end=730_000) == [site_rules.GIVEN_UP]
+    more = (727_200.0, written(101, 734_400))
+    assert told(*hundred, more, end=730_000) == [site_rules.GIVEN_UP]
+
+
+def test_a_week_or_a_close_that_is_waited_for_is_no_count_and_no_interval() -> None:
+    assert attempts_max(profile_of("1.1")) == 100
+    assert attempts_max(replace(profile_of("1.1"), give_up_rule="time")) == 0
+    assert is_even(profile_of("1.0"))
+    assert not is_even(replace(profile_of("1.1"), copy_strategy="retry_on_close"))
+    assert not is_even(replace(profile_of("1.2"), use_forced_disconnect=True))
+
+
+def test_a_cancelled_job_copies_nothing_any_more() -> None:
+    over = status("Cancelled", "Cancelling")
+    assert told((1, STARTED), (2, over)) == []
+    assert told((1, over), (2, STARTED)) == [site_rules.GOES_ON]
+
+
+def of_workstation(machine: str, was: str = "None", file: str = "X2.MIF") -> tuple[Fact, Fact]:
+    changed = DetailStatusChanged(
+        job=JOB, detail="Workstation", site="BPC", machine=machine, status="Complete", was=was
+    )
+    return MifLoaded(file=file, report=f"of WS1 {machine}", about="Workstation"), changed
+
+
+def test_a_result_sets_the_row_of_the_machine_that_handed_it_in() -> None:
+    def kinds(machine: str) -> list[str]:
+        rules = SiteRules({})
+        loaded, changed = of_workstation(machine)
+        result = ResultReported(
+            request="BPC0001", package="BPC00001", report=f"of WS1 {machine}", result="Success"
+        )
+        facts = ("BPC/LOADER", loaded), ("BPC/LOADER", changed), ("WS1", result)
+        for seq, (actor, fact) in enumerate(facts, 1):
+            assert not list(rules.apply(Record(seq, float(seq), actor, fact)))
+        return [breach.kind for breach in rules.at_end(9.0, 0.0)]
+
+    assert kinds("ws1") == []
+    assert kinds("WS2") == [site_rules.OF_ANOTHER]
+
+
+def test_a_result_of_a_machine_that_the_job_was_not_for_is_told() -> None:
+    assert told(*((n, fact) for n, fact in enumerate(of_workstation("WS1"), 1))) == []
+    made = of_workstation("WS1", was="")
+    assert told(*((n, fact) for n, fact in enumerate(made, 1))) == [site_rules.UNASKED]
+
+
+def test_a_report_that_bears_an_event_logs_it() -> None:
+    loaded, changed = of_workstation("WS1", file="X2.EMF")
+    event = EventLogged(event=374, component="SMS_DESPOOLER", text="", job=JOB, machine="WS1")
+    assert told((1, loaded), (2, changed), (3, event)) == []
+    assert told((1, loaded), (2, changed)) == [site_rules.EVENT_LOST]
+    assert told((1, loaded), (2, changed), (3, LOADED)) == [site_rules.EVENT_LOST]
+    assert told((1, loaded)) == []  # it is of no job of this site

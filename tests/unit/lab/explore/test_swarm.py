@@ -10,9 +10,17 @@ import pytest
 
 from despoolr_core.times import moment_s
 from despoolr_lab.explore.calm import calm_from
-from despoolr_lab.explore.swarm import is_as_written, swarm_world
-from despoolr_lab.scenario.model import HoldStep, KillStep, ReleaseStep, Scenario
+from despoolr_lab.explore.swarm import ADDED_SERVER, is_as_written, swarm_world
+from despoolr_lab.scenario.model import (
+    CancelStep,
+    HoldStep,
+    JobStep,
+    KillStep,
+    ReleaseStep,
+    Scenario,
+)
 from despoolr_lab.scenario.reading.load import load_scenario
+from despoolr_lab.scenario.reading.written import copy_of
 from worlds.support import REPOSITORY
 
 DEMO = REPOSITORY / "scenarios" / "demo_live.toml"
@@ -92,3 +100,30 @@ def test_half_of_the_worlds_aim_at_moments(demo: Scenario) -> None:
     ]
     aimed = [one for one in at if min(abs(one - moment) for moment in MOMENTS) <= 0.005]
     assert 0.2 < len(aimed) / len(at) < 0.8
+
+
+def test_administrators_work_in_these_worlds_too(demo: Scenario) -> None:
+    swarm = [world for world in worlds(demo).values() if world is not demo]
+    jobs = [
+        [step for step in world.step if isinstance(step, JobStep) and "-" in step.name]
+        for world in swarm
+    ]
+    for kind in ("update", "command", "remove"):
+        having = sum(any(step.name.startswith(kind) for step in some) for some in jobs)
+        assert 0.25 * len(swarm) < having < 0.75 * len(swarm), kind
+    commands = [step for some in jobs for step in some if step.command]
+    assert any(step.expires_after for step in commands)
+    assert any(step.machines != ["*"] for step in commands)
+    for world in swarm:
+        cancelled = {step.job for step in world.step if isinstance(step, CancelStep)}
+        mine = [step for step in world.step if isinstance(step, JobStep)]
+        assert not any(step.mandatory_after for step in mine if step.name in cancelled)
+        assert copy_of(world) == world  # it can be written down
+
+
+def test_one_world_in_four_has_another_distribution_server(demo: Scenario) -> None:
+    swarm = [world for world in worlds(demo).values() if world is not demo]
+    more = [world for world in swarm if len(world.server) == 2]
+    assert 0.1 * len(swarm) < len(more) < 0.45 * len(swarm)
+    assert {world.server[1].name for world in more} == {ADDED_SERVER}
+    assert len(demo.server) == 1

@@ -1,0 +1,106 @@
+"""Whether the commands of jobs have reached the clients' instruction files.
+
+The law: once a site is done with a job, each of its workstations has the command in its master
+file, and at rest each logon server of the domain has that file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from despoolr_core.errors import FormatError
+from despoolr_core.formats.winst import parse_winst
+from despoolr_core.rules.fold import fold
+from despoolr_lab.explore.agreement.tables import (
+    Disagreement,
+    SiteTables,
+    base,
+    content,
+    directories,
+    entries,
+    is_begun,
+)
+from despoolr_lab.explore.breach import Breach
+from despoolr_lab.explore.calm import SETTLED_S
+from despoolr_server.database.protocol import Row
+from despoolr_server.site.jobs.model import DetailKind, DetailStatus
+from despoolr_server.site.state import boxes
+
+NO_COMMAND: Final = "a command that nobody was given"
+NOT_CARRIED: Final = "a command that did not reach the logon server"
+
+
+def commands(tables: SiteTables) -> Iterator[Disagreement]:
+    """What is wrong with the instruction files of one site's clients."""
+    yield from _given(tables)
+    yield from _carried(tables)
+
+
+def _given(tables: SiteTables) -> Iterator[Disagreement]:
+    ids = {fold(agent.machine): agent.sms_id for agent in tables.world.agents.values()}
+    masters = _masters(tables)
+    removed = tables.removed
+    for job in tables.jobs:
+        if not is_begun(job) or job.PackageID in removed:
+            continue
+        rows = [row for row in tables.rows_of(job.JobID) if row.SiteCode == tables.code]
+        is_done = any(
+            row.Kind == DetailKind.COMPLETION and row.Status == DetailStatus.COMPLETE
+            for row in rows
+        )
+        missing = [
+            row.MachineName
+            for row in rows
+            if row.Kind == DetailKind.WORKSTATION
+            and (sms_id := ids.get(fold(row.MachineName)))
+            and not _has(masters.get(fold(sms_id)), job)
+        ]
+        if is_done and missing:
+            text = (
+                f"{tables.code} is done with job {job.JobID}, and {', '.join(missing[:5])} has no "
+                "command of it"
+            )
+            breach = Breach(NO_COMMAND, text, tables.now, 0, "", "SMS_DESPOOLER")
+            yield Disagreement(breach, job.PackageID)
+
+
+def _carried(tables: SiteTables) -> Iterator[Disagreement]:
+    root = tables.store(boxes.ROOT_SHARE)
+    for domain in directories(root, boxes.PCM_DOMAINS):
+        there = [
+            tables.store(boxes.LOGON_SHARE, role.name)
+            for role in tables.machine.setup.servers
+            if role.logon and fold(role.domain) == fold(domain.rpartition(".")[0])
+        ]
+        for facts in entries(root, f"{boxes.PCM_DOMAINS}/{domain}"):
+            if tables.now - facts.modified_at < SETTLED_S or facts.directory:
+                continue
+            name = base(facts.path)
+            data = content(root, f"{boxes.PCM_DOMAINS}/{domain}/{name}")
+            if any(content(one, f"{boxes.PCM_INSTRUCTIONS}/{name}") != data for one in there):
+                text = f"a logon server of {domain} has another {name} than {tables.code}"
+                program = "SMS_MAINTENANCE_MANAGER"
+                breach = Breach(NOT_CARRIED, text, tables.now, 0, "", program)
+                yield Disagreement(breach, is_of_rest=True)
+
+
+def _masters(tables: SiteTables) -> dict[str, bytes]:
+    """The master instruction files, by the client's SMSID."""
+    root = tables.store(boxes.ROOT_SHARE)
+    found: dict[str, bytes] = {}
+    for domain in directories(root, boxes.PCM_DOMAINS):
+        for facts in entries(root, f"{boxes.PCM_DOMAINS}/{domain}"):
+            name = base(facts.path)
+            data = content(root, f"{boxes.PCM_DOMAINS}/{domain}/{name}")
+            if data is not None:
+                found[fold(name).rpartition(".")[0]] = data
+    return found
+
+
+def _has(master: bytes | None, job: Row) -> bool:
+    try:
+        records = parse_winst(master).records if master is not None else ()
+    except FormatError:
+        return False
+    return any(record.request_id == job.RequestID for record in records)

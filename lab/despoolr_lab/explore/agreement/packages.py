@@ -1,0 +1,140 @@
+"""Whether distribution servers have of packages what the database says.
+
+The law: what a package should be is what was packed of its source for the last job, where that is
+still there, and not what a Despooler kept of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from despoolr_core.rules.fold import fold
+from despoolr_lab.explore.agreement.tables import (
+    RULED_S,
+    Disagreement,
+    SiteTables,
+    content,
+    directories,
+)
+from despoolr_lab.explore.breach import Breach
+from despoolr_server.database.protocol import Row
+from despoolr_server.files import FileStore
+from despoolr_server.site.jobs.model import DetailKind, DetailStatus, JobType
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.context import SiteServerRole
+from despoolr_server.site.state.packages import Files, PackageError, decompress
+
+OLD_FILES: Final = "told as installed and not there"
+NOT_REMOVED: Final = "told as removed and still there"
+OTHER_STATUS: Final = "a package says otherwise than its job"
+DESPOOLER: Final = "SMS_DESPOOLER"
+
+
+def packages(tables: SiteTables) -> Iterator[Disagreement]:
+    """What is wrong with the packages of one site."""
+    removed = tables.removed
+    for row in tables.statuses:
+        if tables.is_busy(row.PkgID):
+            continue
+        yield from _status(tables, row)
+        package = tables.packages.get(row.PkgID)
+        is_newest = package is not None and row.Version == package.StoredVersion
+        if row.Status == DetailStatus.COMPLETE and is_newest and row.PkgID not in removed:
+            yield from _files(tables, row)
+    for job in tables.own_jobs:
+        if job.Type == JobType.REMOVE_PACKAGE and not tables.is_busy(job.PackageID):
+            yield from _removed(tables, job)
+
+
+def _files(tables: SiteTables, row: Row) -> Iterator[Disagreement]:
+    """A server that is said to have a package has its files."""
+    role = _role(tables, row.Server)
+    wanted = _wanted(tables, row.PkgID)
+    if wanted is None or role is None:
+        return
+    store = tables.store(role.package_share, role.name)
+    places = _places(store, row.PkgID)
+    wrong = [_unlike(store, place, wanted) for place in places] or [sorted(wanted)]
+    if all(wrong):
+        text = (
+            f"{row.Server} is said to have package {row.PkgID}, and has not what it should of "
+            f"{', '.join(wrong[0][:5])}"
+        )
+        breach = Breach(OLD_FILES, text, tables.now, 0, "package file", DESPOOLER)
+        yield Disagreement(breach, row.PkgID)
+
+
+def _wanted(tables: SiteTables, package: str) -> Files | None:
+    """What a package is: as it was packed for the last job that sent it, else the master copy."""
+    root = tables.store(boxes.ROOT_SHARE)
+    packed = content(root, f"{boxes.TOSEND}/{package}.P00")
+    if packed is not None and len(packed) != tables.packages[package].SourceCompSize:
+        packed = None  # it is of a job that never began
+    data = packed or content(root, f"{boxes.STORE}/{package}.PCK")
+    if data is None:
+        return None
+    try:
+        return decompress(data)
+    except PackageError:
+        return None  # events 15 and 375 say so
+
+
+def _removed(tables: SiteTables, job: Row) -> Iterator[Disagreement]:
+    """A server that a package was removed from has nothing of it, unless it came back."""
+    for row in tables.rows_of(job.JobID):
+        role = _role(tables, row.MachineName)
+        if role is None or row.SiteCode != tables.code or row.Status != DetailStatus.COMPLETE:
+            continue
+        came_back = any(
+            other.MachineName == row.MachineName
+            and other.JobID != job.JobID
+            and other.UpdatedAt >= row.UpdatedAt
+            for one in tables.jobs
+            if one.PackageID == job.PackageID
+            for other in tables.rows_of(one.JobID)
+        )
+        if came_back:
+            continue
+        left = _places(tables.store(role.package_share, role.name), job.PackageID)
+        if left:
+            text = f"{', '.join(left)} is still on {role.name}, and job {job.JobID} removed it"
+            breach = Breach(NOT_REMOVED, text, tables.now, 0, "package file", DESPOOLER)
+            yield Disagreement(breach, job.PackageID)
+
+
+def _status(tables: SiteTables, row: Row) -> Iterator[Disagreement]:
+    """The status of a package on a server is what the last report of it said."""
+    reports = [
+        detail
+        for job in tables.jobs
+        if job.PackageID == row.PkgID
+        for detail in tables.rows_of(job.JobID)
+        if detail.Kind == DetailKind.SERVER
+        and (detail.SiteCode, detail.MachineName) == (row.SiteCode, row.Server)
+    ]
+    last = max((detail.UpdatedAt for detail in reports), default=tables.now)
+    said = {detail.Status for detail in reports if detail.UpdatedAt == last}
+    if last > tables.now - RULED_S or row.Status in said or DetailStatus.CANCELED in said:
+        return
+    text = (
+        f"package {row.PkgID} is {row.Status} on {row.Server}, and its last job says "
+        f"{' or '.join(sorted(said))}"
+    )
+    breach = Breach(OTHER_STATUS, text, tables.now, 0, "", "SMS_INVENTORY_DATA_LOADER")
+    yield Disagreement(breach, row.PkgID)
+
+
+def _role(tables: SiteTables, server: str) -> SiteServerRole | None:
+    roles = tables.machine.setup.servers
+    return next((role for role in roles if role.name == server and role.distribution), None)
+
+
+def _places(store: FileStore, package: str) -> list[str]:
+    """Where a package is: it may move to another directory, which begins with its ID."""
+    return [name for name in directories(store, "") if fold(name).startswith(fold(package))]
+
+
+def _unlike(store: FileStore, directory: str, wanted: Files) -> list[str]:
+    """The files that a directory has not as they should be."""
+    return [name for name, data in wanted.items() if content(store, f"{directory}/{name}") != data]

@@ -1,0 +1,149 @@
+"""What database and shares say at the end: nothing of a run of ours, and of each lie that is told
+here what it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from despoolr_lab.explore.agreement import commands, job_rows, packages
+from despoolr_lab.explore.campaign import judge_here
+from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import parse_scenario
+from despoolr_lab.scenario.run import RunOptions
+from despoolr_server.site.despooler import removal
+from despoolr_server.site.jobs import status
+from despoolr_server.site.services import scheduler, targets
+from despoolr_server.site.services.masters import MasterCarrier
+from despoolr_server.site.services.sender import LanSender
+from despoolr_server.site.state import queries, winst_box
+
+HEAD = """
+name = "agreement"
+title = "A package, a command for two clients, and a removal while a file is open"
+
+[run]
+for = "16h"
+
+[[clients]]
+names = ["WS1", "WS2"]
+poll_every = "1h"
+
+[[package]]
+name = "OFFICE"
+files = { "a.dat" = "a", "b.dat" = "b" }
+
+[[step]]
+at = "0s"
+do = "job"
+name = "RUN"
+package = "OFFICE"
+command = "SETUP.EXE"
+mandatory_after = "0s"
+"""
+REMOVED = """
+[[step]]
+at = "3h"
+do = "hold"
+machine = "WS1"
+package = "OFFICE"
+file = "b.dat"
+for = "3h"
+
+[[step]]
+at = "4h"
+do = "job"
+name = "REMOVE"
+package = "OFFICE"
+type = "remove"
+"""
+
+
+def said(more: str = "") -> list[str]:
+    scenario: Scenario = parse_scenario(HEAD + more)
+    return [key.kind for key in judge_here(scenario, RunOptions()).said]
+
+
+def test_a_command_and_a_removal_while_a_file_is_open_are_told_as_they_are() -> None:
+    assert said() == []
+    assert said(REMOVED) == []
+
+
+def test_a_package_that_is_told_as_removed_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = removal.remove_package
+
+    async def forget(*of: Any) -> Any:
+        result = await real(*of)
+        return type(result)((), (), result.directory)
+
+    monkeypatch.setattr(removal, "remove_package", forget)
+    assert packages.NOT_REMOVED in said(REMOVED)
+
+
+def test_a_package_is_on_a_server_what_its_job_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = queries.set_package_status
+
+    def wrong(db: Any, package: str, site: str, server: str, _: str, *more: Any) -> None:
+        real(db, package, site, server, "Retrying", *more)
+
+    monkeypatch.setattr(queries, "set_package_status", wrong)
+    assert said() == [packages.OTHER_STATUS]
+
+
+def test_who_was_meant_has_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = winst_box.put_record
+
+    async def lose(share: Any, domain: str, sms_id: str, record: Any) -> None:
+        if not sms_id.endswith("1"):
+            await real(share, domain, sms_id, record)
+
+    monkeypatch.setattr(winst_box, "put_record", lose)
+    assert said() == [commands.NO_COMMAND]
+
+
+def test_a_logon_server_has_the_master_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = MasterCarrier._write
+
+    async def lose(self: Any, role: Any, there: Any, some: list[Any]) -> int:
+        return await real(self, role, there, some[1:]) + (len(some) > 0)
+
+    monkeypatch.setattr(MasterCarrier, "_write", lose)
+    assert commands.NOT_CARRIED in said()
+
+
+def test_who_was_meant_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = targets.Targets.at
+    monkeypatch.setattr(targets.Targets, "at", lambda self, site: real(self, site)[1:])
+    assert said() == [job_rows.NO_ROW]
+
+
+def test_a_job_that_is_done_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = status.overall_status
+    monkeypatch.setattr(
+        scheduler,
+        "overall_status",
+        lambda was, said, **more: was if len(said) > 2 else real(was, said, **more),
+    )
+    assert job_rows.WRONG_STATUS in said()
+
+
+def test_a_job_is_not_done_before_its_sites_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (scheduler, job_rows):  # the rule itself is wrong, for whoever asks it
+        monkeypatch.setattr(module, "overall_status", lambda *_, **__: "Complete")
+        monkeypatch.setattr(module, "status_without_run", lambda was, *_, **__: was)
+    held = REMOVED.replace('for = "3h"', 'for = "12h"').replace('type = "remove"', 'type = "share"')
+    update = held.replace('name = "REMOVE"', 'send = "even if previously sent"\nname = "UPDATE"')
+    kinds = said(update + "refresh_existing = true\n")
+    assert job_rows.WRONG_STATUS in kinds
+
+
+def test_an_instruction_that_was_lost_on_its_way_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def lose(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(LanSender, "_deliver", lose)
+    assert said() == [job_rows.NOTHING_COMES]
