@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from despoolr_lab.explore.agreement.ending import look
-from despoolr_lab.explore.breach import FailureKey
 from despoolr_lab.explore.judgement import Judge, WorldJudgement
+from despoolr_lab.explore.rules.breach import FailureKey
 from despoolr_lab.explore.swarm import is_as_written, moments_of, swarm_world
 from despoolr_lab.pool import Crash, Rerun, run_one, run_scenarios
 from despoolr_lab.scenario.model import Scenario

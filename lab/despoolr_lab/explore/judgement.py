@@ -18,11 +18,11 @@ from despoolr_core.response import Response, retry_interval_s
 from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.agreement.ending import Ending
 from despoolr_lab.explore.agreement.packages import OLD_FILES
-from despoolr_lab.explore.breach import Breach, FailureKey, without_ids
-from despoolr_lab.explore.calm import SETTLED_S, calm_from, off_since
-from despoolr_lab.explore.client_rules import ClientRules
-from despoolr_lab.explore.share_rules import ShareRules
-from despoolr_lab.explore.site_rules import RetryRule, SiteRules, attempts_max, is_even
+from despoolr_lab.explore.rules.breach import Breach, FailureKey, without_ids
+from despoolr_lab.explore.rules.calm import SETTLED_S, calm_from, off_since
+from despoolr_lab.explore.rules.client_rules import ClientRules
+from despoolr_lab.explore.rules.share_rules import ShareRules
+from despoolr_lab.explore.rules.site_rules import RetryRule, SiteRules, attempts_max, is_even
 from despoolr_lab.pool import Crash
 from despoolr_lab.scenario.model import DeleteStep, PutStep, Scenario, SetStep
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of

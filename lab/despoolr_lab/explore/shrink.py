@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from despoolr_lab.explore.breach import FailureKey, without_ids
 from despoolr_lab.explore.campaign import judge_here
 from despoolr_lab.explore.cuts import Place, cuts
 from despoolr_lab.explore.judgement import EXPECTATION, WorldJudgement
+from despoolr_lab.explore.rules.breach import FailureKey, without_ids
 from despoolr_lab.scenario.expectations import describe
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked, copy_of

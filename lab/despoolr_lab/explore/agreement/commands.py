@@ -21,8 +21,8 @@ from despoolr_lab.explore.agreement.tables import (
     entries,
     is_begun,
 )
-from despoolr_lab.explore.breach import Breach
-from despoolr_lab.explore.calm import SETTLED_S
+from despoolr_lab.explore.rules.breach import Breach
+from despoolr_lab.explore.rules.calm import SETTLED_S
 from despoolr_server.database.protocol import Row
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.state import boxes

@@ -14,8 +14,8 @@ from despoolr_core.formats.instruction import WireRemove, parse_instruction
 from despoolr_core.formats.instruction_file import WIREMOVE
 from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.agreement.tables import Disagreement, SiteTables, base, content, entries
-from despoolr_lab.explore.breach import Breach, without_ids
-from despoolr_lab.explore.calm import SETTLED_S
+from despoolr_lab.explore.rules.breach import Breach, without_ids
+from despoolr_lab.explore.rules.calm import SETTLED_S
 from despoolr_server.site.state import boxes
 
 LEFT_IN_BOX: Final = "left in a box"

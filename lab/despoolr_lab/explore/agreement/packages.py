@@ -17,7 +17,7 @@ from despoolr_lab.explore.agreement.tables import (
     content,
     directories,
 )
-from despoolr_lab.explore.breach import Breach
+from despoolr_lab.explore.rules.breach import Breach
 from despoolr_server.database.protocol import Row
 from despoolr_server.files import FileStore
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus, JobType

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from despoolr_lab.explore.breach import Breach
+from despoolr_lab.explore.rules.breach import Breach
 from despoolr_lab.scenario.world import SiteMachine, World
 from despoolr_server.database.protocol import Connection, Row
 from despoolr_server.engine.names import Name, parse_name

@@ -10,8 +10,8 @@ import pytest
 
 from despoolr.console import run
 from despoolr_lab.explore import campaign
-from despoolr_lab.explore.breach import FailureKey
 from despoolr_lab.explore.judgement import WorldJudgement
+from despoolr_lab.explore.rules.breach import FailureKey
 from despoolr_lab.pool import WorkerDied
 from worlds.answer import data_of
 

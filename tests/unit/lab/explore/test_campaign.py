@@ -15,7 +15,6 @@ from despoolr_core.records.stream import Record
 from despoolr_core.share.contract import ShareError
 from despoolr_lab.explore.agreement.ending import Ending
 from despoolr_lab.explore.agreement.tables import Disagreement
-from despoolr_lab.explore.breach import Breach
 from despoolr_lab.explore.campaign import (
     Exploration,
     explore,
@@ -24,6 +23,7 @@ from despoolr_lab.explore.campaign import (
     rerun_of,
 )
 from despoolr_lab.explore.judgement import WorldJudgement, broken
+from despoolr_lab.explore.rules.breach import Breach
 from despoolr_lab.scenario.model import PutStep, Scenario
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions

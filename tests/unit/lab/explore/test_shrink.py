@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from despoolr_core.share.contract import ShareError
-from despoolr_lab.explore.breach import FailureKey
 from despoolr_lab.explore.campaign import moments_as_written, rerun_of
+from despoolr_lab.explore.rules.breach import FailureKey
 from despoolr_lab.explore.shrink import DoesNotFail, Shrunk, shrink
 from despoolr_lab.explore.smallest import GONE, UNTRIED, render
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario

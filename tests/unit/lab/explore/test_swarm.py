@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from despoolr_core.times import moment_s
-from despoolr_lab.explore.calm import calm_from
+from despoolr_lab.explore.rules.calm import calm_from
 from despoolr_lab.explore.swarm import ADDED_SERVER, is_as_written, swarm_world
 from despoolr_lab.scenario.model import (
     CancelStep,

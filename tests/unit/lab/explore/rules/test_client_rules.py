@@ -7,8 +7,8 @@ from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.site import MifLoaded, MifRefused
 from despoolr_core.records.stream import Record
-from despoolr_lab.explore import client_rules
-from despoolr_lab.explore.client_rules import ClientRules
+from despoolr_lab.explore.rules import client_rules
+from despoolr_lab.explore.rules.client_rules import ClientRules
 
 RAN = ProgramStarted(request="BPC0001", package="BPC00001", server="LOGON1", program="SETUP.EXE")
 REPORTED = ResultReported(request="BPC0001", package="BPC00001", report="1", result="Success")

@@ -34,8 +34,8 @@ from despoolr_core.records.stream import Record
 from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import WIN32_CODE, Access, NtStatus, ShareMode, parse_flags
-from despoolr_lab.explore.breach import Breach, role_of
-from despoolr_lab.explore.calm import SETTLED_S
+from despoolr_lab.explore.rules.breach import Breach, role_of
+from despoolr_lab.explore.rules.calm import SETTLED_S
 
 REFUSED_WIN32: Final = WIN32_CODE[NtStatus.SHARING_VIOLATION]
 

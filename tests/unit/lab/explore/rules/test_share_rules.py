@@ -22,8 +22,8 @@ from despoolr_core.records.stream import Record
 from despoolr_core.rules.conflict import conflicts
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Blocker
-from despoolr_lab.explore import share_rules
-from despoolr_lab.explore.share_rules import ShareRules
+from despoolr_lab.explore.rules import share_rules
+from despoolr_lab.explore.rules.share_rules import ShareRules
 
 WHERE = {"server": "LOGON1", "share": "SMS_PKGD", "path": "BPC00001/b.dat"}
 COPIER = {

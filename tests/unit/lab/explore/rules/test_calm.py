@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from despoolr_lab.explore.calm import calm_from, off_since
+from despoolr_lab.explore.rules.calm import calm_from, off_since
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import parse_scenario
 

@@ -22,8 +22,8 @@ from despoolr_core.records.kinds.site import (
     MifLoaded,
 )
 from despoolr_core.records.stream import Record
-from despoolr_lab.explore import site_rules
-from despoolr_lab.explore.site_rules import RetryRule, SiteRules, attempts_max, is_even
+from despoolr_lab.explore.rules import site_rules
+from despoolr_lab.explore.rules.site_rules import RetryRule, SiteRules, attempts_max, is_even
 
 JOB = "BPC00002"
 RULES = {"BPC": RetryRule(7200.0, 1, attempts_max=100, is_even=True)}

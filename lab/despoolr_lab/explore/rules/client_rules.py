@@ -15,8 +15,8 @@ from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.site import MifLoaded, MifRefused
 from despoolr_core.records.stream import Record
-from despoolr_lab.explore.breach import Breach
-from despoolr_lab.explore.calm import SETTLED_S
+from despoolr_lab.explore.rules.breach import Breach
+from despoolr_lab.explore.rules.calm import SETTLED_S
 
 RUN_TWICE: Final = "a program run twice"
 REPORTED_TWICE: Final = "a result reported twice"

@@ -32,8 +32,8 @@ from despoolr_core.records.kinds.site import (
 from despoolr_core.records.stream import Record, is_owners
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES
-from despoolr_lab.explore.breach import Breach
-from despoolr_lab.explore.calm import SETTLED_S
+from despoolr_lab.explore.rules.breach import Breach
+from despoolr_lab.explore.rules.calm import SETTLED_S
 
 COUNTED_TWICE: Final = "a status counted twice"
 LOST_RETRY: Final = "a lost retry"

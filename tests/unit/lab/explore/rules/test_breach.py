@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_lab.explore.breach import Breach, role_of, without_ids
+from despoolr_lab.explore.rules.breach import Breach, role_of, without_ids
 
 SHARES = frozenset({"SMS_PKGD"})
 
