@@ -59,6 +59,7 @@ AIMED_SHARE: Final = 0.5
 LEFT_OUT_SHARE: Final = 0.5
 FAULTS_MAX: Final = 3
 """Faults of one family that a world gets."""
+SHARE_MODES: Final = ("READ", "READ", "READ|WRITE", "READ|DELETE")
 ADDED_SHARE: Final = 0.25
 ADDED_SERVER: Final = "LOGON9"
 ADDED_COMMAND: Final = "EXPLORE.EXE"
@@ -244,7 +245,15 @@ class _Draws:
             return []
         package = self.one_of(self.scenario.package, "package", name)
         when = span_text(max(0.0, at))
-        return [JobStep(at=when, name=name, package=package.name, site=package.site, type="remove")]
+        return [
+            JobStep(
+                at=when,
+                name=_job_name(name),
+                package=package.name,
+                site=package.site,
+                type="remove",
+            )
+        ]
 
     def _kill(self, name: str, at: float) -> list[Step]:
         site = self.one_of(self.scenario.site, "site", name)
@@ -289,6 +298,7 @@ class _Draws:
                 machine=machine,
                 package=package.name,
                 file=self.one_of(sorted(package.files), "file", name),
+                share_mode=self.one_of(SHARE_MODES, "share mode", name),
                 for_=span_text(self._for_s(name)),
                 may_fail=True,
             )

@@ -54,7 +54,7 @@ from despoolr_server.engine.names import BadName, parse_name
 FILE: Final = "simulated.toml"
 """Its name beside the records of the recording."""
 STEPS_MAX: Final = 5_000
-"""Holds and attempts of one scenario, those around the refusals first."""
+"""Holds of one scenario: of those open at the first refusal or after it, those opened first."""
 PACKAGE: Final = "RECORDED"
 UPDATE: Final = "UPDATE"
 FIRST_S: Final = 3600.0
