@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -476,3 +477,30 @@ def test_two_runs_are_compared_and_what_was_not_made_alike_is_refused(
     )
     assert workshop.run("compare", names[0], "latest", "--anyway").returncode == 12
     assert workshop.run("compare", names[0], "nosuch").returncode == 2
+
+
+def test_a_load_that_runs_has_a_page_whose_last_word_is_its_report(
+    workshop: Workshop, site: Process
+) -> None:
+    text = STEADY.format(seconds=6, late_max="10s")
+    process = load(workshop, text, ready="live page: http://127.0.0.1:")
+    found = re.search(r"live page: (http://127\.0\.0\.1:\d+)", process.said)
+    assert found is not None
+    told = []
+    with urllib.request.urlopen(f"{found[1]}/events", timeout=60) as reply:
+        for line in reply:
+            told.append(line)
+    names = [line.removeprefix(b"event: ").strip() for line in told if line[:6] == b"event:"]
+    assert set(names[:-1]) == {b"course"} and names[-1] == b"over" and len(names) >= 4
+    assert ended(process) in (0, 12)
+    last = [line for line in told if line.startswith(b"data: ")][-1]
+    report = (kept(workshop) / "report.html").read_text("utf-8")
+    assert msgspec.json.decode(last.removeprefix(b"data: ")) == report
+
+
+def test_where_no_page_can_be_is_one_line(workshop: Workshop, site: Process) -> None:
+    (workshop.path / "load.toml").write_text(STEADY.format(seconds=6, late_max="10s"))
+    port = int(re.findall(r"http://127\.0\.0\.1:(\d+)", site.said)[0])
+    for where, says in ((f"127.0.0.1:{port}", "is in use"), ("127.0.0.1:x", "is not host:port")):
+        done = workshop.run("load", "load.toml", "--page", where)
+        assert done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 1

@@ -4,10 +4,17 @@ who does not see it.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from despoolr_app.process.settings import Listen
+from despoolr_lab.load.live.server import LiveLoad
+from despoolr_lab.load.measure.tally import Second
+from despoolr_lab.load.run import LoadProgress
+from despoolr_lab.load.spec.file import parse_load
+from despoolr_lab.load.workers.protocol import WorkerStatus
 from despoolr_lab.measured.charts import Series, draw, mark
 from despoolr_lab.measured.page import (
     MeasuredPage,
@@ -71,6 +78,31 @@ async def test_the_page_fits_a_phone_and_a_screen_and_says_no_error(page_file: P
                 assert await page.value(heights) == [120], "what is written beside it is legible"
         assert page.errors == []
         assert {url.partition(":")[0] for url in page.requests} <= {"file", "about"}
+
+
+async def test_the_live_page_of_a_load_is_drawn_anew_and_becomes_its_report(
+    page_file: Path,
+) -> None:
+    load = parse_load('name = "one"\ntitle = "One"\n[load]\n[[clients]]\nname = "A"\ncount = 4\n')
+
+    def progress(second: float) -> LoadProgress:
+        return LoadProgress("running", second, 300.0, WorkerStatus("told"), Second(), None)
+
+    live = LiveLoad(load, "19960603T080000Z")
+    url = await live.start(Listen("127.0.0.1", 0))
+    async with browsing() as page:
+        await page.look(390)
+        live.show(progress(1.5))
+        await page.open(url)
+        headline = "document.querySelector('h1').textContent"
+        await page.until(f"{headline}.startsWith('running: 0:01')")
+        live.show(progress(2.5))
+        await page.until(f"{headline}.startsWith('running: 0:02')")
+        assert await page.value("document.documentElement.scrollWidth") == 390
+        ending = asyncio.ensure_future(live.end(page_file.read_text("utf-8")))
+        await page.until("document.title === 'a soak'")
+        await ending
+        assert page.errors == []
 
 
 async def test_who_does_not_see_the_page_or_sees_little_can_use_it(page_file: Path) -> None:

@@ -19,11 +19,18 @@ from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, pu
 from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from despoolr_app.process.settings import Listen
     from despoolr_lab.load.run import LoadOptions, LoadOutcome, LoadProgress
     from despoolr_lab.load.spec.model import LoadFile
 
 PLAIN_EVERY_S: Final = 10.0
 """Seconds between two lines where there is no terminal."""
+NO_PAGE: Final = "none"
+"""What `--page` says where no page is wanted."""
+Kept = tuple[dict[str, Any], Path]
+"""The summary of a run, and its directory."""
 
 
 @click.command("load")
@@ -62,9 +69,24 @@ PLAIN_EVERY_S: Final = 10.0
     help="Where runs are kept.",
     show_envvar=True,
 )
+@click.option(
+    "--page",
+    default="127.0.0.1:0",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where the live page of the load answers while it runs; `none`: nowhere.",
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 @json_option
-def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **given: Any) -> int:
+def command(
+    file: str,
+    out: Path,
+    page: str,
+    quiet: bool,
+    as_json: bool,
+    processes: int,
+    **given: Any,
+) -> int:
     """Put the load that a file describes on a running stack, and judge the run.
 
     LOADFILE is a path, or the name of a load that comes with Despoolr: logon_storm, shift_change,
@@ -74,7 +96,7 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
 
     from despoolr_app.clocks.time_source import wall_now
     from despoolr_app.process.runtime import StartError
-    from despoolr_app.process.settings import ConfigError, unknown_variables
+    from despoolr_app.process.settings import ConfigError, parse_listen, unknown_variables
     from despoolr_app.runs.directory import RunError, check_root, new_directory, utc_stamp
     from despoolr_app.site_client.errors import SiteError
     from despoolr_lab.load.outcome.results import exit_code, summary_of, write_all
@@ -86,11 +108,18 @@ def command(file: str, out: Path, quiet: bool, as_json: bool, processes: int, **
         stamp = utc_stamp(wall_now())
         options = _options(given, stamp, processes)
         check_root(out)
+        listen = None if page == NO_PAGE else parse_listen(page, 0)
+
+        def keep(outcome: LoadOutcome) -> tuple[dict[str, Any], Path]:
+            summary = summary_of(outcome, stamp)
+            directory = new_directory(out, stamp, load.name, load.load.seed)
+            write_all(directory, outcome, summary)
+            return summary, directory
+
         with _Progress(load.name, quiet=quiet) as progress:
-            outcome = asyncio.run(_run(load, options, progress))
-        summary = summary_of(outcome, stamp)
-        directory = new_directory(out, stamp, load.name, load.load.seed)
-        write_all(directory, outcome, summary)
+            outcome, (summary, directory) = asyncio.run(
+                _watched(load, options, progress, listen, keep)
+            )
     except (ConfigError, StartError, SiteError, RunError) as error:
         fail(str(error))
     if as_json:
@@ -139,14 +168,51 @@ def _options(given: dict[str, Any], stamp: str, processes: int) -> LoadOptions:
     return LoadOptions(url, token, logons, stamp, processes, os.cpu_count() or 1)
 
 
-async def _run(load: LoadFile, options: LoadOptions, progress: _Progress) -> LoadOutcome:
+async def _watched(
+    load: LoadFile,
+    options: LoadOptions,
+    progress: _Progress,
+    listen: Listen | None,
+    keep: Callable[[LoadOutcome], Kept],
+) -> tuple[LoadOutcome, Kept]:
+    """The run with its live page, which shows what was kept of it in the end."""
+    from despoolr_lab.load.live.server import LiveLoad
+
+    if listen is None:
+        outcome = await _run(load, options, progress.show, progress.say)
+        return outcome, keep(outcome)
+    live = LiveLoad(load, options.stamp)
+    url = await live.start(listen)
+    if not progress.is_quiet:
+        progress.say(f"live page: {url}")
+
+    def show(told: LoadProgress) -> None:
+        progress.show(told)
+        live.show(told)
+
+    report = ""
+    try:
+        outcome = await _run(load, options, show, progress.say)
+        kept = keep(outcome)
+        report = (kept[1] / "report.html").read_text("utf-8")
+        return outcome, kept
+    finally:
+        await live.end(report)
+
+
+async def _run(
+    load: LoadFile,
+    options: LoadOptions,
+    show: Callable[[LoadProgress], None],
+    tell: Callable[[str], None],
+) -> LoadOutcome:
     """The run, until it is over or a signal ends it in order; a second signal at once."""
     import asyncio
     import signal
 
     from despoolr_lab.load.run import LoadRun
 
-    run = LoadRun(load, options, progress.show, progress.say)
+    run = LoadRun(load, options, show, tell)
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
@@ -195,7 +261,7 @@ class _Progress:
 
     def __init__(self, name: str, *, quiet: bool) -> None:
         self._name = name
-        self._quiet = quiet
+        self.is_quiet = quiet
         self._is_terminal = sys.stderr.isatty()
         self._next_s = 0.0
         self._is_drawn = False
@@ -213,7 +279,7 @@ class _Progress:
 
     def show(self, progress: LoadProgress) -> None:
         """Called every second."""
-        if self._quiet:
+        if self.is_quiet:
             return
         text = _line(self._name, progress)
         if self._is_terminal:

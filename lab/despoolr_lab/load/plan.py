@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -22,6 +22,9 @@ from despoolr_core.times import span_s
 from despoolr_lab.load.spec.model import LoadFile
 from despoolr_lab.load.spec.shapes import ClientSchedule, schedules
 from despoolr_lab.load.workers.protocol import HoldOrder, Orders, Part
+
+PLANNED_MAX: Final = 300_000
+"""Polls that are gone through to tell how many are planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,30 @@ def pace_of(load: LoadFile, scale: float) -> list[ClientSchedule]:
             f"{load.load.seed}/{group.name}",
         )
     ]
+
+
+def planned_of(load: LoadFile, scale: float) -> dict[int, float]:
+    """Second to how many polls are meant to begin in it. Of a load of more than `PLANNED_MAX` polls
+    every n-th client stands for n.
+    """
+    end = span_s(load.load.for_) / scale
+    each = [
+        (schedule, span_s(group.poll_every) / scale)
+        for group, piece in zip(load.clients, _by_group(load, scale), strict=True)
+        for schedule in piece
+    ]
+    count = sum(max(0.0, min(one.until, end) - one.first) / every_s + 1 for one, every_s in each)
+    step = max(1, math.ceil(count / PLANNED_MAX))
+    found = dict.fromkeys(range(math.ceil(end)), 0.0)
+    for schedule, every_s in each[::step]:
+        for at in schedule.polls(every_s, end):
+            found[int(at)] += step
+    return found
+
+
+def _by_group(load: LoadFile, scale: float) -> list[list[ClientSchedule]]:
+    pace = iter(pace_of(load, scale))
+    return [[next(pace) for _ in range(group.count)] for group in load.clients]
 
 
 def holds_of(load: LoadFile, place: LoadSite) -> list[HoldOrder]:

@@ -13,7 +13,7 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -78,6 +78,15 @@ class LoadProgress:
     status: WorkerStatus
     now: Second
     row: LoadSecond | None
+    scale: float = 1.0
+    first_measured: int = 0
+    course: Mapping[int, Second] = field(default_factory=dict)
+    """Every second so far, as far as its polls have ended."""
+    rows: Sequence[LoadSecond] = ()
+    made: Collection[str] = ()
+    """Jobs and updates that were made."""
+    cpu_shares: Sequence[float] = ()
+    """What each process used of a processor in its last second."""
 
 
 ShowProgress = Callable[[LoadProgress], None]
@@ -334,7 +343,23 @@ class LoadRun:
             phase = (
                 "settling" if now > end else "warm-up" if now < self._first_measured else "running"
             )
-            self._progress(LoadProgress(phase, self._now(), end, self._workers.sum(), recent, row))
+            workers = self._workers
+            self._progress(
+                LoadProgress(
+                    phase,
+                    self._now(),
+                    end,
+                    workers.sum(),
+                    recent,
+                    row,
+                    self._stage.scale,
+                    self._first_measured,
+                    workers.seconds,
+                    self._watch.rows,
+                    self._stage.jobs,
+                    [worker.last.cpu_share for worker in workers.all],
+                )
+            )
 
     def _last(self, count: int, now: int) -> Second:
         """The last seconds that are over, together."""

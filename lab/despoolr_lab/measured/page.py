@@ -95,6 +95,16 @@ def render_page(page: MeasuredPage) -> str:
     return _template("measured.html.j2").render(page=page, place=_PLACE, policy=POLICY)
 
 
+def render_course(page: MeasuredPage) -> str:
+    """What the page shows, without the page around it: of a run that is under way."""
+    return _template("course.html.j2").render(page=page, place=_PLACE)
+
+
+def render_live(title: str) -> str:
+    """The page that shows `render_course` of a run while it goes on, and in the end its page."""
+    return _template("live.html.j2").render(title=title)
+
+
 _PLACE: Final = {"width": WIDTH, "height": HEIGHT}
 
 

@@ -118,18 +118,59 @@ def _expectations(summary: Mapping[str, Any]) -> list[PageTable]:
     return [PageTable("What was expected", columns, rows)] if rows else []
 
 
-def charts_of(seconds: Mapping[int, Second], rows: list[LoadSecond], first: int) -> list[Chart]:
-    """What is drawn: what clients felt, then what servers said."""
-    last = _last_of(seconds, rows)
+class SecondPercentiles:
+    """Percentiles of seconds, worked out again only for those in which polls have ended since, and
+    for `at_once` of them at one time.
+    """
+
+    def __init__(self, at_once: int | None = None) -> None:
+        self._at_once = at_once
+        self._known: dict[int, tuple[int, tuple[float, float, float]]] = {}
+
+    def of(self, polled: Mapping[int, Second]) -> dict[int, tuple[float, float, float]]:
+        """Second to p50, p99 and the slowest, in milliseconds; the newest first. What there was no
+        time for comes with the next time.
+        """
+        found: dict[int, tuple[float, float, float]] = {}
+        left = len(polled) if self._at_once is None else self._at_once
+        for number in sorted(polled, reverse=True):
+            second = polled[number]
+            polls, times = self._known.get(number, (-1, (0.0, 0.0, 0.0)))
+            if polls != second.polls:
+                if left <= 0:
+                    continue
+                left -= 1
+                took = second.took
+                times = (took.percentile_s(50) * 1e3, took.percentile_s(99) * 1e3, took.max_s * 1e3)
+                self._known[number] = (second.polls, times)
+            found[number] = times
+        return found
+
+
+def charts_of(
+    seconds: Mapping[int, Second],
+    rows: list[LoadSecond],
+    first: int,
+    *,
+    planned: Mapping[int, float] | None = None,
+    known: SecondPercentiles | None = None,
+) -> list[Chart]:
+    """What is drawn: what clients felt, then what servers said. `planned` are the polls that are
+    meant for each second, of a load that runs.
+    """
+    last = max(_last_of(seconds, rows), *(planned or (0,)))
     polled = {number: second for number, second in seconds.items() if second.polls}
     if not polled:
         return []
+    each = (known or SecondPercentiles()).of(polled)
     times = [
-        Series("p99", "c0", {n: s.took.percentile_s(99) * 1e3 for n, s in polled.items()}),
-        Series("p50", "c1", {n: s.took.percentile_s(50) * 1e3 for n, s in polled.items()}),
-        Series("max", "c2", {n: s.took.max_s * 1e3 for n, s in polled.items()}),
+        Series("p99", "c0", {n: found[1] for n, found in each.items()}),
+        Series("p50", "c1", {n: found[0] for n, found in each.items()}),
+        Series("max", "c2", {n: found[2] for n, found in each.items()}),
     ]
     rates = [Series("polls", "c1", {n: float(s.polls) for n, s in seconds.items()})]
+    if planned is not None:
+        rates.append(Series("planned", "c6", planned))
     failed = {n: float(s.failed) for n, s in seconds.items() if s.failed}
     if failed:
         rates.append(Series("failed", "c2", failed))
