@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,12 +20,15 @@ from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, pu
 from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from despoolr_app.process.settings import Listen
     from despoolr_lab.load.run import LoadOptions, LoadOutcome, LoadProgress
     from despoolr_lab.load.spec.model import LoadFile
 
+JOIN: Final = "join"
+WORKERS_MAX: Final = 64
+"""Processes of one load, and those that join from one machine."""
 PLAIN_EVERY_S: Final = 10.0
 """Seconds between two lines where there is no terminal."""
 NO_PAGE: Final = "none"
@@ -34,7 +38,8 @@ Kept = tuple[dict[str, Any], Path]
 
 
 @click.command("load")
-@click.argument("file", metavar="LOADFILE")
+@click.argument("file", metavar="LOADFILE | join")
+@click.argument("load_url", metavar="[URL]", required=False)
 @site_option
 @click.option(
     "--logon",
@@ -50,6 +55,16 @@ Kept = tuple[dict[str, Any], Path]
     show_default=True,
     type=click.IntRange(1, 64),
     help="Processes that make the load; each uses one core at most.",
+)
+@click.option(
+    "--workers-from",
+    metavar="HOST:PORT",
+    help="Make no load here: wait there until --workers have joined.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, WORKERS_MAX),
+    help="Processes that are to join; with `join`: that join from here.  [default: 1]",
 )
 @click.option(
     "--clients",
@@ -80,6 +95,9 @@ Kept = tuple[dict[str, Any], Path]
 @json_option
 def command(
     file: str,
+    load_url: str | None,
+    workers_from: str | None,
+    workers: int | None,
     out: Path,
     page: str,
     quiet: bool,
@@ -90,7 +108,8 @@ def command(
     """Put the load that a file describes on a running stack, and judge the run.
 
     LOADFILE is a path, or the name of a load that comes with Despoolr: logon_storm, shift_change,
-    night.
+    night. With `join URL`, processes of this machine join a load that another one directs with
+    --workers-from.
     """
     import asyncio
 
@@ -100,13 +119,23 @@ def command(
     from despoolr_app.runs.directory import RunError, check_root, new_directory, utc_stamp
     from despoolr_app.site_client.errors import SiteError
     from despoolr_lab.load.outcome.results import exit_code, summary_of, write_all
+    from despoolr_lab.load.workers.gate import JoinGate
 
     try:
         for line in unknown_variables(os.environ):
             raise ConfigError(line)
+        if file == JOIN and load_url is not None:
+            return _join(load_url, given["token"], workers or 1)
+        _check(file, load_url, workers_from, workers)
         load = _read(file, given)
         stamp = utc_stamp(wall_now())
-        options = _options(given, stamp, processes)
+        options = _options(given, stamp, workers or processes)
+        gate = None
+        if workers_from is not None:
+            if (workers or 1) > load.client_count:
+                raise ConfigError(f"{workers} workers are more than {load.client_count} clients")
+            gate = JoinGate(options.token, workers or 1)
+            options = replace(options, gate=gate, processes=workers or 1)
         check_root(out)
         listen = None if page == NO_PAGE else parse_listen(page, 0)
 
@@ -118,7 +147,7 @@ def command(
 
         with _Progress(load.name, quiet=quiet) as progress:
             outcome, (summary, directory) = asyncio.run(
-                _watched(load, options, progress, listen, keep)
+                _watched(load, options, progress, listen, keep, workers_from)
             )
     except (ConfigError, StartError, SiteError, RunError) as error:
         fail(str(error))
@@ -127,6 +156,53 @@ def command(
     else:
         _show(outcome, summary, directory)
     return exit_code(outcome)
+
+
+def _check(file: str, url: str | None, workers_from: str | None, workers: int | None) -> None:
+    from despoolr_app.process.settings import ConfigError
+
+    if file == JOIN:
+        raise ConfigError("join what? give the load's URL: despoolr load join URL --workers N")
+    if url is not None:
+        raise ConfigError(f"{url!r} is one argument too many: only `join` has a URL")
+    if workers is not None and workers_from is None:
+        raise ConfigError("--workers needs --workers-from, where they join, or `join URL`")
+
+
+def _join(url: str, token: str, count: int) -> int:
+    """Join a load with so many processes, until it is over."""
+    import asyncio
+
+    from despoolr_app.cli.output import EXIT_INVALID, EXIT_OK
+    from despoolr_app.cli.secret import secret_token
+    from despoolr_app.process.settings import parse_url
+    from despoolr_lab.load.workers.relay import Relay
+
+    relay = Relay(parse_url(url), token or secret_token())
+    say(f"{count} process(es) join the load at {parse_url(url)}")
+    lost = asyncio.run(_until_told(relay.join(count)))
+    for why in lost:
+        say(f"despoolr: a worker was lost: {why}")
+    if not lost:
+        say("the load is over")
+    return EXIT_INVALID if lost else EXIT_OK
+
+
+async def _until_told(work: Coroutine[Any, Any, list[str]]) -> list[str]:
+    """The work; SIGTERM ends it as Ctrl-C does."""
+    import asyncio
+    import signal
+
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        except NotImplementedError:  # Windows: Ctrl-C ends it by KeyboardInterrupt
+            break
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def _read(file: str, given: dict[str, Any]) -> LoadFile:
@@ -174,10 +250,15 @@ async def _watched(
     progress: _Progress,
     listen: Listen | None,
     keep: Callable[[LoadOutcome], Kept],
+    workers_from: str | None,
 ) -> tuple[LoadOutcome, Kept]:
     """The run with its live page, which shows what was kept of it in the end."""
+    from despoolr_app.process.settings import parse_listen
     from despoolr_lab.load.live.server import LiveLoad
 
+    if options.gate is not None and workers_from is not None:
+        url = await options.gate.start(parse_listen(workers_from, 0))
+        progress.say(f"workers join with: despoolr load join {url} --workers N")
     if listen is None:
         outcome = await _run(load, options, progress.show, progress.say)
         return outcome, keep(outcome)

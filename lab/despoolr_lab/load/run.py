@@ -40,14 +40,13 @@ from despoolr_lab.load.plan import LoadSite, layout_of, orders_of
 from despoolr_lab.load.spec.model import SECONDS_MAX, LoadFile, file_name
 from despoolr_lab.load.stage import Stage
 from despoolr_lab.load.watch import LoadSecond, LoadWatch
+from despoolr_lab.load.workers.gate import JoinGate
 from despoolr_lab.load.workers.protocol import Word, WorkerStatus
 from despoolr_lab.load.workers.workers import Workers
 from despoolr_lab.scenario.load_tables import AbortTable
 
 T = TypeVar("T")
 
-HEAD_START_S: Final = 0.5
-"""Seconds between the word and the run's first: all processes hear it before that."""
 LOOK_S: Final = 1.0
 """Seconds between two looks at the servers."""
 WAIT_S: Final = 20.0
@@ -66,6 +65,8 @@ class LoadOptions:
     stamp: str
     processes: int = 1
     processors: int = 1
+    gate: JoinGate | None = None
+    """Where the processes join, if they are of other machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ class LoadRun:
         self._stage = Stage(
             load, options.url, options.token, options.logons, options.stamp[-7:-1], say, layout
         )
-        self._workers = Workers()
+        self._workers = Workers(options.gate)
         self._watch = LoadWatch([])
         self._troubles: list[str] = []
         self._notes: list[str] = []
@@ -169,6 +170,7 @@ class LoadRun:
     async def _set_up(self) -> bool:
         """Everything that is there before the first poll; False if the run is invalid already."""
         load, stage = self._load, self._stage
+        await self._workers.meet()
         await stage.open(WAIT_S)
         await stage.meet_to_break(self._now)
         table = load.load
@@ -236,9 +238,10 @@ class LoadRun:
         stage = self._stage
         stage.began_at = await stage.now()
         self._watch.begin(await stage.sample())
-        self._began = time.perf_counter() + HEAD_START_S
-        stage.began_at += HEAD_START_S * stage.scale
-        self._began_utc = wall_now() + HEAD_START_S
+        head_start_s = self._workers.head_start_s
+        self._began = time.perf_counter() + head_start_s
+        stage.began_at += head_start_s * stage.scale
+        self._began_utc = wall_now() + head_start_s
         self._machine.begin()
         self._workers.say(Word("start", self._began))
         acting = [asyncio.ensure_future(self._act(at, work)) for at, work in self._acts()]
@@ -446,6 +449,8 @@ class LoadRun:
         processes = max(1, len(self._workers.all))
         is_over = not (self._is_interrupted or self._aborted)
         reasons = invalid(self._load, facts, processes, self._options.processors) if is_over else []
+        if self._options.gate is not None and self._workers.all:
+            self._notes.append(self._options.gate.told())
         if status.others:
             self._notes.append(
                 f"clients ran {status.others:,} packages of earlier jobs, which were still in "

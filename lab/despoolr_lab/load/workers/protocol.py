@@ -1,4 +1,5 @@
-"""What a worker is told, and what it tells: lines of JSON over its standard input and output.
+"""What a worker is told, and what it tells: lines of JSON over its standard input and output, or of
+a machine that joined, over a WebSocket (`gate`, `relay`).
 
 A worker is told once what it is (`Orders`), then in a word what to do: `start`, `settle`, `stop`;
 and now and then until when its clients' numbers are its own (`hold`), and whose clocks are wrong
@@ -9,6 +10,8 @@ they are paces, site time where they are moments.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +20,32 @@ from despoolr_core.share.fleet_api import ServerCard
 
 LINE_SIZE_MAX: Final = 64 * 1024 * 1024
 """Bytes of one line: the pace of 100,000 clients fits."""
+WORKER: Final = (sys.executable, "-m", "despoolr_lab.load.workers.worker")
+"""The command of a worker."""
+JOIN_PATH: Final = "/join"
+VERSION_HEADER: Final = "Despoolr-Version"
+ASKED: Final = "?"
+"""Asks a machine that joined for its clocks; what begins with `CLOCKS` is its answer, with
+`COMPLAINT` a line of a worker's standard error. Orders are binary, all else is a word or a status.
+"""
+CLOCKS: Final = "!"
+COMPLAINT: Final = "#"
+
+
+class Clocks(msgspec.Struct, frozen=True):
+    """What a machine's clocks say: `perf_counter`, and `leasing.steady_now`."""
+
+    perf: float
+    steady: float
+
+
+def worker_environment(own: Mapping[str, str]) -> dict[str, str]:
+    """A worker's environment: it is told all that it is to know."""
+    return {
+        name: value
+        for name, value in own.items()
+        if not name.startswith("DESPOOLR_") or name == "DESPOOLR_DEBUG"
+    }
 
 
 class HoldOrder(msgspec.Struct, frozen=True):

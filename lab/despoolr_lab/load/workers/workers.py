@@ -12,22 +12,91 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.supervisor import Supervisor
 from despoolr_lab.load.measure.tally import PollPart, Second, merge, merge_parts
-from despoolr_lab.load.workers.protocol import LINE_SIZE_MAX, Orders, Word, WorkerStatus
+from despoolr_lab.load.workers.gate import JoinedWorker, JoinGate
+from despoolr_lab.load.workers.protocol import (
+    LINE_SIZE_MAX,
+    WORKER,
+    Orders,
+    Word,
+    WorkerStatus,
+    worker_environment,
+)
 
 READY_S_MAX: Final = 300.0
 """Seconds until all clients are registered and exist."""
+HEAD_START_S: Final = 0.5
+HEAD_START_JOINED_S: Final = 2.0
 END_S_MAX: Final = 30.0
 """Seconds a worker has to log its clients off."""
+
+
+class WorkerLine(Protocol):
+    """The way to a worker and back."""
+
+    def order(self, orders: bytes) -> None:
+        """Tell it what it is."""
+        ...
+
+    def say(self, word: Word) -> None:
+        """Tell it what to do."""
+        ...
+
+    def lines(self) -> AsyncIterator[bytes]:
+        """What it tells, until it has ended."""
+        ...
+
+    @property
+    def ended(self) -> str:
+        """Why it has ended, or nothing."""
+        ...
+
+
+class LocalLine:
+    """The way to a process of this machine: its standard input and output."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._complaint = ""
+
+    def order(self, orders: bytes) -> None:
+        """Tell it what it is: the length in eight bytes, and the orders."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(len(orders).to_bytes(8, "big") + orders)
+
+    def say(self, word: Word) -> None:
+        """Tell it what to do, as a line of JSON."""
+        if self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.write(msgspec.json.encode(word) + b"\n")
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """What it tells, until it has ended."""
+        assert self._process.stdout is not None
+        complaints = asyncio.ensure_future(self._complaints())
+        while line := await self._process.stdout.readline():
+            yield line
+        await self._process.wait()
+        await complaints
+
+    @property
+    def ended(self) -> str:
+        """Why it has ended, or nothing."""
+        if self._process.returncode is None:
+            return ""
+        return self._complaint or f"exit code {self._process.returncode}"
+
+    async def _complaints(self) -> None:
+        assert self._process.stderr is not None
+        while line := await self._process.stderr.readline():
+            self._complaint = line.decode(errors="replace").strip() or self._complaint
 
 
 @dataclass(slots=True)
@@ -36,19 +105,21 @@ class WorkerProcess:
     second of its own.
     """
 
-    process: asyncio.subprocess.Process
+    line: WorkerLine
     last: WorkerStatus = field(default_factory=lambda: WorkerStatus("none"))
     cpu_shares: list[float] = field(default_factory=list)
-    complaint: str = ""
     is_ready: bool = False
     is_paced: bool = False
     is_over: bool = False
 
 
 class Workers:
-    """All of them. `seconds` is what they have measured so far."""
+    """All of them: processes of this machine, or those that join at a gate. `seconds` is what they
+    have measured so far.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, gate: JoinGate | None = None) -> None:
+        self._gate = gate
         self._supervisor = Supervisor()
         self._workers: list[WorkerProcess] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -65,28 +136,13 @@ class Workers:
 
     async def start(self, orders: Sequence[Orders]) -> None:
         """Start one for each, and wait until all their clients exist. Raises `StartError`."""
+        joined = iter(self._gate.joined) if self._gate is not None else None
         for order in orders:
-            process = await self._supervisor.start(
-                (sys.executable, "-m", "despoolr_lab.load.workers.worker"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                limit=LINE_SIZE_MAX,
-                environment={
-                    name: value
-                    for name, value in os.environ.items()
-                    if not name.startswith("DESPOOLR_") or name == "DESPOOLR_DEBUG"
-                },
-            )
-            worker = WorkerProcess(process)
+            line = await self._start_one() if joined is None else next(joined)
+            worker = WorkerProcess(line)
             self._workers.append(worker)
-            self._tasks += [
-                asyncio.ensure_future(self._listen(worker)),
-                asyncio.ensure_future(self._complaints(worker)),
-            ]
-            assert process.stdin is not None
-            data = msgspec.json.encode(order)
-            process.stdin.write(len(data).to_bytes(8, "big") + data)
+            self._tasks.append(asyncio.ensure_future(self._listen(worker)))
+            line.order(msgspec.json.encode(order))
         self.hold(self._held_until)
         try:
             async with asyncio.timeout(READY_S_MAX):
@@ -97,20 +153,40 @@ class Workers:
         if dead:
             raise StartError(dead)
 
+    async def meet(self) -> None:
+        """Wait until all have joined who are to. Raises `StartError`."""
+        if self._gate is not None:
+            await self._gate.full()
+
+    @property
+    def head_start_s(self) -> float:
+        """Seconds between the word and the run's first: all hear it before that."""
+        return HEAD_START_S if self._gate is None else HEAD_START_JOINED_S
+
+    async def _start_one(self) -> LocalLine:
+        return LocalLine(
+            await self._supervisor.start(
+                WORKER,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=LINE_SIZE_MAX,
+                environment=worker_environment(os.environ),
+            )
+        )
+
     @property
     def ended_early(self) -> str:
         """Why the first worker that ended by itself did, or nothing."""
         for number, worker in enumerate(self._workers, 1):
-            if worker.process.returncode is not None and not worker.is_over:
-                reason = worker.complaint or f"exit code {worker.process.returncode}"
+            if not worker.is_over and (reason := worker.line.ended):
                 return f"process {number} of {len(self._workers)} ended: {reason}"
         return ""
 
     def say(self, word: Word) -> None:
         """Send a line of JSON to every worker."""
         for worker in self._workers:
-            if worker.process.stdin is not None and not worker.process.stdin.is_closing():
-                worker.process.stdin.write(msgspec.json.encode(word) + b"\n")
+            worker.line.say(word)
 
     def hold(self, until: float) -> None:
         """Tell all of them until when their clients' numbers are theirs (`steady_now`): past that
@@ -135,6 +211,9 @@ class Workers:
         cancelled.
         """
         self.say(Word("stop"))
+        if self._gate is not None and self._tasks:
+            await asyncio.wait(self._tasks, timeout=END_S_MAX)
+            await self._gate.stop()
         await self._supervisor.end(is_asked=True, within_s=END_S_MAX)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -162,27 +241,28 @@ class Workers:
         return found
 
     async def _listen(self, worker: WorkerProcess) -> None:
-        assert worker.process.stdout is not None
-        while line := await worker.process.stdout.readline():
-            status = msgspec.json.decode(line, type=WorkerStatus)
-            merge(
-                self.seconds,
-                {number: Second.from_json(second) for number, second in status.seconds.items()},
-            )
-            for known, told in ((self.groups, status.groups), (self.servers, status.servers)):
-                merge_parts(known, {name: PollPart.from_json(part) for name, part in told.items()})
-            status.seconds, status.groups, status.servers = {}, {}, {}
-            worker.last = status
-            worker.is_ready = True
-            worker.is_paced = worker.is_paced or status.kind in ("paced", "over")
-            worker.is_over = status.kind == "over"
-            if status.kind == "told":
-                worker.cpu_shares.append(status.cpu_share)
-            self._changed.set()
-        await worker.process.wait()
+        try:
+            async for line in worker.line.lines():
+                self._take(worker, line)
+                self._changed.set()
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+            if not isinstance(worker.line, JoinedWorker):
+                raise
+            worker.line.gone(f"it says what no worker says: {error}")
         self._changed.set()
 
-    async def _complaints(self, worker: WorkerProcess) -> None:
-        assert worker.process.stderr is not None
-        while line := await worker.process.stderr.readline():
-            worker.complaint = line.decode(errors="replace").strip() or worker.complaint
+    def _take(self, worker: WorkerProcess, line: bytes) -> None:
+        status = msgspec.json.decode(line, type=WorkerStatus)
+        merge(
+            self.seconds,
+            {number: Second.from_json(second) for number, second in status.seconds.items()},
+        )
+        for known, told in ((self.groups, status.groups), (self.servers, status.servers)):
+            merge_parts(known, {name: PollPart.from_json(part) for name, part in told.items()})
+        status.seconds, status.groups, status.servers = {}, {}, {}
+        worker.last = status
+        worker.is_ready = True
+        worker.is_paced = worker.is_paced or status.kind in ("paced", "over")
+        worker.is_over = status.kind == "over"
+        if status.kind == "told":
+            worker.cpu_shares.append(status.cpu_share)
