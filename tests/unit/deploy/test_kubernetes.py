@@ -170,7 +170,7 @@ def test_the_fleets_are_as_many_clients_as_the_site_wants() -> None:
     ]
 
 
-PLACES = ("base", "overlays/scaled", "overlays/postgres", "load")
+PLACES = ("base", "overlays/scaled", "overlays/postgres", "load", "load-joined")
 
 
 KUBECTL = shutil.which("kubectl")
@@ -252,3 +252,21 @@ def test_a_load_is_tried_once_and_its_exit_code_stands() -> None:
         load["spec"]["backoffLimit"] == 0
         and load["spec"]["template"]["spec"]["restartPolicy"] == "Never"
     )
+
+
+def test_as_many_workers_join_a_load_as_it_waits_for_where_it_listens() -> None:
+    found = rendered("load-joined")
+    told = {
+        name: found["Job", name]["spec"]["template"]["spec"]["containers"][0]["args"]
+        for name in ("load", "load-workers")
+    }
+    workers, load = found["Job", "load-workers"]["spec"], told["load"]
+    assert workers["completionMode"] == "Indexed" and workers["backoffLimit"] == 0
+    count = int(load[load.index("--workers") + 1])
+    assert workers["completions"] == workers["parallelism"] == count
+    port = int(load[load.index("--workers-from") + 1].rpartition(":")[2])
+    assert told["load-workers"] == ["load", "join", f"http://load:{port}"]
+    service = found["Service", "load"]["spec"]
+    assert service["ports"][0]["port"] == port
+    labels = found["Job", "load"]["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"].items() <= labels.items()
