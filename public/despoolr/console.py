@@ -159,7 +159,7 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "despoolr_lab.cli.schema:command", "The JSON Schema of scenario files, for editors."
     ),
     "runs": Subcommand(
-        "despoolr_app.cli.runs:command", "The runs that are kept: list, show, rm, gc."
+        "despoolr_app.cli.runs:command", "The runs that are kept: list, show, serve, rm, gc."
     ),
     "whatif": Subcommand(
         "despoolr_lab.cli.whatif:command",

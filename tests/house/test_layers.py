@@ -56,7 +56,7 @@ LAYERS = {
     "despoolr_client": ["fleet", "agent", "transport | pcm"],
     "despoolr_app": [
         "cli",
-        "servers | fleet | top",
+        "servers | fleet | top | runs_page",
         "site_client",
         "process",
         "runs",

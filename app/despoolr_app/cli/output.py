@@ -36,7 +36,6 @@ killed.
 
 GAP = 2
 """Cells between two columns of a table."""
-_UNITS = ("KiB", "MiB", "GiB", "TiB")
 LAST_WIDTH_MIN = 24
 """Cells the last column of a table is wrapped to at least; with less, its rows are stacked."""
 STATES = {
@@ -319,14 +318,6 @@ def confirm(question: str, is_sure: bool) -> None:
         fail(f"{escaped(question)} Nobody can be asked here; give --yes to do it")
     if not click.confirm(escaped(question), err=True):
         fail("nothing was done")
-
-
-def size(count: int) -> str:
-    """Bytes for people: `12 bytes`, `3.4 MiB`."""
-    if count < 1024:
-        return f"{count} bytes"
-    power = min((count.bit_length() - 1) // 10, len(_UNITS))
-    return f"{count / 1024**power:.1f} {_UNITS[power - 1]}"
 
 
 def page_width(elsewhere: int) -> int:

@@ -1,4 +1,4 @@
-"""`despoolr runs`: the runs that are kept: list, show, remove, keep the newest."""
+"""`despoolr runs`: the runs that are kept: list, show, as pages, remove, keep the newest."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from despoolr_app.cli.output import (
     put,
     put_prose,
     say,
-    size,
     wrapped,
     yes_option,
 )
+from despoolr_app.runs.sizes import size
 
 if TYPE_CHECKING:
     from despoolr_app.runs.store import KeptRun, RunStore
@@ -89,6 +89,57 @@ def show(run: str, root: Path, as_json: bool) -> int:
     if kept.kind in ("scenario", "import"):
         put("", f"Read on: despoolr why {kept.name}", f"         despoolr report {kept.name}")
     return EXIT_OK
+
+
+@command.command("serve")
+@click.option(
+    "--listen",
+    default="127.0.0.1:8805",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where it answers; port 0 takes a free one.",
+)
+@runs_option
+def serve(listen: str, root: Path) -> int:
+    """The runs as pages: a list, each run with its files, its report, its what-if.
+
+    Asks for a token, which is new at each start, as a password with any name. Ctrl-C ends it.
+    """
+    import asyncio
+    import secrets
+
+    from despoolr_app.process.runtime import StartError
+    from despoolr_app.process.settings import ConfigError, parse_listen
+    from despoolr_app.runs_page.server import RunsPage
+
+    token = secrets.token_urlsafe(16)
+
+    async def stay() -> None:
+        page = RunsPage(_store(root), token)
+        url = await page.start(parse_listen(listen, 8805))
+        put(f"{url} shows the runs of {root}; any name, and the password {token}")
+        put(f"or open {url.replace('://', f'://runs:{token}@')}/")
+        try:
+            await _stopped()
+        finally:
+            await page.stop()
+
+    try:
+        asyncio.run(stay())
+    except (ConfigError, StartError) as error:
+        fail(str(error))
+    return EXIT_OK
+
+
+async def _stopped() -> None:
+    """Return at Ctrl-C and SIGTERM."""
+    import asyncio
+    import signal
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 @command.command("rm")

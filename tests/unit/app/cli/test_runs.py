@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from despoolr_app.cli.output import size
 from despoolr_app.cli.runs import command
 from despoolr_app.runs.directory import RunDirectory
+from despoolr_app.runs.sizes import size
 from worlds.answer import data_of
 
 
