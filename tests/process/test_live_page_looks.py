@@ -170,3 +170,83 @@ async def test_a_line_to_copy_is_one_word_however_a_file_is_called(page: Page) -
         )
         assert shlex.split(why) == ["despoolr", "why", f"\\\\LOGON1\\SMS_PKGD\\BPC00001\\{evil}"]
         assert release == "despoolr release LOGON1/O1", "other servers have an open O1 as well"
+
+
+SHOWN = "document.querySelector('#brush-says').textContent"
+KEY = (
+    "document.querySelector('{}').dispatchEvent(new KeyboardEvent('keydown', "
+    "{{key: '{}', bubbles: true, cancelable: true}}))"
+)
+
+
+async def test_an_address_has_a_part_of_the_time_and_keys_move_and_widen_it(page: Page) -> None:
+    page.errors.clear()
+    told = blocked_update()
+    told.at += 3600  # an hour and more after the refusal, 10:00
+    async with live_site(told, 1.0) as site:
+        await page.look(1280)
+        await opened(page, site, "?t=1996-06-03T08:50:00/1996-06-03T09:10:00")
+        await page.until(f"{SHOWN}.startsWith('Mon 06-03 08:50 to Mon 06-03 09:10 (20 min) of')")
+        assert await page.value("range.value") == "21600", "as far back as it must, and no farther"
+        assert await page.value("document.querySelectorAll('#picture .cross').length") == 1
+        assert await page.value("document.querySelectorAll('#picture path.now').length") == 0
+        await page.value(KEY.format("#picture", "ArrowRight"))
+        assert await page.value("location.search") == "?t=1996-06-03T08:55:00/1996-06-03T09:15:00"
+        await page.value(KEY.format("#brush-to", "ArrowRight"))
+        assert (await page.value("location.search")).endswith("/1996-06-03T09:17:00")
+        told_to = "document.querySelector('#brush-to').getAttribute('aria-valuetext')"
+        assert await page.value(told_to) == "Mon 06-03 09:17"
+        await page.value(KEY.format("#brush", "0"))
+        assert await page.value("location.search") == "?t=-6h"
+        assert await page.value(SHOWN) == "The last 6 h. Drag here to look closer."
+        assert page.errors == []
+
+
+async def test_a_drag_above_the_lanes_chooses_a_part_and_its_end_follows_now(page: Page) -> None:
+    told = blocked_update()
+    told.at += 3600
+    async with live_site(told, 1.0) as site:
+        for width in (390, 1280):
+            await page.look(width)
+            await opened(page, site, "?t=-6h")
+            await drag(page, 0.5, 1.0)
+            assert (await page.value("location.search")).endswith("/now")
+            assert "to now (3 h)" in await page.value(SHOWN)
+            assert await page.value("document.querySelectorAll('#picture path.now').length") == 1
+            await drag(page, 0.1, 0.3)
+            assert "(1 h 1" in await page.value(SHOWN), "a fifth of six hours"
+            await page.click("#brush-all")
+            assert await page.value("location.search") == "?t=-6h"
+            assert await page.value("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize(
+    "wrong", ["1996-06-03T09:00/1996-06-03T08:00", "x/y", "2090-01-01/now", "-9y"]
+)
+async def test_a_time_that_is_none_is_the_usual_one(page: Page, wrong: str) -> None:
+    page.errors.clear()
+    async with live_site(blocked_update(), 1.0) as site:
+        await page.look(1280)
+        await opened(page, site, f"?t={wrong}")
+        await page.until(f"{SHOWN}.endsWith('Drag here to look closer.')")
+        assert page.errors == []
+
+
+async def drag(page: Page, begin: float, end: float) -> None:
+    """From one share of the strip above the lanes to another, with the mouse."""
+    box = await page.value(
+        "(() => { const node = document.querySelector('#brush'); node.scrollIntoView({block: "
+        "'center'}); const b = node.getBoundingClientRect(); return [b.x, b.y, b.width] })()"
+    )
+    places = [box[0] + 1 + share * (box[2] - 2) for share in (begin, (begin + end) / 2, end)]
+    kinds = ("mousePressed", "mouseMoved", "mouseMoved", "mouseReleased")
+    for kind, x in zip(kinds, [*places, places[-1]], strict=True):
+        await page.call(
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=x,
+            y=box[1] + 18,
+            button="left",
+            buttons=0 if kind == "mouseReleased" else 1,
+            clickCount=1,
+        )

@@ -1,16 +1,18 @@
 // The page as a whole: what is asked for (in the address, never the token), what is drawn when.
 const RANGES = [["1h", 3600, "Last hour"], ["6h", 21600, "Last 6 h"], ["24h", 86400, "Last 24 h"], ["3d", 259200, "Last 3 d"], ["7d", 604800, "Last 7 d"], ["30d", 2592000, "Last 30 d"]];
-const state = { range: 86400, server: "", package: "", q: "", why: "", allBlocks: false, allHolders: false, allLanes: false, folds: new Map() };
+const state = { range: 86400, part: null, isSought: false, server: "", package: "", q: "", why: "", allBlocks: false, allHolders: false, allLanes: false, folds: new Map() };
 function loadState() {
   const given = new URLSearchParams(location.search);
-  state.range = (RANGES.find(([name]) => `-${name}` === given.get("t")) || RANGES[2])[1];
+  state.part = partOf(given.get("t"));
+  state.isSought = Boolean(state.part);
+  state.range = (state.part ? RANGES.at(-1) : RANGES.find(([name]) => `-${name}` === given.get("t")) || RANGES[2])[1];
   for (const name of ["server", "package", "q", "why"]) state[name] = given.get(name) || "";
 }
 function address() {
   const given = new URLSearchParams(), range = RANGES.find(([, s]) => s === state.range)[0];
-  if (range !== "24h") given.set("t", `-${range}`);
+  if (state.part) given.set("t", partText()); else if (range !== "24h") given.set("t", `-${range}`);
   for (const name of ["server", "package", "q", "why"]) if (state[name]) given.set(name, state[name]);
-  const text = given.toString();
+  const text = given.toString().replaceAll("%3A", ":").replaceAll("%2F", "/");
   return location.pathname + (text ? `?${text}` : "");
 }
 const saveState = () => history.replaceState(null, "", address() + location.hash);
@@ -109,6 +111,7 @@ function redraw() {
   if (!page || !head) return;
   isDrawn = true;
   const now = siteNow();
+  reach(now);
   at("page").hidden = false;
   show("verdict", verdictRows(page), faultRows(page));
   show("nowbar", nowRows(page));
@@ -147,6 +150,7 @@ function everySecond() {
   setText(at("clock"), `${weekday(now)} ${iso(now).slice(0, 10)} ${clock(now, true)}`);
   tick(now);
   drawLanes(live.page, now);
+  drawBrush(live.page, now);
 }
 setInterval(everySecond, 1000);
 new ResizeObserver(everySecond).observe(at("picture"));
@@ -160,7 +164,7 @@ let typing = 0;
 function reask() { saveState(); connect(true); }
 at("q").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { state.q = at("q").value.trim(); reask(); }, 250); });
 for (const name of ["server", "package"]) at(name).addEventListener("change", () => { state[name] = at(name).value; reask(); });
-at("range").addEventListener("change", () => { state.range = Number(at("range").value); reask(); });
+at("range").addEventListener("change", () => { state.range = Number(at("range").value); state.part = null; reask(); });
 at("filter").addEventListener("submit", event => event.preventDefault());
 at("login").addEventListener("submit", event => {
   event.preventDefault();
@@ -179,7 +183,7 @@ at("theme").handlers = { click: () => {
 } };
 function zoom(by) {
   const place = Math.max(0, Math.min(RANGES.length - 1, RANGES.findIndex(([, s]) => s === state.range) + by));
-  if (RANGES[place][1] !== state.range) { state.range = RANGES[place][1]; reask(); }
+  if (RANGES[place][1] !== state.range) { state.range = RANGES[place][1]; state.part = null; reask(); }
 }
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || /INPUT|SELECT|TEXTAREA/.test(event.target.tagName)) return;
