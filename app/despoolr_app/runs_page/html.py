@@ -72,7 +72,7 @@ def list_page(
             "<code>despoolr demo</code><code>despoolr kb run Q147819</code>"
             "<code>despoolr import TRACE</code></p>"
         )
-    count = f"{found.count:,} of {total:,} runs" if wanted.word else _count(total, "run")
+    count = f"{found.fitting:,} of {total:,} runs" if wanted.word else _count(total, "run")
     search = (
         '<form class="filter" role="search" method="get" action="/"><label for="q">Filter</label>'
         f'<input id="q" name="q" type="search" maxlength="200" value="{_text(wanted.word)}" '

@@ -32,10 +32,10 @@ class RunQuery(NamedTuple):
 
 
 class RunList(NamedTuple):
-    """Runs of a page, of how many in all, on how many pages; `size` in bytes of all that fit."""
+    """Runs of a page, of how many that fit, on how many pages; `size` in bytes of all those."""
 
     rows: list[KeptRun]
-    count: int
+    fitting: int
     pages: int
     size: int
 

@@ -24,7 +24,7 @@ def run(number: int, **facts: str) -> KeptRun:
 def test_a_page_has_so_many_rows_and_the_last_page_is_shown_for_one_beyond() -> None:
     runs = [run(number) for number in range(1, ROWS_MAX + 2)]
     first = listed(runs, RunQuery())
-    assert (len(first.rows), first.count, first.pages) == (ROWS_MAX, ROWS_MAX + 1, 2)
+    assert (len(first.rows), first.fitting, first.pages) == (ROWS_MAX, ROWS_MAX + 1, 2)
     assert first.rows[0] is runs[-1] and first.size == sum(one.size for one in runs)
     assert listed(runs, RunQuery(page=99)).rows == [runs[0]]
 
