@@ -192,6 +192,8 @@ _.action_pane
 _.action_release
 _.action_why
 _.action_yes
+_.action_history
+_.action_sort
 _.can_focus
 _.compose
 _.display

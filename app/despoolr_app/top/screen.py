@@ -22,6 +22,7 @@ from textual.strip import Strip
 from textual.widgets import Input, Static
 
 from despoolr_app.site_client.errors import SiteError
+from despoolr_app.top.history import history_lines
 from despoolr_app.top.lines import (
     PANES,
     PANES_WATCHED,
@@ -35,6 +36,7 @@ from despoolr_app.top.lines import (
     texts,
     why_lines,
 )
+from despoolr_app.top.orders import USUAL, arranged, next_order
 from despoolr_core.rules.text import escaped
 
 EVERY_S: Final = 0.5
@@ -45,7 +47,7 @@ COLOURS: Final = {
     "retry": "yellow",
     "dim": "bright_black",
 }
-KEYS: Final = "tab pane  up/down select  enter open  r release  w why  / filter  q quit"
+KEYS: Final = "tab pane  enter open  r release  w why  h history  s sort  / filter  q quit"
 
 
 class TopSite(Protocol):
@@ -168,6 +170,8 @@ class TopApp(App[None]):
         Binding("enter", "open", show=False),
         Binding("r", "release", show=False),
         Binding("w", "why", show=False),
+        Binding("h", "history", show=False),
+        Binding("s", "sort", show=False),
         Binding("slash", "filter", show=False),
     ]
 
@@ -178,6 +182,8 @@ class TopApp(App[None]):
         self.pane = PANES[0]
         self.answer: TopAnswer | None = None
         self.word = ""
+        self.orders: dict[str, str] = {}
+        """By pane, where it is not the usual one."""
         self._state = "asking ..."
         self._opened: set[str] = set()
         self._is_asking = False
@@ -229,8 +235,11 @@ class TopApp(App[None]):
         self.query_one("#head", Static).update("\n".join(head))
         names = [f"[{pane}]" if pane == self.pane else f" {pane} " for pane in self._panes()]
         narrowed = f"   with {self.word!r}" if self.word else ""
-        self.query_one("#panes", Static).update(f"{' '.join(names)}{narrowed}")
-        lines = pane_lines(self.pane, self.answer, width - 1, self._opened)
+        order = self.orders.get(self.pane, USUAL)
+        sorted_by = f"   by {order}" if order != USUAL else ""
+        self.query_one("#panes", Static).update(f"{' '.join(names)}{sorted_by}{narrowed}")
+        shown = arranged(self.answer, self.pane, order)
+        lines = pane_lines(self.pane, shown, width - 1, self._opened)
         self.query_one(TopRows).put(lines, width - 1)
 
     def _panes(self) -> Sequence[str]:
@@ -260,6 +269,17 @@ class TopApp(App[None]):
         target = self.query_one(TopRows).target
         if target is not None and self.answer is not None:
             self.push_screen(Told(why_lines(self.answer, target)))
+
+    def action_history(self) -> None:
+        """Say what happened to the chosen block so far."""
+        target = self.query_one(TopRows).target
+        if target is not None and self.answer is not None:
+            self.push_screen(Told(history_lines(self.answer, target)))
+
+    def action_sort(self) -> None:
+        """Order the pane by its next column."""
+        self.orders[self.pane] = next_order(self.pane, self.orders.get(self.pane, USUAL))
+        self.draw()
 
     def action_release(self) -> None:
         """Ask whether the chosen open is to be closed; close it after a yes."""

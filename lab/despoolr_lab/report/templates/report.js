@@ -15,7 +15,6 @@ function span(s) {
   return m < 60 ? `${m} min` : m < 1440 ? two(m / 60 | 0, "h", m % 60, "min") : two(Math.round(m / 60) / 24 | 0, "d", Math.round(m / 60) % 24, "h");
 }
 const X = t => (t - from) / (to - from) * 100, pct = v => `${v.toFixed(3)}%`;
-const esc = s => String(s).replace(/[&<>"]/g, c => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 
 // -- what there is
 const plots = $$(".blocks .plot"), bars = $$("g.bar[data-a]"), signs = $$("use[data-a], line[data-a]", figures);

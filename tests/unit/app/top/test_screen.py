@@ -128,3 +128,30 @@ async def test_a_site_that_does_not_answer_leaves_the_last_page_and_says_so(scre
         await pilot.pause()
         told = seen(app)
         assert "~ no answer: SITE1 does not answer" in told and "UPDATE on LOGON1" in told
+
+
+async def test_a_pane_is_ordered_by_its_columns_in_turn_and_each_keeps_its_order(
+    screen: Any,
+) -> None:
+    async with (app := screen.TopApp(Site(), NEVER_S)).run_test(size=(80, 16)) as pilot:
+        await app.workers.wait_for_complete()
+        await pilot.press("s")
+        assert "by refused" in seen(app).splitlines()[2]
+        await pilot.press("tab")
+        assert " by " not in seen(app).splitlines()[2]
+        await pilot.press("shift+tab")
+        assert "by refused" in seen(app)
+        await pilot.press("s", "s", "s")
+        assert " by " not in seen(app).splitlines()[2], "round and round"
+
+
+async def test_the_history_of_what_waits_is_told_and_left(screen: Any) -> None:
+    async with (app := screen.TopApp(Site(), NEVER_S)).run_test(size=(80, 24)) as pilot:
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        await pilot.press("h")
+        told = seen(app)
+        assert "WINWORD.EXE on WS1 opened b.dat" in told and "was refused" in told
+        await pilot.press("escape")
+        assert "opened b.dat" not in seen(app)
+        assert seen(app).splitlines()[-1] == screen.KEYS and len(screen.KEYS) <= 80

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import despoolr_lab
 import despoolr_lab.report
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted
 from despoolr_core.records.stream import Record
@@ -37,6 +38,7 @@ SUMMARY = {
     "verdict": "Who was it?",
 }
 SCENARIOS = Path(__file__).parents[4] / "scenarios" / "kb"
+LAB = Path(despoolr_lab.__file__).parent
 TEMPLATES = Path(despoolr_lab.report.__file__).parent / "templates"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -316,13 +318,11 @@ def test_text_is_legible_in_both_themes() -> None:
         assert all(contrast(colour["edge"], colour[ground]) >= 3 for ground in grounds)
 
 
-@pytest.mark.parametrize("page", ["report", "load"])
-def test_a_page_asks_for_no_colour_that_is_not_there(page: str) -> None:
+@pytest.mark.parametrize("page", sorted(LAB.rglob("*.html.j2")), ids=lambda page: page.name)
+def test_a_page_asks_for_no_colour_that_is_not_there(page: Path) -> None:
     css = (TEMPLATES / "report.css").read_text()
     told = css + (TEMPLATES / "light.css").read_text()
-    asked = set(
-        re.findall(r"var\((--[a-z0-9-]+)", css + (TEMPLATES / f"{page}.html.j2").read_text())
-    )
+    asked = set(re.findall(r"var\((--[a-z0-9-]+)", css + page.read_text()))
     assert asked - set(re.findall(r"(--[a-z0-9-]+):", told)) == set()
 
 
