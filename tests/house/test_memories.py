@@ -240,6 +240,7 @@ TABLES: dict[str, str] = {
     "client/despoolr_client/agent/windows.py:Windows._noidmifs": "files of one machine",
     "app/despoolr_app/process/process_log.py:BurstFilter._windows": "kinds of lines, named in code",
     "app/despoolr_app/servers/metrics.py:BoxMetrics._known": "`DIRECTORIES_KNOWN_MAX`",
+    "app/despoolr_app/top/screen.py:TopApp.orders": "panes",
     "server/despoolr_server/faults/book.py:FaultBook._entries": "`FAULTS_MAX`",
     "server/despoolr_server/faults/line.py:ServerLine._calls": "requests in flight",
     "server/despoolr_server/faults/full_disk.py:FillableFileStore._staged": "requests in flight",
