@@ -117,7 +117,7 @@ TABLES: dict[str, str] = {
     "core/despoolr_core/records/live/fold.py:LiveFold.servers": "`SERVERS_MAX`",
     "core/despoolr_core/records/live/fold.py:LiveFold.silent": "servers of the site",
     "core/despoolr_core/records/live/folders.py:Folders.folders": "`FOLDERS_MAX`",
-    "core/despoolr_core/records/live/folders.py:Folders.truths": "jobs: `JOBS_MAX`",
+    "core/despoolr_core/records/live/folders.py:Folders.truths": "`TRUTHS_MAX`",
     "server/despoolr_server/http/live/feeds.py:Feed.page": "one page, its lists bounded",
     "server/despoolr_server/http/live/feeds.py:LiveFeeds._feeds": "`FEEDS_MAX`",
     "core/despoolr_core/records/view.py:RunView._faults": "records of one run: `RECORDS_MAX`",

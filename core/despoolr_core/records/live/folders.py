@@ -31,6 +31,8 @@ FILES_MAX: Final = 2_000
 """Files of one package on one server that are followed."""
 FOLDERS_MAX: Final = 2_000
 """Folders that are followed: packages times servers."""
+TRUTHS_MAX: Final = 2_000
+"""Jobs of which is remembered what was true: more than have a folder at one time."""
 _AS_WANTED: Final = frozenset(("copied", "unchanged"))
 
 Truth = tuple[float, int, int, int, int]
@@ -152,6 +154,9 @@ class Folders:
             former.states[before] -= 1
             former.replaced_by = copy.job
         truth = self.truths.setdefault(copy.job, JobTruth(copy.package))
+        if len(self.truths) > TRUTHS_MAX:  # a child's process does not hear that its parent's end
+            over = (job for job, one in self.truths.items() if one.replaced_by)
+            del self.truths[next(over, next(iter(self.truths)))]
         truth.states[folder.state] += 1
         truth.note(at)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from despoolr_core.records.kinds.share import FileDeleted, FileRenamed
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted
-from despoolr_core.records.live.folders import FILES_MAX, TRUTH_MAX
+from despoolr_core.records.live.folders import FILES_MAX, TRUTH_MAX, TRUTHS_MAX
 from worlds.live import START, Told, blocked_update
 from worlds.record_samples import sample
 
@@ -107,6 +107,17 @@ def test_what_was_true_is_remembered_so_often_and_no_more() -> None:
         told.at += 60
         told.written("b.dat", job="BPC00002" if n % 2 else "")
     assert len(told.fold.folders.truths["BPC00002"].history) == TRUTH_MAX
+
+
+def test_so_many_jobs_are_remembered_and_no_more() -> None:
+    told = Told()
+    told.copies("FIRST", {"a.dat": "copied"}, server="LOGON2")
+    for number in range(TRUTHS_MAX + 3):
+        told.copies(f"J{number}", {"a.dat": "copied"})
+    truths = told.fold.folders.truths
+    assert len(truths) == TRUTHS_MAX and f"J{TRUTHS_MAX + 2}" in truths
+    assert "FIRST" in truths, "it has a folder still; those that were replaced go first"
+    assert "J0" not in truths
 
 
 def test_so_many_files_of_a_folder_are_followed_and_no_more() -> None:
