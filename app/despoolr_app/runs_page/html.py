@@ -36,6 +36,8 @@ _HEADS: Final = {
 }
 LADDER_MAX: Final = 50
 """Rows of a ladder on the page; the file has all."""
+TEXT_SIZE_MAX: Final = 2_000
+"""Characters of a text that a run left; its files have all."""
 
 
 class Beside(NamedTuple):
@@ -266,4 +268,5 @@ def _count(number: int, noun: str) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(escaped(text))
+    shown = text if len(text) <= TEXT_SIZE_MAX else f"{text[:TEXT_SIZE_MAX]}…"
+    return escape(escaped(shown))

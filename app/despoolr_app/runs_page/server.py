@@ -113,6 +113,8 @@ class RunsPage:
             return _html(message_page("There is nothing here", told), 404)
         except web.HTTPException as error:
             return _html(message_page(error.reason, "This server has pages to read."), error.status)
+        except ConnectionError:  # whoever asked has gone
+            raise
         except OSError as error:
             return _html(message_page("It cannot be read", error.strerror or str(error)), 500)
 

@@ -19,6 +19,7 @@ from despoolr.console import run
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import Listen
 from despoolr_app.runs.store import RunStore
+from despoolr_app.runs_page.html import TEXT_SIZE_MAX
 from despoolr_app.runs_page.server import PIECE, RunsPage
 from despoolr_core.records.ladder import FIXES, Ladder, LadderRow
 
@@ -120,6 +121,13 @@ async def test_what_a_run_says_is_text_and_no_page_has_a_script(root: Path) -> N
             assert got.headers["Cache-Control"] == "no-store"
             assert not re.search(r"""\s(on\w+|style)=["']""", got.text)
             assert not re.search(r"""(src|href)="(?!/|#|/runs)""", got.text)
+
+
+async def test_a_text_without_end_is_cut(root: Path) -> None:
+    keep(root, "19960603T090000Z-demo-live-seed1", verdict="x" * (10 * TEXT_SIZE_MAX))
+    async with serving(root) as client:
+        page = (await client.get("/")).text
+    assert f">{'x' * TEXT_SIZE_MAX}…<" in page
 
 
 async def test_a_report_is_shown_where_it_has_no_origin_and_can_ask_for_nothing(

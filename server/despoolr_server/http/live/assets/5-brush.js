@@ -24,7 +24,7 @@ function choose(from, to, now) {
 }
 /** A range that reaches back to the part of an address, once it is known what time it is there. */
 function reach(now) {
-  if (!state.isSought) return;
+  if (!state.isSought || !state.part) return;
   state.isSought = false;
   const fits = RANGES.find(([, s]) => s >= now - state.part.from) || RANGES.at(-1);
   if (state.part.from >= now || state.part.to !== null && state.part.to <= now - fits[1]) state.part = null; // nothing is known of then
