@@ -54,6 +54,11 @@ KNOWN_MAX: Final = 16_384
 KNOWN_SIZE_MAX: Final = 4 * 1024 * 1024
 """How many request lines are remembered, how many blocks of fields, and how many bytes of each."""
 
+FIELD_SIZE_KNOWN: Final = 24
+"""Bytes of a field, in the mean of a block that is remembered: what a field becomes is as large
+however short it is.
+"""
+
 TURN_MAX: Final = 16
 """Requests of one connection that are answered in one turn; what came after them waits its own."""
 
@@ -146,7 +151,11 @@ class FastLane:
         known = self._blocks.get(data)
         if known is None:
             known = _read_block(data)
-            if known is not None and not any(name in known.headers for name in _ONCE):
+            if (
+                known is not None
+                and len(data) >= FIELD_SIZE_KNOWN * len(known.raw)
+                and not any(name in known.headers for name in _ONCE)
+            ):
                 self._blocks.keep(data, known)
         return known
 

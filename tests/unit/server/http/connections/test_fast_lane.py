@@ -18,6 +18,7 @@ from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.fast_lane import (
     BLOCK_SIZE_MAX,
+    FIELD_SIZE_KNOWN,
     FIELDS_MAX,
     KNOWN_MAX,
     KNOWN_SIZE_MAX,
@@ -238,11 +239,22 @@ def test_what_is_remembered_of_heads_is_bounded() -> None:
     for n in range(KNOWN_MAX + 10):
         lane.line(b"GET /S/%d.x HTTP/1.1" % n)
         lane.line(b"DELETE /o/O%d HTTP/1.1" % n)
-        lane.block(b"Host: x\r\nX: %d" % n)
+        lane.block(b"Host: x\r\nX: %048d" % n)
     for known in (lane._lines, lane._blocks):
         assert len(known) == KNOWN_MAX
         assert (known.count_max, known.size_max) == (KNOWN_MAX, KNOWN_SIZE_MAX)
     assert len(lane._patterns) == 1
+
+
+def test_many_short_fields_are_not_remembered() -> None:
+    lane = make_lane()
+    fields = [b"Host: x", *(b"X%d: y" % n for n in range(9))]
+    short = b"\r\n".join(fields)
+    room = FIELD_SIZE_KNOWN * len(fields) - len(short)
+    assert lane.block(short + b"y" * (room - 1)) is not None
+    assert len(lane._blocks) == 0
+    assert lane.block(short + b"y" * room) is not None
+    assert len(lane._blocks) == 1
 
 
 @pytest.mark.parametrize(
