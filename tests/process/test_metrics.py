@@ -47,6 +47,11 @@ def expressions() -> list[str]:
     return [target["expr"] for panel in panels() for target in panel["targets"]]
 
 
+def marked() -> list[str]:
+    """What the dashboard marks on every panel."""
+    return [mark["expr"] for mark in DASHBOARD["annotations"]["list"]]
+
+
 def base(name: str) -> str:
     """A metric's name without what a histogram appends."""
     return re.sub(r"_(bucket|sum|count)$", "", name)
@@ -186,7 +191,8 @@ def test_boxes_jobs_and_clients_are_counted(stack: Stack) -> None:
 
 
 def test_the_dashboard_uses_only_metrics_that_exist() -> None:
-    used = {base(name) for expression in expressions() for name in METRIC.findall(expression)}
+    asked = [*expressions(), *marked()]
+    used = {base(name) for expression in asked for name in METRIC.findall(expression)}
     assert used <= set(documented())
 
 
@@ -202,6 +208,11 @@ def test_the_dashboard_shows_what_a_blocked_site_is_judged_by() -> None:
         *("despoolr_box_files", "despoolr_jobs"),
     ):
         assert name in used
+
+
+def test_what_is_broken_on_purpose_is_marked_on_every_panel() -> None:
+    assert marked() == ["sum by (fault) (despoolr_faults) > 0"]
+    assert all(mark["enable"] for mark in DASHBOARD["annotations"]["list"])
 
 
 def test_the_panels_have_their_own_places_and_explain_themselves() -> None:

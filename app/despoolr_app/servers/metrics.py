@@ -1,5 +1,5 @@
 """What a running server counts beyond its opens: the depth of every box, jobs and their rows,
-services, fleets.
+services, fleets, faults.
 
 The law: asking costs little, however much there is. A box that did not change is not listed again;
 the database is asked at most once in `REFRESH_S`, and only after a change. Labels are boxes, kinds,
@@ -9,6 +9,7 @@ statuses and components, never a machine. The names are in docs/metrics.md.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -16,8 +17,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from despoolr_core.share.fault_api import KINDS
 from despoolr_server.database.protocol import Connection
 from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.faults.book import FaultBook
 from despoolr_server.files import FileStore, StoreError
 from despoolr_server.site.services.service import Executive
 from despoolr_server.site.state.context import SiteContext
@@ -28,6 +31,23 @@ REFRESH_S: Final = 5.0
 
 DIRECTORIES_KNOWN_MAX: Final = 10_000
 """Directories in boxes whose depth is remembered until they change."""
+
+
+class FaultMetrics(Collector):
+    """What somebody has broken on purpose now, by the names of faults."""
+
+    def __init__(self, book: FaultBook | None) -> None:
+        self._book = book
+
+    def collect(self) -> Iterator[Metric]:
+        """How many faults of each name last; none where nobody may break the server."""
+        family = GaugeMetricFamily(
+            "despoolr_faults", "Faults that last, caused on purpose.", labels=["fault"]
+        )
+        lasting = Counter(row.fault for row in self._book.rows) if self._book else Counter[str]()
+        for name in KINDS:
+            family.add_metric([name], lasting[name])
+        yield family
 
 
 class BoxMetrics(Collector):

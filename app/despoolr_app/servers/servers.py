@@ -34,7 +34,7 @@ from despoolr_app.process.runtime import Runtime, StartError
 from despoolr_app.process.settings import Listen, LogonSettings, SiteSettings
 from despoolr_app.servers.breakable import BreakableServer
 from despoolr_app.servers.follower import Follower
-from despoolr_app.servers.metrics import BoxMetrics, SiteMetrics
+from despoolr_app.servers.metrics import BoxMetrics, FaultMetrics, SiteMetrics
 from despoolr_app.servers.outgoing import ServerOverLine
 from despoolr_app.servers.ports import why_not
 from despoolr_app.site_client.client import ServerAddress, SiteClient
@@ -171,7 +171,8 @@ class Servers:
             raise StartError(
                 f"cannot use the files of {name} in {runtime.data}: {error}{_place_of(error)}"
             ) from None
-        server.app[METRICS].add(ProcessMetrics())
+        for each in (ProcessMetrics(), self._fault_metrics(name)):
+            server.app[METRICS].add(each)
         if settings.logon:
             server.app[METRICS].add(
                 BoxMetrics(
@@ -263,6 +264,7 @@ class Servers:
         counts = SiteMetrics(site.context, site.executive, slots.table)
         for more in (
             ProcessMetrics(),
+            self._fault_metrics(name),
             BoxMetrics(
                 boxes.ROOT_SHARE,
                 self._assembly.stores[name, boxes.ROOT_SHARE],
@@ -378,6 +380,9 @@ class Servers:
         book = FaultBook(name, machine, runtime.clock, runtime.recorder, runtime.id_prefix)
         self._books.append(book)
         return FaultRoutes(name, code, book).routes()
+
+    def _fault_metrics(self, name: str) -> FaultMetrics:
+        return FaultMetrics(next((book for book in self._books if book.server == name), None))
 
     def _stores_of(self, name: str) -> dict[str, FileStore]:
         stores = self._assembly.stores

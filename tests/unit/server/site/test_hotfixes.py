@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from despoolr_core.profile import ProfileError
+from despoolr_core.articles import ARTICLES, article_of
+from despoolr_core.profile import PROFILES, ProfileError, profile_of
 from despoolr_server.site.hotfixes import Hotfixes
 from despoolr_server.site.services.service import Executive
 from despoolr_server.site.state import boxes
@@ -45,6 +46,18 @@ async def test_what_the_despooler_wrote_into_the_registry_stays_there() -> None:
     text = (await bench.root.read(boxes.REGISTRY)).decode()
     assert "[SMS_Despooler\\Master Packages]" in text
     assert "[SMS_Setup\\Hotfixes]" in text
+
+
+@pytest.mark.parametrize("kb", sorted(ARTICLES))
+async def test_the_hotfix_of_each_article_mends_the_oldest_version_that_has_its_fault(
+    kb: str,
+) -> None:
+    article = article_of(kb)
+    version = next(name for name in PROFILES if article.has_fault(profile_of(name)))
+    bench = Bench(version)
+    assert (await bench.server.hotfixes.apply(kb.lower())).kb == kb
+    assert not article.has_fault(bench.site.profile)
+    assert list(await bench.server.hotfixes.installed()) == [kb]
 
 
 @pytest.mark.parametrize("kb", ["Q152229", "Q000001"])

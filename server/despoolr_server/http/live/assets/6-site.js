@@ -67,7 +67,7 @@ const endOf = mark => mark.ended_at - mark.at < 43200 ? clock(mark.ended_at) : w
 function faultRows(page) {
   const faults = page.marks.filter(mark => mark.lasts), more = page.more.faults;
   if (!faults.length) return null;
-  return [el("dt", {}, "Broken on purpose"), el("dd", {}, el("b", { class: "refuse" }, `▲ ${count(faults.length + (more || 0), "fault")}: `), faults.map(mark => `${mark.text}, since ${when(mark.at)}`).join("; "), more ? ` and ${number(more)} more` : null, ".", el("small", {}, "Somebody caused it, with despoolr fault. What is blocked or late may be so because of it."))];
+  return [el("dt", {}, "Broken on purpose"), el("dd", {}, el("b", { class: "refuse" }, `▲ ${count(faults.length + (more || 0), "fault")}: `), faults.map(mark => `${mark.text}, since ${when(mark.at)}`).join("; "), more ? ` and ${number(more)} more` : null, ".", el("small", {}, "What is blocked, late or missing may be so because of it."))];
 }
 function markRows(page) {
   if (!page.marks.length) return el("div", { class: "empty" }, "Nothing was broken or done by hand in this time.");
