@@ -25,7 +25,7 @@ class Line:
 
 async def test_faults_that_last_are_counted_by_name_and_all_names_are_always_there() -> None:
     clock = StillClock()
-    book = FaultBook("LOGON1", Line(), clock, Recorder(clock.now, []), "")  # type: ignore[arg-type]
+    book = FaultBook("LOGON1", Line(), clock, Recorder(clock.now, []), "")
     metrics = FaultMetrics(book)
     nothing = dict.fromkeys(KINDS, 0.0)
     assert said(metrics) == said(FaultMetrics(None)) == nothing
