@@ -8,7 +8,9 @@ that names the work that it may have had. Ctrl-C loses nothing that is done.
 
 from __future__ import annotations
 
+import math
 import os
+import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, as_completed, wait
@@ -41,14 +43,15 @@ class WorkerDied(Exception):
 
 
 def run_each(
-    work: Callable[[T], R], tasks: Iterable[T], jobs: int = 0
+    work: Callable[[T], R], tasks: Iterable[T], jobs: int = 0, until: float = math.inf
 ) -> Generator[tuple[T, R], None, None]:
     """Do `work`, a function of a module, on each task, in `jobs` processes (0: one for each
     processor). Gives each task with its result as it is done, in no order.
 
     After Ctrl-C (or SIGTERM) no other begins; what is under way and done within `END_S_MAX` is
     given, the rest is ended, as all is by a second Ctrl-C; and it raises `KeyboardInterrupt`.
-    Raises `WorkerDied`, and what `work` raises. Closing the iterator ends what is under way.
+    Raises `WorkerDied`, what `work` raises, and `TimeoutError` where one is not done `until` then
+    (of `time.perf_counter`). Closing the iterator, or an error, ends what is under way.
     """
     workers = jobs or os.cpu_count() or 1
     waiting = iter(tasks)
@@ -61,7 +64,10 @@ def run_each(
                     under_way[pool.submit(work, task)] = task
                 if not under_way:
                     return
-                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                left_s = None if until == math.inf else max(0.0, until - time.perf_counter())
+                done, _ = wait(under_way, left_s, return_when=FIRST_COMPLETED)
+                if not done:
+                    raise TimeoutError
                 for future in [one for one in under_way if one in done]:
                     result = future.result()
                     yield under_way.pop(future), result

@@ -85,7 +85,7 @@ Z: Final = 1.96
 Progress = Callable[[int, int, str], None]
 """`progress(done, to do, what)`."""
 Reruns = Callable[
-    [Callable[[Task], RerunOutcome], Iterable[Task], int],
+    [Callable[[Task], RerunOutcome], Iterable[Task], int, float],
     Generator[tuple[Task, RerunOutcome], None, None],
 ]
 """What makes reruns: `run_each`, or a twin of it in one process."""
@@ -206,7 +206,7 @@ class Climb:
                 self._find_deadlines()
         except KeyboardInterrupt:
             self.notes.append("interrupted: what was settled until then is told")
-        except _BudgetUsed:
+        except (_BudgetUsed, TimeoutError):
             self.notes.append(
                 f"the budget of {span(self._asked.budget_s)} was used up: what was settled until "
                 "then is told; give more with --budget"
@@ -225,7 +225,7 @@ class Climb:
             if seed not in one.outcomes
         ]
         self._to_do += len(tasks)
-        found = self._run(rerun, tasks, self._asked.jobs)
+        found = self._run(rerun, tasks, self._asked.jobs, self._until)
         try:
             for task, outcome in found:
                 added = outcome.effects.beyond(self._harm)
@@ -245,8 +245,12 @@ class Climb:
         return Task(number, scenario, goal, seed, marks)
 
     def _is_used_up(self) -> bool:
+        return time.perf_counter() > self._until
+
+    @property
+    def _until(self) -> float:
         budget_s = self._asked.budget_s
-        return bool(budget_s) and time.perf_counter() - self._began > budget_s
+        return self._began + budget_s if budget_s else math.inf
 
     def _try_pairs(self) -> None:
         """Two changes at once, of those that a rerun found to be no remedy alone."""
@@ -315,7 +319,7 @@ class Climb:
     def _holds(self, change: ScenarioChange) -> bool:
         self._to_do += 1
         task = self._task(0, change, self._seed)
-        ((_, outcome),) = self._run(rerun, [task], 1)
+        ((_, outcome),) = self._run(rerun, [task], 1, self._until)
         self._done += 1
         self._progress(self._done, self._to_do, f"{change.says}, later")
         if self._is_used_up():

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -50,6 +51,14 @@ def digest_of(result: RunResult) -> str:
 
 def test_each_task_comes_with_its_result() -> None:
     assert dict(run_each(square, range(20), jobs=2)) == {n: n * n for n in range(20)}
+
+
+def test_what_is_not_done_until_then_is_ended() -> None:
+    began = time.perf_counter()
+    with pytest.raises(TimeoutError):
+        list(run_each(time.sleep, [300.0], jobs=1, until=began + 1.0))
+    assert time.perf_counter() - began < 60.0
+    assert list(run_each(square, [3], jobs=1, until=began + 3600.0)) == [(3, 9)]
 
 
 def test_nothing_to_do_is_no_work() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from worlds.scenario import blocked_update, hold, scenario, share, update
 
 
 def here(
-    work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int
+    work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int, _until: float
 ) -> Generator[tuple[Task, RerunOutcome], None, None]:
     for task in tasks:
         yield task, work(task)
@@ -138,7 +139,7 @@ def test_a_goal_of_its_own_is_asked_in_place_of_the_usual_one() -> None:
 
 def test_so_many_changes_are_tried_and_the_rest_is_a_note() -> None:
     def stopped(
-        work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int
+        work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int, _until: float
     ) -> Generator[tuple[Task, RerunOutcome], None, None]:
         for task in tasks:
             yield task, work(task)
@@ -210,9 +211,27 @@ def test_out_of_budget_is_not_settled_and_what_is_settled_stays() -> None:
     assert "the budget of" in found.notes[0]
 
 
+def test_the_budget_ends_a_rerun_that_is_under_way() -> None:
+    def late(
+        work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int, until: float
+    ) -> Generator[tuple[Task, RerunOutcome], None, None]:
+        assert time.perf_counter() < until < time.perf_counter() + 3600.0
+        for task in tasks:
+            yield task, work(task)
+            raise TimeoutError
+
+    base = base_of(baked(blocked_update(hours=30), RunOptions(version="1.1")))
+    asked = Question(
+        worlds=2, knobs={"local_copy": (), "closes_when_idle": ("30",)}, budget_s=3600.0
+    )
+    found = Climb(base, asked, lambda *_: None, run=late).climb()
+    assert [row.word for row in found.rows] == [HELPS, NOT_SETTLED]
+    assert "the budget of 1 h was used up" in found.notes[0]
+
+
 def test_ctrl_c_keeps_what_is_settled() -> None:
     def stopped(
-        work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int
+        work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int, _until: float
     ) -> Generator[tuple[Task, RerunOutcome], None, None]:
         for task in tasks:
             yield task, work(task)
