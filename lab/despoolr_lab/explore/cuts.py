@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from despoolr_core.times import moment_s
-from despoolr_lab.scenario.model import Clients, Scenario
+from despoolr_lab.scenario.model import Clients, LinkStep, PowerStep, Scenario
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.reading.written import copy_of, to_toml
 from despoolr_lab.scenario.worlds import span_text
@@ -63,6 +63,7 @@ def _changes(scenario: Scenario) -> Iterator[_Change]:
     yield from _parts("expect", scenario.expect)
     yield from _shorter(scenario)
     yield from _parts("step", scenario.step)
+    yield from _there_and_back(scenario)
     yield from _machines(scenario)
     yield from _parts("program", scenario.program)
     for index, package in enumerate(scenario.package):
@@ -87,6 +88,29 @@ def _parts(key: str, parts: Sequence[Any]) -> Iterator[_Change]:
             what = label(parts[start]) if length == 1 else f"{span.stop - start} of {key}"
             yield what, (key, start, "") if length == 1 else NOWHERE, _without(key, span)
         length //= 2
+
+
+def _there_and_back(scenario: Scenario) -> Iterator[_Change]:
+    """What is broken and mended, off and on: neither step can be done without the other."""
+    for kind, flag in ((LinkStep, "up"), (PowerStep, "on")):
+        open_: dict[tuple[str, ...], int] = {}
+        for index, step in enumerate(scenario.step):
+            if not isinstance(step, kind):
+                continue
+            what = tuple(getattr(step, name, "") for name in ("machine", "server", "other"))
+            if not getattr(step, flag):
+                open_[what] = index
+            elif what in open_:
+                yield f"{label(step)}, off and on", NOWHERE, _without_two(open_.pop(what), index)
+
+
+def _without_two(first: int, second: int) -> Change:
+    def change(scenario: Scenario) -> Any:
+        scenario.step = [
+            step for index, step in enumerate(scenario.step) if index not in (first, second)
+        ]
+
+    return change
 
 
 def _without(key: str, span: slice) -> Change:

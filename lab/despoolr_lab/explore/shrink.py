@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Final
 
+from despoolr_lab.explore.agreement.job_rows import NOTHING_COMES, WRONG_STATUS
 from despoolr_lab.explore.campaign import judge_here
 from despoolr_lab.explore.cuts import Place, cuts
 from despoolr_lab.explore.judgement import EXPECTATION, WorldJudgement
@@ -19,6 +21,9 @@ from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked, copy_of
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.scenario.worlds import OFF, world_of
+
+ENDS: Final = (NOTHING_COMES, WRONG_STATUS)
+"""What other failures come to, at the end of a run that was left in peace."""
 
 
 class DoesNotFail(Exception):
@@ -58,8 +63,8 @@ def shrink(
     keys = [key for key in judgement.said if kind in str(key)]
     if not keys:
         raise DoesNotFail(_why_not(judgement, kind))
-    # what breaks a rule says more than an expectation that fails of it
-    key = min(keys, key=lambda one: (one.kind.startswith(EXPECTATION), one))
+    # what breaks a rule says more than what comes of it in the end, or an expectation that fails
+    key = min(keys, key=lambda one: (one.kind.startswith(EXPECTATION), one.kind in ENDS, one))
     now = Shrunk(whole, key, judgement.said[key][0])
     yield now
     for name, still in _first_steps(whole, key):

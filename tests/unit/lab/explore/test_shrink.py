@@ -9,9 +9,11 @@ import pytest
 
 from despoolr_core.share.contract import ShareError
 from despoolr_lab.explore.campaign import moments_as_written, rerun_of
+from despoolr_lab.explore.cuts import cuts
 from despoolr_lab.explore.rules.breach import FailureKey
 from despoolr_lab.explore.shrink import DoesNotFail, Shrunk, shrink
 from despoolr_lab.explore.smallest import GONE, UNTRIED, render
+from despoolr_lab.scenario.model import PowerStep
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.site.despooler.copying.target import CopyProgress
@@ -82,3 +84,12 @@ def test_what_was_stopped_says_so_and_not_that_two_runs_differed() -> None:
     text = render(Shrunk(load_scenario(Path(DEMO)), KEY, runs=3))
     assert "3 runs made it this small; it was stopped before" in text
     assert "DIFFERED" not in text and GONE not in text and UNTRIED in text
+
+
+def test_what_is_switched_off_and_on_again_can_be_left_out_at_once() -> None:
+    scenario = load_scenario(Path(DEMO))
+    off = [PowerStep(at=at, machine="WS2", on=on) for at, on in (("2h", False), ("3h", True))]
+    scenario.step[2:2] = off
+    found = [cut for cut in cuts(scenario) if cut.name == "power WS2, off and on"]
+    assert [len(cut.scenario.step) for cut in found] == [len(scenario.step) - 2]
+    assert not any(isinstance(step, PowerStep) for step in found[0].scenario.step)
