@@ -57,6 +57,7 @@ def test_a_planted_bug_is_found_made_small_and_repeated(planted: Path) -> None:
     assert len(small.get("site", [0])) == 1 and len(small.get("server", [0])) == 1
     clients = [len(group.get("names", [])) or group["count"] for group in small.get("clients", [])]
     assert sum(clients) <= 2
-    assert len(small["step"]) <= 3
+    # a status counted twice needs a refused update and a restart in the demo: four steps
+    assert len(small["step"]) <= 4
     assert despoolr(planted, "run", "small.toml")[0] in (0, 10)
     assert despoolr(planted, "replay", "latest")[0] == 0
