@@ -297,7 +297,9 @@ class _Procmon:
 
     def _time(self, cells: list[str], columns: dict[str, int]) -> float:
         text = cells[columns["Time of Day"]] if "Time of Day" in columns else ""
-        if not text:  # the other column has the time as well, without parts of a second
+        if (
+            not text and "Date & Time" in columns
+        ):  # the other column has the time as well, without parts of a second
             text = cells[columns["Date & Time"]].partition(" ")[2]
         found = _TIME.match(text.strip())
         if found is None:

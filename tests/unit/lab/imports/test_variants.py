@@ -374,6 +374,21 @@ def test_procmon_without_details_says_that_modes_are_unknown(tmp_path: Path) -> 
     assert found.view.holdings and "no column Detail: access and share modes" in found.notes
 
 
+def test_procmon_without_a_time_in_a_row_is_damage(tmp_path: Path) -> None:
+    text = (TRACES / "synthetic/procmon-default-columns.csv").read_text("utf-8-sig")
+    trace = tmp_path / "trace.csv"
+    trace.write_text(re.sub(r'(?m)^"9:09:57.9310000 AM"', '""', text))
+    found = imported([trace])
+    assert found.imported.tracks[0].sources[0].damage_count == 1 and found.view.holdings
+
+
+def test_procmon_with_dates_and_no_time_of_day_is_read_to_the_second(tmp_path: Path) -> None:
+    first, second = told(PROCMON, rewritten(without("Time of Day")), tmp_path)
+    assert [int(hold.opened_at) for hold in second.view.holdings] == [
+        int(hold.opened_at) for hold in first.view.holdings
+    ]
+
+
 XMLS: dict[str, Callable[[str], str | bytes]] = {
     "double quotes": lambda text: text.replace("'", '"'),
     "one line": lambda text: text.replace("\n", "").replace("\r", ""),
