@@ -41,7 +41,7 @@ _DECODER: Final = msgspec.json.Decoder(list[_Open] | _Open)
 
 def sniff(head: str) -> bool:
     """Whether a text is Get-SmbOpenFile's."""
-    columns = ("ShareRelativePath", "FileId", "SessionId", "ClientUserName")
+    columns = ("ShareRelativePath", "FileId", '"Path"')  # Get-SmbSession has none of them
     return "ClientComputerName" in head and any(one in head for one in columns)
 
 

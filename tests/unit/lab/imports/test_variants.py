@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from despoolr_lab.imports.traces.dates import stamp_of
+from despoolr_lab.imports.traces.source import ImportFailed
 from worlds.traces import TRACES, Found, imported
 
 STATUS = "7-byte-range/smbstatus-B.txt"
@@ -305,6 +306,23 @@ def test_get_smb_open_file_with_null_for_a_name_has_the_others(tmp_path: Path) -
     rows[0] |= {"ClientUserName": None, "Permissions": None}
     _, found = told(SMB_JSON, lambda _: json.dumps(rows), tmp_path)
     assert len(found.view.holdings) == len(rows)
+
+
+@pytest.mark.parametrize(
+    "columns", [("Path",), ("FileId", "Path"), ("ShareRelativePath", "FileId")]
+)
+def test_get_smb_open_file_with_a_few_columns_is_told_from_sessions(
+    columns: tuple[str, ...], tmp_path: Path
+) -> None:
+    keep = ("ClientComputerName", "ClientUserName", *columns)
+    rows = json.loads((TRACES / SMB_JSON).read_text("utf-8-sig"))
+    trace = tmp_path / "trace.json"
+    trace.write_text(json.dumps([{key: row[key] for key in keep} for row in rows]))
+    assert {hold.user for hold in imported([trace]).view.holdings} == {"alice", "carol"}
+    session = {"ClientComputerName": "10.0.0.5", "ClientUserName": "EX\\anna", "SessionId": 7}
+    trace.write_text(json.dumps([session | {"NumOpens": 2}]))
+    with pytest.raises(ImportFailed, match="looks like no format"):
+        imported([trace])
 
 
 def test_get_smb_open_file_as_csv_with_semicolons(tmp_path: Path) -> None:
