@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.capture.frames import (
     BREAK,
     CLOSE,
@@ -115,12 +116,14 @@ class Dialogue:
         self._streams: dict[str, _Stream] = {}
         self._accounts: dict[str, tuple[str, str]] = {}
         self._on: dict[str, set[str]] = {}
+        self._ahead: dict[tuple[str, str], str] = {}
+        """What stands before a path in a DFS, by session and tree."""
         self._trees: dict[tuple[str, str], str] = {}
         self._files: dict[str, bool] = {}
         self._waiting: set[tuple[str, str]] = set()
         self._start = self._now = 0.0
         self._frame_count = self._encrypted_count = self._forgotten_count = 0
-        self._multichannel = self._unseen_closes = self._durable = 0
+        self._multichannel = self._unseen_closes = self._durable = self._dfs_count = 0
         self._has_logon = False
         self._steps: Final[dict[int, Callable[[float, _Request, Command], Iterator[Seen]]]] = {
             CREATE: self._created,
@@ -215,6 +218,8 @@ class Dialogue:
         if answer.status == 0:
             tree = name(request.command.tree_name.rpartition("\\")[2])
             self._trees[answer.session, answer.tree] = tree
+            whole = fold(path_below(request.command.tree_name))
+            self._ahead[answer.session, answer.tree] = f"{whole}/" if whole else ""
             if tree and tree != "IPC$":
                 yield Connected(at, (answer.session, answer.tree), request.who, tree)
 
@@ -269,7 +274,7 @@ class Dialogue:
     def _created(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
         asked = request.command
         share = self._trees.get((asked.session, asked.tree), "")
-        path = path_below(asked.filename)
+        path = self._path(asked)
         if answer.status == 0 and answer.fid:
             request.chain[0] = answer.fid
             self._remember(answer.fid)
@@ -299,6 +304,15 @@ class Dialogue:
                 status=STATUSES[answer.status],
                 implied=implied(asked.disposition),
             )
+
+    def _path(self, asked: Command) -> str:
+        """Where it lies in its share: in a DFS, server and share stand before it."""
+        path = path_below(asked.filename)
+        ahead = self._ahead.get((asked.session, asked.tree), "")
+        if not ahead or fold(path[: len(ahead)]) != ahead:
+            return path
+        self._dfs_count += 1
+        return path[len(ahead) :]
 
     def _opened_before(self, frame: Frame, stream: _Stream, answer: Command) -> Iterator[Seen]:
         """The response to a CREATE that was sent before the capture began."""
@@ -453,6 +467,11 @@ class Dialogue:
             yield (
                 f"{self._durable:,} opens are durable: they may live on when their connection is "
                 "gone, and are not taken for closed then"
+            )
+        if self._dfs_count:
+            yield (
+                f"{self._dfs_count:,} opens name their server and share before the path (DFS): "
+                "they are told without"
             )
         if self._multichannel:
             yield (

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
 
+from despoolr_core.rules.fold import fold
+
 HEAD_SIZE: Final = 64 * 1024
 """How much of a file its format is told by."""
 LINE_SIZE_MAX: Final = 1024 * 1024
@@ -28,6 +30,7 @@ _SLOT_S: Final = 900
 """A zone's offset changes at quarters of an hour."""
 _STAMP: Final = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[:-]?(\d\d)[:-]?(\d\d)(Z)?")
 PATH_SIZE_MAX: Final = 4096
+DATA: Final = ":$DATA"
 PORTS: Final = frozenset([139, 445])
 """Where SMB servers are."""
 
@@ -205,8 +208,13 @@ def name(text: str) -> str:
 
 
 def path_below(text: str) -> str:
-    """A path as records have it: parts divided by `/`, none before the first, cut at its bound."""
-    return text.replace("\\", "/").strip("/")[:PATH_SIZE_MAX]
+    """A path as records have it: parts divided by `/`, none before the first, cut at its bound.
+    The type of a stream of data is left out: `b.dat::$DATA` is `b.dat`.
+    """
+    path = text.replace("\\", "/").strip("/")
+    if path[-1:] in ("A", "a") and fold(path[-len(DATA) :]) == DATA:
+        path = path[: -len(DATA)].rstrip(":")
+    return path[:PATH_SIZE_MAX]
 
 
 def user_of(text: str) -> str:

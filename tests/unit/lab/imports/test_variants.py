@@ -268,6 +268,36 @@ def test_fields_of_tshark_with_any_separator_and_quotes(form: str, tmp_path: Pat
     same(FIELDS, FORMS[form], tmp_path)
 
 
+def renamed(change: Callable[[str], str]) -> Callable[[str], str]:
+    """Fields of tshark with the name of each file otherwise."""
+
+    def act(text: str) -> str:
+        head, *rows = text.splitlines()
+        place = head.split("\t").index("smb2.filename")
+        changed = [head]
+        for row in rows:
+            cells = row.split("\t")
+            if cells[place].endswith(".dat"):
+                cells[place] = change(cells[place])
+            changed.append("\t".join(cells))
+        return "\n".join(changed) + "\n"
+
+    return act
+
+
+def test_a_path_of_a_dfs_is_that_of_its_share(tmp_path: Path) -> None:
+    tree = re.search(r"\\\\([^\\\t]+)\\pkg", (TRACES / FIELDS).read_text())
+    assert tree is not None
+    found = same(FIELDS, renamed(lambda name: f"{tree[1].upper()}\\PKG\\{name}"), tmp_path)
+    assert "opens name their server and share before the path (DFS)" in found.notes
+
+
+def test_the_data_of_a_file_is_the_file_and_another_stream_is_not(tmp_path: Path) -> None:
+    same(FIELDS, renamed(lambda name: f"{name}::$DATA"), tmp_path)
+    _, found = told(FIELDS, renamed(lambda name: f"{name}:Zone.Identifier:$DATA"), tmp_path)
+    assert "office/b.dat:Zone.Identifier" in {hold.path for hold in found.view.holdings}
+
+
 GERMAN = '"Hostname","ID","Zugriff von","Typ","Anz. Sperren","Modus","Geöffnete Datei (Pfad)"'
 
 
