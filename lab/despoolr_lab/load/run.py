@@ -158,6 +158,8 @@ class LoadRun:
         try:
             if await self._or_stopped(self._set_up()):
                 await self._go()
+                if self._workers.ended_early and not self._troubles:
+                    self._troubles.append(self._workers.ended_early)
             self._is_interrupted = self.stop.is_set() and not (self._troubles or self._aborted)
         finally:
             await self._workers.end()

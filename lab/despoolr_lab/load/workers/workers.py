@@ -211,8 +211,9 @@ class Workers:
         cancelled.
         """
         self.say(Word("stop"))
-        if self._gate is not None and self._tasks:
-            await asyncio.wait(self._tasks, timeout=END_S_MAX)
+        if self._gate is not None:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=END_S_MAX)
             await self._gate.stop()
         await self._supervisor.end(is_asked=True, within_s=END_S_MAX)
         await asyncio.gather(*self._tasks, return_exceptions=True)
