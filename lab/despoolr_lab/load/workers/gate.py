@@ -246,13 +246,15 @@ class JoinGate:
         socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_S, max_msg_size=LINE_SIZE_MAX, compress=False
         )
-        await socket.prepare(request)
         worker = JoinedWorker(socket, request.remote or "somewhere")
-        meeting = asyncio.ensure_future(self._meet(worker))
         try:
-            await worker.hear()
+            await socket.prepare(request)  # refuses what is no WebSocket
+            meeting = asyncio.ensure_future(self._meet(worker))
+            try:
+                await worker.hear()
+            finally:
+                meeting.cancel()
         finally:
-            meeting.cancel()
             if worker not in self.joined:
                 self._places -= 1  # it never came in: its place is free
         return socket

@@ -86,6 +86,14 @@ async def test_as_many_join_as_were_asked_for_and_no_more() -> None:
         await first.close()
 
 
+async def test_what_is_no_websocket_takes_no_place() -> None:
+    async with gate(1) as (made, url, http):
+        for _ in range(2):
+            assert (await refused(http, url, RIGHT))[0] == 400
+        await joined(http, url)
+        await made.full(10)
+
+
 async def test_moments_are_told_as_the_other_machines_clocks_have_them() -> None:
     async with gate(1) as (made, url, http):
         socket = await joined(http, url, ahead_s=1000.0)
