@@ -62,6 +62,11 @@ however short it is.
 TURN_MAX: Final = 16
 """Requests of one connection that are answered in one turn; what came after them waits its own."""
 
+TOGETHER_MAX: Final = 64
+"""Requests that are read here of what came together, in one turn; past them aiohttp reads, which
+stops where it has no more room.
+"""
+
 _LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[\x21-\x7e]*) HTTP/1\.1")
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?")
 _LAST: Final = re.compile(rb"/([A-Za-z0-9]{1,64}) HTTP/1\.1")
@@ -235,7 +240,8 @@ class LaneConnection(Connection):
         at, self._body_left = self._body_left, 0
         if self._head_part:
             data, self._head_part = self._head_part + data, b""
-        lane, size, asked = self._lane, len(data), []
+        lane, size = self._lane, len(data)
+        asked: list[tuple[FirstLine, FieldBlock, int, int]] = []
         while at < size:
             head_end = data.find(b"\r\n\r\n", at)
             if head_end < 0:
@@ -243,7 +249,7 @@ class LaneConnection(Connection):
                 self._is_ordinary = size - at > BLOCK_SIZE_MAX
                 return []
             line_end = data.find(b"\r\n", at)
-            line = lane.line(data[at:line_end])
+            line = lane.line(data[at:line_end]) if len(asked) < TOGETHER_MAX else None
             block = lane.block(data[line_end + 2 : head_end])
             if line is None or block is None:
                 self._is_ordinary = True

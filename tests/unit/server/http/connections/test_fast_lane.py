@@ -24,6 +24,7 @@ from despoolr_server.http.connections.fast_lane import (
     KNOWN_SIZE_MAX,
     LANE_CALLS,
     LINE_SIZE_MAX,
+    TOGETHER_MAX,
     TURN_MAX,
     FastLane,
 )
@@ -355,6 +356,20 @@ def test_so_many_are_answered_in_one_turn_and_the_others_after_them() -> None:
         for _ in range(TURN_MAX + 2):
             assert await raw.answer() == (200, b"/S/A")
         assert [lane for _, lane in world.asked] == [True] * TURN_MAX + [False] * 2
+
+    within(test)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_more_at_once_than_are_read_in_one_turn_make_the_connection_ordinary(more: int) -> None:
+    async def test(world: World) -> None:
+        raw = await world.dial()
+        raw.say(GET * (TOGETHER_MAX + more))
+        for _ in range(TOGETHER_MAX + more):
+            assert await raw.answer() == (200, b"/S/A")
+        raw.say(GET)
+        assert await raw.answer() == (200, b"/S/A")
+        assert world.asked[-1] == ("GET /S/A", not more)
 
     within(test)
 
