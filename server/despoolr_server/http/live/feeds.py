@@ -64,6 +64,7 @@ class Feed:
         self.version = 0
         self.is_old = True
         """Nobody looked, and it has not been made since."""
+        self.renewing = asyncio.Lock()
         self.page: dict[str, Any] = {}
         self._prefix = prefix
         self._patches: deque[tuple[int, bytes]] = deque()
@@ -159,10 +160,11 @@ class LiveFeeds:
                 await turn()
 
     async def renew(self, feed: Feed) -> None:
-        """Make the page of a feed at which nobody looked."""
-        if feed.is_old:
-            feed.take(await self.page(feed.asked), self.now())
-            feed.is_old = False
+        """Make the page of a feed at which nobody looked, once for all who come meanwhile."""
+        async with feed.renewing:
+            if feed.is_old:
+                feed.take(await self.page(feed.asked), self.now())
+                feed.is_old = False
 
     @contextmanager
     def listening(self, asked: PageQuery) -> Iterator[Feed]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from typing import Any
 
 import msgspec
 import pytest
@@ -108,6 +109,26 @@ async def test_pages_are_made_in_turns_with_others_and_so_many_at_one_time() -> 
     assert len(began) == PAGES_MAX + 1, "those who run the site do not keep clients waiting"
     await asyncio.gather(*pages, of_client)
     assert len(began) == PAGES_MAX + 4
+
+
+async def test_who_comes_while_a_feed_is_made_anew_has_no_other_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    feeds = LiveFeeds(blocked_update().fold, lambda: NOW, start="1")
+    made: list[PageQuery] = []
+    page = feeds.page
+
+    async def counted(asked: PageQuery) -> dict[str, Any]:
+        made.append(asked)
+        return await page(asked)
+
+    monkeypatch.setattr(feeds, "page", counted)
+    with ExitStack() as stack:
+        listening = [stack.enter_context(feeds.listening(PageQuery())) for _ in range(5)]
+        await asyncio.gather(*map(feeds.renew, listening))
+        assert listening[-1].page["totals"]["waiters"] == 1
+    assert len(made) == 1
+    feeds.close()
 
 
 async def test_a_feed_at_which_nobody_looked_is_made_anew_for_the_next_who_does() -> None:
