@@ -158,6 +158,12 @@ async def test_words_longer_than_the_fields_column_and_numbers_beyond_32_bits_ar
     assert (row.Name, row.SourcePath, row.SourceSize) == (words, words, size)
 
 
+async def test_a_change_for_each_of_no_rows_is_none(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+    await database.run(lambda db: db.change_each(ADD, []))
+    assert await database.run(count) == 0
+
+
 async def test_a_nul_in_a_text_stops_nothing(opened: tuple[Database, str]) -> None:
     database, _ = opened
     await database.run(put("a\0b"))

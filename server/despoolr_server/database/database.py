@@ -41,7 +41,8 @@ class EngineConnection(Connection):
         self._is_postgresql = opened.dialect.name == "postgresql"
 
     def change_each(self, text: str, rows: Sequence[Values]) -> None:
-        self._opened.exec_driver_sql(self._said(text), [self._fit(row) for row in rows])
+        if rows:  # SQLAlchemy takes no rows for one without values
+            self._opened.exec_driver_sql(self._said(text), [self._fit(row) for row in rows])
 
     def _found(self, text: str, values: Values) -> tuple[tuple[str, ...], Sequence[Any]]:
         result = self._opened.exec_driver_sql(self._said(text), self._fit(values))
