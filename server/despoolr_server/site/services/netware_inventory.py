@@ -27,8 +27,9 @@ def take_inventory(db: Connection, site: SiteContext) -> None:
     there = [role for role in site.servers if role.is_netware]
     if not there:
         return
-    known = {fold(machine.name): machine.sms_id for machine in queries.machines(db, None)}
-    taken = set(known.values())
+    machines = queries.machines(db)
+    known = {fold(machine.name): machine.sms_id for machine in machines}
+    taken = {machine.sms_id for machine in machines}  # two machines may have one name
     free = (str(SmsId(site.code, RANGE, number)) for number in range(36**3))
     queries.set_machines(
         db,

@@ -35,3 +35,19 @@ async def test_a_netware_server_is_known_once_and_keeps_its_id_beside_those_of_c
             "NW3": ("BPCZZ001", site.domain),
         }
         assert [m.name for m in machines if m.operating_system != NO_PCM] == ["WS1"]
+
+
+async def test_an_id_of_two_machines_of_one_name_is_not_given_to_a_server() -> None:
+    bench = Bench()
+    site = bench.site
+    await bench.administrator.add_machines(
+        [MachineSpec(name="WS1", sms_id=f"BPCZZ00{n}", domain="SALES") for n in range(2)]
+    )
+    site.servers.append(replace(site.servers[0], name="NW1", is_netware=True))
+    await site.database.run(lambda db: take_inventory(db, site))
+    machines = await site.database.run(queries.machines)
+    assert [(m.name, m.sms_id) for m in machines] == [
+        ("WS1", "BPCZZ000"),
+        ("WS1", "BPCZZ001"),
+        ("NW1", "BPCZZ002"),
+    ]
