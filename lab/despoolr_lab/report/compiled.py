@@ -9,10 +9,12 @@ is made anew; where nothing can be kept or read, nothing is.
 from __future__ import annotations
 
 import sys
+from importlib.util import cache_from_source
 from io import BytesIO
 from pathlib import Path
 from typing import Final
 
+import jinja2
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 
@@ -25,7 +27,11 @@ class CompiledBeside(BytecodeCache):
     """The compiled templates of the directory `templates`."""
 
     def __init__(self, templates: Path) -> None:
-        self._kept = templates / "__pycache__"
+        # elsewhere where Python keeps all of its own elsewhere (`PYTHONPYCACHEPREFIX`)
+        self._kept = Path(cache_from_source(str(templates / "_.py"), optimization="")).parent
+
+    def get_source_checksum(self, source: str) -> str:
+        return f"{jinja2.__version__} {super().get_source_checksum(source)}"
 
     def load_bytecode(self, bucket: Bucket) -> None:
         try:
@@ -39,7 +45,7 @@ class CompiledBeside(BytecodeCache):
         made = BytesIO()
         bucket.write_bytecode(made)
         try:
-            self._kept.mkdir(exist_ok=True)
+            self._kept.mkdir(parents=True, exist_ok=True)
             write_whole(self._path(bucket), made.getvalue())
         except (OSError, RunError):
             pass  # the package is not ours to write to

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import jinja2
 import pytest
 from jinja2 import Environment, FileSystemLoader
 
@@ -45,6 +46,27 @@ def test_another_text_is_compiled_anew_in_the_place_of_the_first(templates: Path
     (templates / "a.j2").write_text("Good day, {{ name }}")
     assert said(templates) == "Good day, x"
     assert len(kept(templates)) == 1
+
+
+def test_what_another_jinja_made_is_made_anew(
+    templates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(templates)
+    (file,) = kept(templates)
+    before = file.read_bytes()
+    monkeypatch.setattr(jinja2, "__version__", "3.0.0")
+    assert said(templates) == "Hello x"
+    assert kept(templates) == [file]
+    assert file.read_bytes() != before
+
+
+def test_it_is_kept_elsewhere_where_python_keeps_modules_elsewhere(
+    templates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "elsewhere"))
+    assert said(templates) == "Hello x"
+    assert not (templates / "__pycache__").exists()
+    assert len(list((tmp_path / "elsewhere").rglob(f"*{SUFFIX}"))) == 1
 
 
 @pytest.mark.parametrize(
