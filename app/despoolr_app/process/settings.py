@@ -224,6 +224,10 @@ def parse_listen(text: str, port_default: int) -> Listen:
     if not colon or wanted.endswith("]"):
         host, port = (wanted, "") if not wanted.isdecimal() else ("", wanted)
     host = host.strip("[]") or "127.0.0.1"
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ConfigError(f"{host!r} can be no host's name") from None
     if not port:
         return Listen(host, port_default)
     if (

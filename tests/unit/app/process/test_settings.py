@@ -83,6 +83,8 @@ def test_a_profile_with_a_behaviour_changed() -> None:
         ),
         (lambda t: config.parse_listen(t, 8801), "1.2.3.4:70000", "is not host:port"),
         (lambda t: config.parse_listen(t, 8801), "::1:80", "is not host:port"),
+        (lambda t: config.parse_listen(t, 8801), "a..b:80", "'a..b' can be no host's name"),
+        (lambda t: config.parse_listen(t, 8801), "a..b", "'a..b' can be no host's name"),
         (config.parse_named_server, "http://h:1", "is not NAME=URL"),
         (config.parse_named_server, "L=ftp://h", "is not a server's URL"),
         (config.parse_named_server, "L=http://h/path", "is not a server's URL"),
