@@ -88,7 +88,10 @@ class WatchPage:
     def hand_over(self) -> None:
         """Put on the page what was heard since; returns when it is there."""
         heard, self._heard = self._heard, []
-        if heard and self._loop is not None:
+        if self._loop is None:  # nobody looks yet
+            for record in heard:
+                self._feeds.hear(record)
+        elif heard:
             asyncio.run_coroutine_threadsafe(self._take(heard), self._loop).result()
 
     async def _take(self, heard: list[Record]) -> None:

@@ -103,6 +103,16 @@ def test_many_records_are_handed_over_in_between(page: WatchPage) -> None:
     assert live(page)["page"]["totals"]["opens"] == BATCH_MAX
 
 
+def test_what_is_recorded_before_it_serves_is_on_it() -> None:
+    page = made()
+    recorder = Recorder(lambda: AT, [page.hear])
+    for number in range(BATCH_MAX + 1):
+        recorder.record("WS11", granted(number))
+    with page.serving():
+        page.hand_over()
+        assert live(page)["page"]["totals"]["opens"] == BATCH_MAX + 1
+
+
 def test_nothing_is_closed_or_changed_over_it(page: WatchPage) -> None:
     for method, path in (
         ("POST", "/api/v1/servers/FS1/opens/O1/release"),
