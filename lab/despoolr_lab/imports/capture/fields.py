@@ -54,7 +54,11 @@ def read(source: TraceFile, lines: Iterable[str], divider: str = ",") -> Iterato
     simple = _Simple(places)
     cells_of = _splitter(separator)
     for number, line in enumerate(rows, 2):
-        cells = cells_of(line)
+        try:
+            cells = cells_of(line)
+        except csv.Error as error:
+            source.damaged(f"line {number:,} is damaged ({error})")
+            continue
         if len(cells) < width:
             if line.strip():
                 source.damaged(f"line {number:,} has {len(cells)} columns of {len(names)}")
@@ -75,7 +79,9 @@ def read(source: TraceFile, lines: Iterable[str], divider: str = ",") -> Iterato
 
 
 def _splitter(separator: str) -> Callable[[str], list[str]]:
-    """How a line becomes cells: quoted ones (`-E quote=d`) are taken out of their quotes."""
+    """How a line becomes cells: quoted ones (`-E quote=d`) are taken out of their quotes, which
+    raises `csv.Error` for what is none.
+    """
 
     def split(line: str) -> list[str]:
         if line[:1] not in QUOTES:

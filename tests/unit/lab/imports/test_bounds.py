@@ -295,3 +295,13 @@ def test_hidden_names_are_equal_where_the_names_are_and_tell_nothing() -> None:
     assert not any(name in told for name in ("WS11", "SRV2", "alice", "office", "FS1"))
     assert all(one.path.endswith(".dat") and one.path.count("/") == 1 for one in opens)
     assert len({one.machine for one in opens}) == 2
+
+
+@pytest.mark.parametrize(
+    "cell", ["a" * 200_000, "1000000000.0\rb"], ids=["too long", "a line in it"]
+)
+def test_a_quoted_frame_that_is_damaged_is_told(cell: str, tmp_path: Path) -> None:
+    path = tmp_path / "fields.csv"
+    heading = '"frame.time_epoch","smb2.cmd"'
+    path.write_bytes(f'{heading}\n"{cell[:12]}"{cell[12:]},"5"\n'.encode())
+    assert "1 damaged, left out: line 2 is damaged" in imported([path]).notes
