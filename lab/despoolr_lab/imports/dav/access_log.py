@@ -29,6 +29,7 @@ _LINE: Final = re.compile(
     r'(?: "[^"]*" "(?P<agent>[^"]*)")?'
 )
 
+_FIELDS: Final = "#Fields:"
 _HOST: Final = re.compile(r"^https?://[^/]*")
 _NEEDED: Final = ("date", "time", "cs-method", "cs-uri-stem", "sc-status")
 """Columns of IIS that are needed."""
@@ -67,8 +68,9 @@ def _requests(source: TraceFile) -> Iterator[_Asked]:
     columns: dict[str, int] = {}
     for number, line in enumerate(source.lines(), 1):
         if line.startswith("#"):
-            if _names_columns(line):
-                columns = {one: place for place, one in enumerate(line.split()[1:])}
+            if line.startswith(_FIELDS):
+                names = line.split()[1:] if _names_columns(line) else []
+                columns = {one: place for place, one in enumerate(names)}
             continue
         try:
             asked = _of_columns(line, columns) if columns else _of_line(line)
@@ -106,7 +108,7 @@ def _of_columns(line: str, columns: Mapping[str, int]) -> _Asked | None:
     no time.
     """
     cells = line.split(" ")
-    if len(cells) < len(columns) or not cells[columns["sc-status"]].isdecimal():
+    if len(cells) <= max(columns.values()) or not cells[columns["sc-status"]].isdecimal():
         return None
     at = dt.datetime.fromisoformat(f"{cells[columns['date']]}T{cells[columns['time']]}+00:00")
     client, user, agent = (
@@ -121,7 +123,7 @@ def _of_columns(line: str, columns: Mapping[str, int]) -> _Asked | None:
 
 
 def _names_columns(line: str) -> bool:
-    return line.startswith("#Fields:") and all(f" {one}" in line for one in _NEEDED)
+    return line.startswith(_FIELDS) and set(_NEEDED).issubset(line.split())
 
 
 def _who(client: str, user: str, agent: str) -> Who:

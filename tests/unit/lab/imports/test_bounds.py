@@ -305,3 +305,17 @@ def test_a_quoted_frame_that_is_damaged_is_told(cell: str, tmp_path: Path) -> No
     heading = '"frame.time_epoch","smb2.cmd"'
     path.write_bytes(f'{heading}\n"{cell[:12]}"{cell[12:]},"5"\n'.encode())
     assert "1 damaged, left out: line 2 is damaged" in imported([path]).notes
+
+
+@pytest.mark.parametrize(
+    "columns",
+    ["date time x x x cs-method cs-uri-stem sc-status", "date time-taken cs-method cs-uri-stem"],
+    ids=["a column twice", "a column that only begins like another"],
+)
+def test_rows_that_do_not_fit_the_columns_of_an_access_log_are_damaged(
+    columns: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "access.log"
+    heading = "#Fields: date time cs-method cs-uri-stem sc-status\n"
+    path.write_text(f"{heading}#Fields: {columns} sc-status\n2026-10-05 07:00:00 1 2 3 4 5\n")
+    assert "1 damaged, left out: line 3 is no line of an access log" in imported([path]).notes
