@@ -34,7 +34,7 @@ _LOCKED: Final = re.compile(
     r"^(\S+)\s+(\S+)\s+(DENY_\w+)\s+(0x[0-9a-fA-F]+)\s+(\w+)\s+(\S+)\s+(/.*?)\s{3}(.*?)\s{3}"
     r"([A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4})\s*$"
 )
-_SERVICE: Final = re.compile(r"^(\S.*?)\s+(\d[\d:]*)\s+(\S+)\s+\w{2,4}\.? +\S+ +\d")
+_SERVICE: Final = re.compile(r"^(\S+(?: \S+)*?)\s+(\d[\d:]*)\s+(\S+)\s+\w{2,4}\.? +\S+ +\d")
 _PROCESS: Final = re.compile(
     r"^(\d[\d:]*)\s+(\S+)\s+(\S.*?)\s+(\S+)\s+\((?:ipv[46]:(.+):\d+|([0-9a-fA-F.:]+))\)"
 )

@@ -319,3 +319,10 @@ def test_rows_that_do_not_fit_the_columns_of_an_access_log_are_damaged(
     heading = "#Fields: date time cs-method cs-uri-stem sc-status\n"
     path.write_text(f"{heading}#Fields: {columns} sc-status\n2026-10-05 07:00:00 1 2 3 4 5\n")
     assert "1 damaged, left out: line 3 is no line of an access log" in imported([path]).notes
+
+
+def test_a_long_row_of_smbstatus_takes_no_longer_than_its_length(tmp_path: Path) -> None:
+    path = tmp_path / "smbstatus.txt"
+    heading = "Service      pid     Machine       Connected at\n"
+    path.write_text(heading + "a" + " " * 500_000 + "\n")
+    imported([path])
