@@ -2,6 +2,7 @@
 
 The law: a name is looked up among those that are listed, never joined to a path. Links are no
 files, nor is what has no ending of `SUFFIXES`: a run of servers keeps secrets beside its records.
+A name that is no printable text has no address, and is not listed.
 """
 
 from __future__ import annotations
@@ -44,8 +45,11 @@ def files_of(run: Path) -> list[RunFile]:
         for path in sorted(directory.iterdir()):
             if len(found) >= FILES_MAX:
                 return found
-            if not path.name.startswith(".") and (size := _size(path)) is not None:
-                found.append(RunFile(prefix + path.name, size))
+            name = prefix + path.name
+            if path.name.startswith(".") or not name.isprintable():
+                continue
+            if (size := _size(path)) is not None:
+                found.append(RunFile(name, size))
     return found
 
 

@@ -69,6 +69,15 @@ def test_so_many_files_are_listed_and_no_more(run: Path) -> None:
     assert len(files_of(run)) == FILES_MAX
 
 
+def test_names_that_are_no_text_are_not_listed(run: Path) -> None:
+    before = files_of(run)
+    for name in (b"\xff.txt", b"a\nb.txt"):
+        (run / os.fsdecode(name)).touch()
+    (run / "logs" / os.fsdecode(b"\xff")).mkdir()
+    (run / "logs" / os.fsdecode(b"\xff") / "x.log").touch()
+    assert files_of(run) == before
+
+
 def test_a_log_directory_that_is_a_link_is_none(run: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "x.log").touch()
