@@ -107,9 +107,10 @@ def windows_of(
     )
 
 
-def _quietest(table: HoldTable, rows: Sequence[int]) -> Quietest:
-    """The longest stretch with the fewest opens."""
-    return min(_levels(table, rows), key=lambda one: (one.opens, one.begin - one.end))
+def _quietest(table: HoldTable, rows: Sequence[int]) -> Quietest | None:
+    """The longest stretch with the fewest opens; None in a recording of one moment."""
+    levels = _levels(table, rows)
+    return min(levels, key=lambda one: (one.opens, one.begin - one.end), default=None)
 
 
 def _levels(table: HoldTable, rows: Sequence[int]) -> Iterator[Quietest]:

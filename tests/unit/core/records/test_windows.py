@@ -145,3 +145,8 @@ def test_opens_and_files_past_the_bound_are_counted(monkeypatch: pytest.MonkeyPa
 def test_a_server_that_starts_again_has_nothing_open() -> None:
     again = Record(9, START + 60, "", ShareStarted(server="FS1"))
     assert list(table_of(opened(1, START, "a"), again).closed) == [START + 60]
+
+
+def test_a_recording_of_one_moment_has_no_quietest_stretch() -> None:
+    found = windows_of(table_of(opened(1, START, "a"), days=0))
+    assert (found.files, found.opens, found.quietest) == (1, 1, None)
