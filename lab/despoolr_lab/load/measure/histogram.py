@@ -18,6 +18,8 @@ ERROR: Final = 2.0**-BITS
 """How far a percentile may lie above the value, as a share of it: 0.8 %."""
 MICROS_MAX: Final = 2**42
 """Microseconds: seven weeks. What is longer counts as this."""
+COUNT_MAX: Final = 2**53
+"""Of what another process tells that it counted."""
 
 
 class Histogram:
@@ -83,12 +85,21 @@ class Histogram:
         """
         made = cls()
         counts = told["counts"]
-        assert isinstance(counts, Iterable)
-        made.counts = {int(index): int(count) for index, count in counts}
+        if not isinstance(counts, Iterable):
+            raise TypeError("its counts are none")
+        classes = class_of(MICROS_MAX)
+        made.counts = {whole(index, classes): whole(count) for index, count in counts}
         made.count = sum(made.counts.values())
-        made.sum_us = int(str(told["sum_us"]))
-        made.max_us = int(str(told["max_us"]))
+        made.sum_us = whole(told["sum_us"], MICROS_MAX * COUNT_MAX)
+        made.max_us = whole(told["max_us"], MICROS_MAX)
         return made
+
+
+def whole(told: object, most: int = COUNT_MAX) -> int:
+    """A number as another process told it. Raises `ValueError` for what is none, or beyond."""
+    if type(told) is not int or not 0 <= told <= most:
+        raise ValueError(f"a number from 0 to {most} was meant")
+    return told
 
 
 def class_of(micros: int) -> int:

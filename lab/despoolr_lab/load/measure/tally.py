@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from despoolr_lab.load.measure.histogram import Histogram
+from despoolr_lab.load.measure.histogram import Histogram, whole
 
 OWN_PART: Final = 0.25
 """Share of a poll's time from which the generator's own delay spoils it: a server's five seconds
@@ -62,9 +62,12 @@ class Second:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Second:
-        """The second that `to_json` told of."""
+        """The second that `to_json` told of. Raises as `Histogram.from_json` does."""
+        polls, failed, late, waited = (
+            whole(told[name]) for name in ("polls", "failed", "late", "waited")
+        )
         times = (Histogram.from_json(told[name]) for name in ("took", "lag", "served"))
-        return cls(told["polls"], told["failed"], told["late"], told["waited"], *times)
+        return cls(polls, failed, late, waited, *times)
 
 
 @dataclass(slots=True)
@@ -87,8 +90,9 @@ class PollPart:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> PollPart:
-        """The part that `to_json` told of."""
-        return cls(told["polls"], told["failed"], Histogram.from_json(told["took"]))
+        """The part that `to_json` told of. Raises as `Histogram.from_json` does."""
+        took = Histogram.from_json(told["took"])
+        return cls(whole(told["polls"]), whole(told["failed"]), took)
 
 
 class PollOwner(NamedTuple):

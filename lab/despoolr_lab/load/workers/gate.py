@@ -23,6 +23,7 @@ from aiohttp import WSMsgType, hdrs, web
 from despoolr_app.fleet.lease import steady_now
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError, Listen
+from despoolr_core.rules.plain_json import read_json
 from despoolr_core.rules.text import LINE_SIZE_MAX as TEXT_SIZE_MAX
 from despoolr_core.rules.text import escaped
 from despoolr_lab.load.workers.protocol import (
@@ -76,7 +77,7 @@ class JoinedWorker:
             took = time.perf_counter() - asked
             if line is None or not line.startswith(CLOCKS):
                 raise StartError(f"a worker of {self.host} does not tell its clocks")
-            told = msgspec.json.decode(line.removeprefix(CLOCKS), type=Clocks)
+            told = read_json(line.removeprefix(CLOCKS).encode(), Clocks)
             if took < best:
                 best = took
                 self._perf_s = told.perf - (asked + took / 2)

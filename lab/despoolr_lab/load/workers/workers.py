@@ -20,7 +20,10 @@ import msgspec
 
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.supervisor import Supervisor
+from despoolr_core.rules.plain_json import read_json
+from despoolr_lab.load.measure.histogram import whole
 from despoolr_lab.load.measure.tally import PollPart, Second, merge, merge_parts
+from despoolr_lab.load.spec.model import SECONDS_MAX
 from despoolr_lab.load.workers.gate import JoinedWorker, JoinGate
 from despoolr_lab.load.workers.protocol import (
     LINE_SIZE_MAX,
@@ -253,11 +256,12 @@ class Workers:
         self._changed.set()
 
     def _take(self, worker: WorkerProcess, line: bytes) -> None:
-        status = msgspec.json.decode(line, type=WorkerStatus)
-        merge(
-            self.seconds,
-            {number: Second.from_json(second) for number, second in status.seconds.items()},
-        )
+        status = read_json(line, WorkerStatus)
+        seconds = {
+            whole(number, SECONDS_MAX): Second.from_json(second)
+            for number, second in status.seconds.items()
+        }
+        merge(self.seconds, seconds)
         for known, told in ((self.groups, status.groups), (self.servers, status.servers)):
             merge_parts(known, {name: PollPart.from_json(part) for name, part in told.items()})
         status.seconds, status.groups, status.servers = {}, {}, {}

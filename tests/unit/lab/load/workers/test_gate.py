@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 import aiohttp
@@ -17,6 +17,7 @@ import pytest
 from despoolr_app.fleet.lease import steady_now
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError, Listen
+from despoolr_lab.load.spec.model import SECONDS_MAX
 from despoolr_lab.load.workers.gate import LINES_MAX, JoinGate
 from despoolr_lab.load.workers.protocol import (
     ASKED,
@@ -25,11 +26,14 @@ from despoolr_lab.load.workers.protocol import (
     JOIN_PATH,
     VERSION_HEADER,
     Clocks,
+    Orders,
     Word,
 )
 from despoolr_lab.load.workers.relay import Relay
+from despoolr_lab.load.workers.workers import Workers
 
 RIGHT = {"Authorization": "Bearer secret", VERSION_HEADER: version("despoolr")}
+ORDERS = Orders("http://127.0.0.1:1", "secret", [], 1, [], [], [], [], 1, 60.0, 1.0)
 Socket = aiohttp.ClientWebSocketResponse
 
 
@@ -139,6 +143,46 @@ async def test_a_worker_that_does_not_listen_is_lost_and_no_more_is_kept_for_it(
         assert worker.ended == ""
         worker.say(Word("settle"))
         assert worker.ended == "it does not listen (127.0.0.1)"
+
+
+NONE = '{"counts": [], "sum_us": 0, "max_us": 0}'
+
+
+def told(number: int = 1, polls: str = "0", took: str = NONE) -> str:
+    counts = f'"polls": {polls}, "failed": 0, "late": 0, "waited": 0'
+    second = f'{{{counts}, "took": {took}, "lag": {NONE}, "served": {NONE}}}'
+    return f'{{"kind": "told", "seconds": {{"{number}": {second}}}}}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no JSON",
+        '{"kind": "told", "seconds": {"1": {"x": ' + "[" * 100_000,
+        told(took="5"),
+        told(took='{"counts": 5, "sum_us": 0, "max_us": 0}'),
+        told(took='{"counts": [[1000000000000, 1]], "sum_us": 0, "max_us": 0}'),
+        told(took='{"counts": [[-200, 1]], "sum_us": 0, "max_us": 0}'),
+        told(took='{"counts": [], "sum_us": 0, "max_us": 1' + "0" * 400 + "}"),
+        told(polls='"many"'),
+        told(polls="-1"),
+        told(number=-1),
+        told(number=SECONDS_MAX + 1),
+    ],
+)
+async def test_a_worker_that_says_what_none_says_is_lost(line: str) -> None:
+    async with gate(1) as (made, url, http):
+        socket = await joined(http, url)
+        await made.full(10)
+        workers = Workers(made)
+        await socket.send_str(told(number=SECONDS_MAX))
+        await socket.send_str(line)
+        async with asyncio.timeout(10):
+            with suppress(StartError):
+                await workers.start([ORDERS])
+            await workers.until(lambda worker: worker.is_over)
+        assert workers.ended_early.startswith("process 1 of 1 ended: it says what no worker says")
+        assert list(workers.seconds) == [SECONDS_MAX]
 
 
 async def test_nobody_joins_from_outside_without_a_token() -> None:
