@@ -258,6 +258,9 @@ class JoinGate:
         finally:
             if worker not in self.joined:
                 self._places -= 1  # it never came in: its place is free
+            elif len(self.joined) < self.count:
+                self._trouble = f"a worker was lost before the others came: {worker.ended}"
+                self._changed.set()
         return socket
 
     async def _meet(self, worker: JoinedWorker) -> None:

@@ -133,6 +133,18 @@ async def test_a_connection_that_ends_is_a_worker_that_was_lost_with_its_last_co
         assert worker.ended.startswith("no\\x1b[2J room") and len(worker.ended) < 1100
 
 
+async def test_nobody_is_waited_for_when_one_was_lost_before_the_others_came() -> None:
+    async with gate(2) as (made, url, http):
+        socket = await joined(http, url)
+        with pytest.raises(StartError, match="1 of 2"):
+            await made.full(0.2)
+        filling = asyncio.ensure_future(made.full(10))
+        await socket.send_str(COMPLAINT + "no room")
+        await socket.close()
+        with pytest.raises(StartError, match=r"lost before the others came: no room \(127"):
+            await filling
+
+
 async def test_a_worker_that_does_not_listen_is_lost_and_no_more_is_kept_for_it() -> None:
     async with gate(1) as (made, url, http):
         await joined(http, url)
