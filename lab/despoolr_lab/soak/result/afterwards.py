@@ -8,6 +8,7 @@ nothing (exit code 12).
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 
 from despoolr_app.runs.directory import SUMMARY, RunError
 from despoolr_core.rules.plain_json import read_json
+from despoolr_lab.breaking.tables import BrokenSpan
 from despoolr_lab.soak.counts import Count
 from despoolr_lab.soak.plan import Asked, make_plan
 from despoolr_lab.soak.result.outcome import (
@@ -31,7 +33,7 @@ from despoolr_lab.soak.watch import SoakWatch
 
 def judge(directory: Path) -> SoakResult:
     """Judge the soak of a run directory. Raises `RunError`."""
-    summary = _summary(directory)
+    summary, kept = _summary(directory)
     asked = asked_of(directory)
     watch = SoakWatch()
     try:
@@ -40,13 +42,15 @@ def judge(directory: Path) -> SoakResult:
         raise RunError(
             f"{directory} is not a soak: cannot read {SAMPLES}: {error.strerror}"
         ) from None
+    except (csv.Error, KeyError) as error:
+        raise RunError(f"{directory / SAMPLES} is damaged: {error}") from None
     judged = watch.judged(warm_up_s(asked), make_plan(asked).round_s)
-    try:
-        counts = [_count(row) for row in summary.get("counts", [])]
-    except (KeyError, TypeError):
-        raise RunError(f"{directory / SUMMARY} is damaged: its counts cannot be read") from None
-    fell = str(summary.get("fell", ""))
-    code = exit_code(judged, counts, fell, has_lost_clients=bool(summary.get("has_lost_clients")))
+    counts = [
+        Count(one.count, one.expected, one.actual, one.examples, one.is_about_validity)
+        for one in kept.counts
+    ]
+    fell = kept.fell
+    code = exit_code(judged, counts, fell, has_lost_clients=kept.has_lost_clients)
     if not counts and code == EXIT_OK:
         code = EXIT_INVALID
     facts: dict[str, Any] = {
@@ -69,31 +73,45 @@ def judge(directory: Path) -> SoakResult:
 def asked_of(directory: Path) -> Asked:
     """What was asked for of the soak of a run directory. Raises `RunError`."""
     try:
-        return read_json((directory / ASKED).read_bytes(), Asked)
+        asked = read_json((directory / ASKED).read_bytes(), Asked)
     except OSError as error:
         raise RunError(
             f"{directory} is not a soak: cannot read {ASKED}: {error.strerror}"
         ) from None
     except msgspec.MsgspecError as error:
         raise RunError(f"{directory / ASKED} is damaged: {error}") from None
+    if asked.clients < 1 or asked.duration_s <= 0 or asked.scale <= 0:
+        raise RunError(f"{directory / ASKED} is damaged: nobody can ask for that")
+    return asked
 
 
-def _summary(directory: Path) -> dict[str, Any]:
+class KeptCount(msgspec.Struct):
+    """A `Count` as a summary has it."""
+
+    count: str
+    expected: int
+    actual: int
+    examples: tuple[str, ...]
+    is_about_validity: bool = False
+
+
+class KeptSoak(msgspec.Struct):
+    """What a judgement, and a page, read of a summary."""
+
+    counts: list[KeptCount] = []
+    fell: str = ""
+    has_lost_clients: bool = False
+    done: dict[str, int] = {}
+    faults: list[BrokenSpan] = []
+    ended_at_s: float = 0.0
+
+
+def _summary(directory: Path) -> tuple[dict[str, Any], KeptSoak]:
     """What the soak said at its end; nothing for one that was killed."""
     try:
-        found = read_json((directory / SUMMARY).read_bytes(), object)
+        data = (directory / SUMMARY).read_bytes()
+        return read_json(data, dict[str, Any]), read_json(data, KeptSoak)
     except OSError:
-        return {}
+        return {}, KeptSoak()
     except msgspec.MsgspecError as error:
         raise RunError(f"{directory / SUMMARY} is damaged: {error}") from None
-    return found if isinstance(found, dict) else {}
-
-
-def _count(row: dict[str, Any]) -> Count:
-    return Count(
-        str(row["count"]),
-        int(row["expected"]),
-        int(row["actual"]),
-        tuple(row["examples"]),
-        bool(row.get("is_about_validity")),
-    )

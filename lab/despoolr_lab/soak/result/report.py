@@ -192,7 +192,8 @@ def _figures(result: SoakResult) -> list[PageFigure]:
         PageFigure(
             "done",
             f"{done.get('jobs', 0):,} jobs" if done else "not known",
-            f"{done['reports']:,} reports, {done['restarts']:,} restarts, {done['cuts']:,} cuts"
+            f"{done.get('reports', 0):,} reports, {done.get('restarts', 0):,} restarts, "
+            f"{done.get('cuts', 0):,} cuts"
             if done
             else "",
         ),

@@ -76,7 +76,20 @@ def test_a_wrong_count_and_a_process_that_fell_are_judged_as_at_the_end(tmp_path
         ("samples.csv", None, "is not a soak: cannot read samples.csv"),
         ("asked.json", "{", "asked.json is damaged"),
         ("summary.json", "{", "summary.json is damaged"),
-        ("summary.json", '{"counts": [1]}', "its counts cannot be read"),
+        ("summary.json", "[]", "summary.json is damaged"),
+        ("summary.json", '{"counts": [1]}', r"is damaged: .*counts\[0\]"),
+        (
+            "summary.json",
+            '{"counts": [{"count": "x", "expected": "many", "actual": 1, "examples": []}]}',
+            r"is damaged: .*counts\[0\]\.expected",
+        ),
+        ("summary.json", '{"done": [1]}', r"is damaged: .*\.done"),
+        ("summary.json", '{"faults": [{}]}', r"is damaged: .*faults\[0\]"),
+        ("summary.json", '{"ended_at_s": "late"}', r"is damaged: .*ended_at_s"),
+        ("asked.json", '{"clients": 20, "duration_s": 900, "scale": 0}', "asked.json is damaged"),
+        ("asked.json", '{"clients": 0, "duration_s": 900}', "asked.json is damaged"),
+        ("samples.csv", "seconds,judged\n1,1\n", "samples.csv is damaged"),
+        ("samples.csv", "seconds,judged\n" + "1" * 200_000, "samples.csv is damaged"),
     ],
 )
 def test_what_is_no_soak_is_refused_in_one_sentence(
