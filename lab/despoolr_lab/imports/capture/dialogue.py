@@ -3,11 +3,12 @@
 The law: a request's truth is in the last response to it (by stream and message id), for
 STATUS_PENDING only says that the answer is held back. A file id that no frame gave out is of an
 open older than the capture. Within a compound, the id of all ones is that of the CREATE in front.
-A session ends with its last connection; what it had open is closed then, unless it is durable. What
-is encrypted, or answered by nobody, is counted and told.
+A session ends with its last connection; what it had open is closed then, unless it is durable: such
+an open goes on when a CREATE names it, and has another id from then on. What is encrypted, or
+answered by nobody, is counted and told.
 
-Sources: [MS-SMB2] 3.2.4, 3.3.4.2 (interim responses), 3.3.5.2.7 (compounds), 3.3.7.1 (loss of a
-connection).
+Sources: [MS-SMB2] 3.2.4, 3.3.4.2 (interim responses), 3.3.5.2.7 (compounds), 3.3.5.9.7 and
+3.3.5.9.12 (durable opens taken up again), 3.3.7.1 (loss of a connection).
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ _RENAME_REFUSALS: Final = frozenset([0xC0000022, 0xC0000043, 0xC0000056])
 _ACTIONS: Final = {0: "SUPERSEDED", 1: "OPENED", 2: "CREATED", 3: "OVERWRITTEN"}
 _RENAMES: Final = frozenset([10, 65])
 _DISPOSITIONS: Final = frozenset([13, 64])
+_PERSISTENT: Final = len("d10d47c5-0000-0000")
+"""Characters of a file id that stay the same when a durable open is taken up again."""
 _ALL_ONES: Final = "ffffffff"
 _UNLOCK: Final = 0x4
 _EXCLUSIVE: Final = 0x2
@@ -120,6 +123,8 @@ class Dialogue:
         """What stands before a path in a DFS, by session and tree."""
         self._trees: dict[tuple[str, str], str] = {}
         self._files: dict[str, bool] = {}
+        self._lasting: dict[str, str] = {}
+        """Durable opens, by the part of their ids that a new connection finds them by."""
         self._waiting: set[tuple[str, str]] = set()
         self._start = self._now = 0.0
         self._frame_count = self._encrypted_count = self._forgotten_count = 0
@@ -189,7 +194,7 @@ class Dialogue:
             self._accounts[session] = (name(frame.account), name(frame.host))
         if command.fid.startswith(_ALL_ONES):
             command.fid = ""
-        elif command.fid:
+        elif command.fid and command.command != CREATE:
             chain = [command.fid]
         if len(self._requests) >= REQUESTS_MAX:
             del self._requests[next(iter(self._requests))]
@@ -277,9 +282,19 @@ class Dialogue:
         path = self._path(asked)
         if answer.status == 0 and answer.fid:
             request.chain[0] = answer.fid
-            self._remember(answer.fid)
             is_durable = "DH2Q" in answer.tags or "DHnQ" in answer.tags
             self._durable += is_durable
+            goes_on, is_older = "", False
+            if asked.fid and ("DH2C" in asked.tags or "DHnC" in asked.tags):
+                goes_on = asked.fid
+                lasting = self._lasting.pop(goes_on[:_PERSISTENT], goes_on)
+                if goes_on not in self._files:
+                    goes_on = lasting
+                is_older = self._files.pop(goes_on, None) is None
+                is_durable = True
+            if is_durable:
+                self._last(answer.fid)
+            self._remember(answer.fid)
             yield Opened(
                 at=at,
                 handle=answer.fid,
@@ -291,6 +306,8 @@ class Dialogue:
                 session=(asked.session, asked.tree),
                 action=_ACTIONS.get(answer.action, "OPENED"),
                 is_durable=is_durable,
+                goes_on=goes_on,
+                is_older=is_older,
                 waited_s=at - request.asked_at if request.is_pended else 0.0,
             )
         elif answer.status in _CONTENTION:
@@ -326,6 +343,8 @@ class Dialogue:
         if self._files.pop(fid, None) is None:
             self._unseen_closes += 1
             yield self._older(self._start, fid, request.who, request.command)
+        if self._lasting and self._lasting.get(fid[:_PERSISTENT]) == fid:
+            del self._lasting[fid[:_PERSISTENT]]
         yield HandleClosed(at, fid)
 
     def _older(self, at: float, fid: str, who: Who, command: Command) -> Opened:
@@ -431,6 +450,11 @@ class Dialogue:
             del self._files[next(iter(self._files))]
             self._forgotten_count += 1
         self._files[fid] = True
+
+    def _last(self, fid: str) -> None:
+        if len(self._lasting) >= FILES_MAX:
+            del self._lasting[next(iter(self._lasting))]
+        self._lasting[fid[:_PERSISTENT]] = fid
 
     # -- what is left
 

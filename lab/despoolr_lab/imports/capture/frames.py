@@ -193,7 +193,7 @@ def _commands(values: Values, numbers: list[str]) -> list[Command]:
     _deal(values, "smb2.create.action", granted, "action")
     holders = [c for c in requests if c.command in _WITH_HANDLE]
     holders += granted + [c for c in responses if c.command == BREAK]
-    _deal(values, "smb2.fid", holders, "fid", is_text=True)
+    _deal_ids(values.get("smb2.fid") or [], holders, requests, creates)
     set_infos = [c for c in found if c.command == SET_INFO]
     _deal(values, "smb2.file_info.infolevel", set_infos, "info_level")
     _deal(values, "smb2.disposition.delete_on_close", set_infos, "delete_on_close")
@@ -202,11 +202,26 @@ def _commands(values: Values, numbers: list[str]) -> list[Command]:
             command.offsets = values.get("smb2.file_offset") or ()
             command.lengths = values.get("smb2.lock_length") or ()
             command.lock_flags = values.get("smb2.lock_flags") or ()
-        elif command.command == CREATE and command.is_response:
+        elif command.command == CREATE and (command.is_response or len(creates) == 1):
             command.tags = " ".join(values.get("smb2.tag") or ())
         elif command.command == TREE_CONNECT:
             command.tree_name = _some(values, "smb2.tree")
     return found
+
+
+def _deal_ids(
+    fids: list[str], holders: list[Command], requests: list[Command], creates: list[Command]
+) -> None:
+    """Ids of files to the commands that have one. Those more of them are of the durable handle that
+    a CREATE asks for: the first is the CREATE's.
+    """
+    more = len(fids) - len(holders)
+    if len(creates) == 1 and more > 0:
+        place = sum(c.command in _WITH_HANDLE for c in requests[: requests.index(creates[0])])
+        creates[0].fid = fids[place]
+        fids = fids[:place] + fids[place + more :]
+    for holder, fid in zip(holders, fids, strict=False):
+        holder.fid = fid
 
 
 def _deal(

@@ -141,7 +141,7 @@ class Chronicle:
         who = fact.who
         machine, user = self._who(who)
         server = self._server(who)
-        number = f"S{len(self._sessions) + 1}"
+        number = f"S{self.counts['sessions'] + 1}"
         if len(self._sessions) < EPISODES_MAX:
             self._sessions[source, fact.session] = (number, machine, server)
         self.counts["sessions"] += 1
@@ -195,6 +195,8 @@ class Chronicle:
     # -- opens
 
     def _opened(self, source: int, fact: seen.Opened) -> None:
+        if fact.goes_on and self._went_on(source, fact):
+            return
         who = fact.who
         machine, user = self._who(who)
         self._open_number += 1
@@ -222,6 +224,26 @@ class Chronicle:
                 f"{machine} had {self._path(row.path)} after {fact.waited_s:.1f} s, which is how "
                 "long the server held its answer back (an oplock or a lease of somebody else)",
             )
+
+    def _went_on(self, source: int, fact: seen.Opened) -> bool:
+        """Whether a durable open that is known was taken up again: it is the same open then."""
+        row = self.opens.find(source, fact.goes_on)
+        machine = row.machine if row is not None else self._who(fact.who)[0]
+        path = self._path(row.path if row is not None else fact.path)
+        text = f"{machine} took its durable open of {path} up again at {_clock(fact.at)}"
+        if row is None:
+            fact.is_older = True
+            self.note("gap", f"{text}, which is not known here: it was opened before")
+            return False
+        if row in (ghosts := self._ghosts.get(row.key, [])):
+            ghosts.remove(row)
+            if not ghosts:
+                del self._ghosts[row.key]
+        gone = self.opens.move(row, fact.handle, fact.session)
+        if gone is not None:
+            self._record_close(gone, "its handle was given out again")
+        self.note("gap", f"{text}, over another connection: it is the same open, which goes on")
+        return True
 
     def _record_granted(self, row: Known, session: str, action: str, *, is_older: bool) -> None:
         row.part = self.part_now()

@@ -212,6 +212,10 @@ class Merge:
 
     def _judge(self, track: Track, fact: Seen) -> Seen | None:
         """The fact as it goes into the run, or None where another file tells it."""
+        if isinstance(fact, Opened) and (track.index, fact.goes_on) in self._kept:
+            self._kept.discard((track.index, fact.goes_on))
+            self._kept.add((track.index, fact.handle))
+            return fact
         if isinstance(fact, Opened | OpenDenied | Renamed | Deleted):
             fact.share = fact.share or self._share
             tellers = self._of_refusals if isinstance(fact, OpenDenied) else self._of_opens

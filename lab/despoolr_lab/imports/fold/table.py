@@ -157,6 +157,18 @@ class KnownOpens:
             if not of_session:
                 del self._by_session[row.source, row.session[0]]
 
+    def move(self, row: Known, handle: str, session: Session) -> Known | None:
+        """Give an open another handle and session. Returns the one that had that handle."""
+        gone = self._by_handle.get((row.source, handle))
+        if gone is row:
+            gone = None
+        elif gone is not None:
+            self.remove(gone)
+        self.remove(row)
+        row.handle, row.session = handle, session
+        self.add(row)
+        return gone
+
     def of_session(self, source: int, session: Session) -> list[Known]:
         """What is open in a session, or in the part of it that is named."""
         found = self._by_session.get((source, session[0]), {})
