@@ -50,7 +50,7 @@ class StoredBench(Bench):
 @pytest.fixture
 async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StoredBench]:
     database = ThreadedDatabase(f"sqlite:///{tmp_path}/site.db")
-    monkeypatch.setattr("worlds.site.InlineDatabase", lambda: database)
+    monkeypatch.setattr("worlds.site.MemoryDatabase", lambda: database)
     bench = StoredBench(tmp_path)
     await bench.start()
     yield bench
