@@ -59,7 +59,7 @@ def measure(seconds: float = 2.0, *, uvloop: bool = False) -> dict[str, float]:
     """Requests/s by kind, each the median of interleaved rounds of `seconds`, and their ratios to
     the bare route.
 
-    `polls_304_ratio` (goal: 0.8) is conditional GETs of an unchanged WINST file on disk, with a
+    `polls_304_ratio` (goal: 1.5) is conditional GETs of an unchanged WINST file on disk, with a
     token, against a bare dynamic aiohttp route; `gets_200_ratio` reads the file; `puts_s` replaces
     it; `open_close_pairs_s` opens and closes it by handle.
     """
