@@ -189,7 +189,10 @@ def told(ladder: Ladder) -> str:
     possible = [row for row in ladder.rows if row.word == NOT_SETTLED]
     if possible and not ladder.confirmed:
         return _capital(f"{_could(possible[0])} (not yet confirmed by reruns).")
-    return "Nothing that was tried would have fixed it."
+    if not ladder.rows:
+        return "There was no change to try."
+    unsettled = f"; {_count(len(possible), 'change')} not settled" if possible else ""
+    return f"Nothing that was tried would have fixed it{unsettled}."
 
 
 def _could(row: LadderRow) -> str:

@@ -136,7 +136,6 @@ def _ask_site(options: dict[str, Any]) -> Ladder:
 def _climb(
     subject: str, root: Path, options: dict[str, Any], *, quiet: bool
 ) -> tuple[Ladder, Path]:
-    from despoolr_core.times import span_s
     from despoolr_lab.cli.remedy import bounds_of, find_remedy
     from despoolr_lab.cli.subject import scenario_of, staged_of
     from despoolr_lab.whatif.ladder import Question
@@ -148,7 +147,7 @@ def _climb(
             worlds=options["worlds"],
             pairs=options["pairs"],
             deadlines=options["deadline"],
-            budget_s=span_s(options["budget"]) if options["budget"] else 0.0,
+            budget_s=_budget_s(options["budget"]),
             jobs=options["jobs"],
         )
     except ValueError as error:
@@ -167,6 +166,17 @@ def _climb(
         fail("--files and --simulate are for a run that was imported: this one has a scenario")
     ladder = find_remedy(found.scenario, found.directory, question, quiet=quiet, notes=found.notes)
     return ladder, found.directory
+
+
+def _budget_s(text: str) -> float:
+    from despoolr_core.times import span_s
+
+    if not text:
+        return 0.0
+    budget_s = span_s(text)
+    if budget_s <= 0:
+        raise ValueError(f"--budget takes a span longer than nothing, not {text!r}")
+    return budget_s
 
 
 def _knobs(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

@@ -197,6 +197,9 @@ class Climb:
                 f"{len(found)} changes are too many: the first {CHANGES_MAX} are told"
             )
         self.tried = [Tried(one) for one in found[:CHANGES_MAX]]
+        for knob, values in self._asked.knobs.items():
+            if not changes(case, {knob: values}):
+                self.notes.append(f"the knob {knob} has no change to make in this run")
         try:
             self._try([one for one in self.tried if not _is_forbidden(one.change)], [self._seed])
             if self._asked.pairs or not any(one.held for one in self.tried):

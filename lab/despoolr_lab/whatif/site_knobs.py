@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from despoolr_core.articles import ARTICLES
+from despoolr_core.articles import ARTICLES, article_of
 from despoolr_core.profile import FIELDS, PROFILES, Profile
 from despoolr_core.records.bounds import BlockedUpdate, Bound, together
 from despoolr_core.response import POLLING_S, Response, retry_interval_s
@@ -221,9 +221,9 @@ def _that_differ(case: Case, names: Sequence[str]) -> list[str]:
 
 
 def fixes(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
-    wanted = {fold(value) for value in values}
+    wanted = [article_of(value) for value in values]
     for kb, article in ARTICLES.items():
-        if wanted and kb not in wanted:
+        if wanted and article not in wanted:
             continue
         for number, site in enumerate(case.scenario.site):
             if not article.has_fault(case.profiles[site.code]):

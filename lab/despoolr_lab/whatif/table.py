@@ -83,10 +83,15 @@ def footer(ladder: Ladder) -> list[str]:
     ]
     if ladder.reruns:
         lines.append(
-            f"{ladder.reruns} reruns in {ladder.wall_s:.0f} s; the run is of world {ladder.seed}."
+            f"{ladder.reruns} rerun{'s' if ladder.reruns != 1 else ''} in {ladder.wall_s:.0f} s; "
+            f"the run is of world {ladder.seed}."
         )
-    first = next((row.replay for row in ladder.rows if row.replay), "")
-    return [line for line in lines if line] + ([f"See the first again: {first}"] if first else [])
+    replays = [row.replay for row in ladder.rows if row.replay]
+    if replays:
+        lines.append(f"See the first again: {replays[0]}")
+    if len(replays) > 1:
+        lines.append("The files of the other rows lie beside it, numbered in this order.")
+    return [line for line in lines if line]
 
 
 def markdown(ladder: Ladder, text: Callable[[str], str]) -> str:
@@ -104,7 +109,10 @@ def markdown(ladder: Ladder, text: Callable[[str], str]) -> str:
         note = row.why or row.effects.told()
         cells = (row.word, row.change, worlds, after(row), note, row.cost)
         lines.append("| " + " | ".join(text(cell) for cell in cells) + " |")
-    return "\n".join([*lines, ""])
+    if not ladder.rows:
+        del lines[-2:]
+    notes = [f"- {text(note)}" for note in ladder.notes]
+    return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 
 def markdown_of_waits(ladder: Ladder, text: Callable[[str], str]) -> str:

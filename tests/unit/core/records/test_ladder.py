@@ -59,6 +59,11 @@ def test_harm_is_told_with_the_remedy() -> None:
         ((), {"is_met": True}, "Nothing to fix: the goal holds as it was."),
         (("never", CANNOT_HELP), {}, "Nothing that was tried would have fixed it."),
         (
+            ("x", NOT_SETTLED),
+            {},
+            "Nothing that was tried would have fixed it; 1 change not settled.",
+        ),
+        (
             ("a copy", NOT_SETTLED),
             {"confirmed": False},
             "A copy could have helped (not yet confirmed by reruns).",

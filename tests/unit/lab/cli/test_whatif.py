@@ -61,6 +61,7 @@ def test_a_run_asks_of_itself(file: str, capsys: Said, monkeypatch: pytest.Monke
         (["latest"], "there is no finished run"),
         (["--knob", "colour"], "there is no knob 'colour'"),
         (["--budget", "soon"], "soon"),
+        (["mine.toml", "--budget", "0s"], "longer than nothing, not '0s'"),
         (["latest", "--version", "1.2"], "a run has its version and world already"),
         (["mine.toml", "--goal", "colour"], "none has 'colour' in its name"),
         (["mine.toml", "--knob", "retry_interval=Often"], "Often"),
@@ -160,6 +161,24 @@ def test_a_knob_takes_its_values_from_each_time_that_it_is_named(file: str, caps
         "servers closing what has been open for 1 d 6 h",
         "a marker that 10% of the clients honour",
     }
+
+
+def test_an_article_is_a_value_of_a_knob_as_of_every_option(file: str, capsys: Said) -> None:
+    knob = ["--knob", "fix=147819"]
+    assert run(["whatif", file, "--version", "1.1", *knob, "--worlds", "1", "--json"]) == 0
+    (row,) = data_of(capsys.readouterr().out)["rows"]
+    assert row["change"] == "the fix of Q147819"
+
+
+def test_a_knob_that_changes_nothing_is_said_to(file: str, capsys: Said) -> None:
+    assert run(["whatif", file, "--knob", "noidmif"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("There was no change to try.")
+    assert "the knob noidmif has no change to make in this run" in said
+    assert run(["whatif", file, "--knob", "noidmif", "--markdown"]) == 0
+    told = capsys.readouterr().out
+    assert "- the knob noidmif has no change to make in this run" in told
+    assert "| --- |" not in told
 
 
 def test_an_answer_that_cannot_be_kept_is_one_line(file: str, capsys: Said) -> None:
