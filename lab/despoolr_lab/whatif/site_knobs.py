@@ -147,15 +147,22 @@ def forced(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
 
 
 def intervals(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
+    """From the moment on at which the goal's job is made: what lay on the shares before, and who
+    had it open, stays as it was.
+    """
     if case.goal.kind not in (UPDATE, ASKED_FOR):
         return
+    since_s = made_at(case) - case.scenario.start
     current = Response(case.scenario.site[0].response)
     for response in [_response(value) for value in values] or list(Response):
         if response is current:
             continue
-        scenario = copy_of(case.scenario)
-        for site in scenario.site:
-            site.response = str(response)
+        if since_s > 0:
+            scenario = _setting(case, {}, since_s, response=str(response))
+        else:
+            scenario = copy_of(case.scenario)
+            for site in scenario.site:
+                site.response = str(response)
         yield ScenarioChange(
             f"retrying every {span(retry_interval_s(response))} (Response {response})",
             Cost.SETTING,

@@ -132,3 +132,14 @@ def test_what_a_rerun_can_fix_is_never_ruled_out(
     changed = with_goal(one.scenario, base.goal.expectations)
     assert rerun(Task(0, changed, base.goal, base.scenario.run.seed)).is_met
     assert one.bound is None or not one.bound.cannot_help
+
+
+def test_another_retry_interval_leaves_what_was_there_before_the_update() -> None:
+    base = base_of(baked(blocked_update(hold(at="30m"), hours=20), RunOptions(version="1.1")))
+    assert base.goal is not None
+    case = Case.of(base.scenario, base.goal, base.updates)
+    (one,) = changes(case, {"retry_interval": ("Slow",)})
+    assert one.bound is not None and one.bound.cannot_help
+    changed = with_goal(one.scenario, base.goal.expectations)
+    outcome = rerun(Task(0, changed, base.goal, base.scenario.run.seed))
+    assert not outcome.is_met, "a first copy that comes after 0:30 would refuse the holder"
