@@ -158,6 +158,8 @@ class Base:
     since: float
     is_asked: bool = True
     """Whether there was anything that could hold."""
+    named: str = ""
+    """The expectations that were named as the goal."""
 
 
 class Climb:
@@ -340,7 +342,8 @@ class Climb:
         goal = base.goal
         is_met = goal is None and base.is_asked
         as_it_was = ("holds" if is_met else "-") if goal is None else _as_it_was(base)
-        whole = "every update came through and every status is true" if is_met else ""
+        all_of_it = base.named or "every update came through and every status is true"
+        whole = all_of_it if is_met else ""
         found = Ladder(
             source=self._source,
             goal=goal.says if goal else whole,
@@ -438,7 +441,8 @@ def base_of(scenario: Scenario, wanted: Sequence[str] = ()) -> Base:
     if goal is not None:
         updates = tuple(one for one in updates if _concerns(one, goal, records))
     since = (first_attempt(goal, records) if goal else None) or (records[0].at if records else 0.0)
-    return Base(scenario, result, goal, updates, since, is_asked=bool(candidates))
+    named = asked[0].says if wanted else ""
+    return Base(scenario, result, goal, updates, since, is_asked=bool(candidates), named=named)
 
 
 def _joined(found: Sequence[Goal]) -> Goal:

@@ -181,6 +181,14 @@ def test_a_knob_that_changes_nothing_is_said_to(file: str, capsys: Said) -> None
     assert "| --- |" not in told
 
 
+def test_a_named_goal_that_holds_says_nothing_of_others(file: str, capsys: Said) -> None:
+    expect = [{"that": "job", "job": "UPDATE", "status": "Retrying", "name": "it tries"}]
+    Path(file).write_text(to_toml(blocked_update(hours=5, expect=expect)), "utf-8")
+    assert run(["whatif", file, "--version", "1.1", "--goal", "it tries", "--json"]) == 0
+    told = data_of(capsys.readouterr().out)
+    assert (told["is_met"], told["goal"]) == (True, "it tries")
+
+
 def test_an_answer_that_cannot_be_kept_is_one_line(file: str, capsys: Said) -> None:
     assert run(["whatif", file, *QUICK]) == 0
     kept = Path("runs/latest").resolve() / "whatif.json"
