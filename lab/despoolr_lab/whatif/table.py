@@ -106,7 +106,7 @@ def markdown(ladder: Ladder, text: Callable[[str], str]) -> str:
     ]
     for row in ladder.rows:
         worlds = f"{row.held}/{row.worlds}" if row.worlds else ""
-        note = row.why or row.effects.told()
+        note = row.why or (row.effects.told() if row.worlds else row.needs)
         cells = (row.word, row.change, worlds, after(row), note, row.cost)
         lines.append("| " + " | ".join(text(cell) for cell in cells) + " |")
     if not ladder.rows:

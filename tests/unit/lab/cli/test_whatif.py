@@ -189,6 +189,14 @@ def test_a_named_goal_that_holds_says_nothing_of_others(file: str, capsys: Said)
     assert (told["is_met"], told["goal"]) == (True, "it tries")
 
 
+def test_what_was_not_run_again_is_not_said_to_disturb_nobody(file: str, capsys: Said) -> None:
+    knob = ["--knob", "copy_strategy=new_folder_and_switch"]
+    assert run(["whatif", file, *knob, "--budget", "1ms", "--markdown"]) == 0
+    told = capsys.readouterr().out
+    assert "| not settled | copy strategy new" in told and "nobody disturbed" not in told
+    assert "the budget of" in told
+
+
 def test_an_answer_that_cannot_be_kept_is_one_line(file: str, capsys: Said) -> None:
     assert run(["whatif", file, *QUICK]) == 0
     kept = Path("runs/latest").resolve() / "whatif.json"
