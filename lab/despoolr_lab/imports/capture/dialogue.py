@@ -80,6 +80,8 @@ _DISPOSITIONS: Final = frozenset([13, 64])
 _PERSISTENT: Final = len("d10d47c5-0000-0000")
 """Characters of a file id that stay the same when a durable open is taken up again."""
 _ALL_ONES: Final = "ffffffff"
+_NON_DIRECTORY: Final = 0x40
+_DELETE_ON_CLOSE: Final = 0x1000
 _UNLOCK: Final = 0x4
 _EXCLUSIVE: Final = 0x2
 
@@ -129,6 +131,7 @@ class Dialogue:
         self._start = self._now = 0.0
         self._frame_count = self._encrypted_count = self._forgotten_count = 0
         self._multichannel = self._unseen_closes = self._durable = self._dfs_count = 0
+        self._without_options = self._maybe_deleting = 0
         self._has_logon = False
         self._steps: Final[dict[int, Callable[[float, _Request, Command], Iterator[Seen]]]] = {
             CREATE: self._created,
@@ -306,6 +309,7 @@ class Dialogue:
                 session=(asked.session, asked.tree),
                 action=_ACTIONS.get(answer.action, "OPENED"),
                 is_durable=is_durable,
+                is_deleting=self._is_deleting(asked.options),
                 goes_on=goes_on,
                 is_older=is_older,
                 waited_s=at - request.asked_at if request.is_pended else 0.0,
@@ -321,6 +325,16 @@ class Dialogue:
                 status=STATUSES[answer.status],
                 implied=implied(asked.disposition),
             )
+
+    def _is_deleting(self, options: int) -> bool:
+        """Whether an open is sure to mark its file when it closes: a directory may not be."""
+        if options < 0:
+            self._without_options += 1
+        elif options & _DELETE_ON_CLOSE:
+            if options & _NON_DIRECTORY:
+                return True
+            self._maybe_deleting += 1
+        return False
 
     def _path(self, asked: Command) -> str:
         """Where it lies in its share: in a DFS, server and share stand before it."""
@@ -492,6 +506,7 @@ class Dialogue:
                 f"{self._durable:,} opens are durable: they may live on when their connection is "
                 "gone, and are not taken for closed then"
             )
+        yield from self._gaps_of_deleting()
         if self._dfs_count:
             yield (
                 f"{self._dfs_count:,} opens name their server and share before the path (DFS): "
@@ -506,4 +521,16 @@ class Dialogue:
             yield (
                 f"{self._forgotten_count:,} requests or files were forgotten, because more than "
                 f"{REQUESTS_MAX:,} waited or {FILES_MAX:,} were open"
+            )
+
+    def _gaps_of_deleting(self) -> Iterator[str]:
+        if self._without_options:
+            yield (
+                f"{self._without_options:,} opens are without their options (smb.create_options): "
+                "a file that goes when its handle closes is not said to be deleted"
+            )
+        if self._maybe_deleting:
+            yield (
+                f"{self._maybe_deleting:,} opens delete on close what may be a directory: whether "
+                "it was empty, and went, is not in the capture"
             )

@@ -135,6 +135,7 @@ class _Simple:
             host,
             tree_name,
             transform,
+            options,
         ) = self._cells_of(cells)
         frame = Frame(float(at), stream)
         frame.number = number
@@ -168,6 +169,8 @@ class _Simple:
             command.access = int(access, 0)
         if share_mode:
             command.share_mode = int(share_mode, 0)
+        if options:
+            command.options = int(options, 0)
         if info_level:
             command.info_level = int(info_level, 0)
         if delete_on_close:

@@ -44,6 +44,7 @@ FIELDS: Final = (
     "smb2.host",
     "smb2.tree",
     "smb2.header.transform.flags",
+    "smb.create_options",
 )
 """What tshark is asked for; of what others wrote, those that are there are used."""
 
@@ -84,6 +85,7 @@ class Command:
         "lock_flags",
         "message",
         "offsets",
+        "options",
         "session",
         "share_mode",
         "status",
@@ -98,7 +100,7 @@ class Command:
         self.message = message
         self.session = self.tree = self.filename = self.fid = self.tree_name = ""
         self.status = self.access = self.share_mode = self.disposition = self.action = -1
-        self.info_level = self.delete_on_close = -1
+        self.info_level = self.delete_on_close = self.options = -1
         self.offsets: Sequence[str] = ()
         self.lengths: Sequence[str] = ()
         self.lock_flags: Sequence[str] = ()
@@ -189,6 +191,7 @@ def _commands(values: Values, numbers: list[str]) -> list[Command]:
     _deal(values, "smb2.create.disposition", creates, "disposition")
     _deal(values, "smb.access_mask", creates, "access")
     _deal(values, "smb.share_access", creates, "share_mode")
+    _deal(values, "smb.create_options", creates, "options")
     granted = [c for c in responses if c.command == CREATE and c.status == 0]
     _deal(values, "smb2.create.action", granted, "action")
     holders = [c for c in requests if c.command in _WITH_HANDLE]

@@ -286,6 +286,8 @@ class Chronicle:
         self.opens.remove(row)
         self._record_close(row, reason)
         key = row.key
+        if row.is_deleting:
+            self._pending.setdefault(key, row.machine)
         if key in self._pending and not self.opens.of_file(*key):
             who = self._pending.pop(key)
             self._record_deleted(row.server, who, row.share, row.path)

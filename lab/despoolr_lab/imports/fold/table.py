@@ -34,6 +34,7 @@ class Known:
         "access",
         "handle",
         "id",
+        "is_deleting",
         "is_durable",
         "is_older",
         "key",
@@ -78,6 +79,7 @@ class Known:
         self.opened_at = opened.at
         self.is_older = opened.is_older
         self.is_durable = opened.is_durable
+        self.is_deleting = opened.is_deleting
         self.ranges: tuple[LockedRange, ...] = ()
         self.key: FileKey = (server, fold(opened.share), fold(opened.path))
         self.part = 0

@@ -70,6 +70,8 @@ class Opened(Seen):
     is_older: bool = False
     is_durable: bool = False
     waited_s: float = 0.0
+    is_deleting: bool = False
+    """Whether its file is marked for deletion when it closes."""
     goes_on: str = ""
     """The handle of the durable open that this one is, taken up again over another connection;
     `is_older` where no frame gave that handle out.

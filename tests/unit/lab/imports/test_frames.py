@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_core.records.kinds.share import OpenClosed, OpenGranted
+from despoolr_core.records.kinds.share import FileDeleted, OpenClosed, OpenGranted
 from despoolr_core.records.stream import of
 from worlds.traces import Found, imported
 
@@ -230,3 +230,38 @@ def test_in_a_compound_the_id_of_a_durable_handle_belongs_to_the_create(tmp_path
     found = story.told(tmp_path)
     assert [one.path for one in opened(found)] == ["office/b.dat"]
     assert [one.reason for one in closed(found)] == ["closed"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_opened_to_be_deleted_goes_when_the_last_handle_closes(
+    form: str, tmp_path: Path
+) -> None:
+    story = Story(form)
+    story.connect(1)
+    story.connect(2)
+    story.create(1, FIRST, {"smb.create_options": "0x00001040"}, {})
+    story.create(2, OTHER, {"smb.create_options": "0x00000040"}, {})
+    story.close(1, FIRST)
+    story.close(2, OTHER)
+    found = story.told(tmp_path)
+    ((gone, deleted),) = of(found.records, FileDeleted)
+    assert deleted.path == "office/b.dat"
+    assert gone.at == START + len(story.rows) - 1
+    assert "opens are without their options" not in found.notes
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "1 opens are without their options (smb.create_options)"),
+        ({"smb.create_options": "0x00001001"}, "1 opens delete on close what may be a directory"),
+    ],
+)
+def test_what_may_not_be_deleted_is_not_said_to_be(options: Row, said: str, tmp_path: Path) -> None:
+    story = Story()
+    story.connect(1)
+    story.create(1, FIRST, options, {})
+    story.close(1, FIRST)
+    found = story.told(tmp_path)
+    assert not list(of(found.records, FileDeleted))
+    assert said in found.notes
