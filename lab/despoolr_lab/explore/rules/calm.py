@@ -12,6 +12,7 @@ from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario.model import (
     AclStep,
     DiskStep,
+    FaultStep,
     HotfixStep,
     KillStep,
     LinkStep,
@@ -38,6 +39,8 @@ def calm_from(scenario: Scenario) -> float:
             calm = max(calm, at + span_s(step.down_for))
         elif isinstance(step, HotfixStep):
             calm = max(calm, at)
+        elif isinstance(step, FaultStep):
+            calm = max(calm, at + span_s(step.for_) if step.for_ else math.inf)
         elif (mended := _mends(step)) is not None:
             what, is_whole = mended
             if is_whole:

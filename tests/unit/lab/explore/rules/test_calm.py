@@ -28,6 +28,7 @@ def calm_s(*steps: str) -> float:
 DOWN = 'at = "1h"\ndo = "link"\nserver = "LOGON1"\nup = false'
 UP = 'at = "3h"\ndo = "link"\nserver = "LOGON1"\nup = true'
 KILL = 'at = "2h"\ndo = "kill"\ndown_for = "30m"'
+DIES = 'at = "2h"\ndo = "sender_dies"'
 PAUSE = 'at = "2h"\ndo = "service"\naction = "pause"\nservice = "SMS_DESPOOLER"'
 
 
@@ -40,6 +41,8 @@ PAUSE = 'at = "2h"\ndo = "service"\naction = "pause"\nservice = "SMS_DESPOOLER"'
         ([KILL, DOWN, UP], 10800.0),
         ([DOWN], math.inf),
         ([PAUSE], math.inf),
+        ([DIES], math.inf),
+        ([DIES + '\nfor = "1h"'], 10800.0),
     ],
 )
 def test_calm_begins_when_the_last_thing_is_mended(steps: list[str], calm: float) -> None:
