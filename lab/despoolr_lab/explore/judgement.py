@@ -21,10 +21,10 @@ from despoolr_lab.explore.agreement.packages import OLD_FILES
 from despoolr_lab.explore.rules.breach import Breach, FailureKey, without_ids
 from despoolr_lab.explore.rules.calm import SETTLED_S, calm_from, off_since
 from despoolr_lab.explore.rules.client_rules import ClientRules
-from despoolr_lab.explore.rules.share_rules import ShareRules
+from despoolr_lab.explore.rules.share_rules import NEVER_CLOSED, ShareRules
 from despoolr_lab.explore.rules.site_rules import RetryRule, SiteRules, attempts_max, is_even
 from despoolr_lab.pool import Crash
-from despoolr_lab.scenario.model import DeleteStep, PutStep, Scenario, SetStep
+from despoolr_lab.scenario.model import DeleteStep, HandleLeaksStep, PutStep, Scenario, SetStep
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of
 
 EXPECTATION: Final = "an expectation failed"
@@ -88,6 +88,9 @@ class Judge:
         if any(isinstance(step, PutStep | DeleteStep) for step in scenario.step):
             # what a person puts there or takes away, no service has installed
             breaches = [breach for breach in breaches if breach.kind != OLD_FILES]
+        if any(isinstance(step, HandleLeaksStep) for step in scenario.step):
+            # that is what the file says of a service
+            breaches = [breach for breach in breaches if breach.kind != NEVER_CLOSED]
         for finding in result.findings:
             if not finding.ok:
                 text = f"expected {finding.expected}, found {finding.actual}"

@@ -24,7 +24,7 @@ from despoolr_lab.explore.campaign import (
 )
 from despoolr_lab.explore.judgement import WorldJudgement, broken
 from despoolr_lab.explore.rules.breach import Breach
-from despoolr_lab.scenario.model import PutStep, Scenario
+from despoolr_lab.scenario.model import HandleLeaksStep, PutStep, Scenario
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.site.despooler.copying import steps
@@ -152,6 +152,12 @@ def test_what_a_person_puts_there_is_no_failure() -> None:
     scenario.step.append(
         PutStep(at="12h", server="LOGON1", share="SMS_PKGD", path="BPC00001/a.dat", text="x")
     )
+    assert judge_here(scenario, OPTIONS).said == {}
+
+
+def test_a_handle_that_the_file_leaks_is_no_failure() -> None:
+    scenario = small()
+    scenario.step.append(HandleLeaksStep(at="10h", package="OFFICE", file="a.dat"))
     assert judge_here(scenario, OPTIONS).said == {}
 
 
