@@ -55,7 +55,7 @@ def feasible(scenario: Scenario, steps: Iterable[Step]) -> list[Step]:
         key=lambda one: one[:2],
     )
     timed = list(_held_for(timed))
-    downs = _Downs()
+    downs = _Downs(scenario)
     kept: list[Timed] = [one for one in timed if not downs.refuses(*one)]
     found: list[Timed] = []
     for at, number, step in kept:
@@ -93,10 +93,15 @@ def _held_for(timed: list[Timed]) -> Iterator[Timed]:
 class _Downs:
     """What is down, and from when to when."""
 
-    def __init__(self) -> None:
+    def __init__(self, scenario: Scenario) -> None:
         self._sites: list[tuple[float, float]] = []
         self._servers: dict[str, list[tuple[float, float]]] = {}
-        self._machines: dict[str, list[tuple[float, float]]] = {}
+        self._machines: dict[str, list[tuple[float, float]]] = {
+            name: [(0.0, float("inf"))]
+            for group in scenario.clients
+            if not group.on
+            for name in group.expand()
+        }
 
     def refuses(self, at: float, _number: int, step: Step) -> bool:
         """Whether a step would take down what is down, or bring up what is up. Else it is noted."""

@@ -16,6 +16,7 @@ from despoolr_lab.scenario.model import (
     HoldStep,
     JobStep,
     KillStep,
+    PowerStep,
     ReleaseStep,
     Scenario,
 )
@@ -89,6 +90,21 @@ def test_nothing_is_killed_while_it_is_down(demo: Scenario) -> None:
                 until = at + moment_s(step.down_for, 0.0)
                 kills += 1
     assert kills > 10
+
+
+def test_what_is_off_from_the_start_is_switched_on_first(demo: Scenario) -> None:
+    off = msgspec.structs.replace(
+        demo, clients=[msgspec.structs.replace(group, on=False) for group in demo.clients]
+    )
+    switched = 0
+    for world in worlds(off).values():
+        on: dict[str, bool] = {}
+        for step in world.step if world is not off else ():
+            if isinstance(step, PowerStep):
+                assert step.on != on.get(step.machine, False)
+                on[step.machine] = step.on
+                switched += 1
+    assert switched > 10
 
 
 def test_half_of_the_worlds_aim_at_moments(demo: Scenario) -> None:
