@@ -41,7 +41,9 @@ def _faults(scenario: Scenario) -> Iterator[Mistake]:
         for other_place, other_begin, other_end, other in there:
             speaks = not step.versions or not other.versions
             is_both = speaks or set(step.versions) & set(other.versions)
-            if place == other_place and is_both and begin < other_end and other_begin < end:
+            if place != other_place or _is_born_again(scenario, step, {begin, other_begin}):
+                continue
+            if is_both and begin < other_end and other_begin < end:
                 until = f"for {other.for_}" if other.for_ else "to the end of the run"
                 yield (
                     f"{tag} is there already, from {other.at} on {until}: one ends with the other",
@@ -49,6 +51,18 @@ def _faults(scenario: Scenario) -> Iterator[Mistake]:
                 )
                 break
         there.append((place, begin, end, step))
+
+
+def _is_born_again(scenario: Scenario, step: model.FaultStep, begins: set[float]) -> bool:
+    """Whether what dies came back in between, with all else of a site that was killed."""
+    main = scenario.site[0].code
+    return isinstance(step, model.SenderDiesStep) and any(
+        isinstance(kill, model.KillStep)
+        and not kill.server
+        and (kill.site or main) == (step.site or main)
+        and min(begins) < moment_s(kill.at, scenario.start) < max(begins)
+        for kill in scenario.step
+    )
 
 
 def _habits(scenario: Scenario) -> Iterator[Mistake]:

@@ -38,6 +38,16 @@ def test_two_faults_that_do_not_end_each_other_go_together(first: str, second: s
     assert len(parse_scenario(two(first, second)).step) == 4
 
 
+def test_a_sender_that_came_back_with_its_site_can_die_again() -> None:
+    dies = 'do = "sender_dies"; at = "{at}"'
+    kill = '{do}; [[step]]; do = "kill"; at = "{at}"; down_for = "5m"'
+    first, second = dies.format(at="1h"), dies.format(at="2h")
+    assert len(parse_scenario(two(kill.format(do=first, at="90m"), second)).step) == 5
+    for at in ("30m", "150m"):
+        with pytest.raises(ScenarioError, match="sender_dies is there already"):
+            parse_scenario(two(kill.format(do=first, at=at), second))
+
+
 def test_whichever_begins_first_the_later_one_in_the_file_is_told() -> None:
     text = two(FULL.format(at="1h", more=""), FULL.format(at="30m", more='for = "31m"'))
     with pytest.raises(ScenarioError, match="disk_full is there already, from 1h on") as caught:
