@@ -38,6 +38,8 @@ from despoolr_lab.load.workers.protocol import (
 REACH_S_MAX: Final = 120.0
 """Seconds until the load must be there: it may be started after those who join it."""
 AGAIN_S: Final = 1.0
+REPLY_S_MAX: Final = 30.0
+"""Seconds that whoever answers there may take to let a worker in."""
 HEARTBEAT_S: Final = 10.0
 END_S_MAX: Final = 30.0
 """Seconds a worker has to log its clients off when the load is gone."""
@@ -62,7 +64,11 @@ class Relay:
             async with (
                 aiohttp.ClientSession(
                     **session_options(
-                        {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=10)}
+                        {
+                            "timeout": aiohttp.ClientTimeout(
+                                total=None, sock_connect=10, sock_read=REPLY_S_MAX
+                            )
+                        }
                     )
                 ) as http,
                 asyncio.TaskGroup() as group,

@@ -5,6 +5,7 @@ told to clocks that differ.
 from __future__ import annotations
 
 import asyncio
+import socket as sockets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +19,7 @@ from despoolr_app.fleet.lease import steady_now
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError, Listen
 from despoolr_lab.load.spec.model import SECONDS_MAX
+from despoolr_lab.load.workers import relay
 from despoolr_lab.load.workers.gate import LINES_MAX, JoinGate
 from despoolr_lab.load.workers.protocol import (
     ASKED,
@@ -195,6 +197,29 @@ async def test_a_worker_that_says_what_none_says_is_lost(line: str) -> None:
             await workers.until(lambda worker: worker.is_over)
         assert workers.ended_early.startswith("process 1 of 1 ended: it says what no worker says")
         assert list(workers.seconds) == [SECONDS_MAX]
+
+
+async def test_a_load_that_takes_a_worker_and_says_nothing_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay, "REPLY_S_MAX", 0.2)
+    with sockets.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        async with asyncio.timeout(20):
+            with pytest.raises(StartError, match="no load answers at"):
+                await Relay(url, "secret", within_s=0).join(1)
+
+
+async def test_a_worker_that_joined_is_waited_for_however_long_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay, "REPLY_S_MAX", 0.2)
+    async with gate(1) as (made, url, _):
+        joining = asyncio.ensure_future(Relay(url, "secret").join(1))
+        await made.full(10)
+        await asyncio.sleep(0.6)
+        assert not joining.done() and made.joined[0].ended == ""
+        joining.cancel()
 
 
 async def test_nobody_joins_from_outside_without_a_token() -> None:
