@@ -126,7 +126,14 @@ class Page:
             "if (is) done(true); else if (Date.now() > end) done(false); "
             "else setTimeout(look, 30); }; look(); })"
         )
-        if not await self.value(asked):
+        is_so = None
+        while is_so is None:
+            try:
+                is_so = await self.value(asked)
+            except PageError as error:
+                if "navigated" not in str(error):  # another page came in the place of that one
+                    raise
+        if not is_so:
             text = await self.value("document.body.innerText")
             raise PageError(f"not so within {within_s} s: {script}\n{text[:1500]}\n{self.errors}")
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -151,16 +152,14 @@ class _Session:
         """Keep an open for so many seconds, or until a signal. Raises `SiteError` if the server has
         closed it meanwhile.
         """
-        over = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: over.set())
         left = for_s or float("inf")
-        while left > 0 and not over.wait(min(left, LEASE_S / 3)):
-            left -= LEASE_S / 3
-            if left > 0:
-                self._do("PUT", f"/api/v1/sessions/{self._id}")
-                self._do("GET", f"/api/v1/opens/{opened}")
-        self._do("GET", f"/api/v1/opens/{opened}")
+        with until_a_signal() as over:
+            while left > 0 and not over.wait(min(left, LEASE_S / 3)):
+                left -= LEASE_S / 3
+                if left > 0:
+                    self._do("PUT", f"/api/v1/sessions/{self._id}")
+                    self._do("GET", f"/api/v1/opens/{opened}")
+            self._do("GET", f"/api/v1/opens/{opened}")
 
     def _do(self, method: str, target: str, body: Any = None) -> Any:
         from despoolr_app.site_client.blocking import call
@@ -169,3 +168,18 @@ class _Session:
             self._server, method, target, None if body is None else json.dumps(body).encode()
         )
         return json.loads(answer) if answer else None
+
+
+@contextmanager
+def until_a_signal() -> Iterator[threading.Event]:
+    """What Ctrl-C and SIGTERM set; afterwards they do what they did before."""
+    over = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: over.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield over
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
