@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,10 @@ settings.load_profile("house")
 
 @pytest.fixture(autouse=True)
 def process_is_as_before() -> Iterator[None]:
-    """A command that a test runs in this process says what is logged, and whose files are: the next
-    test finds all as it was.
+    """A command that a test runs in this process says what is logged, whose files are, and what
+    Ctrl-C does (uvloop leaves that behind): the next test finds all as it was.
     """
+    ctrl_c = signal.getsignal(signal.SIGINT)
     umask = os.umask(0)
     os.umask(umask)
     loggers = [logging.getLogger(name) for name in ("", "despoolr", "despoolr.process")]
@@ -34,6 +36,8 @@ def process_is_as_before() -> Iterator[None]:
         logger.handlers = handlers
         logger.setLevel(level)
     os.umask(umask)
+    if signal.getsignal(signal.SIGINT) is not ctrl_c:
+        signal.signal(signal.SIGINT, ctrl_c)
 
 
 @pytest.fixture(scope="session")

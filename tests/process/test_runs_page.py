@@ -100,7 +100,7 @@ async def test_from_a_filter_to_a_run_to_its_report_by_keys_alone(
         assert await page.value("window.origin") == "null"
         await page.open(f"{url}/runs/{NAME}/report#t=1996-06-03T10:00/1996-06-04T12:00")
         shown = "document.querySelector('#shown').textContent"
-        assert (await page.value(shown)).startswith("Mon 06-03 10:00 to Tue 06-04 12:00")
+        await page.until(f"{shown}.startsWith('Mon 06-03 10:00 to Tue 06-04 12:00')")
         assert await page.value("fetch('/').then(() => 'got', () => 'refused')") == "refused"
 
 
