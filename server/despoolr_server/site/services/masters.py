@@ -106,7 +106,7 @@ class MasterCarrier:
 
     async def _masters(self, directory: str) -> list[tuple[str, str]]:
         if directory not in self._found:
-            found = self._found[directory] = []
+            found: list[tuple[str, str]] = []
             for batch in batches(await self._root.list(directory)):
                 found += [
                     (f"{directory}/{entry.name}", entry.etag)
@@ -114,6 +114,7 @@ class MasterCarrier:
                     if fold(entry.name).endswith(".INS")
                 ]
                 await breathe(len(batch))
+            self._found[directory] = found
         return self._found[directory]
 
     async def _write(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from despoolr_core.share.chain import CALLS_MAX
-from despoolr_core.share.modes import Access, ShareMode
+from despoolr_core.share.contract import ShareError
+from despoolr_core.share.modes import Access, CreateOption, ShareMode
 from despoolr_server.site.services import masters
 from despoolr_server.site.services.masters import MasterCarrier
 from despoolr_server.site.state import boxes
@@ -94,6 +95,24 @@ async def test_a_file_that_is_read_at_this_moment_goes_with_the_next_cycle() -> 
     await held.close()
     assert await carry(bench, carrier) == 1
     assert await there.read(f"{THERE}/001.INS") == b"second"
+
+
+async def test_a_directory_that_could_not_be_listed_is_listed_for_the_next_logon_server() -> None:
+    bench = Bench("1.2", ("LOGON1", "LOGON2"))
+    await bench.root.make_directory(HERE)
+    await bench.root.write(f"{HERE}/001.INS", b"first")
+    carrier = MasterCarrier(bench.root)
+    await carrier.look()
+    first, second = (role for role in bench.site.servers if role.logon)
+    held = await bench.root.open(
+        HERE, share_mode=ShareMode.NONE, options=CreateOption.DIRECTORY_FILE
+    )
+    with pytest.raises(ShareError):
+        await carrier.carry(first, bench.share("LOGON1", boxes.LOGON_SHARE), thorough=False)
+    await held.close()
+    there = bench.share("LOGON2", boxes.LOGON_SHARE)
+    assert await carrier.carry(second, there, thorough=False) == 1
+    assert await there.read(f"{THERE}/001.INS") == b"first"
 
 
 async def test_what_is_no_instruction_file_and_another_domains_stay() -> None:
