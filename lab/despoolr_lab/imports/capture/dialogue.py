@@ -124,7 +124,8 @@ class Dialogue:
         self._ahead: dict[tuple[str, str], str] = {}
         """What stands before a path in a DFS, by session and tree."""
         self._trees: dict[tuple[str, str], str] = {}
-        self._files: dict[str, bool] = {}
+        self._files: dict[str, str] = {}
+        """The server's address, by file id."""
         self._lasting: dict[str, str] = {}
         """Durable opens, by the part of their ids that a new connection finds them by."""
         self._waiting: set[tuple[str, str]] = set()
@@ -288,16 +289,12 @@ class Dialogue:
             is_durable = "DH2Q" in answer.tags or "DHnQ" in answer.tags
             self._durable += is_durable
             goes_on, is_older = "", False
-            if asked.fid and ("DH2C" in asked.tags or "DHnC" in asked.tags):
-                goes_on = asked.fid
-                lasting = self._lasting.pop(goes_on[:_PERSISTENT], goes_on)
-                if goes_on not in self._files:
-                    goes_on = lasting
-                is_older = self._files.pop(goes_on, None) is None
+            if self._is_taken_up(asked, answer):
+                goes_on, is_older = self._go_on(asked.fid, request.who.server)
                 is_durable = True
             if is_durable:
                 self._last(answer.fid)
-            self._remember(answer.fid)
+            self._remember(answer.fid, request.who)
             yield Opened(
                 at=at,
                 handle=answer.fid,
@@ -326,6 +323,24 @@ class Dialogue:
                 implied=implied(asked.disposition),
             )
 
+    def _is_taken_up(self, asked: Command, answer: Command) -> bool:
+        """Whether a CREATE that names a durable open was given that one, and not one of its own."""
+        return (
+            bool(asked.fid)
+            and ("DH2C" in asked.tags or "DHnC" in asked.tags)
+            and answer.fid[:_PERSISTENT] == asked.fid[:_PERSISTENT]
+        )
+
+    def _go_on(self, fid: str, server: str) -> tuple[str, bool]:
+        """The id that a durable open has had so far, and whether no frame of that server gave it
+        out; the id is empty where it is that of another server's open.
+        """
+        known = fid if fid in self._files else self._lasting.get(fid[:_PERSISTENT], fid)
+        if self._files.get(known, server) != server:
+            return "", True
+        self._lasting.pop(fid[:_PERSISTENT], None)
+        return known, self._files.pop(known, None) is None
+
     def _is_deleting(self, options: int) -> bool:
         """Whether an open is sure to mark its file when it closes: a directory may not be."""
         if options < 0:
@@ -347,7 +362,7 @@ class Dialogue:
 
     def _opened_before(self, frame: Frame, stream: _Stream, answer: Command) -> Iterator[Seen]:
         """The response to a CREATE that was sent before the capture began."""
-        self._remember(answer.fid)
+        self._remember(answer.fid, stream.who)
         yield self._older(frame.at, answer.fid, self._who(stream, answer.session), answer)
 
     def _closed(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
@@ -459,11 +474,11 @@ class Dialogue:
         elif asked.info_level in _DISPOSITIONS and answer.status == 0:
             yield DeleteMarked(at, fid, asked.delete_on_close == 1)
 
-    def _remember(self, fid: str) -> None:
+    def _remember(self, fid: str, who: Who) -> None:
         if len(self._files) >= FILES_MAX:
             del self._files[next(iter(self._files))]
             self._forgotten_count += 1
-        self._files[fid] = True
+        self._files[fid] = who.server
 
     def _last(self, fid: str) -> None:
         if len(self._lasting) >= FILES_MAX:

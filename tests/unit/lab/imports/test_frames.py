@@ -206,6 +206,33 @@ def test_a_durable_open_that_is_older_than_the_capture_is_said_to_be(tmp_path: P
     assert "which is not known here: it was opened before" in found.notes
 
 
+def test_an_id_that_stays_in_no_part_is_of_an_open_of_its_own(tmp_path: Path) -> None:
+    story = Story()
+    story.connect(1)
+    story.create(1, FIRST, {"smb2.tag": "DH2Q"}, {"smb2.tag": "DH2Q"})
+    story.connect(2)
+    story.create(2, OTHER, {"smb2.tag": "DH2C", "smb2.fid": FIRST, "smb2.filename": "c.dat"}, {})
+    found = story.told(tmp_path)
+    assert [one.path for one in opened(found)] == ["office/b.dat", "c.dat"]
+    assert "up again" not in found.notes
+
+
+def test_a_durable_open_is_not_taken_up_on_another_server(tmp_path: Path) -> None:
+    story = Story()
+    story.connect(1)
+    story.create(1, FIRST, {"smb2.tag": "DH2Q"}, {"smb2.tag": "DH2Q"})
+    count = len(story.rows)
+    story.connect(2)
+    story.create(2, AGAIN, {"smb2.tag": "DH2C", "smb2.fid": FIRST}, {})
+    for row in story.rows[count:]:
+        row |= {name: "10.0.0.2" for name, value in row.items() if value == "10.0.0.1"}
+    story.close(1, FIRST)
+    found = story.told(tmp_path)
+    first, second = opened(found)
+    assert (first.server, second.server, second.since) == ("10.0.0.1", "10.0.0.2", "before")
+    assert [(gone.open, gone.reason) for gone in closed(found)] == [(first.open, "closed")]
+
+
 def test_a_session_after_another_has_a_number_of_its_own(tmp_path: Path) -> None:
     story = Story()
     durable(story, "2")
