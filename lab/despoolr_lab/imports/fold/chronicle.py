@@ -40,7 +40,7 @@ from despoolr_lab.imports.traces.access import mapped
 BLOCKERS_MAX: Final = 64
 """Blockers that a refusal names, the oldest."""
 NOTES_MAX: Final = 200
-"""Notes of a run beside those about its sources; more are counted."""
+"""Notes of single opens, and notes that sources tell; more of each are counted."""
 TOO_MANY: Final = "is forgotten, as too many are held; nobody saw its close"
 QUIET_S: Final = 10.0
 """How long a holder must have been silent for that to be said."""
@@ -67,7 +67,8 @@ class Chronicle:
         self._recorder = Recorder(lambda: self._at, [self.ledger.apply, *listeners])
         self.part_now: Callable[[], int] = lambda: 0
         """Which part of the run is written: a full one is followed by another."""
-        self._open_number = self._episode_number = self._note_count = 0
+        self._open_number = self._episode_number = 0
+        self._note_counts = Counter[bool]()
         self._sessions: dict[tuple[int, seen.Session], tuple[str, str, str]] = {}
         self._pending: dict[FileKey, str] = {}
         self._blocking: set[str] = set()
@@ -534,14 +535,17 @@ class Chronicle:
 
     # -- words
 
-    def note(self, about: str, text: str) -> None:
-        """Say something about the run, unless so much was said already that nobody reads it."""
-        self._note_count += 1
-        if self._note_count <= NOTES_MAX:
+    def note(self, about: str, text: str, *, is_told: bool = False) -> None:
+        """Say something about the run, unless so much was said already that nobody reads it. What
+        a source tells (`is_told`) has room of its own.
+        """
+        self._note_counts[is_told] += 1
+        if self._note_counts[is_told] <= NOTES_MAX:
             self._recorder.record("import", ImportNote(about=about, text=text))
 
     def _noted(self, _source: int, fact: seen.Noted) -> None:
-        self.note(fact.about, fact.text if self.names.is_hidden else fact.text + fact.detail)
+        text = fact.text if self.names.is_hidden else fact.text + fact.detail
+        self.note(fact.about, text, is_told=True)
 
     def _server(self, who: seen.Who) -> str:
         found = self._servers.get(who.server)
@@ -586,8 +590,8 @@ class Chronicle:
                 )
         if len(waiting) > 20:
             notes.append(f"{len(waiting) - 20:,} more were refused and never seen to get through")
-        if self._note_count > NOTES_MAX:
-            notes.append(f"{self._note_count - NOTES_MAX:,} more notes were left out")
+        if left := sum(max(0, count - NOTES_MAX) for count in self._note_counts.values()):
+            notes.append(f"{left:,} more notes were left out")
         return [ImportNote(about="end", text=text) for text in notes]
 
 

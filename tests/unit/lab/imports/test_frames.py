@@ -13,6 +13,7 @@ import pytest
 
 from despoolr_core.records.kinds.share import FileDeleted, OpenClosed, OpenGranted
 from despoolr_core.records.stream import of
+from despoolr_lab.imports.fold import chronicle
 from worlds.traces import Found, imported
 
 START = 1_700_000_000.0
@@ -231,6 +232,25 @@ def test_a_durable_open_is_not_taken_up_on_another_server(tmp_path: Path) -> Non
     first, second = opened(found)
     assert (first.server, second.server, second.since) == ("10.0.0.1", "10.0.0.2", "before")
     assert [(gone.open, gone.reason) for gone in closed(found)] == [(first.open, "closed")]
+
+
+def test_notes_of_many_opens_leave_room_for_what_the_capture_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chronicle, "NOTES_MAX", 4)
+    story = Story()
+    for number in range(1, 6):
+        fid = f"0000000{number}{FIRST[8:]}"
+        story.connect(number)
+        story.create(number, fid, {"smb2.tag": "DH2Q"}, {"smb2.tag": "DH2Q"})
+        story.frame(number, RESET)
+        story.connect(number + 10)
+        again = fid[:18] + AGAIN[18:]
+        story.create(number + 10, again, {"smb2.tag": "DH2C", "smb2.fid": fid}, {})
+    found = story.told(tmp_path)
+    assert found.notes.count("up again") == 2
+    assert "5 opens are durable" in found.notes
+    assert "6 more notes were left out" in found.notes
 
 
 def test_a_session_after_another_has_a_number_of_its_own(tmp_path: Path) -> None:
