@@ -29,8 +29,9 @@ TIMEOUT_S = 5.0
 @click.option("--filter", "word", default="", help="Only what has this word in one of its names.")
 @site_options
 def command(word: str, at_site: str, urls: tuple[str, ...], token: str) -> int:
-    """Blocked updates, holders, jobs and clients of a running site. Keys: tab, arrows, enter, r
-    release, w why, / filter, q quit.
+    """Blocked updates, holders, jobs and clients of a running site, or of a share that `watch
+    --serve` watches. Keys: tab, arrows, enter, r release, w why, h history, s sort, / filter, q
+    quit.
     """
     if find_spec("textual") is None:
         fail("`despoolr top` needs Textual: pip install 'despoolr[tui]', or use `locks --watch`")

@@ -223,6 +223,8 @@ class TopApp(App[None]):
     def _take(self, answer: TopAnswer | None, state: str) -> None:
         self._is_asking = False
         self.answer, self._state = answer, state
+        if self.pane not in self._panes():  # chosen before it was known what there is
+            self.pane = PANES[0]
         self.draw()
 
     def draw(self) -> None:

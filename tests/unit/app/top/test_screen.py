@@ -11,6 +11,7 @@ import pytest
 
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.top.lines import TopAnswer
+from despoolr_core.records.live.model import LiveWatched
 from worlds.support import leave_out
 from worlds.top import blocked_answer
 
@@ -71,6 +72,20 @@ async def test_keys_lead_to_every_pane_and_to_why(screen: Any) -> None:
         assert "was refused b.dat" in seen(app)
         await pilot.press("escape")
         assert "was refused b.dat" not in seen(app)
+
+
+async def test_a_pane_that_a_watch_has_not_is_left_once_that_is_known(screen: Any) -> None:
+    watched = blocked_answer()
+    watched.watched = LiveWatched("runs/x-watch-FS1", "Grade B", ["smbstatus -L"])
+    async with (app := screen.TopApp(Site(lambda _: watched), NEVER_S)).run_test() as pilot:
+        await app.workers.wait_for_complete()
+        app.pane = "jobs"  # as after two tabs before the first answer
+        app.look()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "[blocked]" in seen(app)
+        await pilot.press("tab")
+        assert "[holders]" in seen(app)
 
 
 async def test_nothing_is_closed_before_y(screen: Any) -> None:
