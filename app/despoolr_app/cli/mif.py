@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.output import echo_json, put
+from despoolr_app.cli.output import echo_json, fail, put
 from despoolr_core.rules.text import escaped
 
 if TYPE_CHECKING:
@@ -130,9 +130,9 @@ def show(file: Path, as_json: bool) -> None:
         data = read_bounded(file, MIF_SIZE_MAX)
         tree = read(data, Mode.LENIENT)
     except OSError as error:
-        raise _refused(f"{file}: cannot be read: {error.strerror or error}") from None
+        fail(f"{file}: cannot be read: {error.strerror or error}")
     except MifError as error:
-        raise _refused(f"{file}: {error}") from None
+        fail(f"{file}: {error}")
     findings = examine(data, Mode.LENIENT)[1]
     if as_json:
         echo_json(_described(tree, findings))
@@ -146,11 +146,6 @@ def show(file: Path, as_json: bool) -> None:
             )
     if any(f.severity >= Severity.ERROR for f in findings):
         raise SystemExit(EXIT_REFUSED)
-
-
-def _refused(message: str) -> SystemExit:
-    put(message, err=True)
-    return SystemExit(EXIT_REFUSED)
 
 
 def _finding(finding: MifFinding) -> dict[str, Any]:

@@ -7,18 +7,16 @@ hide the others.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from despoolr_app.cli.output import echo_json, put, put_prose
+from despoolr_app.cli.output import EXIT_USAGE, echo_json, fail, put, put_prose
 from despoolr_app.disk.bounded_file import read_bounded
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.pcmdump import TOOLS, dump, summary, to_json
 from despoolr_core.formats.winst import FILE_SIZE_MAX, WinstFile, parse_winst
 from despoolr_core.rules.fold import fold
-
-USAGE_EXIT = 2
 
 
 @click.command("pcmdump", short_help="Show a client's instruction file (WINST).")
@@ -48,20 +46,14 @@ def command(
         + _switches(arguments)
     )
     if len(wanted) != 1:
-        _fail("give one of: FILE, /r FILE, --all DIRECTORY (/a), --list DIRECTORY (/l)")
+        fail("give one of: FILE, /r FILE, --all DIRECTORY (/a), --list DIRECTORY (/l)")
     switch, name = wanted[0]
     assert name is not None
     files = [Path(name)] if switch == "/r" else _instruction_files(Path(name))
-    read: list[WinstFile] = []
-    errors: list[str] = []
-    for file in files:
-        try:
-            read.append(parse_winst(read_bounded(file, FILE_SIZE_MAX)))
-        except FormatError as error:
-            errors.append(f"{file}: {error}")
-        except OSError as error:
-            errors.append(f"{file}: {error.strerror}")
-    if as_json and (read or switch != "/r"):
+    read, errors = _read(files)
+    if switch == "/r" and not read:
+        fail(errors[0])
+    if as_json:
         objects: list[dict[str, Any]] = [to_json(winst) for winst in read]
         echo_json(objects[0] if switch == "/r" else objects, source=name, notes=errors)
     elif switch == "/l":
@@ -73,7 +65,21 @@ def command(
     for line in errors:
         put(f"pcmdump: {line}", err=True)
     if errors:
-        raise SystemExit(USAGE_EXIT)
+        raise SystemExit(EXIT_USAGE)
+
+
+def _read(files: list[Path]) -> tuple[list[WinstFile], list[str]]:
+    """What could be read, and a line for each that could not."""
+    read: list[WinstFile] = []
+    errors: list[str] = []
+    for file in files:
+        try:
+            read.append(parse_winst(read_bounded(file, FILE_SIZE_MAX)))
+        except FormatError as error:
+            errors.append(f"{file}: {error}")
+        except OSError as error:
+            errors.append(f"{file}: {error.strerror}")
+    return read, errors
 
 
 def _dumps(files: list[WinstFile], tool: str | None, errors: list[str]) -> list[str]:
@@ -99,17 +105,12 @@ def _switches(arguments: tuple[str, ...]) -> list[tuple[str, str | None]]:
         elif rest:
             wanted.append((word.lower(), rest.pop(0)))
         else:
-            _fail(f"{word} needs a {'file' if word.lower() == '/r' else 'directory'} after it")
+            fail(f"{word} needs a {'file' if word.lower() == '/r' else 'directory'} after it")
     return wanted
 
 
 def _instruction_files(directory: Path) -> list[Path]:
     if not directory.is_dir():
-        _fail(f"{directory}: no such directory")
+        fail(f"{directory}: no such directory")
     found = [path for path in directory.iterdir() if fold(path.suffix) == ".INS" and path.is_file()]
     return sorted(found, key=lambda path: fold(path.name))
-
-
-def _fail(reason: str) -> NoReturn:
-    put(f"pcmdump: {reason}", err=True)
-    raise SystemExit(USAGE_EXIT)

@@ -54,6 +54,32 @@ def test_what_a_command_refuses_is_an_error_with_its_line(
     assert (told["source"], told["site_time"], told["notes"]) == ("", None, [])
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("mif", "show", "none"), "none: cannot be read: No such file or directory"),
+        (("mif", "show", "bad"), "bad: line 1, column 6: no START COMPONENT"),
+        (("pcmdump", "none"), "none: No such file or directory"),
+        (("pcmdump", "bad"), "bad: line 1, column 1: the first line is not "),
+        (("pcmdump", "--all", "none"), "none: no such directory"),
+        (("pcmdump",), "give one of: FILE, "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error_with_its_line(
+    words: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad").write_bytes(b"hello")
+    assert run([*words, "--json"]) == 2
+    said = capsys.readouterr()
+    told = answer_of(said.out)["error"]["message"]
+    assert told.startswith(message) and said.err == f"despoolr: {told}\n"
+
+
 def test_an_answer_says_who_was_asked_and_which_moment_it_is_about(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
