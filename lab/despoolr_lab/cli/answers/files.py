@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from despoolr_core.formats.mif.model import Comment
 from despoolr_core.formats.winst import PackageServer
 
 
@@ -84,14 +85,6 @@ class MifRows(Struct):
     class_name: str = field(name="class")
 
 
-class MifComment(Struct):
-    """A comment, and where it stands."""
-
-    line: int
-    column: int
-    text: str
-
-
 class MifShowAnswer(Struct):
     """`mif show`: the component, with what is remarkable in it."""
 
@@ -105,7 +98,7 @@ class MifShowAnswer(Struct):
     enums: list[MifEnum]
     groups: list[MifGroup]
     tables: list[MifRows]
-    comments: list[MifComment]
+    comments: list[Comment]
     findings: list[MifRemark]
 
 

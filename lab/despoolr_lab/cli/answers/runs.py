@@ -10,15 +10,7 @@ from despoolr_app.runs.store import KeptRun
 from despoolr_core.records.ladder import Ladder
 from despoolr_core.share.site_api import DetailRow
 from despoolr_core.share.wire import EpisodeRow
-
-
-class ExpectationTold(Struct):
-    """An expectation of a scenario, and what was found."""
-
-    name: str
-    expected: Any
-    actual: Any
-    ok: bool
+from despoolr_lab.scenario.expectations import Finding
 
 
 class RunJob(Struct):
@@ -60,7 +52,7 @@ class RunAnswer(Struct):
     time: str
     passed: bool
     verdict: str
-    expectations: list[ExpectationTold]
+    expectations: list[Finding]
     episodes: list[EpisodeRow]
     digest: str
     records: int

@@ -13,6 +13,7 @@ from despoolr_app.site_client.queries import LockRow
 from despoolr_core.share.fault_api import FaultRow
 from despoolr_core.share.fleet_api import SlotSum
 from despoolr_core.share.site_api import (
+    EventRow,
     HotfixInstalled,
     JobFacts,
     JobRow,
@@ -121,23 +122,10 @@ class JobCancelAnswer(Struct):
     job: JobRow
 
 
-class EventTold(Struct):
-    """An event of the NT application log."""
-
-    at: float
-    code: int
-    severity: str
-    component: str
-    machine: str
-    site: str
-    job: str
-    text: str
-
-
 class EventsAnswer(Struct):
     """`events`: the newest, oldest first."""
 
-    events: list[EventTold]
+    events: list[EventRow]
 
 
 class PackagesAnswer(Struct):
