@@ -15,6 +15,7 @@ import hmac
 import time
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from socket import gethostname
 from typing import Final
 
 import msgspec
@@ -161,6 +162,12 @@ class JoinedWorker:
         await self._socket.close()
 
 
+def join_url(listen: Listen) -> str:
+    """Where others join: by this machine's name, if all of its addresses are listened on."""
+    is_any = listen.host in ("0.0.0.0", "::")
+    return f"http://{Listen(gethostname() if is_any else listen.host, listen.port)}"
+
+
 class JoinGate:
     """The door of one load: `count` workers join it, whose token is `token`."""
 
@@ -174,7 +181,7 @@ class JoinGate:
         self._runner: web.AppRunner | None = None
 
     async def start(self, listen: Listen) -> str:
-        """Listen; the URL. Raises `StartError`, `ConfigError`."""
+        """Listen; the URL to join at. Raises `StartError`, `ConfigError`."""
         if not self._token and not is_loopback(listen.host):
             raise ConfigError(f"refusing to let workers join on {listen.host} without a token")
         app = web.Application()
@@ -189,7 +196,7 @@ class JoinGate:
             taken = error.errno == errno.EADDRINUSE
             reason = "is in use" if taken else error.strerror or str(error)
             raise StartError(f"{listen} cannot be listened on ({reason}); choose another") from None
-        return f"http://{Listen(listen.host, site.port)}"
+        return join_url(Listen(listen.host, site.port))
 
     async def stop(self) -> None:
         """Let go of all who joined, and free the port."""

@@ -20,7 +20,7 @@ from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError, Listen
 from despoolr_lab.load.spec.model import SECONDS_MAX
 from despoolr_lab.load.workers import relay
-from despoolr_lab.load.workers.gate import LINES_MAX, JoinGate
+from despoolr_lab.load.workers.gate import LINES_MAX, JoinGate, join_url
 from despoolr_lab.load.workers.protocol import (
     ASKED,
     CLOCKS,
@@ -220,6 +220,22 @@ async def test_a_worker_that_joined_is_waited_for_however_long_nothing_is_said(
         await asyncio.sleep(0.6)
         assert not joining.done() and made.joined[0].ended == ""
         joining.cancel()
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("0.0.0.0", "director"),
+        ("::", "director"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "[::1]"),
+    ],
+)
+def test_the_address_to_join_at_is_one_that_others_can_reach(
+    host: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("despoolr_lab.load.workers.gate.gethostname", lambda: "director")
+    assert join_url(Listen(host, 8810)) == f"http://{told}:8810"
 
 
 async def test_nobody_joins_from_outside_without_a_token() -> None:
