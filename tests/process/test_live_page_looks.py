@@ -192,6 +192,8 @@ async def test_an_address_has_a_part_of_the_time_and_keys_move_and_widen_it(page
         assert await page.value("document.querySelectorAll('#picture path.now').length") == 0
         await page.value(KEY.format("#picture", "ArrowRight"))
         assert await page.value("location.search") == "?t=1996-06-03T08:55:00/1996-06-03T09:15:00"
+        alone = KEY.replace("bubbles", "altKey: true, bubbles")
+        assert await page.value(alone.format("#picture", "ArrowLeft")), "back is the browser's"
         await page.value(KEY.format("#brush-to", "ArrowRight"))
         assert (await page.value("location.search")).endswith("/1996-06-03T09:17:00")
         told_to = "document.querySelector('#brush-to').getAttribute('aria-valuetext')"

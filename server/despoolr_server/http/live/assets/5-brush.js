@@ -63,7 +63,7 @@ function moved(by, end) {
 function whole() { state.part = null; saveState(); everySecond(); }
 function brushKey(event) {
   const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key], end = { "brush-from": "from", "brush-to": "to" }[event.target.id];
-  if (!by && event.key !== "0") return;
+  if (!by && event.key !== "0" || event.ctrlKey || event.metaKey || event.altKey) return; // Alt and an arrow is the browser's
   event.preventDefault();
   if (by) moved(by * (end ? 0.1 : 0.25), end); else whole();
 }
