@@ -156,7 +156,7 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "The behaviours of every SMS version, with their articles.",
     ),
     "schema": Subcommand(
-        "despoolr_lab.cli.schema:command", "The JSON Schema of scenario files, for editors."
+        "despoolr_lab.cli.schema:command", "JSON Schemas: of scenario files, loads, answers."
     ),
     "runs": Subcommand(
         "despoolr_app.cli.runs:command", "The runs that are kept: list, show, serve, rm, gc."
