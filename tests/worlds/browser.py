@@ -7,6 +7,7 @@ import base64
 import itertools
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -46,7 +47,8 @@ class Page:
         self.errors: list[str] = []
         """What was said on the console as an error, and what was thrown and not caught."""
         self.requests: list[str] = []
-        self._loaded = asyncio.Event()
+        self._loads: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        """By the id of its loader: that a document, and no other before it, has loaded."""
         self._reader = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -58,8 +60,8 @@ class Page:
                 self.errors.append(str(told["params"]["exceptionDetails"])[:1000])
             elif told["method"] == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
                 self.errors.append(told["params"]["entry"]["text"])
-            elif told["method"] == "Page.loadEventFired":
-                self._loaded.set()
+            elif told["method"] == "Page.lifecycleEvent" and told["params"]["name"] == "load":
+                self._loads[told["params"]["loaderId"]].set()
             elif told["method"] == "Network.requestWillBeSent":
                 self.requests.append(told["params"]["request"]["url"])
 
@@ -81,6 +83,7 @@ class Page:
         """Listen to what the page says."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.call(f"{domain}.enable")
+        await self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     async def end(self) -> None:
         """Let go of the tab."""
@@ -103,10 +106,11 @@ class Page:
     async def open(self, url: str) -> None:
         """Go there, from an empty page, so that the same address is loaded anew."""
         for address in ("about:blank", url):
-            self._loaded.clear()
-            await self.call("Page.navigate", url=address)
+            told = await self.call("Page.navigate", url=address)
+            if "errorText" in told:
+                raise PageError(f"{address}: {told['errorText']}")
             async with asyncio.timeout(WAIT_S):
-                await self._loaded.wait()
+                await self._loads[told["loaderId"]].wait()
 
     async def value(self, script: str) -> Any:
         """What an expression comes to; a promise is waited for."""
