@@ -272,6 +272,14 @@ def test_names_of_every_alphabet_are_kept(store: FileStore) -> None:
 PROPERTIES = {"{urn:x}y": '<y xmlns="urn:x">ä\n</y>', "z": "<z/>"}
 
 
+def test_a_directory_in_which_a_name_has_properties_says_so(store: FileStore) -> None:
+    store.make_directory(n("D"), AT)
+    store.write_whole(n("D/A"), b"", AT)
+    assert not store.keeps_properties_in(n("D"))
+    store.set_properties(n("d/a"), PROPERTIES)
+    assert store.keeps_properties_in(n("d"))
+
+
 def test_properties_belong_to_a_name_until_others_are_set(store: FileStore) -> None:
     store.write_whole(n("A.txt"), b"", AT)
     assert dict(store.properties(n("a.TXT"))) == {}

@@ -144,6 +144,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/shares/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times "
     "`MESSAGES_MAX`",
     "server/despoolr_server/http/base/metrics.py:RefusalCounts.counts": "`LABELS_MAX`",
+    "server/despoolr_server/http/dav/fragments.py:KeptFragments._questions": "`QUESTIONS_MAX`, and "
+    "`SIZE_MAX` bytes of responses",
     "server/despoolr_server/http/openapi/routes.py:DocumentRoutes._kept": "two documents",
     "core/despoolr_core/rules/fields.py:_texts_of": "kinds of bodies, named in code",
     "server/despoolr_server/http/base/surface.py:Surface.answers": "methods of routes",
@@ -218,6 +220,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/files/disk.py:DiskFileStore._known": "`_KNOWN_MAX` files that exist",
     "server/despoolr_server/files/small_files.py:SmallFiles.files": "`SIZE_MAX` bytes, `COUNT_MAX` "
     "files",
+    "server/despoolr_server/files/listings.py:Listings._kept": "`SIZE_MAX` bytes",
     "server/despoolr_server/files/journal/records.py:JournalOutcome.directories": "one journal",
     "server/despoolr_server/files/journal/records.py:JournalOutcome.files": "one journal",
     "server/despoolr_server/files/journal/records.py:JournalOutcome.gone": "one journal",
@@ -226,6 +229,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/files/memory.py:_Node.properties": "a file in memory",
     "server/despoolr_server/files/memory.py:MemoryFileStore.quotas": "shares of a scenario",
     "server/despoolr_server/files/memory.py:MemoryFileStore._staged": "requests in flight",
+    "server/despoolr_server/files/path_index.py:DirectoryIndex.keys": "files of one directory",
     "server/despoolr_server/files/path_index.py:DirectoryIndex.names": "files of one directory",
     "server/despoolr_server/files/path_index.py:PathIndex._folders": "`FOLDERS_MAX`",
     "server/despoolr_server/files/path_index.py:PathIndex._tallies": "`FOLDERS_MAX`",

@@ -18,6 +18,7 @@ from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.files.protocol import FileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.uploads import Downloads, Uploads
@@ -127,9 +128,10 @@ async def serving(
     uploads: Uploads | None = None,
     downloads: Downloads | None = None,
     host_names: Iterable[str] = (),
+    store: FileStore | None = None,
 ) -> AsyncIterator[Site]:
-    """LOGON1 on a loopback port, with a share SMS_SHR in memory: clients may change files, but only
-    read PCMINS.BOX.
+    """LOGON1 on a loopback port, with a share SMS_SHR (in memory, unless there is a store): clients
+    may change files, but only read PCMINS.BOX.
     """
     clock = LoopClock(EPOCH)
     records: list[Record] = []
@@ -141,7 +143,7 @@ async def serving(
     rights = RightsTable(
         {"": {Role.CLIENT: Rights.CHANGE}, "PCMINS.BOX": {Role.CLIENT: Rights.READ}}
     )
-    host.add_share("SMS_SHR", MemoryFileStore(), rights)
+    host.add_share("SMS_SHR", MemoryFileStore() if store is None else store, rights)
     auth = auth or Auth(b"sixteen bytes!!!")
 
     async def release(who: Principal, _server: str, handle: str, reason: str) -> Problem | None:

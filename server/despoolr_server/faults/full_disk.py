@@ -59,6 +59,7 @@ class FillableFileStore:
         self.rename = store.rename
         self.set_attributes = store.set_attributes
         self.properties = store.properties
+        self.keeps_properties_in = store.keeps_properties_in
         self.set_properties = store.set_properties
         self.used_bytes = store.used_bytes
         self.sync = store.sync

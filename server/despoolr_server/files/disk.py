@@ -19,7 +19,7 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from heapq import merge
 from pathlib import Path
@@ -33,8 +33,15 @@ from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.attributes import AttributeList
 from despoolr_server.files.descriptors import find_odd, read_whole, write_at, write_whole
 from despoolr_server.files.errors import answering
+from despoolr_server.files.listings import NAMES_MAX, Listings, Place
 from despoolr_server.files.long_names import on_disk
-from despoolr_server.files.path_index import PRIVATE, PathIndex, ResolvedPath
+from despoolr_server.files.path_index import (
+    PRIVATE,
+    DirectoryIndex,
+    PathIndex,
+    ResolvedPath,
+    is_shown,
+)
 from despoolr_server.files.properties import PropertyList
 from despoolr_server.files.protocol import INLINE_MAX, StoreError
 from despoolr_server.files.refold import refold
@@ -48,7 +55,7 @@ _READ = os.O_RDONLY | _NOFOLLOW
 _UPDATE = os.O_RDWR | _NOFOLLOW
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
 _KNOWN_MAX = 65_536
-_SORTED_AT_ONE_TIME = 4_096
+_SORTED_AT_ONE_TIME = NAMES_MAX
 
 
 class DiskFileStore:
@@ -73,6 +80,7 @@ class DiskFileStore:
         self._temporary = self.private / "tmp"
         self._known: dict[str, tuple[str, int, int, int, FileFacts]] = {}
         self._small = SmallFiles()
+        self._listings = Listings()
         self._change = 0
         self._temporary_count = 0
         with answering:
@@ -141,20 +149,48 @@ class DiskFileStore:
         """Reads the names first, and asks for the facts of each when it is its turn."""
         folder = self.index.folder(name)
         with answering:
-            names = dict((yield from self.index.reading(folder)))
+            kept = self._listings.find(folder)
+            if kept is not None and (yield from self.index.still_tells(folder, kept.names)):
+                places: Iterable[Place] = kept.places
+            else:
+                places = yield from self._places_in(name, folder)
+        for key, path, stored in places:
+            try:
+                status = os.lstat(path)
+            except OSError:
+                continue
+            known = self._known.get(key)
+            if (
+                known is not None
+                and known[1] == status.st_mtime_ns
+                and known[2] == status.st_size
+                and known[3] == status.st_ino
+                and known[0] == path
+            ):
+                yield known[4]
+            elif is_shown(status):
+                yield self._facts(key, path, stored, status)
+
+    def _places_in(
+        self, name: Name, folder: DirectoryIndex
+    ) -> Generator[None, None, Iterable[Place]]:
+        """Where everything in a directory lies, as a listing tells it."""
+        names = dict((yield from self.index.reading(folder)))
         keys, runs = [*names], []
         for start in range(0, len(keys), _SORTED_AT_ONE_TIME):
             if start:
                 yield None
             runs.append(sorted(keys[start : start + _SORTED_AT_ONE_TIME]))
-        for key in merge(*runs):
-            actual = names[key]
-            path = f"{folder.path}/{on_disk(actual)}"
-            try:
-                status = os.lstat(path)
-            except OSError:
-                continue
-            yield self._facts(_join(name.key, key), path, _join(folder.stored, actual), status)
+        ordered = (
+            (_join(name.key, key), f"{folder.path}/{on_disk(actual)}", _join(folder.stored, actual))
+            for key in merge(*runs)
+            for actual in [names[key]]
+        )
+        if len(runs) > 1:
+            return ordered
+        places = [*ordered]
+        self._listings.keep(folder, places)
+        return places
 
     def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """Reads the directory, and asks nothing of the files in it."""
@@ -484,6 +520,10 @@ class DiskFileStore:
     def properties(self, name: Name) -> Mapping[str, str]:
         """In a file for each directory that has any, in `.despoolr/properties`."""
         return self.property_list.get(name.key)
+
+    def keeps_properties_in(self, directory: Name) -> bool:
+        """One look-up, once that file was read."""
+        return self.property_list.keeps_in(directory.key)
 
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
         """A line in that file."""

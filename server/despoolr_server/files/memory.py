@@ -42,6 +42,7 @@ class MemoryFileStore:
         self.used = 0
         self.quotas: dict[str, int] = {}
         self.change_count = 0
+        self._keeps_properties = False
         self._staged: dict[str, tuple[bytes, float]] = {}
         root = FileFacts("", 0, 0.0, True, DIRECTORY, '"0"')
         self._nodes: dict[str, _Node] = {"": _Node(root, b"", {})}
@@ -207,8 +208,13 @@ class MemoryFileStore:
         node = self._nodes.get(name.key)
         return node.properties if node else {}
 
+    def keeps_properties_in(self, _directory: Name) -> bool:
+        """Whether anything at all ever got any."""
+        return self._keeps_properties
+
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
         self._node(name).properties = dict(properties)
+        self._keeps_properties = True
 
     def free_bytes(self) -> int:
         return (1 << 40) if self.capacity is None else max(0, self.capacity - self.used)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Generator
+from itertools import islice
 from typing import Final
 
 from despoolr_core.rules.fold import fold
@@ -36,9 +37,13 @@ NAMES_AT_ONE_TIME: Final = 512
 class DirectoryIndex:
     """What is remembered of one directory: its inode, and which stored name each key has as of
     `mtime_ns`.
+
+    `keys` has the key of each name that was read last, in the order in which the directory told
+    them: a name's key never becomes another one. `is_plain`: these were all its names, and no two
+    of them have the same key.
     """
 
-    __slots__ = ("inode", "key", "mtime_ns", "names", "path", "stored")
+    __slots__ = ("inode", "is_plain", "key", "keys", "mtime_ns", "names", "path", "stored")
 
     def __init__(self, path: str, key: str, stored: str, inode: int) -> None:
         self.path = path
@@ -46,6 +51,8 @@ class DirectoryIndex:
         self.stored = stored
         self.inode = inode
         self.names: dict[str, str] = {}
+        self.keys: dict[str, str] = {}
+        self.is_plain = False
         self.mtime_ns = -1
 
 
@@ -112,7 +119,7 @@ class PathIndex:
         found = self._lookup(name)
         return (
             found
-            if found is not None and found.status is not None and _is_shown(found.status)
+            if found is not None and found.status is not None and is_shown(found.status)
             else None
         )
 
@@ -155,7 +162,7 @@ class PathIndex:
         found = self._lookup(name)
         if found is None:
             raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND)
-        if found.status is not None and not _is_shown(found.status):
+        if found.status is not None and not is_shown(found.status):
             raise StoreError(
                 NtStatus.ACCESS_DENIED, "the name is taken by something that is not a file"
             )
@@ -181,20 +188,46 @@ class PathIndex:
         """
         mtime_ns, tally = os.lstat(folder.path).st_mtime_ns, self.tally(folder.key)
         names: dict[str, str] = {}
+        known, keys, count = folder.keys, {}, 0
         with os.scandir(folder.path) as entries:
             for count, entry in enumerate(entries, 1):
                 if count % NAMES_AT_ONE_TIME == 0:
                     yield
-                text = self.long_names.name_of(entry.name)
-                shown = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
-                if not shown or why_bad(text) or (folder is self._top and _is_private(fold(text))):
+                if not (
+                    entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+                ):
                     continue
-                key = fold(text)
-                names[key] = min(text, names.get(key, text))
+                text = entry.name
+                key = known.get(text)
+                if key is None:
+                    text = self.long_names.name_of(entry.name)
+                    if why_bad(text) or (folder is self._top and _is_private(fold(text))):
+                        continue
+                    key = fold(text)
+                if text == entry.name:
+                    keys[text] = key
+                other = names.setdefault(key, text)
+                if text < other:
+                    names[key] = text
+        folder.keys, folder.is_plain = keys, count == len(keys) == len(names)
         if self.tally(folder.key) == tally:
             folder.names = names
             folder.mtime_ns = mtime_ns
         return names
+
+    def still_tells(self, folder: DirectoryIndex, names: list[str]) -> Generator[None, None, bool]:
+        """Whether a directory has these names and no others, in this order, stopping as `reading`
+        does. Raises `OSError`.
+        """
+        start = 0
+        with os.scandir(folder.path) as entries:
+            while told := [entry.name for entry in islice(entries, NAMES_AT_ONE_TIME)]:
+                if start:
+                    yield
+                if told != names[start : start + len(told)]:
+                    return False
+                start += len(told)
+        return start == len(names)
 
     # -- being told
 
@@ -329,5 +362,6 @@ def _join(directory: str, part: str) -> str:
     return f"{directory}/{part}" if directory and part else directory or part
 
 
-def _is_shown(status: os.stat_result) -> bool:
+def is_shown(status: os.stat_result) -> bool:
+    """Whether it is a file or a directory, and nothing else."""
     return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)

@@ -82,6 +82,10 @@ class PropertyList:
         directory, _, last = key.rpartition("/")
         return self._names(directory).get(last, _NONE)
 
+    def keeps_in(self, directory: str) -> bool:
+        """Whether any name in a directory has some."""
+        return not self._is_empty and bool(self._names(directory))
+
     def set(self, key: str, properties: Mapping[str, str]) -> None:
         """Keep exactly these properties of a name. Raises `OSError`, and has changed nothing
         then.

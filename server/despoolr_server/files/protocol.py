@@ -167,6 +167,10 @@ class FileStore(Protocol):
         """
         ...
 
+    def keeps_properties_in(self, directory: Name) -> bool:
+        """Whether any name in a directory has dead properties, or may have some."""
+        ...
+
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
         """Keep exactly these properties of an existing name. They follow a rename and go with a
         removal.

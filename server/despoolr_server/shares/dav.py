@@ -10,7 +10,8 @@ RFC 4918, sections 4, 6, 7, 9.1, 9.2, 9.10, 9.11.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -18,7 +19,7 @@ import msgspec
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, CreateAction, Disposition, NtStatus, Role, ShareMode
 from despoolr_core.share.wire import Problem
-from despoolr_server.engine.names import Name
+from despoolr_server.engine.names import Name, found_name
 from despoolr_server.engine.rows import Ask, FileFacts, Open, Refusal
 from despoolr_server.engine.table import file_key
 from despoolr_server.engine.tree_locks import NAMES, TREE
@@ -57,12 +58,16 @@ class LockWish(msgspec.Struct, frozen=True):
     timeout_s: float = 0.0
 
 
+NO_PROPERTIES: Final[Mapping[str, str]] = MappingProxyType({})
+NO_LOCKS: Final[Sequence[DavLock]] = ()
+
+
 class DavResource(msgspec.Struct, frozen=True, gc=False):
     """One resource: its facts, dead properties, and the locks it is in the reach of."""
 
     facts: FileFacts
     properties: Mapping[str, str]
-    locks: list[DavLock]
+    locks: Sequence[DavLock]
 
 
 class Dav:
@@ -273,15 +278,11 @@ class Dav:
                 for batch in batches(await begun(visit.share.store.each(directory))):
                     if len(found) + len(batch) > FOUND_MAX:
                         return TooMany(FOUND_MAX)
-                    for one in batch:
-                        name = Name(one.path, fold(one.path))
-                        found.append(self._found(visit, name, one))
-                        if (
-                            depth is None
-                            and one.directory
-                            and visit.share.rights.allowed(visit.role, name.key) & _READ
-                        ):
-                            ahead.append(name)
+                    found += self._found_in(visit, directory, batch)
+                    if depth is None:
+                        below = (found_name(one.path) for one in batch if one.directory)
+                        allowed, role = visit.share.rights.allowed, visit.role
+                        ahead += [name for name in below if allowed(role, name.key) & _READ]
                     await breathe(len(batch))
             except StoreError as error:
                 if directory is visit.name:
@@ -352,6 +353,14 @@ class Dav:
             for path, rows in held.items()
             for one in [Refusal(refusal.status, tuple(rows), len(rows))]
         ]
+
+    def _found_in(self, visit: Visit, directory: Name, facts: list[FileFacts]) -> list[DavResource]:
+        """Some of what is in a directory. Where nothing has properties or locks, nothing is asked
+        for those of each.
+        """
+        if not self._dav_locks and not visit.share.store.keeps_properties_in(directory):
+            return [DavResource(one, NO_PROPERTIES, NO_LOCKS) for one in facts]
+        return [self._found(visit, found_name(one.path), one) for one in facts]
 
     def _found(self, visit: Visit, name: Name, facts: FileFacts) -> DavResource:
         return DavResource(

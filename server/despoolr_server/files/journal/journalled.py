@@ -94,6 +94,7 @@ class JournalledFileStore:
         self.content = disk.content
         self.read_large = disk.read_large
         self.properties = disk.properties
+        self.keeps_properties_in = disk.keeps_properties_in
         self.free_bytes = disk.free_bytes
         self.used_bytes = disk.used_bytes
         self.discard = disk.discard

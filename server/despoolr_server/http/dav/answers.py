@@ -9,7 +9,7 @@ RFC 9457, appendix B. In a multi-status each response that failed has such an el
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -63,7 +63,7 @@ _CHOSEN_BY: Final = f"{hdrs.ACCEPT}, {hdrs.USER_AGENT}"
 _UNFIT: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PROLOGUE: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
 _TOGETHER: Final = 32
-"""Responses that are joined and encoded at one time."""
+"""Responses that are joined at one time."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -217,11 +217,11 @@ def multistatus(responses: list[str]) -> web.Response:
     )
 
 
-def multistatus_texts(responses: Iterable[str]) -> Iterator[bytes]:
+def multistatus_texts(responses: Iterable[bytes]) -> Iterator[bytes]:
     """The body of a 207 answer in pieces, for `http.base.pieces`."""
     yield f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">'.encode()
     for batch in batches(responses, _TOGETHER):
-        yield "".join(batch).encode()
+        yield b"".join(batch)
     yield b"</D:multistatus>"
 
 
@@ -235,7 +235,7 @@ def prop_answer(
     )
 
 
-def lockdiscovery(locks: list[DavLock], left_s: Callable[[DavLock], int]) -> str:
+def lockdiscovery(locks: Sequence[DavLock], left_s: Callable[[DavLock], int]) -> str:
     """The active locks of a resource, and the seconds that are left of each."""
     active = "".join(_activelock(lock, left_s(lock)) for lock in locks)
     return f"<D:lockdiscovery>{active}</D:lockdiscovery>"

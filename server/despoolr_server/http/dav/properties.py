@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from despoolr_core.share.wire import Problem
 from despoolr_server.engine.rows import FileFacts
@@ -43,6 +43,7 @@ from despoolr_server.http.dav.bodies import (
     parse_propfind,
     parse_proppatch,
 )
+from despoolr_server.http.dav.fragments import KeptFragments
 from despoolr_server.http.dav.live_properties import (
     ALWAYS,
     DISPLAY_NAME,
@@ -53,7 +54,7 @@ from despoolr_server.http.dav.live_properties import (
 from despoolr_server.http.dav.request import Asking, depth, xml_refused
 from despoolr_server.loop.pace import BATCH, turn
 from despoolr_server.shares.base.principal import TooMany
-from despoolr_server.shares.dav import DavResource
+from despoolr_server.shares.dav import NO_LOCKS, NO_PROPERTIES, DavResource
 
 KEPT_MAX: Final = 256
 """Dead properties of one resource."""
@@ -84,6 +85,7 @@ class PropertyRoutes:
         self.host = surface.host
         self._asking = asking
         self._looking = Semaphore(LOOKING_MAX)
+        self._kept = KeptFragments()
         self.methods: dict[str, Handler] = {"PROPFIND": self.find, "PROPPATCH": self.patch}
 
     async def find(self, request: web.Request) -> web.StreamResponse:
@@ -144,11 +146,15 @@ class PropertyRoutes:
             )
             return refuse(request, problem, error="propfind-finite-depth")
         root = FileFacts("", 0, self._surface.started_at, True, 0, "")
-        responses = [*self._responses("", [DavResource(root, {}, [])], asked)]
+        responses = [*self._responses("", [DavResource(root, NO_PROPERTIES, NO_LOCKS)], asked)]
         for share in self.host.share_names() if how == "1" else ():
             found = await self.host.dav.look(caller, share, "", 0)
             responses += [*self._responses(share, found, asked)] if isinstance(found, list) else []
-        return multistatus(responses)
+        return web.Response(
+            status=HTTPStatus.MULTI_STATUS,
+            body=b"".join(multistatus_texts(responses)),
+            headers={hdrs.CONTENT_TYPE: XML_TYPE},
+        )
 
     async def patch(self, request: web.Request) -> web.StreamResponse:
         """207: all of it was done, or none, and why."""
@@ -187,9 +193,9 @@ class PropertyRoutes:
 
     def _responses(
         self, share: str, found: list[DavResource], asked: PropertyQuery
-    ) -> Iterator[str]:
-        """A response for each resource. What is the same for all (what is asked for, where they
-        stand) is worked out once.
+    ) -> Iterator[bytes]:
+        """A response for each resource: that of a file as it was kept, where it was. What is the
+        same for all (what is asked for, where they stand) is worked out once.
 
         An address is percent-encoded, and so needs no escapes of XML.
         """
@@ -201,16 +207,27 @@ class PropertyRoutes:
         of_share = LiveProperties(self.host.dav, share)
         directory: str | None = None
         start = ""
+        kept = self._kept.of(share, asked)
         for one in found:
             facts = one.facts
+            is_plain = not (facts.directory or one.properties or one.locks)
+            if is_plain:
+                known = kept.get(facts.path)
+                if known is not None and known[0] is facts:
+                    yield known[1]
+                    continue
             parent, _, last = facts.path.rpartition("/")
             if parent != directory or not last:
                 directory, start = parent, href(share, parent, directory=True)
             where = (start + quote(last) + ("/" if facts.directory else "")) if last else start
-            if wanted is None:
-                yield _all(of_share, where, one, asked)
-            else:
-                yield _named(of_share, where, one, wanted)
+            response = (
+                _all(of_share, where, one, asked)
+                if wanted is None
+                else _named(of_share, where, one, wanted)
+            ).encode()
+            if is_plain:
+                self._kept.keep(share, asked, facts, response)
+            yield response
 
 
 def _named(

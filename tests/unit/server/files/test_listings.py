@@ -1,0 +1,137 @@
+"""Listings that are told again: only of what the directory still says, and within bounds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from despoolr_server.engine.names import Name, parse_name
+from despoolr_server.files.disk import DiskFileStore
+from despoolr_server.files.listings import NAMES_MAX, Listings
+from despoolr_server.files.path_index import DirectoryIndex, PathIndex
+
+
+def n(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    box = tmp_path / "BOX"
+    box.mkdir()
+    for name in ("b.txt", "A.TXT", "c.txt"):
+        (box / name).write_bytes(b"1")
+    return tmp_path
+
+
+def read(index: PathIndex, path: str = "BOX") -> DirectoryIndex:
+    folder = index.folder(n(path))
+    index.names_in(folder)
+    return folder
+
+
+def places(folder: DirectoryIndex) -> list[tuple[str, str, str]]:
+    return [(key, f"/{text}", text) for text, key in sorted(folder.keys.items())]
+
+
+def test_a_listing_is_kept_of_the_very_directory_that_was_read(root: Path) -> None:
+    index, listings = PathIndex(str(root)), Listings()
+    folder = read(index)
+    listings.keep(folder, places(folder))
+    kept = listings.find(folder)
+    assert kept is not None
+    assert sorted(kept.names) == ["A.TXT", "b.txt", "c.txt"]
+    again = DirectoryIndex(folder.path, folder.key, folder.stored, folder.inode)
+    assert listings.find(again) is None
+
+
+@pytest.mark.parametrize("what", ["a link", "another case", "no name for a share"])
+def test_none_is_kept_where_the_names_alone_do_not_tell_what_is_shown(
+    root: Path, what: str
+) -> None:
+    if what == "a link":
+        (root / "BOX" / "L").symlink_to(root)
+    elif what == "another case":
+        (root / "BOX" / "B.TXT").touch()
+    else:
+        (root / "BOX" / "a:b").touch()
+    index, listings = PathIndex(str(root)), Listings()
+    folder = read(index)
+    listings.keep(folder, places(folder))
+    assert not folder.is_plain
+    assert listings.find(folder) is None
+
+
+def test_the_listings_of_a_store_have_a_bound_of_bytes(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "OTHER").mkdir()
+    (root / "OTHER" / "D").touch()
+    index, listings = PathIndex(str(root)), Listings()
+    box, other = read(index), read(index, "OTHER")
+    for _ in range(2):
+        listings.keep(box, places(box))
+    size = listings.size
+    monkeypatch.setattr("despoolr_server.files.listings.SIZE_MAX", size)
+    listings.keep(other, places(other))
+    assert listings.find(box) is None
+    assert listings.find(other) is not None
+    assert 0 < listings.size < size
+
+
+def test_a_directory_with_very_many_names_is_listed_anew_each_time(root: Path) -> None:
+    index, listings = PathIndex(str(root)), Listings()
+    folder = read(index)
+    listings.keep(folder, [("A", "/A", "A")] * (NAMES_MAX + 1))
+    assert listings.find(folder) is None
+
+
+def test_names_are_the_same_only_if_there_is_neither_more_nor_less(root: Path) -> None:
+    index = PathIndex(str(root))
+    folder = read(index)
+    names = [*folder.keys]
+
+    def still() -> bool:
+        telling = index.still_tells(folder, names)
+        while True:
+            try:
+                next(telling)
+            except StopIteration as end:
+                return bool(end.value)
+
+    assert still()
+    (root / "BOX" / "d.txt").touch()
+    assert not still()
+    (root / "BOX" / "d.txt").unlink()
+    assert still()
+    (root / "BOX" / "c.txt").rename(root / "BOX" / "C.TXT")
+    assert not still()
+    (root / "BOX" / "C.TXT").unlink()
+    assert not still()
+
+
+def test_what_is_listed_again_is_what_is_there(root: Path) -> None:
+    store = DiskFileStore(root)
+
+    def told() -> dict[str, tuple[int, bool]]:
+        return {facts.path: (facts.size, facts.directory) for facts in store.list(n("BOX"))}
+
+    first = told()
+    assert list(first) == ["BOX/A.TXT", "BOX/b.txt", "BOX/c.txt"]
+    assert told() == first
+    assert [*map(id, store.list(n("BOX")))] == [*map(id, store.list(n("BOX")))]
+    (root / "BOX" / "A.TXT").write_bytes(b"longer")
+    (root / "BOX" / "b.txt").unlink()
+    (root / "BOX" / "b.txt").mkdir()
+    (root / "BOX" / "c.txt").unlink()
+    (root / "BOX" / "c.txt").symlink_to("A.TXT")
+    assert told() == {"BOX/A.TXT": (6, False), "BOX/b.txt": (0, True)}
+    (root / "BOX" / "c.txt").unlink()
+    os.mkfifo(root / "BOX" / "c.txt")
+    assert told() == {"BOX/A.TXT": (6, False), "BOX/b.txt": (0, True)}
+    store.set_attributes(n("BOX/A.TXT"), 1)
+    assert [facts.attributes & 1 for facts in store.list(n("BOX"))] == [1, 0]
