@@ -5,8 +5,6 @@ the same trouble.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -16,93 +14,12 @@ from yarl import URL
 from despoolr_client.transport.exchange import (
     JOINED_MAX,
     Address,
-    Reply,
     address_of,
     exchange,
     header_lines,
 )
-
-OK = b'HTTP/1.1 200 OK\r\nETag: "e1"\r\nContent-Length: 3\r\n\r\none'
-OWN = {"Accept": "application/octet-stream", "Authorization": "Bearer abc.def"}
-Script = Callable[["Talk"], Awaitable[None]]
-
-
-class Talk:
-    """One connection to the scripted server."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def heard(self) -> bytes:
-        """One request, head and body; empty at the end."""
-        try:
-            head = await self.reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:
-            return b""
-        for line in head.split(b"\r\n"):
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                return head + await self.reader.readexactly(int(value))
-        return head
-
-    def say(self, raw: bytes) -> None:
-        self.writer.write(raw)
-
-
-class Server:
-    """Answers as its scripts say, one for each connection, the last one for all further ones."""
-
-    def __init__(self) -> None:
-        self.scripts: list[Script] = []
-        self.heard: list[bytes] = []
-        self.connections = 0
-        self.url = ""
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        script = self.scripts[min(self.connections, len(self.scripts) - 1)]
-        self.connections += 1
-        try:
-            await script(Talk(reader, writer))
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def serving(*answers: bytes) -> AsyncIterator[tuple[Server, aiohttp.ClientSession]]:
-    """A server whose every connection answers each request with the next of `answers`, or as its
-    `scripts` are set to.
-    """
-    server = Server()
-    left = list(answers)
-
-    async def usual(talk: Talk) -> None:
-        while request := await talk.heard():
-            server.heard.append(request)
-            talk.say(left.pop(0) if len(left) > 1 else left[0])
-
-    server.scripts = [usual]
-    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(headers={"User-Agent": "despoolr"}, cookie_jar=jar) as http:
-        yield server, http
-    listener.close()
-
-
-async def ask(
-    server: Server,
-    http: aiohttp.ClientSession,
-    method: str = "GET",
-    target: str = "/S/F",
-    data: bytes | None = None,
-    *,
-    total: float = 5.0,
-) -> Reply:
-    timeout = aiohttp.ClientTimeout(total=total)
-    return await exchange(
-        http, address_of(http, server.url), method, target, header_lines(OWN), data, timeout
-    )
+from despoolr_client.transport.wire import Reply
+from worlds.scripted_server import OK, OWN, Talk, ask, serving
 
 
 def lines_of(request: bytes) -> tuple[bytes, set[bytes], bytes]:
@@ -139,7 +56,18 @@ async def test_on_the_wire_a_request_is_what_aiohttp_would_send(
             assert reply == Reply(response.status, response.headers["ETag"], await response.read())
         ours, theirs = map(lines_of, server.heard)
         assert ours == theirs
-        assert server.connections == 1, "both used the one pool"
+
+
+async def test_on_a_kept_connection_a_request_is_the_same() -> None:
+    async with serving(OK) as (server, http):
+        for data in (b"bytes", b"bytes", bytes(JOINED_MAX + 1), b""):
+            await ask(server, http, "PUT", "/SMS_SHR/A%20B", data)
+        for _ in range(2):
+            await ask(server, http, "GET", "/SMS_SHR/F")
+        assert server.heard[0] == server.heard[1]
+        assert lines_of(server.heard[2])[2] == bytes(JOINED_MAX + 1)
+        assert server.heard[4] == server.heard[5]
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize(
@@ -170,7 +98,7 @@ async def test_answers_of_all_kinds_are_read_whole_and_their_connection_is_used_
     raw: bytes, reply: Reply
 ) -> None:
     async with serving(raw) as (server, http):
-        assert [await ask(server, http), await ask(server, http)] == [reply, reply]
+        assert [await ask(server, http) for _ in range(4)] == [reply] * 4
         assert server.connections == 1
 
 
@@ -220,46 +148,67 @@ async def test_only_what_may_be_done_twice_is_sent_again_when_a_kept_connection_
     ],
     ids=["no HTTP", "cut off", "a header too long", "nothing"],
 )
+@pytest.mark.parametrize("good", [0, 1, 2], ids=["new", "used", "kept"])
 async def test_an_answer_that_is_none_is_an_error_and_its_connection_is_closed(
-    raw: bytes, error: type[Exception]
+    raw: bytes, error: type[Exception], good: int
 ) -> None:
     async with serving(OK) as (server, http):
 
         async def broken(talk: Talk) -> None:
+            for _ in range(good):
+                await talk.heard()
+                talk.say(OK)
             await talk.heard()
             talk.say(raw)
 
         server.scripts = [broken, broken, server.scripts[0]]
-        with pytest.raises(error):
-            await ask(server, http, "POST", data=b"x")
-        with pytest.raises(error):
-            await ask(server, http, "POST", data=b"x")
+        for _ in range(2):
+            for _ in range(good):
+                assert (await ask(server, http, "POST", data=b"x")).status == 200
+            with pytest.raises(error):
+                await ask(server, http, "POST", data=b"x")
         assert (await ask(server, http, "POST", data=b"x")).status == 200
         assert server.connections == 3
 
 
-async def test_no_answer_is_a_timeout_and_its_connection_is_closed() -> None:
+@pytest.mark.parametrize("part", [0, 20, len(OK) - 1], ids=["nothing", "a head", "a body"])
+@pytest.mark.parametrize("good", [0, 1, 2], ids=["new", "used", "kept"])
+async def test_no_answer_is_a_timeout_and_its_connection_is_closed(good: int, part: int) -> None:
     async with serving(OK) as (server, http):
 
         async def silent(talk: Talk) -> None:
+            for _ in range(good):
+                await talk.heard()
+                talk.say(OK)
+            await talk.heard()
+            talk.say(OK[:part])
             await talk.reader.read()
 
         server.scripts.insert(0, silent)
+        for _ in range(good):
+            assert (await ask(server, http)).status == 200
         with pytest.raises(TimeoutError):
             await ask(server, http, total=0.05)
         assert (await ask(server, http)).status == 200
         assert server.connections == 2
 
 
-async def test_one_who_is_cancelled_leaves_no_half_read_answer_behind() -> None:
+@pytest.mark.parametrize("part", [0, len(OK) - 1], ids=["unanswered", "half answered"])
+@pytest.mark.parametrize("good", [0, 1, 2], ids=["new", "used", "kept"])
+async def test_one_who_is_cancelled_leaves_no_half_read_answer_behind(good: int, part: int) -> None:
     async with serving(OK) as (server, http):
 
         async def slow(talk: Talk) -> None:
+            for _ in range(good):
+                await talk.heard()
+                talk.say(OK)
             await talk.heard()
-            talk.say(OK[:-1])
+            talk.say(OK[:part])
             await talk.reader.read()
 
         server.scripts.insert(0, slow)
+        for _ in range(good):
+            assert (await ask(server, http)).status == 200
         asking = asyncio.ensure_future(ask(server, http))
         await asyncio.sleep(0.05)
         asking.cancel()

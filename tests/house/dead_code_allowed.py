@@ -79,7 +79,6 @@ _.is_reading
 _.get_write_buffer_limits
 _.set_write_buffer_limits
 _.get_protocol
-_.set_protocol
 
 # Called by a name put together: a scenario's step, a case of the oracle.
 _._open_until

@@ -14,7 +14,8 @@ import aiohttp
 import msgspec
 from aiohttp.http_exceptions import HttpProcessingError
 
-from despoolr_client.transport.exchange import Reply, address_of, exchange, header_lines
+from despoolr_client.transport.exchange import address_of, exchange, header_lines
+from despoolr_client.transport.wire import Reply
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.chain import Chain, ChainReply, ChainResult, Link
 from despoolr_core.share.contract import ShareError, ShareUnreachable, Watch, unwatched

@@ -5,22 +5,25 @@ The law: on the wire a request is, line for line, what `aiohttp.ClientSession.re
 and what may go wrong is what goes wrong there; connections, their pool, names, TLS and the parser
 are aiohttp's own. What is saved is everything around them that a share's small calls have no use
 for (cookies, redirects, payload objects, a multidict for each request): half of a call's cost,
-which is most of what a fleet does. A session's default headers are sent; its proxy, its `auth` and
-its traces are not looked at. Contract tests hold the two side by side; aiohttp's minor version is
-pinned.
+which is most of what a fleet does. A connection that was used once is kept past the pool, and short
+answers on it are read past the parser (`wire`): a third of what is left. A session's default
+headers are sent; its proxy, its `auth` and its traces are not looked at. Contract tests hold the
+two side by side; aiohttp's minor version is pinned.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, Final, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import aiohttp
-import msgspec
 from aiohttp import hdrs
 from yarl import URL
+
+from despoolr_client.transport.wire import Reply, Wire, Wires, answer, begin, done_with
 
 JOINED_MAX: Final = 64 * 1024
 """Bytes of body that are joined with the head; more are not copied once more."""
@@ -34,12 +37,7 @@ class Fenced(ConnectionError):
     """The request was not sent: whoever asks may not act any more."""
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """A server's answer: status, headers and body."""
-
-    status: int
-    etag: str
-    body: bytes
+_FENCED: Final = "this process may not act for that machine any more"
 
 
 class Said(NamedTuple):
@@ -52,9 +50,12 @@ class Said(NamedTuple):
 
     def head(self) -> bytes:
         """As it goes over the wire, without the body."""
-        text = f"{self.method} {self.target} HTTP/1.1\r\n{self.lines}\r\n"
-        # an ETag goes back as the bytes it came as
-        return text.encode(errors="surrogateescape")
+        return _head(self.method, self.target, self.lines)
+
+
+def _head(method: str, target: str, lines: str) -> bytes:
+    # an ETag goes back as the bytes it came as
+    return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode(errors="surrogateescape")
 
 
 class Address:
@@ -62,9 +63,9 @@ class Address:
     every request begins.
     """
 
-    __slots__ = ("lines", "path", "request")
+    __slots__ = ("idle", "lines", "path", "request", "wires")
 
-    def __init__(self, http: aiohttp.ClientSession, base: str) -> None:
+    def __init__(self, http: aiohttp.ClientSession, base: str, wires: Wires) -> None:
         """Raises `aiohttp.NonHttpUrlClientError` for a URL that is not HTTP."""
         url = URL(base)
         if (
@@ -75,21 +76,32 @@ class Address:
         self.request = aiohttp.ClientRequest("GET", url, loop=asyncio.get_running_loop())
         self.path = url.raw_path.rstrip("/")
         self.lines = header_lines({hdrs.HOST: self.request.headers[hdrs.HOST], **http.headers})
+        self.wires = wires
+        self.idle = wires.of_one_server()
 
 
-_ADDRESSES: Final[WeakKeyDictionary[aiohttp.ClientSession, dict[str, Address]]] = (
-    WeakKeyDictionary()
-)
+class _Known(NamedTuple):
+    """What is kept for one session."""
+
+    addresses: dict[str, Address]
+    wires: Wires
+
+
+_SESSIONS: Final[WeakKeyDictionary[aiohttp.ClientSession, _Known]] = WeakKeyDictionary()
 
 
 def address_of(http: aiohttp.ClientSession, base: str) -> Address:
     """The address of a server, made once for all that share a session. Raises aiohttp's
     `InvalidURL` for what is none.
     """
-    known = _ADDRESSES.setdefault(http, {})
-    found = known.get(base)
+    known = _SESSIONS.get(http)
+    if known is None:
+        known = _SESSIONS[http] = _Known(
+            {}, Wires(0 if http.connector is None else http.connector.limit)
+        )
+    found = known.addresses.get(base)
     if found is None:
-        found = known[base] = Address(http, base)
+        found = known.addresses[base] = Address(http, base, known.wires)
     return found
 
 
@@ -124,38 +136,95 @@ async def exchange(
         lines += f"Content-Length: {len(data)}\r\nContent-Type: application/octet-stream\r\n"
     elif method not in _BODYLESS:
         lines += "Content-Length: 0\r\n"
-    said = Said(method, address.path + target, lines, data)
-    connector = http.connector
-    if connector is None:
+    target = address.path + target
+    if http.connector is None:
         raise RuntimeError("Session is closed")
+    now = address.wires.now()
+    deadline = now + timeout.total if timeout.total else inf  # as there, 0 is no bound
     may_repeat = method in _REPEATABLE
-    async with asyncio.timeout(timeout.total or None):  # as there, 0 is no bound
-        while True:
-            connection = await connector.connect(address.request, [], timeout)
-            if may_send is not None and not may_send():
-                connection.release()
-                raise Fenced("this process may not act for that machine any more")
-            try:
-                return await _converse(connection, said, timeout)
-            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-                if not may_repeat:
-                    raise
-                may_repeat = False
+    wire = _kept(address, method, data, timeout)
+    if wire is not None:
+        if may_send is not None and not may_send():
+            wire.rest()
+            raise Fenced(_FENCED)
+        head = _head(method, target, lines)
+        try:
+            return await wire.ask(head + data if data else head, now, deadline)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            if not may_repeat:
+                raise
+            may_repeat = False
+    said = Said(method, target, lines, data)
+    async with asyncio.timeout_at(deadline if deadline < inf else None):
+        return await _over_the_pool(
+            http.connector, address, said, timeout, may_send, may_repeat=may_repeat
+        )
 
 
-async def _converse(connection: Any, said: Said, timeout: aiohttp.ClientTimeout) -> Reply:
-    """On one connection, which goes back to the pool, or is closed if anything went wrong."""
+def _kept(
+    address: Address, method: str, data: bytes | None, timeout: aiohttp.ClientTimeout
+) -> Wire | None:
+    """A kept connection, where there is one and the call is for it."""
+    idle = address.idle
+    if method == hdrs.METH_HEAD or timeout.sock_read or (data and len(data) > JOINED_MAX):
+        return None
+    while idle:
+        wire = idle.pop()
+        if not wire.is_closing():
+            return wire
+        wire.rest()
+    return None
+
+
+async def _over_the_pool(
+    connector: aiohttp.BaseConnector,
+    address: Address,
+    said: Said,
+    timeout: aiohttp.ClientTimeout,
+    may_send: Callable[[], bool] | None,
+    *,
+    may_repeat: bool,
+) -> Reply:
+    while True:
+        connection = await _connect(connector, address, timeout)
+        if may_send is not None and not may_send():
+            connection.release()
+            raise Fenced(_FENCED)
+        try:
+            return await _converse(connection, said, timeout, address)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            if not may_repeat:
+                raise
+            may_repeat = False
+
+
+async def _connect(
+    connector: aiohttp.BaseConnector, address: Address, timeout: aiohttp.ClientTimeout
+) -> Any:
+    wires = address.wires
+    if address.idle:  # what is too long for it goes over the same connection all the same
+        address.idle[-1].give_back()
+    else:
+        wires.make_room()
+    wires.seeking_count += 1
+    try:
+        return await connector.connect(address.request, [], timeout)
+    finally:
+        wires.seeking_count -= 1
+
+
+async def _converse(
+    connection: Any, said: Said, timeout: aiohttp.ClientTimeout, address: Address
+) -> Reply:
+    """On one connection, which is kept, goes back to the pool, or is closed if anything went
+    wrong.
+    """
     try:
         protocol = connection.protocol
         transport = cast("asyncio.Transport | None", protocol.transport)
         if transport is None or transport.is_closing():
             raise aiohttp.ServerDisconnectedError
-        protocol.set_response_params(
-            skip_payload=said.method == "HEAD",
-            read_until_eof=True,
-            auto_decompress=False,
-            read_timeout=timeout.sock_read,
-        )
+        begin(protocol, is_head=said.method == hdrs.METH_HEAD, read_timeout_s=timeout.sock_read)
         hand_over = getattr(transport, "hand_over", None)  # where there is no wire
         if hand_over is None or not hand_over(said):
             head, data = said.head(), said.data
@@ -165,17 +234,10 @@ async def _converse(connection: Any, said: Said, timeout: aiohttp.ClientTimeout)
                 transport.write(head)
                 transport.write(data)
         protocol.start_timeout()
-        while True:
-            message, payload = await protocol.read()
-            if message.code == 101 or not 100 <= message.code < 200:
-                break
-        body = await payload.read()
+        reply = await answer(protocol)
     except BaseException:
         connection.close()
         raise
-    if transport.get_write_buffer_size():
-        # answered before it was all read: what is left to say would go before the next request
-        connection.close()
-    else:
-        connection.release()
-    return Reply(message.code, message.headers.get(hdrs.ETAG, ""), body)
+    if not address.wires.keep(connection, address.idle):
+        done_with(connection)
+    return reply

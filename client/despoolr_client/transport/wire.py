@@ -1,0 +1,292 @@
+"""A kept connection whose short answers are read past aiohttp's parser: nearly all that a fleet's
+calls are answered.
+
+The law: a connection is made by aiohttp and its first answer read by aiohttp; then it is kept here
+(`Wire`), where its transport calls us. An answer that comes whole, in one piece, with a plain head
+is read here. Of everything else (a part of one, chunks, an interim answer, a field that says how to
+read it, odd bytes, the end of the connection) each byte is fed to aiohttp's own protocol, which was
+there before and is again from then on, and so what may go wrong is what goes wrong there. One
+request at a time: nothing is sent before the last answer was read.
+
+A connection that is kept here takes one of the places of aiohttp's pool (`limit`). So a part of
+them (`POOLS_PART`) is never kept, for those who ask aiohttp itself; once as many are kept as may
+be, whoever seeks a place here first gives back one that is idle, and what becomes idle while
+somebody seeks one is given back; none stays idle for longer than `IDLE_S`. What is given back,
+aiohttp's pool closes in its own time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from math import inf
+from typing import Any, Final, cast
+
+import msgspec
+from aiohttp import hdrs
+
+IDLE_S: Final = 10.0
+"""Seconds after which a connection that nobody used goes back to aiohttp's pool."""
+POOLS_PART: Final = 8
+"""One place in so many is not taken by what is kept here, and at least one."""
+HEAD_SIZE_MAX: Final = 4096
+"""Bytes of a head that is read here; aiohttp has its own bounds."""
+
+_FIELD: Final = (
+    rb"(?:(?!(?i:transfer-encoding|connection|content-length|etag|upgrade|trailer):)"
+    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)*"
+)
+_PLAIN: Final = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*\r\n"
+    + _FIELD
+    + rb"(?:(?i:etag):[ \t]*([!-~]*)[ \t]*\r\n)?"
+    + _FIELD
+    + rb"(?:(?i:content-length): ?([0-9]{1,9})\r\n)?"
+    + _FIELD
+    + rb"\r\n"
+)
+"""A head in which nothing stands twice, and nothing that changes how what follows is read."""
+_SILENT: Final = frozenset((b"204", b"304"))
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A server's answer: status, headers and body."""
+
+    status: int
+    etag: str
+    body: bytes
+
+
+def read_reply(data: bytes) -> Reply | None:
+    """The answer that these bytes are, neither more nor less; None if aiohttp has to read them."""
+    found = _PLAIN.match(data, 0, HEAD_SIZE_MAX)
+    if found is None:
+        return None
+    status, etag, size = found.groups()
+    at = found.end()
+    if (size is not None) == (status in _SILENT) or len(data) - at != int(size or 0):
+        return None
+    return Reply(int(status), etag.decode() if etag else "", data[at:])
+
+
+class Wires:
+    """The connections of one session that are kept here."""
+
+    __slots__ = ("_idle", "is_sweeping", "kept", "kept_max", "now", "seeking_count")
+
+    def __init__(self, limit: int) -> None:
+        """`limit` is that of the pool (0: none)."""
+        self.kept: set[Wire] = set()
+        self.kept_max: float = limit - max(1, limit // POOLS_PART) if limit else inf
+        self.now = asyncio.get_running_loop().time
+        self._idle: list[list[Wire]] = []
+        self.is_sweeping = False
+        self.seeking_count = 0
+        """Calls that ask aiohttp's pool for a connection."""
+
+    def of_one_server(self) -> list[Wire]:
+        """The place for the idle connections to one more server: who was used last comes last."""
+        self._idle.append([])
+        return self._idle[-1]
+
+    def make_room(self) -> None:
+        """Before somebody seeks a connection: it may be an idle one of ours that has the place."""
+        idle = next(filter(None, self._idle), None)
+        if idle is not None and len(self.kept) >= self.kept_max:
+            idle[0].give_back()
+
+    def keep(self, connection: Any, idle: list[Wire]) -> bool:
+        """Keep a connection on which all was said and read; False for one that is aiohttp's."""
+        transport = cast("asyncio.Transport | None", connection.transport)
+        if (
+            len(self.kept) >= self.kept_max
+            or transport is None
+            or transport.is_closing()
+            or connection.protocol.should_close
+            or transport.get_extra_info("socket") is None  # no wire
+            or transport.get_extra_info("sslcontext") is not None
+        ):
+            return False
+        wire = Wire(self, connection, transport, idle)
+        transport.set_protocol(wire)
+        self.kept.add(wire)
+        wire.rest()
+        return True
+
+    def sweep_later(self) -> None:
+        """See to it that nothing stays idle."""
+        self.is_sweeping = True
+        asyncio.get_running_loop().call_later(IDLE_S, self._sweep)
+
+    def _sweep(self) -> None:
+        self.is_sweeping = False
+        oldest = self.now() - IDLE_S
+        for idle in self._idle:
+            while idle and idle[0].asked_at <= oldest:
+                idle[0].give_back()
+        if any(self._idle):
+            self.sweep_later()
+
+
+class Wire(asyncio.Protocol):
+    """One connection, `idle` or asked something: `ask`, then `rest`."""
+
+    __slots__ = (
+        "_connection",
+        "_deadline",
+        "_handler",
+        "_idle",
+        "_loop",
+        "_timer",
+        "_transport",
+        "_waiter",
+        "_wires",
+        "asked_at",
+    )
+
+    def __init__(
+        self, wires: Wires, connection: Any, transport: asyncio.Transport, idle: list[Wire]
+    ) -> None:
+        self._wires = wires
+        self._connection = connection
+        self._handler = connection.protocol
+        self._transport = transport
+        self._idle = idle
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[Reply | None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = inf
+        self.asked_at = self._loop.time()
+
+    def is_closing(self) -> bool:
+        """Whether it cannot be asked any more."""
+        return self._transport.is_closing()
+
+    def rest(self) -> None:
+        """Be idle, and the first to be asked."""
+        wires, transport = self._wires, self._transport
+        if (
+            (wires.seeking_count and len(wires.kept) >= wires.kept_max)
+            or transport.is_closing()
+            or transport.get_write_buffer_size()
+        ):
+            self._leave()
+            done_with(self._connection)
+        else:
+            self._idle.append(self)
+            if not wires.is_sweeping:
+                wires.sweep_later()
+
+    def give_back(self) -> None:
+        """Let aiohttp's pool have it, an idle one."""
+        self._idle.remove(self)
+        self._leave()
+        self._connection.release()
+
+    def _leave(self) -> None:
+        """What comes now is aiohttp's."""
+        self._wires.kept.discard(self)
+        self._look_at(inf)
+        self._transport.set_protocol(self._handler)
+
+    async def ask(self, request: bytes, now: float, deadline: float) -> Reply:
+        """One exchange. Raises what aiohttp raises, and `TimeoutError`; then it is closed."""
+        waiter: asyncio.Future[Reply | None] = self._loop.create_future()
+        self._waiter = waiter
+        self.asked_at, self._deadline = now, deadline
+        timer = self._timer
+        if timer is None or timer.when() > deadline:
+            self._look_at(deadline)
+        try:
+            self._transport.write(request)
+            reply = await waiter
+            if reply is None:
+                async with asyncio.timeout_at(deadline if deadline < inf else None):
+                    reply = await answer(self._handler)
+                done_with(self._connection)
+                return reply
+        except BaseException:
+            self._waiter = None
+            self._wires.kept.discard(self)
+            self._connection.close()
+            raise
+        self._waiter = None
+        self.rest()
+        return reply
+
+    def _look_at(self, when: float) -> None:
+        """One timer does for all requests that it finds answered."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._look) if when < inf else None
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._loop.time() >= self._deadline:
+            self._waiter.set_exception(TimeoutError())
+        else:
+            self._look_at(self._deadline)
+
+    def data_received(self, data: bytes) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            self._transport.close()  # nobody asked
+            return
+        reply = read_reply(data)
+        if reply is None:
+            self._leave()
+            begin(self._handler)
+            self._handler.data_received(data)
+        waiter.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        waiter, handler = self._waiter, self._handler
+        self._wires.kept.discard(self)
+        self._look_at(inf)
+        if waiter is not None and not waiter.done():
+            begin(handler)  # it says what it is that goes wrong
+            handler.connection_lost(exc)
+            waiter.set_result(None)
+            return
+        handler.connection_lost(exc)
+        if self in self._idle:
+            self._idle.remove(self)
+            self._connection.close()
+
+    def pause_writing(self) -> None:
+        self._handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._handler.resume_writing()
+
+
+def begin(handler: Any, *, is_head: bool = False, read_timeout_s: float | None = None) -> None:
+    """Make aiohttp's protocol ready for one answer."""
+    handler.set_response_params(
+        skip_payload=is_head,
+        read_until_eof=True,
+        auto_decompress=False,
+        read_timeout=read_timeout_s,
+    )
+
+
+async def answer(protocol: Any) -> Reply:
+    """The answer that aiohttp's protocol reads."""
+    while True:
+        message, payload = await protocol.read()
+        if message.code == 101 or not 100 <= message.code < 200:
+            break
+    body = await payload.read()
+    return Reply(message.code, message.headers.get(hdrs.ETAG, ""), body)
+
+
+def done_with(connection: Any) -> None:
+    """Let aiohttp's pool have a connection; it is closed where that is not possible."""
+    transport = connection.transport
+    if transport is not None and transport.get_write_buffer_size():
+        # answered before it was all read: what is left to say would go before the next request
+        connection.close()
+    else:
+        connection.release()

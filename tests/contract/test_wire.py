@@ -1,0 +1,183 @@
+"""Connections that are kept past aiohttp's pool: what is read there is what aiohttp reads, and the
+pool's places suffice for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import aiohttp
+import pytest
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from despoolr_client.transport import wire
+from despoolr_client.transport.exchange import Fenced, address_of, exchange
+from despoolr_client.transport.wire import HEAD_SIZE_MAX, Reply, answer, begin, read_reply
+from worlds.scripted_server import OK, Talk, ask, serving
+
+PIECES = st.sampled_from(
+    [
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 304 Not Modified\r\n",
+        b"HTTP/1.1 204 No Content\r\n",
+        b"HTTP/1.1 404 \r\n",
+        b"HTTP/1.1 404\r\n",
+        b"HTTP/1.0 200 OK\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 199 Odd\r\n",
+        b"http/1.1 200 OK\r\n",
+        b'ETag: "e"\r\n',
+        b'etag:   "f"  \r\n',
+        b'ETag: W/"a b"\r\n',
+        b"ETag: \xff\r\n",
+        b"Content-Length: 3\r\n",
+        b"content-length: 3\r\n",
+        b"Content-Length: +3\r\n",
+        b"Content-Length: 0\r\n",
+        b"Content-Length: 3 \r\n",
+        b"Content-Length : 3\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"Connection: close\r\n",
+        b"Content-Encoding: gzip\r\n",
+        b"X: y\r\n",
+        b"X: y\n",
+        b" folded\r\n",
+        b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: s\r\n",
+        b"\r\n",
+        b"one",
+        b"3\r\none\r\n0\r\n\r\n",
+        b"\0",
+    ]
+)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for what happens in turns of the loop to come."""
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110 - what it waits for is not ours to tell
+            await asyncio.sleep(0.001)
+
+
+async def as_aiohttp_reads(data: bytes) -> tuple[Reply, bool] | None:
+    """The answer, and whether the connection may be asked again; None without a whole one."""
+    handler = ResponseHandler(asyncio.get_running_loop())
+    handler.connection_made(asyncio.Transport())
+    begin(handler)
+    try:
+        handler.data_received(data)
+        async with asyncio.timeout(0):
+            return await answer(handler), not handler.should_close
+    except (TimeoutError, aiohttp.ClientError, HttpProcessingError):
+        return None
+
+
+@settings(max_examples=400, deadline=None)
+@given(pieces=st.lists(PIECES, max_size=7))
+def test_what_is_read_past_the_parser_is_what_the_parser_reads(pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    ours = read_reply(data)
+    if ours is not None:
+        assert asyncio.run(as_aiohttp_reads(data)) == (ours, True)
+
+
+@pytest.mark.parametrize(
+    ("data", "reply"),
+    [
+        (OK, Reply(200, '"e1"', b"one")),
+        (
+            b'HTTP/1.1 304 Not Modified\r\nETag: "1-2"\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n'
+            b"Server: Python/3.11 aiohttp/3.14.5\r\n\r\n",
+            Reply(304, '"1-2"', b""),
+        ),
+        (
+            b"HTTP/1.1 201 Created\r\nLocation: /api/v1/opens/O1\r\nContent-Type: "
+            b"application/json\r\nContent-Length: 2\r\nDate: x\r\nServer: y\r\n\r\n{}",
+            Reply(201, "", b"{}"),
+        ),
+        (OK[:-1], None),
+        (OK + b"x", None),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * HEAD_SIZE_MAX + b"\r\nContent-Length: 0\r\n\r\n", None),
+    ],
+)
+def test_what_a_server_of_ours_says_is_read_past_the_parser(
+    data: bytes, reply: Reply | None
+) -> None:
+    assert read_reply(data) == reply
+
+
+async def test_what_comes_unasked_ends_a_kept_connection() -> None:
+    async with serving(OK) as (server, http):
+        talks: list[Talk] = []
+        usual = server.scripts[0]
+
+        async def noted(talk: Talk) -> None:
+            talks.append(talk)
+            await usual(talk)
+
+        server.scripts = [noted]
+        for _ in range(2):
+            await ask(server, http)
+        talks[0].say(OK)
+        await until(lambda: not address_of(http, server.url).idle)
+        assert (await ask(server, http, "POST", data=b"x")).status == 200
+        assert server.connections == 2
+
+
+async def test_what_follows_an_answer_ends_its_connection() -> None:
+    async with serving(OK, OK, OK + OK, OK) as (server, http):
+        for _ in range(4):
+            assert (await ask(server, http, "POST", data=b"x")).body == b"one"
+        assert server.connections == 2
+
+
+async def test_who_may_not_act_any_more_sends_nothing_on_a_kept_connection() -> None:
+    async with serving(OK) as (server, http):
+        await ask(server, http)
+        timeout, address = aiohttp.ClientTimeout(total=5.0), address_of(http, server.url)
+        with pytest.raises(Fenced):
+            await exchange(http, address, "GET", "/", "", None, timeout, lambda: False)
+        assert len(server.heard) == 1
+        await ask(server, http)
+        assert server.connections == 1
+
+
+async def test_an_idle_connection_goes_back_to_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "IDLE_S", 0.01)
+    async with serving(OK) as (server, http):
+        for _ in range(2):
+            await ask(server, http)
+        address = address_of(http, server.url)
+        await until(lambda: not address.idle)
+        assert not address.wires.kept
+        async with http.get(server.url) as response:
+            assert response.status == 200
+        assert server.connections == 1, "it was the pool's"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4])
+async def test_connections_to_many_servers_share_the_places_of_the_pool(limit: int) -> None:
+    async with serving(OK) as (one, _), serving(OK) as (two, _):
+        connector = aiohttp.TCPConnector(limit=limit)
+        async with aiohttp.ClientSession(connector=connector) as http, asyncio.timeout(10):
+            for _ in range(5):
+                await asyncio.gather(
+                    *(ask(server, http) for server in (one, two) for _ in range(6))
+                )
+                kept = address_of(http, one.url).wires.kept
+                assert len(kept) <= limit - 1
+            async with http.get(one.url) as response:
+                assert response.status == 200, "there is a place for who asks aiohttp itself"
+
+
+async def test_a_closed_session_closes_what_was_kept() -> None:
+    async with serving(OK) as (server, http):
+        for _ in range(2):
+            await ask(server, http)
+        kept = address_of(http, server.url).wires.kept
+        assert len(kept) == 1
+        await http.close()
+        await until(lambda: not kept)
