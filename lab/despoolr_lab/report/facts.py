@@ -21,8 +21,9 @@ from despoolr_core.records.false_messages import FalseMessage, FalseMessages
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.ladder import Ladder
+from despoolr_core.records.program_runs import ProgramRuns
 from despoolr_core.records.stream import Record
-from despoolr_core.records.versions import VersionMap
+from despoolr_core.records.versions import Truth, VersionMap
 from despoolr_core.records.view import (
     Change,
     DetailHistory,
@@ -102,6 +103,7 @@ class Facts:
     notes: dict[str, list[Note]]
     faults: list[FaultHistory]
     versions: VersionMap
+    runs: ProgramRuns
     false: list[FalseMessage]
     events_left_out: int = 0
     ladder: Ladder | None = None
@@ -110,6 +112,12 @@ class Facts:
         """The job an episode's update belongs to."""
         found = _PURPOSE.match(episode.purpose)
         return self.jobs.get(found[1]) if found else None
+
+    def truth_of(self, job: str) -> list[Truth]:
+        """What was true of a job over time: on the servers, for one that brings a version; on the
+        machines that ran its program, for one that runs it. Empty for any other.
+        """
+        return self.versions.truth_of(job) or self.runs.truth_of(job)
 
     def workstations(self) -> list[DetailHistory]:
         """The rows of workstations, those with most changes first, then by job and name."""
@@ -148,6 +156,7 @@ def read_facts(
         notes=fold_over.notes,
         faults=view.faults,
         versions=fold_over.versions,
+        runs=fold_over.runs,
         false=fold_over.false.found,
         events_left_out=fold_over.events_left_out,
         ladder=ladder,
@@ -161,7 +170,8 @@ class _Fold:
 
     def __init__(self) -> None:
         self.view = RunView(episodes_max=EPISODES_MAX, quiet_max=QUIET_MAX, keeps_events=False)
-        self.versions = VersionMap()
+        self.versions = VersionMap(has_story=True)
+        self.runs = ProgramRuns(self.versions)
         self.false = FalseMessages()
         self.events: dict[tuple[str, ...], EventStory] = {}
         self.events_left_out = 0
@@ -171,6 +181,7 @@ class _Fold:
         """Take the next record in."""
         self.view.apply(record)
         self.versions.apply(record)
+        self.runs.apply(record)
         self.false.apply(record)
         fact = record.data
         if isinstance(fact, EventLogged):

@@ -193,7 +193,7 @@ def _folders(facts: Facts) -> list[str]:
             escape(words.clean(f"{folder.package} on {folder.server}")),
             escape(
                 "; ".join(
-                    f"{folder_says(one, folder.now.version) or 'removed'} "
+                    f"{folder_says(one, folder.versions.due) or 'removed'} "
                     f"since {times.moment(one.at)}"
                     for one in folder.whole[:CHANGES_MAX]
                 )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, TypeVar
 
-from despoolr_core.records.versions import (
+from despoolr_core.records.versioned_folder import (
     GONE,
     MISSING,
     MIXED,
@@ -22,9 +22,9 @@ from despoolr_core.records.versions import (
     FileChange,
     FolderCount,
     ProgramRun,
-    Truth,
     VersionedFolder,
 )
+from despoolr_core.records.versions import Truth
 from despoolr_core.records.view import JobHistory
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
@@ -57,14 +57,14 @@ def job_strips(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], str]:
 
 def is_untrue(facts: Facts, job: JobHistory) -> bool:
     """Whether the database says at the end that a job is Complete, and it is not."""
-    return job.status == "Complete" and not _is_true(_last(facts.versions.truth_of(job.job)))
+    return job.status == "Complete" and not _is_true(_last(facts.truth_of(job.job)))
 
 
 def truth_says(facts: Facts, job: JobHistory) -> str:
     """`1 of 2 servers right, 1 mixed`, with a sign where the database disagrees; empty for a job
     that brings nothing and runs nothing.
     """
-    last = _last(facts.versions.truth_of(job.job))
+    last = _last(facts.truth_of(job.job))
     if last is None:
         return ""
     says = _says(last, "server" if facts.versions.brings(job.job) else "PC")
@@ -89,14 +89,14 @@ def _last(truth: Sequence[Truth]) -> Truth | None:
 
 
 def _is_true(last: Truth | None) -> bool:
-    return last is None or last.right == last.total
+    return last is None or last.new == last.total
 
 
 def _job_group(facts: Facts, axis: Axis, job: JobHistory) -> LaneGroup:
     group = LaneGroup("", "")
     lane = job_lane(axis, job, facts.end)
     group.lanes.append(lane)
-    truth = facts.versions.truth_of(job.job)
+    truth = facts.truth_of(job.job)
     last = _last(truth)
     if last is None:
         group.says = f"{lane.label}: the job database says {_statuses(job)}."
@@ -108,14 +108,14 @@ def _job_group(facts: Facts, axis: Axis, job: JobHistory) -> LaneGroup:
             says = _says(one, noun)
             title = f"true of {clean(job.label)}: {says}, {_from_to(one.at, until)}"
             true.bars.append(Bar(one.at, until, _kind(one), title, says))
-    true.outcome = f"{last.right} of {count(last.total, noun)} right"
+    true.outcome = f"{last.new} of {count(last.total, noun)} right"
     if truth[-1].total == 0:
         true.outcome_sub = "until the next version"
     untrue = is_untrue(facts, job)
     if untrue:
         true.outcome = f"{DISAGREE} {true.outcome}"
         true.outcome_sub = "the database disagrees"
-    true.outcome_kind = "good" if last.right == last.total else "bad"
+    true.outcome_kind = "good" if last.new == last.total else "bad"
     group.lanes.append(true)
     group.says = (
         f"{lane.label}: the job database says {_statuses(job)}; true at the end: "
@@ -130,18 +130,18 @@ def _statuses(job: JobHistory) -> str:
 
 
 def _says(truth: Truth, noun: str) -> str:
-    parts = [f"{truth.right} of {count(truth.total, noun)} right"]
+    parts = [f"{truth.new} of {count(truth.total, noun)} right"]
     if truth.missing:
         parts.append(f"{truth.missing} with files missing")
-    if truth.wrong:
-        parts.append(f"{truth.wrong} mixed")
+    if truth.mixed:
+        parts.append(f"{truth.mixed} mixed")
     return ", ".join(parts)
 
 
 def _kind(truth: Truth) -> str:
-    if truth.right == truth.total:
+    if truth.new == truth.total:
         return NEW
-    return MISSING if truth.missing else MIXED if truth.wrong else OLD
+    return MISSING if truth.missing else MIXED if truth.mixed else OLD
 
 
 def _from_to(since: float, until: float) -> str:
@@ -166,14 +166,17 @@ def _stretches(changes: Sequence[T], end: float) -> list[tuple[T, float]]:
 
 def folder_groups(facts: Facts) -> tuple[list[LaneGroup], str]:
     """A group for each package and server, the worst first; then what is left out, in words."""
-    folders = [one for one in facts.versions.folders.values() if one.files]
+    folders = [one for one in facts.versions.folders.values() if one.names]
     ranked = sorted(folders, key=lambda folder: -_wrong_s(folder, facts.end))
     groups = [_folder_group(facts, folder) for folder in ranked[:FOLDERS_MAX]]
     left_out = ranked[FOLDERS_MAX:]
-    states = tally(folder.now.state or "removed" for folder in left_out)
+    states = tally(folder.state or "removed" for folder in left_out)
     rest = [f"{count(len(left_out), 'more folder')} ({states})"] if left_out else []
-    if facts.versions.runs_left_out:
-        rest.append(f"{count(facts.versions.runs_left_out, 'more start')} of programs")
+    if facts.versions.folders_left_out:
+        attempts = count(facts.versions.folders_left_out, "attempt")
+        rest.append(f"{attempts} at folders that are not followed")
+    if facts.runs.left_out:
+        rest.append(f"{count(facts.runs.left_out, 'more start')} of programs")
     return groups, " and ".join(rest)
 
 
@@ -188,7 +191,7 @@ def _wrong_s(folder: VersionedFolder, end: float) -> float:
 def _folder_group(facts: Facts, folder: VersionedFolder) -> LaneGroup:
     name = f"{clean(folder.package)} on {clean(folder.server)}"
     group = LaneGroup(name, _named(facts, folder.package))
-    newest = folder.now.version
+    newest = folder.versions.due
     whole = Lane("", "whole folder", f"{name}: the whole folder")
     for one, until in _stretches(folder.whole, facts.end):
         if one.state != GONE:
@@ -196,20 +199,21 @@ def _folder_group(facts: Facts, folder: VersionedFolder) -> LaneGroup:
             kind = _WAS if one.state == NEW and one.version < newest else one.state
             title = f"{name}: {says}, {_from_to(one.at, until)}"
             whole.bars.append(Bar(one.at, until, kind, title, says))
-    now = folder.now
+    now = folder.count
     whole.outcome = folder_says(now, newest) if now.state else "removed"
     whole.outcome_kind = {NEW: "good", GONE: ""}.get(now.state, "bad")
     group.lanes.append(whole)
+    files = folder.files
     odd = [
         one
-        for one, changes in folder.files.items()
+        for one, changes in files.items()
         if any(change.state in (OLD, MISSING) for change in changes)
     ]
     for key in odd[:FILES_MAX]:
-        group.lanes.append(_file_lane(folder, key, newest, facts.end))
+        group.lanes.append(_file_lane(clean(folder.names[key]), files[key], newest, facts.end))
     if folder.runs:
         group.lanes.append(_run_lane(folder))
-    others = len(folder.files) - min(len(odd), FILES_MAX)
+    others = len(files) - min(len(odd), FILES_MAX)
     more = [f"{count(len(odd) - FILES_MAX, 'more file')} not drawn"] if len(odd) > FILES_MAX else []
     if others and odd[:FILES_MAX] and len(odd) <= FILES_MAX:
         more.append(f"{count(others, 'file')} more, never old or missing")
@@ -243,10 +247,9 @@ def folder_says(one: FolderCount, newest: int) -> str:
     return one.state
 
 
-def _file_lane(folder: VersionedFolder, key: str, newest: int, end: float) -> Lane:
-    name = clean(folder.names[key])
+def _file_lane(name: str, changes: Sequence[FileChange], newest: int, end: float) -> Lane:
     lane = Lane("", name, name, is_thin=True)
-    for one, until in _stretches(folder.files[key], end):
+    for one, until in _stretches(changes, end):
         if one.state != GONE:
             kind = _WAS if one.state == NEW and one.version < newest else one.state
             word = f"version {one.version}" if kind == _WAS else one.state

@@ -20,9 +20,6 @@ from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.imported import ImportNote
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.records.kinds.share import (
-    FileDeleted,
-    FileRenamed,
-    FileWritten,
     MessageSent,
     OpenClosed,
     OpenRefused,
@@ -30,19 +27,17 @@ from despoolr_core.records.kinds.share import (
     ShareStarted,
 )
 from despoolr_core.records.kinds.site import (
-    CopyEnded,
     CopyStarted,
     DetailStatusChanged,
-    FileCopied,
     HotfixApplied,
     InstructionExecuted,
     InstructionWritten,
     JobStatusChanged,
     SettingsChanged,
 )
-from despoolr_core.records.live.folders import Folders
 from despoolr_core.records.live.model import LiveMark
 from despoolr_core.records.stream import Record, is_owners
+from despoolr_core.records.versions import VersionMap
 
 EPISODES_MAX: Final = 5_000
 HISTORY_MAX: Final = 2_000
@@ -107,7 +102,7 @@ class LiveFold:
 
     def __init__(self) -> None:
         self.ledger = EpisodeLedger(episodes_max=EPISODES_MAX, history_max=HISTORY_MAX)
-        self.folders = Folders()
+        self.versions = VersionMap()
         self.seq = 0
         """The number of the last record."""
         self.at = 0.0
@@ -131,12 +126,7 @@ class LiveFold:
             ShareStarted: self._server_started,
             OpenRefused: self._refused,
             OpenClosed: self._closed,
-            FileWritten: lambda record, fact: self.folders.written(fact, record.at),
-            FileDeleted: lambda record, fact: self.folders.deleted(fact, record.at),
-            FileRenamed: lambda record, fact: self.folders.renamed(fact, record.at),
             CopyStarted: self._copy_started,
-            FileCopied: lambda record, fact: self.folders.file_copied(fact, record.at),
-            CopyEnded: lambda record, fact: self.folders.copy_ended(fact, record.at),
             JobStatusChanged: self._job_changed,
             DetailStatusChanged: self._detail_changed,
             InstructionWritten: self._retry_planned,
@@ -158,6 +148,7 @@ class LiveFold:
         self.seq += 1
         self.at = max(self.at, record.at)
         self.ledger.apply(record)
+        self.versions.apply(record)
         step = self._steps.get(type(record.data))
         if step is not None:
             step(record, record.data)
@@ -219,7 +210,6 @@ class LiveFold:
             )
 
     def _copy_started(self, record: Record, copy: CopyStarted) -> None:
-        self.folders.copy_started(copy, record.at)
         self._tried(record.actor.partition("/")[0], copy.job, record.at)
 
     def _job_changed(self, record: Record, changed: JobStatusChanged) -> None:
@@ -245,7 +235,6 @@ class LiveFold:
             over = (name for name, job in self.jobs.items() if job.status in OVER)
             gone = next(over, next(iter(self.jobs)))
             del self.jobs[gone]
-            self.folders.truths.pop(gone, None)
             for key in [key for key in self.retries if key[1] == gone]:
                 del self.retries[key]
 
@@ -282,7 +271,7 @@ class LiveFold:
         machine = record.actor.rpartition("/")[2]
         if machine not in self.clients and len(self.clients) >= MACHINES_MAX:
             return
-        found = self.folders.state_on(started.package, started.server)
+        found = self.versions.state_on(started.package, started.server)
         self.clients[machine] = ClientNow(started.package, started.server, found)
 
     def _result_reported(self, record: Record, reported: ResultReported) -> None:

@@ -70,7 +70,7 @@ def page_steps(live: LiveFold, asked: PageQuery, now: float) -> Steps[LivePage]:
     marks, more_faults = _marks(live, now - asked.span_s) if is_all else ([], 0)
     opens, open_count = yield from _opens(live, asked)
     files = yield from files_of(blocks)
-    folders = [f for f in live.folders.folders.values() if asked.is_of(f.server, f.package)]
+    folders = [f for f in live.versions.folders.values() if asked.is_of(f.server, f.package)]
     totals = LiveTotals(
         files=files,
         blocks=len(blocks),

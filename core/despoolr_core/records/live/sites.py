@@ -6,9 +6,9 @@ from typing import Final
 
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import OVER, WORKSTATION, ClientNow, JobNow, LiveFold
-from despoolr_core.records.live.folders import PackageFolder
 from despoolr_core.records.live.model import LiveClients, LiveJob, LivePackage, LiveRetry
 from despoolr_core.records.live.steps import LOOKED_AT, STEP, Steps
+from despoolr_core.records.versioned_folder import VersionedFolder
 from despoolr_core.rules.fold import fold
 
 JOBS_MAX: Final = 20
@@ -52,9 +52,9 @@ def jobs_of(live: LiveFold, asked: PageQuery) -> Steps[tuple[list[LiveJob], int,
 
 def job_row(live: LiveFold, job: JobNow) -> Steps[LiveJob]:
     """A job as the page has it."""
-    truth = live.folders.truths.get(job.job)
+    truth = live.versions.jobs.get(job.job)
     right, wrong = yield from _pcs(live, job)
-    told = list(truth.history) if truth is not None else []
+    told = [one[:5] for one in truth.history] if truth is not None else []
     is_true = truth is None or bool(truth.replaced_by) or not told or not any(told[-1][2:])
     reported: dict[str, dict[str, int]] = {}
     for (kind, status), count in sorted(job.reported.items()):
@@ -97,7 +97,7 @@ def _pcs(live: LiveFold, job: JobNow) -> Steps[tuple[int, int]]:
 
 def _is_on(live: LiveFold, job: JobNow, server: str) -> Steps[bool]:
     wanted = fold(server)
-    if (job.package, wanted) in live.folders.folders:
+    if (job.package, wanted) in live.versions.folders:
         return True
     for number, (_, _, machine) in enumerate([*job.rows]):
         if number % LOOKED_AT == LOOKED_AT - 1:
@@ -109,9 +109,9 @@ def _is_on(live: LiveFold, job: JobNow, server: str) -> Steps[bool]:
 
 def packages_of(live: LiveFold, asked: PageQuery) -> tuple[list[LivePackage], int]:
     """The version maps of packages, broken ones first; and how many more there are."""
-    found: dict[str, list[PackageFolder]] = {}
-    for folder in live.folders.folders.values():
-        if asked.is_of(folder.server, folder.package) and folder.versions:
+    found: dict[str, list[VersionedFolder]] = {}
+    for folder in live.versions.folders.values():
+        if asked.is_of(folder.server, folder.package) and folder.now:
             found.setdefault(folder.package, []).append(folder)
     order = sorted(
         (
@@ -119,25 +119,24 @@ def packages_of(live: LiveFold, asked: PageQuery) -> tuple[list[LivePackage], in
             for item in found.items()
             if asked.has_word(item[0]) or any(asked.has_word(*f.names.values()) for f in item[1])
         ),
-        key=lambda item: (all(f.state == "new" for f in item[1]), item[0]),
+        key=lambda item: (all(f.state == "new" and not f.others for f in item[1]), item[0]),
     )
     rows = [_package_row(live, name, folders) for name, folders in order[:PACKAGES_MAX]]
     return rows, max(0, len(order) - PACKAGES_MAX)
 
 
-def _package_row(live: LiveFold, package: str, folders: list[PackageFolder]) -> LivePackage:
-    worst = sorted(folders, key=lambda f: (_BADNESS[f.state], f.server))[:SERVERS_MAX]
+def _package_row(live: LiveFold, package: str, folders: list[VersionedFolder]) -> LivePackage:
+    worst = sorted(folders, key=lambda f: (_BADNESS[f.state], not f.others, f.server))[:SERVERS_MAX]
     shown = sorted(worst, key=lambda f: f.server)
     files: dict[str, str] = {}
     for folder in shown:
-        for key, name in folder.names.items():
-            files.setdefault(key, name)
+        for key in folder.now:
+            files.setdefault(key, folder.names[key])
     letters = {key: "".join(folder.letter(key) for folder in shown) for key in files}
     order = sorted(letters, key=lambda key: (set(letters[key]) == {"n"}, key))
-    jobs = {folder.job: None for folder in shown}
     return LivePackage(
         package=package,
-        job=live.name_of(max(jobs)),
+        job=live.name_of(shown[0].versions.job),
         servers=[folder.server for folder in shown],
         files={files[key]: letters[key] for key in order[:FILES_MAX]},
         folders=[folder.sums for folder in shown],
