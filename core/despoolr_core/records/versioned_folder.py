@@ -183,7 +183,7 @@ class VersionedFolder:
             append(self.whole, self.count._replace(at=at))
 
     def attempt(self) -> None:
-        """An attempt begins."""
+        """An attempt begins, which has written nothing yet."""
         self._is_copying, self._written = True, ""
 
     def attempt_ended(self, is_complete: bool, at: float) -> None:
