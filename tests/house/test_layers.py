@@ -65,7 +65,7 @@ LAYERS = {
     "despoolr_lab": [
         "cli",
         "bench | docs | oracle | soak | load",
-        "samples | breaking | measured",
+        "samples | breaking | measured | reserved_ports",
         "kb | report | imports | export | explore | (whatif)",
         "pool",
         "scenario",

@@ -9,10 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from despoolr_app.process import database_url as site_database
-from despoolr_app.process.database_url import open_site_database
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError
+from despoolr_app.servers import database_url as site_database
+from despoolr_app.servers.database_url import open_site_database
 from despoolr_app.site_client.blocking import ask
 from despoolr_app.site_client.errors import SiteError
 from worlds.postgres import Postgres

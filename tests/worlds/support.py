@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn
 
 import pytest
 
-from despoolr_app.process.reserved_ports import ReservedPorts
+from despoolr_lab.reserved_ports import ReservedPorts
 from despoolr_server.http.openapi.document import MORE
 
 REPOSITORY = Path(__file__).resolve().parents[2]

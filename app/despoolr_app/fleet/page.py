@@ -9,7 +9,6 @@ as a server's do. A fleet without a secret answers on loopback only.
 
 from __future__ import annotations
 
-import errno
 from typing import Any, Final
 
 import msgspec
@@ -17,14 +16,13 @@ from aiohttp import hdrs, web
 
 from despoolr_app.fleet.fleet import FleetClients
 from despoolr_app.fleet.metrics import FleetMetrics
+from despoolr_app.process.http_listener import HttpListener
 from despoolr_app.process.metrics import ProcessMetrics
-from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError, Listen
 from despoolr_server.http.base.auth import Auth, is_loopback
 from despoolr_server.http.base.browser_guard import BrowserGuard
 from despoolr_server.http.base.problem import Refused, answer
 from despoolr_server.http.base.surface import CHALLENGED
-from despoolr_server.http.connections.connections import Runner
 
 STARTING: Final = "starting"
 STANDING_BY: Final = "standing by"
@@ -70,7 +68,7 @@ class FleetPage:
         self._auth = auth
         self._metrics = FleetMetrics(clients, ProcessMetrics())
         self._guard = BrowserGuard()
-        self._runner: web.AppRunner | None = None
+        self._listener = HttpListener()
 
     async def start(self, listen: Listen) -> str:
         """Listen; the URL. Raises `StartError` or `ConfigError`."""
@@ -83,25 +81,11 @@ class FleetPage:
         app = web.Application()
         app.add_routes([web.get("/healthz", self._get_health), web.get("/ready", self._get_ready)])
         app.add_routes([web.get("/metrics", self._get_metrics)])
-        self._runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, listen.host, listen.port)
-        try:
-            await site.start()
-        except OSError as error:
-            await self.stop()
-            reason = (
-                "is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-            )
-            raise StartError(
-                f"{listen} cannot be listened on ({reason}); choose another --listen"
-            ) from None
-        return f"http://{Listen(listen.host, site.port)}"
+        return f"http://{await self._listener.start(app, listen)}"
 
     async def stop(self) -> None:
         """Stop answering, and free the port."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop()
 
     async def _get_health(self, _request: web.Request) -> web.Response:
         return web.Response(

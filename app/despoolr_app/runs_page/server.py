@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import errno
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import BinaryIO, Final
 
 from aiohttp import hdrs, web
 
-from despoolr_app.process.runtime import StartError
+from despoolr_app.process.http_listener import HttpListener
 from despoolr_app.process.settings import Listen
 from despoolr_app.runs.directory import RunError
 from despoolr_app.runs.remedy import kept_ladder, kept_remedy
@@ -34,7 +33,6 @@ from despoolr_app.runs_page.html import Beside, list_page, message_page, run_pag
 from despoolr_app.runs_page.lists import listed, wanted_of
 from despoolr_server.http.base.browser_guard import POLICY, BrowserGuard, page_headers
 from despoolr_server.http.base.problem import Refused, answer
-from despoolr_server.http.connections.connections import Runner
 
 KEPT_S: Final = 2.0
 """Seconds for which the list that was read is shown again: reading a store of thousands takes as
@@ -56,7 +54,7 @@ class RunsPage:
         self._store = store
         self._token = token.encode()
         self._guard = BrowserGuard()
-        self._runner: web.AppRunner | None = None
+        self._listener = HttpListener()
         self._reading = asyncio.Lock()
         self._read: list[KeptRun] = []
         self._read_at = float("-inf")
@@ -73,24 +71,11 @@ class RunsPage:
                 web.get("/runs/{run}/files/{name:.+}", self._file),
             ]
         )
-        self._runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, listen.host, listen.port)
-        try:
-            await site.start()
-        except OSError as error:
-            await self.stop()
-            is_taken = error.errno == errno.EADDRINUSE
-            reason = "is in use" if is_taken else error.strerror or str(error)
-            raise StartError(
-                f"{listen} cannot be listened on ({reason}); choose another --listen"
-            ) from None
-        return f"http://{Listen(listen.host, site.port)}"
+        return f"http://{await self._listener.start(app, listen)}"
 
     async def stop(self) -> None:
         """Stop answering, and free the port."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop()
 
     # -- who asks
 

@@ -1,1 +1,1 @@
-"""Servers as processes: several machines in one, their metrics."""
+"""Servers as processes: several machines in one, their site database, their metrics."""

@@ -8,8 +8,12 @@ import errno
 import socket
 from collections.abc import Iterable
 from contextlib import ExitStack
+from typing import Final
 
+from despoolr_app.process.http_listener import why_not
 from despoolr_app.process.settings import ConfigError, Listen
+
+OPTIONS: Final = "--listen or --listen-logon"
 
 
 def check_ports(listens: Iterable[Listen]) -> None:
@@ -19,7 +23,7 @@ def check_ports(listens: Iterable[Listen]) -> None:
             try:
                 _listen(listen, bound)
             except OSError as error:
-                raise ConfigError(why_not(listen, error)) from None
+                raise ConfigError(why_not(listen, error, OPTIONS)) from None
 
 
 def _listen(listen: Listen, bound: ExitStack) -> None:
@@ -39,13 +43,3 @@ def _listen(listen: Listen, bound: ExitStack) -> None:
             is_absent = error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
             if not is_absent or len(places) == 1:
                 raise
-
-
-def why_not(listen: Listen, error: OSError) -> str:
-    """One line: why nobody can listen there, and what to do."""
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"{listen} is in use; stop the process that listens there, or choose another "
-            "--listen or --listen-logon"
-        )
-    return f"cannot listen on {listen}: {error.strerror or error}"

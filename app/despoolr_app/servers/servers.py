@@ -26,17 +26,18 @@ from aiohttp import web
 from despoolr_app.clocks.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process import discovery
-from despoolr_app.process.database_url import SiteDatabase, open_site_database
 from despoolr_app.process.discovery import RunningServer
+from despoolr_app.process.http_listener import why_not
 from despoolr_app.process.metrics import ProcessMetrics
 from despoolr_app.process.process_log import ServiceLines
 from despoolr_app.process.runtime import Runtime, StartError
 from despoolr_app.process.settings import Listen, LogonSettings, SiteSettings
 from despoolr_app.servers.breakable import BreakableServer
+from despoolr_app.servers.database_url import SiteDatabase, open_site_database
 from despoolr_app.servers.follower import Follower
 from despoolr_app.servers.metrics import BoxMetrics, FaultMetrics, SiteMetrics
 from despoolr_app.servers.outgoing import ServerOverLine
-from despoolr_app.servers.ports import why_not
+from despoolr_app.servers.ports import OPTIONS
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError, SiteRefused
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
@@ -452,7 +453,7 @@ class Servers:
         try:
             await site.start()
         except OSError as error:
-            raise StartError(why_not(listen, error)) from None
+            raise StartError(why_not(listen, error, OPTIONS)) from None
         return f"http://{Listen(_reachable(listen.host), site.port)}"
 
     def _announce(self, name: str, role: str, url: str, site: str = "") -> None:

@@ -29,9 +29,9 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import Final
 
-from despoolr_app.process.reserved_ports import ReservedPorts
 from despoolr_lab.bench.load import Script, answers_per_second, request
 from despoolr_lab.bench.share_bench import WINST_SIZE, always, identity, run_loop
+from despoolr_lab.reserved_ports import ReservedPorts
 
 CONNECTIONS: Final = 8
 FILES: Final = 1000

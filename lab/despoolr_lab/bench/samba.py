@@ -33,9 +33,9 @@ from threading import Timer
 from time import perf_counter, sleep
 from typing import Final
 
-from despoolr_app.process.reserved_ports import ReservedPorts
 from despoolr_lab.bench.load import answers_per_second
 from despoolr_lab.bench.share_bench import pairs, run_loop, winst_path
+from despoolr_lab.reserved_ports import ReservedPorts
 
 CLIENTS: Final = (1, 4, 16)
 START_S_MAX: Final = 30.0

@@ -20,9 +20,9 @@ from typing import Final
 
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
-from despoolr_app.process.reserved_ports import ReservedPorts
 from despoolr_app.process.supervisor import Supervisor
 from despoolr_app.site_client.client import ServerAddress
+from despoolr_lab.reserved_ports import ReservedPorts
 from despoolr_lab.soak.links import CuttableLink
 from despoolr_lab.soak.plan import LINKS, LOGONS, SITE, Asked
 

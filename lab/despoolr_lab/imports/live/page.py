@@ -27,7 +27,7 @@ from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process import discovery
 from despoolr_app.process.discovery import RunningServer
 from despoolr_app.process.event_loop import loop_factory
-from despoolr_app.process.runtime import StartError
+from despoolr_app.process.http_listener import HttpListener
 from despoolr_app.process.settings import ConfigError, Listen, write_private
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LiveWatched
@@ -39,7 +39,6 @@ from despoolr_server.http.base.browser_guard import BrowserGuard
 from despoolr_server.http.base.latency import Latency
 from despoolr_server.http.base.problem import Refused, guarded, known
 from despoolr_server.http.base.surface import json_answer
-from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.live.feeds import LiveFeeds
 from despoolr_server.http.live.page import LivePageRoutes
 from despoolr_server.http.live.routes import LiveRoutes
@@ -123,24 +122,14 @@ class WatchPage:
             ready.set_exception(error)
 
     async def _serve(self, ready: Future[None]) -> None:
-        runner = Runner(self._app(), handle_signals=False, shutdown_timeout=1.0)
-        await runner.setup()
-        site = web.TCPSite(runner, self._listen.host, self._listen.port)
-        try:
-            await site.start()
-        except OSError as error:
-            await runner.cleanup()
-            raise StartError(
-                f"cannot listen on {self._listen} ({error.strerror or error}): choose another "
-                "--listen"
-            ) from None
-        self.url = f"http://{Listen(self._listen.host, site.port)}"
+        listener = HttpListener()
+        self.url = f"http://{await listener.start(self._app(), self._listen)}"
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         ready.set_result(None)
         await self._stop.wait()
         self._feeds.close()
-        await runner.cleanup()
+        await listener.stop()
 
     def _app(self) -> web.Application:
         live = LiveRoutes(

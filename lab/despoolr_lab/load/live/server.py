@@ -9,14 +9,13 @@ names of the load, no token, and changes nothing.
 from __future__ import annotations
 
 import asyncio
-import errno
 import time
 from typing import Final
 
 import msgspec
 from aiohttp import hdrs, web
 
-from despoolr_app.process.runtime import StartError
+from despoolr_app.process.http_listener import HttpListener
 from despoolr_app.process.settings import Listen
 from despoolr_lab.load.live.course import LoadCourse
 from despoolr_lab.load.run import LoadProgress
@@ -24,7 +23,6 @@ from despoolr_lab.load.spec.model import LoadFile
 from despoolr_lab.measured.page import render_course, render_live
 from despoolr_server.http.base.browser_guard import BrowserGuard, inline, page_headers
 from despoolr_server.http.base.problem import Refused, answer
-from despoolr_server.http.connections.connections import Runner
 
 LISTENERS_MAX: Final = 16
 """Who look at one time."""
@@ -47,7 +45,7 @@ class LiveLoad:
         headers["Content-Security-Policy"] += "; style-src 'unsafe-inline'"
         self._headers = headers | {hdrs.CACHE_CONTROL: "no-cache"}
         self._guard = BrowserGuard(is_open=True)
-        self._runner: web.AppRunner | None = None
+        self._listener = HttpListener("--page")
         self._progress: LoadProgress | None = None
         self._made: tuple[LoadProgress | None, bytes] = (None, b"")
         self._next_at = 0.0
@@ -61,17 +59,7 @@ class LiveLoad:
         self._guard = BrowserGuard([listen.host], is_open=True)
         app = web.Application()
         app.add_routes([web.get("/", self._get_page), web.get("/events", self._get_events)])
-        self._runner = Runner(app, handle_signals=False, shutdown_timeout=0.5)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, listen.host, listen.port)
-        try:
-            await site.start()
-        except OSError as error:
-            await self._runner.cleanup()
-            taken = error.errno == errno.EADDRINUSE
-            reason = "is in use" if taken else error.strerror or str(error)
-            raise StartError(f"{listen} cannot be listened on ({reason}); choose another") from None
-        return f"http://{Listen(listen.host, site.port)}"
+        return f"http://{await self._listener.start(app, listen)}"
 
     def show(self, progress: LoadProgress) -> None:
         """How far the load is."""
@@ -89,8 +77,7 @@ class LiveLoad:
                     await self._left.wait()
         except TimeoutError:
             pass
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop()
 
     def _wake(self) -> None:
         self._changed.set()

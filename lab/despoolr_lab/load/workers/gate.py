@@ -10,7 +10,6 @@ that was lost, and the run is invalid.
 from __future__ import annotations
 
 import asyncio
-import errno
 import hmac
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +21,7 @@ import msgspec
 from aiohttp import WSMsgType, hdrs, web
 
 from despoolr_app.fleet.lease import steady_now
+from despoolr_app.process.http_listener import HttpListener
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError, Listen
 from despoolr_core.rules.plain_json import read_json
@@ -38,7 +38,6 @@ from despoolr_lab.load.workers.protocol import (
     Word,
 )
 from despoolr_server.http.base.auth import is_loopback
-from despoolr_server.http.connections.connections import Runner
 
 JOIN_S_MAX: Final = 600.0
 """Seconds that a load waits until all have joined."""
@@ -178,7 +177,7 @@ class JoinGate:
         self._places = 0
         self._changed = asyncio.Event()
         self._trouble = ""
-        self._runner: web.AppRunner | None = None
+        self._listener = HttpListener("--workers-from")
 
     async def start(self, listen: Listen) -> str:
         """Listen; the URL to join at. Raises `StartError`, `ConfigError`."""
@@ -186,24 +185,13 @@ class JoinGate:
             raise ConfigError(f"refusing to let workers join on {listen.host} without a token")
         app = web.Application()
         app.add_routes([web.get(JOIN_PATH, self._join)])
-        self._runner = Runner(app, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, listen.host, listen.port)
-        try:
-            await site.start()
-        except OSError as error:
-            await self.stop()
-            taken = error.errno == errno.EADDRINUSE
-            reason = "is in use" if taken else error.strerror or str(error)
-            raise StartError(f"{listen} cannot be listened on ({reason}); choose another") from None
-        return join_url(Listen(listen.host, site.port))
+        return join_url(await self._listener.start(app, listen))
 
     async def stop(self) -> None:
         """Let go of all who joined, and free the port."""
         for worker in self.joined:
             await worker.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop()
 
     async def full(self, within_s: float = JOIN_S_MAX) -> None:
         """Wait until all have joined. Raises `StartError`."""

@@ -123,5 +123,5 @@ async def test_without_a_secret_a_fleet_listens_on_loopback_only() -> None:
 async def test_a_port_that_is_taken_is_one_line_that_says_so() -> None:
     async with page_of(StagedClients()) as url:
         taken = Listen("127.0.0.1", int(url.rpartition(":")[2]))
-        with pytest.raises(StartError, match=r"is in use\); choose another --listen"):
+        with pytest.raises(StartError, match=r"is in use; .* choose another --listen"):
             await FleetPage(StagedClients(), None).start(taken)

@@ -188,7 +188,7 @@ async def test_the_list_is_read_again_after_two_seconds_and_no_sooner(root: Path
 async def test_a_port_that_is_taken_is_one_line(root: Path) -> None:
     async with serving(root) as client:
         page = RunsPage(RunStore(root), TOKEN)
-        with pytest.raises(StartError, match=r"is in use\); choose another --listen"):
+        with pytest.raises(StartError, match=r"is in use; .* choose another --listen"):
             await page.start(Listen("127.0.0.1", URL(client.url).port or 0))
 
 

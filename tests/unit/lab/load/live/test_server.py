@@ -127,5 +127,5 @@ async def test_nobody_looks_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_an_address_that_is_taken_is_one_line() -> None:
     async with live() as (_, url, _http):
         other = LiveLoad(LOAD, "19960603T080000Z")
-        with pytest.raises(StartError, match="cannot be listened on"):
+        with pytest.raises(StartError, match=r"is in use.* choose another --page"):
             await other.start(Listen("127.0.0.1", int(url.rpartition(":")[2])))

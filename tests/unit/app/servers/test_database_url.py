@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_app.process.database_url import SiteDatabase, open_site_database
 from despoolr_app.process.runtime import StartError
+from despoolr_app.servers.database_url import SiteDatabase, open_site_database
 from despoolr_server.database.protocol import Connection, insert_into
 
 

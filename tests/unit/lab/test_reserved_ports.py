@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from despoolr_app.process.reserved_ports import LOOPBACK, ReservedPorts
+from despoolr_lab.reserved_ports import LOOPBACK, ReservedPorts
 
 
 @pytest.fixture
