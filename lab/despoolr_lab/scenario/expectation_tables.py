@@ -41,6 +41,16 @@ class ExpectTable(Table, tag_field="that", kw_only=True):
         check_fields(self.when)
 
 
+class CountTable(ExpectTable, kw_only=True):
+    count: int | None = None
+    at_least: int | None = None
+    """1 where neither is said."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_count(self.count, self.at_least)
+
+
 class JobExpectation(ExpectTable, tag="job", kw_only=True):
     """A job's overall status is one of these."""
 
@@ -186,24 +196,20 @@ class PackageStatusExpectation(ExpectTable, tag="package_status", kw_only=True):
         one_of(self.status, PACKAGE_STATUSES, "status of a package")
 
 
-class EventsExpectation(ExpectTable, tag="events", kw_only=True):
+class EventsExpectation(CountTable, tag="events", kw_only=True):
     """How many NT events there are of a code (and job, and text within)."""
 
     code: int
     job: str = ""
     text: str = ""
-    count: int | None = None
-    at_least: int | None = None
-    """1 where neither is said."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count(self.count, self.at_least)
         if self.code not in EVENTS:
             raise ValueError(f"no event has the code {self.code}; docs/fidelity.md lists them")
 
 
-class LogExpectation(ExpectTable, tag="log", kw_only=True):
+class LogExpectation(CountTable, tag="log", kw_only=True):
     """How many log lines of a component (at a `site`, if one is named) contain a text.
 
     In `text`, `{package:NAME}` and `{job:NAME}` stand for their IDs, as in the `path` of a box.
@@ -211,13 +217,9 @@ class LogExpectation(ExpectTable, tag="log", kw_only=True):
 
     component: str
     text: str
-    count: int | None = None
-    at_least: int | None = None
-    """1 where neither is said."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count(self.count, self.at_least)
         one_of(self.component, LOG_FILES, "component that writes a log")
         if not self.text:
             raise ValueError("every line has an empty text in it; say which text")
@@ -304,7 +306,7 @@ class PcmExpectation(ExpectTable, tag="pcm", kw_only=True):
             raise ValueError("nothing would be checked; say pending, executed or both")
 
 
-class RunsExpectation(ExpectTable, tag="runs", kw_only=True):
+class RunsExpectation(CountTable, tag="runs", kw_only=True):
     """How often clients have started a job's command: on a `machine`, from a distribution
     `server`.
     """
@@ -312,13 +314,6 @@ class RunsExpectation(ExpectTable, tag="runs", kw_only=True):
     job: JobName
     machine: str = ""
     server: str = ""
-    count: int | None = None
-    at_least: int | None = None
-    """1 where neither is said."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_count(self.count, self.at_least)
 
 
 class RunOrderExpectation(ExpectTable, tag="run_order", kw_only=True):
@@ -335,7 +330,7 @@ class RunOrderExpectation(ExpectTable, tag="run_order", kw_only=True):
             raise ValueError("jobs is empty; that nothing runs, say with runs and count = 0")
 
 
-class OpenExpectation(ExpectTable, tag="open", kw_only=True):
+class OpenExpectation(CountTable, tag="open", kw_only=True):
     """How many opens there are at that moment on a server (or on all) that fit all that is said:
     whether what a hold began still stands.
     """
@@ -344,19 +339,15 @@ class OpenExpectation(ExpectTable, tag="open", kw_only=True):
     server: str = ""
     path: str = ""
     program: str = ""
-    count: int | None = None
-    at_least: int | None = None
-    """1 where neither is said."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count(self.count, self.at_least)
         if not (self.machine or self.path or self.program):
             raise ValueError("whose open, or of what? Say machine, path or program")
         check_paths([self.path] if self.path else [])
 
 
-class BoxExpectation(ExpectTable, tag="box", kw_only=True):
+class BoxExpectation(CountTable, tag="box", kw_only=True):
     """How many files with an extension (or any end of a name) lie in a directory of a server's
     share.
     """
@@ -365,13 +356,9 @@ class BoxExpectation(ExpectTable, tag="box", kw_only=True):
     share: str
     path: str
     extension: str = ""
-    count: int | None = None
-    at_least: int | None = None
-    """1 where neither is said."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count(self.count, self.at_least)
         check_paths([self.path] if self.path else [])
 
 

@@ -403,6 +403,17 @@ class KillStep(StepTable, tag="kill", kw_only=True):
             raise ValueError("say either site or server")
 
 
+def _check_link(server: str, other: str) -> None:
+    if fold(other) == fold(server):
+        raise ValueError("there is no link between a server and itself")
+
+
+def _check_disk(share: str, path: str) -> None:
+    if path and not share:
+        raise ValueError("a path is on a share: say which")
+    check_paths([path] if path else [])
+
+
 class LinkStep(StepTable, tag="link", kw_only=True):
     """A server is cut off the network, or comes back. With `other` only the way between the two is
     cut.
@@ -414,8 +425,7 @@ class LinkStep(StepTable, tag="link", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if fold(self.other) == fold(self.server):
-            raise ValueError("there is no link between a server and itself")
+        _check_link(self.server, self.other)
 
 
 class DiskStep(StepTable, tag="disk", kw_only=True):
@@ -430,9 +440,7 @@ class DiskStep(StepTable, tag="disk", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.path and not self.share:
-            raise ValueError("a path is on a share: say which")
-        check_paths([self.path] if self.path else [])
+        _check_disk(self.share, self.path)
 
 
 # -- faults, by the name of what goes wrong
@@ -481,9 +489,7 @@ class DiskFullStep(FaultStep, tag="disk_full", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.path and not self.share:
-            raise ValueError("a path is on a share: say which")
-        check_paths([self.path] if self.path else [])
+        _check_disk(self.share, self.path)
 
 
 class ClockJumpsStep(FaultStep, tag="clock_jumps", kw_only=True):
@@ -510,8 +516,7 @@ class LinkDownStep(FaultStep, tag="link_down", kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if fold(self.other) == fold(self.server):
-            raise ValueError("there is no link between a server and itself")
+        _check_link(self.server, self.other)
 
 
 class SlowShareStep(FaultStep, tag="slow_share", kw_only=True):
