@@ -54,8 +54,18 @@ def moment(at: float, *, seconds: bool = False) -> str:
     """A point in time: `1996-06-03 09:00`, or with its seconds. Raises `ValueError`,
     `OverflowError` or `OSError` for one that no calendar has.
     """
-    form = "%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M"
-    return dt.datetime.fromtimestamp(at, dt.UTC).strftime(form)
+    return _formed(at, "%Y-%m-%d %H:%M", seconds)
+
+
+def short_moment(at: float, *, seconds: bool = False) -> str:
+    """A point in time of a known year: `Mon 06-03 09:00`, or with its seconds. Raises as `moment`
+    does.
+    """
+    return _formed(at, "%a %m-%d %H:%M", seconds)
+
+
+def _formed(at: float, form: str, seconds: bool) -> str:
+    return dt.datetime.fromtimestamp(at, dt.UTC).strftime(f"{form}:%S" if seconds else form)
 
 
 def span(seconds: float) -> str:

@@ -23,6 +23,7 @@ from despoolr_app.cli.output import (
     json_option,
     say,
 )
+from despoolr_core.phrases import how_often
 
 STEP_S: Final = 0.5
 
@@ -108,8 +109,7 @@ def reason(facts: dict[str, Any]) -> str:
 
 def history(lapsed: int) -> str:
     """What came before, in words: how often clients were stopped because a lease ran out."""
-    times = "once" if lapsed == 1 else f"{lapsed:,} times"
     return (
-        f"{times} since the site server started, a fleet could not renew its clients and "
-        "stopped them"
+        f"{how_often(lapsed)} since the site server started, a fleet could not renew its clients "
+        "and stopped them"
     )

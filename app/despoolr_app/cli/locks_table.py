@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from despoolr_app.cli.output import echo_table, moment, put
+from despoolr_core.phrases import how_often
 from despoolr_core.times import span
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def echo_locks(rows: list[LockRow], at: float, *, is_wide: bool = False) -> None
                 row.share_mode or "?",
                 ("before " if row.since else "") + moment(row.opened_at),
                 _held_for(row, at),
-                {0: "-", 1: "once"}.get(row.refusal_count, f"{row.refusal_count} times"),
+                how_often(row.refusal_count) if row.refusal_count else "-",
                 f"{row.server}/{row.open}",
             )
             for row in rows

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from despoolr_core import times
+from despoolr_core.phrases import counted
 from despoolr_core.rules.text import escaped, escaped_json, escaped_prose
 
 if TYPE_CHECKING:
@@ -201,8 +202,7 @@ def echo_table(
         width_max,
     )
     if left_out:
-        plural = "" if len(left_out) == 1 else "s"
-        lines.append(f"{len(left_out)} column{plural} left out: --wide")
+        lines.append(f"{counted(len(left_out), 'column')} left out: --wide")
     click.echo("\n".join(lines))
 
 

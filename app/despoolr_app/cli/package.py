@@ -24,6 +24,7 @@ from despoolr_app.cli.output import (
     put,
     put_over,
 )
+from despoolr_core.phrases import counted
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
@@ -242,8 +243,7 @@ def update(
 
 
 def _amount(source: Any) -> str:
-    count = len(source.files)
-    return f"{count:,} file{'s' if count != 1 else ''} ({source.size:,} bytes)"
+    return f"{counted(len(source.files), 'file')} ({source.size:,} bytes)"
 
 
 class _Progress:

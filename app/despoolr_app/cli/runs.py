@@ -23,7 +23,7 @@ from despoolr_app.cli.output import (
     wrapped,
     yes_option,
 )
-from despoolr_app.runs.sizes import size
+from despoolr_core.phrases import counted, size
 
 if TYPE_CHECKING:
     from despoolr_app.runs.store import KeptRun, RunStore
@@ -57,8 +57,7 @@ def list_(limit: int | None, root: Path, as_json: bool) -> int:
     )
     more = len(kept) - len(shown)
     of = f", {more} of them not shown" if more else ""
-    count = f"{len(kept)} run{'' if len(kept) == 1 else 's'}"
-    say(f"{count} in {root}{of}, {size(sum(run.size for run in kept))} in all")
+    say(f"{counted(len(kept), 'run')} in {root}{of}, {size(sum(run.size for run in kept))} in all")
     return EXIT_OK
 
 

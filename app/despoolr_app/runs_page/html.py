@@ -13,10 +13,10 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from despoolr_app.runs.sizes import size
 from despoolr_app.runs.store import KeptRun
 from despoolr_app.runs_page.files import REPORT, RunFile
 from despoolr_app.runs_page.lists import RunList, RunQuery
+from despoolr_core.phrases import counted, size
 from despoolr_core.records.ladder import Ladder, LadderRow
 from despoolr_core.rules.text import escaped
 from despoolr_core.times import moment, span
@@ -74,7 +74,7 @@ def list_page(
             "<code>despoolr demo</code><code>despoolr kb run Q147819</code>"
             "<code>despoolr import TRACE</code></p>"
         )
-    count = f"{found.fitting:,} of {total:,} runs" if wanted.word else _count(total, "run")
+    count = f"{found.fitting:,} of {total:,} runs" if wanted.word else counted(total, "run")
     search = (
         '<form class="filter" role="search" method="get" action="/"><label for="q">Filter</label>'
         f'<input id="q" name="q" type="search" maxlength="200" value="{_text(wanted.word)}" '
@@ -261,10 +261,6 @@ def _moment(at: float) -> str:
         return moment(at)
     except (ValueError, OverflowError, OSError):
         return "-"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _text(text: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Final
 
 from despoolr_app.top.lines import TopAnswer, TopTarget
+from despoolr_core.phrases import how_often
 from despoolr_core.records.live.model import LiveBlock, LiveLane, LivePage
 from despoolr_core.rules.text import escaped
+from despoolr_core.times import short_moment
 
 EVENTS_MAX: Final = 16
 """The newest events that are told."""
@@ -21,7 +22,8 @@ def history_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
     if block is None:
         return ["It waits no more."]
     events = sorted({event for event in _events(answer.page, block) if event[0] <= answer.now})
-    told = [f"{_moment(at)}  {escaped(text)}" for at, text in events[-EVENTS_MAX:]]
+    newest = events[-EVENTS_MAX:]
+    told = [f"{short_moment(at, seconds=True)}  {escaped(text)}" for at, text in newest]
     earlier = len(events) - len(told)
     head = [f"{earlier:,} earlier; the live page has them."] if earlier else []
     return ["\n".join([*head, *told])]
@@ -35,7 +37,7 @@ def _events(page: LivePage, block: LiveBlock) -> Iterator[Event]:
             continue
         who = _who(waiter.program, waiter.machine)
         yield waiter.first_at, f"{who} was refused for the first time"
-        yield waiter.last_at, f"{who} was refused {_times(waiter.refused)} by now"
+        yield waiter.last_at, f"{who} was refused {how_often(waiter.refused)} by now"
     for mark in page.marks:
         yield mark.at, mark.text
 
@@ -43,7 +45,7 @@ def _events(page: LivePage, block: LiveBlock) -> Iterator[Event]:
 def _of_lane(lane: LiveLane) -> Iterator[Event]:
     who = _who(lane.program, lane.machine)
     for at, count in lane.ticks:
-        yield at, f"{who} was refused {_times(count)}"
+        yield at, f"{who} was refused {how_often(count)}"
     for bar in lane.bars:
         name, holder = bar.path.rpartition("/")[2], _who(bar.program, bar.machine)
         yield bar.opened_at, f"{holder} {'had opened' if bar.since else 'opened'} {name}"
@@ -53,11 +55,3 @@ def _of_lane(lane: LiveLane) -> Iterator[Event]:
 
 def _who(program: str, machine: str) -> str:
     return f"{program} on {machine}" if program and machine else machine or program or "somebody"
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
-
-
-def _moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%a %m-%d %H:%M:%S}"

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from shlex import quote
 from typing import Final, NamedTuple
 
 import msgspec
 
+from despoolr_core.phrases import counted, cut
 from despoolr_core.records.live.model import LiveBlock, LiveHold, LiveJob, LivePage, LiveWatched
 from despoolr_core.rules.text import escaped
-from despoolr_core.times import span
+from despoolr_core.times import short_moment, span
 
 GAP: Final = 2
 WIDTH_MIN: Final = 40
@@ -86,16 +86,16 @@ Pane = tuple[Sequence[TopColumn], list[Row], int]
 
 def head_lines(answer: TopAnswer, width: int, state: str) -> list[TopLine]:
     """The site, its time, whether it answers; what is broken on purpose; what it comes to."""
-    when = datetime.fromtimestamp(answer.now, UTC)
+    when = short_moment(answer.now, seconds=True)
     scale = f"x{answer.scale:g}  " if answer.scale != 1 else ""
     scope = escaped(answer.page.scope or answer.server)
-    first = f"despoolr top  {scope}  {when:%a %m-%d %H:%M:%S}  {scale}"
+    first = f"despoolr top  {scope}  {when}  {scale}"
     colour = "" if state == "live" else "retry"
     broken = _broken(answer)
     return [
-        TopLine((TopCell(first), TopCell(_cut(state, max(8, width - len(first))), colour))),
-        *([TopLine((TopCell(_cut(broken, width), "refused"),))] if broken else []),
-        TopLine((TopCell(_cut(_summary(answer), width), "dim"),)),
+        TopLine((TopCell(first), TopCell(cut(state, max(8, width - len(first))), colour))),
+        *([TopLine((TopCell(cut(broken, width), "refused"),))] if broken else []),
+        TopLine((TopCell(cut(_summary(answer), width), "dim"),)),
     ]
 
 
@@ -112,17 +112,17 @@ def _broken(answer: TopAnswer) -> str:
 def _summary(answer: TopAnswer) -> str:
     totals = answer.page.totals
     if answer.is_blind and not totals.waiters:
-        return f"{_count(totals.opens, 'file')} open.  Who is refused is not in samples."
+        return f"{counted(totals.opens, 'file')} open.  Who is refused is not in samples."
     if not totals.waiters:
-        opens = f"{_count(totals.opens, 'file')} open, none in the way"
+        opens = f"{counted(totals.opens, 'file')} open, none in the way"
         truth = f"{totals.untrue} jobs Complete but untrue" if totals.untrue else ""
         return "  ".join(part for part in ("Nobody is blocked.", opens, truth) if part)
     parts = [
-        f"{_count(totals.files, 'file')} blocked",
-        _count(totals.holders, "holder"),
+        f"{counted(totals.files, 'file')} blocked",
+        counted(totals.holders, "holder"),
         f"{totals.retrying} Retrying" if totals.retrying else "",
         f"{totals.untrue} untrue" if totals.untrue else "",
-        f"{totals.clients_wrong} of {_count(totals.clients, 'PC')} wrong"
+        f"{totals.clients_wrong} of {counted(totals.clients, 'PC')} wrong"
         if totals.clients_wrong
         else "",
     ]
@@ -202,7 +202,7 @@ def _line(
 ) -> TopLine:
     parts = []
     for place, index in enumerate(keep):
-        text = _cut(cells[index].text, widths[index])
+        text = cut(cells[index].text, widths[index])
         is_last = place == len(keep) - 1
         if columns[index].is_number:
             text = f"{text:>{widths[index]}}"
@@ -249,7 +249,7 @@ def _block_row(block: LiveBlock, answer: TopAnswer, is_opened: bool) -> Row:
     elif block.hold_count == 1 and holds:
         held = TopCell(_who(holds[0]), "hold")
     else:
-        held = TopCell(f"{_count(block.file_count, 'file')}, {_count(block.hold_count, 'open')}")
+        held = TopCell(f"{counted(block.file_count, 'file')}, {counted(block.hold_count, 'open')}")
     one = holds[0] if block.hold_count == 1 and holds and not block.free else None
     retry = "" if block.next_at is None else _until(block.next_at, answer.now)
     cells = (
@@ -260,7 +260,7 @@ def _block_row(block: LiveBlock, answer: TopAnswer, is_opened: bool) -> Row:
         held,
         TopCell(escaped(one.user) if one else ""),
         TopCell(escaped(one.lets) if one else ""),
-        TopCell(_moment(one.opened_at) if one else ""),
+        TopCell(short_moment(one.opened_at) if one else ""),
     )
     return cells, TopTarget(block.id, one.open if one else "")
 
@@ -284,7 +284,7 @@ def _hold_row(block: LiveBlock, hold: LiveHold, now: float) -> Row:
         TopCell(_who(hold), "hold"),
         TopCell(escaped(hold.user)),
         TopCell(escaped(hold.lets)),
-        TopCell(("before " if hold.since else "") + _moment(hold.opened_at)),
+        TopCell(("before " if hold.since else "") + short_moment(hold.opened_at)),
     )
     return cells, TopTarget(block.id, hold.open)
 
@@ -352,7 +352,7 @@ def _jobs(answer: TopAnswer, _: Collection[str]) -> Pane:
         cells = (
             TopCell(escaped(job.name or job.job)),
             TopCell(escaped(job.status), _STATUS_COLOURS.get(job.status, "")),
-            TopCell(_moment(job.status_at)),
+            TopCell(short_moment(job.status_at)),
             _truth(job),
             TopCell("" if retry is None else _until(retry, answer.now)),
         )
@@ -365,11 +365,11 @@ def _truth(job: LiveJob) -> TopCell:
     colour = "refused" if job.untrue else ""
     if job.pcs_right or job.pcs_wrong:
         total = job.pcs_right + job.pcs_wrong
-        return TopCell(f"{sign}{job.pcs_right} of {_count(total, 'PC')} right", colour)
+        return TopCell(f"{sign}{job.pcs_right} of {counted(total, 'PC')} right", colour)
     if not job.truth:
         return TopCell(f"{sign}{escaped(job.why)}".rstrip(), colour)
     _, new, old, mixed, missing = job.truth[-1]
-    parts = [f"{new} of {_count(new + old + mixed + missing, 'server')} right"]
+    parts = [f"{new} of {counted(new + old + mixed + missing, 'server')} right"]
     parts += [f"{missing} with files missing"] if missing else []
     parts += [f"{mixed} mixed"] if mixed else []
     is_right = not (old or mixed or missing)
@@ -459,7 +459,7 @@ def release_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
     enough = (
         "This alone lets the update through."
         if hold.alone
-        else f"This alone does not let the update through: {_count(others, 'other open')} "
+        else f"This alone does not let the update through: {counted(others, 'other open')} "
         f"{'is' if others == 1 else 'are'} in the way."
     )
     return [
@@ -478,18 +478,6 @@ def _until(at: float, now: float) -> str:
     if left < 0:
         return "due"
     return f"in {left // 60}:{left % 60:02}" if left < 3600 else f"in {span(left)}"
-
-
-def _moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%a %m-%d %H:%M}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
 
 def texts(lines: Iterable[TopLine]) -> list[str]:

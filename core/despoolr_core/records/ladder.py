@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.phrases import counted
 from despoolr_core.records.windows import UpdateWindows
 from despoolr_core.times import moment, span
 
@@ -81,10 +82,10 @@ class Effects(msgspec.Struct, frozen=True, omit_defaults=True):
         parts = [
             text
             for count, text in (
-                (self.data_lost, _count(self.data_lost, "file with unsaved work", "closed")),
+                (self.data_lost, f"unsaved work in {counted(self.data_lost, 'file')} lost"),
                 (self.rights_lost, "users lose the right to the package (Q182414)"),
-                (self.users_cut, _count(self.users_cut, "machine", "cut off")),
-                (self.mixed_installs, _count(self.mixed_installs, "mixed install")),
+                (self.users_cut, f"{counted(self.users_cut, 'machine')} cut off"),
+                (self.mixed_installs, counted(self.mixed_installs, "mixed install")),
                 (self.no_service_s, f"{span(self.no_service_s)} with a file missing"),
             )
             if count
@@ -184,14 +185,14 @@ def told(ladder: Ladder) -> str:
     if best is not None:
         done = "had it through" if ladder.is_of_update else "kept it true"
         when = f" at {moment(best.goal_at)}" if best.goal_at else ""
-        worlds = f"in {best.held} of {best.worlds} world{'s' if best.worlds != 1 else ''}"
+        worlds = f"in {best.held} of {counted(best.worlds, 'world')}"
         return _capital(f"{best.change} would have {done}{when}, {worlds}; {best.effects.told()}.")
     possible = [row for row in ladder.rows if row.word == NOT_SETTLED]
     if possible and not ladder.confirmed:
         return _capital(f"{_could(possible[0])} (not yet confirmed by reruns).")
     if not ladder.rows:
         return "There was no change to try."
-    unsettled = f"; {_count(len(possible), 'change')} not settled" if possible else ""
+    unsettled = f"; {counted(len(possible), 'change')} not settled" if possible else ""
     return f"Nothing that was tried would have fixed it{unsettled}."
 
 
@@ -201,7 +202,7 @@ def _could(row: LadderRow) -> str:
         bound = f", no earlier than {span(when)} after the first attempt" if when else ""
         return f"{row.change} could have helped{bound}"
     longest = f", the longest after {span(row.bound_after_s)}" if row.bound_after_s else ""
-    return f"{row.change} could have ended {row.ended} of {_count(row.waits, 'wait')}{longest}"
+    return f"{row.change} could have ended {row.ended} of {counted(row.waits, 'wait')}{longest}"
 
 
 def _window(windows: UpdateWindows | None) -> str:
@@ -213,11 +214,6 @@ def _window(windows: UpdateWindows | None) -> str:
         f"Nobody had {files} open from {moment(first.begin, seconds=True)} to "
         f"{moment(first.end, seconds=True)}."
     )
-
-
-def _count(number: int, noun: str, verb: str = "") -> str:
-    text = f"{number} {noun}{'s' if number != 1 else ''}"
-    return f"{text} {verb}" if verb else text
 
 
 def _capital(text: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from despoolr_core.phrases import how_often
 from despoolr_core.share.wire import EpisodeRow, Hold, LockedRange
 from despoolr_core.times import moment, span
 
@@ -20,7 +21,7 @@ def verdict(episode: EpisodeRow) -> str:
     second.
     """
     waiter = _program(episode.program, episode.machine)
-    times = _times(episode.attempt_count)
+    times = how_often(episode.attempt_count)
     over_s = episode.last_refused_at - episode.first_refused_at
     over = f" over {span(over_s)}" if episode.attempt_count > 1 else ""
     files = list(dict.fromkeys(hold.path for hold in episode.holds if hold.path))
@@ -39,7 +40,7 @@ def _by_file(episode: EpisodeRow, files: list[str]) -> str:
         holds = [hold for hold in episode.holds if hold.path == path]
         named = " and ".join(_holder(episode, hold) for hold in holds[:_NAMED_MAX])
         parts.append(
-            f"{_last(path)} {_times(max(hold.refusal_count for hold in holds))} because {named}"
+            f"{_last(path)} {how_often(max(hold.refusal_count for hold in holds))} because {named}"
         )
     rest = len(files) - _NAMED_MAX
     return ", ".join(parts) + (f", and {rest} more files" if rest > 0 else "")
@@ -113,7 +114,3 @@ def remedy(episode: EpisodeRow) -> str:
 
 def _program(program: str, machine: str) -> str:
     return f"{program} on {machine}" if program else machine
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -19,6 +19,7 @@ from despoolr_app.cli.output import (
     put_over,
     wrapped_cell,
 )
+from despoolr_core.phrases import counted
 from despoolr_lab.cli.options import as_typed, rerun_options, to_run_options
 
 SEEDS: Final = "1-100"
@@ -133,8 +134,7 @@ class _Shown:
         if self._is_quiet:
             return
         if self._is_terminal:
-            kinds = len(exploration.failures)
-            found = f"{kinds} kind{'' if kinds == 1 else 's'} of failure"
+            found = counted(len(exploration.failures), "kind of failure", "kinds of failure")
             put_over(f"{self._done} of {self._total} worlds: {found}", self._done / self._total)
             return
         for key in new:

@@ -8,7 +8,7 @@ import click
 
 from despoolr_app.cli.options import runs_option
 from despoolr_app.cli.output import EXIT_OK, echo_json, fail, json_option, put, say
-from despoolr_app.runs.sizes import size
+from despoolr_core.phrases import size
 
 FORMATS = {"perfetto": "trace.json", "csv": "opens.csv", "cmtrace": "run.log"}
 """The formats, and the name of each one's file in the run's directory."""

@@ -195,8 +195,8 @@ def _told(imported: Import, notes: list[str], path: Path) -> dict[str, Any]:
 
 def _show(told: dict[str, Any]) -> None:
     from despoolr_app.cli.output import moment
+    from despoolr_core.phrases import counted
     from despoolr_lab.imports.importer import GRADES
-    from despoolr_lab.report.words import count
 
     echo_table(
         ["FILE", "FORMAT", "GRADE", "OPENS", "CLOSES", "REFUSALS", "DAMAGED"],
@@ -217,8 +217,8 @@ def _show(told: dict[str, Any]) -> None:
         "",
         f"{told['server']}, {moment(told['from'])} to {moment(told['to'])}, grade "
         f"{told['grade']}: {GRADES[told['grade']]}.",
-        f"{count(told['opens'], 'open')}, {count(told['refusals'], 'refusal')}, "
-        f"{count(len(told['episodes']), 'wait')}.",
+        f"{counted(told['opens'], 'open')}, {counted(told['refusals'], 'refusal')}, "
+        f"{counted(len(told['episodes']), 'wait')}.",
     )
     if told["verdicts"]:
         put("")

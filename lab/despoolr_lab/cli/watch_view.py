@@ -21,8 +21,8 @@ from despoolr_app.cli.output import (
     put_screen,
     wrapped,
 )
+from despoolr_core.phrases import counted, how_often
 from despoolr_core.times import span
-from despoolr_lab.report.words import count
 
 if TYPE_CHECKING:
     from despoolr_app.runs.directory import RunDirectory
@@ -65,8 +65,8 @@ def _draw(watch: Watch, run: RunDirectory, now: float) -> None:
     waiting = _waiting(watch, now)
     put(
         f"{chronicle.server} at {moment(now)}, grade {watch.grade}: {run.path.name}",
-        f"{count(len(chronicle.opens), 'open')} held; "
-        f"{count(chronicle.counts['refusals'], 'refusal')} so far, {len(waiting):,} waiting",
+        f"{counted(len(chronicle.opens), 'open')} held; "
+        f"{counted(chronicle.counts['refusals'], 'refusal')} so far, {len(waiting):,} waiting",
     )
     if watch.grade == "C":
         put_prose(wrapped("Samples have no refusals: who waits is not seen (--audit LOG)."))
@@ -78,7 +78,7 @@ def _draw(watch: Watch, run: RunDirectory, now: float) -> None:
                 (
                     row.machine,
                     f"{row.share}/{row.path}".replace("/", "\\"),
-                    {1: "once", 2: "twice"}.get(row.attempt_count, f"{row.attempt_count} times"),
+                    how_often(row.attempt_count),
                     span(row.blocked_s),
                     _because(row),
                 )

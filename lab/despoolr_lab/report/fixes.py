@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from despoolr_core.phrases import counted
 from despoolr_core.records.ladder import (
     CANNOT_HELP,
     FIXES,
@@ -22,7 +23,7 @@ from despoolr_core.records.ladder import (
     LadderRow,
 )
 from despoolr_core.times import moment, span
-from despoolr_lab.report.words import clean, count
+from despoolr_lab.report.words import clean
 
 SIGNS: Final = {
     FIXES: "✓",
@@ -95,7 +96,7 @@ def fixes_of(ladder: Ladder | None) -> Fixes | None:
     footer = ["; ".join(f"{SIGNS.get(word, '')} {word}: {WORDS.get(word, '')}" for word in found)]
     footer.append(f"Order: {'; '.join(map(clean, ladder.order))}")
     if ladder.reruns:
-        footer.append(f"{count(ladder.reruns, 'rerun')}; this run is of world {ladder.seed}")
+        footer.append(f"{counted(ladder.reruns, 'rerun')}; this run is of world {ladder.seed}")
     return Fixes(
         goal=clean(ladder.goal, 1000),
         as_it_was=clean(ladder.as_it_was, 1000),

@@ -15,7 +15,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
 
-from despoolr_core import times
+from despoolr_core import phrases, times
 from despoolr_core.records import verdicts
 from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.ladder import Ladder
@@ -159,7 +159,7 @@ def _template() -> Template:
         "status_class": lambda status: STATUS_CLASS.get(status, "pending"),
         "symbol": lambda status: SYMBOL[STATUS_CLASS.get(status, "pending")],
         "gap_span": gap_span,
-        "cut": words.cut,
+        "cut": phrases.cut,
         "x": _x,
         "w": _width,
         "mid": _middle,
@@ -167,8 +167,8 @@ def _template() -> Template:
         "offset": _offset,
     }
     environment.globals |= {
-        "count": words.count,
-        "times": words.times,
+        "count": phrases.counted,
+        "times": phrases.how_often,
         "lined": LINED_KINDS,
         "sign_kinds": SIGN_KINDS,
     }
@@ -263,7 +263,7 @@ def _figures(facts: Facts) -> list[Figure]:
     if hold and hold.released_at is not None:
         release = f"until {times.moment(hold.released_at)}"
     if hold and more:
-        release = f"the first named was in the way {words.times(hold.refusal_count)}"
+        release = f"the first named was in the way {phrases.how_often(hold.refusal_count)}"
     figures = [
         Figure(
             "In the way",
@@ -273,7 +273,7 @@ def _figures(facts: Facts) -> list[Figure]:
         ),
         Figure(
             "Refused",
-            words.times(episode.attempt_count),
+            phrases.how_often(episode.attempt_count),
             f"first at {times.moment(episode.first_refused_at)}",
             "bad",
         ),

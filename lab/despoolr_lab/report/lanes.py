@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from despoolr_core.phrases import counted, cut, how_often
 from despoolr_core.records.view import Change, DetailHistory, FaultHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment, span
@@ -28,11 +29,8 @@ from despoolr_lab.report.shapes import (
 from despoolr_lab.report.words import (
     SERVER_STOPPED,
     clean,
-    count,
-    cut,
     how_closed,
     program_on,
-    times,
     unc,
     words_of,
 )
@@ -143,7 +141,7 @@ def _merged(held: Sequence[Holding], end: float, axis: Axis) -> list[_Stretch]:
 def _hold_bar(stretch: _Stretch, who: str, quiet: bool) -> Bar:
     first = stretch.first
     until = "the end of the run" if stretch.is_open else moment(stretch.until)
-    several = f", opened {times(stretch.count)}" if stretch.count > 1 else ""
+    several = f", opened {how_often(stretch.count)}" if stretch.count > 1 else ""
     title = (
         f"{who} held {unc(first.server, first.share, first.path)} from {moment(first.opened_at)} "
         f"to {until} "
@@ -183,7 +181,7 @@ def episode_lane(facts: Facts, axis: Axis, episode: EpisodeRow) -> Lane:
     )
     lane = Lane(cut(who, LABEL_MAX), cut(what, SUB_MAX), f"{who}, {what}, {clean(episode.purpose)}")
     at = facts.attempts.get(episode.episode, [])
-    refused = f"refused {times(episode.attempt_count)}"
+    refused = f"refused {how_often(episode.attempt_count)}"
     lane.outcome, lane.outcome_sub, lane.outcome_kind = (
         refused,
         f"blocked {span(episode.blocked_s)}",
@@ -191,7 +189,7 @@ def episode_lane(facts: Facts, axis: Axis, episode: EpisodeRow) -> Lane:
     )
     if episode.state == "resolved":
         lane.outcome, lane.outcome_kind = "✓ got through", "good"
-        lane.outcome_sub = f"{count(episode.attempt_count, 'refusal')}, {span(episode.blocked_s)}"
+        lane.outcome_sub = f"{counted(episode.attempt_count, 'refusal')}, {span(episode.blocked_s)}"
     end = facts.end if episode.ended_at is None else episode.ended_at
     waited = (
         f"{who} waited from {moment(episode.first_refused_at)} to {moment(end)}: {episode.state}"
@@ -227,7 +225,7 @@ def _attempts(axis: Axis, at: Sequence[float]) -> Attempts:
     for t in at:
         bins.setdefault(int(t // step), []).append(t)
     for number, inside in bins.items():
-        title = f"{count(len(inside), 'refusal')}, {moment(inside[0])} to {moment(inside[-1])}"
+        title = f"{counted(len(inside), 'refusal')}, {moment(inside[0])} to {moment(inside[-1])}"
         found.columns.append(Column(number * step, (number + 1) * step, len(inside), title))
     return found
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from despoolr_core import times
+from despoolr_core import phrases, times
 from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record
 from despoolr_lab.report import words
@@ -47,7 +47,7 @@ def render_markdown(
     parts += [*_fixes(ladder), *_expectations(summary), *_episodes(facts)]
     parts += [*_faults(facts), *_jobs(facts), *_folders(facts), *_notes(facts, summary)]
     if digest := words.clean(summary.get("digest") or ""):
-        parts.append(f"{words.count(facts.record_count, 'record')}, digest {_code(digest)}")
+        parts.append(f"{phrases.counted(facts.record_count, 'record')}, digest {_code(digest)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -70,7 +70,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _more(left_out: int, noun: str) -> list[str]:
-    return [f"{words.count(left_out, 'more ' + noun)} not shown."] if left_out > 0 else []
+    return [f"{phrases.counted(left_out, 'more ' + noun)} not shown."] if left_out > 0 else []
 
 
 def _expectations(summary: Mapping[str, Any]) -> list[str]:
@@ -109,7 +109,7 @@ def _episodes(facts: Facts) -> list[str]:
             [
                 escape(words.program_on(row.program, row.machine)),
                 _code(words.unc(row.server, row.share, row.path)),
-                words.times(row.attempt_count),
+                phrases.how_often(row.attempt_count),
                 "; ".join(map(str, durations(facts, row))),
                 escape(", ".join(holders)),
                 escape(words.clean(row.state)),
@@ -214,7 +214,7 @@ def _notes(facts: Facts, summary: Mapping[str, Any]) -> list[str]:
     lines = [
         escape(
             f"“{words.clean(one.says)}” is false, on purpose. {words.clean(one.truth)} SMS said so "
-            f"{words.times(one.count)} ({one.article}, {one.title})."
+            f"{phrases.how_often(one.count)} ({one.article}, {one.title})."
         )
         for one in facts.false[:EPISODES_MAX]
     ]

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_core.formats.nt_event import without_lines
+from despoolr_core.phrases import counted
 from despoolr_core.records.kinds.fact import Fact, UnknownFact
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.share import (
@@ -40,7 +41,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import Blocker
 from despoolr_core.times import moment, span
 from despoolr_lab.report.facts import Facts, FileKey, file_key, file_of
-from despoolr_lab.report.words import clean, count, file_name, program_on, unc
+from despoolr_lab.report.words import clean, file_name, program_on, unc
 
 _ABOUT_FILES: Final = (
     OpenGranted,
@@ -136,7 +137,7 @@ class _Mentions:
         head = condense(self._first)[: LINES_MAX * 2 // 3]
         tail = condense([*self._last])[-LINES_MAX // 3 :]
         since, until = head[-1].until or head[-1].at, tail[0].at
-        gap = StoryLine(0, since, "", "", f"{count(omitted, 'record')} not shown", omitted, until)
+        gap = StoryLine(0, since, "", "", f"{counted(omitted, 'record')} not shown", omitted, until)
         return [*head, gap, *tail]
 
 
@@ -188,7 +189,7 @@ def condense(records: Sequence[Record]) -> list[StoryLine]:
             middle[0].at,
             "",
             "",
-            f"{count(omitted, 'record')} not shown",
+            f"{counted(omitted, 'record')} not shown",
             omitted,
             middle[-1].until or middle[-1].at,
         )
@@ -199,7 +200,7 @@ def condense(records: Sequence[Record]) -> list[StoryLine]:
 def _omit(lines: list[StoryLine], record: Record) -> None:
     begun = lines.pop() if lines and lines[-1].omitted else None
     omitted, since = (begun.omitted + 1, begun.at) if begun else (1, record.at)
-    text = f"{count(omitted, 'more record')} like these"
+    text = f"{counted(omitted, 'more record')} like these"
     lines.append(StoryLine(0, since, "", "", text, omitted, record.at))
 
 
@@ -311,7 +312,7 @@ def _next_try(fact: InstructionWritten) -> str:
 def _changed(fact: FileWritten | FileDeleted | FileRenamed) -> str:
     who = program_on(fact.program, fact.machine)
     if isinstance(fact, FileWritten):
-        return f"{who} writes it, {count(fact.size, 'byte')}"
+        return f"{who} writes it, {counted(fact.size, 'byte')}"
     if isinstance(fact, FileRenamed):
         return f"{who} renames {fact.path} to {fact.new_path}"
     return f"{who} deletes it"

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, TypeVar
 
+from despoolr_core.phrases import counted
 from despoolr_core.records.versioned_folder import (
     GONE,
     MISSING,
@@ -31,7 +32,7 @@ from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.facts import Facts
 from despoolr_lab.report.lanes import job_lane
 from despoolr_lab.report.shapes import Bar, Lane, LaneGroup, LaneMark, tally
-from despoolr_lab.report.words import clean, count
+from despoolr_lab.report.words import clean
 
 JOBS_MAX: Final = 12
 FOLDERS_MAX: Final = 12
@@ -51,7 +52,7 @@ def job_strips(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], str]:
     chosen = {job.job for job in ranked[:JOBS_MAX]}
     groups = [_job_group(facts, axis, job) for job in jobs if job.job in chosen]
     left_out = [job for job in jobs if job.job not in chosen]
-    rest = f"{count(len(left_out), 'more job')} ({tally(job.status for job in left_out)})"
+    rest = f"{counted(len(left_out), 'more job')} ({tally(job.status for job in left_out)})"
     return groups, rest if left_out else ""
 
 
@@ -80,7 +81,7 @@ def ran_says(folder: VersionedFolder) -> str:
     """`6 of 9 starts got wrong files`; empty where nobody ran it."""
     if not folder.run_count:
         return ""
-    return f"{folder.wrong_count:,} of {count(folder.run_count, 'start')} got wrong files"
+    return f"{folder.wrong_count:,} of {counted(folder.run_count, 'start')} got wrong files"
 
 
 def _last(truth: Sequence[Truth]) -> Truth | None:
@@ -108,7 +109,7 @@ def _job_group(facts: Facts, axis: Axis, job: JobHistory) -> LaneGroup:
             says = _says(one, noun)
             title = f"true of {clean(job.label)}: {says}, {_from_to(one.at, until)}"
             true.bars.append(Bar(one.at, until, _kind(one), title, says))
-    true.outcome = f"{last.new} of {count(last.total, noun)} right"
+    true.outcome = f"{last.new} of {counted(last.total, noun)} right"
     if truth[-1].total == 0:
         true.outcome_sub = "until the next version"
     untrue = is_untrue(facts, job)
@@ -130,7 +131,7 @@ def _statuses(job: JobHistory) -> str:
 
 
 def _says(truth: Truth, noun: str) -> str:
-    parts = [f"{truth.new} of {count(truth.total, noun)} right"]
+    parts = [f"{truth.new} of {counted(truth.total, noun)} right"]
     if truth.missing:
         parts.append(f"{truth.missing} with files missing")
     if truth.mixed:
@@ -171,12 +172,12 @@ def folder_groups(facts: Facts) -> tuple[list[LaneGroup], str]:
     groups = [_folder_group(facts, folder) for folder in ranked[:FOLDERS_MAX]]
     left_out = ranked[FOLDERS_MAX:]
     states = tally(folder.state or "removed" for folder in left_out)
-    rest = [f"{count(len(left_out), 'more folder')} ({states})"] if left_out else []
+    rest = [f"{counted(len(left_out), 'more folder')} ({states})"] if left_out else []
     if facts.versions.folders_left_out:
-        attempts = count(facts.versions.folders_left_out, "attempt")
+        attempts = counted(facts.versions.folders_left_out, "attempt")
         rest.append(f"{attempts} at folders that are not followed")
     if facts.runs.left_out:
-        rest.append(f"{count(facts.runs.left_out, 'more start')} of programs")
+        rest.append(f"{counted(facts.runs.left_out, 'more start')} of programs")
     return groups, " and ".join(rest)
 
 
@@ -214,11 +215,12 @@ def _folder_group(facts: Facts, folder: VersionedFolder) -> LaneGroup:
     if folder.runs:
         group.lanes.append(_run_lane(folder))
     others = len(files) - min(len(odd), FILES_MAX)
-    more = [f"{count(len(odd) - FILES_MAX, 'more file')} not drawn"] if len(odd) > FILES_MAX else []
+    left_out = len(odd) - FILES_MAX
+    more = [f"{counted(left_out, 'more file')} not drawn"] if left_out > 0 else []
     if others and odd[:FILES_MAX] and len(odd) <= FILES_MAX:
-        more.append(f"{count(others, 'file')} more, never old or missing")
+        more.append(f"{counted(others, 'file')} more, never old or missing")
     if folder.unfollowed:
-        more.append(f"{count(len(folder.unfollowed), 'file')} not followed")
+        more.append(f"{counted(len(folder.unfollowed), 'file')} not followed")
     group.rest = "; ".join(more)
     group.says = f"{name}: " + "; ".join(bar.title.partition(": ")[2] for bar in whole.bars[:20])
     return group
@@ -274,7 +276,7 @@ def _run_lane(folder: VersionedFolder) -> Lane:
         title = f"{who} ran {clean(found[0].program)} at {moment(found[0].at)}: {_found(found[0])}"
         lane.marks.append(LaneMark(found[0].at, kind, title))
     lane.outcome = f"{wrong:,} got wrong files" if wrong else "all got whole ones"
-    lane.outcome_sub = f"of {count(folder.run_count, 'start')}"
+    lane.outcome_sub = f"of {counted(folder.run_count, 'start')}"
     lane.outcome_kind = "bad" if wrong else ""
     return lane
 
@@ -285,7 +287,7 @@ def _ran(run: ProgramRun) -> str:
 
 def _found(run: ProgramRun) -> str:
     if run.missing:
-        return f"{count(run.missing, 'file')} missing"
+        return f"{counted(run.missing, 'file')} missing"
     return {MIXED: "files of both versions", GONE: "no files"}.get(run.state, f"{run.state} files")
 
 
@@ -306,5 +308,5 @@ def damage(facts: Facts) -> str:
     wrong = sum(folder.wrong_count for folder in folders)
     runs = sum(folder.run_count for folder in folders)
     if wrong:
-        parts.append(f"{wrong:,} of {count(runs, 'start')} of a program met them so")
+        parts.append(f"{wrong:,} of {counted(runs, 'start')} of a program met them so")
     return f"Meanwhile {'; '.join(parts)}." if parts else ""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from despoolr_core import times
+from despoolr_core.phrases import counted, cut, how_often
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import DetailHistory, FaultHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
@@ -101,15 +102,13 @@ class _Page:
         for item in findings[:EXPECTATIONS_MAX]:
             name = words.clean(item.get("name", ""))
             if item.get("ok"):
-                actual = words.cut(
+                actual = cut(
                     words.value_text(item.get("actual")), max(12, self.width - 8 - len(name))
                 )
                 line = f"  ok   {name}"
                 room = self.width - len(line) - 2
                 lines.append(
-                    f"{line}  {actual:>{room}}"
-                    if len(actual) <= room
-                    else words.cut(line, self.width)
+                    f"{line}  {actual:>{room}}" if len(actual) <= room else cut(line, self.width)
                 )
             else:
                 lines.append(self._wrapped("  NOT  ", name, "       "))
@@ -129,7 +128,7 @@ class _Page:
                 )
         if len(findings) > EXPECTATIONS_MAX:
             lines.append(
-                f"  {words.count(len(findings) - EXPECTATIONS_MAX, 'more expectation')} not shown"
+                f"  {counted(len(findings) - EXPECTATIONS_MAX, 'more expectation')} not shown"
             )
         return "\n".join(lines)
 
@@ -140,7 +139,7 @@ class _Page:
         width = min(20, max(len(words.clean(job.name or job.job)) for job in jobs[:JOBS_MAX]))
         lines = ["JOBS"]
         for job in jobs[:JOBS_MAX]:
-            name = words.cut(words.clean(job.name or job.job), width)
+            name = cut(words.clean(job.name or job.job), width)
             steps = [
                 f"{words.clean(change.status)} {times.moment(change.at)}" for change in job.changes
             ]
@@ -153,7 +152,7 @@ class _Page:
         if len(jobs) > JOBS_MAX:
             left_out = jobs[JOBS_MAX:]
             lines.append(
-                f"  {words.count(len(left_out), 'more job')} not shown: "
+                f"  {counted(len(left_out), 'more job')} not shown: "
                 f"{tally(job.status for job in left_out)}"[: self.width]
             )
         return "\n".join(lines)
@@ -176,14 +175,12 @@ class _Page:
                 steps.insert(1, f"{len(row.changes) - 2} more")
             job = facts.jobs.get(row.job)
             name = (
-                f"  {words.cut(words.clean(row.machine), 15):<15}  "
-                f"{words.cut(words.clean(job.name if job else row.job), 16):<16}  "
+                f"  {cut(words.clean(row.machine), 15):<15}  "
+                f"{cut(words.clean(job.name if job else row.job), 16):<16}  "
             )
-            lines.append(words.cut(name + words.clean(" > ".join(steps)), self.width))
+            lines.append(cut(name + words.clean(" > ".join(steps)), self.width))
         if len(rows) > WORKSTATIONS_MAX:
-            lines.append(
-                f"  {words.count(len(rows) - WORKSTATIONS_MAX, 'more workstation')} not shown"
-            )
+            lines.append(f"  {counted(len(rows) - WORKSTATIONS_MAX, 'more workstation')} not shown")
         return "\n".join(lines)
 
     # -- the picture
@@ -208,7 +205,7 @@ class _Page:
         for key, episodes in list(by_file.items())[:FILES_MAX]:
             body += self._file(facts, axis, key, episodes, drawn, used)
         if len(by_file) > FILES_MAX:
-            body.append(f"  {words.count(len(by_file) - FILES_MAX, 'more blocked file')} not drawn")
+            body.append(f"  {counted(len(by_file) - FILES_MAX, 'more blocked file')} not drawn")
         others = [job for job in facts.jobs.values() if job.job not in drawn]
         body += [self._job_lane(axis, job, used) for job in others[:JOBS_MAX]]
         if not facts.episodes:
@@ -216,7 +213,7 @@ class _Page:
             body += [self._workstation_lane(axis, row, used) for row in rows]
         body += [self._fault_lane(axis, facts, fault, used) for fault in facts.faults[:FAULTS_MAX]]
         if len(facts.faults) > FAULTS_MAX:
-            body.append(f"  {words.count(len(facts.faults) - FAULTS_MAX, 'more fault')} not drawn")
+            body.append(f"  {counted(len(facts.faults) - FAULTS_MAX, 'more fault')} not drawn")
         return "\n".join([*lines, self._ruler(axis), *body, *self._key(used)])
 
     def _file(
@@ -229,7 +226,7 @@ class _Page:
         used: set[str],
     ) -> list[str]:
         first = episodes[0]
-        lines = [words.cut(f"  {words.unc(first.server, first.share, first.path)}", self.width)]
+        lines = [cut(f"  {words.unc(first.server, first.share, first.path)}", self.width)]
         lanes: dict[tuple[str, str], list[Holding]] = {}
         for holding in facts.holdings:
             if holding.refusal_count and file_of(holding) == key:
@@ -240,7 +237,7 @@ class _Page:
         )
         lines += [self._hold_lane(axis, facts, held, used) for held in ranked[:HOLDERS_MAX]]
         if len(lanes) > HOLDERS_MAX:
-            lines.append(f"    {words.count(len(lanes) - HOLDERS_MAX, 'more holder')} not drawn")
+            lines.append(f"    {counted(len(lanes) - HOLDERS_MAX, 'more holder')} not drawn")
         for episode in episodes[:HOLDERS_MAX]:
             lines.append(self._episode_lane(axis, facts, episode, used))
             job = facts.job_of(episode)
@@ -248,14 +245,12 @@ class _Page:
                 drawn.add(job.job)
                 lines.append(self._job_lane(axis, job, used))
         if len(episodes) > HOLDERS_MAX:
-            lines.append(
-                f"    {words.count(len(episodes) - HOLDERS_MAX, 'more episode')} not drawn"
-            )
+            lines.append(f"    {counted(len(episodes) - HOLDERS_MAX, 'more episode')} not drawn")
         return lines
 
     def _lane(self, name: str, cells: Sequence[str], outcome: str) -> str:
-        head = f"    {words.cut(name, NAME - 4):<{NAME - 4}}"
-        return f"{head} |{''.join(cells)}| {words.cut(outcome, OUTCOME)}".rstrip()
+        head = f"    {cut(name, NAME - 4):<{NAME - 4}}"
+        return f"{head} |{''.join(cells)}| {cut(outcome, OUTCOME)}".rstrip()
 
     def _column(self, axis: Axis, at: float) -> int:
         return min(self.columns - 1, int(axis.x(at)))
@@ -285,7 +280,7 @@ class _Page:
             counts[self._column(axis, at)] += 1
         cells = [" " if not n else "x" if n == 1 else str(n) if n < MANY else "#" for n in counts]
         used |= {"x" if n == 1 else "2" if n < MANY else "#" for n in counts if n}
-        outcome = f"refused {words.times(episode.attempt_count)}"
+        outcome = f"refused {how_often(episode.attempt_count)}"
         if episode.ended_at is not None:
             mark = "o" if episode.state == "resolved" else "!"
             cells[self._column(axis, episode.ended_at)] = mark

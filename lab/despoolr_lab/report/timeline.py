@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from despoolr_core.phrases import counted, how_often
 from despoolr_core.records.view import DetailHistory, FaultHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment, span
@@ -29,7 +30,7 @@ from despoolr_lab.report.lanes import (
 )
 from despoolr_lab.report.shapes import LEGEND, WIDTH, Lane, LaneGroup, Picture, tally
 from despoolr_lab.report.strips import folder_groups, job_strips
-from despoolr_lab.report.words import clean, count, file_name, program_on, times, unc
+from despoolr_lab.report.words import clean, file_name, program_on, unc
 
 GROUPS_MAX: Final = 6
 HOLD_LANES_MAX: Final = 6
@@ -85,7 +86,8 @@ def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], str]:
         groups.append(_blocked_group(facts, axis, episodes, holdings.get(key, [])))
     left_out = sum(len(rows) for rows in list(by_file.values())[GROUPS_MAX:])
     rest = (
-        f"{count(len(by_file) - GROUPS_MAX, 'more blocked file')} ({count(left_out, 'episode')})"
+        f"{counted(len(by_file) - GROUPS_MAX, 'more blocked file')} "
+        f"({counted(left_out, 'episode')})"
         if left_out
         else ""
     )
@@ -117,7 +119,7 @@ def _blocked_group(
     for episode in episodes[:EPISODE_LANES_MAX]:
         group.lanes.append(episode_lane(facts, axis, episode))
     more = [
-        count(number, noun)
+        counted(number, noun)
         for number, noun in (
             (len(lanes) - HOLD_LANES_MAX, "more holder"),
             (len(episodes) - EPISODE_LANES_MAX, "more episode"),
@@ -148,7 +150,7 @@ def _reporting_groups(facts: Facts, axis: Axis) -> list[LaneGroup]:
         left_out = rows[WORKSTATION_LANES_MAX:]
         if left_out:
             group.rest = (
-                f"not drawn: {count(len(left_out), 'more workstation')} "
+                f"not drawn: {counted(len(left_out), 'more workstation')} "
                 f"({tally(row.status for row in left_out)})"
             )
         groups.append(group)
@@ -171,7 +173,7 @@ def _quiet_group(facts: Facts, axis: Axis) -> list[LaneGroup]:
     group.lanes = [hold_lane(facts, axis, lane, quiet=True) for lane in ranked[:QUIET_LANES_MAX]]
     left_out = sum(len(lane) for lane in ranked[QUIET_LANES_MAX:]) + facts.quiet_left_out
     if left_out:
-        group.rest = f"not drawn: {count(left_out, 'more open')} that blocked nobody"
+        group.rest = f"not drawn: {counted(left_out, 'more open')} that blocked nobody"
     return [group]
 
 
@@ -185,7 +187,7 @@ def _fault_group(facts: Facts) -> list[LaneGroup]:
     group = LaneGroup("Broken on purpose", "faults that the scenario caused")
     group.lanes = [fault_lane(facts, faults) for faults in list(places.values())[:FAULT_LANES_MAX]]
     if len(places) > FAULT_LANES_MAX:
-        group.rest = f"not drawn: {count(len(places) - FAULT_LANES_MAX, 'more fault')}"
+        group.rest = f"not drawn: {counted(len(places) - FAULT_LANES_MAX, 'more fault')}"
     return [group]
 
 
@@ -208,7 +210,7 @@ def _told(episode: EpisodeRow) -> str:
     return (
         f"{program_on(episode.program, episode.machine)} was refused "
         f"{unc(episode.server, episode.share, episode.path)} "
-        f"{times(episode.attempt_count)} from {moment(episode.first_refused_at)} to "
+        f"{how_often(episode.attempt_count)} from {moment(episode.first_refused_at)} to "
         f"{moment(episode.last_refused_at)}, "
         f"held by {holders}; {episode.state} after {span(episode.blocked_s)}."
     )

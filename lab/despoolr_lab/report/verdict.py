@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from despoolr_core import times
+from despoolr_core.phrases import how_often
 from despoolr_core.records import verdicts
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.report import words
@@ -91,7 +92,7 @@ def _who(episode: EpisodeRow) -> str:
 
 def _how_long(facts: Facts, episode: EpisodeRow) -> str:
     spans = ", ".join(str(one) for one in durations(facts, episode))
-    return f"Refused {words.times(episode.attempt_count)}: {spans}."
+    return f"Refused {how_often(episode.attempt_count)}: {spans}."
 
 
 def _sentence(text: str) -> str:

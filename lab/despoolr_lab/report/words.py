@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Final
 
+from despoolr_core.phrases import cut, named
 from despoolr_core.rules import conflict
 from despoolr_core.rules.conflict import wants
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 
 TEXT_MAX: Final = 400
-ELLIPSIS: Final = "…"
 SERVER_STOPPED: Final = "server stopped"
 """The reason of an open's end that is neither its holder's doing nor anybody's who wanted the
 file.
@@ -33,27 +33,10 @@ def clean(value: Any, text_max: int = TEXT_MAX) -> str:
     """Text that is safe to print: control, bidirectional and unpaired characters become U+FFFD, and
     it is cut at `text_max`.
     """
-    text = str(value)
-    if len(text) > text_max:
-        text = text[: text_max - 1] + ELLIPSIS
+    text = cut(str(value), text_max)
     if text.isascii() and text.isprintable():
         return text
     return _UNPRINTABLE.sub("�", text)
-
-
-def cut(text: str, length: int) -> str:
-    """At most `length` characters; what is cut is shown as an ellipsis."""
-    return text if len(text) <= length else text[: max(1, length - 1)] + ELLIPSIS
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: `1 attempt`, `2,569 records`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
-def times(number: int) -> str:
-    """How often in words: `once`, `twice`, `100 times`."""
-    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
 
 
 def value_text(value: Any, text_max: int = TEXT_MAX) -> str:
@@ -104,9 +87,7 @@ def program_on(program: str, machine: str) -> str:
 def words_of(flags: str, none: str) -> str:
     """`READ|WRITE` as `read and write`, `READ` as `read`; `none` for no flag at all."""
     words = [word.lower().replace("_", " ") for word in flags.split("|") if word and word != "NONE"]
-    if not words:
-        return none
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return named(words) or none
 
 
 def clash(access: str, share_mode: str, holder_access: str, holder_share_mode: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from despoolr_core.phrases import named
 from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.site import (
     CopyEnded,
@@ -163,7 +164,7 @@ def _updates(
             told = JobExpectation(job=name, status="Complete", site=step.site)
         yield Goal(
             UPDATE,
-            f"{package} is new on {_and(wanted)} and job {name} says so",
+            f"{package} is new on {named(wanted)} and job {name} says so",
             (
                 *(
                     FilesExpectation(package=package, server=server, files=files)
@@ -271,7 +272,7 @@ def _failures(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal
             name = _instance(job, names)
             yield Goal(
                 FAILURE,
-                f"{_and(machines)} stand{'s' if len(machines) == 1 else ''} as Failed in job "
+                f"{named(machines)} stand{'s' if len(machines) == 1 else ''} as Failed in job "
                 f"{name}",
                 (WorkstationsExpectation(job=name, rows=dict.fromkeys(machines, "Failed")),),
                 (names.get(job, job),),
@@ -389,8 +390,3 @@ def _instance(job: str, names: dict[str, str]) -> str:
 def _names(records: Sequence[Record]) -> dict[str, str]:
     """The names of jobs by their numbers, in the order in which they were made."""
     return {job.job: job.name for _, job in of(records, JobStatusChanged) if job.name}
-
-
-def _and(words: Sequence[str]) -> str:
-    shown = list(words[:5]) + ([f"{len(words) - 5} more"] if len(words) > 5 else [])
-    return " and ".join(part for part in (", ".join(shown[:-1]), shown[-1]) if part)

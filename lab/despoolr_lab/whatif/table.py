@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 
+from despoolr_core.phrases import counted
 from despoolr_core.records.ladder import CANNOT_HELP, FIXES, WORDS, Ladder, LadderRow
 from despoolr_core.times import moment, span
 
@@ -83,7 +84,7 @@ def footer(ladder: Ladder) -> list[str]:
     ]
     if ladder.reruns:
         lines.append(
-            f"{ladder.reruns} rerun{'s' if ladder.reruns != 1 else ''} in {ladder.wall_s:.0f} s; "
+            f"{counted(ladder.reruns, 'rerun')} in {ladder.wall_s:.0f} s; "
             f"the run is of world {ladder.seed}."
         )
     replays = [row.replay for row in ladder.rows if row.replay]
@@ -170,9 +171,7 @@ def window_lines(ladder: Ladder) -> list[str]:
 
 
 def _day(at: float) -> str:
-    return (
-        dt.datetime.fromtimestamp(at, dt.UTC).strftime("%a %Y-%m-%d %H:%M:%S").removesuffix(":00")
-    )
+    return f"{dt.datetime.fromtimestamp(at, dt.UTC):%a %Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
 
 def _until(begin: float, end: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from despoolr_core.phrases import counted, how_often, named
 from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.share import FileDeleted, FileWritten
 from despoolr_core.records.kinds.site import (
@@ -21,7 +22,7 @@ from despoolr_core.records.view import DetailHistory
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import moment, moment_s, span, span_s
 from despoolr_lab.scenario.verdicts.blocked import EVENT_NO_SERVER, blocked
-from despoolr_lab.scenario.verdicts.verdict_run import ScenarioJob, VerdictRun, and_
+from despoolr_lab.scenario.verdicts.verdict_run import ScenarioJob, VerdictRun
 
 EVENT_NO_SPACE: Final = 109
 UNREACHABLE: Final = 53
@@ -50,7 +51,7 @@ def _emptied(run: VerdictRun) -> str:
     server, _, path = worst.partition(" ")
     return _and_also(
         blocked(run),
-        f"meanwhile {_counted(len(long), 'file')} of packages were missing, {path} on {server} "
+        f"meanwhile {counted(len(long), 'file')} of packages were missing, {path} on {server} "
         f"for {span(long[worst])} (Q184489)",
     )
 
@@ -68,7 +69,7 @@ def _restarted(run: VerdictRun) -> str:
         return blocked(run)
     return _and_also(
         blocked(run),
-        f"the Despooler was started anew after {_counted(resets[0], 'attempt')} and counted from "
+        f"the Despooler was started anew after {counted(resets[0], 'attempt')} and counted from "
         "zero: SMS 1.2 SP4 would have gone on counting (Q140374)",
     )
 
@@ -92,8 +93,8 @@ def _no_disk_was_full(run: VerdictRun) -> str:
         return blocked(run)
     return _and_also(
         blocked(run),
-        f"event {EVENT_NO_SPACE} called that a full disk, {_times(len(events))}, where the log of "
-        "the Despooler has Win32 error 32 (Q193766)",
+        f"event {EVENT_NO_SPACE} called that a full disk, {how_often(len(events))}, where the log "
+        "of the Despooler has Win32 error 32 (Q193766)",
     )
 
 
@@ -105,7 +106,7 @@ def _restricted(run: VerdictRun) -> str:
     if stays == run.end:
         return blocked(run)
     failed = sorted({r.actor for r, said in run.of(ResultReported) if said.result == "Failed"})
-    who = f" ({and_(failed)} tried)" if failed else ""
+    who = f" ({named(failed)} tried)" if failed else ""
     return _and_also(
         blocked(run),
         f"but the rights were not given back: for {span(run.end - stays)}, to the end, nobody but "
@@ -168,10 +169,10 @@ def _left_alone(run: VerdictRun) -> str:
         done = job.changes[-1].at
         later = (r.at for r, copy in run.of(CopyEnded) if copy.server == old[0] and r.at > done)
         return (
-            f"Job {step.name} did not refresh {and_(old)}, which had the package already, and said "
-            f"Complete: a Run Command job of SMS {run.main_profile.version} skips such servers, "
-            f"and they kept the old version for {span(next(later, run.end) - done)}; Refresh "
-            "Existing Distribution Servers copies to all that have it (Q140051)."
+            f"Job {step.name} did not refresh {named(old)}, which had the package already, and "
+            f"said Complete: a Run Command job of SMS {run.main_profile.version} skips such "
+            f"servers, and they kept the old version for {span(next(later, run.end) - done)}; "
+            "Refresh Existing Distribution Servers copies to all that have it (Q140051)."
         )
     return ""
 
@@ -188,10 +189,10 @@ def _never_removed(run: VerdictRun) -> str:
         if left:
             first = min(row.changes[0].at for row in left)
             return (
-                f"{and_([row.machine for row in left])} could not be rid of the package of job "
+                f"{named([row.machine for row in left])} could not be rid of the package of job "
                 f"{step.name} while files were in use; the Despooler of SMS "
                 f"{run.main_profile.version} remembers a garbled name on a NetWare server, failed "
-                f"to delete that {_times(len(lost))}, and the package is there "
+                f"to delete that {how_often(len(lost))}, and the package is there "
                 f"{span(run.end - first)} later; SMS 1.2 removes it (Q153637)."
             )
     return ""
@@ -203,7 +204,7 @@ def _held_back(run: VerdictRun) -> str:
     if not late:
         return ""
     return (
-        f"{and_(late)}: the Despooler of SMS {run.main_profile.version} leaves a report "
+        f"{named(late)}: the Despooler of SMS {run.main_profile.version} leaves a report "
         "until the date that its client's clock gave it; right clocks, or SMS 1.2 SP4, would have "
         "it in at once (Q172899)."
     )
@@ -238,7 +239,7 @@ def _unseen_failures(run: VerdictRun) -> str:
     ]
     if not lost:
         return ""
-    names = and_(sorted({r.actor for r, _ in lost}))
+    names = named(sorted({r.actor for r, _ in lost}))
     return (
         f"{names} reported a failed setup, and for {span(run.end - lost[0][1].changes[0].at)}, to "
         f"the end, SMS {run.main_profile.version} shows Complete: the Despooler found the .SNI "
@@ -265,7 +266,7 @@ def _lost_by_a_quote(run: VerdictRun) -> str:
     if not late:
         return ""
     return (
-        f"{and_(late)}: the Data Loader of SMS {run.main_profile.version} does not load "
+        f"{named(late)}: the Data Loader of SMS {run.main_profile.version} does not load "
         "a status MIF with a quotation mark in its description; SMS 1.2 does (Q140810)."
     )
 
@@ -305,7 +306,7 @@ def _too_early(run: VerdictRun) -> str:
     if not early:
         return ""
     return (
-        f"SMS {run.main_profile.version} called jobs Complete too early: {and_(early)}; the "
+        f"SMS {run.main_profile.version} called jobs Complete too early: {named(early)}; the "
         "hotfix of March 1999 waits for the servers (Q221945)."
     )
 
@@ -317,7 +318,7 @@ def _not_sent_again(run: VerdictRun) -> str:
         if step.type == "remove" and job is not None and job.status == "Retrying":
             at = job.changes[-1].at
             return (
-                f"Job {step.name} could not be sent to {and_(step.sites)}, and "
+                f"Job {step.name} could not be sent to {named(step.sites)}, and "
                 f"{span(run.end - at)} later it is Retrying: SMS {run.main_profile.version} never "
                 "sends a removal again; the hotfix of April 1998 does (Q185179)."
             )
@@ -334,7 +335,7 @@ def _never_reported(run: VerdictRun) -> str:
         if run.without_pcm and all(row.status == "Complete" for row in rows):
             return (
                 f"Job {step.name} is Active {span(run.end - job.changes[0].at)} after it was made: "
-                f"it went to the entire site, and {and_(list(run.without_pcm))}, on which no "
+                f"it went to the entire site, and {named(list(run.without_pcm))}, on which no "
                 "Package Command Manager runs, never reports; jobs for machine groups or single "
                 "clients end (Q156250)."
             )
@@ -367,7 +368,7 @@ def _unnoticed(run: VerdictRun) -> str:
     if not late:
         return ""
     return (
-        f"{and_(late)}: the Package Command Manager of SMS {run.main_profile.version} looks into "
+        f"{named(late)}: the Package Command Manager of SMS {run.main_profile.version} looks into "
         "an instruction file only when it has changed; SMS 1.2 SP2 looks at every poll (Q163488)."
     )
 
@@ -386,7 +387,7 @@ def _ran_expired(run: VerdictRun) -> str:
         ]
         if ran and run.main_profile.runs_newly_found_expired:
             return (
-                f"Job {step.name} was reported as run after it had expired, by {and_(ran)} later: "
+                f"Job {step.name} was reported as run after it had expired, by {named(ran)} later: "
                 f"the Package Command Manager of SMS {run.main_profile.version} runs what it first "
                 "hears of; the hotfix of April 2000 skips it (Q255284)."
             )
@@ -400,7 +401,7 @@ def _flood(run: VerdictRun) -> str:
     if len(told) <= len(machines):
         return ""
     return (
-        f"{_counted(len(machines), 'workstation')} reported expiries {_times(len(told))} over "
+        f"{counted(len(machines), 'workstation')} reported expiries {how_often(len(told))} over "
         f"{span(told[-1].at - told[0].at)}, while nobody collected their reports; SMS 1.2 SP4 "
         "reports each once (Q188042)."
     )
@@ -432,14 +433,6 @@ def _lines(run: VerdictRun, text: str) -> list[tuple[float, str]]:
 
 def _and_also(sentence: str, more: str) -> str:
     return f"{sentence[:-1]}; {more}." if sentence else ""
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 ARTICLE_SENTENCES: Final[dict[str, Callable[[VerdictRun], str]]] = {

@@ -13,6 +13,7 @@ from typing import Final
 
 from despoolr_core.formats.nt_event import without_lines
 from despoolr_core.formats.nt_events import EVENTS
+from despoolr_core.phrases import counted, named
 from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.site import (
     DetailStatusChanged,
@@ -29,7 +30,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.times import span
 from despoolr_lab.scenario.verdicts.articles import ARTICLE_SENTENCES
 from despoolr_lab.scenario.verdicts.blocked import blocked
-from despoolr_lab.scenario.verdicts.verdict_run import VerdictRun, and_, site_of
+from despoolr_lab.scenario.verdicts.verdict_run import VerdictRun, site_of
 from despoolr_server.site.jobs.model import NOT_INSTALLED
 
 EVENT_STORE_FAILED: Final = 206
@@ -83,8 +84,8 @@ def _rewritten_rows(run: VerdictRun) -> str:
     lost = _overwritten(run, notices)
     said = ", ".join(f"{machine} ({was})" for machine, was in lost) or "no workstation"
     within = span(notices[-1][0].at - notices[0][0].at)
-    versions = and_(sorted({run.profile(record).version for record, _ in notices}))
-    words = and_(sorted({run.profile(record).expiry_status for record, _ in notices})) or status
+    versions = named(sorted({run.profile(record).version for record, _ in notices}))
+    words = named(sorted({run.profile(record).expiry_status for record, _ in notices})) or status
     return (
         f"The Despooler of SMS {versions} took {_told(run, notices)}, within {within}, for reports "
         "and set their rows to "
@@ -105,8 +106,8 @@ def _notices(run: VerdictRun) -> list[_Notice]:
 
 
 def _told(run: VerdictRun, notices: list[_Notice]) -> str:
-    names = and_(sorted({run.view.name_of(notice.job) for _, notice in notices}))
-    return f"{len(notices)} expiry notification{'s' if len(notices) != 1 else ''} of job {names}"
+    names = named(sorted({run.view.name_of(notice.job) for _, notice in notices}))
+    return f"{counted(len(notices), 'expiry notification')} of job {names}"
 
 
 def _overwritten(run: VerdictRun, notices: list[_Notice]) -> list[tuple[str, str]]:
@@ -137,7 +138,7 @@ def _failed_mifs(run: VerdictRun) -> str:
     machines = sorted({record.actor for record in reports} & set(rows))
     if not machines:
         return ""
-    shown = and_([f"{machine} as {rows[machine][1].status}" for machine in machines])
+    shown = named([f"{machine} as {rows[machine][1].status}" for machine in machines])
     job = rows[machines[-1]][1].job
     first = rows[machines[0]][0]
     version = run.profile(first).version
@@ -148,7 +149,7 @@ def _failed_mifs(run: VerdictRun) -> str:
         else "no NT event 374 tells why"
     )
     start = (
-        f"{and_(machines)} reported a failed setup, and SMS {version} shows {shown}, "
+        f"{named(machines)} reported a failed setup, and SMS {version} shows {shown}, "
         f"{span(run.end - reports[0].at)} later"
     )
     end = f"job {run.view.name_of(job)} is {_status_of(run, job)}; {event}"
@@ -172,10 +173,10 @@ def _forgotten_refresh(run: VerdictRun) -> str:
     if not forgotten:
         return ""
     names = sorted({name for written in forgotten for name in written.forgotten})
-    jobs = and_(sorted({run.view.name_of(written.job) for written in forgotten}))
+    jobs = named(sorted({run.view.name_of(written.job) for written in forgotten}))
     why = _why_not_stored(run, {written.job for written in forgotten})
     return (
-        f"{why}; but the retry of job {jobs} forgot to refresh {and_(names)}, "
+        f"{why}; but the retry of job {jobs} forgot to refresh {named(names)}, "
         f"which keep{'s' if len(names) == 1 else ''} the old version of the package while the "
         "job says Complete; the hotfix of Q195936 would have kept the refresh."
     )
@@ -239,7 +240,7 @@ def _understood(run: VerdictRun) -> str:
     arrived = [taken[key] for r, said in marked if (key := (said.package, site_of(r))) in taken]
     if not arrived:
         return ""
-    ids = and_(sorted({status.package for _, status in arrived}))
+    ids = named(sorted({status.package for _, status in arrived}))
     parent = arrived[0][0]
     version = run.profile(parent).version
     return (

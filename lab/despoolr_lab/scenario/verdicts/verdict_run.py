@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.stream import K, Record, of
 from despoolr_core.records.view import JobHistory, RunView
 from despoolr_core.share.wire import EpisodeRow
-
-NAMED_MAX: Final = 5
 
 
 class ScenarioJob(Protocol):
@@ -81,12 +79,3 @@ class VerdictRun:
 def site_of(record: Record) -> str:
     """The site whose component a record is by."""
     return record.actor.partition("/")[0]
-
-
-def and_(words: list[str]) -> str:
-    """`a, b and c`; no more than `NAMED_MAX` are named."""
-    if len(words) > NAMED_MAX:
-        return f"{', '.join(words[:NAMED_MAX])} and {len(words) - NAMED_MAX} more"
-    return " and ".join(
-        part for part in (", ".join(words[:-1]), words[-1] if words else "") if part
-    )

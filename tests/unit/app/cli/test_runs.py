@@ -9,7 +9,6 @@ from click.testing import CliRunner
 
 from despoolr_app.cli.runs import command
 from despoolr_app.runs.directory import RunDirectory
-from despoolr_app.runs.sizes import size
 from worlds.answer import data_of
 
 
@@ -65,17 +64,3 @@ def test_runs_are_removed_and_collected(kept):
 def test_an_unknown_run_is_told_the_nearest(kept):
     code, said = ask("show", "latset")
     assert code == 2 and "did you mean 'latest'" in said
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 bytes"),
-        (1023, "1023 bytes"),
-        (1024, "1.0 KiB"),
-        (1536 * 1024, "1.5 MiB"),
-        (1024**4 * 5000, "5000.0 TiB"),
-    ],
-)
-def test_bytes_are_said_in_the_unit_that_fits(count, text):
-    assert size(count) == text
