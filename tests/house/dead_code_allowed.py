@@ -40,11 +40,9 @@ _.__call__
 
 # aiohttp reads what we set of it, and calls what we override.
 _.requests_count
-_._request_in_progress
 _._eof_sent
 _._lingering_time
 _._cached_current_datetime
-_._acquired
 _._create_connection
 
 # What we touch of aiohttp's connection, held to the installed one by a contract test.

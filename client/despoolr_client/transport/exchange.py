@@ -36,8 +36,8 @@ _BODYLESS: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 class Fenced(ConnectionError):
     """The request was not sent: whoever asks may not act any more."""
 
-
-_FENCED: Final = "this process may not act for that machine any more"
+    def __init__(self) -> None:
+        super().__init__("this process may not act for that machine any more")
 
 
 class Said(NamedTuple):
@@ -63,7 +63,7 @@ class Address:
     every request begins.
     """
 
-    __slots__ = ("idle", "lines", "path", "request", "wires")
+    __slots__ = ("converse", "idle", "key", "lines", "path", "request", "wires")
 
     def __init__(self, http: aiohttp.ClientSession, base: str, wires: Wires) -> None:
         """Raises `aiohttp.NonHttpUrlClientError` for a URL that is not HTTP."""
@@ -74,10 +74,15 @@ class Address:
         ):
             raise aiohttp.NonHttpUrlClientError(url)
         self.request = aiohttp.ClientRequest("GET", url, loop=asyncio.get_running_loop())
+        self.key = self.request.connection_key
         self.path = url.raw_path.rstrip("/")
         self.lines = header_lines({hdrs.HOST: self.request.headers[hdrs.HOST], **http.headers})
         self.wires = wires
         self.idle = wires.of_one_server()
+        self.converse = getattr(http.connector, "converse", None)
+        """How a connector without wires has a call answered; what it answers None it leaves to
+        us.
+        """
 
 
 class _Known(NamedTuple):
@@ -115,7 +120,7 @@ def header_lines(headers: Mapping[str, str]) -> str:
     return lines
 
 
-async def exchange(
+async def exchange(  # noqa: C901 - a hot path, with its repetitions
     http: aiohttp.ClientSession,
     address: Address,
     method: str,
@@ -142,11 +147,21 @@ async def exchange(
     now = address.wires.now()
     deadline = now + timeout.total if timeout.total else inf  # as there, 0 is no bound
     may_repeat = method in _REPEATABLE
+    if address.converse is not None:
+        said = Said(method, target, lines, data)
+        try:
+            reply: Reply | None = await address.converse(address, said, timeout, may_send)
+            if reply is not None:
+                return reply
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            if not may_repeat:
+                raise
+            may_repeat = False
     wire = _kept(address, method, data, timeout)
     if wire is not None:
         if may_send is not None and not may_send():
             wire.rest()
-            raise Fenced(_FENCED)
+            raise Fenced
         head = _head(method, target, lines)
         try:
             return await wire.ask(head + data if data else head, now, deadline)
@@ -189,7 +204,7 @@ async def _over_the_pool(
         connection = await _connect(connector, address, timeout)
         if may_send is not None and not may_send():
             connection.release()
-            raise Fenced(_FENCED)
+            raise Fenced
         try:
             return await _converse(connection, said, timeout, address)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
@@ -225,14 +240,12 @@ async def _converse(
         if transport is None or transport.is_closing():
             raise aiohttp.ServerDisconnectedError
         begin(protocol, is_head=said.method == hdrs.METH_HEAD, read_timeout_s=timeout.sock_read)
-        hand_over = getattr(transport, "hand_over", None)  # where there is no wire
-        if hand_over is None or not hand_over(said):
-            head, data = said.head(), said.data
-            if data is None or len(data) <= JOINED_MAX:
-                transport.write(head + data if data else head)
-            else:
-                transport.write(head)
-                transport.write(data)
+        head, data = said.head(), said.data
+        if data is None or len(data) <= JOINED_MAX:
+            transport.write(head + data if data else head)
+        else:
+            transport.write(head)
+            transport.write(data)
         protocol.start_timeout()
         reply = await answer(protocol)
     except BaseException:

@@ -77,6 +77,9 @@ _PLACEHOLDER: Final = re.compile(r"\{package:([^}]+)\}")
 class ServerNetwork(Protocol):
     """Where servers are served and reached by name: in memory, or loopback sockets."""
 
+    carries_values: bool
+    """Whether requests may go as values."""
+
     async def serve(self, runner: web.BaseRunner, host: str, port: int = 80) -> Any:
         """Let a runner answer for a host."""
         ...
@@ -269,7 +272,7 @@ class World:
         runner = Runner(
             app,
             limits=UNLIMITED,
-            lane=False,
+            lane=self.surroundings.network.carries_values,
             handle_signals=False,
             shutdown_timeout=1.0,
             keepalive_timeout=KEEPALIVE_S,

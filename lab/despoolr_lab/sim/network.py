@@ -11,18 +11,27 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
 import aiohttp
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.helpers import ceil_timeout
 from yarl import URL
 
+from despoolr_client.transport.exchange import (
+    JOINED_MAX,
+    Address,
+    Fenced,
+    Said,
+)
 from despoolr_client.transport.session_options import session_options
+from despoolr_client.transport.wire import Reply
 from despoolr_lab.sim.hosts import HostNetwork, Listener
-from despoolr_lab.sim.values import hand_over
+from despoolr_lab.sim.values import CallInFlight, LateParser
 
 __all__ = ["MemoryConnector", "MemorySite", "Network"]
 
@@ -59,6 +68,78 @@ class MemoryConnector(aiohttp.BaseConnector):
         self._source = source
         self._acquired = cast("set[ResponseHandler]", _InOrder())
         self._acquired_per_host.default_factory = cast("type[set[ResponseHandler]]", _InOrder)
+        self._factory: partial[Any] = partial(LateParser, loop=self._loop)
+        self.converse = self._converse if network.carries_values else None
+        """How a share's request goes without bytes (`despoolr_client.transport.exchange`)."""
+
+    async def _converse(
+        self,
+        address: Address,
+        said: Said,
+        timeout: aiohttp.ClientTimeout,
+        may_send: Callable[[], bool] | None,
+    ) -> Reply | None:
+        """Send and be answered; None if it must go as bytes: nothing has been done then. Raises
+        what `exchange` does.
+        """
+        if said.data is not None and len(said.data) > JOINED_MAX:
+            return None
+        if said.method == hdrs.METH_HEAD or timeout.sock_read:
+            return None
+        protocol = self._take(address.key)
+        if protocol is None:
+            until = self._loop.time() + timeout.total if timeout.total else None
+            async with asyncio.timeout_at(until):
+                protocol = await self._wait_and_take(address.key)
+            if protocol is None:
+                return None
+        if may_send is not None and not may_send():
+            self._give_back(address.key, protocol)
+            raise Fenced
+        near = protocol.transport
+        assert near is not None, "it was taken as one that is connected"
+        try:
+            reply = await CallInFlight(near, said, timeout.total).reply(protocol)
+        except BaseException:
+            self._release(address.key, protocol, should_close=True)
+            raise
+        self._give_back(address.key, protocol)
+        return reply
+
+    def _take(self, key: ConnectionKey) -> LateParser | None:
+        """What `connect` would give of connections that are kept, in the order in which it would;
+        None: ask that.
+        """
+        kept = self._conns.get(key)
+        if not kept:
+            return None
+        protocol, since = cast("tuple[LateParser, float]", kept[0])
+        keepalive_s, near = self._keepalive_timeout, protocol.transport
+        is_old = keepalive_s is not None and self._loop.time() - since > keepalive_s
+        if is_old or near is None or near.is_closing() or not near.outgoing.is_empty:
+            return None
+        kept.popleft()
+        if not kept:
+            del self._conns[key]
+        self._acquired.add(protocol)
+        return protocol
+
+    async def _wait_and_take(self, key: ConnectionKey) -> LateParser | None:
+        """The same after there was none, for one whom `connect` would let wait."""
+        if self._available_connections(key) > 0:
+            return None
+        await self._wait_for_available_connection(key, [])
+        return self._take(key)
+
+    def _give_back(self, key: ConnectionKey, protocol: LateParser) -> None:
+        """What releasing a connection does after an answer that came whole."""
+        if self._closed or self._cleanup_handle is None or not protocol.is_connected():
+            self._release(key, protocol)
+            return
+        self._acquired.discard(protocol)
+        if self._waiters:
+            self._release_waiter()
+        self._conns[key].append((protocol, self._loop.time()))
 
     async def _create_connection(
         self, req: aiohttp.ClientRequest, _traces: list[Any], timeout: aiohttp.ClientTimeout
@@ -68,7 +149,7 @@ class MemoryConnector(aiohttp.BaseConnector):
         host, port = req.url.raw_host or "", req.port
         try:
             async with ceil_timeout(timeout.sock_connect, timeout.ceil_threshold):
-                transport, protocol = await self._network.connect(
+                _, protocol = await self._network.connect(
                     self._factory, host, port or 80, source=self._source
                 )
         except socket.gaierror as exc:
@@ -77,8 +158,6 @@ class MemoryConnector(aiohttp.BaseConnector):
             if exc.errno is None:
                 raise  # asyncio's own timeout is an OSError too
             raise aiohttp.ClientConnectorError(req.connection_key, exc) from exc
-        if self._network.carries_values:
-            transport.hand_over = partial(hand_over, transport)
         return cast(ResponseHandler, protocol)
 
 

@@ -27,6 +27,9 @@ LOOPBACK = "127.0.0.1"
 class SocketNetwork:
     """Named hosts on loopback ports of this machine."""
 
+    carries_values = False
+    """Whether requests may go as values: sockets carry bytes."""
+
     def __init__(self) -> None:
         self._sites: dict[tuple[str, int], web.TCPSite] = {}
 

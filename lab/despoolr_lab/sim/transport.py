@@ -13,9 +13,9 @@ import errno
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from typing import Any, Protocol
+from typing import Protocol
 
-__all__ = ["Address", "LinkState", "MemoryTransport", "Value", "connect_pair"]
+__all__ = ["Address", "LinkState", "MemoryTransport", "Pipe", "connect_pair"]
 
 Address = tuple[str, int]
 
@@ -30,18 +30,6 @@ LOW_WATER = HIGH_WATER // 4
 
 _EOF = b""
 _RESET = None
-
-
-class Value(Protocol):
-    """What goes over a connection in the place of its bytes, in one piece."""
-
-    def __len__(self) -> int:
-        """How many bytes it stands for, at least one."""
-        ...
-
-    def arrive(self, receiver: MemoryTransport) -> None:
-        """It is there: tell the protocol."""
-        ...
 
 
 class LinkState(Protocol):
@@ -69,40 +57,37 @@ class Pipe:
     __slots__ = (
         "_give_up_timer",
         "_in_flight",
-        "_link",
         "_loop",
-        "_receiver",
         "_scheduled",
         "_sender",
         "_tap",
         "held",
+        "link",
+        "receiver",
     )
 
     def __init__(
         self, link: LinkState, sender: MemoryTransport, receiver: MemoryTransport, tap: Tap | None
     ) -> None:
         self._loop = sender.loop
-        self._link = link
+        self.link = link
         self._sender = sender
-        self._receiver = receiver
+        self.receiver = receiver
         self._tap = tap
-        self._in_flight: deque[tuple[float, bytes | Value | None]] = deque()
+        self._in_flight: deque[tuple[float, bytes | None]] = deque()
         self._scheduled = False
         self._give_up_timer: asyncio.TimerHandle | None = None  # set while the link holds this pipe
         self.held = 0
         """Bytes on their way."""
 
-    def send(self, data: bytes | Value | None) -> None:
-        """Put bytes on their way, or what stands for them; `b""` for the end of the stream, None
-        for a reset.
-        """
+    def send(self, data: bytes | None) -> None:
+        """Put bytes on their way; `b""` for the end of the stream, None for a reset."""
         now = self._loop.time()
         if self._tap is not None:
-            assert data is None or isinstance(data, bytes), "a tap sees bytes only"
-            self._tap(now, self._sender.address, self._receiver.address, data or b"")
-        due = now + self._link.delay()
+            self._tap(now, self._sender.address, self.receiver.address, data or b"")
+        due = now + self.link.delay()
         # kept in order: what jitter lets overtake waits for what it overtook
-        if type(data) is bytes and len(data) > CHUNK_MAX:
+        if data and len(data) > CHUNK_MAX:
             self._in_flight.extend(
                 (due, data[start : start + CHUNK_MAX]) for start in range(0, len(data), CHUNK_MAX)
             )
@@ -112,6 +97,30 @@ class Pipe:
             self.held += len(data)
         if not self._scheduled and self._give_up_timer is None:
             self._schedule(due)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is on its way."""
+        return not self._scheduled and not self._in_flight
+
+    def send_value(self, arrive: Callable[[], None]) -> None:
+        """Put on the way of an empty pipe what is no bytes. `arrive`, called when it is there, says
+        so: `value_is_there` or `hand_in`.
+        """
+        self._scheduled = True
+        due = self._loop.time() + self.link.delay()
+        self._loop.call_at(due, arrive, context=self.receiver.context)
+
+    def value_is_there(self) -> None:
+        """What followed a value may go on."""
+        self._scheduled = False
+        self.resume()
+
+    def hand_in(self, data: bytes) -> None:
+        """What went as a value, and should be there now, goes on as its bytes."""
+        self._in_flight.appendleft((self._loop.time(), data))
+        self.held += len(data)
+        self._deliver()
 
     def resume(self) -> None:
         """The reader reads again: deliver what has waited."""
@@ -142,17 +151,17 @@ class Pipe:
 
     def _schedule(self, due: float) -> None:
         self._scheduled = True
-        self._loop.call_at(due, self._deliver, context=self._receiver.context)
+        self._loop.call_at(due, self._deliver, context=self.receiver.context)
 
     def _deliver(self) -> None:
         self._scheduled = False
-        in_flight, receiver = self._in_flight, self._receiver
+        in_flight, receiver = self._in_flight, self.receiver
         if not in_flight:
             return
-        if self._link.blocked:
-            self._link.hold(self)
+        if self.link.blocked:
+            self.link.hold(self)
             self._give_up_timer = self._loop.call_later(
-                self._link.stall_s_max, self._give_up, context=self._sender.context
+                self.link.stall_s_max, self._give_up, context=self._sender.context
             )
             return
         data = in_flight[0][1]
@@ -179,18 +188,12 @@ class Pipe:
         in_flight = self._in_flight
         data = in_flight.popleft()[1]
         assert data
-        if not isinstance(data, bytes):
-            self.held -= len(data)
-            data.arrive(self._receiver)
-            self._sender.relieve()
-            return
         if in_flight:  # what has arrived as well comes in the same piece, as from a socket
             parts, size, now = [data], len(data), self._loop.time()
             while (
                 in_flight
                 and in_flight[0][0] <= now
                 and (more := in_flight[0][1])
-                and isinstance(more, bytes)
                 and size + len(more) <= CHUNK_MAX
             ):
                 parts.append(more)
@@ -198,7 +201,7 @@ class Pipe:
                 in_flight.popleft()
             data = b"".join(parts)
         self.held -= len(data)
-        self._receiver.protocol.data_received(data)
+        self.receiver.protocol.data_received(data)
         self._sender.relieve()
 
     def _give_up(self) -> None:
@@ -215,22 +218,21 @@ class MemoryTransport(asyncio.Transport):
     __slots__ = (
         "_closing",
         "_high",
-        "_incoming",
         "_low",
-        "_outgoing",
         "_writing_paused",
         "_wrote_eof",
         "address",
         "context",
-        "hand_over",
+        "incoming",
         "loop",
         "lost",
+        "outgoing",
         "paused",
         "protocol",
     )
 
-    _incoming: Pipe
-    _outgoing: Pipe
+    incoming: Pipe
+    outgoing: Pipe
 
     def __init__(
         self,
@@ -248,8 +250,6 @@ class MemoryTransport(asyncio.Transport):
         by a back door.
         """
         self.address = address
-        self.hand_over: Callable[[Any], bool] | None = None
-        """Takes a request as values, where the network carries them so; False: not this one."""
         self.lost = False
         """`connection_lost` has been scheduled: nothing more is delivered."""
         self.paused = False
@@ -260,7 +260,7 @@ class MemoryTransport(asyncio.Transport):
 
     def attach(self, incoming: Pipe, outgoing: Pipe) -> None:
         """Join the two directions to this end, once."""
-        self._incoming, self._outgoing = incoming, outgoing
+        self.incoming, self.outgoing = incoming, outgoing
 
     # --- what protocols call
     # -----------------------------------------------------------------------------------------
@@ -270,15 +270,10 @@ class MemoryTransport(asyncio.Transport):
             raise RuntimeError("Cannot call write() after write_eof()")
         if self.lost or not data:
             return  # a dead socket swallows too; connection_lost() is on its way
-        outgoing = self._outgoing
+        outgoing = self.outgoing
         outgoing.send(data if type(data) is bytes else bytes(data))
         if outgoing.held > self._high:
             self._pause_writing()
-
-    def send(self, value: Value) -> None:
-        """Put something on its way that is no bytes."""
-        if not self.lost:
-            self._outgoing.send(value)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))
@@ -286,7 +281,7 @@ class MemoryTransport(asyncio.Transport):
     def write_eof(self) -> None:
         if not self._closing and not self._wrote_eof:
             self._wrote_eof = True
-            self._outgoing.send(_EOF)
+            self.outgoing.send(_EOF)
 
     def can_write_eof(self) -> bool:
         return True
@@ -311,13 +306,13 @@ class MemoryTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         if self.paused:
             self.paused = False
-            self._incoming.resume()
+            self.incoming.resume()
 
     def is_reading(self) -> bool:
         return not self.paused and not self._closing
 
     def get_write_buffer_size(self) -> int:
-        return self._outgoing.held
+        return self.outgoing.held
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         return self._low, self._high
@@ -349,24 +344,24 @@ class MemoryTransport(asyncio.Transport):
 
     def refuse_data(self) -> None:
         """Bytes came for a closed end: answer with a reset."""
-        self._outgoing.send(_RESET)
+        self.outgoing.send(_RESET)
 
     def reset(self) -> None:
         """Break the connection off: the peer sees a reset, after what was written before."""
         if not self.lost:
-            self._outgoing.send(_RESET)
+            self.outgoing.send(_RESET)
             self.lose(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
 
     def lose(self, exc: Exception) -> None:
         """The connection is gone for this end, and `exc` says why."""
         if not self.lost:
             self._closing = True
-            self._incoming.resume()  # whoever still sends is to learn of it
+            self.incoming.resume()  # whoever still sends is to learn of it
             self._lose(exc)
 
     def relieve(self) -> None:
         """The peer has taken bytes: let a paused writer go on."""
-        if self._writing_paused and self._outgoing.held <= self._low and not self.lost:
+        if self._writing_paused and self.outgoing.held <= self._low and not self.lost:
             self._writing_paused = False
             self.protocol.resume_writing()
 
@@ -380,7 +375,7 @@ class MemoryTransport(asyncio.Transport):
         }
         self.loop.call_exception_handler(context)
         if not self.lost:
-            self._outgoing.send(_RESET)
+            self.outgoing.send(_RESET)
             self.lose(exc)
 
     def _pause_writing(self) -> None:
@@ -389,10 +384,10 @@ class MemoryTransport(asyncio.Transport):
             self.protocol.pause_writing()
 
     def _hang_up(self) -> None:
-        if self._incoming.has_unread():
-            self._outgoing.send(_RESET)
+        if self.incoming.has_unread():
+            self.outgoing.send(_RESET)
         elif not self._wrote_eof:
-            self._outgoing.send(_EOF)
+            self.outgoing.send(_EOF)
 
     def _lose(self, exc: Exception | None) -> None:
         self.lost = True

@@ -63,6 +63,7 @@ IN_LANE: Final = frozenset(
         (hdrs.METH_POST, "/api/v1/opens"),
         (hdrs.METH_DELETE, "/api/v1/opens/{open}"),
         (hdrs.METH_POST, "/api/v1/sessions"),
+        (hdrs.METH_PUT, "/api/v1/sessions/{session}"),
         (hdrs.METH_DELETE, "/api/v1/sessions/{session}"),
     }
 )

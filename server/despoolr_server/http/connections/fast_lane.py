@@ -223,8 +223,9 @@ class LaneConnection(Connection):
             if answered == TURN_MAX or not self._is_ready():
                 break
             line, block, body_at, end = request
-            assert line.handler is not None, "it is not for the lane"
-            self._answer(line, line.handler, block, data[body_at:end])
+            answer = self.respond(line, block, data[body_at:end])
+            if answer is not None:
+                self.transport.write(answer.rendered())  # type: ignore[union-attr]
             at, answered = end, answered + 1
         if at < len(data):
             Connection.data_received(self, data[at:] if at else data)
@@ -277,9 +278,28 @@ class LaneConnection(Connection):
             and not transport.is_closing()
         )
 
-    def _answer(self, line: FirstLine, handler: Handler, block: FieldBlock, body: bytes) -> None:
-        manager = self._manager
-        assert manager is not None and line.match_info is not None
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody hears an answer any more."""
+        return self._manager is None
+
+    def asked(self, line: bytes, fields: bytes, size: int) -> tuple[FirstLine, FieldBlock] | None:
+        """What is asked by a head that needs no framing, with a body of so many bytes; None if it
+        is not for the lane, or not now.
+        """
+        first, block = self._lane.line(line), self._lane.block(fields)
+        if first is None or first.handler is None or block is None or block.body_size != size:
+            return None
+        return (first, block) if self._is_ready() else None
+
+    def respond(
+        self, line: FirstLine, block: FieldBlock, body: bytes
+    ) -> SingleWriteResponse | None:
+        """Have a request for the lane handled. Returns the answer that is to be said; None if
+        aiohttp says it, later perhaps, or nobody is there any more.
+        """
+        manager, handler = self._manager, line.handler
+        assert manager is not None and line.match_info is not None and handler is not None
         manager.requests_count += 1
         self._has_spoken()
         request = WholeRequest(
@@ -292,15 +312,18 @@ class LaneConnection(Connection):
         except StopIteration as done:
             response = done.value
         except Exception as error:
-            return self._hand_over(request, partial(_fail, error))
+            self._hand_over(request, partial(_fail, error))
+            return None
         else:
-            return self._hand_over(request, partial(_go_on, call, waits))
+            self._hand_over(request, partial(_go_on, call, waits))
+            return None
         if type(response) is not SingleWriteResponse or not response.is_usual(request):
-            return self._hand_over(request, partial(_say, response))
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(response.rendered())
-            self._wait_for_next()
-        return None
+            self._hand_over(request, partial(_say, response))
+            return None
+        if self.transport is None or self.transport.is_closing():
+            return None
+        self._wait_for_next()
+        return response
 
     def _hand_over(self, request: web.BaseRequest, rest: _Rest) -> None:
         """Let aiohttp make the rest of an answer. `RequestHandler.start` waits on, as if idle."""
