@@ -104,8 +104,9 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
-bench: $(VENV)/bench.stamp ## Ratios (peers, from Debian: apache2 samba samba-testsuite); ROWS=sim BASE=main: virtual time
-	@$(BIN)/python -m despoolr_lab.bench $(if $(ROWS),--rows $(ROWS)) $(if $(BASE),--base $(BASE))
+bench: $(VENV)/bench.stamp ## Ratios (peers, from Debian: apache2 samba samba-testsuite); ROWS="put get" BASE=main ROUNDS=5
+	@$(BIN)/python -m despoolr_lab.bench $(if $(ROWS),--rows $(ROWS)) $(if $(BASE),--base $(BASE)) \
+	  $(if $(ROUNDS),--rounds $(ROUNDS))
 
 semantics: $(VENV)/run.stamp ## Write docs/share-semantics.md anew from the engine's tables
 	@$(BIN)/python -m despoolr_lab.docs.semantics > docs/share-semantics.md

@@ -6,8 +6,6 @@ more its lock database loses locks), PROPFIND of 1,000 files with one. Ours runs
 (uvloop where it is installed), once on the plain disk, as the peers do, and once with durable
 uploads, which no peer has. A peer that is not installed is said to be missing and leaves its ratios
 out: Debian's `apache2`, PyPI's `wsgidav` (the `bench` extra).
-
-    python -m despoolr_lab.bench.dav
 """
 
 from __future__ import annotations
@@ -17,19 +15,20 @@ import os
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Final
 
-from despoolr_lab.bench.load import Script, answers_per_second, request
+from despoolr_lab.bench.figures import Found, add
+from despoolr_lab.bench.load import Script, answers_per_second, request, taken
 from despoolr_lab.bench.share_bench import WINST_SIZE, always, identity, run_loop
 from despoolr_lab.reserved_ports import ReservedPorts
 
@@ -39,7 +38,6 @@ FILES: Final = 1000
 
 BOX: Final = "/SMS_SHR/DESPOOLR.BOX"
 LISTED: Final = "/SMS_SHR/LISTED"
-_ROUNDS: Final = 3
 _START_S_MAX: Final = 10.0
 _TOKEN: Final = re.compile(rb"(?:opaquelocktoken|urn:uuid):[^<\s]+")
 _LOCK: Final = (
@@ -75,67 +73,47 @@ KeepAliveTimeout 60
 WORK: Final = {
     "get": "GET of 1.2 KB",
     "put": "PUT of 1.2 KB",
-    "lock_unlock": "LOCK + UNLOCK pairs",
-    "propfind_1000": "PROPFIND of 1,000 files",
+    "lock": "LOCK + UNLOCK pairs",
+    "propfind": "PROPFIND of 1,000 files",
 }
 PEERS: Final = ("apache", "wsgidav")
 
 
-def measure(seconds: float = 2.0) -> dict[str, float]:
+def measure(rounds: int, works: Sequence[str] = tuple(WORK), seconds: float = 2.0) -> Found:
     """Answers as `dav_{work}_{server}_s` (a second) and `..._per_cpu_s`, and
-    `dav_{work}_to_{peer}`: ours on theirs.
+    `dav_{work}_to_{peer}`: ours on theirs, in interleaved rounds.
 
-    Medians of interleaved rounds. Ratios compare answers per CPU second of the server, all its
-    processes counted: each has one core, and what else the machine does falsifies them less.
+    Ratios compare answers per CPU second of the server, all its processes counted: each has one
+    core, and what else the machine does falsifies them less.
     """
-    figures: dict[str, list[float]] = {}
+    found: Found = {}
     with (
         tempfile.TemporaryDirectory(prefix="despoolr-dav-") as directory,
         _servers(Path(directory)) as servers,
     ):
-        for turn in range(_ROUNDS):
-            for work in WORK:
-                for server, (port, pid) in servers.items():
-                    cpu = _cpu_s(pid)
-                    rate = _rate(work, server, port, turn, seconds)
-                    cpu, took = _cpu_s(pid) - cpu, seconds * 1.1
-                    figures.setdefault(f"dav_{work}_{server}_s", []).append(rate)
-                    figures.setdefault(f"dav_{work}_{server}_per_cpu_s", []).append(
-                        rate * took / max(cpu, 0.01)
-                    )
-    result = {name: round(statistics.median(values), 1) for name, values in figures.items()}
-    for work in WORK:
-        for peer in PEERS:
-            theirs = result.get(f"dav_{work}_{peer}_per_cpu_s")
-            if theirs:
-                result[f"dav_{work}_to_{peer}"] = round(
-                    result[f"dav_{work}_ours_per_cpu_s"] / theirs, 2
-                )
-    return result
+        for turn in range(rounds):
+            for work in works:
+                asked = {}
+                for server in [*servers] if turn % 2 == 0 else [*servers][::-1]:
+                    port, pid = servers[server]
+                    asked[server] = taken(pid, partial(_rate, work, server, port, turn, seconds))
+                    add(found, asked[server].figures(f"dav_{work}_{server}"))
+                for peer in PEERS:
+                    if peer in asked:
+                        theirs = asked[peer].per_cpu_s
+                        add(found, {f"dav_{work}_to_{peer}": asked["ours"].per_cpu_s / theirs})
+                        durable = asked["ours_durable"].per_cpu_s / theirs
+                        add(found, {f"dav_{work}_durable_to_{peer}": durable})
+    return found
 
 
 def _rate(work: str, server: str, port: int, turn: int, seconds: float) -> float:
-    if work == "propfind_1000":
+    if work == "propfind":
         return run_loop(lambda: _finds_per_second(port, seconds * 1.1))
-    count = 1 if (work, server) == ("lock_unlock", "apache") else CONNECTIONS
+    count = 1 if (work, server) == ("lock", "apache") else CONNECTIONS
     scripts = [_SCRIPTS[work](client, turn) for client in range(count)]
     rate = run_loop(lambda: answers_per_second(port, scripts, seconds))
-    return rate / 2 if work == "lock_unlock" else rate
-
-
-def _cpu_s(pid: int) -> float:
-    """CPU seconds that a process and its children have used so far (Linux; elsewhere 0)."""
-    pids, ticks = [pid], 0
-    for listed in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = listed.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == pid:
-                pids.append(int(listed.parent.name))
-    for one in pids:
-        with suppress(OSError):
-            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
+    return rate / 2 if work == "lock" else rate
 
 
 # -- what the load says
@@ -179,7 +157,7 @@ def _lock_unlock(client: int, turn: int) -> Script:
 _SCRIPTS: Final[dict[str, Callable[[int, int], Script]]] = {
     "get": _get,
     "put": _put,
-    "lock_unlock": _lock_unlock,
+    "lock": _lock_unlock,
 }
 
 
@@ -348,12 +326,8 @@ def _serve_wsgidav(root: str) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the figures, or (`serve`) be the measured wsgidav."""
-    if arguments[:1] == ["serve"]:
-        _serve_wsgidav(arguments[1])
-        return
-    for name, value in measure().items():
-        print(f"{name:32} {value:12,.2f}")
+    """Be the wsgidav that is measured, until the input ends."""
+    _serve_wsgidav(arguments[1])
 
 
 if __name__ == "__main__":

@@ -2,16 +2,12 @@
 of one file.
 
 The host is asked directly, without HTTP, so that nothing hides the growth. Three hosts stand side
-by side and take turns, so that a busy machine slows all of them alike; a figure is the median of
-the ratios of one turn.
-
-    python -m despoolr_lab.bench.holders
+by side and take turns, so that a busy machine slows all of them alike.
 """
 
 from __future__ import annotations
 
 import asyncio
-import statistics
 from time import perf_counter
 from typing import Final
 
@@ -27,6 +23,7 @@ from despoolr_core.share.wire import (
     SessionReply,
     SessionRequest,
 )
+from despoolr_lab.bench.figures import Found, add
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Caller, Principal
@@ -35,38 +32,42 @@ from despoolr_server.shares.host import ShareHost
 HELD: Final = (10, 1_000, 100_000)
 OF_ONE_FILE_MAX: Final = 10_000
 PAIRS: Final = 1_000
-_ROUNDS: Final = 9
 _SHARE: Final = "READ|WRITE|DELETE"
 _WHO: Final = Principal("PC00001", "user", Role.SERVICE)
 
 
-def measure() -> dict[str, float]:
+def measure(rounds: int) -> Found:
     """`open_growth_1000` and `open_growth_100000`: an open and a close, to those at 10 held (goal:
     2 at most); `opens_*_s`.
 
     `refusal_growth_10000`: a refusal by 10,000 holders, to one by 10; `lock_growth_10000`: a lock
     and an unlock in a file with 10,000 locks, to one with 10.
     """
-    return asyncio.run(_measure())
+    return asyncio.run(_measure(3 * rounds))
 
 
-async def _measure() -> dict[str, float]:
+async def _measure(rounds: int) -> Found:
     worlds = {held: await _World.make(held) for held in HELD}
-    figures: dict[str, list[float]] = {}
-    for _ in range(_ROUNDS):
+    found: Found = {}
+    for _ in range(rounds):
         pairs = {held: await world.pairs_s() for held, world in worlds.items()}
         refusals = {held: await world.refusals_s() for held, world in worlds.items()}
         locks = {held: await world.locks_s() for held, world in worlds.items()}
         few, _, many = HELD
         for held in HELD:
-            figures.setdefault(f"opens_{held}_s", []).append(PAIRS / pairs[held])
+            add(found, {f"opens_{held}_s": PAIRS / pairs[held]})
             if held != few:
-                figures.setdefault(f"open_growth_{held}", []).append(pairs[held] / pairs[few])
-        figures.setdefault("refusal_growth_10000", []).append(refusals[many] / refusals[few])
-        figures.setdefault("lock_growth_10000", []).append(locks[many] / locks[few])
-        figures.setdefault("refusals_10000_s", []).append(PAIRS / refusals[many])
-        figures.setdefault("locks_10000_s", []).append(PAIRS / locks[many])
-    return {name: round(statistics.median(values), 3) for name, values in figures.items()}
+                add(found, {f"open_growth_{held}": pairs[held] / pairs[few]})
+        add(
+            found,
+            {
+                "refusal_growth_10000": refusals[many] / refusals[few],
+                "lock_growth_10000": locks[many] / locks[few],
+                "refusals_10000_s": PAIRS / refusals[many],
+                "locks_10000_s": PAIRS / locks[many],
+            },
+        )
+    return found
 
 
 class _World:
@@ -142,8 +143,3 @@ async def _open(host: ShareHost, session: str, path: str, access: str = "READ") 
     )
     assert isinstance(reply, OpenReply), reply
     return reply.open
-
-
-if __name__ == "__main__":
-    for name, value in measure().items():
-        print(f"{name:24} {value:12,.3f}")

@@ -9,10 +9,13 @@ their `Content-Length`. Not for anything but benches.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
-from time import perf_counter
-from typing import cast
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import NamedTuple, cast
 
 Script = Callable[[int, bytes], bytes]
 """What a connection sends next: takes the last answer's status and body (0 and nothing at first).
@@ -91,6 +94,55 @@ def request(method: str, target: str, *headers: str, body: bytes = b"") -> bytes
     if body:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class Taken(NamedTuple):
+    """What a load took: answers a second, and a CPU second of the server; the share of its core
+    that the load used itself.
+    """
+
+    rate: float
+    per_cpu_s: float
+    load: float
+
+    def figures(self, key: str) -> dict[str, float]:
+        """As the figures of one round."""
+        return {f"{key}_s": self.rate, f"{key}_per_cpu_s": self.per_cpu_s, f"{key}_load": self.load}
+
+
+def taken(pid: int, load: Callable[[], float]) -> Taken:
+    """Measure a load, which gives its answers a second, on the server with this process id."""
+    server, own, started = cpu_s(pid), process_time(), perf_counter()
+    rate = load()
+    took = perf_counter() - started
+    busy = (cpu_s(pid) - server) / took
+    return Taken(rate, rate / max(busy, 0.001), (process_time() - own) / took)
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process, its children, and those of them that have ended have used so far
+    (Linux; elsewhere 0).
+    """
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            lines.append(path.read_text())
+    return tree_ticks(lines, pid) / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
+
+
+def tree_ticks(stats: Iterable[str], pid: int) -> int:
+    """CPU ticks of a process, its children, and those of its children that have ended, from lines
+    of `/proc/*/stat`.
+    """
+    total = 0
+    for line in stats:
+        own, _, rest = line.partition(" ")
+        fields = rest.rpartition(")")[2].split()
+        if int(own) == pid:
+            total += sum(map(int, fields[11:15]))
+        elif int(fields[1]) == pid:
+            total += sum(map(int, fields[11:13]))
+    return total
 
 
 async def answers_per_second(port: int, scripts: list[Script], seconds: float) -> float:

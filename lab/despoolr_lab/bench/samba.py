@@ -10,8 +10,6 @@ never do.
 
 Debian: `samba` and `samba-testsuite`; smbd wants to be root. Where they are missing it is said, and
 the ratios are left out.
-
-    python -m despoolr_lab.bench.samba
 """
 
 from __future__ import annotations
@@ -21,11 +19,10 @@ import re
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,7 +30,8 @@ from threading import Timer
 from time import perf_counter, sleep
 from typing import Final
 
-from despoolr_lab.bench.load import answers_per_second
+from despoolr_lab.bench.figures import Found, add
+from despoolr_lab.bench.load import Taken, answers_per_second, cpu_s, taken
 from despoolr_lab.bench.share_bench import pairs, run_loop, winst_path
 from despoolr_lab.reserved_ports import ReservedPorts
 
@@ -44,7 +42,6 @@ LATE_S_MAX: Final = 30.0
 things.
 """
 
-_ROUNDS: Final = 3
 _TICK: Final = re.compile(rb"(\d+\.\d+) second: open\[num/s=\d+[^]]*\] close\[num/s=(\d+)[^]]*\]")
 _CONFIG: Final = """\
 [global]
@@ -76,17 +73,17 @@ class SambaError(Exception):
     """smbd or smbtorture did not do what a measurement needs; the message has what it said."""
 
 
-def measure(seconds: float = 2.0) -> dict[str, float]:
+def measure(rounds: int, seconds: float = 2.0) -> Found:
     """Pairs as `open_close_{clients}_{server}_s` (a second), `..._per_cpu_s`, and
     `open_close_{clients}_to_samba`.
 
-    Medians of interleaved rounds of `seconds`. Nothing where Samba is not installed.
+    Interleaved rounds of `seconds`. Nothing where Samba is not installed.
     """
     why_not = _missing()
     if why_not:
         print(f"{why_not}: not compared", file=sys.stderr)
         return {}
-    figures: dict[str, list[float]] = {}
+    found: Found = {}
     with (
         tempfile.TemporaryDirectory(prefix="despoolr-samba-") as directory,
         _pinned() as load,
@@ -94,27 +91,19 @@ def measure(seconds: float = 2.0) -> dict[str, float]:
         _smbd(Path(directory) / "samba") as smbd,
     ):
         load()
-        for _ in range(_ROUNDS):
+        for number in range(rounds):
             for count in CLIENTS:
-                for server, (rate, per_cpu_s) in {
-                    "ours": _ask_ours(*ours, count, seconds),
-                    "samba": _ask_samba(*smbd, count, seconds),
-                }.items():
-                    figures.setdefault(f"open_close_{count}_{server}_s", []).append(rate)
-                    figures.setdefault(f"open_close_{count}_{server}_per_cpu_s", []).append(
-                        per_cpu_s
+                asked = {}
+                for server in ("ours", "samba") if number % 2 == 0 else ("samba", "ours"):
+                    asked[server] = (
+                        _ask_ours(*ours, count, seconds)
+                        if server == "ours"
+                        else _ask_samba(*smbd, count, seconds)
                     )
-    result = {name: round(statistics.median(values), 1) for name, values in figures.items()}
-    for count in CLIENTS:
-        ratios = zip(
-            figures[f"open_close_{count}_ours_per_cpu_s"],
-            figures[f"open_close_{count}_samba_per_cpu_s"],
-            strict=True,
-        )
-        result[f"open_close_{count}_to_samba"] = round(
-            statistics.median(one / other for one, other in ratios), 2
-        )
-    return result
+                    add(found, asked[server].figures(f"open_close_{count}_{server}"))
+                ratio = asked["ours"].per_cpu_s / asked["samba"].per_cpu_s
+                add(found, {f"open_close_{count}_to_samba": ratio})
+    return found
 
 
 def ticks(said: bytes) -> list[tuple[float, int]]:
@@ -124,45 +113,19 @@ def ticks(said: bytes) -> list[tuple[float, int]]:
     return [(float(at), int(rate)) for at, rate in _TICK.findall(said)]
 
 
-def tree_ticks(stats: Iterable[str], pid: int) -> int:
-    """CPU ticks of a process, its children, and those of its children that have ended, from lines
-    of `/proc/*/stat`.
-    """
-    total = 0
-    for line in stats:
-        own, _, rest = line.partition(" ")
-        fields = rest.rpartition(")")[2].split()
-        if int(own) == pid:
-            total += sum(map(int, fields[11:15]))
-        elif int(fields[1]) == pid:
-            total += sum(map(int, fields[11:13]))
-    return total
-
-
-def _cpu_s(pid: int) -> float:
-    lines = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            lines.append(path.read_text())
-    return tree_ticks(lines, pid) / os.sysconf("SC_CLK_TCK")
-
-
 # -- the load
 
 
-def _ask_ours(port: int, pid: int, count: int, seconds: float) -> tuple[float, float]:
+def _ask_ours(port: int, pid: int, count: int, seconds: float) -> Taken:
     """Pairs a second, and a CPU second of the server."""
     scripts = [
         pairs(client, winst_path(0), "READ_ATTRIBUTES", "READ|WRITE|DELETE")
         for client in range(count)
     ]
-    cpu, started = _cpu_s(pid), perf_counter()
-    rate = run_loop(lambda: answers_per_second(port, scripts, seconds)) / 2
-    busy = (_cpu_s(pid) - cpu) / (perf_counter() - started)
-    return rate, rate / max(busy, 0.01)
+    return taken(pid, lambda: run_loop(lambda: answers_per_second(port, scripts, seconds)) / 2)
 
 
-def _ask_samba(port: int, pid: int, count: int, seconds: float) -> tuple[float, float]:
+def _ask_samba(port: int, pid: int, count: int, seconds: float) -> Taken:
     """The same of smbd. Connecting and the first second are not counted: `smbtorture` tells once a
     second.
     """
@@ -179,11 +142,14 @@ def _ask_samba(port: int, pid: int, count: int, seconds: float) -> tuple[float, 
     ) as process:
         late = Timer(seconds + LATE_S_MAX, process.kill)
         late.start()
+        own, started = cpu_s(process.pid), perf_counter()
         try:
-            return _follow(process, pid)
+            rate, per_cpu_s = _follow(process, pid)
+            load = (cpu_s(process.pid) - own) / (perf_counter() - started)
         finally:
             late.cancel()
             process.kill()
+    return Taken(rate, per_cpu_s, load)
 
 
 def _follow(process: subprocess.Popen[bytes], pid: int) -> tuple[float, float]:
@@ -194,7 +160,7 @@ def _follow(process: subprocess.Popen[bytes], pid: int) -> tuple[float, float]:
         said += piece
         told = ticks(said)
         if len(told) > seen:
-            ended = (told[-1][0], _cpu_s(pid))
+            ended = (told[-1][0], cpu_s(pid))
             if not seen:
                 began, first = ended, len(told)
             seen = len(told)
@@ -304,13 +270,3 @@ def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     raise SambaError(
         f"smbd did not start: {log.read_text() if log.exists() else 'it wrote no log'}"
     )
-
-
-def main() -> None:
-    """Measure, and print a figure a line."""
-    for name, value in measure().items():
-        print(f"{name:32} {value:12,.2f}")
-
-
-if __name__ == "__main__":
-    main()

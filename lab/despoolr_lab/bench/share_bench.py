@@ -2,24 +2,20 @@
 
 The server runs in a process of its own, on one core where the system lets us choose; the load runs
 here, on another. Ratios compare what a request costs the server in CPU time, so that a busy machine
-falsifies them less; rates a second are wall time, and were limited by something else than the
-server where its share of one core, `*_busy`, is below 0.9.
-
-    python -m despoolr_lab.bench.share_bench
+falsifies them less; rates a second are wall time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Final
 
 import msgspec
@@ -28,7 +24,8 @@ from aiohttp import web
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
-from despoolr_lab.bench.load import Script, answers_per_second, request
+from despoolr_lab.bench.figures import Found, add
+from despoolr_lab.bench.load import Script, answers_per_second, request, taken
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.memory import MemoryFileStore
@@ -51,48 +48,40 @@ _STORES: Final[dict[str, Callable[[Path], FileStore]]] = {
     "memory": lambda _directory: MemoryFileStore(),
 }
 _SECRET: Final = b"only for benches, on loopback"
-_ROUNDS: Final = 3
-_TICKS: Final = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
-def measure(seconds: float = 2.0, *, uvloop: bool = False) -> dict[str, float]:
-    """Requests/s by kind, each the median of interleaved rounds of `seconds`, and their ratios to
-    the bare route.
+def measure(rounds: int, seconds: float = 2.0, *, uvloop: bool = False) -> Found:
+    """Requests a second by kind (`..._s`, `..._per_cpu_s`), and `..._ratio`: their ratio to the
+    bare route, in interleaved rounds of `seconds`.
 
-    `polls_304_ratio` (goal: 1.5) is conditional GETs of an unchanged WINST file on disk, with a
-    token, against a bare dynamic aiohttp route; `gets_200_ratio` reads the file; `puts_s` replaces
-    it; `open_close_pairs_s` opens and closes it by handle.
+    `polls_304_ratio` is conditional GETs of an unchanged WINST file on disk, with a token, against
+    a bare dynamic aiohttp route; `gets_200_ratio` reads the file; `puts_ratio` replaces it;
+    `open_close_pairs_ratio` opens and closes it by handle.
     """
     kinds: dict[str, tuple[str, Callable[[], list[Script]]]] = {
-        "bare_s": ("bare", _bare),
-        "polls_304_s": ("disk", _polls),
-        "polls_304_memory_s": ("memory", _polls),
-        "gets_200_s": ("disk", _gets),
-        "puts_s": ("disk", _puts),
-        "open_close_pairs_s": ("disk", _pairs),
+        "bare": ("bare", _bare),
+        "polls_304": ("disk", _polls),
+        "gets_200": ("disk", _gets),
+        "puts": ("journal", _puts),
+        "open_close_pairs": ("disk", _pairs),
     }
-    figures: dict[str, list[float]] = {}
+    found: Found = {}
     with _servers({server for server, _ in kinds.values()}, uvloop) as servers:
-        for _ in range(_ROUNDS):
-            for name, (server, scripts) in kinds.items():
+        for _ in range(rounds):
+            bare = 1.0
+            for kind, (server, scripts) in kinds.items():
                 port, pid = servers[server]
-                cpu, started = _cpu_s(pid), perf_counter()
-                rate = run_loop(
-                    lambda port=port, scripts=scripts: answers_per_second(port, scripts(), seconds)  # type: ignore[misc]
-                )
-                busy = (_cpu_s(pid) - cpu) / (perf_counter() - started)
                 # one open and one close are a pair
-                rate = rate / 2 if name == "open_close_pairs_s" else rate
-                kind = name.removesuffix("_s")
-                figures.setdefault(name, []).append(rate)
-                figures.setdefault(f"{kind}_busy", []).append(busy)
-                figures.setdefault(f"{kind}_per_cpu_s", []).append(rate / busy if busy else rate)
-    result = {name: round(statistics.median(values), 3) for name, values in figures.items()}
-    for name in kinds:
-        kind = name.removesuffix("_s")
-        pairs = zip(figures[f"{kind}_per_cpu_s"], figures["bare_per_cpu_s"], strict=True)
-        result[f"{kind}_ratio"] = round(statistics.median(one / bare for one, bare in pairs), 3)
-    return result
+                each = 2 if kind == "open_close_pairs" else 1
+                asked = taken(pid, partial(_rate, port, scripts, seconds, each))
+                add(found, asked.figures(kind))
+                bare = asked.per_cpu_s if kind == "bare" else bare
+                add(found, {f"{kind}_ratio": asked.per_cpu_s / bare})
+    return found
+
+
+def _rate(port: int, scripts: Callable[[], list[Script]], seconds: float, each: int) -> float:
+    return run_loop(lambda: answers_per_second(port, scripts(), seconds)) / each
 
 
 # -- what the load says
@@ -251,15 +240,6 @@ def _servers(kinds: set[str], uvloop: bool) -> Iterator[dict[str, tuple[int, int
                 process.communicate()  # the end of its input ends it
 
 
-def _cpu_s(pid: int) -> float:
-    """CPU seconds a process has used so far (Linux; elsewhere 0, so that `*_busy` says nothing)."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
 def run_loop(main: Callable[[], Awaitable[float]]) -> float:
     """Run a load on uvloop where it is installed: it must cost less than what it loads."""
 
@@ -327,11 +307,7 @@ def _share_app(store: FileStore) -> web.Application:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the figures, or (`serve`) be the measured server."""
-    if arguments[:1] != ["serve"]:
-        for name, value in measure().items():
-            print(f"{name:24} {value:12,.3f}")
-        return
+    """Be the server that is measured, until the input ends."""
     kind, directory, loop = arguments[1:4]
     if loop == "uvloop":
         import uvloop  # noqa: PLC0415 - optional

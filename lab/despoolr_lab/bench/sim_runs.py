@@ -57,14 +57,14 @@ def measure(base: str = "") -> dict[str, dict[str, float]]:
     """CPU seconds of each row of this checkout (`now`) and, if a commit is named, of that
     (`base`). Raises `subprocess.CalledProcessError` for what git does not know.
     """
-    with _checkouts(base) as checkouts:
-        found: dict[str, dict[str, list[float]]] = {name: {} for name in checkouts}
+    with checkouts(base) as tops:
+        found: dict[str, dict[str, list[float]]] = {name: {} for name in tops}
         for number in range(1 + ROUNDS):
-            for name, top in checkouts.items():
+            for name, top in tops.items():
                 for key, value in (_told(top, "runs", *RUN) | _told(top, "requests")).items():
                     if number:  # the first one compiles files
                         found[name].setdefault(key, []).append(value)
-        for name, top in checkouts.items():
+        for name, top in tops.items():
             found[name]["all"] = [_all_articles(top)]
     return {
         name: {key: statistics.median(values) for key, values in figures.items()}
@@ -73,7 +73,10 @@ def measure(base: str = "") -> dict[str, dict[str, float]]:
 
 
 @contextmanager
-def _checkouts(base: str) -> Iterator[dict[str, Path]]:
+def checkouts(base: str) -> Iterator[dict[str, Path]]:
+    """This checkout (`now`) and, if a commit is named, that one (`base`). Raises
+    `subprocess.CalledProcessError` for what git does not know.
+    """
     if not base:
         yield {"now": _HERE}
         return

@@ -1,15 +1,16 @@
 """The bench's load cuts answers where they end, however they arrive, and stops at the first wrong
-one.
+one; the CPU time of a server that forks is all of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from despoolr_lab.bench.load import Script, answers_per_second, request
+from despoolr_lab.bench.load import Script, answers_per_second, cpu_s, request, taken, tree_ticks
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -69,3 +70,39 @@ def test_a_request_is_what_http_wants() -> None:
         request("PUT", "/A", "X: y", body=b"12")
         == b"PUT /A HTTP/1.1\r\nHost: bench\r\nX: y\r\nContent-Length: 2\r\n\r\n12"
     )
+
+
+def stat(pid: int, parent: int, *ticks: int) -> str:
+    """A line of `/proc/*/stat`: its 14th to 17th fields are CPU ticks, the process's own and its
+    ended children's.
+    """
+    return f"{pid} (a (b) c) S {parent} " + "0 " * 9 + " ".join(map(str, ticks)) + " 20 0 1 0"
+
+
+def test_the_children_a_server_had_and_has_count_and_nobody_elses_do() -> None:
+    lines = [
+        stat(7, 1, 10, 20, 300, 400),
+        stat(8, 7, 1, 2, 50, 60),
+        stat(9, 8, 1000, 1000, 0, 0),
+        stat(10, 1, 500, 500, 0, 0),
+    ]
+    assert tree_ticks(lines, 7) == 10 + 20 + 300 + 400 + 1 + 2
+
+
+def test_a_child_that_ends_takes_none_of_its_time_along() -> None:
+    before = tree_ticks([stat(7, 1, 10, 20, 0, 0), stat(8, 7, 5, 6, 0, 0)], 7)
+    assert tree_ticks([stat(7, 1, 10, 20, 5, 6)], 7) == before
+
+
+def test_what_is_taken_is_told_by_the_cpu_second_of_the_server_and_the_load() -> None:
+    def load() -> float:
+        before = cpu_s(os.getpid())
+        while cpu_s(os.getpid()) < before + 0.1:
+            pass
+        return 50.0
+
+    asked = taken(os.getpid(), load)
+    assert asked.rate == 50
+    assert 40 < asked.per_cpu_s
+    assert 0.0 < asked.load <= 1.1
+    assert asked.figures("get")["get_per_cpu_s"] == asked.per_cpu_s

@@ -1,0 +1,183 @@
+"""What clients cost the process that they are in: one exchange with a server, a poll of a whole
+fleet, and 100,000 clients that have nothing to do.
+
+An exchange is asked of a server that says the same 304 to everything, in a process of its own, so
+that all that is measured is the client's. Fleets are the command, beside a served site, as
+somebody would start them; what they cost is taken from the system (`/proc`), and of a steady state
+only: after their first polls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter, process_time, sleep
+from typing import Final, cast
+from urllib.request import urlopen
+
+import aiohttp
+
+from despoolr_client.transport.exchange import address_of, exchange
+from despoolr_lab.bench.figures import Found, add
+from despoolr_lab.bench.load import cpu_s
+from despoolr_lab.bench.share_bench import run_loop
+from despoolr_lab.reserved_ports import ReservedPorts
+from despoolr_lab.sim.sockets import SocketNetwork
+
+IN_FLIGHT: Final = 32
+EXCHANGES: Final = 16_000
+IDLE_CLIENTS: Final = 100_000
+BUSY_CLIENTS: Final = 20_000
+_STEADY_S: Final = 30.0
+_START_S_MAX: Final = 300.0
+_READY: Final = "despoolr: ready"
+_FIRST_POLL: Final = "first poll of all"
+_POLLS: Final = re.compile(r"^despoolr_fleet_polls_total\{.*\} (\S+)$", re.MULTILINE)
+_CANNED: Final = b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 0\r\n\r\n'
+
+
+class BenchFailed(Exception):
+    """A process that is measured did not do what it should; the message has what it said."""
+
+
+def measure_exchanges(rounds: int) -> Found:
+    """`exchange_us`: CPU microseconds of a client's process for one request and its answer."""
+    found: Found = {}
+    command = [sys.executable, "-m", "despoolr_lab.bench.clients"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        for _ in range(rounds):
+            add(found, {"exchange_us": run_loop(lambda: _exchanges(port))})
+        process.communicate()  # the end of its input ends it
+    return found
+
+
+async def _exchanges(port: int) -> float:
+    async with SocketNetwork().session("bench") as http:
+        address = address_of(http, f"http://127.0.0.1:{port}")
+        timeout = aiohttp.ClientTimeout(total=60)
+
+        async def client(count: int) -> None:
+            for _ in range(count):
+                reply = await exchange(
+                    http, address, "GET", "/S/A.INS", 'If-None-Match: "1"\r\n', None, timeout
+                )
+                assert reply.status == 304
+
+        async def all_of_them(count: int) -> None:
+            await asyncio.gather(*(client(count // IN_FLIGHT) for _ in range(IN_FLIGHT)))
+
+        await all_of_them(EXCHANGES // 8)
+        started = process_time()
+        await all_of_them(EXCHANGES)
+        return (process_time() - started) / EXCHANGES * 1e6
+
+
+def measure_fleets(_rounds: int) -> Found:
+    """Of `IDLE_CLIENTS` that poll each minute: `idle_mb`, the most memory of their process, and
+    `idle_core`, the share of a core that it uses. `fleet_polls_per_cpu_s`: polls of a fleet that
+    has as many to make as it can.
+    """
+    found: Found = {}
+    with tempfile.TemporaryDirectory(prefix="despoolr-fleet-") as directory, _site(directory):
+        fleet = ("--clients", str(IDLE_CLIENTS), "--poll-every", "1m")
+        with _despoolr(directory, "idle", "fleet", *fleet, ready=_FIRST_POLL) as process:
+            sleep(_STEADY_S)
+            spent, started = cpu_s(process.pid), perf_counter()
+            sleep(2 * _STEADY_S)
+            core = (cpu_s(process.pid) - spent) / (perf_counter() - started)
+            add(found, {"idle_mb": _most_mb(process.pid), "idle_core": core})
+    with tempfile.TemporaryDirectory(prefix="despoolr-fleet-") as directory, _site(directory):
+        reserved = ReservedPorts(1)
+        (port,) = reserved.ports
+        listen = ("--listen", f"127.0.0.1:{port}")
+        fleet = ("--clients", str(BUSY_CLIENTS), "--poll-every", "1s")
+        with _despoolr(directory, "busy", "fleet", *fleet, *listen, ready=_FIRST_POLL) as process:
+            sleep(_STEADY_S / 3)
+            before, spent = _polls(port), cpu_s(process.pid)
+            sleep(_STEADY_S)
+            polls, spent = _polls(port) - before, cpu_s(process.pid) - spent
+            add(found, {"fleet_polls_per_cpu_s": polls / spent, "fleet_polls_s": polls / _STEADY_S})
+    return found
+
+
+@contextmanager
+def _site(directory: str) -> Iterator[None]:
+    ports = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
+    with _despoolr(directory, "site", "serve", "all", *ports, ready=_READY):
+        yield
+
+
+@contextmanager
+def _despoolr(
+    directory: str, name: str, *arguments: str, ready: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A `despoolr` process in this directory, once it has said that it is ready. Raises
+    `BenchFailed`.
+    """
+    said = Path(directory, f"{name}.log")
+    command = [sys.executable, "-m", "despoolr", *arguments]
+    with said.open("wb") as log:
+        process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        deadline = perf_counter() + _START_S_MAX
+        while ready not in said.read_text(errors="replace"):
+            if process.poll() is not None or perf_counter() > deadline:
+                raise BenchFailed(said.read_text(errors="replace")[-2000:])
+            sleep(0.1)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _most_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found is not None, status
+    return int(found[1]) / 1e3
+
+
+def _polls(port: int) -> int:
+    """How many polls a fleet has made so far, as its metrics tell."""
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        told = answer.read().decode()
+    return sum(int(float(count)) for count in _POLLS.findall(told))
+
+
+class _Canned(asyncio.Protocol):
+    """A server that says the same to everything."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+
+    def data_received(self, data: bytes) -> None:
+        """Each request came whole: they are short, and one waits for the other."""
+        self._transport.write(_CANNED * data.count(b"\r\n\r\n"))
+
+
+async def _serve() -> float:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(_Canned, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    ended = asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), ended.set)
+    await ended.wait()
+    loop.remove_reader(sys.stdin.fileno())
+    server.close()
+    return 0.0
+
+
+if __name__ == "__main__":
+    run_loop(_serve)

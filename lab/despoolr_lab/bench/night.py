@@ -1,0 +1,84 @@
+"""The night of 20,000 machines beside the same night of another commit: CPU of all processes for
+each report.
+
+The law: it is the load file of that name, run by the command of its own checkout, on processes that
+the command starts; all that they use from beginning to end counts, so what there is beside the
+reports (the start, the instructions, the polls) makes the two more alike, never less. The nights
+take turns. Every row must be there: a night that lost one is none.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from typing import Any, Final
+
+from despoolr_lab.bench.figures import Found, add
+from despoolr_lab.bench.sim_runs import checkouts, environment_of
+
+CLIENTS: Final = 20_000
+REPORTS_EACH: Final = 2
+_FILE: Final = "scenarios/load/night.toml"
+
+
+class NightFailed(Exception):
+    """A night did not bring all rows; the message has what was said of it."""
+
+
+def measure(rounds: int, base: str = "", clients: int = CLIENTS) -> Found:
+    """`night_ms` and, with a base, `night_base_ms`: CPU milliseconds a report, and
+    `night_to_base`. Raises `NightFailed`.
+    """
+    found: Found = {}
+    with checkouts(base) as tops:
+        for number in range(rounds):
+            spent = {
+                name: _spent_ms(tops[name], clients)
+                for name in ([*tops] if number % 2 == 0 else [*tops][::-1])
+            }
+            add(found, {"night_ms": spent["now"], "night_reports_s": 1e3 / spent["now"]})
+            if "base" in spent:
+                ratio = spent["now"] / spent["base"]
+                add(found, {"night_base_ms": spent["base"], "night_to_base": ratio})
+    return found
+
+
+def _spent_ms(top: Path, clients: int) -> float:
+    with tempfile.TemporaryDirectory(prefix="despoolr-night-") as directory:
+        file = Path(directory, "night.toml")
+        text = (top / _FILE).read_text()
+        file.write_text(text.replace("count = 20000", f"count = {clients}"))
+        out = ("--out", str(Path(directory, "runs")), "--json")
+        before = getrusage(RUSAGE_CHILDREN)
+        done = subprocess.run(
+            [sys.executable, "-m", "despoolr", "load", str(file), *out],
+            env=environment_of(top),
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        after = getrusage(RUSAGE_CHILDREN)
+    _check(done, clients * REPORTS_EACH)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return spent / (clients * REPORTS_EACH) * 1e3
+
+
+def _check(done: subprocess.CompletedProcess[str], reports: int) -> None:
+    """Whether all rows came. That a busy machine was late is no matter of this."""
+    with suppress(ValueError):
+        answer: dict[str, Any] = json.loads(done.stdout)
+        if has_all_rows(answer.get("data", answer), reports):
+            return
+    raise NightFailed(f"{done.stdout[-1500:]}\n{done.stderr[-1500:]}")
+
+
+def has_all_rows(answer: dict[str, Any], reports: int) -> bool:
+    """Whether a load's answer says that all reports are rows."""
+    rows = [job["rows"].get("Workstation", {}) for job in answer.get("jobs") or ()]
+    return bool(sum(statuses.get("Complete", 0) for statuses in rows) == reports)
