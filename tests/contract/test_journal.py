@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from despoolr_server.files.journal import segments
 from despoolr_server.files.journal.chain import JOURNAL_HEADER_SIZE
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.records import FRAME, Entry, Make, Move, Put, encode
-from despoolr_server.files.journal.segments import JOURNAL_MAX
+from despoolr_server.files.journal.segments import JOURNAL_MAX, OVERFULL, Journal
 
 AT = 833785200.0
 NAMES = ["A", "B", "C", "D/A", "D/B"]
@@ -222,6 +223,60 @@ async def test_journals_grow_under_a_store_that_fills_them_up_to_their_bound(
     assert len(again.list(ROOT)) == 60
     await again.close()
     await store.close()
+
+
+async def test_the_next_segment_is_laid_out_by_a_thread_before_this_one_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by a look at the longest turn of the loop: a new segment took 11 ms of it."""
+    laid_out: list[bool] = []
+    lay_out = Journal._lay_out
+
+    def noting(journal: Journal, number: int) -> None:
+        laid_out.append(threading.current_thread() is threading.main_thread())
+        lay_out(journal, number)
+
+    monkeypatch.setattr(Journal, "_lay_out", noting)
+    store = JournalledFileStore(tmp_path, journal_max=20_000)
+    for number in range(200):
+        store.write_whole(n(f"F{number % 20}"), b"x" * 500, AT)
+        await store.sync()
+    assert laid_out[0], "the first one, before anybody is served"
+    assert len(laid_out) > 3
+    assert not any(laid_out[1:])
+    await store.close()
+
+
+async def test_a_segment_goes_on_past_its_end_while_the_next_one_is_laid_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = JournalledFileStore(tmp_path / "s", journal_max=20_000)
+    journal = store._journal
+    assert journal is not None
+    may_end = threading.Event()
+    lay_out = Journal._lay_out
+
+    def slow(asked: Journal, number: int) -> None:
+        if asked is journal:
+            assert threading.current_thread() is not threading.main_thread()
+            may_end.wait(60)
+        lay_out(asked, number)
+
+    monkeypatch.setattr(Journal, "_lay_out", slow)
+    for number in range(50):
+        store.write_whole(n(f"F{number}"), b"x" * 500, AT)
+        await store.sync()
+    first = tmp_path / "s/.despoolr/journal/1"
+    assert 20_000 < first.stat().st_size < OVERFULL * 20_000
+    again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
+    assert len(again.list(ROOT)) == 50
+    await again.close()
+    may_end.set()
+    for number in range(50):
+        store.write_whole(n(f"G{number}"), b"x" * 500, AT)
+        await store.sync()
+    await store.close()
+    assert len(contents(JournalledFileStore(tmp_path / "s"))) == 100
 
 
 def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> None:

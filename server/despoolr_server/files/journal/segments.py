@@ -3,9 +3,10 @@
 
 The law: a record is written whole or not at all; `sync` returns when all records written before it
 are on disk. A segment is laid out full of zeros ahead of its use, so that a sync writes its bytes
-and no metadata. A full segment is set aside, a new one begun, and the old one dropped once the file
-system itself has been synced, since what it says is true without it then. Beside the segments a
-mark says how far the chain was safe when the last sync returned (`chain`).
+and no metadata: the next one by a thread, from the time when this one is half full; until it is
+ready, this one goes on past its end. A full segment is set aside, a new one begun, and the old one
+dropped once the file system itself has been synced, since what it says is true without it then.
+Beside the segments a mark says how far the chain was safe when the last sync returned (`chain`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +42,8 @@ from despoolr_server.files.journal.records import FRAME_SIZE, Abort, Entry, Foll
 _ZEROS: Final = bytes(64 * 1024)
 JOURNAL_MAX: Final = 8 * 1024 * 1024
 """Bytes after which the first segment is set aside."""
+OVERFULL: Final = 2
+"""How many times its size a segment may come to have while the next one is laid out."""
 JOURNAL_GROWN_MAX: Final = 64 * 1024 * 1024
 """Bytes of the segments of a store that fills them: each is twice the one before, up to this.
 Dropping one syncs the file system, and a file that is gone by then has never cost the disk a
@@ -69,6 +73,7 @@ class Journal:
         self._being_laid_out: int | None = None
         self._flush: asyncio.Task[None] | None = None
         self._dropping: asyncio.Task[None] | None = None
+        self._laying_out: asyncio.Task[None] | None = None
         with answering:
             directory.mkdir(exist_ok=True)
             self._number = self._size = self._checksum = 0
@@ -93,14 +98,13 @@ class Journal:
         """Write one record. One that did not fit is wiped out again."""
         with answering:
             payload = encode(entry)
-            is_full = (
-                self._size + FRAME_SIZE + len(payload) > self._capacity
-                and self.sequence > self._begun_at
-            )
-            if is_full and not isinstance(entry, Abort):
+            size = self._size + FRAME_SIZE + len(payload)
+            is_full = size > self._capacity and self.sequence > self._begun_at
+            waits = self._being_laid_out is not None and size <= OVERFULL * self._capacity
+            if is_full and not waits and not isinstance(entry, Abort):
                 full = (self._segment, self._number)
-                if self.size_max >= JOURNAL_MAX:
-                    self.size_max = min(2 * self.size_max, JOURNAL_GROWN_MAX)
+                if self._spare is None:
+                    self._grow()
                 self._segment = self._begin()
                 self._older.append(full)
             self._append(self._segment, payload)
@@ -129,8 +133,8 @@ class Journal:
     async def close(self) -> None:
         """Everything to disk, and the segments away."""
         await self.sync()
-        if self._dropping is not None:
-            await asyncio.wait([self._dropping])
+        if at_work := [task for task in (self._dropping, self._laying_out) if task is not None]:
+            await asyncio.wait(at_work)
         with answering:
             sync_file_system(self._root)
             for descriptor, _ in [*self._older, (self._segment, self._number), (self._mark, 0)]:
@@ -164,6 +168,27 @@ class Journal:
             self._dropping = asyncio.ensure_future(self._drop(full))
         else:
             self._older = full + self._older
+        if self._threads and 2 * self._size > self._capacity:
+            self._lay_out_ahead()
+
+    def _grow(self) -> None:
+        """The next segment of a store that fills them is larger."""
+        if self.size_max >= JOURNAL_MAX:
+            self.size_max = min(2 * self.size_max, JOURNAL_GROWN_MAX)
+
+    def _lay_out_ahead(self) -> None:
+        """Have the next segment ready when this one is full, unless somebody sees to that."""
+        if self._spare is None and self._dropping is None and self._laying_out is None:
+            self._grow()
+            self._laying_out = asyncio.ensure_future(self._have_ready(self._number + 1))
+
+    async def _have_ready(self, number: int) -> None:
+        """What cannot be laid out now is laid out when it is needed, and fails then if it must."""
+        try:
+            with suppress(OSError):
+                await self._preallocate_segment(number)
+        finally:
+            self._laying_out = None
 
     async def _drop(self, full: list[tuple[int, int]]) -> None:
         """Sync the file system, so that what these segments say is true without them, and remove
@@ -175,7 +200,8 @@ class Journal:
                 for descriptor, number in full:
                     os.close(descriptor)
                     self._path(number).unlink(missing_ok=True)
-                if self._spare is None:
+                if self._spare is None and self._laying_out is None:
+                    self._grow()
                     await self._preallocate_segment(self._number + 1)
         finally:
             self._dropping = None
