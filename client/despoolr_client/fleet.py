@@ -15,8 +15,9 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult, next_poll
@@ -36,8 +37,7 @@ machine; one more is open.
 """
 
 
-@dataclass(slots=True)
-class FleetCounts:
+class FleetCounts(msgspec.Struct):
     """What a fleet has done so far. `late_count`: polls that began late, because the limiter or the
     process was too busy.
     """
@@ -49,7 +49,9 @@ class FleetCounts:
     late_count: int = 0
     late_s_max: float = 0.0
     poll_s_sum: float = 0.0
-    poll_s_classes: list[int] = field(default_factory=lambda: [0] * (len(POLL_S_BOUNDS) + 1))
+    poll_s_classes: list[int] = msgspec.field(
+        default_factory=lambda: [0] * (len(POLL_S_BOUNDS) + 1)
+    )
     """Polls by how long they took: from the moment a client may talk until it knows what its server
     has for it.
     """

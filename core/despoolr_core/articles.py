@@ -8,9 +8,10 @@ apply` does the latter to a running site. What an article says happens is in its
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
+
+import msgspec
 
 from despoolr_core.profile import Profile, ProfileError
 from despoolr_core.rules.fold import fold
@@ -37,8 +38,7 @@ class Remedy(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Article:
+class Article(msgspec.Struct, frozen=True):
     """One article as a switch: the values of behaviours that have its fault, and those that do not.
 
     `versions` are those it speaks of. `also` are other values of a behaviour in `bug` that are the
@@ -53,7 +53,7 @@ class Article:
     versions: tuple[str, ...]
     remedy: Remedy
     cure: str
-    also: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    also: dict[str, tuple[Any, ...]] = msgspec.field(default_factory=dict)
 
     def has_fault(self, profile: Profile) -> bool:
         """Whether the profile behaves as the article complains."""

@@ -8,24 +8,28 @@ and `docs/fidelity.md` is checked against it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
 from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.suggest import suggestion
 
+_about: Final[list[Mapping[str, Any]]] = []
+"""What is said of each behaviour, in the order of the fields."""
+
 
 def _behaviour(default: Any, source: str, meaning: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(
-        default=default, metadata={"source": source, "meaning": meaning, "choices": choices}
-    )
+    _about.append({"source": source, "meaning": meaning, "choices": choices})
+    return default
 
 
 GIVE_UP_RULES: Final = ("count", "time", "first")
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     """How one SMS version behaves. The defaults are those of 1.2 as shipped."""
 
     version: str
@@ -243,7 +247,7 @@ class Profile:
     dump_year_2000_is_100: bool = _behaviour(True, "Q249578", "PCMDUMP prints the year 2000 as 100")
 
 
-FIELDS: Final = {f.name: f.metadata for f in fields(Profile) if f.metadata}
+FIELDS: Final = dict(zip(Profile.__struct_fields__[1:], _about, strict=True))
 """For each behaviour: `source`, `meaning`, and `choices` (empty: any value of the field's type)."""
 
 _V12: Final = Profile("1.2")

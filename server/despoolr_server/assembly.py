@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
 from aiohttp import web
 
 from despoolr_core.clock import Clock
@@ -46,8 +46,7 @@ class CreateTask(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Extras:
+class Extras(msgspec.Struct, frozen=True):
     """What its owner adds to a server: routes, their rows in the description, names it goes by, and
     the line to it where that may be broken.
     """

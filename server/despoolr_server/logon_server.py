@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from despoolr_core.clock import Clock
@@ -35,8 +35,7 @@ from despoolr_server.site.state import boxes
 AT_START: Final = "pending when the server started"
 
 
-@dataclass(frozen=True, slots=True)
-class LogonServer:
+class LogonServer(msgspec.Struct, frozen=True):
     """One logon server, ready to be served."""
 
     name: str

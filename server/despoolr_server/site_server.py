@@ -9,8 +9,8 @@ which the process's owner provides.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from aiohttp import web
 
 from despoolr_core.clock import Clock
@@ -57,8 +57,7 @@ from despoolr_server.site.state.logs import LogSink, NoLogFiles
 SERVICE_ACCOUNT = "SMSSERVICE"
 
 
-@dataclass(frozen=True, slots=True)
-class SiteSetup:
+class SiteSetup(msgspec.Struct, frozen=True):
     """What a site is told at set-up: the answers to Setup's questions, and who its machines are."""
 
     code: str
@@ -71,8 +70,7 @@ class SiteSetup:
     parent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SiteStores:
+class SiteStores(msgspec.Struct, frozen=True):
     r"""Where a site server's shares keep their files: the SMS root, `RECEIVE` (which is
     `SMS_SITE`), the package sources.
     """
@@ -186,8 +184,7 @@ def _services(site: SiteContext) -> list[Service]:
     return services
 
 
-@dataclass(frozen=True, slots=True)
-class _OpenList:
+class _OpenList(msgspec.Struct, frozen=True):
     opens: list[OpenRow]
 
 

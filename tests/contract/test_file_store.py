@@ -13,7 +13,8 @@ import pytest
 from despoolr_core.share.modes import FileAttribute, NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.faults.full_disk import FillableFileStore
-from despoolr_server.files import DiskFileStore, FileStore, MemoryFileStore, StoreError
+from despoolr_server.files import FileStore, MemoryFileStore, StoreError
+from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal.journalled import JournalledFileStore
 
 AT = 833785200.125

@@ -22,7 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from despoolr_server.engine.names import ROOT, Name, parse_name
-from despoolr_server.files import DiskFileStore, StoreError
+from despoolr_server.files import StoreError
+from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal import journalled
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.spare.exchange import begin_writing_out, can_tell_readers, exchange

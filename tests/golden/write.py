@@ -16,10 +16,11 @@ import json
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, Cell
@@ -53,7 +54,7 @@ def scenario_of(name: str) -> Scenario:
     changes it.
     """
     path = shipped_directory() / f"{name}.toml"
-    return load_scenario(path) if path.exists() else gallery.load(name)
+    return load_scenario(path) if path.exists() else load_scenario(gallery.entry(name)[1])
 
 
 def digest_of(cell: Cell, carrier: Carrier = Carrier.CALLS) -> str:

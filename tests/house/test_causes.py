@@ -12,6 +12,7 @@ from despoolr_core.articles import ARTICLES
 from despoolr_lab.kb import gallery
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from worlds.scenario import failed
 
@@ -391,7 +392,7 @@ CAUSES: list[tuple[str, str, Change, set[str]]] = [
 def test_without_its_cause_an_article_does_not_reproduce(
     kb: str, version: str, change: Change, red: set[str]
 ) -> None:
-    scenario = gallery.load(kb)
+    scenario = load_scenario(gallery.entry(kb)[1])
     names = {e.name for e in scenario.expect}
     assert red <= names, "the scenario expects these"
     change(scenario)

@@ -87,6 +87,7 @@ TABLES: dict[str, str] = {
     "core/despoolr_core/records/false_messages.py:FalseMessages._found": "`FALSE_MAX`",
     "core/despoolr_core/records/false_messages.py:FalseMessages._refused": "of one run",
     "core/despoolr_core/records/false_messages.py:FalseMessages._result": "of one run",
+    "core/despoolr_core/records/stream.py:_decoder_of": "one for each of `KINDS`",
     "core/despoolr_core/records/versioned_folder.py:VersionedFolder._counts": "`FILES_MAX`",
     "core/despoolr_core/records/versioned_folder.py:VersionedFolder._files": "`FILES_MAX`",
     "core/despoolr_core/records/versioned_folder.py:VersionedFolder.names": "`FILES_MAX`",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_lab.kb.gallery import entries, load
+from despoolr_lab.kb.gallery import entries, entry
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.whatif.ladder import base_of
@@ -22,7 +23,7 @@ def test_the_first_pass_and_the_reruns_agree(seed: int) -> None:
 
 @pytest.mark.parametrize("kb", [kb for kb, _ in entries()])
 def test_the_first_pass_and_the_reruns_agree_on_every_article(kb: str) -> None:
-    scenario = load(kb)
+    scenario = load_scenario(entry(kb)[1])
     for version in scenario.versions:
         base = base_of(baked(scenario, RunOptions(version=version)))
         if base.goal is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from despoolr_core.share.wire import OpenRequest
-from despoolr_server.files import DiskFileStore
+from despoolr_server.files.disk import DiskFileStore
 from worlds.share import SERVICE, World
 
 TURN_S_MAX = 0.010

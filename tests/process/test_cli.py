@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -47,12 +48,15 @@ def _modules_after(code: str) -> set[str]:
 def test_a_scenario_runs_without_what_only_long_running_servers_and_reports_need() -> None:
     code = """
 from despoolr_lab.cli import kb, running
-from despoolr_lab.kb.gallery import load
-running.run_scenario(load("Q147819"), running.RunOptions(for_s=2 * 86400.0))
+from despoolr_lab.kb.gallery import entry
+from despoolr_lab.scenario.reading.load import load_scenario
+running.run_scenario(load_scenario(entry("Q147819")[1]), running.RunOptions(for_s=2 * 86400.0))
 """
     loaded = _modules_after(code)
     assert "despoolr_lab" in loaded
     assert not loaded & {"prometheus_client", "alembic", "jinja2", "rich", "uvloop"}
+    assert not loaded & {"aiofiles", "ctypes", "multiprocessing", "sqlalchemy"}
+    assert "dataclasses" not in loaded  # each compiles code: a sixth of a start
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -70,6 +74,21 @@ def test_a_commands_help_imports_no_network_and_no_database(command: str) -> Non
         f"from despoolr.console import run\nassert run(['{command}', '--help']) == 0"
     )
     assert not loaded & {"aiohttp", "sqlalchemy", "rich", "asyncio", "jinja2"}
+
+
+def test_a_list_of_articles_imports_no_world() -> None:
+    loaded = _modules_after("from despoolr.console import run\nassert run(['kb', 'list']) == 0")
+    assert "despoolr_lab" in loaded
+    assert not loaded & {"aiohttp", "asyncio", "despoolr_client", "despoolr_server", "rich"}
+
+
+def test_a_question_about_a_finished_run_imports_no_network(tmp_path: Path) -> None:
+    ended = {"seq": 1, "at": 0.0, "actor": "scenario", "kind": "run.ended", "data": {"reason": "x"}}
+    (tmp_path / "records.jsonl").write_text(json.dumps(ended) + "\n")
+    loaded = _modules_after(
+        f"from despoolr.console import run\nassert run(['why', {str(tmp_path)!r}]) == 0"
+    )
+    assert "despoolr_core" in loaded and not loaded & {"aiohttp", "asyncio", "http", "ssl"}
 
 
 def test_help_takes_less_than_its_budget_of_processor_time() -> None:

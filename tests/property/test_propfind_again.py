@@ -9,10 +9,10 @@ import random
 import re
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.properties import PropertyList

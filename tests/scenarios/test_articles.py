@@ -26,6 +26,7 @@ from despoolr_core.records.kinds.site import (
 from despoolr_core.records.stream import of
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of
 from despoolr_lab.scenario.step_tables import ConnectStep, HoldStep, JobStep
 from golden.write import assert_golden
@@ -162,7 +163,7 @@ def test_turning_a_switch_to_where_it_stands_changes_nothing(kb: str, version: s
     has_fault = ARTICLES[kb].has_fault(profile_of(version))
     fix, bug = ((), (kb,)) if has_fault else ((kb,), ())
     shipped, turned = (
-        profiles_of(gallery.load(kb), options)
+        profiles_of(load_scenario(gallery.entry(kb)[1]), options)
         for options in (RunOptions(version=version), RunOptions(version=version, fix=fix, bug=bug))
     )
     if shipped != turned:  # a site below has the fault, or has it not
@@ -182,7 +183,7 @@ NAMED = "WS1 is named as the one who blocks"
 
 
 def test_nothing_of_q147819_is_seen_when_the_file_is_closed_before_the_update() -> None:
-    staged = until(gallery.load("Q147819"), 3.0)
+    staged = until(load_scenario(gallery.entry("Q147819")[1]), 3.0)
     (held,) = [s for s in staged.step if isinstance(s, HoldStep) and s.program == "WINWORD.EXE"]
     held.for_ = "30m"
     result = play(staged, "1.1")
@@ -196,7 +197,7 @@ def test_nothing_of_q147819_is_seen_when_the_file_is_closed_before_the_update() 
 def test_nothing_of_q147819_is_seen_when_the_holder_shares_writing(
     share_mode: str, version: str
 ) -> None:
-    staged = until(gallery.load("Q147819"), 3.0)
+    staged = until(load_scenario(gallery.entry("Q147819")[1]), 3.0)
     (held,) = [s for s in staged.step if isinstance(s, HoldStep) and s.program == "WINWORD.EXE"]
     held.share_mode = share_mode
     result = play(staged, version)
@@ -209,14 +210,14 @@ def test_nothing_of_q147819_is_seen_when_the_holder_shares_writing(
 
 
 def test_nothing_of_q147819_is_seen_when_nobody_is_there() -> None:
-    staged = until(gallery.load("Q147819"), 3.0)
+    staged = until(load_scenario(gallery.entry("Q147819")[1]), 3.0)
     staged.step = [s for s in staged.step if not isinstance(s, HoldStep | ConnectStep)]
     assert not finding(play(staged, "1.1"), NAMED).ok
 
 
 def test_a_session_that_held_the_file_would_be_found() -> None:
     """The expectation that WS2 blocks nobody can fail."""
-    staged = gallery.load("Q147819")
+    staged = load_scenario(gallery.entry("Q147819")[1])
     wanted = "a session without an open file blocks nobody"
     (free,) = [e for e in staged.expect if e.name == wanted]
     free.at = "3h"
@@ -246,7 +247,7 @@ FIX, BUG = (
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_nothing_of_q152229_is_seen_when_the_job_never_expires(version: str) -> None:
-    staged = gallery.load("Q152229")
+    staged = load_scenario(gallery.entry("Q152229")[1])
     (job,) = [s for s in staged.step if isinstance(s, JobStep)]
     job.expires_after = ""
     result = play(staged, version)
@@ -261,7 +262,7 @@ def test_nothing_of_q152229_is_seen_when_the_job_never_expires(version: str) -> 
 
 
 def test_the_statuses_of_q152229_stay_when_the_clients_are_off_before_they_expire() -> None:
-    staged = gallery.load("Q152229")
+    staged = load_scenario(gallery.entry("Q152229")[1])
     from despoolr_lab.scenario.model import PowerStep
 
     staged.step += [PowerStep(at="1d 12h", machine=f"WS{n}", on=False) for n in range(1, 6)]
@@ -310,15 +311,19 @@ def test_the_versions_have_the_faults_the_articles_say() -> None:
 
 @pytest.mark.parametrize("kb", KBS)
 def test_the_same_seed_gives_the_same_records_in_one_process(kb: str) -> None:
-    first, again = (play(until(gallery.load(kb), 30.0), ARTICLES[kb].versions[0]) for _ in range(2))
+    first, again = (
+        play(until(load_scenario(gallery.entry(kb)[1]), 30.0), ARTICLES[kb].versions[0])
+        for _ in range(2)
+    )
     assert again.digest == first.digest
     assert again.records == first.records
 
 
 DIGEST = """
 from despoolr_lab.kb import gallery
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of, run_scenario
-print(run_scenario(gallery.load("Q152229"), RunOptions(version="1.1")).digest)
+print(run_scenario(load_scenario(gallery.entry("Q152229")[1]), RunOptions(version="1.1")).digest)
 """
 
 
@@ -346,11 +351,11 @@ def test_another_seed_gives_the_same_findings(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(1, 4))
 @pytest.mark.parametrize(("kb", "version"), [("Q195936", "1.2"), ("Q235805", "2.0")])
 def test_an_article_holds_in_other_worlds(kb: str, version: str, seed: int) -> None:
-    result = play(gallery.load(kb), version, seed=seed)
+    result = play(load_scenario(gallery.entry(kb)[1]), version, seed=seed)
     assert failed(result) == []
     assert result.digest != article(kb, version).digest
 
 
 def test_another_seed_of_q147819_passes_too() -> None:
-    result = play(until(gallery.load("Q147819"), 30.0), "1.1", seed=99)
+    result = play(until(load_scenario(gallery.entry("Q147819")[1]), 30.0), "1.1", seed=99)
     assert failed(result) == []

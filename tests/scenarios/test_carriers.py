@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from despoolr_lab.kb.matrix import Cell
 from despoolr_lab.scenario.run import Carrier, RunOptions, run_scenario

@@ -13,6 +13,7 @@ from despoolr_core.times import moment_s
 from despoolr_lab.kb import gallery
 from despoolr_lab.scenario.expectations import Finding
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 
 FILES = {"a.dat": "a, first", "b.dat": "b, first", "c.dat": "c, first"}
@@ -116,7 +117,10 @@ def article(
     bug: tuple[str, ...] = (),
 ) -> RunResult:
     """An article's scenario, run once for all tests that look at it."""
-    return run_scenario(gallery.load(kb), RunOptions(version=version, seed=seed, fix=fix, bug=bug))
+    return run_scenario(
+        load_scenario(gallery.entry(kb)[1]),
+        RunOptions(version=version, seed=seed, fix=fix, bug=bug),
+    )
 
 
 def until(staged: Scenario, hours: float) -> Scenario:

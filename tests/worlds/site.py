@@ -9,10 +9,10 @@ find afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif

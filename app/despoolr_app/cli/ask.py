@@ -67,7 +67,6 @@ def find_source(
     chooses (`about`: a job).
     """
     from despoolr_app.runs.directory import LATEST, RunError, find_run
-    from despoolr_app.site_client.live import LiveSource
     from despoolr_app.site_client.queries import RunSource
 
     try:
@@ -77,6 +76,8 @@ def find_source(
             return RunSource(find_run(run, runs))
         servers = find_servers(urls, token)
         if servers:
+            from despoolr_app.site_client.live import LiveSource
+
             return LiveSource(site_first(servers, at_site, about))
         if at_site:
             fail(

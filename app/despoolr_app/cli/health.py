@@ -108,7 +108,7 @@ def _check_fleet(server: ServerAddress, fleet: dict[str, Any], timeout_s: float)
     """A fleet: are all its clients there, and can they open a file on a logon server? One that
     stands by needs none.
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     result: dict[str, Any] = {
         "server": fleet["fleet"],

@@ -316,7 +316,7 @@ def serve_all(
         fail(str(error))
 
     async def start(running: Servers) -> Stopper:
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         server = await _add_logon(running, logon_settings)
         url = await _add_site(running, replace(settings, servers=(server,)))
@@ -478,8 +478,9 @@ def _run(settings: RuntimeSettings, start: Start, log_form: str) -> int:
 async def _serve(runtime: Any, start: Start) -> int:
     import asyncio
     import signal
-    from dataclasses import replace
     from importlib.metadata import version
+
+    from msgspec.structs import replace
 
     from despoolr_app.process.record_log import log_record
     from despoolr_app.servers.servers import Servers, ask_time

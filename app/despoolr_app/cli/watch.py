@@ -41,11 +41,11 @@ def show(
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
     """Show what `look` prints of a source: once, or until Ctrl-C."""
-    from despoolr_app.site_client.live import LiveSource
-
     if not is_watched:
         look(source)
         return
+    from despoolr_app.site_client.live import LiveSource
+
     if as_json:
         fail("--json prints one object: ask again for another, or leave --watch out")
     if not isinstance(source, LiveSource):

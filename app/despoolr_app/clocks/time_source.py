@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +51,7 @@ class Anchor(msgspec.Struct, frozen=True):
     boot: str
 
 
-@dataclass(frozen=True, slots=True)
-class TimeSource:
+class TimeSource(msgspec.Struct, frozen=True):
     """The clocks of the machine; a test gives its own."""
 
     wall: Callable[[], float] = wall_now

@@ -15,12 +15,13 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import aiohttp
+from msgspec.structs import replace
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.clocks.skew import SkewWatch

@@ -7,9 +7,10 @@ come up in time, is a `ProcessDied` with the last thing it said.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 READY_S_MAX: Final = 60.0
 """Seconds a process has to say that it is up."""
@@ -35,8 +36,7 @@ class ProcessDied(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """All that a process says, on both of its channels. `name` is what it is called in messages."""
 
     name: str

@@ -13,10 +13,11 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from despoolr_app.clocks.time_source import Anchor
 from despoolr_app.disk.plain_file import opener, read_plain
@@ -126,8 +127,7 @@ class ConfigError(ValueError):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
+class Listen(msgspec.Struct, frozen=True):
     """Where a server listens. Port 0 takes a free one."""
 
     host: str
@@ -137,8 +137,7 @@ class Listen:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class SiteAddress:
+class SiteAddress(msgspec.Struct, frozen=True):
     """Another site: its code, its site server, where that answers."""
 
     code: str
@@ -149,8 +148,7 @@ class SiteAddress:
 REAL: Final = Timing(1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeSettings:
+class RuntimeSettings(msgspec.Struct, frozen=True):
     """What every process is told. `secret` None: take the one in `data`, or make one if `listens`
     are all loopback.
     """
@@ -180,8 +178,7 @@ class RuntimeSettings:
     """Whether requests that came whole may be answered past aiohttp (`http.connections`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SiteSettings:
+class SiteSettings(msgspec.Struct, frozen=True):
     """A site server. Its parent's address is one of its addresses."""
 
     listen: Listen
@@ -195,7 +192,7 @@ class SiteSettings:
     parent: SiteAddress | None = None
     log_layout: str = ""
     """Of the log files, where it is not the version's own."""
-    overrides: dict[str, str] = field(default_factory=dict)
+    overrides: dict[str, str] = msgspec.field(default_factory=dict)
     database: str = ""
     """URL of the site database; empty: a file in the data directory."""
     clients_wanted: int = 0
@@ -206,8 +203,7 @@ class SiteSettings:
     """Seconds of this machine's time after which a silent fleet's numbers are given away."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogonSettings:
+class LogonSettings(msgspec.Struct, frozen=True):
     """A logon server, a distribution server, or both."""
 
     listen: Listen

@@ -29,10 +29,11 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
 from typing import IO, Any, Final, TypeVar
+
+import msgspec
 
 from despoolr_app.process.output import READY_S_MAX, Output
 
@@ -174,8 +175,7 @@ class Supervisor:
             self._lifeline.cut()
 
 
-@dataclass(slots=True)
-class BlockingChild:
+class BlockingChild(msgspec.Struct):
     """A child of a parent that has no event loop."""
 
     process: subprocess.Popen[bytes]

@@ -5,7 +5,8 @@ other machines.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from despoolr_core.rules.fold import fold
 from despoolr_server.faults.begun import CannotBegin
@@ -17,8 +18,7 @@ from despoolr_server.site.services.service import Executive
 from despoolr_server.site_server import SiteServer
 
 
-@dataclass(slots=True)
-class BreakableServer:
+class BreakableServer(msgspec.Struct):
     """`despoolr_server.faults.begun.Breakable` of one server. `find_site` and `slots` are a
     site server's; `where` tells the URL of another, as far as it is known.
     """

@@ -16,11 +16,11 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, insert, select, text
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
@@ -47,8 +47,7 @@ LOCK: Final = 0x534D5301
 """PostgreSQL's advisory lock of a running site server."""
 
 
-@dataclass(slots=True)
-class SiteDatabase:
+class SiteDatabase(msgspec.Struct):
     """The database, and what keeps others out of it."""
 
     database: ThreadedDatabase

@@ -11,7 +11,6 @@ their sessions, are `despoolr_client.transport`'s.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -53,8 +52,7 @@ RETRY_AFTER_S_MAX: Final = 3600
 """Seconds that a server may tell its callers to wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerAddress:
+class ServerAddress(msgspec.Struct, frozen=True):
     """A running server and the token to ask it with."""
 
     name: str

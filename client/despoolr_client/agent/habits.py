@@ -6,8 +6,9 @@ None of it shipped: `despoolr_core.rules.remedies` says what each habit is and c
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from despoolr_core.rules.remedies import HOLDER_CHANGES, marker_of
 from despoolr_core.share.contract import Share
@@ -16,8 +17,7 @@ MARKER_EVERY_S: Final = 60.0
 """How often a user looks again who was kept out by a marker."""
 
 
-@dataclass(frozen=True, slots=True)
-class Habits:
+class Habits(msgspec.Struct, frozen=True):
     """`copies_first`: files are read and closed, not kept open. `honours_marker`: nothing is opened
     while an update waits. `closes_idle_s`: files that nobody has used for so long are closed.
     """

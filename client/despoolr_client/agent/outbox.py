@@ -10,8 +10,9 @@ every poll, for as long as nobody has collected the last one.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import NAMES_MAX, Report, report_name
@@ -25,8 +26,7 @@ NAME_TRIES_MAX: Final = 64
 _COLLISION: Final = NtStatus.OBJECT_NAME_COLLISION
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(msgspec.Struct, frozen=True):
     """Where reports go, and how this PCM writes them."""
 
     share: Share

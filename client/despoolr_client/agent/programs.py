@@ -9,8 +9,9 @@ the first word of the command line.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.rules.fold import fold
@@ -19,8 +20,7 @@ from despoolr_core.share.modes import Access, ShareMode
 ALL_FILES: Final = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class FileUse:
+class FileUse(msgspec.Struct, frozen=True):
     """Files of the package that a program opens for as long as it runs: a path below the package,
     or `*` for every file.
     """
@@ -32,8 +32,7 @@ class FileUse:
     """Whether the content is fetched, or the file only opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class MifToWrite:
+class MifToWrite(msgspec.Struct, frozen=True):
     """The status MIF a program leaves in the Windows directory.
 
     `modified_offset_s` is the file's time in seconds after the run's start; negative: a MIF older
@@ -54,16 +53,14 @@ class MifToWrite:
         return render_status_mif(StatusMif(status=self.status, description=self.description))
 
 
-@dataclass(frozen=True, slots=True)
-class NoidmifToWrite:
+class NoidmifToWrite(msgspec.Struct, frozen=True):
     r"""A NOIDMIF a program leaves in `MS\SMS\NOIDMIFS`."""
 
     file_name: str
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ClientProgram:
+class ClientProgram(msgspec.Struct, frozen=True):
     """What one program does. `launch_error` is the code of `Execution error #20 detected.`: it does
     not start (Q149672).
     """
@@ -100,13 +97,12 @@ def first_word(command_line: str) -> str:
     return fold(word.replace("\\", "/").rsplit("/", 1)[-1])
 
 
-@dataclass(frozen=True, slots=True)
-class Programs:
+class Programs(msgspec.Struct, frozen=True):
     """Programs by the first word of their command line (case does not matter), and the one for all
     others.
     """
 
-    by_name: Mapping[str, ClientProgram] = field(default_factory=dict)
+    by_name: Mapping[str, ClientProgram] = msgspec.field(default_factory=dict)
     default: ClientProgram = DEFAULT_PROGRAM
 
     def of(self, command_line: str) -> ClientProgram:

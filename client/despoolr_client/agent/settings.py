@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 from typing import Any, Final, Protocol
+
+import msgspec
 
 from despoolr_client.agent.habits import AS_SHIPPED, Habits
 from despoolr_client.agent.programs import NO_PROGRAMS, Programs
@@ -109,8 +110,7 @@ class Interner:
         return record
 
 
-@dataclass(frozen=True, slots=True)
-class ClientSettings:
+class ClientSettings(msgspec.Struct, frozen=True):
     """One site's clients. `limiter` bounds the clients that talk to servers at one time."""
 
     clock: Clock
@@ -125,7 +125,7 @@ class ClientSettings:
     the current one.
     """
 
-    behaviour: PcmBehaviour = field(default_factory=PcmBehaviour)
+    behaviour: PcmBehaviour = msgspec.field(default_factory=PcmBehaviour)
     programs: Programs = NO_PROGRAMS
     polling_interval_s: float = 3600.0
     """Site Properties > Clients, default 60 minutes (Q125934)."""
@@ -150,7 +150,7 @@ class ClientSettings:
     records_idle_polls: bool = True
     """Whether a poll that brought nothing is a record too; a fleet of thousands says no."""
 
-    interner: Interner = field(default_factory=Interner)
+    interner: Interner = msgspec.field(default_factory=Interner)
 
     def __post_init__(self) -> None:
         if not self.logon_servers:

@@ -7,9 +7,11 @@ have the defaults of `domain.md` (b) and are set by a scenario.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.profile import Profile
@@ -73,8 +75,7 @@ OF_PROFILE: Final = frozenset(
 """The fields of a profile that `PcmBehaviour.of` takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class PcmBehaviour:
+class PcmBehaviour(msgspec.Struct, frozen=True):
     """One PCM's behaviours. Spans in seconds. The defaults are those of a PCM without faults."""
 
     variant: PcmVariant = PcmVariant.WIN32

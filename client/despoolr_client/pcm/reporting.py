@@ -17,7 +17,6 @@ The rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
@@ -70,8 +69,7 @@ def report_id(sms_id: str, request_id: str, started_at: float | None) -> str:
     return f"{sms_id}-{request_id}-{'expired' if started_at is None else f'{started_at:.3f}'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reporter:
+class Reporter(msgspec.Struct, frozen=True):
     """What a report says of the client that sends it."""
 
     sms_id: str
@@ -80,8 +78,7 @@ class Reporter:
     user: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """One report to send: the instruction (the MIF's name is put in when it is chosen) and the
     MIF's bytes, if there is one.
 

@@ -8,9 +8,10 @@ is reported exactly once. The record itself stays in the instruction file until 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
@@ -33,16 +34,14 @@ class Folder(StrEnum):
     ARCHIVED = "Archived"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What a changed instruction file brought: requests that left it, and log lines."""
 
     gone: tuple[str, ...]
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decisions:
+class Decisions(msgspec.Struct, frozen=True):
     """What one poll decided: records to show as new, to run, to report as expired; and log
     lines.
     """

@@ -24,9 +24,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 from zlib import crc32
+
+import msgspec
+from msgspec.structs import astuple
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.dates import DateError, parse_date_time, render_date_time
@@ -53,8 +55,7 @@ class InstructionError(FormatError):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class DespoolerInstruction:
+class DespoolerInstruction(msgspec.Struct, frozen=True, eq=False):
     """One instruction: when, which attempt, what, and its named values in order.
 
     `execute_at` is in site seconds, None for "at once". `retries` counts the attempts so far; it
@@ -64,13 +65,20 @@ class DespoolerInstruction:
 
     type: str
     words: tuple[str, ...] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
     servers: tuple[str, ...] = ()
     workstations: tuple[str, ...] = ()
     execute_at: float | None = None
     retries: int = 0
-    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
-    """Where each field stood in the file that was read, for later complaints."""
+    lines: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """Where each field stood in the file that was read, for later complaints: two instructions are
+    equal wherever their fields stood.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DespoolerInstruction):
+            return NotImplemented
+        return astuple(self)[:-1] == astuple(other)[:-1]
 
     # -- typed reading; every complaint names the field and its line --
 

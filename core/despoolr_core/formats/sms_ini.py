@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from despoolr_core.errors import FormatError
 from despoolr_core.rules.fold import fold
@@ -42,8 +43,7 @@ class SmsIniError(FormatError):
     """A text that is no INI file, or a value that cannot stand in one."""
 
 
-@dataclass(frozen=True, slots=True)
-class SmsIni:
+class SmsIni(msgspec.Struct, frozen=True):
     """The lines of an SMS.INI, and what they say."""
 
     lines: tuple[str, ...] = ()

@@ -10,7 +10,9 @@ site seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from despoolr_core.records.episodes import RESOLVED
 from despoolr_core.records.kinds.site import CopyStarted
@@ -26,8 +28,7 @@ from despoolr_core.times import moment
 Blocks = Callable[[Holding], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """What the first pass says of one change: `free_at` is the earliest moment at which the update
     can get through (None: never, and `why` says so).
     """
@@ -41,8 +42,7 @@ class Bound:
         return self.free_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class BlockedUpdate:
+class BlockedUpdate(msgspec.Struct, frozen=True):
     """One update that others' opens refused: its `episode`, the first moment of its first attempt,
     and the opens in its way that had begun by its first refusal, on each file that stopped it.
     """

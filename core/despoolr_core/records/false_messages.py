@@ -8,8 +8,9 @@ replaced because a job expired or because a program failed. What is merely odd i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from despoolr_core.articles import ARTICLES
 from despoolr_core.records.kinds.client import ResultReported
@@ -27,8 +28,7 @@ _EXPIRED: Final = "Q152229"
 _FAILED: Final = "Q166833"
 
 
-@dataclass(slots=True)
-class FalseMessage:
+class FalseMessage(msgspec.Struct):
     """What was said, by whom, and what is true; `event` is 0 for what is no event. `count` is how
     often, from `first_at` to `last_at` (site seconds).
     """

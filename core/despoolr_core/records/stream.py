@@ -9,6 +9,7 @@ appears in it, so that two runs of one seed are equal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Final, TypeVar
 
 import msgspec
@@ -102,7 +103,6 @@ class _UnreadLine(_Line, frozen=True, gc=False):
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 _DECODER: Final = msgspec.json.Decoder(_UnreadLine)
-_FACT_DECODERS: Final = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
 
 
 class ForeignRecord(msgspec.DecodeError):
@@ -134,13 +134,18 @@ def decode(line: bytes) -> Record:
         raise msgspec.DecodeError(str(error)) from None
 
 
+@cache  # one for each of `KINDS`, when it is read first
+def _decoder_of(kind: type[K]) -> msgspec.json.Decoder[K]:
+    return msgspec.json.Decoder(kind)
+
+
 def _decoded(line: bytes) -> Record:
     found = _DECODER.decode(line)
-    decoder = _FACT_DECODERS.get(found.kind)
+    kind = KINDS.get(found.kind)
     fact: Fact
-    if decoder is not None:
+    if kind is not None:
         try:
-            fact = decoder.decode(found.data)
+            fact = _decoder_of(kind).decode(found.data)
         except msgspec.MsgspecError as error:
             raise ForeignRecord(f"{found.kind}: {error}") from None
     else:

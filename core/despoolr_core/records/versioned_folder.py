@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import MutableSequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
+
+import msgspec
 
 from despoolr_core.rules.fold import fold
 
@@ -93,8 +94,7 @@ class ProgramRun(NamedTuple):
         return self.state in (OLD, NEW)
 
 
-@dataclass(slots=True)
-class PackageVersions:
+class PackageVersions(msgspec.Struct):
     """The versions of one package: the one that is due, the job that began it, and when each was
     begun.
     """
@@ -104,7 +104,7 @@ class PackageVersions:
     job: str = ""
     source: int = 0
     """How often a source had changed when it was begun."""
-    begun: list[float] = field(default_factory=list)
+    begun: list[float] = msgspec.field(default_factory=list)
 
 
 class VersionedFolder:

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from despoolr_core.records.bounds import job_of
 from despoolr_core.records.kinds.fact import Fact
@@ -63,8 +64,7 @@ class Truth(NamedTuple):
     total: int
 
 
-@dataclass(slots=True, eq=False)
-class JobTruth:
+class JobTruth(msgspec.Struct, eq=False):
     """What was true of a job, over the servers that it is for. `version` is what it brings, if it
     brings anything; `replaced_by` is the job that began the next one.
     """
@@ -73,9 +73,9 @@ class JobTruth:
     version: int = 0
     is_heard: bool = False
     """Whether the site that made it is among those that tell."""
-    servers: set[str] = field(default_factory=set)
-    states: Counter[str] = field(default_factory=Counter)
-    history: deque[Truth] = field(default_factory=deque)
+    servers: set[str] = msgspec.field(default_factory=set)
+    states: Counter[str] = msgspec.field(default_factory=Counter)
+    history: deque[Truth] = msgspec.field(default_factory=deque)
     replaced_by: str = ""
     replaced_at: float = 0.0
 

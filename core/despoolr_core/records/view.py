@@ -12,9 +12,10 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Callable, Iterable, MutableSequence
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, Final
+
+import msgspec
 
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.fact import Fact
@@ -43,8 +44,7 @@ file.
 """
 
 
-@dataclass(slots=True)
-class Holding:
+class Holding(msgspec.Struct):
     """One open from grant to close.
 
     `closed_at` is None for one that nobody had closed when the records end. `refusal_count` is how
@@ -78,8 +78,7 @@ class Holding:
         return self.opened_at <= at and (self.closed_at is None or at < self.closed_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A status that something took at a time, and what it was before."""
 
     at: float
@@ -88,8 +87,7 @@ class Change:
     reason: str = ""
 
 
-@dataclass(slots=True)
-class JobHistory:
+class JobHistory(msgspec.Struct):
     """A job's statuses over time; `name`, `type` and `package` are empty if no record tells
     them.
     """
@@ -98,7 +96,7 @@ class JobHistory:
     name: str = ""
     type: str = ""
     package: str = ""
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Change] = msgspec.field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -111,8 +109,7 @@ class JobHistory:
         return f"{self.name} ({self.job})" if self.name and self.name != self.job else self.job
 
 
-@dataclass(slots=True)
-class FaultHistory:
+class FaultHistory(msgspec.Struct):
     """A fault that was caused on purpose, from when to when; None: to the end."""
 
     fault: str
@@ -121,15 +118,14 @@ class FaultHistory:
     ended_at: float | None = None
 
 
-@dataclass(slots=True)
-class DetailHistory:
+class DetailHistory(msgspec.Struct):
     """One row of Job Details over time: a site arrival, a completion, a server, a workstation."""
 
     job: str
     kind: str
     site: str
     machine: str
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Change] = msgspec.field(default_factory=list)
 
     @property
     def status(self) -> str:

@@ -10,9 +10,10 @@ WRITE 2, DELETE 4.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from despoolr_core.rules.conflict import conflicts
 
@@ -30,8 +31,7 @@ class Cost(StrEnum):
     FORCE = "force"
 
 
-@dataclass(frozen=True, slots=True)
-class CopyStrategy:
+class CopyStrategy(msgspec.Struct, frozen=True):
     """One value of `copy_strategy`. `is_ours`: it never shipped.
 
     On a file that somebody holds it asks for an open that `wants` and `shares` so much; it needs
@@ -204,8 +204,7 @@ def marker_of(directory: str) -> str:
     return f"{directory}.LCK"
 
 
-@dataclass(frozen=True, slots=True)
-class HolderChange:
+class HolderChange(msgspec.Struct, frozen=True):
     """Something else that those who hold files could do: a key of `[[clients]]` and of a hold (or
     of `[[server]]`, where it `is_of_server`). Where it `takes_span`, its value is a span; else it
     is done or not.

@@ -35,7 +35,8 @@ from despoolr_core.profile import profile_of
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.contract import Share
 from despoolr_lab.scenario.model import Scenario, Site
-from despoolr_lab.scenario.world import Surroundings, World, disk_store
+from despoolr_lab.scenario.run import disk_store
+from despoolr_lab.scenario.world import Surroundings, World
 from despoolr_lab.scenario.worlds import Variation
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_server.database.database import ThreadedDatabase

@@ -98,14 +98,15 @@ def show(kb: str, as_json: bool) -> None:
     """The story, the switch, the file."""
     from despoolr_core.articles import ARTICLES
     from despoolr_core.profile import PROFILES, ProfileError
-    from despoolr_lab.kb.gallery import entry, load
+    from despoolr_lab.kb.gallery import entry
     from despoolr_lab.scenario.expectations import describe
+    from despoolr_lab.scenario.reading.load import load_scenario
 
     try:
         number, path = entry(kb)
     except ProfileError as error:
         raise click.UsageError(str(error)) from None
-    article, scenario = ARTICLES[number], load(kb)
+    article, scenario = ARTICLES[number], load_scenario(entry(kb)[1])
     if as_json:
         expected = [{"name": describe(e), "when": e.when} for e in scenario.expect]
         told = {"story": scenario.story.strip(), "expected": expected, "scenario": str(path)}
@@ -175,7 +176,8 @@ def run(
         print_result,
         run_and_keep,
     )
-    from despoolr_lab.kb.gallery import entry, load
+    from despoolr_lab.kb.gallery import entry
+    from despoolr_lab.scenario.reading.load import load_scenario
 
     if every == bool(kb):
         raise click.UsageError("name an article, or say --all (despoolr kb list shows them)")
@@ -200,7 +202,7 @@ def run(
     log_format = options["log_format"] or ""
     try:
         result, directory = run_and_keep(
-            load(number),
+            load_scenario(entry(number)[1]),
             parsed,
             Path(options["out"]),
             quiet=options["as_json"],
@@ -212,7 +214,9 @@ def run(
     if is_asked:
         from despoolr_lab.cli.remedy import remedy_of
 
-        ladder = remedy_of(load(number), parsed, directory, quiet=options["as_json"])
+        ladder = remedy_of(
+            load_scenario(entry(number)[1]), parsed, directory, quiet=options["as_json"]
+        )
     print_result(result, directory, options["as_json"], ladder)
     sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)
 

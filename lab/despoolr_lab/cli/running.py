@@ -32,7 +32,6 @@ from despoolr_core.records.view import RunView
 from despoolr_core.share.contract import ShareError
 from despoolr_core.times import span
 from despoolr_lab.kb.gallery import find_scenario
-from despoolr_lab.report.text import WIDTH, render_text
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import ScenarioError, load_scenario
 from despoolr_lab.scenario.reading.written import FILE, baked, to_toml
@@ -219,6 +218,8 @@ def interrupted_summary(
 
 def end_interrupted(run: Interrupted, as_json: bool) -> NoReturn:
     """Show what there was until Ctrl-C, and end with exit code 130."""
+    from despoolr_lab.report.text import WIDTH, render_text
+
     if as_json:
         echo_json(run.summary, source=str(run.directory), at=_last_at(run.records))
     else:
@@ -238,6 +239,8 @@ def print_result(
         answer = result.to_json() | ({"whatif": ladder} if ladder else {})
         echo_json(answer, source=str(directory), at=_last_at(result.records))
         return
+    from despoolr_lab.report.text import WIDTH, render_text
+
     remedy = ladder.sentence if ladder else ""
     put_prose(
         render_text(_plain(result.to_json()), result.records, remedy, width=page_width(WIDTH))

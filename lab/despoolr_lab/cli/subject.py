@@ -11,8 +11,9 @@ from despoolr_app.cli.output import fail, say
 from despoolr_app.runs.directory import RunError, find_run, load_run, write_whole
 from despoolr_core.profile import ProfileError, profile_of
 from despoolr_lab.cli.running import read_scenario, run_and_keep
-from despoolr_lab.kb.gallery import load
+from despoolr_lab.kb.gallery import entry
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.reading.written import FILE, baked, to_toml
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.whatif.recording.staged import FILE as STAGED
@@ -44,7 +45,7 @@ def scenario_of(
     is_file = subject.endswith(".toml")
     if is_file or _ARTICLE.fullmatch(subject):
         try:
-            scenario = read_scenario(subject) if is_file else load(subject)
+            scenario = read_scenario(subject) if is_file else load_scenario(entry(subject)[1])
             if version:
                 profile_of(version)
         except ProfileError as error:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from despoolr_lab.explore.agreement.ending import look
 from despoolr_lab.explore.judgement import Judge, WorldJudgement

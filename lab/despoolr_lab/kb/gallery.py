@@ -11,8 +11,6 @@ from pathlib import Path
 from despoolr_core.articles import ARTICLES, article_of
 from despoolr_core.profile import ProfileError
 from despoolr_core.rules.fold import fold
-from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.toml.shipped import find_shipped, shipped_directory
 from despoolr_lab.toml.toml_text import ScenarioError
 
@@ -50,8 +48,3 @@ def find_scenario(text: str) -> Path:
         except ProfileError as error:
             raise ScenarioError(str(error)) from None
     return find_shipped(text, "scenario", shipped_directory(), shipped_directory("kb"))
-
-
-def load(kb: str) -> Scenario:
-    """One article's scenario, read anew (a run may change it)."""
-    return load_scenario(entry(kb)[1])

@@ -9,16 +9,19 @@ report stay in the run's directory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from msgspec.structs import replace
+
 from despoolr_core.articles import ARTICLES
 from despoolr_core.profile import profile_of
-from despoolr_lab.kb.gallery import entries, load
+from despoolr_lab.kb.gallery import entries, entry
 from despoolr_lab.pool import run_each
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult
 
 AS_SHIPPED: Final = "as shipped"
@@ -113,6 +116,10 @@ def run_cell(
 ) -> CellOutcome:
     """One run, kept below `out`."""
     result, directory = run(
-        load(cell.kb), cell.options(options), out, quiet=True, log_format=log_format
+        load_scenario(entry(cell.kb)[1]),
+        cell.options(options),
+        out,
+        quiet=True,
+        log_format=log_format,
     )
     return CellOutcome(cell, {**result.to_json(), "variant": cell.variant}, str(directory))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+
+import msgspec
 
 MINUTE: Final = 60
 HOUR: Final = 3600
@@ -18,8 +19,7 @@ STEPS_S: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(msgspec.Struct, frozen=True):
     """A mark on an axis. `below` is a second, smaller line of text."""
 
     at: float
@@ -28,8 +28,7 @@ class Tick:
     is_day: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(msgspec.Struct, frozen=True):
     """From `start` to `end` (site seconds) over `width` units that begin at `left`."""
 
     start: float

@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from despoolr_core.formats.nt_event import without_lines
 from despoolr_core.records.false_messages import FalseMessage, FalseMessages
@@ -61,8 +62,7 @@ def file_of(holding: Holding) -> FileKey:
     return file_key(holding.server, holding.share, holding.path)
 
 
-@dataclass(slots=True)
-class EventStory:
+class EventStory(msgspec.Struct):
     """NT events with one code and text, counted together."""
 
     code: str
@@ -75,8 +75,7 @@ class EventStory:
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """Something a machine did at a time: `run`, `reported`, `expired`."""
 
     at: float
@@ -84,8 +83,7 @@ class Note:
     text: str
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(msgspec.Struct):
     """Everything the pictures and the tables draw from. Times are site seconds."""
 
     start: float

@@ -7,8 +7,9 @@ in another world has a `~`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from despoolr_core.phrases import counted
 from despoolr_core.records.ladder import (
@@ -40,8 +41,7 @@ _NEVER: Final = 94.0
 _MARKS: Final = (600, 3600, 8 * 3600, 86400, 5 * 86400, 30 * 86400)
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True):
     """When a goal was reached on a scale of 0 to 100; `least` and `most` are the ends of a line."""
 
     at: float
@@ -50,8 +50,7 @@ class Spread:
     is_never: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FixRow:
+class FixRow(msgspec.Struct, frozen=True):
     """One change, in cells. `spread` is None where nothing was run again."""
 
     change: str
@@ -71,8 +70,7 @@ class FixRow:
     replay: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fixes:
+class Fixes(msgspec.Struct, frozen=True):
     """The table. `ticks` are marks of the scale of spreads: a place of 100, and a time."""
 
     goal: str

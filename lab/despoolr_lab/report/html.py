@@ -7,11 +7,11 @@ escaped by the template; each table says how many rows it does not show.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
 
@@ -67,16 +67,14 @@ SIGN_KINDS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(msgspec.Struct, frozen=True):
     """The rows of a table that are shown, and how many are not."""
 
     shown: list[Any]
     left_out: int
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(msgspec.Struct, frozen=True):
     """One of the numbers under the verdict."""
 
     label: str
@@ -441,7 +439,7 @@ def _events(facts: Facts) -> list[EventStory]:
 
 
 def _event(event: EventStory, facts: Facts) -> dict[str, Any]:
-    told = {name: getattr(event, name) for name in EventStory.__slots__}
+    told = {name: getattr(event, name) for name in EventStory.__struct_fields__}
     return told | {"untrue": _false_number(facts, event.code, event.text)}
 
 

@@ -7,9 +7,10 @@ notes into one of a kind. A page that zooms in has all attempts, and draws them 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+import msgspec
 
 from despoolr_core.phrases import counted, cut, how_often
 from despoolr_core.records.view import Change, DetailHistory, FaultHistory, Holding, JobHistory
@@ -113,8 +114,7 @@ def fault_lane(facts: Facts, faults: Sequence[FaultHistory]) -> Lane:
     return lane
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(msgspec.Struct, frozen=True):
     first: Holding
     until: float
     count: int

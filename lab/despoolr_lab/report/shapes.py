@@ -5,8 +5,9 @@ the template draws.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from despoolr_lab.report.axis import Axis
 from despoolr_lab.report.words import clean
@@ -39,8 +40,7 @@ SYMBOL: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(msgspec.Struct, frozen=True):
     """A stretch of time, from `since` to `until` (site seconds). `is_open`: it goes on after the
     end.
     """
@@ -53,8 +53,7 @@ class Bar:
     is_open: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LaneMark:
+class LaneMark(msgspec.Struct, frozen=True):
     """A moment on a lane, drawn as a sign."""
 
     at: float
@@ -62,8 +61,7 @@ class LaneMark:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """So many refusals between two moments."""
 
     since: float
@@ -72,13 +70,12 @@ class Column:
     title: str
 
 
-@dataclass(slots=True)
-class Attempts:
+class Attempts(msgspec.Struct):
     """The refusals of one lane: each, where there is room, else columns of `step_s` seconds."""
 
     at: list[float]
-    crosses: list[LaneMark] = field(default_factory=list)
-    columns: list[Column] = field(default_factory=list)
+    crosses: list[LaneMark] = msgspec.field(default_factory=list)
+    columns: list[Column] = msgspec.field(default_factory=list)
 
     @property
     def data(self) -> str:
@@ -102,8 +99,7 @@ def _base36(number: int) -> str:
     return text or "0"
 
 
-@dataclass(slots=True)
-class Lane:
+class Lane(msgspec.Struct):
     """One row: a name at the left, shapes, an outcome at the right. `is_thin`: one line of text
     at most.
     """
@@ -111,8 +107,8 @@ class Lane:
     label: str
     sub: str
     title: str
-    bars: list[Bar] = field(default_factory=list)
-    marks: list[LaneMark] = field(default_factory=list)
+    bars: list[Bar] = msgspec.field(default_factory=list)
+    marks: list[LaneMark] = msgspec.field(default_factory=list)
     outcome: str = ""
     outcome_sub: str = ""
     outcome_kind: str = ""
@@ -120,22 +116,20 @@ class Lane:
     is_thin: bool = False
 
 
-@dataclass(slots=True)
-class LaneGroup:
+class LaneGroup(msgspec.Struct):
     """Lanes that belong together, under a heading; `says` is all of it in a sentence. `episodes`
     are those that an address may name.
     """
 
     heading: str
     note: str
-    lanes: list[Lane] = field(default_factory=list)
+    lanes: list[Lane] = msgspec.field(default_factory=list)
     rest: str = ""
     says: str = ""
-    episodes: list[str] = field(default_factory=list)
+    episodes: list[str] = msgspec.field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Picture:
+class Picture(msgspec.Struct):
     """The whole timeline. `description` says in words what it shows; `most` is the highest column.
     `moments` are those at which something changed, `refusals` all refusals in columns for the
     overview.
@@ -150,7 +144,7 @@ class Picture:
     strips_rest: str = ""
     files_rest: str = ""
     most: int = 1
-    legend: list[tuple[str, str]] = field(default_factory=list)
+    legend: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
     @property
     def lanes(self) -> list[Lane]:

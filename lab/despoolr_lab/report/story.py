@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -64,8 +63,7 @@ BEFORE_MAX: Final = 200
 """Records between the beginning of an attempt and its refusal, and after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoryLine:
+class StoryLine(msgspec.Struct, frozen=True):
     """One sentence of a story; a gap stands for `omitted` records (then `seq` is 0)."""
 
     seq: int
@@ -77,8 +75,7 @@ class StoryLine:
     until: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class FileStory:
+class FileStory(msgspec.Struct, frozen=True):
     """The records that mention one file."""
 
     title: str

@@ -8,8 +8,9 @@ run; else it is what the share modes prove: closing the file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from despoolr_core import times
 from despoolr_core.phrases import how_often
@@ -22,8 +23,7 @@ NOBODY: Final = "Nobody was in the way: no open was refused."
 _HOLDERS_MAX: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(msgspec.Struct, frozen=True):
     """A span, and from what to what it counts."""
 
     label: str
@@ -33,8 +33,7 @@ class Duration:
         return f"{times.span(self.seconds)} {self.label}"
 
 
-@dataclass(frozen=True, slots=True)
-class RunVerdict:
+class RunVerdict(msgspec.Struct, frozen=True):
     """`sentence` is all of it in one; `lines` are the three, or the sentence where nobody waited
     (and the remedy, where one is known).
     """

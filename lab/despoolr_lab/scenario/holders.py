@@ -7,7 +7,8 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.habits import MARKER_EVERY_S, Habits, is_kept_out

@@ -7,7 +7,7 @@ clients and servers decide.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from despoolr_client.agent.programs import ClientProgram, FileUse, MifToWrite
 from despoolr_core.share.modes import Access, ShareMode, parse_flags

@@ -13,13 +13,13 @@ import hashlib
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from despoolr_app.clocks.loop_clock import LoopClock
-from despoolr_app.process.supervisor import run_in_order
 from despoolr_app.site_client.errors import SiteError
 from despoolr_core.articles import article_of
 from despoolr_core.profile import Profile, profile_of, with_overrides
@@ -36,14 +36,14 @@ from despoolr_lab.scenario.step_tables import JobStep, SourceStep
 from despoolr_lab.scenario.steps import StepError, do_step
 from despoolr_lab.scenario.verdicts.sentence import verdict_of
 from despoolr_lab.scenario.verdicts.verdict_run import VerdictRun
-from despoolr_lab.scenario.world import Surroundings, World, disk_store
+from despoolr_lab.scenario.world import Surroundings, World
 from despoolr_lab.scenario.worlds import Variation, world_of
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_lab.sim.world import run_virtual
 from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.database.protocol import Database
-from despoolr_server.files import MemoryFileStore
+from despoolr_server.files import FileStore, MemoryFileStore
 
 LEASE_VIRTUAL_S = 3600.0
 LEASE_REAL_S = 60.0
@@ -67,8 +67,7 @@ class Carrier(StrEnum):
     BYTES = "bytes"
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True):
     """What a caller may change about a run. `for_s` 0: as the scenario says; `versions` by site, or
     one for the first site.
     """
@@ -76,7 +75,7 @@ class RunOptions:
     version: str = ""
     fix: tuple[str, ...] = ()
     bug: tuple[str, ...] = ()
-    overrides: dict[str, Any] = field(default_factory=dict)
+    overrides: dict[str, Any] = msgspec.field(default_factory=dict)
     seed: int | None = None
     timing: Timing = VIRTUAL
     clients: int | None = None
@@ -89,8 +88,7 @@ class RunOptions:
     """
 
 
-@dataclass(slots=True)
-class RunResult:
+class RunResult(msgspec.Struct):
     """What a run found out; the JSON of design.md section 5 is made of it."""
 
     scenario: Scenario
@@ -106,7 +104,7 @@ class RunResult:
     digest: str
     records: list[Record]
     virtual_s: float
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
     """What a reader should know beside the verdict: steps that a share refused."""
     wall_s: float = 0.0
     seen: Any = None
@@ -208,6 +206,8 @@ def run_scenario(
                 seed=seed,
                 epoch=scenario.start,
             )
+        from despoolr_app.process.supervisor import run_in_order  # noqa: PLC0415
+
         if options.directory is not None:
             return run_in_order(
                 _run(
@@ -278,6 +278,15 @@ def _surroundings(
     )
 
 
+def disk_store(root: Path, machine: str, name: str, *, threads: bool) -> FileStore:
+    """A share's files in a directory of this machine, laid out as `<root>/<MACHINE>/<share>`."""
+    from despoolr_server.files.disk import DiskFileStore  # noqa: PLC0415
+
+    directory = root / machine / name
+    directory.mkdir(parents=True, exist_ok=True)
+    return DiskFileStore(directory, threads=threads)
+
+
 def _file_database(directory: Path, site: str, *, has_thread: bool = False) -> Database:
     from despoolr_server.database.database import InlineDatabase, ThreadedDatabase  # noqa: PLC0415
 
@@ -319,12 +328,13 @@ async def _run(
     return result
 
 
-@dataclass(order=True, frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
+    """Of two entries no first three are equal."""
+
     at: float
     rank: int
     number: int
-    what: Any = field(compare=False)
+    what: Any
 
 
 def _entries(scenario: Scenario, profiles: dict[str, Profile]) -> list[_Entry]:

@@ -12,13 +12,13 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import aiohttp
+import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.site_client.client import ServerAddress, SiteClient
@@ -50,7 +50,7 @@ from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.assembly import SiteAssembly
 from despoolr_server.database.protocol import Database
 from despoolr_server.engine.names import Name, parse_name
-from despoolr_server.files import DiskFileStore, FileStore
+from despoolr_server.files import FileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
@@ -93,8 +93,7 @@ class ServerNetwork(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct):
     """What a world stands in. `store(machine, name)` makes or reopens a share's files,
     `database(site)` a site's rows.
     """
@@ -107,8 +106,7 @@ class Surroundings:
     logs: Callable[[str], LogSink] = lambda _site: NoLogFiles()
 
 
-@dataclass(slots=True)
-class SiteMachine:
+class SiteMachine(msgspec.Struct):
     """One site server and what runs on it."""
 
     setup: SiteSetup
@@ -118,51 +116,55 @@ class SiteMachine:
     starts: int = 1
 
 
-@dataclass(slots=True)
 class World:
     """All machines of one scenario. Use `start`, then steps and expectations, then `stop`."""
 
-    scenario: Scenario
-    profiles: dict[str, Profile]
-    surroundings: Surroundings
-    recorder: Recorder
-    variation: Variation
-    group: asyncio.TaskGroup
-    assembly: SiteAssembly = field(init=False)
-    sites: dict[str, SiteMachine] = field(default_factory=dict)
-    logons: dict[str, tuple[web.AppRunner, int]] = field(default_factory=dict)
-    """Logon and distribution servers: what runs there, and how often it was started."""
-    agents: dict[str, PcmAgent] = field(default_factory=dict)
-    first_polls: dict[str, float] = field(default_factory=dict)
-    packages: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Package name to (site code, PackageID)."""
-    sessions: dict[str, aiohttp.ClientSession] = field(default_factory=dict)
-    runners: list[web.AppRunner] = field(default_factory=list)
-    fleet: Fleet | None = None
-    auth: Auth = field(default_factory=lambda: Auth(SECRET))
-    server_holds: list[tuple[str, str, OpenFile]] = field(default_factory=list)
-    """What programs on servers keep open: machine, path, the open."""
-    refused_later: list[tuple[model.Step, str]] = field(default_factory=list)
-    """What a share refused of a step after it was done, and nobody said that it may."""
-    when_killed: dict[str, list[Callable[[], Awaitable[None]]]] = field(default_factory=dict)
-    """What else goes with the process of a site server."""
-    _later: set[asyncio.Task[None]] = field(default_factory=set)
-    """What steps have begun and not ended yet."""
-    habitual_holds: dict[tuple[str, str], asyncio.Task[None] | None] = field(default_factory=dict)
-    """Machine and path of what a habit may have closed before its release, or does not open yet:
-    who waits for that.
-    """
-    _servers: dict[tuple[str, str, str], ShareServer] = field(default_factory=dict)
-    _watches: dict[tuple[str, str], Watch] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        surroundings = self.surroundings
+    def __init__(
+        self,
+        scenario: Scenario,
+        profiles: dict[str, Profile],
+        surroundings: Surroundings,
+        recorder: Recorder,
+        variation: Variation,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self.scenario = scenario
+        self.profiles = profiles
+        self.surroundings = surroundings
+        self.recorder = recorder
+        self.variation = variation
+        self.group = group
+        self.sites: dict[str, SiteMachine] = {}
+        self.logons: dict[str, tuple[web.AppRunner, int]] = {}
+        """Logon and distribution servers: what runs there, and how often it was started."""
+        self.agents: dict[str, PcmAgent] = {}
+        self.first_polls: dict[str, float] = {}
+        self.packages: dict[str, tuple[str, str]] = {}
+        """Package name to (site code, PackageID)."""
+        self.sessions: dict[str, aiohttp.ClientSession] = {}
+        self.runners: list[web.AppRunner] = []
+        self.fleet: Fleet | None = None
+        self.auth = Auth(SECRET)
+        self.server_holds: list[tuple[str, str, OpenFile]] = []
+        """What programs on servers keep open: machine, path, the open."""
+        self.refused_later: list[tuple[model.Step, str]] = []
+        """What a share refused of a step after it was done, and nobody said that it may."""
+        self.when_killed: dict[str, list[Callable[[], Awaitable[None]]]] = {}
+        """What else goes with the process of a site server."""
+        self._later: set[asyncio.Task[None]] = set()
+        """What steps have begun and not ended yet."""
+        self.habitual_holds: dict[tuple[str, str], asyncio.Task[None] | None] = {}
+        """Machine and path of what a habit may have closed before its release, or does not open
+        yet: who waits for that.
+        """
+        self._servers: dict[tuple[str, str, str], ShareServer] = {}
+        self._watches: dict[tuple[str, str], Watch] = {}
         self.assembly = SiteAssembly(
             surroundings.clock,
             surroundings.store,
             surroundings.database,
             self._service_connection,
-            recorder=self.recorder,
+            recorder=recorder,
             auth=self.auth,
             lease_s=surroundings.lease_s,
         )
@@ -625,10 +627,3 @@ def _role_of(server: model.Server, domain: str) -> SiteServerRole:
         server.package_share,
         server.is_netware,
     )
-
-
-def disk_store(root: Path, machine: str, name: str, *, threads: bool) -> FileStore:
-    """A share's files in a directory of this machine, laid out as `<root>/<MACHINE>/<share>`."""
-    directory = root / machine / name
-    directory.mkdir(parents=True, exist_ok=True)
-    return DiskFileStore(directory, threads=threads)

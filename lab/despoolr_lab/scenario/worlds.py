@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -41,8 +40,7 @@ SECOND_HOLD_S: Final = 3600.0
 OFF_SHARE: Final = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Variation:
+class Variation(msgspec.Struct, frozen=True):
     """One world of a scenario: what differs from the text of it."""
 
     seed: int

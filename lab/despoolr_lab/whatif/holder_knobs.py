@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from despoolr_core.records.bounds import Bound, together
 from despoolr_core.records.view import Holding
@@ -33,8 +35,7 @@ HOLDERS_MAX: Final = 4
 """Holders that get changes of their own, those that refused most first."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
+class _Holder(msgspec.Struct, frozen=True):
     """A hold of the scenario that stood in the way, by its place among the steps."""
 
     number: int

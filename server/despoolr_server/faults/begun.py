@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from despoolr_server.files import FileStore
 from despoolr_server.site.services.service import Executive
@@ -58,8 +59,7 @@ class Breakable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True):
     """One fault, and what ends it. `end` may be called when the world has moved on: then it does
     nothing.
     """

@@ -9,7 +9,8 @@ thing is broken once: a second fault of a name at its place is refused.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+
+import msgspec
 
 from despoolr_core.clock import Clock
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
@@ -21,8 +22,7 @@ from despoolr_server.faults.begun import Begun, Breakable, CannotBegin
 from despoolr_server.faults.catalogue import FAULTS
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct):
     row: FaultRow
     place: tuple[str, ...]
     begun: Begun

@@ -1,14 +1,13 @@
-"""The file stores by their public names: the `FileStore` interface, its twins in memory and on
-disk, and its error. The durable one is `journal.journalled.JournalledFileStore`.
+"""The file stores by their public names: the `FileStore` interface, its twin in memory, and its
+error. Those on disk, `disk.DiskFileStore` and the durable `journal.journalled.JournalledFileStore`,
+are imported by who uses a disk.
 """
 
-from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.files.protocol import INLINE_MAX, FileStore, StoreError
 
 __all__ = [
     "INLINE_MAX",
-    "DiskFileStore",
     "FileStore",
     "MemoryFileStore",
     "StoreError",

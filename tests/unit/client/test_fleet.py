@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from msgspec.structs import force_setattr
 
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.fleet import Fleet
@@ -67,8 +68,8 @@ def test_no_more_clients_talk_at_one_time_than_the_gate_lets_through() -> None:
             def abandon(self) -> None: ...
 
         limiter = PriorityLimiter(4)
-        object.__setattr__(world.settings, "connect", lambda server, machine, user: SlowServer())
-        object.__setattr__(world.settings, "limiter", limiter)
+        force_setattr(world.settings, "connect", lambda server, machine, user: SlowServer())
+        force_setattr(world.settings, "limiter", limiter)
         fleet = Fleet(world.clock, limiter)
         for agent in clients(world, 20):
             fleet.add(agent)
@@ -178,7 +179,7 @@ def test_a_client_that_cannot_let_go_in_time_falls_silent_and_holds_up_nobody() 
 def test_a_fault_of_ours_stops_the_fleet_and_is_told() -> None:
     async def main() -> None:
         world = await World().set_up()
-        object.__setattr__(world.settings, "connect", lambda *_: 1 / 0)
+        force_setattr(world.settings, "connect", lambda *_: 1 / 0)
         fleet = Fleet(world.clock, world.limiter)
         fleet.add_spread(clients(world, 2))
         await fleet.start()
@@ -209,7 +210,7 @@ def test_an_idle_client_costs_little(offer: str) -> None:
 
     async def main() -> None:
         world = await World(records_idle_polls=False).set_up()
-        object.__setattr__(world.settings, "log", None)
+        force_setattr(world.settings, "log", None)
         count = 500
         if offer != "nothing":
             for agent in clients(world, count):

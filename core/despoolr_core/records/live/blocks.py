@@ -5,11 +5,11 @@ where no update is named; and who is in the way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import islice
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from despoolr_core.records.bounds import job_of
@@ -52,16 +52,15 @@ def package_of(purpose: str) -> str:
     return words[3] if len(words) > 3 and words[2] == "package" else ""
 
 
-@dataclass(slots=True)
-class UpdateBlock:
+class UpdateBlock(msgspec.Struct):
     """Waits for one thing: growing, then a row. `waited_from` is the sum of the first refusals (see
     `model`); `in_the_way` is each open once, with a wait that it blocks.
     """
 
     id: str
-    episodes: list[EpisodeRow] = field(default_factory=list)
+    episodes: list[EpisodeRow] = msgspec.field(default_factory=list)
     waited_from: float = 0.0
-    in_the_way: dict[tuple[str, str], tuple[EpisodeRow, Hold]] = field(default_factory=dict)
+    in_the_way: dict[tuple[str, str], tuple[EpisodeRow, Hold]] = msgspec.field(default_factory=dict)
 
     def add(self, row: EpisodeRow) -> None:
         """One more wait for it."""
@@ -199,8 +198,7 @@ def hold_row(row: EpisodeRow, hold: Hold, *, is_alone: bool) -> LiveHold:
     )
 
 
-@dataclass(slots=True)
-class InTheWay:
+class InTheWay(msgspec.Struct):
     """A program on a machine of a server that keeps others out, growing. `waiters` and
     `waited_from` are sums over its blocks.
     """
@@ -208,8 +206,8 @@ class InTheWay:
     hold: Hold
     server: str
     opened_at: float
-    files: dict[str, None] = field(default_factory=dict)
-    blocks: dict[str, None] = field(default_factory=dict)
+    files: dict[str, None] = msgspec.field(default_factory=dict)
+    blocks: dict[str, None] = msgspec.field(default_factory=dict)
     waiters: int = 0
     waited_from: float = 0.0
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
@@ -58,8 +59,7 @@ _BY_ITSELF: Final = frozenset(("", "closed", "logoff", "lease expired", "server 
 """Reasons of a close that nobody else had a hand in."""
 
 
-@dataclass(slots=True)
-class JobNow:
+class JobNow(msgspec.Struct):
     """A job as its database tells it."""
 
     job: str
@@ -67,18 +67,19 @@ class JobNow:
     type: str = ""
     package: str = ""
     reason: str = ""
-    said: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=CHANGES_MAX))
-    rows: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    said: deque[tuple[float, str]] = msgspec.field(
+        default_factory=lambda: deque(maxlen=CHANGES_MAX)
+    )
+    rows: dict[tuple[str, str, str], str] = msgspec.field(default_factory=dict)
     """Rows of Job Details: (kind, site, machine) to status."""
-    reported: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reported: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
 
     @property
     def status(self) -> str:
         return self.said[-1][1] if self.said else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True):
     """A job that will be tried again at a site."""
 
     job: str
@@ -87,8 +88,7 @@ class Retry:
     servers: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class ClientNow:
+class ClientNow(msgspec.Struct):
     """What a client got of a package last: `found` is what lay on the share when it ran it."""
 
     package: str

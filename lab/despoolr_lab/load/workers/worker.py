@@ -13,11 +13,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from io import RawIOBase
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from despoolr_app.fleet.fleet import ClientsSettings, FleetClients, turn_clocks
 from despoolr_app.fleet.lease import steady_now

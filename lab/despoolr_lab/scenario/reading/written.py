@@ -7,7 +7,6 @@ The law: what is written is read back as the same scenario, to the last characte
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict
 from typing import Any, Final
 
 import msgspec
@@ -54,9 +53,9 @@ def to_toml(scenario: Scenario, comment: str = "") -> str:
 
 
 def _differences(profile: Profile) -> dict[str, Any]:
-    shipped = asdict(profile_of(profile.version))
+    shipped = profile_of(profile.version)
     return {
-        name: value
-        for name, value in asdict(profile).items()
-        if name in FIELDS and shipped[name] != value
+        name: getattr(profile, name)
+        for name in FIELDS
+        if getattr(profile, name) != getattr(shipped, name)
     }

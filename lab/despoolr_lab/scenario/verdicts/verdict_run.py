@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.site import EventLogged
@@ -29,8 +30,7 @@ class ScenarioJob(Protocol):
     expires_after: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerdictRun:
+class VerdictRun(msgspec.Struct, frozen=True, kw_only=True):
     """What a sentence is made of. `article` may be empty; `site` is the first one's code, `start`
     site time; `machines` are the clients with names, `without_pcm` the site's
     machines that no PCM runs on, `changed` the paths of packages' files that

@@ -11,10 +11,10 @@ from __future__ import annotations
 import fnmatch
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from despoolr_core.records.hold_table import FileKey, HoldTable
 from despoolr_core.records.ladder import CANNOT_HELP, NOT_SETTLED, Effects, Ladder, LadderRow

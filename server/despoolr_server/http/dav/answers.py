@@ -60,7 +60,7 @@ _MAKING: Final = ("PUT", "MKCOL", "LOCK", "COPY", "MOVE")
 _CHOSEN_BY: Final = f"{hdrs.ACCEPT}, {hdrs.USER_AGENT}"
 """What decides whether a refusal is XML or JSON."""
 
-_UNFIT: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _PROLOGUE: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
 _TOGETHER: Final = 32
 """Responses that are joined at one time."""

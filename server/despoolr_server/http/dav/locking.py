@@ -9,10 +9,10 @@ what the client says it is: its `Despoolr-Program`, or else the product in its `
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Final
 
 from aiohttp import hdrs, web
+from msgspec.structs import replace
 from multidict import istr
 
 from despoolr_core.share.modes import Role

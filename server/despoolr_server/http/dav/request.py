@@ -12,11 +12,11 @@ grammar is refused by name.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import hdrs, web
+from msgspec.structs import replace
 from multidict import istr
 
 from despoolr_core.rules.fold import fold

@@ -9,8 +9,9 @@ which may be unreadable, can be answered 400, whatever wants a token 401, whatev
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 TEXT: Final = "text/plain"
 HTML: Final = "text/html"
@@ -27,8 +28,7 @@ ADMINISTRATORS: Final = "admin"
 STRING: Final[dict[str, Any]] = {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """A parameter: `where` it stands (`path`, `query`, `header`), what it says, what it looks like
     (a JSON schema).
     """
@@ -36,24 +36,22 @@ class Parameter:
     name: str
     where: str
     text: str
-    schema: dict[str, Any] = field(default_factory=lambda: dict(STRING))
+    schema: dict[str, Any] = msgspec.field(default_factory=lambda: dict(STRING))
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """One good answer: its status, what it means, and its content by type (a struct type, several,
     or None for text).
     """
 
     status: int
     text: str
-    content: dict[str, Any] = field(default_factory=dict)
+    content: dict[str, Any] = msgspec.field(default_factory=dict)
     headers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One row. `body` is by content type, like an answer's; `refusals` are the statuses of its
     problem bodies.
     """
@@ -64,7 +62,7 @@ class Call:
     group: str
     answers: tuple[Answer, ...]
     parameters: tuple[Parameter, ...] = ()
-    body: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] = msgspec.field(default_factory=dict)
     body_required: bool = True
     refusals: tuple[int, ...] = ()
     who: str = EVERYBODY

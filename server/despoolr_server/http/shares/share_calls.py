@@ -7,8 +7,9 @@ the share's own directory.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from despoolr_core.share.wire import Entry, Listing
 from despoolr_server.http.openapi.table import (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from despoolr_core.share.modes import NtStatus, render_attributes
 from despoolr_core.share.wire import Entry
@@ -18,8 +19,7 @@ LISTED_MAX: Final = 100_000
 """Names that one listing of a directory may have."""
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkShare:
+class NetworkShare(msgspec.Struct, frozen=True):
     """One directory tree served under a name."""
 
     name: str

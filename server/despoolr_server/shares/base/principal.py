@@ -5,8 +5,9 @@ interface.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from despoolr_core.share.modes import Role
 
@@ -17,8 +18,7 @@ BeforeLarge = Callable[[int], None]
 """What is told of it. It may raise, and nothing has been done then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """Who a token says the caller is."""
 
     machine: str
@@ -26,8 +26,7 @@ class Principal:
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """One request's caller: the principal, and (optionally) the session it runs in, its program,
     and what it is for.
 
@@ -41,8 +40,7 @@ class Caller:
     tokens: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """A file's bytes as of one open: `etag` is strong and quoted, `modified_at` is site time in
     seconds.
     """
@@ -52,8 +50,7 @@ class Content:
     modified_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class TooMany:
+class TooMany(msgspec.Struct, frozen=True):
     """There is more than one answer may hold: more than `found_max` things."""
 
     found_max: int

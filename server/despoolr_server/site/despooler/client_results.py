@@ -11,7 +11,8 @@ workstation last reported (Q152229): the profile's `expiry_status`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.instruction import InstructionError, Result, WireRemove
@@ -39,8 +40,7 @@ Failure = FormatError | ShareError | ShareUnreachable
 """Why a result could not be executed."""
 
 
-@dataclass(slots=True)
-class _Verdict:
+class _Verdict(msgspec.Struct):
     """What a result comes to: the MIF to write, if any, or the event of one that counts for
     nothing; and what kept it back.
     """

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -67,8 +66,7 @@ MEGABYTE: Final = 1 << 20
 TEMP_DIRECTORY: Final = r"D:\_S M0000.TMP"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What an attempt left to do: the servers that failed (while others succeeded?), and whether
     storing the master copy did.
     """

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import ClassVar, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.dates import render_sms_date
@@ -56,8 +58,7 @@ NEXT_POLL_S: Final = 1.0
 """Seconds after this cycle's time: long enough that only the next cycle looks again."""
 
 
-@dataclass(slots=True)
-class _Begun:
+class _Begun(msgspec.Struct):
     """An instruction that is being executed, under its working name. `was_put_off`: it could not be
     done before.
     """

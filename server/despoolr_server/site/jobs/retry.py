@@ -8,13 +8,12 @@ the default; the profile field `give_up_rule` chooses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from despoolr_core.profile import Profile
 
 
-@dataclass(frozen=True, slots=True)
-class RetryState:
+class RetryState(msgspec.Struct, frozen=True):
     """What the retry instruction carries: `retries` as the file prints it, and when the first
     attempt was (site seconds).
     """

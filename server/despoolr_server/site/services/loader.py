@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
+
+import msgspec
 
 from despoolr_core.formats.job_mif import Inventory, JobReport
 from despoolr_core.formats.mif import MifError
@@ -63,8 +64,7 @@ _ADD_ATTRIBUTE: Final = insert_into(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
+class _Loaded(msgspec.Struct, frozen=True):
     name: str
     mif: DeltaMif
     data: bytes

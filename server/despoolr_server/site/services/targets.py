@@ -9,8 +9,9 @@ without any of these it is the site's own.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from despoolr_core.profile import Profile
 from despoolr_core.rules.fold import fold
@@ -34,8 +35,7 @@ NO_PCM: Final = 0
 """The operating system of a machine on which no Package Command Manager runs: a NetWare server."""
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
+class Targets(msgspec.Struct, frozen=True):
     """A job's sites in the order they are sent to (one's own first), and its workstations."""
 
     sites: tuple[str, ...]

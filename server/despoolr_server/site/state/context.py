@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+import msgspec
 
 from despoolr_core.clock import Clock
 from despoolr_core.formats.nt_event import NtEvent
@@ -73,8 +74,7 @@ Connect = Callable[[str, str], RemoteServer]
 """
 
 
-@dataclass(frozen=True, slots=True)
-class SiteServerRole:
+class SiteServerRole(msgspec.Struct, frozen=True):
     """One machine of the site and what it is there for."""
 
     name: str
@@ -86,8 +86,7 @@ class SiteServerRole:
     """A server of NetWare's and not of Windows NT's, as far as SMS treats it otherwise."""
 
 
-@dataclass(slots=True)
-class SiteContext:
+class SiteContext(msgspec.Struct):
     """One site: who it is, and everything its services use."""
 
     code: str
@@ -99,19 +98,19 @@ class SiteContext:
     recorder: Recorder
     database: Database
     connect_as: Connect
-    servers: list[SiteServerRole] = field(default_factory=list)
-    addresses: dict[str, str] = field(default_factory=dict)
+    servers: list[SiteServerRole] = msgspec.field(default_factory=list)
+    addresses: dict[str, str] = msgspec.field(default_factory=dict)
     """Site code to the site server that has its SMS_SITE share; one's own is there too."""
     parent: str = ""
     change_count: int = 0
     """Goes up whenever jobs or their rows changed: the Scheduler reads the tables only then (SMS
     had SQL triggers for it).
     """
-    touched_jobs: set[str] = field(default_factory=set)
+    touched_jobs: set[str] = msgspec.field(default_factory=set)
     """Jobs that changed, or whose rows did, since the Scheduler looked: it looks at no others. One
     that was Complete may be so no more (Q152229, Q150026).
     """
-    logs: LogSink = field(default_factory=NoLogFiles)
+    logs: LogSink = msgspec.field(default_factory=NoLogFiles)
 
     @property
     def polling_s(self) -> float:

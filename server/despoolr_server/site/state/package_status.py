@@ -9,15 +9,14 @@ person.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from despoolr_core.formats.site_mif import PackageReport, is_marked, unmarked
 from despoolr_server.database.protocol import Connection
 from despoolr_server.site.state import queries
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(msgspec.Struct, frozen=True):
     """The package that is meant, or why none is: the `candidates` that match, if there are
     several.
     """

@@ -8,7 +8,6 @@ own for these tables.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -110,8 +109,7 @@ _FIRST_FAILURE: Final = f"""
 """
 
 
-@dataclass(frozen=True, slots=True)
-class KnownMachine:
+class KnownMachine(msgspec.Struct, frozen=True):
     """A client machine as the site knows it."""
 
     machine_id: int

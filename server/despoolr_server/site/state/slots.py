@@ -20,8 +20,10 @@ time).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from despoolr_core.share.fleet_api import NUMBER_MAX
 
@@ -60,8 +62,7 @@ class SlotConflict(Exception):
         self.wait_s = wait_s
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """The clients `first` to `first + count - 1` are `holder`'s. `live`: how many of them it said
     exist.
 
@@ -85,8 +86,7 @@ class Lease:
         return self.first < end and first < self.end
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What a fleet asks for: `count` numbers, from `first` on (0: any).
 
     `instance` is the process that asks, `has_stopped` whether its own clock had ended a lease.
@@ -99,8 +99,7 @@ class Wish:
     has_stopped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
+class Sum(msgspec.Struct, frozen=True):
     """All leases together. `wanted` is what was asked for, or the sum of the leases where nothing
     was.
     """

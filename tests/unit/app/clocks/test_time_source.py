@@ -4,11 +4,12 @@ agree on it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from despoolr_app.clocks.time_source import Anchor, TimeSource, parse_anchor
 from despoolr_app.process.runtime import TOLD_S_MAX, Runtime, StartError, prepare

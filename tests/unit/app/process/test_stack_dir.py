@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process import stack_dir as common

@@ -14,7 +14,8 @@ from despoolr_app.runs.logs import write_logs
 from despoolr_core.records.kinds.share import OpenClosed
 from despoolr_core.records.kinds.site import LineLogged
 from despoolr_core.records.stream import Record
-from despoolr_lab.kb.gallery import load
+from despoolr_lab.kb.gallery import entry
+from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, profiles_of, run_scenario
 from worlds.record_samples import sample
 from worlds.tracer_lines import parse_trace
@@ -66,7 +67,7 @@ def test_a_directory_that_cannot_be_written_is_a_run_error(tmp_path: Path) -> No
 
 
 def run_logs_of(kb: str, version: str, directory: Path) -> Path:
-    scenario, options = load(kb), RunOptions(version=version)
+    scenario, options = load_scenario(entry(kb)[1]), RunOptions(version=version)
     layouts = {site: profile.log_layout for site, profile in profiles_of(scenario, options).items()}
     write_logs(directory, run_scenario(scenario, options).records, layouts)
     return directory / "logs"

@@ -5,9 +5,9 @@ its beat is seeded.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant

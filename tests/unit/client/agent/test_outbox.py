@@ -4,9 +4,8 @@ twice.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs
 from despoolr_client.pcm.behaviour import PcmBehaviour

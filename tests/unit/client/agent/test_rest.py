@@ -5,10 +5,10 @@ server; and it asks as soon as anything may be otherwise.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.rest import REST_S_MAX

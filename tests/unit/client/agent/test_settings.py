@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from despoolr_client.agent.settings import Interner
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from despoolr_core.formats.instruction import (
     DespoolerInstruction,
@@ -123,7 +122,7 @@ def test_a_report_with_a_senseless_field_is_refused_at_its_line(
     fields = {name: text for name, text in whole.fields.items() if name != key} | (
         {} if value is None else {key: value}
     )
-    read = through_a_file(dataclasses.replace(whole, fields=fields))
+    read = through_a_file(replace(whole, fields=fields))
     with pytest.raises(InstructionError, match=reason) as caught:
         WireRemove.from_instruction(read)
     assert (caught.value.line > 3) == (value is not None)
@@ -134,14 +133,14 @@ def test_a_report_with_a_senseless_field_is_refused_at_its_line(
 )
 def test_a_report_with_wrong_words_is_refused_at_line_3(words: tuple[str, ...]) -> None:
     with pytest.raises(InstructionError) as caught:
-        WireRemove.from_instruction(dataclasses.replace(REPORT.to_instruction(), words=words))
+        WireRemove.from_instruction(replace(REPORT.to_instruction(), words=words))
     assert caught.value.line == 3
 
 
 @pytest.mark.parametrize("server", ["", "SRV1", "\\\\SRV1", "\\\\SRV1\\", "\\\\\\X"])
 def test_a_server_without_a_share_is_refused(server: str) -> None:
     with pytest.raises(InstructionError, match="is not a server and a share"):
-        Install.from_instruction(dataclasses.replace(INSTALL.to_instruction(), servers=(server,)))
+        Install.from_instruction(replace(INSTALL.to_instruction(), servers=(server,)))
 
 
 @pytest.mark.parametrize(
@@ -149,9 +148,7 @@ def test_a_server_without_a_share_is_refused(server: str) -> None:
 )
 def test_a_workstation_without_its_three_names_is_refused(workstation: str) -> None:
     with pytest.raises(InstructionError, match="is not an SMSID, a domain and a machine"):
-        Install.from_instruction(
-            dataclasses.replace(INSTALL.to_instruction(), workstations=(workstation,))
-        )
+        Install.from_instruction(replace(INSTALL.to_instruction(), workstations=(workstation,)))
 
 
 def test_names_that_would_read_back_differently_are_not_written() -> None:

@@ -18,6 +18,7 @@ from despoolr_lab.cli import running
 from despoolr_lab.cli.running import Interrupted
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell, CellOutcome
+from despoolr_lab.scenario.reading.load import load_scenario
 from worlds.answer import data_of
 
 Said = pytest.CaptureFixture[str]
@@ -106,7 +107,7 @@ def test_an_article_is_as_wide_as_the_terminal(
 def test_an_article_is_shown_as_json(capsys: Said) -> None:
     assert run(["kb", "show", "Q195936", "--json"]) == 0
     told = data_of(capsys.readouterr().out)
-    assert told["story"] == gallery.load("Q195936").story.strip()
+    assert told["story"] == load_scenario(gallery.entry("Q195936")[1]).story.strip()
     assert told["cured_by"]["1.2"] == {"retry_keeps_refresh": True}
     assert {
         "name": "the first server is refreshed by the retry",

@@ -9,7 +9,8 @@ import pytest
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.faults.full_disk import FillableFileStore
-from despoolr_server.files import DiskFileStore, StoreError
+from despoolr_server.files import StoreError
+from despoolr_server.files.disk import DiskFileStore
 
 
 def name(path: str) -> Name:

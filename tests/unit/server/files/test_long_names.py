@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from despoolr_server.engine.names import Name, parse_name
-from despoolr_server.files import DiskFileStore
+from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.long_names import DISK_MAX, LongNames, on_disk
 

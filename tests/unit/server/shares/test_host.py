@@ -24,7 +24,8 @@ from despoolr_core.share.wire import (
     SessionRequest,
 )
 from despoolr_server.engine.table import OpenTable
-from despoolr_server.files import DiskFileStore, MemoryFileStore
+from despoolr_server.files import MemoryFileStore
+from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.rights import Rights

@@ -13,7 +13,8 @@ import pytest
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry, Problem
-from despoolr_server.files import DiskFileStore, MemoryFileStore, path_index
+from despoolr_server.files import MemoryFileStore, path_index
+from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.path_index import NAMES_AT_ONE_TIME
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.loop.pace import BATCH

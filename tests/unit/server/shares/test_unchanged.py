@@ -4,9 +4,8 @@ one would do nothing else.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_server.site.state.packages import Files
@@ -14,8 +15,7 @@ Win32 code.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """One update of one package directory on one distribution server.
 
     `has_package`: the server has a version of the package already, as far as the Despooler knows;
@@ -40,8 +40,7 @@ class Target:
         return f"{self.directory}/{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class CopyResult:
+class CopyResult(msgspec.Struct, frozen=True):
     """What became of one update. `failed` are the files that could not be replaced, with the
     share's answers; `known` are marks of those that are new already, for the next attempt.
     """
@@ -62,14 +61,13 @@ class CopyResult:
         return self.failed[0][1].win32 if self.failed else 0
 
 
-@dataclass(slots=True)
-class CopyProgress:
+class CopyProgress(msgspec.Struct):
     """What an attempt has done so far."""
 
     target: Target
-    copied: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    failed: list[tuple[str, ShareError | ShareUnreachable]] = field(default_factory=list)
+    copied: list[str] = msgspec.field(default_factory=list)
+    unchanged: list[str] = msgspec.field(default_factory=list)
+    failed: list[tuple[str, ShareError | ShareUnreachable]] = msgspec.field(default_factory=list)
 
     def has_copied(self, name: str) -> None:
         """A file is new now."""

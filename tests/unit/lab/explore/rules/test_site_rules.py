@@ -4,8 +4,9 @@ it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from despoolr_core.profile import profile_of
 from despoolr_core.records.kinds.client import ResultReported

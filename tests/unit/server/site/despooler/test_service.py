@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from despoolr_core.formats.instruction import Result, parse_instruction, render_instruction
 from despoolr_core.formats.status_mif import StatusMif

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from despoolr_core.share.site_api import MachineSpec
 from despoolr_server.site.services.netware_inventory import take_inventory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from despoolr_server.site.despooler.copying.ours.leftovers import NEXT
 from despoolr_server.site.despooler.copying.ours.plan import clear, finished, plan

@@ -8,9 +8,11 @@ takes no open, else by content.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import count
+
+import msgspec
+from msgspec.structs import replace
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
@@ -19,8 +21,7 @@ from despoolr_server.site.despooler.copying.steps import delete, entries_below, 
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
 
 
-@dataclass(frozen=True, slots=True)
-class CopyPlan:
+class CopyPlan(msgspec.Struct, frozen=True):
     """`missing` and `changed` are the package's files to write, in order; `obsolete` are files on
     the share that left the package, and `directories` all that are there, outer ones first.
     """
