@@ -117,9 +117,28 @@ _LINES: Final = (
     "GET {} HTTP/2.0",
     "\r\nGET {} HTTP/1.1",
 )
+_LOCKINFO: Final = (
+    '<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope>'
+    "<locktype><write/></locktype></lockinfo>"
+)
 _OPEN: Final = (
     '{{"session":"S{}","share":"{}","path":"A.INS","disposition":"{}","access":"{}",'
     '"share_mode":"{}"}}'
+)
+
+
+_LOGON: Final = ("POST /api/v1/sessions", '{"program":"PCMSVC","lease_s":3600}')
+_BETWEEN: Final = (
+    ("PUT /S/A.INS", "longer than it was"),
+    ("DELETE /S/A.INS", ""),
+    ("DELETE /api/v1/sessions/@SESSION@", ""),
+    ("DELETE /api/v1/sessions/@SESSION@/shares/S", ""),
+    ("PATCH /api/v1/opens/@OPEN@", '{"delete":true}'),
+    ("PATCH /api/v1/opens/@OPEN@", '{"attributes":"READONLY"}'),
+    ("PUT /api/v1/opens/@OPEN@/content", "written"),
+    ("GET /api/v1/opens/@OPEN@/content", ""),
+    ("POST /api/v1/opens/@OPEN@/locks", '{"locks":[{"offset":0,"length":1,"flags":"SHARED"}]}'),
+    ("LOCK /S/A.INS", _LOCKINFO),
 )
 
 
@@ -143,6 +162,9 @@ def exchanges(seed: int, count: int, requests: int = 6) -> list[Exchange]:
     chance = random.Random(seed)
     made = []
     for _ in range(count):
+        if chance.random() < 0.25:
+            made.append(_pairs(chance))
+            continue
         said = b"".join(_request(chance) for _ in range(chance.randint(1, requests)))
         if chance.random() < 0.5:
             said += _last(chance)
@@ -206,7 +228,18 @@ async def _one(network: Network, host: ShareHost, exchange: Exchange) -> bytes:
     for pause, piece in exchange.pieces:
         await asyncio.sleep(pause)
         token = next((f"<{lock.token}>" for lock in host.dav_locks), "<none>").encode()
-        raw.say(piece.replace(b"@ETAG@", _etag(host)).replace(b"@LOCK@", token))
+        opens, sessions = [*host.engine.table], [*host.engine.sessions]
+        handle = opens[-1].handle if opens else "none"
+        session = sessions[-1].session if sessions else "none"
+        for word, meant in (
+            (b"@ETAG@", _etag(host)),
+            (b"@LOCK@", token),
+            (b"@OPEN@", handle.encode()),
+            (b"@SESSION@", session.encode()),
+            (b"@_IN_JSON_@", f'"{session}"'.encode().rjust(11)),  # as many bytes
+        ):
+            piece = piece.replace(word, meant)
+        raw.say(piece)
     try:
         async with asyncio.timeout(600.0):
             heard = await raw.heard()
@@ -244,6 +277,41 @@ def _request(chance: random.Random) -> bytes:
         at = chance.randrange(len(text))
         text = text[:at] + bytes([chance.randrange(256)]) + text[at + 1 :]
     return text
+
+
+def _pairs(chance: random.Random) -> Exchange:
+    """A session that opens and closes the same file over and over, and what comes in between."""
+    who, other = chance.choice(_WHO[:3]), chance.choice(_WHO)
+    share = chance.choice("SST")
+    body = (
+        f'{{"share":"{share}","path":"{chance.choice(("A.INS", "a.ins", "A.INS/", "B.INS"))}",'
+        f'"access":"{chance.choice(("READ", "READ_ATTRIBUTES", "READ|DELETE", "WRITE"))}",'
+        f'"share_mode":"{chance.choice(("READ", "", "READ|WRITE|DELETE"))}","session":@_IN_JSON_@}}'
+    )
+    opening = ("POST /api/v1/opens", body)
+    closing = ("DELETE /api/v1/opens/@OPEN@", "")
+    said = [
+        (who, "PUT /S/A.INS", "abc"),
+        (who, "PUT /T/A.INS", "abc"),
+        (who, *chance.choice((_LOGON, (_LOGON[0], _LOGON[1].replace("3600", "7"))))),
+    ]
+    for _ in range(chance.randint(2, 6)):
+        said.append((who, *opening))
+        if chance.random() < 0.3:
+            said.append((chance.choice((who, other)), *chance.choice((*_BETWEEN, opening))))
+        said.append((who if chance.random() < 0.9 else other, *closing))
+    pause = chance.choice((0.0, 0.01, 2.0))
+    pieces = [
+        (
+            pause,
+            f"{line} HTTP/1.1\r\nHost: logon1\r\n{speaks}\r\n"
+            f"Content-Length: {len(text)}\r\n\r\n{text}".encode()
+            if text
+            else f"{line} HTTP/1.1\r\nHost: logon1\r\n{speaks}\r\n\r\n".encode(),
+        )
+        for speaks, line, text in said
+    ]
+    return Exchange((*pieces, (0.01, _last(chance))))
 
 
 def _get(chance: random.Random, path: str) -> tuple[str, bytes]:

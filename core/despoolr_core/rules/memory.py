@@ -89,7 +89,7 @@ class Bounded(Generic[_V]):
         """Characters of all the keys."""
         return self._size
 
-    def keep(self, key: str | bytes | None, value: _V) -> None:
+    def keep(self, key: str | bytes | tuple[str, ...] | None, value: _V) -> None:
         """Remember a value, unless its key alone is more than this may hold."""
         size = size_of(key)
         if key in self._table or size > self.size_max:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from heapq import merge
 
-from despoolr_core.rules.conflict import conflict_class, conflicts, effective_modes
+from despoolr_core.rules.conflict import conflict_class, conflicts, effective_modes, wants
 from despoolr_core.share.modes import CreateAction, NtStatus, Role, ShareMode
 from despoolr_server.engine.deletion import may_mark
 from despoolr_server.engine.dispositions import BEFORE_DELETE_PENDING, STAYS, Plan, decide
@@ -254,6 +254,54 @@ class ShareEngine:
         parent_exists: bool = True,
     ) -> Granted | Refusal:
         """Grant an open and enter it, or refuse it."""
+        plan = self._why_no_more(session) or self.check(ask, facts, parent_exists)
+        if isinstance(plan, Refusal):
+            return plan
+        row = self._enter(
+            now,
+            session,
+            ask.share,
+            facts.path if facts else ask.name.path,
+            file_key(ask.share, ask.name),
+            plan.access,
+            ask.share_mode,
+            plan.directory,
+            ask.delete_on_close,
+            ask.program,
+            ask.purpose,
+            ask.covers,
+        )
+        return Granted(row, plan.action)
+
+    def open_again(
+        self,
+        now: float,
+        session: Session,
+        share: str,
+        path: str,
+        file: str,
+        access: int,
+        share_mode: int,
+        program: str,
+        purpose: str,
+    ) -> Open | None:
+        """Grant an open of a file that is as it was when `check` last planned OPENED for the same
+        wish; None if `open` has to look. `file` is the file's key.
+        """
+        opened = self.table.file(file)
+        if (
+            (opened is not None and opened.delete_pending)
+            or self.table.tree_locks.count
+            or (opened is not None and opened.holders.refuse(wants(access), share_mode))
+            or self._why_no_more(session) is not None
+        ):
+            return None
+        return self._enter(
+            now, session, share, path, file, access, share_mode, False, False, program, purpose, 0
+        )
+
+    def _why_no_more(self, session: Session) -> Refusal | None:
+        """Why a session may open nothing more."""
         if len(self.table) >= self.opens_max:
             return Refusal(
                 NtStatus.INSUFFICIENT_RESOURCES,
@@ -269,9 +317,23 @@ class ShareEngine:
         ):
             reason = f"{session.owner} has its limit of {self.opens_per_machine_max} opens"
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
-        plan = self.check(ask, facts, parent_exists)
-        if isinstance(plan, Refusal):
-            return plan
+        return None
+
+    def _enter(
+        self,
+        now: float,
+        session: Session,
+        share: str,
+        path: str,
+        file: str,
+        access: int,
+        share_mode: int,
+        directory: bool,
+        delete_on_close: bool,
+        program: str,
+        purpose: str,
+        covers: int,
+    ) -> Open:
         self._number = number = self._number + 1
         row = Open(
             f"O{self._id_prefix}{number}",
@@ -279,21 +341,21 @@ class ShareEngine:
             session.session,
             session.machine,
             session.user,
-            ask.program or session.program,
-            ask.share,
-            facts.path if facts else ask.name.path,
-            file_key(ask.share, ask.name),
-            plan.access,
-            ask.share_mode,
-            conflict_class(plan.access, ask.share_mode),
+            program or session.program,
+            share,
+            path,
+            file,
+            access,
+            share_mode,
+            conflict_class(access, share_mode),
             now,
-            plan.directory,
-            ask.delete_on_close,
-            ask.purpose,
-            ask.covers,
+            directory,
+            delete_on_close,
+            purpose,
+            covers,
         )
         self.table.add(row)
-        return Granted(row, plan.action)
+        return row
 
     def _has_its_opens(self, machine: str) -> bool:
         """Whether one machine's sessions have as many opens as a machine may have. Counted only

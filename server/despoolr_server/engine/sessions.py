@@ -92,6 +92,13 @@ class SessionTable:
             return None
         return session
 
+    def find_undisturbed(self, name: str, now: float) -> Session | None:
+        """The session if it lives at `now`, and there is none whose end is due."""
+        heap = self._heap
+        if heap and heap[0][0] <= now:
+            return None
+        return self._sessions.get(name)  # its deadline is not before the first in the heap
+
     def renew(self, session: Session, now: float) -> None:
         """Push the deadline of a living session out by its lease."""
         if session.lease_s:

@@ -26,7 +26,7 @@ from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Upl
 from despoolr_server.http.connections.broken_line import over
 from despoolr_server.http.connections.connection import Connection
 from despoolr_server.http.connections.connections import TRAFFIC
-from despoolr_server.http.connections.fast_lane import LANE_CALLS
+from despoolr_server.http.connections.fast_lane import LANE_CALLS, USUAL_CALLS
 from despoolr_server.http.live.page import LivePageRoutes
 from despoolr_server.http.openapi.routes import DocumentRoutes
 from despoolr_server.http.openapi.table import Call
@@ -35,6 +35,7 @@ from despoolr_server.http.shares.chain import ChainRoutes
 from despoolr_server.http.shares.files import ShareRoutes
 from despoolr_server.http.shares.introspection import IntrospectionRoutes
 from despoolr_server.http.shares.opens import OpenRoutes
+from despoolr_server.http.shares.usual_calls import UsualRoutes
 from despoolr_server.shares.host import ShareHost
 
 Check = Callable[[web.Request], None]
@@ -143,7 +144,9 @@ def make_app(
         for path in ("/api", "/api/{rest:.*}", "/{rest:(?s:.*)}")
     ]
 
-    guard = BrowserGuard(host_names, is_open=auth.is_open).check
+    browser_guard = BrowserGuard(host_names, is_open=auth.is_open)
+    app[USUAL_CALLS] = UsualRoutes(surface, browser_guard, line).calls()
+    guard = browser_guard.check
     expect = _expecting(surface, guard)
     for route in routes:
         kwargs = {"expect_handler": expect, **route.kwargs}

@@ -76,21 +76,23 @@ class Closing:
         store may fail to remove.
         """
         row = closed.open
-        store = self._shares[fold(row.share)].store
-        self._dav_locks.forget(row.handle)
+        if self._dav_locks:
+            self._dav_locks.forget(row.handle)
         if row.handle in self.written:
             self.written.discard(row.handle)
+            store = self._shares[fold(row.share)].store
             facts = None
             with suppress(StoreError):  # it is closed all the same
                 facts = store.find(name_of(row))
             if facts is not None and not closed.remove:
                 self._audit.written(actor_of(row), row.share, row.path, facts.size)
         cause = self._audit.closed(row, reason, cause)
-        self.answer_waits(closed.settled)
+        if closed.settled:
+            self.answer_waits(closed.settled)
         if not closed.remove:
             return None
         try:
-            store.remove(name_of(row))
+            self._shares[fold(row.share)].store.remove(name_of(row))
         except StoreError as error:
             if error.status in (NtStatus.DIRECTORY_NOT_EMPTY, NtStatus.OBJECT_NAME_NOT_FOUND):
                 return None

@@ -35,6 +35,7 @@ from despoolr_server.shares.base.principal import LARGE_SIZE, BeforeLarge, Princ
 from despoolr_server.shares.base.problems import problem
 from despoolr_server.shares.closing import name_of
 from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate
+from despoolr_server.shares.usual import LOOKS, UsualCalls
 
 _READ_DATA: Final = int(Access.READ_DATA)
 _WRITE_DATA: Final = int(Access.WRITE_DATA)
@@ -55,6 +56,7 @@ class Handles:
         self._audit = gate.audit
         self._refusals = gate.refusals
         self._closing = gate.closing
+        self.usual = UsualCalls(gate.engine, gate.clock, gate.audit, gate.closing)
 
     async def open(  # noqa: C901 - a hot path, its refusals in their order
         self, who: Principal, request: OpenRequest
@@ -124,6 +126,8 @@ class Handles:
                 if self._engine.find(granted.open.handle) is not None:
                     self._closing.close(granted.open, "failed", self._clock.now())
                 return failure
+        elif facts is not None and not request.path.endswith(SEPARATORS):
+            self.usual.learn(request, who.role, share, granted.open, facts)
         return OpenReply(granted.open.handle, action.value, size, render_attributes(kept), now)
 
     def _carry_out(self, share: NetworkShare, granted: Granted, attributes: int) -> None:
@@ -258,12 +262,15 @@ class Handles:
         )
 
     async def close(self, who: Principal, handle: str, *, session: str = "") -> Problem | None:
-        """Give an open back; a file marked for deletion goes with its last open."""
+        """Give an open back; a file marked for deletion goes with its last open. What could change
+        nothing has nothing to wait for.
+        """
         row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
+        is_changing = row.access & ~LOOKS or self._engine.is_pending(row)
         failure = self._closing.close(row, "closed", self._clock.now())
-        if failure is None:
+        if failure is None and is_changing:
             try:
                 await self._gate.store_of(row).sync()
             except StoreError as error:

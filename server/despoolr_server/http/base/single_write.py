@@ -62,14 +62,15 @@ class SingleWriteResponse(web.Response):
 
     def rendered(self) -> bytes:
         """Head and body, for a connection that is kept."""
-        body = self._content
+        body, plain = self._content, self._plain
         head = _status_line(self._status)
-        if self._plain is not None:
-            for name, value in self._plain.items():
+        if plain is not None:
+            for name, value in plain.items():
                 head += f"{name}: {value}\r\n"
-        if self._status not in _SILENT:
-            head += f"Content-Length: {len(body)}\r\n"
-        head += f"Date: {rfc822_formatted_time()}\r\n{_SERVER}"
+        date = rfc822_formatted_time()
+        if self._status in _SILENT:
+            return f"{head}Date: {date}\r\n{_SERVER}".encode()
+        head = f"{head}Content-Length: {len(body)}\r\nDate: {date}\r\n{_SERVER}"
         return head.encode() + body
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter | None:

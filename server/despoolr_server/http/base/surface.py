@@ -229,7 +229,7 @@ def decode_json(body: bytes, kind: type[T]) -> T:
 
 def json_answer(
     body: object, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
+) -> SingleWriteResponse:
     """A struct as a JSON response. `headers` hold nothing that a caller sent."""
     if headers is None:
         return SingleWriteResponse(status, _JSON, _encode(body))

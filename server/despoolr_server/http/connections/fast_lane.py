@@ -15,6 +15,10 @@ then is left of it, and an answer that is not one short write, is aiohttp's, in 
 (`RequestHandler._handle_request`): a handler is never begun twice. So a handler for `LANE_CALLS`
 may not ask for its task before it first waits.
 
+A call may have a short way to its usual answer (`USUAL_CALLS`), which is asked before there is a
+request. It says None for all that is not usual, and has done nothing then; its answers are made by
+the functions that make the handler's.
+
 What is worked out of a request line, or of a block of header fields, is found again by its bytes.
 """
 
@@ -44,6 +48,14 @@ _Rest = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 LANE_CALLS: Final = web.AppKey("lane_calls", frozenset[tuple[str, str]])
 """Which calls of an application may go this way: methods and addresses as its router has them."""
+
+Usual = Callable[[str, "FieldBlock", bytes], SingleWriteResponse | None]
+"""`usual(last, block, body)`: the answer to a call whose path ends with `last`, or None."""
+
+USUAL_CALLS: Final = web.AppKey("usual_calls", dict[tuple[str, str], Usual])
+"""Short ways to the answers of some of `LANE_CALLS`, whose last part is a word, or that have no
+part of their own.
+"""
 
 LINE_SIZE_MAX: Final = 2048
 BLOCK_SIZE_MAX: Final = 4096
@@ -96,16 +108,30 @@ class FirstLine(NamedTuple):
 
     method: str
     path: str
-    match_info: UrlMappingMatchInfo | None = None
     handler: Handler | None = None
+    match_info: UrlMappingMatchInfo | None = None
+    """None where it is worked out for a request (`FastLane.match_info`)."""
+    pattern: _Pattern | None = None
+    last: str = ""
+    usual: Usual | None = None
 
 
-class FieldBlock(NamedTuple):
+class FieldBlock:
     """The header fields of a request, and how many bytes of body they say."""
 
-    headers: CIMultiDictProxy[str]
-    raw: tuple[tuple[bytes, bytes], ...]
-    body_size: int
+    __slots__ = ("body_size", "headers", "raw", "who")
+
+    def __init__(
+        self,
+        headers: CIMultiDictProxy[str],
+        raw: tuple[tuple[bytes, bytes], ...],
+        body_size: int,
+    ) -> None:
+        self.headers = headers
+        self.raw = raw
+        self.body_size = body_size
+        self.who: object = None
+        """What usual calls have found out about who speaks so; the same for all calls."""
 
 
 class _Pattern(NamedTuple):
@@ -115,6 +141,7 @@ class _Pattern(NamedTuple):
     above: str
     name: str
     route: web.AbstractRoute
+    usual: Usual | None
 
 
 class FastLane:
@@ -124,6 +151,7 @@ class FastLane:
         self._app = app
         self.size_max: int = app._client_max_size  # noqa: SLF001 - aiohttp tells it nowhere else
         self._calls = calls
+        self._usual = app.get(USUAL_CALLS, {})
         self._methods = frozenset(method for method, _ in calls)
         self._lines: Bounded[FirstLine] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
         self._blocks: Bounded[FieldBlock] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
@@ -137,9 +165,10 @@ class FastLane:
         cut = data.rfind(b"/", 0, -_END_SIZE)
         pattern = self._patterns.get(data[:cut])
         if pattern is not None and (found := _LAST.fullmatch(data, cut)) is not None:
-            method, above, name, route = pattern
             last = found[1].decode()
-            return self._line(method, f"{above}/{last}", UrlMappingMatchInfo({name: last}, route))
+            path = f"{pattern.above}/{last}"
+            route, usual = pattern.route, pattern.usual
+            return FirstLine(pattern.method, path, route.handler, None, pattern, last, usual)
         found = _LINE.fullmatch(data) if len(data) <= LINE_SIZE_MAX else None
         if found is None or found[1] == b"CONNECT":
             return None
@@ -164,10 +193,17 @@ class FastLane:
                 self._blocks.keep(data, known)
         return known
 
-    def _line(self, method: str, path: str, info: UrlMappingMatchInfo) -> FirstLine:
+    def match_info(self, line: FirstLine) -> UrlMappingMatchInfo:
+        """What the router says of a line."""
+        if line.match_info is not None:
+            return line.match_info
+        assert line.pattern is not None
+        return self._frozen(UrlMappingMatchInfo({line.pattern.name: line.last}, line.pattern.route))
+
+    def _frozen(self, info: UrlMappingMatchInfo) -> UrlMappingMatchInfo:
         info.add_app(self._app)
         info.freeze()
-        return FirstLine(method, path, info, info.handler)
+        return info
 
     def _resolve(self, method: str, path: str) -> FirstLine:
         """Ask the router, which waits for nothing."""
@@ -177,7 +213,8 @@ class FastLane:
         resource = info.route.resource
         if resource is None or (info.route.method, resource.canonical) not in self._calls:
             return FirstLine(method, path)
-        return self._line(method, path, info)
+        usual = None if info else self._usual.get((method, resource.canonical))
+        return FirstLine(method, path, info.handler, self._frozen(info), usual=usual)
 
     def _learn(self, data: bytes, line: FirstLine) -> bool:
         """Whether all addresses beside this one are the same call's, and so need not be resolved,
@@ -193,7 +230,8 @@ class FastLane:
         beside = [one for one in beside if one.rpartition("/")[0] == above]
         if set(beside) != {canonical}:
             return False
-        self._patterns[data[:cut]] = _Pattern(line.method, above, name, info.route)
+        usual = self._usual.get((line.method, canonical))
+        self._patterns[data[:cut]] = _Pattern(line.method, above, name, info.route, usual)
         return True
 
 
@@ -217,6 +255,8 @@ class LaneConnection(Connection):
         if self._is_ordinary or not data:  # nothing: aiohttp asks its parser for more
             Connection.data_received(self, data)
             return
+        if not self._body_left and not self._head_part and self._is_answered_alone(data):
+            return
         asked = self._frame(data)
         at = answered = 0
         for request in asked:
@@ -229,6 +269,21 @@ class LaneConnection(Connection):
             at, answered = end, answered + 1
         if at < len(data):
             Connection.data_received(self, data[at:] if at else data)
+
+    def _is_answered_alone(self, data: bytes) -> bool:
+        """Answer a request that came alone and whole, as nearly all do."""
+        head_end, line_end = data.find(b"\r\n\r\n"), data.find(b"\r\n")
+        if head_end < 0:
+            return False
+        body_at = head_end + 4
+        fields, size = data[line_end + 2 : head_end], len(data) - body_at
+        asked = self.asked(data[:line_end], fields, size)
+        if asked is None:
+            return False
+        answer = self.respond(*asked, data[body_at:])
+        if answer is not None:
+            self.transport.write(answer.rendered())  # type: ignore[union-attr]
+        return True
 
     def _frame(self, data: bytes) -> list[tuple[FirstLine, FieldBlock, int, int]]:
         """Read where requests begin and end. Returns them, with the places of their bodies and
@@ -299,11 +354,15 @@ class LaneConnection(Connection):
         aiohttp says it, later perhaps, or nobody is there any more.
         """
         manager, handler = self._manager, line.handler
-        assert manager is not None and line.match_info is not None and handler is not None
+        assert manager is not None and handler is not None
         manager.requests_count += 1
         self._has_spoken()
+        if line.usual is not None and (usual := line.usual(line.last, block, body)) is not None:
+            self._wait_for_next()
+            return usual
+        lane = self._lane
         request = WholeRequest(
-            _message(line, block), body, self, self._loop, line.match_info, self._lane.size_max
+            _message(line, block), body, self, self._loop, lane.match_info(line), lane.size_max
         )
         call = handler(request)
         response: web.StreamResponse
@@ -406,9 +465,17 @@ class _Nobody:
 
 
 def _message(line: FirstLine, block: FieldBlock) -> RawRequestMessage:
-    headers, raw, _ = block
     return RawRequestMessage(
-        line.method, line.path, HttpVersion11, headers, raw, False, None, False, False, _NO_URL
+        line.method,
+        line.path,
+        HttpVersion11,
+        block.headers,
+        block.raw,
+        False,
+        None,
+        False,
+        False,
+        _NO_URL,
     )
 
 

@@ -15,6 +15,7 @@ from aiohttp import hdrs, web
 from despoolr_core.share.wire import (
     LockRequest,
     OpenChange,
+    OpenReply,
     OpenRequest,
     Problem,
     SessionRequest,
@@ -117,7 +118,7 @@ class OpenRoutes:
         reply = await self._host.handles.open(who, await read_json(request, OpenRequest))
         if isinstance(reply, Problem):
             return answer(reply)
-        return json_answer(reply, 201, {hdrs.LOCATION: f"/api/v1/opens/{reply.open}"})
+        return opened(reply)
 
     async def close(self, request: web.Request) -> web.StreamResponse:
         """Give the open back; `?force=true&reason=` closes somebody else's."""
@@ -130,7 +131,7 @@ class OpenRoutes:
                 return answer(refusal) if refusal else SingleWriteResponse(204)
         caller = self._surface.caller(request)
         refusal = await self._host.handles.close(caller.who, handle, session=caller.session)
-        return answer(refusal) if refusal else SingleWriteResponse(204)
+        return answer(refusal) if refusal else closed()
 
     async def query(self, request: web.Request) -> web.StreamResponse:
         """What the handle's file is now."""
@@ -312,6 +313,16 @@ class OpenRoutes:
         return (
             answer(written) if isinstance(written, Problem) else json_answer(WrittenReply(written))
         )
+
+
+def opened(reply: OpenReply) -> SingleWriteResponse:
+    """The answer to an open that was granted."""
+    return json_answer(reply, 201, {hdrs.LOCATION: f"/api/v1/opens/{reply.open}"})
+
+
+def closed() -> SingleWriteResponse:
+    """The answer to a close."""
+    return SingleWriteResponse(204)
 
 
 async def _binary(request: web.Request, data: bytes, content_range: str = "") -> web.StreamResponse:

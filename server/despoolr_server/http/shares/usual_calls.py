@@ -1,0 +1,103 @@
+"""The short way to the usual answers of opens and closes, for connections with the fast lane.
+
+The law: nothing is answered here that the calls' own handlers would answer otherwise. What stands
+before them (the browser's guard, who calls, how a body is sent) is worked out once for a block of
+header fields, and only blocks that pass it with nothing special come this way; a call with a
+session or program of its own, over a line that is broken, or with a body that has to be looked at,
+does not. The host decides (`shares.usual`), the answers are made by the functions that make those
+of the handlers, and are counted and timed with them.
+"""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from aiohttp import hdrs
+
+from despoolr_core.share.wire import OpenRequest
+from despoolr_server.faults.line import ServerLine
+from despoolr_server.http.base.browser_guard import BrowserGuard
+from despoolr_server.http.base.single_write import SingleWriteResponse
+from despoolr_server.http.base.surface import JSON_SIZE_MAX, PROGRAM, PURPOSE, SESSION, Surface
+from despoolr_server.http.connections.fast_lane import FieldBlock, Usual
+from despoolr_server.http.shares.opens import closed, opened
+from despoolr_server.shares.base.principal import Principal
+
+OPENS: Final = "/api/v1/opens"
+
+_SPECIAL: Final = (
+    hdrs.CONTENT_ENCODING,
+    hdrs.CONTENT_TYPE,
+    SESSION,
+    PROGRAM,
+    PURPOSE,
+)
+_JSON: Final = "application/json"
+_decode: Final = msgspec.json.Decoder(OpenRequest).decode
+
+
+class UsualRoutes:
+    """The short ways of one server."""
+
+    def __init__(self, surface: Surface, guard: BrowserGuard, line: ServerLine | None) -> None:
+        self._auth = surface.auth
+        self._usual = surface.host.handles.usual
+        self._guard = guard
+        self._line = line
+        self._surface = surface
+
+    def calls(self) -> dict[tuple[str, str], Usual]:
+        """The short ways, by method and address."""
+        return {
+            (hdrs.METH_POST, OPENS): self._timed(hdrs.METH_POST, self._open),
+            (hdrs.METH_DELETE, OPENS + "/{open}"): self._timed(hdrs.METH_DELETE, self._close),
+        }
+
+    def _timed(
+        self,
+        method: str,
+        answer: Callable[[Principal, str, bytes], SingleWriteResponse | None],
+    ) -> Usual:
+        counts, latency = self._surface.counts(method), self._surface.latencies[method]
+        line, who_speaks = self._line, self._who_speaks
+
+        def usual(last: str, block: FieldBlock, body: bytes) -> SingleWriteResponse | None:
+            who = block.who
+            if who is None:
+                who = block.who = who_speaks(block)
+            if not isinstance(who, Principal) or (line is not None and not line.is_whole):
+                return None
+            now = get_running_loop().time
+            began = now()
+            response = answer(who, last, body)
+            if response is not None:
+                counts[response.status] += 1
+                latency.add(now() - began)
+            return response
+
+        return usual
+
+    def _who_speaks(self, block: FieldBlock) -> Principal | str:
+        """The caller of such a block; "" if the handlers have to look at it."""
+        headers = block.headers
+        is_plain = headers.get(hdrs.CONTENT_TYPE, _JSON) == _JSON and not any(
+            name in headers for name in _SPECIAL if name != hdrs.CONTENT_TYPE
+        )
+        who = self._auth.check(headers.get(hdrs.AUTHORIZATION)) if is_plain else None
+        return who if who is not None and self._guard.passes(headers) else ""
+
+    def _open(self, who: Principal, _last: str, body: bytes) -> SingleWriteResponse | None:
+        if len(body) > JSON_SIZE_MAX or not body.isascii() or b"\\" in body or b"\x7f" in body:
+            return None
+        try:
+            request = _decode(body)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+        reply = self._usual.open(who, request)
+        return None if reply is None else opened(reply)
+
+    def _close(self, who: Principal, last: str, body: bytes) -> SingleWriteResponse | None:
+        return None if body or not self._usual.close(who, last) else closed()

@@ -1,0 +1,170 @@
+"""The short way over a connection with the lane: what is counted, and what does not go that way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pytest
+
+from despoolr_app.clocks.loop_clock import LoopClock
+from despoolr_core.records.stream import Recorder
+from despoolr_core.share.modes import Role
+from despoolr_core.share.wire import OpenReply, OpenRequest
+from despoolr_lab.sim.network import Network
+from despoolr_lab.sim.world import EPOCH, run_virtual
+from despoolr_server.faults.line import ServerLine
+from despoolr_server.files import MemoryFileStore
+from despoolr_server.http.app import make_app
+from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.base.surface import SURFACE, Surface
+from despoolr_server.http.connections.connection import ConnectionLimits
+from despoolr_server.http.connections.connections import Runner
+from despoolr_server.shares.base.principal import Caller, Principal
+from despoolr_server.shares.host import ShareHost
+from worlds.raw_http import Raw, dial_in_memory
+
+AUTH = Auth(b"sixteen bytes or more")
+WHO = f"Authorization: Bearer {AUTH.issue('PC01', 'user', Role.CLIENT)}"
+
+
+class Served:
+    """A share server that notes what went the short way."""
+
+    def __init__(self) -> None:
+        clock = LoopClock(EPOCH)
+        recorder = Recorder(clock.now)
+        self.host = ShareHost("LOGON1", clock, recorder)
+        self.host.add_share("S", MemoryFileStore())
+        self.line = ServerLine(clock)
+        self.app = make_app(self.host, AUTH, clock, recorder=recorder, line=self.line)
+        self.surface: Surface = self.app[SURFACE]
+        self.short: list[str] = []
+        usual = self.host.handles.usual
+        opens, closes = usual.open, usual.close
+
+        def noted_open(who: Principal, request: OpenRequest) -> OpenReply | None:
+            reply = opens(who, request)
+            self.short += ["open"] * (reply is not None)
+            return reply
+
+        def noted_close(who: Principal, handle: str) -> bool:
+            is_closed = closes(who, handle)
+            self.short += ["close"] * is_closed
+            return is_closed
+
+        usual.open = noted_open  # type: ignore[method-assign]
+        usual.close = noted_close  # type: ignore[method-assign]
+        self.raw: Raw | None = None
+
+    async def ask(self, line: str, *fields: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Status and body of an answer over the one connection."""
+        assert self.raw is not None
+        length = [f"Content-Length: {len(body)}"] if body else []
+        head = "\r\n".join([f"{line} HTTP/1.1", "Host: logon1", *fields, *length, "", ""])
+        self.raw.say(head.encode() + body)
+        return await self.raw.answer()
+
+    async def pair(self, session: str, *fields: str, share: str = "S") -> tuple[int, int]:
+        """The statuses of an open and of its close."""
+        body = msgspec.json.encode(
+            {"session": session, "share": share, "path": "A"} | {"access": "READ"}
+        )
+        status, told = await self.ask("POST /api/v1/opens", *fields, body=body)
+        handle = msgspec.json.decode(told)["open"] if status == 201 else "O0"
+        return status, (await self.ask(f"DELETE /api/v1/opens/{handle}", *fields))[0]
+
+
+def play(script: Callable[[Served, str], Awaitable[None]]) -> None:
+    async def main() -> None:
+        served = Served()
+        network = Network()
+        runner = Runner(served.app, limits=ConnectionLimits(), lane=True, shutdown_timeout=1.0)
+        await runner.setup()
+        await network.serve(runner, "logon1")
+        service = Caller(Principal("BPC", "BPC", Role.SERVICE))
+        await served.host.paths.put(service, "S", "A", b"one")
+        served.raw = await dial_in_memory(network, "logon1")
+        _, told = await served.ask(
+            "POST /api/v1/sessions", WHO, body=b'{"program":"P","lease_s":600}'
+        )
+        session = msgspec.json.decode(told)["session"]
+        assert await served.pair(session, WHO) == (201, 204)
+        served.short.clear()
+        await script(served, session)
+        served.raw.hang_up()
+        await runner.cleanup()
+
+    run_virtual(main)
+
+
+def test_a_pair_goes_the_short_way_and_is_counted_and_timed_as_any() -> None:
+    async def script(served: Served, session: str) -> None:
+        answers, latencies = served.surface.answers, served.surface.latencies
+        opens, closes = answers["POST"][201], answers["DELETE"][204]
+        timed = sum(latencies["POST"].classes)
+        for _ in range(3):
+            assert await served.pair(session, WHO) == (201, 204)
+        assert served.short == ["open", "close"] * 3
+        assert (answers["POST"][201], answers["DELETE"][204]) == (opens + 3, closes + 3)
+        assert sum(latencies["POST"].classes) == timed + 3
+
+    play(script)
+
+
+@pytest.mark.parametrize(
+    ("field", "statuses"),
+    [
+        ("Origin: http://evil.example.com", (403, 403)),
+        ("Origin: http://logon1", (201, 204)),
+        ("Sec-Fetch-Site: cross-site", (403, 403)),
+        ("Content-Type: text/plain", (415, 410)),
+        ("Content-Encoding: gzip", (415, 410)),
+        ("Despoolr-Session: S99", (201, 410)),
+        ("Despoolr-Purpose: this", (201, 204)),
+    ],
+)
+def test_a_head_with_something_special_goes_the_long_way(
+    field: str, statuses: tuple[int, int]
+) -> None:
+    async def script(served: Served, session: str) -> None:
+        for _ in range(2):
+            assert await served.pair(session, WHO, field) == statuses
+        assert served.short == []
+
+    play(script)
+
+
+def test_who_proves_nothing_goes_the_long_way() -> None:
+    async def script(served: Served, session: str) -> None:
+        for fields in ((), ("Authorization: Bearer no.token",)):
+            assert await served.pair(session, *fields) == (401, 401)
+        assert served.short == []
+
+    play(script)
+
+
+def test_over_a_slow_line_all_takes_as_long_as_it_says() -> None:
+    async def script(served: Served, session: str) -> None:
+        served.line.slow_down(3.0)
+        began = asyncio.get_running_loop().time()
+        assert await served.pair(session, WHO) == (201, 204)
+        assert asyncio.get_running_loop().time() - began >= 12.0
+        assert served.short == []
+        served.line.slow_down(0.0)
+        assert await served.pair(session, WHO) == (201, 204)
+        assert served.short == ["open", "close"]
+
+    play(script)
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b'{"session":"S1","share":"S","path":"A","access":"READ","odd":1}', b"[" * 5000]
+)
+def test_a_body_that_is_no_open_is_told_by_the_long_way(body: bytes) -> None:
+    async def script(served: Served, _session: str) -> None:
+        assert (await served.ask("POST /api/v1/opens", WHO, body=body))[0] == 400
+        assert served.short == []
+
+    play(script)
