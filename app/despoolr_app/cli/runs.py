@@ -145,11 +145,12 @@ async def _stopped() -> None:
 @click.argument("names", nargs=-1, required=True, metavar="RUN...")
 @runs_option
 @yes_option
-def remove(names: tuple[str, ...], root: Path, is_sure: bool) -> int:
+@json_option
+def remove(names: tuple[str, ...], root: Path, is_sure: bool, as_json: bool) -> int:
     """Remove runs by their names. Asks first."""
     store = _store(root)
     found = _tried(lambda: {run.name: run for run in map(store.find, names)})
-    return _removed(store, list(found.values()), is_sure)
+    return _removed(store, list(found.values()), [], is_sure, as_json)
 
 
 @command.command("gc")
@@ -162,7 +163,8 @@ def remove(names: tuple[str, ...], root: Path, is_sure: bool) -> int:
 )
 @runs_option
 @yes_option
-def collect(keep: int, root: Path, is_sure: bool) -> int:
+@json_option
+def collect(keep: int, root: Path, is_sure: bool, as_json: bool) -> int:
     """Remove all but the newest runs. Asks first."""
     from despoolr_app.clocks.time_source import wall_now
 
@@ -170,26 +172,32 @@ def collect(keep: int, root: Path, is_sure: bool) -> int:
     old, going = _tried(lambda: store.old(keep, wall_now()))
     for run in going:
         say(f"note: {run.name} may still go on, and stays")
-    if not old:
-        _tried(store.sweep)
-        put(f"Nothing to remove: {root} has no more than {keep} runs that can go.")
-        return EXIT_OK
-    return _removed(store, old, is_sure)
+    if old or as_json:
+        return _removed(store, old, going, is_sure or not old, as_json)
+    _tried(store.sweep)
+    put(f"Nothing to remove: {root} has no more than {keep} runs that can go.")
+    return EXIT_OK
 
 
-def _removed(store: RunStore, found: list[KeptRun], is_sure: bool) -> int:
+def _removed(
+    store: RunStore, found: list[KeptRun], going: list[KeptRun], is_sure: bool, as_json: bool
+) -> int:
     from despoolr_app.clocks.time_source import wall_now
 
-    total = size(sum(run.size for run in found))
+    total = sum(run.size for run in found)
     what = found[0].name if len(found) == 1 else f"{len(found)} runs"
     if not is_sure:
         for run in found[:20]:
             say(run.name)
         if len(found) > 20:
             say(f"and {len(found) - 20} more")
-    confirm(f"Remove {what} ({total})?", is_sure)
+    confirm(f"Remove {what} ({size(total)})?", is_sure)
     _tried(lambda: store.remove([run.name for run in found], wall_now()))
-    put(f"Removed {what}, {total}.")
+    if as_json:
+        names = {"removed": [run.name for run in found], "going_on": [run.name for run in going]}
+        echo_json({**names, "size": total}, source=str(store.root))
+    else:
+        put(f"Removed {what}, {size(total)}.")
     return EXIT_OK
 
 

@@ -115,6 +115,16 @@ class RunsAnswer(Struct):
     size: int
 
 
+class RunsRemoveAnswer(Struct):
+    """`runs rm`, `runs gc`: what was removed, with the bytes of it, and what may still go on and
+    stays for that reason.
+    """
+
+    removed: list[str]
+    going_on: list[str]
+    size: int
+
+
 class DifferingField(Struct):
     """A field of a record that is not the same."""
 

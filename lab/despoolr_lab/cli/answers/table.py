@@ -57,6 +57,8 @@ ANSWERS: Final[dict[str, tuple[Any, ...]]] = {
     "profiles": (site.ProfilesAnswer,),
     "runs list": (runs.RunsAnswer,),
     "runs show": (KeptRun,),
+    "runs rm": (runs.RunsRemoveAnswer,),
+    "runs gc": (runs.RunsRemoveAnswer,),
     "whatif": (Ladder,),
     "report": (runs.ReportAnswer,),
     "export": (runs.ExportAnswer,),

@@ -61,6 +61,18 @@ def test_runs_are_removed_and_collected(kept):
     assert ask("gc", "--keep", "1")[1].startswith("Nothing to remove")
 
 
+def test_what_was_removed_is_told_as_json(kept):
+    code, said = ask("rm", kept[0], "--json", "--yes")
+    told = data_of(said)
+    assert code == 0 and told["removed"] == [kept[0]] and told["size"] > 0
+    assert data_of(ask("gc", "--keep", "1", "--json", "--yes")[1])["removed"] == [kept[1]]
+    assert data_of(ask("gc", "--keep", "1", "--json")[1]) == {
+        "removed": [],
+        "going_on": [],
+        "size": 0,
+    }
+
+
 def test_an_unknown_run_is_told_the_nearest(kept):
     code, said = ask("show", "latset")
     assert code == 2 and "did you mean 'latest'" in said
