@@ -49,6 +49,8 @@ T = TypeVar("T")
 
 LOOK_S: Final = 1.0
 """Seconds between two looks at the servers."""
+LOOKS_AT_JOBS: Final = 5
+"""Looks at the servers from one at the jobs to the next."""
 WAIT_S: Final = 20.0
 """Seconds the servers have to answer at all, at first."""
 
@@ -88,6 +90,8 @@ class LoadProgress:
     """Jobs and updates that were made."""
     cpu_shares: Sequence[float] = ()
     """What each process used of a processor in its last second."""
+    states: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    """What the site said last of the jobs that were made, and since which second it is so."""
 
 
 ShowProgress = Callable[[LoadProgress], None]
@@ -340,6 +344,8 @@ class LoadRun:
             await asyncio.sleep(max(0.0, count * LOOK_S - self._now()))
             row = self._watch.take(math.floor(self._now()), await self._stage.sample())
             row.reports = self._workers.sum().reports
+            if count % LOOKS_AT_JOBS == 0:
+                await self._stage.look_at_jobs()
             now = math.floor(self._now())
             recent = self._last(10, now)
             if self._load.load.abort_when is not None and not self._aborted:
@@ -363,6 +369,7 @@ class LoadRun:
                     self._watch.rows,
                     self._stage.jobs,
                     [worker.last.cpu_share for worker in workers.all],
+                    dict(self._stage.states),
                 )
             )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar
@@ -56,6 +57,8 @@ UPLOADS_MAX: Final = 8
 MEET_AGAIN_S: Final = 0.5
 EPISODES_MAX: Final = 10_000
 ANSWER_S_MAX: Final = 60.0
+LOOK_S_MAX: Final = 2.0
+"""Seconds that the site has to say how its jobs are, while the load goes on."""
 ATTEMPTS_S_MAX: Final = 120.0
 """Seconds a site server may be away while it is asked for a job, or for what became of one."""
 
@@ -93,6 +96,10 @@ class Stage:
     packages: dict[str, StagedPackage] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
     """Name in the file to JobID."""
+    states: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Name in the file to the job's status when `look_at_jobs` last heard of it, and since which
+    second of the run it has it.
+    """
     lease: SlotLease | None = None
     began_at: float = 0.0
     """Site time at the start of the run."""
@@ -318,6 +325,21 @@ class Stage:
         """What all servers say of themselves now."""
         assert self._http is not None
         return await sample_all(self._http, self.sources())
+
+    async def look_at_jobs(self) -> None:
+        """Ask for the `states` of the jobs that were made. A site that does not answer now has
+        told what it told before.
+        """
+        client = self._client
+        if client is None or not self.jobs:
+            return
+        with suppress(SiteError, TimeoutError):
+            async with asyncio.timeout(LOOK_S_MAX):
+                rows = {row.job: row for row in await client.jobs()}
+            for name, job in self.jobs.items():
+                if row := rows.get(job):
+                    since = max(0.0, row.status_at - self.began_at) / self.scale
+                    self.states[name] = (row.status, since)
 
     async def have_jobs_ended(self) -> bool:
         """Whether every job of this run has."""

@@ -97,14 +97,22 @@ def _plan(load: LoadFile, progress: LoadProgress) -> list[PageTable]:
     """Jobs, updates, holders and faults of the file: when, and whether that was."""
     rows: list[tuple[float, PageRow]] = []
 
-    def add(at: str, what: str, word: str, until: str = "") -> None:
+    def add(at: str, what: str, word: str, until: str = "", since: str = "") -> None:
         at_s = span_s(at) / progress.scale
         end = f" for {stopwatch(span_s(until) / progress.scale)}" if until else ""
-        rows.append((at_s, PageRow(word, "", (what, f"{stopwatch(at_s)}{end}"))))
+        css = _CSS.get(word, "")
+        rows.append((at_s, PageRow(word, css, (what, f"{stopwatch(at_s)}{end}", since))))
 
     for kind, tables in (("job", load.job), ("update", load.update)):
         for one in tables:
-            add(one.at, f"{kind} {one.name}", "made" if one.name in progress.made else "to come")
+            word, since = progress.states.get(one.name, ("made", -1.0))
+            is_made = one.name in progress.made
+            add(
+                one.at,
+                f"{kind} {one.name}",
+                word if is_made else "to come",
+                since=stopwatch(since) if is_made and since >= 0 else "",
+            )
     for held in load.holders:
         began = span_s(held.at) / progress.scale
         ended = began + span_s(held.for_) / progress.scale
@@ -116,11 +124,13 @@ def _plan(load: LoadFile, progress: LoadProgress) -> list[PageTable]:
         add(fault.at, f"fault {fault.name}", word, fault.for_)
     rows.sort(key=lambda row: row[0])
     told = [row for _, row in rows]
-    columns = ("What", "Planned at")
+    columns = ("What", "Planned at", "So since")
     left_out = max(0, len(told) - _ROWS_MAX)
     return [PageTable("The plan", columns, told[:_ROWS_MAX], "", left_out, "So far")]
 
 
+_CSS = {"Complete": "good", "Failed": "bad", "Retrying": "bad"}
+"""Statuses of jobs that are not as any other."""
 _ROWS_MAX = 100
 """Rows of the plan that are shown."""
 

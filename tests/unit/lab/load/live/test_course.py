@@ -51,7 +51,11 @@ def load(seconds: int = 20, count: int = 10) -> LoadFile:
     return parse_load(LOAD.format(seconds=seconds, count=count))
 
 
-def progress(second: float, course: dict[int, Second] | None = None) -> LoadProgress:
+def progress(
+    second: float,
+    course: dict[int, Second] | None = None,
+    states: dict[str, tuple[str, float]] | None = None,
+) -> LoadProgress:
     if course is None:
         tally = Tally(0.05)
         for number in range(50):
@@ -69,6 +73,7 @@ def progress(second: float, course: dict[int, Second] | None = None) -> LoadProg
         course=course,
         rows=[row],
         made={"FIRST": "J1"},
+        states=states or {},
         cpu_shares=[0.25],
     )
 
@@ -110,8 +115,17 @@ def test_the_plan_says_what_was_made_what_is_held_and_what_is_to_come() -> None:
         (plan,) = course.page(progress(second)).checks
         seen.append([(row.state, *row.cells) for row in plan.rows])
     assert [row[0] for row in seen[0]] == ["made", "to come", "to come"]
-    assert seen[0][1][1:] == ("2 of A hold OFFICE", "0:04 for 0:04")
+    assert seen[0][1][1:] == ("2 of A hold OFFICE", "0:04 for 0:04", "")
     assert [told[1][0] for told in seen] == ["to come", "held", "over"]
+
+
+def test_a_job_is_told_with_what_the_site_says_of_it_and_since_when() -> None:
+    course = LoadCourse(load(), "19960603T080000Z")
+    (plan,) = course.page(progress(9.0, states={"FIRST": ("Retrying", 4.5)})).checks
+    first = plan.rows[0]
+    assert (first.state, first.css) == ("Retrying", "bad")
+    assert first.cells == ("job FIRST", "0:00", "0:04")
+    assert plan.rows[-1].state == "to come", "the update was not made yet"
 
 
 def test_a_percentile_is_worked_out_again_only_for_seconds_that_changed() -> None:
