@@ -117,6 +117,76 @@ async def test_only_what_matters_is_drawn_of_a_thousand_files_and_five_thousand_
         assert took_ms < 250
 
 
+WATCHED_TASKS: Final = (
+    "window.tasks = []; new PerformanceObserver(told => told.getEntries().forEach(one => "
+    "tasks.push(one.duration))).observe({entryTypes: ['longtask']})"
+)
+HIDDEN: Final = (
+    "Object.defineProperty(document, 'hidden', {{configurable: true, get: () => {0}}}); "
+    "document.dispatchEvent(new Event('visibilitychange'))"
+)
+TASK_MS_MAX: Final = 100.0
+"""How long a key may wait for what the page does by itself."""
+HICCUPS: Final = 2
+"""Longer tasks that are another process's, which had the processor meanwhile."""
+
+
+async def test_nothing_hitches_with_a_thousand_files_and_five_thousand_clients(page: Page) -> None:
+    page.errors.clear()
+    told = told_of("many")
+    handles = [*told.opens][-1000:]
+    async with live_site(told, 60.0) as site:
+        await page.look(1280)
+        await opened(page, site)
+        await page.until("isDrawn")
+        whole_ms = await page.value(
+            "(() => { const t = performance.now(); for (let i = 0; i < 5; i++) redraw(); "
+            "return (performance.now() - t) / 5; })()"
+        )
+        await page.value(WATCHED_TASKS)
+        for change in range(8):
+            told.at = max(told.at, site.clock.now())
+            for n in range(20):
+                told.closes(handles.pop())
+                told.runs(f"PC{change * 20 + n:05}")
+                held = told.holds(f"PC{n:05}", f"BPC00007/again{change}-{n}.dat")
+                told.refused(held, episode=f"A{change}-{n}", job="")
+            site.feeds.has_changed()
+            await page.until(f"live.page.record >= {told.fold.seq} && isDrawn")
+        tasks = sorted(await page.value("tasks"))
+        assert max(tasks[:-HICCUPS], default=0) < max(TASK_MS_MAX, 2 * whole_ms), tasks
+    assert page.errors == []
+
+
+async def test_so_much_goes_on_after_a_restart_and_when_a_hidden_tab_is_shown(page: Page) -> None:
+    page.errors.clear()
+    told = told_of("many")
+    async with live_site(told, 60.0) as site:
+        await page.look(1280)
+        await opened(page, site)
+        await page.until("isDrawn && at('blocks').textContent.includes('964 more updates wait')")
+        await page.value(HIDDEN.format("true"))
+        for handle in [*told.opens][-300:]:
+            told.closes(handle)
+        site.feeds.has_changed()
+        await page.until(f"live.page.record >= {told.fold.seq}")
+        assert "964 more updates wait" in await page.value("at('blocks').textContent"), "not drawn"
+        await page.value(HIDDEN.format("false"))
+        await page.until(f"isDrawn && {COUNTED.format('live.page.more.blocks')}")
+        await site.stop()
+        await page.until("at('warning').textContent.includes('No word since')")
+        told.runs("PC09999")
+        await site.serve()
+        await page.until(
+            f"isDrawn && !at('warning').textContent && live.page.record >= {told.fold.seq}", 20
+        )
+        assert await page.value(COUNTED.format("live.page.more.blocks"))
+        assert await page.value("document.querySelectorAll('*').length") < 2500
+
+
+COUNTED: Final = "at('blocks').textContent.includes(`${{number({0})}} more updates wait`)"
+
+
 async def test_keys_walk_the_tree_and_the_focus_stays_when_something_changes(page: Page) -> None:
     told = told_of("many")
     async with live_site(told, 60.0) as site:

@@ -85,7 +85,7 @@ let isDrawn = true, wasServer = "";
 function changed(isPage) {
   if (isPage) isDrawn = false;
   drawState();
-  if (!document.hidden && !isDrawn && live.page && live.head) soon(redraw);
+  if (!document.hidden && !isDrawn && live.page && live.head) soon(redrawInTurns);
 }
 function drawState() {
   const { head, page } = live, isLive = live.state === "live";
@@ -106,11 +106,8 @@ function drawState() {
     setText(at("pace"), head.scale === 1 ? "" : `${number(head.scale)} times faster than your clock`);
   }
 }
-function redraw() {
-  const page = live.page, head = live.head;
-  if (!page || !head) return;
-  isDrawn = true;
-  const now = siteNow();
+const PARTS_OF_PAGE = [(page, now) => {
+  const { head } = live;
   reach(now);
   at("page").hidden = false;
   show("verdict", verdictRows(page), faultRows(page));
@@ -121,7 +118,7 @@ function redraw() {
   options("package", "All packages", state.package, Object.keys(page.packages));
   at("range").value = String(state.range);
   setText(at("found"), page.totals.files ? count(page.totals.files, "file blocked", "files blocked") : "");
-  show("blocks", blocksTable(page, now));
+}, (page, now) => show("blocks", blocksTable(page, now)), page => {
   at("open").hidden = !page.opens.length;
   const idle = !page.block_order.length, place = idle ? at("lanes") : document.querySelector("footer");
   if (at("open").nextElementSibling !== place) place.before(at("open"));
@@ -129,20 +126,44 @@ function redraw() {
   show("opens", opensTable(page));
   at("lanes").hidden = !page.lane_order.length;
   show("lanes-rest", moreButton("allLanes", page.lane_order.length - lanesShown()), page.more.lanes ? `${count(page.more.lanes, "more wait")}: filter, or look under Blocked now.` : null);
+}, page => {
   at("tree").hidden = !page.holder_order.length;
   show("holders", holdersTree(page));
+}, (page, now) => {
+  const { head } = live, isSite = head.is_site || page.job_order.length > 0;
+  for (const id of ["next", "map"]) at(id).hidden = Boolean(head.watched);
+  at("jobs").hidden = at("clients").hidden = !isSite;
   show("retries", retryRows(page));
   show("marks", markRows(page));
-  const isSite = head.is_site || page.job_order.length > 0;
-  for (const id of ["next", "map"]) at(id).hidden = Boolean(head.watched);
-  at("jobs").hidden = !isSite;
   show("job-rows", jobRows(page, now));
+}, page => {
   show("packages", packageMaps(page));
   show("client-rows", clientRows(page));
-  at("clients").hidden = !isSite;
-  everySecond();
+}, () => everySecond(), page => {
   learnNames(page);
   if (state.why && !dialog.open) openWhy(state.why);
+}];
+/** Draw all of it at once: a person did something, and waits. */
+function redraw() {
+  if (!live.page || !live.head) return;
+  isDrawn = true;
+  for (const draw of PARTS_OF_PAGE) draw(live.page, siteNow());
+}
+let isDrawing = false;
+/** Draw what came, a part at a time, so that a key or a click in between is not late. */
+function redrawInTurns() {
+  if (isDrawing) return;
+  const { page } = live, rest = [...PARTS_OF_PAGE];
+  isDrawing = true;
+  const next = () => {
+    if (document.hidden) rest.length = 0;
+    if (rest.length) try { rest.shift()(live.page, siteNow()); } catch (error) { isDrawing = false; throw error; }
+    if (rest.length) { setTimeout(next, 0); return; }
+    isDrawing = false;
+    if (live.page === page) isDrawn = !document.hidden;
+    else changed(false);
+  };
+  next();
 }
 function everySecond() {
   if (document.hidden || !live.page || !live.head) return;
