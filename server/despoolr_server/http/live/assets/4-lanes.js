@@ -1,5 +1,5 @@
 // Lanes: one update each, its holders below it, all up to now.
-const MARGIN = { name: 270, right: 24 };
+const MARGIN = { name: 270, wide: 330, right: 24 };
 function cutTo(text, width, size) {
   const most = Math.max(4, Math.floor(width / (size * 0.6)));
   return text.length <= most ? text : text.slice(0, most - 1) + "…";
@@ -10,7 +10,7 @@ function drawLanes(page, now) {
   const node = at("picture"), width = node.clientWidth;
   const lanes = page.lane_order.map(id => page.lanes[id]).filter(Boolean).slice(0, lanesShown());
   if (!lanes.length || !width) { node.replaceChildren(); return; }
-  const narrow = width < 640, left = narrow ? 0 : MARGIN.name, right = narrow ? 14 : MARGIN.right;
+  const narrow = width < 640, left = narrow ? 0 : width > 1000 ? MARGIN.wide : MARGIN.name, right = narrow ? 14 : MARGIN.right;
   const [from, to] = spanOf(now), plot = width - left - right, isSeen = t => t >= from && t <= to;
   const x = t => left + (Math.min(Math.max(t, from), to) - from) / (to - from) * plot, nowX = x(now);
   const parts = [], put = (tag, attributes, ...children) => parts.push(shape(tag, attributes, ...children));
@@ -74,6 +74,6 @@ function drawLanes(page, now) {
     put("text", { x: Math.min(nowX, width - 14), y: 15, "text-anchor": "middle", class: "now-t" }, "now");
   }
   const waiting = lanes.filter(lane => !lane.ended_at).length;
-  const says = `${state.part ? `${when(from)} to ${now <= to ? "now" : when(to)}` : `The last ${duration(state.range)}`}: ${count(waiting, "update waits", "updates wait")}, ${count(lanes.length - waiting, "wait", "waits")} ended. The same is listed under Blocked now.`;
+  const says = `${state.part ? `${when(from)} to ${now <= to ? "now" : when(to)}` : `The ${rangeText()}`}: ${count(waiting, "update waits", "updates wait")}, ${count(lanes.length - waiting, "wait", "waits")} ended. The same is listed under Blocked now.`;
   node.replaceChildren(shape("svg", { width, height: y, role: "img", "aria-label": says }, behind, parts));
 }

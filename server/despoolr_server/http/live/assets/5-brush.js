@@ -7,6 +7,7 @@ function spanOf(now) {
   const to = part.to === null ? now : part.to, from = Math.max(part.from, first);
   return to - from < 1 ? [first, now] : part.to === null ? [from, now + (now - from) * 0.09] : [from, to];
 }
+const rangeText = () => RANGES.find(([, s]) => s === state.range)[2].toLowerCase();
 const stamp = at => iso(at).slice(0, 19);
 const partText = () => state.part ? `${stamp(state.part.from)}/${state.part.to === null ? "now" : stamp(state.part.to)}` : "";
 function partOf(text) {
@@ -49,7 +50,7 @@ function drawBrush(page, now) {
   }
   at("brush-window").style.left = `${x(from)}px`;
   at("brush-window").style.width = `${Math.max(1, x(to) - x(from))}px`;
-  setText(at("brush-says"), state.part ? `${when(from)} to ${to >= now ? "now" : when(to)} (${duration(to - from)}) of the last ${duration(state.range)}` : `The last ${duration(state.range)}. Drag here to look closer.`);
+  setText(at("brush-says"), state.part ? `${when(from)} to ${to >= now ? "now" : when(to)} (${duration(to - from)}) of the ${rangeText()}` : `The ${rangeText()}. Drag here to look closer.`);
   at("brush-all").hidden = !state.part;
 }
 function moved(by, end) {

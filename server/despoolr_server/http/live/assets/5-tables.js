@@ -53,7 +53,7 @@ function roles(table) {
 function idleBlocks(page) {
   if (isFiltered()) return el("div", { class: "empty" }, "Nothing that is blocked fits the filter.");
   if (live.head.watched) return el("div", { class: "empty" }, live.head.watched.sees_waits ? "Nothing is blocked." : "Who is refused is not in samples: follow the log of full_audit as well (--audit LOG).");
-  return el("div", { class: "empty" }, "Nothing is blocked. To see a block, hold a file of a package and update the package:", el("code", {}, "despoolr hold '\\\\LOGON1\\SMS_PKGD\\BPC00001\\setup.exe' --machine PC07 --program WINWORD.EXE"));
+  return el("div", { class: "empty" }, "Nothing is blocked. To see a block, hold a file of a package, change its source and send it again:", [`despoolr hold ${quoted("\\\\LOGON1\\SMS_PKGD\\BPC00001\\setup.exe")} --machine PC07 --program WINWORD.EXE`, "despoolr package update BPC00001 DIRECTORY", "despoolr job create UPDATE --package BPC00001 --send-even-if-sent --refresh-existing"].map(line => el("code", {}, line)));
 }
 function opensTable(page) {
   const rows = page.opens;
