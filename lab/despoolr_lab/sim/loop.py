@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from despoolr_lab.sim.waits import describe_waiting
 
@@ -108,6 +108,20 @@ class _TimerHandle(asyncio.TimerHandle):
     def cancel(self) -> None:
         self._cancelled = True
         self._callback = self._args = None  # type: ignore[assignment]
+
+
+class Journey:
+    """A callback that goes through the queue several times, and needs no handle for each:
+    `VirtualLoop.take_along`. Subclasses set `_callback` before each.
+    """
+
+    __slots__ = ("_args", "_callback", "_cancelled", "_context")
+
+    def __init__(self, context: Context) -> None:
+        self._callback: Callable[[], None]
+        self._args = ()
+        self._cancelled = False
+        self._context = context
 
 
 class _Repeated:
@@ -201,6 +215,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         waiter = asyncio.Future[None](loop=self)
         heappush(self._timers, (when, place, _Repeated(waiter, following, place)))
         return waiter
+
+    def take_along(self, journey: Journey, when: float | None = None) -> None:
+        """Call it at loop time `when`, or in the next turn."""
+        if when is None:
+            self._ready.append(cast("asyncio.Handle", journey))
+        else:
+            self._push(when, journey)
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None

@@ -118,9 +118,7 @@ class MemoryConnector(aiohttp.BaseConnector):
         is_old = keepalive_s is not None and self._loop.time() - since > keepalive_s
         if is_old or near is None or near.is_closing() or not near.outgoing.is_empty:
             return None
-        kept.popleft()
-        if not kept:
-            del self._conns[key]
+        kept.popleft()  # aiohttp does without a key of no connection, and does not miss it
         self._acquired.add(protocol)
         return protocol
 

@@ -13,7 +13,9 @@ import errno
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from typing import Protocol
+from typing import Protocol, cast
+
+from despoolr_lab.sim.loop import Journey, VirtualLoop
 
 __all__ = ["Address", "LinkState", "MemoryTransport", "Pipe", "connect_pair"]
 
@@ -103,13 +105,13 @@ class Pipe:
         """Whether nothing is on its way."""
         return not self._scheduled and not self._in_flight
 
-    def send_value(self, arrive: Callable[[], None]) -> None:
-        """Put on the way of an empty pipe what is no bytes. `arrive`, called when it is there, says
-        so: `value_is_there` or `hand_in`.
+    def send_value(self, value: Journey) -> None:
+        """Put on the way of an empty pipe what is no bytes. When it is there it says so:
+        `value_is_there` or `hand_in`.
         """
         self._scheduled = True
-        due = self._loop.time() + self.link.delay()
-        self._loop.call_at(due, arrive, context=self.receiver.context)
+        loop = cast(VirtualLoop, self._loop)
+        loop.take_along(value, loop.time() + self.link.delay())
 
     def value_is_there(self) -> None:
         """What followed a value may go on."""

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any
+from typing import cast
 
 from aiohttp import hdrs
 from aiohttp.client_proto import ResponseHandler
 
 from despoolr_client.transport.exchange import Said
 from despoolr_client.transport.wire import Reply, answer, begin
+from despoolr_lab.sim.loop import Journey, VirtualLoop
 from despoolr_lab.sim.transport import MemoryTransport
 from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.connections.fast_lane import FieldBlock, FirstLine, LaneConnection
@@ -33,13 +34,17 @@ class LateParser(ResponseHandler):
     is_answer_due = False
     """Whether what comes is the answer to a call."""
 
-    async def wait(self, waiter: asyncio.Future[None]) -> None:
-        """Wait for `waiter`, which is woken as well when bytes have come. Raises what the
-        connection is lost for.
+    def wait(self) -> asyncio.Future[None]:
+        """What is done when bytes have come, and when it is called so; it raises what the
+        connection is lost for. Then `stop_waiting`.
         """
-        self._waiter, self._parser, self.is_answer_due = waiter, None, True
-        await waiter
-        self._waiter = None
+        self._parser, self.is_answer_due = None, True
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
+
+    def stop_waiting(self) -> None:
+        """Go on as if nobody had waited."""
+        self._waiter, self.is_answer_due = None, False
 
     def data_received(self, data: bytes) -> None:
         if self.is_answer_due:
@@ -48,20 +53,24 @@ class LateParser(ResponseHandler):
         super().data_received(data)
 
 
-class CallInFlight:
+class CallInFlight(Journey):
     """A request on its way, and its answer on the way back."""
 
-    __slots__ = ("_loop", "_near", "_said", "_timer", "_until", "answer", "waiter")
+    __slots__ = ("_asked", "_loop", "_near", "_said", "_timer", "_until", "_waiter", "answer")
+
+    _asked: tuple[FirstLine, FieldBlock]
 
     def __init__(self, near: MemoryTransport, said: Said, total_s: float | None) -> None:
-        self._loop = loop = near.loop
+        self._loop = loop = cast(VirtualLoop, near.loop)
         self._near = near
         self._said = said
         self._until = loop.time() + total_s if total_s else None
         self._timer: asyncio.TimerHandle | None = None
         self.answer: SingleWriteResponse | None = None
-        self.waiter = loop.create_future()
-        near.outgoing.send_value(self._arrive)
+        there = near.outgoing
+        super().__init__(there.receiver.context)
+        self._callback = self._arrive
+        there.send_value(self)
 
     def _arrive(self) -> None:
         """The request is there. Its handler runs in that turn of the loop in which aiohttp's would:
@@ -76,27 +85,30 @@ class CallInFlight:
             fields = said.lines[:-2].encode(errors="surrogateescape")
             asked = connection.asked(line, fields, len(body))
             if asked is not None:
-                turn = self._soon if sys.version_info < (3, 12) else self._handle
-                self._loop.call_soon(turn, connection, asked, context=far.context)
+                self._asked = asked
+                # before 3.12 a handler is a task, which waits its turn
+                self._callback = self._soon if sys.version_info < (3, 12) else self._handle
+                self._loop.take_along(self)
                 there.value_is_there()
                 return
         self._set_timer()
         there.hand_in(said.head() + body)
 
-    def _soon(self, *what: Any) -> None:
-        """Before 3.12 a handler is a task, which waits its turn."""
-        context = self._near.outgoing.receiver.context
-        self._loop.call_soon(self._handle, *what, context=context)
+    def _soon(self) -> None:
+        self._callback = self._handle
+        self._loop.take_along(self)
 
-    def _handle(self, connection: LaneConnection, asked: tuple[FirstLine, FieldBlock]) -> None:
+    def _handle(self) -> None:
+        connection = cast(LaneConnection, self._near.outgoing.receiver.protocol)
         if connection.is_lost:
             return self._set_timer()
-        self.answer = connection.respond(*asked, self._said.data or b"")
+        self.answer = connection.respond(*self._asked, self._said.data or b"")
         if self.answer is None:
             return self._set_timer()
         back = self._near.incoming
         if back.is_empty:
-            return back.send_value(self._wake)
+            self._callback, self._context = self._wake, self._near.context
+            return back.send_value(self)
         data, self.answer = self.answer.rendered(), None
         self._near.outgoing.receiver.write(data)
         return None
@@ -109,30 +121,30 @@ class CallInFlight:
             self._set_timer()
             return back.hand_in(data)
         back.value_is_there()
-        if not self.waiter.done():
-            self.waiter.set_result(None)
+        if not self._waiter.done():
+            self._waiter.set_result(None)
         return None
 
     def _set_timer(self) -> None:
-        if self._until is not None and not self.waiter.done():
+        if self._until is not None and not self._waiter.done():
             self._timer = self._loop.call_at(self._until, self._give_up)
 
     def _give_up(self) -> None:
-        if not self.waiter.done():
-            self.waiter.set_exception(TimeoutError())
+        if not self._waiter.done():
+            self._waiter.set_exception(TimeoutError())
 
     async def reply(self, protocol: LateParser) -> Reply:
         """The answer, however it came."""
+        self._waiter = waiter = protocol.wait()
         try:
-            await protocol.wait(self.waiter)
+            await waiter
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+        protocol.stop_waiting()
         told = self.answer
-        if told is not None:
-            protocol.is_answer_due = False
-            plain = told._plain or {}
-            tag = plain.get("ETag") or plain.get(hdrs.ETAG, "")
-            return Reply(told._status, tag, told._content)
-        async with asyncio.timeout_at(self._until):
-            return await answer(protocol)
+        if told is None:
+            async with asyncio.timeout_at(self._until):
+                return await answer(protocol)
+        plain = told._plain or {}
+        return Reply(told._status, plain.get("ETag") or plain.get(hdrs.ETAG, ""), told._content)
