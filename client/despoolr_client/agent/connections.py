@@ -74,9 +74,11 @@ class MachineConnections:
 
     async def close(self) -> None:
         """Close everything, as a logoff does. Servers that do not answer have lost it already."""
-        await self.release(self.holds)
+        if self.holds:
+            await self.release(self.holds)
         leaked, self.leaked = self.leaked, []
-        await close_all(leaked)
+        if leaked:
+            await close_all(leaked)
         servers, self._servers = self._servers, {}
         for server in servers.values():
             try:

@@ -27,7 +27,7 @@ from aiohttp import hdrs
 
 IDLE_S: Final = 10.0
 """Seconds after which a connection that nobody used goes back to aiohttp's pool."""
-POOLS_PART: Final = 8
+POOLS_PART: Final = 32
 """One place in so many is not taken by what is kept here, and at least one."""
 HEAD_SIZE_MAX: Final = 4096
 """Bytes of a head that is read here; aiohttp has its own bounds."""
