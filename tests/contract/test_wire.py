@@ -75,7 +75,7 @@ async def as_aiohttp_reads(data: bytes) -> tuple[Reply, bool] | None:
         return None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(pieces=st.lists(PIECES, max_size=7))
 def test_what_is_read_past_the_parser_is_what_the_parser_reads(pieces: list[bytes]) -> None:
     data = b"".join(pieces)
@@ -97,6 +97,10 @@ def test_what_is_read_past_the_parser_is_what_the_parser_reads(pieces: list[byte
             b"HTTP/1.1 201 Created\r\nLocation: /api/v1/opens/O1\r\nContent-Type: "
             b"application/json\r\nContent-Length: 2\r\nDate: x\r\nServer: y\r\n\r\n{}",
             Reply(201, "", b"{}"),
+        ),
+        (
+            b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 1200\r\n\r\n',
+            Reply(304, '"1"', b""),
         ),
         (OK[:-1], None),
         (OK + b"x", None),
