@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import perf_counter
 
 import aiohttp
 import pytest
@@ -111,6 +112,13 @@ def test_what_a_server_of_ours_says_is_read_past_the_parser(
     data: bytes, reply: Reply | None
 ) -> None:
     assert read_reply(data) == reply
+
+
+def test_a_head_of_many_lines_that_is_none_is_given_up_at_once() -> None:
+    """By going back and forth between the places of the fields it took two minutes."""
+    began = perf_counter()
+    assert read_reply(b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * 1000 + b"X") is None
+    assert perf_counter() - began < 5
 
 
 async def test_what_comes_unasked_ends_a_kept_connection() -> None:

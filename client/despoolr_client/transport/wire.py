@@ -34,7 +34,7 @@ HEAD_SIZE_MAX: Final = 4096
 
 _FIELD: Final = (
     rb"(?:(?!(?i:transfer-encoding|connection|content-length|etag|upgrade|trailer):)"
-    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)*"
+    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)*+"
 )
 _PLAIN: Final = re.compile(
     rb"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*\r\n"
@@ -45,7 +45,9 @@ _PLAIN: Final = re.compile(
     + _FIELD
     + rb"\r\n"
 )
-"""A head in which nothing stands twice, and nothing that changes how what follows is read."""
+"""A head in which nothing stands twice, and nothing that changes how what follows is read. No step
+of it is taken back (`*+`): whoever answers could make it last for minutes.
+"""
 _SILENT: Final = frozenset((b"204", b"304"))
 
 
