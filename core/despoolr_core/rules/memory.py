@@ -92,7 +92,10 @@ class Bounded(Generic[_V]):
     def keep(self, key: str | bytes | tuple[str, ...] | None, value: _V) -> None:
         """Remember a value, unless its key alone is more than this may hold."""
         size = size_of(key)
-        if key in self._table or size > self.size_max:
+        if size > self.size_max:
+            return
+        if key in self._table:
+            self._table[key] = value
             return
         while self._table and (
             len(self._table) >= self.count_max or self._size + size > self.size_max

@@ -144,6 +144,14 @@ async def test_what_has_changed_since_is_left_to_the_long_way_and_nothing_is_don
     world.host.engine.table.validate()
 
 
+async def test_what_was_granted_under_other_rights_is_learnt_anew() -> None:
+    world, session = await known()
+    world.host.set_rights("OPEN", "", Role.CLIENT, Rights.READ)
+    assert world.host.handles.usual.open(ALICE, wish(session)) is None
+    assert isinstance(await world.host.handles.open(ALICE, wish(session)), OpenReply)
+    assert world.host.handles.usual.open(ALICE, wish(session)) is not None
+
+
 async def test_below_a_tree_that_is_locked_the_long_way_looks() -> None:
     world = World()
     await world.share().make_directory("D")
