@@ -23,10 +23,10 @@ settings.load_profile("house")
 
 @pytest.fixture(autouse=True)
 def process_is_as_before() -> Iterator[None]:
-    """A command that a test runs in this process says what is logged, whose files are, and what
-    Ctrl-C does (uvloop leaves that behind): the next test finds all as it was.
+    """A command that a test runs in this process says what is logged, and whose files are: the next
+    test finds all as it was. Signals it gives back itself: fails where one did not.
     """
-    ctrl_c = signal.getsignal(signal.SIGINT)
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     umask = os.umask(0)
     os.umask(umask)
     loggers = [logging.getLogger(name) for name in ("", "despoolr", "despoolr.process")]
@@ -36,8 +36,11 @@ def process_is_as_before() -> Iterator[None]:
         logger.handlers = handlers
         logger.setLevel(level)
     os.umask(umask)
-    if signal.getsignal(signal.SIGINT) is not ctrl_c:
-        signal.signal(signal.SIGINT, ctrl_c)
+    kept = {number: signal.getsignal(number) for number in signals}
+    if kept != signals:
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+        pytest.fail(f"signals were not given back: {kept}")
 
 
 @pytest.fixture(scope="session")

@@ -277,8 +277,8 @@ async def _run(
     from despoolr_app.fleet.fleet import FleetClients
     from despoolr_app.fleet.lease import SlotsTaken
     from despoolr_app.fleet.page import FleetPage
+    from despoolr_app.process.signals import on_signals
 
-    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     interrupted: list[int] = []
 
@@ -286,29 +286,27 @@ async def _run(
         interrupted.append(number)
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, end, number)
-        except NotImplementedError:  # Windows: Ctrl-C ends it by KeyboardInterrupt
-            break
     clients = FleetClients(settings, say)
     page = FleetPage(clients, _auth())
+    loop = asyncio.get_running_loop()
     began = loop.time()
-    code = EXIT_OK
-    try:
-        if listen is not None:
-            say(f"despoolr: health and metrics on {await page.start(listen)}")
-        if not await _until(stop, _live(clients, scale, for_s)):
-            code = EXIT_TERMINATED if signal.SIGTERM in interrupted else EXIT_INTERRUPTED
-        elif clients.lapse_count:
-            say(f"despoolr: the clients were lost {clients.lapse_count} times; the run is invalid")
+    with on_signals(end):
+        try:
+            if listen is not None:
+                say(f"despoolr: health and metrics on {await page.start(listen)}")
+            if not await _until(stop, _live(clients, scale, for_s)):
+                code = EXIT_TERMINATED if signal.SIGTERM in interrupted else EXIT_INTERRUPTED
+            elif count := clients.lapse_count:
+                say(f"despoolr: the clients were lost {count} times; the run is invalid")
+                code = EXIT_INVALID
+            else:
+                code = EXIT_OK
+        except SlotsTaken as taken:
+            say(f"despoolr: {taken}; the run is invalid")
             code = EXIT_INVALID
-    except SlotsTaken as taken:
-        say(f"despoolr: {taken}; the run is invalid")
-        code = EXIT_INVALID
-    finally:
-        await clients.stop()
-        await page.stop()
+        finally:
+            await clients.stop()
+            await page.stop()
     summary = {**clients.summary(), "wall_s": round(loop.time() - began, 3)}
     if as_json:
         echo_json(summary)

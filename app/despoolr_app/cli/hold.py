@@ -9,10 +9,7 @@ the file was not held until then.
 from __future__ import annotations
 
 import json
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -22,6 +19,8 @@ from despoolr_app.cli.output import EXIT_OK, echo_json, fail, json_option, put, 
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from despoolr_app.site_client.client import ServerAddress
 
 LEASE_S: Final = 60.0
@@ -62,13 +61,14 @@ def command(
     """
     from despoolr_app.cli.at_site import find_servers
     from despoolr_app.process.settings import ConfigError, parse_span
+    from despoolr_app.process.signals import until_a_signal
     from despoolr_app.site_client.errors import SiteError
 
     name, share, path = _parts(file)
     try:
         for_s = parse_span(for_) if for_ else 0.0
         server, scale = _server(find_servers(urls, token), name, share)
-        with _Session(server, given, scale) as session:
+        with until_a_signal() as over, _Session(server, given, scale) as session:
             opened = session.open(share, path, given)
             facts = {**opened, "server": server.name, "share": share, "path": path, **given}
             if as_json:
@@ -79,7 +79,7 @@ def command(
                     f"{who} has {share}/{path} on {server.url} open: {opened['open']}, "
                     f"{given['access']}, {given['share_mode']}"
                 )
-            session.stay(str(opened["open"]), for_s / scale)
+            session.stay(str(opened["open"]), for_s / scale, over)
     except (SiteError, ConfigError) as error:
         fail(str(error))
     say("despoolr: closed")
@@ -148,18 +148,17 @@ class _Session:
         }
         return self._do("POST", "/api/v1/opens", wanted)
 
-    def stay(self, opened: str, for_s: float) -> None:
-        """Keep an open for so many seconds, or until a signal. Raises `SiteError` if the server has
-        closed it meanwhile.
+    def stay(self, opened: str, for_s: float, over: Event) -> None:
+        """Keep an open for so many seconds, or until it is over. Raises `SiteError` if the server
+        has closed it meanwhile.
         """
         left = for_s or float("inf")
-        with until_a_signal() as over:
-            while left > 0 and not over.wait(min(left, LEASE_S / 3)):
-                left -= LEASE_S / 3
-                if left > 0:
-                    self._do("PUT", f"/api/v1/sessions/{self._id}")
-                    self._do("GET", f"/api/v1/opens/{opened}")
-            self._do("GET", f"/api/v1/opens/{opened}")
+        while left > 0 and not over.wait(min(left, LEASE_S / 3)):
+            left -= LEASE_S / 3
+            if left > 0:
+                self._do("PUT", f"/api/v1/sessions/{self._id}")
+                self._do("GET", f"/api/v1/opens/{opened}")
+        self._do("GET", f"/api/v1/opens/{opened}")
 
     def _do(self, method: str, target: str, body: Any = None) -> Any:
         from despoolr_app.site_client.blocking import call
@@ -168,18 +167,3 @@ class _Session:
             self._server, method, target, None if body is None else json.dumps(body).encode()
         )
         return json.loads(answer) if answer else None
-
-
-@contextmanager
-def until_a_signal() -> Iterator[threading.Event]:
-    """What Ctrl-C and SIGTERM set; afterwards they do what they did before."""
-    over = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: over.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield over
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -133,12 +133,12 @@ def serve(listen: str, root: Path) -> int:
 async def _stopped() -> None:
     """Return at Ctrl-C and SIGTERM."""
     import asyncio
-    import signal
+
+    from despoolr_app.process.signals import on_signals
 
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
+    with on_signals(lambda _: stop.set()):
+        await stop.wait()
 
 
 @command.command("rm")

@@ -19,6 +19,8 @@ from despoolr_app.process.process_log import say
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
+    import asyncio
+
     from despoolr_app.process.settings import (
         Listen,
         LogonSettings,
@@ -477,7 +479,16 @@ def _run(settings: RuntimeSettings, start: Start, log_form: str) -> int:
 
 async def _serve(runtime: Any, start: Start) -> int:
     import asyncio
-    import signal
+
+    from despoolr_app.process.signals import on_signals
+
+    stop = asyncio.Event()
+    with on_signals(lambda _: stop.set()):
+        return await _serve_until(stop, runtime, start)
+
+
+async def _serve_until(stop: asyncio.Event, runtime: Any, start: Start) -> int:
+    import asyncio
     from importlib.metadata import version
 
     from msgspec.structs import replace
@@ -486,13 +497,6 @@ async def _serve(runtime: Any, start: Start) -> int:
     from despoolr_app.servers.servers import Servers, ask_time
     from despoolr_core.timing import Timing
 
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows: Ctrl-C ends it by KeyboardInterrupt
-            break
     now = None
     if runtime.settings.clock_url:
         now, scale = await ask_time(runtime.settings.clock_url, runtime.token, say)

@@ -36,6 +36,7 @@ from typing import IO, Any, Final, TypeVar
 import msgspec
 
 from despoolr_app.process.output import READY_S_MAX, Output
+from despoolr_app.process.signals import on_signals
 
 T = TypeVar("T")
 
@@ -291,23 +292,15 @@ def run_in_order(work: Coroutine[Any, Any, T]) -> T:
     asked: list[bool] = []
 
     async def ended() -> T:
-        loop, task, before = (
-            asyncio.get_running_loop(),
-            asyncio.current_task(),
-            signal.getsignal(signal.SIGTERM),
-        )
+        task = asyncio.current_task()
         assert task is not None
 
-        def end() -> None:
+        def end(_: int) -> None:
             asked.append(True)
             task.cancel()
 
-        loop.add_signal_handler(signal.SIGTERM, end)
-        try:
+        with on_signals(end, [signal.SIGTERM]):
             return await work
-        finally:
-            loop.remove_signal_handler(signal.SIGTERM)
-            signal.signal(signal.SIGTERM, before)
 
     is_ours = (
         threading.current_thread() is threading.main_thread()

@@ -191,16 +191,13 @@ def _join(url: str, token: str, count: int) -> int:
 async def _until_told(work: Coroutine[Any, Any, list[str]]) -> list[str]:
     """The work; SIGTERM ends it as Ctrl-C does."""
     import asyncio
-    import signal
+
+    from despoolr_app.process.signals import on_signals
 
     task = asyncio.ensure_future(work)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        except NotImplementedError:  # Windows: Ctrl-C ends it by KeyboardInterrupt
-            break
     try:
-        return await task
+        with on_signals(lambda _: task.cancel()):
+            return await task
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 
@@ -289,27 +286,22 @@ async def _run(
 ) -> LoadOutcome:
     """The run, until it is over or a signal ends it in order; a second signal at once."""
     import asyncio
-    import signal
 
+    from despoolr_app.process.signals import on_signals
     from despoolr_lab.load.run import LoadRun
 
     run = LoadRun(load, options, show, tell)
-    loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
 
-    def end() -> None:
+    def end(_: int) -> None:
         if run.stop.is_set():
             task.cancel()
         run.stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, end)
-        except NotImplementedError:  # Windows: Ctrl-C ends it by KeyboardInterrupt
-            break
     try:
-        return await run.run()
+        with on_signals(end):
+            return await run.run()
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 

@@ -191,10 +191,10 @@ def _judge(run: str, out: Path, *, as_json: bool) -> int:
 
 def _soak(plan: SoakPlan, faults: Sequence[FaultTable], out: Path, *, as_json: bool) -> int:
     import asyncio
-    import signal
 
     from despoolr_app.clocks.time_source import wall_now
     from despoolr_app.process.event_loop import loop_factory
+    from despoolr_app.process.signals import on_signals
     from despoolr_app.runs.directory import RunDirectory, utc_stamp
     from despoolr_lab.soak.result.report import write_report
     from despoolr_lab.soak.run import Soak
@@ -213,16 +213,14 @@ def _soak(plan: SoakPlan, faults: Sequence[FaultTable], out: Path, *, as_json: b
         async def run() -> None:
             nonlocal interrupted
             work = asyncio.ensure_future(soak.run())
-            loop = asyncio.get_running_loop()
 
-            def end() -> None:
+            def end(_: int) -> None:
                 nonlocal interrupted
                 interrupted = True
                 work.cancel()
 
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, end)
-            await asyncio.gather(work, return_exceptions=True)
+            with on_signals(end):
+                await asyncio.gather(work, return_exceptions=True)
             if not work.cancelled() and (error := work.exception()) is not None:
                 raise error
 

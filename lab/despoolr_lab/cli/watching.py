@@ -8,11 +8,8 @@ who holds what; into a pipe it is told when it changes, with `--json` as one obj
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -141,6 +138,7 @@ def _watch(options: dict[str, Any], wishes: Wishes, every_s: float, for_s: float
     from socket import gethostname
 
     from despoolr_app.clocks.time_source import steady_now, wall_now
+    from despoolr_app.process.signals import until_a_signal
     from despoolr_app.runs.directory import RunDirectory, utc_stamp
     from despoolr_core.rules.fold import fold
     from despoolr_lab.cli.watch_view import shower
@@ -155,7 +153,7 @@ def _watch(options: dict[str, Any], wishes: Wishes, every_s: float, for_s: float
     stamp = utc_stamp(clock.now())
     with (
         RunDirectory.create(options["out"], stamp, f"watch-{server}", None, is_latest=False) as run,
-        _ended_by_signals() as ended,
+        until_a_signal() as ended,
         ExitStack() as served,
     ):
         run.listener.size_max = options["keep_mb"] * 1_000_000 // 2
@@ -258,27 +256,6 @@ def _page(options: dict[str, Any], server: str, run: RunDirectory, clock: EvenCl
     )
     listen = parse_listen(options["listen"] or f"127.0.0.1:{WATCH_PORT}", WATCH_PORT)
     return WatchPage(server, watched, listen, configured_secret(), now=clock.now)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[Event]:
-    """What Ctrl-C and SIGTERM set; a second one interrupts at once."""
-    ended = Event()
-
-    def act(_number: int, _frame: object) -> None:
-        if ended.is_set():
-            raise KeyboardInterrupt
-        ended.set()
-
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    if before[0] is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, act)
-    signal.signal(signal.SIGTERM, act)
-    try:
-        yield ended
-    finally:
-        signal.signal(signal.SIGINT, before[0])
-        signal.signal(signal.SIGTERM, before[1])
 
 
 def _told(watch: Watch, run: RunDirectory) -> dict[str, Any]:
