@@ -277,7 +277,7 @@ async def _run(
     from despoolr_app.fleet.fleet import FleetClients
     from despoolr_app.fleet.lease import SlotsTaken
     from despoolr_app.fleet.page import FleetPage
-    from despoolr_app.process.signals import on_signals
+    from despoolr_app.process.event_loop import on_signals
 
     stop = asyncio.Event()
     interrupted: list[int] = []

@@ -60,8 +60,8 @@ def command(
     the first that has it.
     """
     from despoolr_app.cli.at_site import find_servers
+    from despoolr_app.process.event_loop import until_a_signal
     from despoolr_app.process.settings import ConfigError, parse_span
-    from despoolr_app.process.signals import until_a_signal
     from despoolr_app.site_client.errors import SiteError
 
     name, share, path = _parts(file)

@@ -134,7 +134,7 @@ async def _stopped() -> None:
     """Return at Ctrl-C and SIGTERM."""
     import asyncio
 
-    from despoolr_app.process.signals import on_signals
+    from despoolr_app.process.event_loop import on_signals
 
     stop = asyncio.Event()
     with on_signals(lambda _: stop.set()):

@@ -480,7 +480,7 @@ def _run(settings: RuntimeSettings, start: Start, log_form: str) -> int:
 async def _serve(runtime: Any, start: Start) -> int:
     import asyncio
 
-    from despoolr_app.process.signals import on_signals
+    from despoolr_app.process.event_loop import on_signals
 
     stop = asyncio.Event()
     with on_signals(lambda _: stop.set()):

@@ -192,7 +192,7 @@ async def _until_told(work: Coroutine[Any, Any, list[str]]) -> list[str]:
     """The work; SIGTERM ends it as Ctrl-C does."""
     import asyncio
 
-    from despoolr_app.process.signals import on_signals
+    from despoolr_app.process.event_loop import on_signals
 
     task = asyncio.ensure_future(work)
     try:
@@ -287,7 +287,7 @@ async def _run(
     """The run, until it is over or a signal ends it in order; a second signal at once."""
     import asyncio
 
-    from despoolr_app.process.signals import on_signals
+    from despoolr_app.process.event_loop import on_signals
     from despoolr_lab.load.run import LoadRun
 
     run = LoadRun(load, options, show, tell)

@@ -193,8 +193,7 @@ def _soak(plan: SoakPlan, faults: Sequence[FaultTable], out: Path, *, as_json: b
     import asyncio
 
     from despoolr_app.clocks.time_source import wall_now
-    from despoolr_app.process.event_loop import loop_factory
-    from despoolr_app.process.signals import on_signals
+    from despoolr_app.process.event_loop import loop_factory, on_signals
     from despoolr_app.runs.directory import RunDirectory, utc_stamp
     from despoolr_lab.soak.result.report import write_report
     from despoolr_lab.soak.run import Soak

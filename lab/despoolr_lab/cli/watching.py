@@ -138,7 +138,7 @@ def _watch(options: dict[str, Any], wishes: Wishes, every_s: float, for_s: float
     from socket import gethostname
 
     from despoolr_app.clocks.time_source import steady_now, wall_now
-    from despoolr_app.process.signals import until_a_signal
+    from despoolr_app.process.event_loop import until_a_signal
     from despoolr_app.runs.directory import RunDirectory, utc_stamp
     from despoolr_core.rules.fold import fold
     from despoolr_lab.cli.watch_view import shower

@@ -3,9 +3,9 @@
 The law: a request's truth is in the last response to it (by stream and message id), for
 STATUS_PENDING only says that the answer is held back. A file id that no frame gave out is of an
 open older than the capture. Within a compound, the id of all ones is that of the CREATE in front.
-A session ends with its last connection; what it had open is closed then, unless it is durable: such
-an open goes on when a CREATE names it, and has another id from then on. What is encrypted, or
-answered by nobody, is counted and told.
+What a session had open is closed when it ends, unless it is durable: such an open goes on when a
+CREATE names it, and has another id from then on. What is encrypted, or answered by nobody, is
+counted and told.
 
 Sources: [MS-SMB2] 3.2.4, 3.3.4.2 (interim responses), 3.3.5.2.7 (compounds), 3.3.5.9.7 and
 3.3.5.9.12 (durable opens taken up again), 3.3.7.1 (loss of a connection).
@@ -32,6 +32,7 @@ from despoolr_lab.imports.capture.frames import (
     Command,
     Frame,
 )
+from despoolr_lab.imports.capture.streams import ID_SIZE_MAX, Stream, Streams, keep
 from despoolr_lab.imports.traces.access import implied
 from despoolr_lab.imports.traces.seen import (
     UNKNOWN,
@@ -51,13 +52,14 @@ from despoolr_lab.imports.traces.seen import (
     SessionOver,
     Who,
 )
-from despoolr_lab.imports.traces.source import PORTS, name, path_below, user_of
+from despoolr_lab.imports.traces.source import PORTS, name, path_below
 
 REQUESTS_MAX: Final = 65_536
 """Requests that wait for a response; the oldest is forgotten, and counted."""
 FILES_MAX: Final = 1_000_000
 """File ids that are remembered."""
-STREAMS_MAX: Final = 100_000
+WAITING_SIZE_MAX: Final = 64 * 1024 * 1024
+"""Characters of the requests that wait for a response."""
 NO_MESSAGE: Final = "18446744073709551615"
 """The message id of a notice that nobody asked for."""
 
@@ -89,7 +91,7 @@ _EXCLUSIVE: Final = 0x2
 class _Request:
     """A request that waits for its response."""
 
-    __slots__ = ("asked_at", "chain", "command", "is_pended", "who")
+    __slots__ = ("asked_at", "chain", "command", "is_pended", "size", "who")
 
     def __init__(self, command: Command, who: Who, chain: list[str], asked_at: float) -> None:
         self.command = command
@@ -97,18 +99,13 @@ class _Request:
         self.chain = chain
         self.asked_at = asked_at
         self.is_pended = False
-
-
-class _Stream:
-    """A TCP connection: who is at its end, and when that was heard of last."""
-
-    __slots__ = ("heard_at", "number", "sessions", "who")
-
-    def __init__(self, number: str, who: Who) -> None:
-        self.number = number
-        self.who = who
-        self.heard_at = 0.0
-        self.sessions: set[str] = set()
+        ranges = len(command.offsets) + len(command.lengths) + len(command.lock_flags)
+        self.size = (
+            len(command.filename)
+            + len(command.tree_name)
+            + len(command.tags)
+            + ID_SIZE_MAX * (1 + ranges)
+        )
 
 
 class Dialogue:
@@ -116,11 +113,8 @@ class Dialogue:
 
     def __init__(self, ports: frozenset[int] = PORTS) -> None:
         """`ports` are those of servers."""
-        self._server_ports = frozenset(map(str, ports))
+        self._streams = Streams(ports)
         self._requests: dict[tuple[str, str], _Request] = {}
-        self._streams: dict[str, _Stream] = {}
-        self._accounts: dict[str, tuple[str, str]] = {}
-        self._on: dict[str, set[str]] = {}
         self._ahead: dict[tuple[str, str], str] = {}
         """What stands before a path in a DFS, by session and tree."""
         self._trees: dict[tuple[str, str], str] = {}
@@ -128,12 +122,13 @@ class Dialogue:
         """The server's address, by file id."""
         self._lasting: dict[str, str] = {}
         """Durable opens, by the part of their ids that a new connection finds them by."""
-        self._waiting: set[tuple[str, str]] = set()
+        self._waiting: dict[tuple[str, str], None] = {}
+        """File ids on which somebody waits for a range, and for what; as they came."""
+        self._waiting_size = self._odd_count = 0
         self._start = self._now = 0.0
         self._frame_count = self._encrypted_count = self._forgotten_count = 0
-        self._multichannel = self._unseen_closes = self._durable = self._dfs_count = 0
+        self._unseen_closes = self._durable = self._dfs_count = 0
         self._without_options = self._maybe_deleting = 0
-        self._has_logon = False
         self._steps: Final[dict[int, Callable[[float, _Request, Command], Iterator[Seen]]]] = {
             CREATE: self._created,
             CLOSE: self._closed,
@@ -149,7 +144,10 @@ class Dialogue:
     def read(self, frames: Iterable[Frame]) -> Iterator[Seen]:
         """What the frames say, and at their end what they do not."""
         for frame in frames:
-            yield from self._feed(frame)
+            if _has_ids(frame):
+                yield from self._feed(frame)
+            else:
+                self._odd_count += 1
         yield from self._end()
 
     # -- frames
@@ -159,10 +157,8 @@ class Dialogue:
         at = self._now = frame.at
         if not self._start:
             self._start = at
-        stream = self._streams.get(frame.stream)
-        if stream is None:
-            stream = self._stream(frame)
-        is_from_client = frame.source_port not in self._server_ports
+        stream = self._streams.of(frame)
+        is_from_client = not self._streams.is_from_server(frame)
         if is_from_client:
             stream.heard_at = at
         if frame.is_encrypted:
@@ -179,38 +175,31 @@ class Dialogue:
         if frame.is_fin or frame.is_reset:
             yield from self._disconnected(frame, stream, is_from_client)
 
-    def _stream(self, frame: Frame) -> _Stream:
-        to_client = frame.source_port in self._server_ports
-        if not to_client and frame.destination_port not in self._server_ports:
-            to_client = bool(frame.commands) and frame.commands[0].is_response
-        client, server = frame.source, frame.destination
-        if to_client:
-            client, server = server, client
-        if len(self._streams) >= STREAMS_MAX:
-            del self._streams[next(iter(self._streams))]
-        who = Who(address=name(client), server=name(server))
-        stream = self._streams[frame.stream] = _Stream(frame.stream, who)
-        return stream
-
-    def _request(self, frame: Frame, stream: _Stream, command: Command, chain: list[str]) -> None:
+    def _request(self, frame: Frame, stream: Stream, command: Command, chain: list[str]) -> None:
         session = command.session
-        if frame.account and session not in self._accounts:
-            self._accounts[session] = (name(frame.account), name(frame.host))
+        if frame.account and not self._streams.knows(session):
+            self._streams.log_on(frame, session)
         if command.fid.startswith(_ALL_ONES):
             command.fid = ""
         elif command.fid and command.command != CREATE:
             chain = [command.fid]
-        if len(self._requests) >= REQUESTS_MAX:
-            del self._requests[next(iter(self._requests))]
+        request = _Request(command, self._streams.who(stream, session), chain, frame.at)
+        self._waiting_size += request.size
+        while self._requests and (
+            len(self._requests) >= REQUESTS_MAX or self._waiting_size > WAITING_SIZE_MAX
+        ):
+            self._waiting_size -= self._requests.pop(next(iter(self._requests))).size
             self._forgotten_count += 1
         key = (frame.stream, command.message)
-        self._requests[key] = _Request(command, self._who(stream, session), chain, frame.at)
+        if (before := self._requests.get(key)) is not None:
+            self._waiting_size -= before.size
+        self._requests[key] = request
 
-    def _response(self, frame: Frame, stream: _Stream, answer: Command) -> Iterator[Seen]:
+    def _response(self, frame: Frame, stream: Stream, answer: Command) -> Iterator[Seen]:
         key = (frame.stream, answer.message)
         request = self._requests.get(key)
         if answer.command == SESSION_SETUP and answer.status == 0:
-            self._logged_on(frame, stream, answer)
+            self._streams.logged_on(frame, stream, answer.session)
         if request is None:
             if answer.command == CREATE and answer.status == 0 and answer.fid:
                 yield from self._opened_before(frame, stream, answer)
@@ -219,6 +208,7 @@ class Dialogue:
             request.is_pended = True
             return
         del self._requests[key]
+        self._waiting_size -= request.size
         step = self._steps.get(request.command.command)
         if step is not None:
             yield from step(frame.at, request, answer)
@@ -226,9 +216,9 @@ class Dialogue:
     def _connected(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
         if answer.status == 0:
             tree = name(request.command.tree_name.rpartition("\\")[2])
-            self._trees[answer.session, answer.tree] = tree
+            keep(self._trees, (answer.session, answer.tree), tree)
             whole = fold(path_below(request.command.tree_name))
-            self._ahead[answer.session, answer.tree] = f"{whole}/" if whole else ""
+            keep(self._ahead, (answer.session, answer.tree), f"{whole}/" if whole else "")
             if tree and tree != "IPC$":
                 yield Connected(at, (answer.session, answer.tree), request.who, tree)
 
@@ -241,42 +231,14 @@ class Dialogue:
         if answer.status == 0:
             yield SessionOver(at, (request.command.session,), "logoff")
 
-    def _logged_on(self, frame: Frame, stream: _Stream, answer: Command) -> None:
-        self._has_logon = True
-        if frame.account:
-            self._accounts[answer.session] = (name(frame.account), name(frame.host))
-        on = self._on.setdefault(answer.session, set())
-        on.add(frame.stream)
-        stream.sessions.add(answer.session)
-        if len(on) == 2:
-            self._multichannel += 1
-
-    def _disconnected(self, frame: Frame, stream: _Stream, is_from_client: bool) -> Iterator[Seen]:
+    def _disconnected(self, frame: Frame, stream: Stream, is_from_client: bool) -> Iterator[Seen]:
         how = "reset" if frame.is_reset else "closed"
         reason = f"connection {how} by the client" if is_from_client else "ended by the server"
         if frame.is_reset and is_from_client:
             reason = "connection lost (reset)"
-        for session in sorted(stream.sessions):
-            on = self._on.get(session, set())
-            on.discard(frame.stream)
-            if not on:
-                silent = stream.heard_at if not is_from_client else 0.0
-                yield SessionOver(frame.at, (session,), reason, silent, keeps="durable")
-        stream.sessions.clear()
-
-    def _who(self, stream: _Stream, session: str) -> Who:
-        account = self._accounts.get(session)
-        if account is not None and stream.who.user != account[0]:
-            stream.who = Who(
-                address=stream.who.address,
-                machine=account[1],
-                user=user_of(account[0]),
-                server=stream.who.server,
-            )
-        if session and session not in stream.sessions and session.strip("0x"):
-            stream.sessions.add(session)
-            self._on.setdefault(session, set()).add(stream.number)
-        return stream.who
+        silent = stream.heard_at if not is_from_client else 0.0
+        for session in self._streams.leave(stream):
+            yield SessionOver(frame.at, (session,), reason, silent, keeps="durable")
 
     # -- commands
 
@@ -360,10 +322,10 @@ class Dialogue:
         self._dfs_count += 1
         return path[len(ahead) :]
 
-    def _opened_before(self, frame: Frame, stream: _Stream, answer: Command) -> Iterator[Seen]:
+    def _opened_before(self, frame: Frame, stream: Stream, answer: Command) -> Iterator[Seen]:
         """The response to a CREATE that was sent before the capture began."""
         self._remember(answer.fid, stream.who)
-        yield self._older(frame.at, answer.fid, self._who(stream, answer.session), answer)
+        yield self._older(frame.at, answer.fid, self._streams.who(stream, answer.session), answer)
 
     def _closed(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
         fid = request.command.fid or request.chain[0]
@@ -403,7 +365,6 @@ class Dialogue:
             )
         ]
         if answer.status == 0:
-            self._waiting.discard((fid, "lock"))
             for offset, length, flags in ranges:
                 if flags & _UNLOCK:
                     yield RangeUnlocked(at, fid, offset, length)
@@ -417,11 +378,11 @@ class Dialogue:
         fid = asked.fid or request.chain[0]
         doing = "read" if asked.command == READ else "write"
         if answer.status == 0 and (fid, doing) in self._waiting:
-            self._waiting.discard((fid, doing))
+            del self._waiting[fid, doing]
             yield GotThrough(at, fid, doing)
         elif answer.status in _RANGES and fid:
             offset = int(asked.offsets[0], 0) if asked.offsets else 0
-            self._waiting.add((fid, doing))
+            keep(self._waiting, (fid, doing), None)
             yield self._range_refused(at, request, answer, fid, doing, offset, 1)
 
     def _range_refused(
@@ -488,9 +449,8 @@ class Dialogue:
     # -- what is left
 
     def _end(self) -> Iterator[Seen]:
-        for stream in self._streams.values():
-            for session in sorted(stream.sessions):
-                yield Quiet(self._now, (session,), stream.heard_at)
+        for session, heard_at in self._streams.left():
+            yield Quiet(self._now, (session,), heard_at)
         for text in self._gaps():
             yield Noted(self._now, "gap", text)
 
@@ -505,7 +465,7 @@ class Dialogue:
                 "encrypted (SMB3) and say nothing: what happened in them is not in this run. With "
                 "the session keys, tshark can write them as fields"
             )
-        elif not self._has_logon:
+        elif not self._streams.has_logon:
             yield (
                 "the capture begins in the middle: no logon is in it, so its clients are known by "
                 "their addresses (--map IP=NAME names them), and files that were open before it "
@@ -527,11 +487,13 @@ class Dialogue:
                 f"{self._dfs_count:,} opens name their server and share before the path (DFS): "
                 "they are told without"
             )
-        if self._multichannel:
+        if self._streams.multichannel_count:
             yield (
-                f"{self._multichannel:,} sessions use several connections (multichannel); one is "
-                "over when its last connection is"
+                f"{self._streams.multichannel_count:,} sessions use several connections "
+                "(multichannel); one is over when its last connection is"
             )
+        if self._odd_count:
+            yield f"{self._odd_count:,} frames have ids that are too long, and are left out"
         if self._forgotten_count:
             yield (
                 f"{self._forgotten_count:,} requests or files were forgotten, because more than "
@@ -549,3 +511,14 @@ class Dialogue:
                 f"{self._maybe_deleting:,} opens delete on close what may be a directory: whether "
                 "it was empty, and went, is not in the capture"
             )
+
+
+def _has_ids(frame: Frame) -> bool:
+    """Whether all ids of a frame are as long as ids can be."""
+    return len(frame.stream) <= ID_SIZE_MAX and all(
+        len(command.message) <= ID_SIZE_MAX
+        and len(command.session) <= ID_SIZE_MAX
+        and len(command.tree) <= ID_SIZE_MAX
+        and len(command.fid) <= ID_SIZE_MAX
+        for command in frame.commands
+    )

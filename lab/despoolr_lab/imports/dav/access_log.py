@@ -25,7 +25,8 @@ CHANGING: Final = frozenset(
 _LINE: Final = re.compile(
     r"^(?:[\w.\-]+:\d{1,5} (?=\S+ \S+ .+? \[))?(?P<client>\S+) \S+ (?P<user>.+?) "
     r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d "
-    r'[+-]\d{4})\] "(?P<method>[A-Z]+) (?P<path>\S+)[^"]*" (?P<status>\d{3}) \S+'
+    r'[+-]\d{4})\] "(?P<method>[A-Z]+) (?P<path>(?:[^\s"\\]|\\.)+)(?:\s[^"]*)?" '
+    r"(?P<status>\d{3}) \S+"
     r'(?: "[^"]*" "(?P<agent>[^"]*)")?'
 )
 

@@ -36,7 +36,7 @@ from despoolr_lab.imports.traces.seen import (
     SessionOver,
     Who,
 )
-from despoolr_lab.imports.traces.source import TraceFile, name, user_of
+from despoolr_lab.imports.traces.source import PATH_SIZE_MAX, TraceFile, name, user_of
 
 OPERATIONS: Final = frozenset(
     [
@@ -58,6 +58,8 @@ OPERATIONS: Final = frozenset(
 )
 HANDLES_MAX: Final = 1_000_000
 CLIENTS_MAX: Final = 100_000
+PARTS_MAX: Final = 64
+"""Parts of a line that are told apart; a prefix has a few, and an operation up to five."""
 CONTENTION: Final = "fail (Operation not permitted)"
 _DATA: Final = 0xF2000027
 _DISPOSITIONS: Final = {
@@ -84,7 +86,7 @@ _SYSLOG: Final = re.compile(
 """As BSD's syslog writes a line (RFC 3164), also with a year, parts of a second, or a facility in
 angles; or as RFC 5424 has it."""
 _SMBD: Final = re.compile(
-    r"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(\.\d+)?, *(\d+)[^\]]*\] \S*\((\w+)\)"
+    r"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(\.\d+)?, *(\d+)(?!\d)[^\]]*\] \S*\((\w+)\)"
 )
 """The first line of an entry of smbd's; full_audit's is the one below it."""
 _PAIR: Final = re.compile(r"^(\w+)=(.*)$", re.DOTALL)
@@ -137,7 +139,7 @@ def sniff(head: str) -> bool:
 
 def split(text: str) -> tuple[list[str], str, str, list[str]] | None:
     """The prefix, the operation, its result and its arguments; None for a line that is none."""
-    parts = text.split("|")
+    parts = text.split("|", PARTS_MAX)
     for place, part in enumerate(parts[:-1]):
         if part in OPERATIONS and (parts[place + 1] == "ok" or parts[place + 1][:4] == "fail"):
             return parts[:place], part, parts[place + 1], parts[place + 2 :]
@@ -255,13 +257,13 @@ class AuditReader:
             return None
         self._entry = None
         prefix, operation, result, arguments = parts
-        line = AuditLine(at, operation, result, arguments)
+        line = AuditLine(at, operation, result, [one[:PATH_SIZE_MAX] for one in arguments])
         if operation == "connect" and arguments:
             self._learn_share(prefix, arguments[0])
         elif operation == "create_file":
             self.has_creates = True
         line.who = who_of(prefix, self._share_at)
-        line.key = tuple(part for part in prefix if not _CLOCK.match(part))
+        line.key = tuple(name(part) for part in prefix if not _CLOCK.match(part))
         return line
 
     def _learn_share(self, prefix: list[str], share: str) -> None:

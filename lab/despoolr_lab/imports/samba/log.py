@@ -49,22 +49,19 @@ DEFERRED_S: Final = 40.0
 """How long smbd waits for a break at most, and a little."""
 
 _HEADER: Final = re.compile(
-    rb"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d(?:\.\d+)?), *(\d+)"
-    rb"(?:, pid=(\d+))?[^\]]*\] (\S*)\((\w+)\)"
+    rb"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d(?:\.\d+)?), *(\d+)(?!\d)"
+    rb"(?:, pid=(\d+)(?!\d))?[^\]]*\] (\S*)\((\w+)\)"
 )
 _CONNECT: Final = re.compile(
-    r"(\S+) \(ipv[46]:(.+):\d+\) .*connect to service (.+?) initially as user (.+?) \(uid=(\d+)"
+    r"(?<!\S)(\S+) \(ipv[46]:([^\s()]+):\d+\) (?:[^()]* )?"
+    r"connect to service (.{1,256}?) initially as user (.{1,256}?) \(uid=(\d+)"
 )
-_OPENED: Final = re.compile(
-    r"^(.+) opened file (.+) read=(Yes|No) write=(Yes|No) \(numopen=(\d+)\)$"
-)
-_CLOSED: Final = re.compile(r"^(.+) closed file (.+) \(numopen=(\d+)\)")
-_ERROR: Final = re.compile(r"status\[NT_(STATUS_\w+)\] \|\| at \S*?(\w+\.c):")
-_RENAME: Final = re.compile(r"rename_internals_fsp: (.+?) rename(?: on)? (.+) -> (.+)$")
-_ASKED: Final = re.compile(
-    r"create_file: access_mask = (\w+) .*?share_access = (\w+), create_disposition = (\w+) .*"
-    r"fname = (.+)$"
-)
+_OPENED: Final = re.compile(r"^(.+) read=(Yes|No) write=(Yes|No) \(numopen=(\d+)\)$")
+_CLOSED: Final = re.compile(r"^(.+) \(numopen=(\d+)\)")
+_ERROR: Final = re.compile(r"status\[NT_(STATUS_\w+)\] \|\| at (?:[^\s:]*/)?(\w+\.c):")
+_RENAME: Final = re.compile(r" rename(?: on)? ")
+_ACCESS: Final = re.compile(r"(\w+) ")
+_SHARED: Final = re.compile(r"share_access = (\w+), create_disposition = (\w+) ")
 _ENTRY_FIELD: Final = re.compile(r"^\s+(\w+)\s+: (?:\S+ \((\d+)\)|(.+))$")
 _CONTENTION: Final = frozenset(["STATUS_SHARING_VIOLATION", "STATUS_DELETE_PENDING"])
 
@@ -188,7 +185,7 @@ class Log:
             self._source.damaged("an entry has no time")
             return
         self._last = at
-        level, pid = int(header[7][:3]), (header[8] or b"").decode()
+        level, pid = int(header[7][:3]), (header[8] or b"")[:20].decode()
         self._level = max(self._level, level)
         self._has_pid = self._has_pid or bool(pid)
         process = self._processes.get(pid)
@@ -209,7 +206,7 @@ class Log:
         if found is None:
             return
         process.who = Who(name(found[2]), name(found[1]), user_of(found[4]))
-        process.share, process.uid = name(found[3]), found[5]
+        process.share, process.uid = name(found[3]), name(found[5])
         entry = _Entry(at, pid, "", Connected(at, (pid,), process.who, process.share))
         yield from self._hold(entry)
 
@@ -222,24 +219,28 @@ class Log:
             process.share = name(share)
 
     def _asked(self, _at: float, _pid: str, process: _Process, body: list[str]) -> None:
-        found = _ASKED.search(body[0])
-        if found is not None:
+        asked = body[0].partition("create_file: access_mask = ")[2]
+        access = _ACCESS.match(asked)
+        shared = _SHARED.search(asked, access.end()) if access is not None else None
+        path = asked[shared.end() :].rpartition("fname = ")[2] if shared is not None else ""
+        if access is not None and shared is not None and path:
             try:
-                access, share_mode = number(found[1]), number(found[2]) & 7
-                process.asked = (access, share_mode, number(found[3]), found[4])
+                wanted, share_mode = number(access[1]), number(shared[1]) & 7
+                process.asked = (wanted, share_mode, number(shared[2]), path_below(path))
             except ValueError:
                 process.asked = None
             process.holders = []
 
     def _opened(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
         found = _OPENED.match(body[0].strip())
-        if found is None:
+        user, _, opened = found[1].rpartition(" opened file ") if found is not None else ("",) * 3
+        if found is None or not user or not opened:
             return
         self._opened_count += 1
-        path = path_below(found[2])
+        path = path_below(opened)
         if not process.who.user:
-            process.who = Who(user=user_of(found[1]))
-        open_count = int(found[5][:6])
+            process.who = Who(user=user_of(user))
+        open_count = int(found[4][:6])
         last = process.last
         if (
             last is not None
@@ -253,9 +254,9 @@ class Log:
         yield from self._reconcile(at, process, open_count - OWN_OPENS)
         self._handle_count += 1
         handle = str(self._handle_count)
-        access, share_mode = _access_of(found[3], found[4]), UNKNOWN
+        access, share_mode = _access_of(found[2], found[3]), UNKNOWN
         asked = process.asked
-        if asked is not None and path_below(asked[3]) == path:
+        if asked is not None and asked[3] == path:
             access, share_mode = asked[0], asked[1]
         fact = Opened(
             at,
@@ -275,9 +276,10 @@ class Log:
 
     def _closed(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
         found = _CLOSED.match(body[0].strip())
-        if found is None:
+        user, _, closed = found[1].rpartition(" closed file ") if found is not None else ("",) * 3
+        if found is None or not user or not closed:
             return
-        path = path_below(found[2])
+        path = path_below(closed)
         process.last = None
         handles = process.handles.get(path)
         if not handles:
@@ -285,7 +287,7 @@ class Log:
         entry = handles[0]
         self._forget(process, entry)
         yield from self._hold(_Entry(at, pid, path, HandleClosed(at, entry.handle)))
-        yield from self._reconcile(at, process, int(found[3][:6]))
+        yield from self._reconcile(at, process, int(found[2][:6]))
 
     def _reconcile(self, at: float, process: _Process, open_count: int) -> Iterator[Seen]:
         """At level 2 nothing tells that an open was refused, but how many a process has open then:
@@ -382,7 +384,7 @@ class Log:
         for line in body[1:]:
             found = _ENTRY_FIELD.match(line)
             if found is not None:
-                fields.setdefault(found[1], found[2] or found[3])
+                fields.setdefault(name(found[1]), name(found[2] or found[3]))
         if {"pid", "access_mask", "share_access", "time", "share_file_id"} <= fields.keys():
             key = (fields["pid"], fields["share_file_id"])
             known = {(one["pid"], one["share_file_id"]) for one in process.holders}
@@ -427,10 +429,12 @@ class Log:
         return handle, fact
 
     def _renamed(self, at: float, _pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
-        found = _RENAME.search(body[0].strip())
-        if found is None:
+        told = body[0].strip().partition("rename_internals_fsp: ")[2]
+        found = _RENAME.search(told, 1)
+        old, _, new = told[found.end() :].rpartition(" -> ") if found is not None else ("",) * 3
+        if found is None or not old or not new:
             return
-        said, old, new = found[1], path_below(found[2]), path_below(found[3])
+        said, old, new = told[: found.start()], path_below(old), path_below(new)
         if said.startswith("succeeded"):
             fact: Seen = Renamed(at, "", process.who, process.share, old, new)
             yield from self._hold(_Entry(at, "", old, fact))

@@ -72,7 +72,7 @@ class _Status(msgspec.Struct):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Status)
-_BEGIN: Final = re.compile(r"^\s*\[?\s*\{", re.MULTILINE)
+_BEGIN: Final = re.compile(r"^[ \t]*(?:\[\s*)?\{", re.MULTILINE)
 
 
 def sniff(head: str) -> bool:

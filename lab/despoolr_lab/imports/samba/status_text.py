@@ -31,13 +31,17 @@ _HEADING: Final = re.compile(
     r"^Pid +(?:Uid|User\(ID\)) +DenyMode|^Service +pid +[Mm]achine|^PID +Username"
 )
 _LOCKED: Final = re.compile(
-    r"^(\S+)\s+(\S+)\s+(DENY_\w+)\s+(0x[0-9a-fA-F]+)\s+(\w+)\s+(\S+)\s+(/.*?)\s{3}(.*?)\s{3}"
-    r"([A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4})\s*$"
+    r"^(\S+)\s+(\S+)\s+(DENY_\w+)\s+(0x[0-9a-fA-F]+)\s+(\w+)\s+(\S+)\s+(?=/)"
 )
+"""The first columns of a row; directory, name and time of an open stand behind them."""
+_OPENED: Final = re.compile(r"\s{3}([A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4})$")
+_TIME_SIZE_MAX: Final = 32
+"""Characters at the end of a row that its time is looked for in."""
+_BETWEEN: Final = re.compile(r"\s{3}")
 _SERVICE: Final = re.compile(r"^(\S+(?: \S+)*?)\s+(\d[\d:]*)\s+(\S+)\s+\w{2,4}\.? +\S+ +\d")
-_PROCESS: Final = re.compile(
-    r"^(\d[\d:]*)\s+(\S+)\s+(\S.*?)\s+(\S+)\s+\((?:ipv[46]:(.+):\d+|([0-9a-fA-F.:]+))\)"
-)
+_PROCESS: Final = re.compile(r"^(\d[\d:]*)\s+(\S+)\s+\S")
+_CLIENT: Final = re.compile(r"(?<=\s)(\S+)\s+\((?:ipv[46]:([^\s()]+):\d+|([0-9a-fA-F.:]+))\)")
+"""The machine and its address, behind process, user and group."""
 _NAMED: Final = re.compile(r"^(.+)\((\d+)\)$")
 
 
@@ -98,8 +102,10 @@ class _Tables:
 
     def _row(self, number: int, line: str) -> None:
         found = _LOCKED.match(line)
-        if found is not None:
-            opened_at = self._time_of(found[9])
+        place = _place_of(line[found.end() :]) if found is not None else None
+        if found is not None and place is not None:
+            directory, path, time = place
+            opened_at = self._time_of(time)
             if opened_at is None or len(self._rows) >= ROWS_MAX:
                 self._source.damaged(f"line {number:,} has no time")
                 return
@@ -107,10 +113,10 @@ class _Tables:
             shared = DENIES.get(found[3], UNKNOWN)
             self._rows.append(
                 SampledOpen(
-                    key=f"{found[1]}/{found[8]}/{found[4]}/{found[9]}/{found[2]}",
+                    key=f"{found[1]}/{path}/{found[4]}/{time}/{found[2]}",
                     who=Who(machine=f"pid {name(found[1])}", user=_user(found[2])),
-                    share=found[7],
-                    path=path_below(found[8]),
+                    share=directory,
+                    path=path_below(path),
                     access=int(found[4][:12], 16),
                     share_mode=shared,
                     known=3 if shared >= 0 else 0,
@@ -121,9 +127,10 @@ class _Tables:
         if len(self._who) >= PROCESSES_MAX:
             return
         found = _PROCESS.match(line)
-        if found is not None:
-            address = name(found[5] or found[6])
-            self._who[found[1]] = Who(address, name(found[4]), user_of(found[2]))
+        client = _CLIENT.search(line, found.end()) if found is not None else None
+        if found is not None and client is not None:
+            address = name(client[2] or client[3])
+            self._who[found[1]] = Who(address, name(client[1]), user_of(found[2]))
             return
         found = _SERVICE.match(line)
         if found is not None and found[1] not in ("IPC$", "Service"):
@@ -133,6 +140,19 @@ class _Tables:
     def _time_of(self, text: str) -> float | None:
         found = stamp_of(text)
         return self._source.utc(found.at) if found is not None else None
+
+
+def _place_of(text: str) -> tuple[str, str, str] | None:
+    """Directory, name and time of an open, where they are; each step goes over the text once."""
+    text = text.rstrip()
+    ahead = max(0, len(text) - _TIME_SIZE_MAX)
+    time = _OPENED.search(text, ahead)
+    if time is None:
+        return None
+    between = _BETWEEN.search(text, 1, time.start())
+    if between is None:
+        return None
+    return text[: between.start()], text[between.end() : time.start()], time[1]
 
 
 def _user(text: str) -> str:

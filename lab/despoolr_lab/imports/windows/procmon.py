@@ -91,8 +91,8 @@ _ACTIONS: Final = {
     "Overwritten": "OVERWRITTEN",
 }
 _MODES: Final = {"Read": 1, "Write": 2, "Delete": 4, "None": 0}
-_ASKED: Final = re.compile(r"Desired Access: (.*?), Disposition: (\w+)")
-_SHARED: Final = re.compile(r"ShareMode: (.*?), AllocationSize")
+_ASKED: Final = re.compile(r"(.*?), Disposition: (\w+)")
+_SHARED: Final = re.compile(r"(.*?), AllocationSize")
 _RESULT: Final = re.compile(r"OpenResult: (\w+)")
 _RANGE: Final = re.compile(r"Offset: ([\d,]+), Length: ([\d,]+)")
 _RENAME: Final = re.compile(r"FileName: (.+)$")
@@ -233,7 +233,8 @@ class _Procmon:
     def _create(
         self, at: float, pid: str, path: str, result: str, detail: str, who: Who
     ) -> Iterator[Seen]:
-        found, shared = _ASKED.search(detail), _SHARED.search(detail)
+        found = _ASKED.match(detail.partition("Desired Access: ")[2])
+        shared = _SHARED.match(detail.partition("ShareMode: ")[2])
         if result != "SUCCESS" and result not in STATUSES:
             return
         place = place_of(path)

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from time import process_time
 
 import pytest
 
 from despoolr_core.records.kinds.share import OpenClosed, OpenGranted
 from despoolr_core.records.stream import of
-from despoolr_lab.imports.capture import dialogue, frames, layers
+from despoolr_lab.imports.capture import dialogue, frames, layers, streams
+from despoolr_lab.imports.capture.fields import read as read_fields
 from despoolr_lab.imports.dav import access_log
 from despoolr_lab.imports.fold import chronicle, merge, table
 from despoolr_lab.imports.samba import audit, status_json
@@ -29,6 +32,12 @@ def fields(tmp_path: Path, *rows: dict[str, str]) -> Path:
     lines = ["\t".join(row.get(name, "") for name in frames.FIELDS) for row in rows]
     path.write_text("\n".join([HEADER, *lines]) + "\n")
     return path
+
+
+def fields_of(path: Path) -> Iterator[frames.Frame]:
+    """The frames of a file of fields."""
+    source = TraceFile(path)
+    return read_fields(source, source.lines())
 
 
 def pair(number: int, fid: str, name: str = "a.dat", at: float = 1e9) -> list[dict[str, str]]:
@@ -321,8 +330,111 @@ def test_rows_that_do_not_fit_the_columns_of_an_access_log_are_damaged(
     assert "1 damaged, left out: line 3 is no line of an access log" in imported([path]).notes
 
 
-def test_a_long_row_of_smbstatus_takes_no_longer_than_its_length(tmp_path: Path) -> None:
-    path = tmp_path / "smbstatus.txt"
-    heading = "Service      pid     Machine       Connected at\n"
-    path.write_text(heading + "a" + " " * 500_000 + "\n")
-    imported([path])
+def session(number: int, **more: str) -> list[dict[str, str]]:
+    """A logon on a session of its own, and its answer."""
+    asked, answer = pair(number, "")
+    own = {"smb2.cmd": "1", "smb2.sesid": hex(number), "smb2.filename": ""} | more
+    return [asked | own | {"smb2.acct": f"u{number}"}, answer | own]
+
+
+def test_sessions_of_a_capture_are_forgotten_past_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "SESSIONS_MAX", 3)
+    told = list(fields_of(fields(tmp_path, *[row for n in range(1, 9) for row in session(n)])))
+    read = dialogue.Dialogue()
+    list(read.read(told))
+    assert [session for session, _ in read._streams.left()] == ["0x6", "0x7", "0x8"]
+    assert len(read._streams._accounts) == len(read._streams._on) == 3
+
+
+def test_connections_of_a_capture_are_forgotten_past_the_bound_with_what_was_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "STREAMS_MAX", 2)
+    rows = [row for n in range(1, 9) for row in session(n, **{"tcp.stream": str(n)})]
+    read = dialogue.Dialogue()
+    list(read.read(fields_of(fields(tmp_path, *rows))))
+    assert [session for session, _ in read._streams.left()] == ["0x7", "0x8"]
+    assert read._streams._on.keys() == {"0x7", "0x8"}
+
+
+def test_a_session_on_more_connections_than_are_remembered_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "SESSIONS_MAX", 2)
+    rows = [
+        row
+        for n in range(1, 6)
+        for row in session(n, **{"tcp.stream": str(n), "smb2.sesid": "0x9"})
+    ]
+    read = dialogue.Dialogue()
+    list(read.read(fields_of(fields(tmp_path, *rows))))
+    assert [session for session, _ in read._streams.left()] == ["0x9"] * 5
+
+
+def test_requests_that_wait_are_forgotten_past_their_bound_of_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialogue, "WAITING_SIZE_MAX", 20_000)
+    asked = [pair(number, "f", "x" * 9000)[0] for number in range(1, 6)]
+    found = imported([fields(tmp_path, *asked, *pair(9, "f1"))])
+    assert len(found.view.holdings) == 1
+    assert "3 requests or files were forgotten" in found.notes
+
+
+@pytest.mark.parametrize("field", ["tcp.stream", "smb2.msg_id", "smb2.sesid", "smb2.fid"])
+def test_a_frame_whose_ids_are_too_long_is_left_out_and_told(field: str, tmp_path: Path) -> None:
+    long = "1" * (streams.ID_SIZE_MAX + 1)
+    rows = [row | {field: long} for row in pair(1, "f")]
+    found = imported([fields(tmp_path, *rows, *pair(2, "f"))])
+    assert len(found.view.holdings) == 1
+    assert "2 frames have ids that are too long" in found.notes
+
+
+LINES = 100_000
+SMBD = "[2024/01/01 00:00:00, 3] ../a.c:1({})\n"
+LONG_LINES = [
+    ("smbstatus", "Service      pid     Machine       Connected at\n", "a", " "),
+    ("smbstatus", "Pid   Uid   DenyMode\n", "1 1 DENY_NONE 0x1 RDONLY NONE /a", " "),
+    ("smbstatus", "PID   Username\n", "1 alice users", " "),
+    ("smbstatus", "PID   Username\n", "1 alice users ", "x (ipv4:a"),
+    ("smbd-log", "", "[2024/01/01 00:00:00, 1", "1"),
+    ("smbd-log", SMBD.format("make_connection_snum"), "", "="),
+    ("smbd-log", SMBD.format("make_connection_snum"), "", "x (ipv4:1:1) connect to service a"),
+    ("smbd-log", SMBD.format("open_file"), "u", " opened file a"),
+    ("smbd-log", SMBD.format("close_file"), "u", " closed file a"),
+    ("smbd-log", SMBD.format("smbd_smb2_request_error_ex"), "status[NT_STATUS_A] || at ", "_"),
+    ("smbd-log", SMBD.format("rename_internals_fsp"), "rename_internals_fsp: a", " rename a"),
+    (
+        "smbd-log",
+        SMBD.format("create_file_default"),
+        "",
+        "create_file: access_mask = 1 share_access = 1, create_disposition = 1 ",
+    ),
+    ("access-log", "", '10.0.0.1 - - [05/Oct/2026:09:00:00 +0000] "PUT /', "a"),
+]
+
+
+@pytest.mark.parametrize(("kind", "head", "begin", "piece"), LONG_LINES)
+def test_a_long_line_takes_no_longer_than_its_length(
+    kind: str, head: str, begin: str, piece: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "long"
+    path.write_text(f"{head}{begin}{piece * (LINES // len(piece))}\n")
+    began = process_time()
+    imported([path], wanted=kind)
+    assert process_time() - began < 2.0
+
+
+def test_a_head_of_empty_lines_is_told_from_a_sample_in_no_time() -> None:
+    began = process_time()
+    assert not status_json.sniff("\n" * 60_000 + '"timestamp" "smb_conf"')
+    assert process_time() - began < 2.0
+
+
+def test_parts_of_an_audit_line_are_told_apart_up_to_a_bound() -> None:
+    prefix = ["u"] * (audit.PARTS_MAX - 4)
+    line = "|".join([*prefix, "close", "ok", "/srv/a"])
+    assert audit.split(line) == (prefix, "close", "ok", ["/srv/a"])
+    assert audit.split("u|" * 10 + line) is None
