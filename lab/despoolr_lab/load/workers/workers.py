@@ -21,6 +21,8 @@ import msgspec
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.supervisor import Supervisor
 from despoolr_core.rules.plain_json import read_json
+from despoolr_core.rules.text import LINE_SIZE_MAX as LINE_TEXT_MAX
+from despoolr_core.rules.text import NAME_SIZE_MAX
 from despoolr_lab.load.measure.histogram import whole
 from despoolr_lab.load.measure.tally import PollPart, Second, merge, merge_parts
 from despoolr_lab.load.spec.model import SECONDS_MAX
@@ -40,6 +42,8 @@ HEAD_START_S: Final = 0.5
 HEAD_START_JOINED_S: Final = 2.0
 END_S_MAX: Final = 30.0
 """Seconds a worker has to log its clients off."""
+NAMES_MAX: Final = 1_000
+"""Groups, servers that workers tell of."""
 
 
 class WorkerLine(Protocol):
@@ -263,11 +267,18 @@ class Workers:
         }
         merge(self.seconds, seconds)
         for known, told in ((self.groups, status.groups), (self.servers, status.servers)):
+            if len(known.keys() | told.keys()) > NAMES_MAX:
+                raise ValueError(f"more than {NAMES_MAX:,} names")
+            for name in told:
+                if len(name) > NAME_SIZE_MAX:
+                    raise ValueError(f"a name of {len(name):,} characters")
             merge_parts(known, {name: PollPart.from_json(part) for name, part in told.items()})
         status.seconds, status.groups, status.servers = {}, {}, {}
+        status.holds_refused = status.holds_refused[:LINE_TEXT_MAX]
+        status.holds_lost = status.holds_lost[:LINE_TEXT_MAX]
         worker.last = status
         worker.is_ready = True
         worker.is_paced = worker.is_paced or status.kind in ("paced", "over")
         worker.is_over = status.kind == "over"
-        if status.kind == "told":
+        if status.kind == "told" and len(worker.cpu_shares) < SECONDS_MAX:
             worker.cpu_shares.append(status.cpu_share)

@@ -1,13 +1,16 @@
-"""Bodies on their way in, and files on their way out: how many bytes a server holds at one time, in
-all and for each caller.
+"""Bodies on their way in, files on their way out, answers in the making: how much of them a server
+has at one time, in all and for each caller.
 
 The law: a body is in memory until it is whole, so what is on its way is bounded by what callers say
 (or, where they do not, by what has come). A file that is sent is in memory until its reader has
-taken it, so that is bounded, too. Whoever is past the bound is told to come again; nothing waits in
-a queue.
+taken it, so that is bounded, too. Whoever is past the bound is told to come again; none waits in a
+queue that has no end.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aiohttp import hdrs, web
 
@@ -63,6 +66,26 @@ class Downloads(Uploads):
 
     def __init__(self, *, size_max: int = 512 * MIB, per_caller_max: int = 256 * MIB) -> None:
         super().__init__(size_max=size_max, per_caller_max=per_caller_max)
+
+
+class Asked(Uploads):
+    """The answers that are long in the making: those that one server is asked for, being made or
+    waiting for their turn.
+    """
+
+    words = ("You ask for", "This server is asked for")
+
+    def __init__(self, *, count_max: int, per_caller_max: int) -> None:
+        super().__init__(size_max=count_max, per_caller_max=per_caller_max)
+
+    @contextmanager
+    def one(self, caller: str) -> Iterator[None]:
+        """The place of one. Raises `Refused` (503) where there is none."""
+        self.take(caller, 1)
+        try:
+            yield
+        finally:
+            self.give_back(caller, 1)
 
 
 class Sending:

@@ -23,6 +23,7 @@ from despoolr_server.engine.rows import FileFacts
 from despoolr_server.http.base.pieces import check_size_of, in_pieces
 from despoolr_server.http.base.problem import Handler, known
 from despoolr_server.http.base.surface import Surface, read_body
+from despoolr_server.http.base.uploads import Asked
 from despoolr_server.http.dav.answers import (
     XML_TYPE,
     href,
@@ -67,6 +68,11 @@ LOOKING_MAX: Final = 8
 sent, each at its own pace.
 """
 
+LOOKS_MAX: Final = 256
+"""Those that are made and wait, of a server."""
+CALLER_LOOKS_MAX: Final = 64
+"""Of them, those of one caller."""
+
 _OK: Final = f"</D:prop><D:status>{status_line(200)}</D:status></D:propstat>"
 _NOT_FOUND: Final = f"</D:prop><D:status>{status_line(404)}</D:status></D:propstat>"
 
@@ -86,6 +92,7 @@ class PropertyRoutes:
         self._asking = asking
         self._looking = Semaphore(LOOKING_MAX)
         self._kept = KeptFragments()
+        self._looks = Asked(count_max=LOOKS_MAX, per_caller_max=CALLER_LOOKS_MAX)
         self.methods: dict[str, Handler] = {"PROPFIND": self.find, "PROPPATCH": self.patch}
 
     async def find(self, request: web.Request) -> web.StreamResponse:
@@ -102,9 +109,12 @@ class PropertyRoutes:
         if how == "0":
             found = await self.host.dav.look(caller, share, path, 0)
             return await self._told(request, share, path, asked, found)
-        async with self._looking:
-            found = await self.host.dav.look(caller, share, path, {"1": 1, "infinity": None}[how])
-            size = await _size_about(found, asked) if isinstance(found, list) else 0
+        with self._looks.one(caller.who.machine):
+            async with self._looking:
+                found = await self.host.dav.look(
+                    caller, share, path, {"1": 1, "infinity": None}[how]
+                )
+                size = await _size_about(found, asked) if isinstance(found, list) else 0
         return await self._told(request, share, path, asked, found, size)
 
     async def _told(

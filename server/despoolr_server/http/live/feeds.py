@@ -24,6 +24,7 @@ from despoolr_core.records.live.page import page_steps
 from despoolr_core.records.live.patch import patch_of
 from despoolr_core.records.stream import Record
 from despoolr_server.http.base.problem import Refused, known
+from despoolr_server.http.base.uploads import Asked
 from despoolr_server.loop.pace import turn
 
 FEEDS_MAX: Final = 16
@@ -38,6 +39,10 @@ PAGES_MAX: Final = 2
 """Pages that are made at one time for those who run the site, and as many for clients; the others
 wait.
 """
+ASKED_MAX: Final = 64
+"""Pages that are asked for at one time, each once, by those who run the site; and by clients."""
+CALLER_ASKED_MAX: Final = 8
+"""Of them, those that one caller asks for."""
 PATCHES_MAX: Final = 256
 """Patches that a feed remembers."""
 PATCHES_SIZE_MAX: Final = 2 * 1024 * 1024
@@ -136,6 +141,10 @@ class LiveFeeds:
         self._has_news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._room = {is_client: asyncio.Semaphore(PAGES_MAX) for is_client in (False, True)}
+        self._asked = {
+            is_client: Asked(count_max=ASKED_MAX, per_caller_max=CALLER_ASKED_MAX)
+            for is_client in (False, True)
+        }
 
     def hear(self, record: Record) -> None:
         """A listener of the records: take one in, and have the pages made that need it."""
@@ -146,6 +155,11 @@ class LiveFeeds:
         """The fold knows more: have the pages made that somebody looks at."""
         if self._task is not None and not self._has_news.is_set():
             self._has_news.set()
+
+    async def page_once(self, asked: PageQuery, caller: str) -> dict[str, Any]:
+        """A page for one who asks and does not stay. Raises `Refused` (503) if too many do."""
+        with self._asked[bool(asked.only)].one(caller):
+            return await self.page(asked)
 
     async def page(self, asked: PageQuery) -> dict[str, Any]:
         """A page as it is now, as it goes over the wire."""

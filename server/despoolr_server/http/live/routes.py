@@ -112,7 +112,8 @@ class LiveRoutes:
             only=who.machine if who.role is Role.CLIENT else "",
         )
         if EVENT_STREAM not in request.headers.get(hdrs.ACCEPT, ""):
-            return json_answer({**self._head(), "page": await self._feeds.page(asked)})
+            page = await self._feeds.page_once(asked, who.machine)
+            return json_answer({**self._head(), "page": page})
         with self._feeds.listening(asked) as feed:
             await self._feeds.renew(feed)
             return await self._stream(request, feed)

@@ -32,7 +32,7 @@ from despoolr_lab.load.workers.protocol import (
     Word,
 )
 from despoolr_lab.load.workers.relay import Relay
-from despoolr_lab.load.workers.workers import Workers
+from despoolr_lab.load.workers.workers import NAMES_MAX, Workers
 
 RIGHT = {"Authorization": "Bearer secret", VERSION_HEADER: version("despoolr")}
 ORDERS = Orders("http://127.0.0.1:1", "secret", [], 1, [], [], [], [], 1, 60.0, 1.0)
@@ -168,6 +168,12 @@ def told(number: int = 1, polls: str = "0", took: str = NONE) -> str:
     return f'{{"kind": "told", "seconds": {{"{number}": {second}}}}}'
 
 
+def named(kind: str, names: list[str]) -> str:
+    """A status that tells of such groups or servers."""
+    part = {"polls": 0, "failed": 0, "took": msgspec.json.decode(NONE)}
+    return msgspec.json.encode({"kind": "told", kind: dict.fromkeys(names, part)}).decode()
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -182,6 +188,8 @@ def told(number: int = 1, polls: str = "0", took: str = NONE) -> str:
         told(polls="-1"),
         told(number=-1),
         told(number=SECONDS_MAX + 1),
+        named("servers", [f"S{number}" for number in range(NAMES_MAX + 1)]),
+        named("groups", ["g" * 257]),
     ],
 )
 async def test_a_worker_that_says_what_none_says_is_lost(line: str) -> None:
@@ -190,6 +198,7 @@ async def test_a_worker_that_says_what_none_says_is_lost(line: str) -> None:
         await made.full(10)
         workers = Workers(made)
         await socket.send_str(told(number=SECONDS_MAX))
+        await socket.send_str(named("servers", [f"S{n}" for n in range(NAMES_MAX)]))
         await socket.send_str(line)
         async with asyncio.timeout(10):
             with suppress(StartError):

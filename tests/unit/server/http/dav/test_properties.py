@@ -13,6 +13,7 @@ from despoolr_server.http.base.pieces import ANSWER_SIZE_MAX, PIECE_SIZE
 from despoolr_server.http.dav.bodies import NAMES_SIZE_MAX, NAMESPACE_MAX, names_size
 from despoolr_server.http.dav.live_properties import ALWAYS, LIVE
 from despoolr_server.http.dav.properties import (
+    CALLER_LOOKS_MAX,
     KEPT_MAX,
     KEPT_SIZE_MAX,
     LOOKING_MAX,
@@ -23,7 +24,7 @@ from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import FOUND_MAX
 from worlds.dav import D, lock, parts, propfind, proppatch
 from worlds.share import ADMIN
-from worlds.share_server import Site
+from worlds.share_server import Reply, Site
 
 
 async def test_live_properties_are_those_of_the_file(site: Site) -> None:
@@ -367,6 +368,32 @@ async def test_an_attack_by_xml_is_named_as_one(site: Site) -> None:
     refused = await site.ask("PROPFIND", "/SMS_SHR/", b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>')
     assert refused.problem.type == "/problems/no-external-entities"
     assert "<!DOCTYPE>" in refused.problem.detail
+
+
+async def test_so_many_looks_wait_and_those_after_them_are_told_to_come_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, go_on = site.host.dav.look, asyncio.Event()
+
+    async def held(caller: Caller, share: str, path: str, depth: int | None) -> object:
+        if depth != 0:
+            await go_on.wait()
+        return await look(caller, share, path, depth)
+
+    monkeypatch.setattr(site.host.dav, "look", held)
+    asking = {
+        asyncio.create_task(site.ask("PROPFIND", "/SMS_SHR", Depth="1"))
+        for _ in range(CALLER_LOOKS_MAX + 3)
+    }
+    refused: list[Reply] = []
+    while len(refused) < 3:
+        done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+        refused += [task.result() for task in done]
+    assert {(one.status, one.headers["Retry-After"]) for one in refused} == {(503, "1")}
+    assert (await site.ask("PROPFIND", "/SMS_SHR", Depth="0")).status == 207
+    go_on.set()
+    assert {reply.status for reply in await asyncio.gather(*asking)} == {207}
+    assert (await site.ask("PROPFIND", "/SMS_SHR", Depth="1")).status == 207
 
 
 async def test_so_many_looks_are_made_at_one_time_and_the_others_wait(

@@ -14,6 +14,8 @@ from despoolr_core.records.live.patch import applied
 from despoolr_core.records.live.steps import STEP
 from despoolr_server.http.base.problem import Refused
 from despoolr_server.http.live.feeds import (
+    ASKED_MAX,
+    CALLER_ASKED_MAX,
     CLIENT_LISTENERS_MAX,
     CLIENTS_PART,
     FEEDS_MAX,
@@ -179,3 +181,30 @@ async def test_clients_keep_nobody_from_looking_who_runs_the_site() -> None:
         for n in range(FEEDS_MAX - FEEDS_MAX // CLIENTS_PART):
             lookers.enter_context(feeds.listening(PageQuery(word=str(n))))
     feeds.close()
+
+
+async def test_so_many_pages_are_asked_for_at_one_time_and_no_more() -> None:
+    told = blocked_update()
+    for n in range(10 * STEP):
+        told.refused(told.holds(f"PC{n}"), episode=f"E{n}", job=f"BPC1{n:04}")
+    feeds = LiveFeeds(told.fold, lambda: NOW, start="1")
+
+    def asking(count: int, caller: str, only: str = "") -> list[asyncio.Task[dict[str, Any]]]:
+        asked = PageQuery(only=only)
+        return [asyncio.create_task(feeds.page_once(asked, caller)) for _ in range(count)]
+
+    tasks = asking(CALLER_ASKED_MAX, "ADMIN")
+    for n in range(ASKED_MAX // CALLER_ASKED_MAX - 1):
+        tasks += asking(CALLER_ASKED_MAX, f"A{n}")
+    await asyncio.sleep(0)
+    for caller, says in (("ADMIN", "You ask for"), ("ONE MORE", "This server is asked for")):
+        with pytest.raises(Refused, match=says) as refused:
+            await feeds.page_once(PageQuery(), caller)
+        assert refused.value.problem.status == 503
+        assert refused.value.headers == {"Retry-After": "1"}
+    await feeds.page_once(PageQuery(only="PC1"), "PC1")  # clients have room of their own
+    tasks.pop().cancel()  # a caller that hangs up makes room
+    await asyncio.sleep(0)
+    await feeds.page_once(PageQuery(), "ONE MORE")
+    await asyncio.gather(*tasks)
+    await asyncio.gather(*asking(CALLER_ASKED_MAX, "ADMIN"))
