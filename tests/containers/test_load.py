@@ -61,7 +61,9 @@ def here(client: docker.DockerClient, tag: str) -> Iterator[Stack]:
 def run(here: Stack, *arguments: str, entrypoint: str = "") -> str:
     """What `docker-compose run --rm load ...` prints; its exit code is 0."""
     instead = ("--entrypoint", entrypoint) if entrypoint else ()
-    return here.compose("run", "--rm", "-T", *instead, *arguments).stdout
+    done = here.compose("run", "--rm", "-T", *instead, *arguments)
+    assert "live page" not in done.stderr, "nobody could open it"
+    return done.stdout
 
 
 def test_a_load_runs_against_the_stack_it_starts_and_is_judged(here: Stack, tmp_path: Path) -> None:

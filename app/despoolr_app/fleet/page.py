@@ -81,7 +81,7 @@ class FleetPage:
         app = web.Application()
         app.add_routes([web.get("/healthz", self._get_health), web.get("/ready", self._get_ready)])
         app.add_routes([web.get("/metrics", self._get_metrics)])
-        return f"http://{await self._listener.start(app, listen)}"
+        return (await self._listener.start(app, listen)).url
 
     async def stop(self) -> None:
         """Stop answering, and free the port."""

@@ -136,6 +136,11 @@ class Listen(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def url(self) -> str:
+        """Where a program on this machine reaches it: nobody opens 0.0.0.0."""
+        return f"http://{Listen(_LOCAL.get(self.host, self.host), self.port)}"
+
 
 class SiteAddress(msgspec.Struct, frozen=True):
     """Another site: its code, its site server, where that answers."""
@@ -144,6 +149,8 @@ class SiteAddress(msgspec.Struct, frozen=True):
     server: str
     url: str
 
+
+_LOCAL: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}
 
 REAL: Final = Timing(1.0)
 

@@ -71,7 +71,7 @@ class RunsPage:
                 web.get("/runs/{run}/files/{name:.+}", self._file),
             ]
         )
-        return f"http://{await self._listener.start(app, listen)}"
+        return (await self._listener.start(app, listen)).url
 
     async def stop(self) -> None:
         """Stop answering, and free the port."""

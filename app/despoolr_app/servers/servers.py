@@ -454,7 +454,7 @@ class Servers:
             await site.start()
         except OSError as error:
             raise StartError(why_not(listen, error, OPTIONS)) from None
-        return f"http://{Listen(_reachable(listen.host), site.port)}"
+        return Listen(listen.host, site.port).url
 
     def _announce(self, name: str, role: str, url: str, site: str = "") -> None:
         token_file = str(self.runtime.token_file.absolute())
@@ -527,11 +527,6 @@ def _place_of(error: Exception) -> str:
     """Which file it is about, where that is known."""
     cause = error.__cause__
     return f" ({cause.filename})" if isinstance(cause, OSError) and cause.filename else ""
-
-
-def _reachable(host: str) -> str:
-    """An address a client on this machine can use for a server that listens on `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(host, host)
 
 
 async def ask_time(url: str, token: str, say: Callable[[str], None]) -> tuple[float, float]:

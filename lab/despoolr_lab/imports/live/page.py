@@ -123,7 +123,7 @@ class WatchPage:
 
     async def _serve(self, ready: Future[None]) -> None:
         listener = HttpListener()
-        self.url = f"http://{await listener.start(self._app(), self._listen)}"
+        self.url = (await listener.start(self._app(), self._listen)).url
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         ready.set_result(None)

@@ -59,7 +59,7 @@ class LiveLoad:
         self._guard = BrowserGuard([listen.host], is_open=True)
         app = web.Application()
         app.add_routes([web.get("/", self._get_page), web.get("/events", self._get_events)])
-        return f"http://{await self._listener.start(app, listen)}"
+        return (await self._listener.start(app, listen)).url
 
     def show(self, progress: LoadProgress) -> None:
         """How far the load is."""

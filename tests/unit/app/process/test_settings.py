@@ -36,6 +36,19 @@ def test_an_address_is_written_as_it_stands_in_a_url() -> None:
     assert (str(Listen("::1", 80)), str(Listen("127.0.0.1", 80))) == ("[::1]:80", "127.0.0.1:80")
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:9000"),
+        ("::", "http://[::1]:9000"),
+        ("10.1.2.3", "http://10.1.2.3:9000"),
+        ("site1", "http://site1:9000"),
+    ],
+)
+def test_an_address_that_is_told_is_one_that_can_be_opened(host: str, url: str) -> None:
+    assert Listen(host, 9000).url == url
+
+
 def test_a_logon_server_of_a_site_and_what_it_is() -> None:
     assert config.parse_named_server("logon1=http://h:1/") == ServerCard(
         "LOGON1", "http://h:1", True, False, "SMS_PKGD", ""

@@ -70,7 +70,8 @@ def keep(root: Path, name: str, **facts: Any) -> Path:
 @asynccontextmanager
 async def serving(root: Path) -> AsyncIterator[Client]:
     page = RunsPage(RunStore(root), TOKEN)
-    url = await page.start(Listen("127.0.0.1", 0))
+    url = await page.start(Listen("0.0.0.0", 0))
+    assert url.startswith("http://127.0.0.1:"), "what is told can be opened"
     try:
         async with aiohttp.ClientSession() as http:
             yield Client(url, http)

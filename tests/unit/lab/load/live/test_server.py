@@ -44,7 +44,8 @@ class Looking:
 @asynccontextmanager
 async def live() -> AsyncIterator[tuple[LiveLoad, str, aiohttp.ClientSession]]:
     page = LiveLoad(LOAD, "19960603T080000Z")
-    url = await page.start(Listen("127.0.0.1", 0))
+    url = await page.start(Listen("0.0.0.0", 0))
+    assert url.startswith("http://127.0.0.1:"), "what is told can be opened"
     async with aiohttp.ClientSession(read_bufsize=2**20) as http:
         yield page, url, http
     await page.end("")
