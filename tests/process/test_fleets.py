@@ -349,7 +349,7 @@ def test_metrics_of_a_fleet_need_a_token_that_the_secret_signed(workshop: Worksh
         call(ServerAddress("", page, ""), "GET", "/metrics")
 
 
-PROBE = REPOSITORY / "client" / "probe.sh"
+PROBE = REPOSITORY / "app" / "probe.sh"
 PROBE_S_MAX = 0.015
 """Seconds of a processor: 20 fleets that are asked every 15 s cost 2 % of a core at 0.015 s each.
 0.003 were seen.
@@ -387,6 +387,29 @@ def test_a_fleet_is_ready_when_its_clients_are_there_and_reach_a_logon_server(
     assert site.process.poll() is None
     ready.kill()
     assert probe(url) == 1, "nobody listens"
+
+
+def test_a_server_is_ready_when_it_does_its_work_and_asking_it_costs_little(
+    workshop: Workshop,
+) -> None:
+    server = workshop.start(*SERVE, "--data", "data")
+    data = {"PATH": "/usr/bin:/bin", "DESPOOLR_DATA": str(workshop.path / "data")}
+
+    def asked() -> int:
+        return subprocess.run(["bash", PROBE], env=data, capture_output=True).returncode
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert [asked() for _ in range(10)] == [0] * 10
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # of the site server and of the logon server
+    assert (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 10 < PROBE_S_MAX
+    server.process.send_signal(signal.SIGSTOP)
+    assert asked() == 1, "a process that is paused takes connections and answers nothing"
+    server.process.send_signal(signal.SIGCONT)
+    until(lambda: asked() == 0, "it is ready again")
+    server.kill()
+    assert asked() == 1, "it is listed, and nobody listens"
+    assert subprocess.run(["bash", PROBE], env={"PATH": "/usr/bin:/bin"}).returncode == 1
 
 
 def test_a_fleet_listens_beyond_loopback_only_with_a_secret(workshop: Workshop) -> None:

@@ -379,6 +379,7 @@ HANDLES: Final = (
     ),
     Line("DELETE /api/v1/sessions/{session}", "Log off", "/api/v1/sessions/S3", 204),
     Line("GET /healthz", "It is well", "/healthz", who=""),
+    Line("GET /ready", "It does its work", "/ready", who=""),
     Line("GET /metrics", "Counts", "/metrics", who="service"),
     Line("GET /problems/{name}", "A sharing violation", "/problems/sharing-violation", who=""),
     Line("GET /", "A page", "/", who=""),

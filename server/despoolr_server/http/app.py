@@ -40,7 +40,9 @@ from despoolr_server.shares.host import ShareHost
 
 Check = Callable[[web.Request], None]
 
-RESERVED: Final = frozenset({"api", "docs", "healthz", "metrics", "openapi.json", "problems"})
+RESERVED: Final = frozenset(
+    {"api", "docs", "healthz", "metrics", "openapi.json", "problems", "ready"}
+)
 """First path segments that are calls, in lower case; no share may have such a name."""
 
 FAULTS: Final = "/api/v1/faults"

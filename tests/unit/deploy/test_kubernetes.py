@@ -214,6 +214,14 @@ def test_every_server_and_fleet_is_started_again_when_it_no_longer_answers() -> 
         assert probe["httpGet"]["path"] == "/healthz", what
 
 
+def test_a_server_that_cannot_do_its_work_is_sent_nobody_and_asking_it_starts_no_process() -> None:
+    for what in PODS:
+        if what[0] == "StatefulSet":
+            container = pod(*what)["containers"][0]
+            for probe in (container["startupProbe"], container["readinessProbe"]):
+                assert probe["httpGet"]["path"] == "/ready" and "exec" not in probe, what
+
+
 def test_the_small_site_has_as_many_clients_as_it_wants_and_one_time() -> None:
     small = rendered("overlays/scaled")
     job, site = small["Job", "clients"], variables(small["StatefulSet", "site"])

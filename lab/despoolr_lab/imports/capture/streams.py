@@ -36,7 +36,7 @@ class Stream:
 
 
 class Streams:
-    """All of a capture."""
+    """Those that are remembered, and who logged on to the sessions on them."""
 
     def __init__(self, ports: frozenset[int]) -> None:
         """`ports` are those of servers."""
@@ -56,7 +56,7 @@ class Streams:
         return frame.source_port in self._server_ports
 
     def of(self, frame: Frame) -> Stream:
-        """That of a frame."""
+        """The connection that a frame belongs to; begun with it, if it is the first."""
         found = self._streams.get(frame.stream)
         return self._begun(frame) if found is None else found
 

@@ -35,7 +35,7 @@ SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS", "PROPFIND"))
 NOT_SAFE: Final = frozenset(("/api/v1/messages",))
 """Addresses whose GET changes something: a message that was read is gone."""
 
-ASKED_BY_ANYONE: Final = frozenset(("/healthz",))
+ASKED_BY_ANYONE: Final = frozenset(("/healthz", "/ready"))
 """Addresses that answer under any name: they name nobody, and health is asked for by load
 balancers.
 """

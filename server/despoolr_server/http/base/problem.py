@@ -133,6 +133,11 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
         "The server has no room for more now",
         "Try again in a second, or end what you do not need.",
     ),
+    "not-ready": (
+        503,
+        "The server cannot do its work now",
+        "The detail says why; `despoolr health` tries it step by step.",
+    ),
     "another-server": (
         502,
         "The destination is not on this share",

@@ -68,7 +68,7 @@ class Downloads(Uploads):
         super().__init__(size_max=size_max, per_caller_max=per_caller_max)
 
 
-class Asked(Uploads):
+class Queries(Uploads):
     """The answers that are long in the making: those that one server is asked for, being made or
     waiting for their turn.
     """

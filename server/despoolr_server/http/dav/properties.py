@@ -23,7 +23,7 @@ from despoolr_server.engine.rows import FileFacts
 from despoolr_server.http.base.pieces import check_size_of, in_pieces
 from despoolr_server.http.base.problem import Handler, known
 from despoolr_server.http.base.surface import Surface, read_body
-from despoolr_server.http.base.uploads import Asked
+from despoolr_server.http.base.uploads import Queries
 from despoolr_server.http.dav.answers import (
     XML_TYPE,
     href,
@@ -92,7 +92,7 @@ class PropertyRoutes:
         self._asking = asking
         self._looking = Semaphore(LOOKING_MAX)
         self._kept = KeptFragments()
-        self._looks = Asked(count_max=LOOKS_MAX, per_caller_max=CALLER_LOOKS_MAX)
+        self._looks = Queries(count_max=LOOKS_MAX, per_caller_max=CALLER_LOOKS_MAX)
         self.methods: dict[str, Handler] = {"PROPFIND": self.find, "PROPPATCH": self.patch}
 
     async def find(self, request: web.Request) -> web.StreamResponse:

@@ -24,7 +24,7 @@ from despoolr_core.records.live.page import page_steps
 from despoolr_core.records.live.patch import patch_of
 from despoolr_core.records.stream import Record
 from despoolr_server.http.base.problem import Refused, known
-from despoolr_server.http.base.uploads import Asked
+from despoolr_server.http.base.uploads import Queries
 from despoolr_server.loop.pace import turn
 
 FEEDS_MAX: Final = 16
@@ -142,7 +142,7 @@ class LiveFeeds:
         self._task: asyncio.Task[None] | None = None
         self._room = {is_client: asyncio.Semaphore(PAGES_MAX) for is_client in (False, True)}
         self._asked = {
-            is_client: Asked(count_max=ASKED_MAX, per_caller_max=CALLER_ASKED_MAX)
+            is_client: Queries(count_max=ASKED_MAX, per_caller_max=CALLER_ASKED_MAX)
             for is_client in (False, True)
         }
 

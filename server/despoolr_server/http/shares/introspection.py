@@ -30,6 +30,7 @@ from despoolr_server.http.base.surface import (
     whole_number,
 )
 from despoolr_server.http.shares.client_view import episodes_for, opens_for, why_for
+from despoolr_server.http.shares.trial import Trial
 from despoolr_server.loop.pace import batches, breathe
 from despoolr_server.shares.base.problems import TITLES
 
@@ -45,6 +46,7 @@ class IntrospectionRoutes:
         self._host = surface.host
         self._version = version
         self._metrics = metrics
+        self._trial = Trial(surface.host)
 
     def routes(self) -> list[web.RouteDef]:
         """The calls and their handlers."""
@@ -55,6 +57,7 @@ class IntrospectionRoutes:
             web.get("/api/v1/why", self.why),
             web.get("/problems/{name}", self.problem_type),
             web.get("/healthz", self.health),
+            web.get("/ready", self.ready),
             web.get("/metrics", self.metrics),
         ]
 
@@ -147,6 +150,12 @@ class IntrospectionRoutes:
             damages=damages,
         )
         return json_answer(body)
+
+    async def ready(self, _request: web.Request) -> web.StreamResponse:
+        """Whether the server does its work. Asks for no token: it names nobody."""
+        if reason := await self._trial.why_not():
+            raise Refused(known("not-ready", f"{reason}."))
+        return web.Response(text="ok\n")
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """The same counts, and refusals by share and program, for Prometheus."""

@@ -120,6 +120,16 @@ CALLS: Final = (
     ),
     Call(
         "GET",
+        "/ready",
+        "Whether the server does its work",
+        SERVER,
+        (Answer(200, "A file was written and read on its first share.", {TEXT: None}),),
+        refusals=(503,),
+        who=ANYONE,
+        text="For probes: it is tried once in 30 s, however often it is asked for.",
+    ),
+    Call(
+        "GET",
         "/metrics",
         "Counts for Prometheus",
         SERVER,
