@@ -68,18 +68,19 @@ def command(
     try:
         for_s = parse_span(for_) if for_ else 0.0
         server, scale = _server(find_servers(urls, token), name, share)
-        with until_a_signal() as over, _Session(server, given, scale) as session:
+        with _Session(server, given, scale) as session:
             opened = session.open(share, path, given)
             facts = {**opened, "server": server.name, "share": share, "path": path, **given}
-            if as_json:
-                echo_json(facts, source=server.url)
-            else:
-                who = f"{given['program']} on {given['machine']}"
-                put(
-                    f"{who} has {share}/{path} on {server.url} open: {opened['open']}, "
-                    f"{given['access']}, {given['share_mode']}"
-                )
-            session.stay(str(opened["open"]), for_s / scale, over)
+            with until_a_signal() as over:  # before it is said that there is anything to end
+                if as_json:
+                    echo_json(facts, source=server.url)
+                else:
+                    who = f"{given['program']} on {given['machine']}"
+                    put(
+                        f"{who} has {share}/{path} on {server.url} open: {opened['open']}, "
+                        f"{given['access']}, {given['share_mode']}"
+                    )
+                session.stay(str(opened["open"]), for_s / scale, over)
     except (SiteError, ConfigError) as error:
         fail(str(error))
     say("despoolr: closed")
