@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from despoolr_core.records.bounds import Bound
@@ -40,11 +40,12 @@ class ScenarioChange:
     there from the start.
     """
 
-    def difference(self, before: Scenario) -> tuple[str, ...]:
-        """The lines of the scenario file that it removes (`-`) and adds (`+`)."""
-        lines = difflib.unified_diff(
-            to_toml(before).splitlines(), to_toml(self.scenario).splitlines(), n=0, lineterm=""
-        )
+    def difference(self, before: Sequence[str]) -> tuple[str, ...]:
+        """The lines that it removes from (`-`) and adds to (`+`) the scenario file, whose lines
+        were those of `before`.
+        """
+        after = to_toml(self.scenario).splitlines()
+        lines = difflib.unified_diff(before, after, n=0, lineterm="")
         found = [
             line
             for line in lines

@@ -41,7 +41,7 @@ from despoolr_core.records.view import RunView
 from despoolr_core.times import span
 from despoolr_lab.pool import run_each
 from despoolr_lab.scenario.model import Expectation, Scenario
-from despoolr_lab.scenario.reading.written import copy_of
+from despoolr_lab.scenario.reading.written import copy_of, to_toml
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
 from despoolr_lab.whatif.case import Case
 from despoolr_lab.whatif.change import COSTS, ScenarioChange
@@ -182,6 +182,7 @@ class Climb:
         self._done = self._to_do = 0
         self._before = compared(base.result.records)
         self._marks = marks_of(base.result.records)
+        self._lines = to_toml(base.scenario).splitlines()
         self._seed = base.scenario.run.seed
         self._harm = effects_of(base.result.records, files_of(base.scenario))
         self.tried: list[Tried] = []
@@ -399,7 +400,7 @@ class Climb:
             bound_after_s=None if bound is None else round(max(0.0, bound - base.since), 3),
             act_before=tried.act_before,
             divergence=divergence(self._before, own) if own else None,
-            toml=change.difference(base.scenario),
+            toml=change.difference(self._lines),
         )
 
     def _word(self, tried: Tried) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -46,6 +48,26 @@ def test_baking_changes_nothing_of_what_it_was_given() -> None:
     assert found.run.for_ == "3600.0s"
     assert found.site[0].profile == {"attempts_max": 2}
     assert msgspec.to_builtins(staged) == before
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])
+def test_a_copy_is_equal_and_shares_nothing_that_can_be_changed(path: Path) -> None:
+    found = load_scenario(path)
+    again = copy_of(found)
+    assert again == found
+    assert not {*_changeable(found)} & {*_changeable(again)}
+
+
+def _changeable(value: Any) -> Iterator[int]:
+    """The identities of all lists, dicts and structs in it."""
+    if isinstance(value, msgspec.Struct):
+        yield id(value)
+        for name in value.__struct_fields__:
+            yield from _changeable(getattr(value, name))
+    elif isinstance(value, list | dict):
+        yield id(value)
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _changeable(inner)
 
 
 def test_a_run_may_end_early_once_no_step_is_left() -> None:
