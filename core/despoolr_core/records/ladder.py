@@ -86,7 +86,7 @@ class Effects(msgspec.Struct, frozen=True, omit_defaults=True):
                 (self.rights_lost, "users lose the right to the package (Q182414)"),
                 (self.users_cut, f"{counted(self.users_cut, 'machine')} cut off"),
                 (self.mixed_installs, counted(self.mixed_installs, "mixed install")),
-                (self.no_service_s, f"{span(self.no_service_s)} with a file missing"),
+                (self.no_service_s, f"{span(self.no_service_s)} without service"),
             )
             if count
         ]

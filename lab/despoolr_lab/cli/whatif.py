@@ -181,7 +181,7 @@ def _budget_s(text: str) -> float:
 
 def _knobs(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     from despoolr_core.suggest import suggestion
-    from despoolr_lab.whatif.knob_names import KNOBS, check_value
+    from despoolr_lab.whatif.knobs.names import KNOBS, check_value
 
     found: dict[str, tuple[str, ...]] = {}
     for text in texts:
@@ -196,7 +196,7 @@ def _knobs(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 
 
 def _echo_knobs() -> None:
-    from despoolr_lab.whatif.knob_names import KNOBS
+    from despoolr_lab.whatif.knobs.names import KNOBS
 
     echo_table(["KNOB", "CHANGES"], list(KNOBS.items()))
 

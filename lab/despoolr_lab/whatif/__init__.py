@@ -2,10 +2,11 @@
 
 | Question | Answered in |
 | --- | --- |
-| What had to come true? | `goal` |
-| Which changes are tried? | `knobs` (of sites, holders, jobs), each a `change` of the scenario |
+| What had to come true? | `knobs.goal` |
+| Which changes are tried? | `knobs`: of sites, holders, jobs, faults |
+| Which two at once? | `pairs` |
 | What did one rerun come to, and at whose cost? | `rerun`, `harm` |
-| Which comes first, in how many worlds? | `ladder` |
+| Which comes first, in how many worlds? | `ladder`, of changes that were `tried` |
 | What of a run that has no scenario? | `recording` |
 
 The first pass, which needs no rerun, is `despoolr_core.records.bounds`.

@@ -17,7 +17,6 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from statistics import median
 from typing import Final
 
@@ -31,7 +30,6 @@ from despoolr_core.records.ladder import (
     HELPS,
     NO_EFFECT,
     NOT_SETTLED,
-    Effects,
     Ladder,
     LadderRow,
     told,
@@ -43,9 +41,11 @@ from despoolr_lab.pool import run_each
 from despoolr_lab.scenario.model import Expectation, Scenario
 from despoolr_lab.scenario.reading.written import copy_of, to_toml
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
-from despoolr_lab.whatif.case import Case
-from despoolr_lab.whatif.change import COSTS, ScenarioChange
-from despoolr_lab.whatif.goal import (
+from despoolr_lab.whatif.harm import effects_of
+from despoolr_lab.whatif.knobs.case import Case
+from despoolr_lab.whatif.knobs.change import ScenarioChange
+from despoolr_lab.whatif.knobs.changes import changes
+from despoolr_lab.whatif.knobs.goal import (
     ASKED,
     UPDATE,
     Goal,
@@ -54,8 +54,7 @@ from despoolr_lab.whatif.goal import (
     goals,
     job_numbers,
 )
-from despoolr_lab.whatif.harm import effects_of
-from despoolr_lab.whatif.knobs import changes
+from despoolr_lab.whatif.pairs import pairs
 from despoolr_lab.whatif.rerun import (
     RerunOutcome,
     Task,
@@ -66,21 +65,21 @@ from despoolr_lab.whatif.rerun import (
     rerun,
     with_goal,
 )
+from despoolr_lab.whatif.tried import Tried, one_of_each
 
 WORLDS: Final = 20
 BEST: Final = 3
 """Changes that are tried in many worlds, beside the best of those that shipped."""
-PAIRS_MAX: Final = 15
 CHANGES_MAX: Final = 500
 """Changes that are tried, those that aim at what happened first."""
 TOLD_MAX: Final = 5
 """Goals of one kind, and jobs, that are told by their names."""
+ROUNDS_MAX: Final = 4
+"""Rounds of confirming."""
 BEFORE_S: Final = 60.0
 """How long before an attempt a change is made, to find the last one that it helps."""
 GRID: Final = 17
 """Parts of a run, where no attempt was refused."""
-Z: Final = 1.96
-"""Of Wilson's interval: 95 %."""
 
 Progress = Callable[[int, int, str], None]
 """`progress(done, to do, what)`."""
@@ -104,45 +103,6 @@ class Question:
     deadlines: bool = False
     budget_s: float = 0.0
     jobs: int = 0
-
-
-@dataclass(slots=True)
-class Tried:
-    """A change and what became of it in each world."""
-
-    change: ScenarioChange
-    outcomes: dict[int, RerunOutcome] = field(default_factory=dict)
-    act_before: float = 0.0
-
-    @property
-    def held(self) -> int:
-        """Worlds in which the goal held."""
-        return sum(one.is_met for one in self.outcomes.values())
-
-    @property
-    def times(self) -> list[float]:
-        """How long after the first attempt, in each world in which the goal held."""
-        return [one.goal_after_s for one in self.outcomes.values() if one.goal_after_s is not None]
-
-    def effects(self, seed: int) -> Effects:
-        """What it does to others in a world."""
-        found = self.outcomes.get(seed)
-        return found.effects if found else Effects()
-
-    def rank(self, seed: int, *, gentlest_first: bool = False) -> tuple[object, ...]:
-        """Its place, the best first. Of equals the strongest comes first, from which one weakens;
-        in the ladder the gentlest.
-        """
-        strength = self.change.strength if self.held else 0.0
-        times = self.times
-        return (
-            -wilson(self.held, len(self.outcomes)),
-            self.effects(seed).rank,
-            self.change.cost_rank,
-            median(times) if times else math.inf,
-            strength if gentlest_first else -strength,
-            self.change.says,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +168,8 @@ class Climb:
             if self._asked.pairs or not any(one.held for one in self.tried):
                 self._try_pairs()
             self._confirm()
+            if not any(one.is_sound for one in self.tried) and self._try_pairs():
+                self._confirm()
             if self._asked.deadlines:
                 self._find_deadlines()
         except KeyboardInterrupt:
@@ -258,17 +220,14 @@ class Climb:
         budget_s = self._asked.budget_s
         return self._began + budget_s if budget_s else math.inf
 
-    def _try_pairs(self) -> None:
-        """Two changes at once, of those that a rerun found to be no remedy alone."""
-        alone = [one for one in self.tried if not one.held and not one.change.parts]
-        found: list[Tried] = []
-        for first, second in combinations(alone, 2):
-            if first.change.family != second.change.family and len(found) < PAIRS_MAX:
-                both = _both(self._base.scenario, first.change, second.change)
-                if both is not None:
-                    found.append(Tried(both))
+    def _try_pairs(self) -> bool:
+        """Two changes at once, of those that are no remedy alone. Returns whether there are any."""
+        if any(one.change.parts for one in self.tried):
+            return False
+        found = [Tried(one) for one in pairs(self._base.scenario, self.tried)]
         self.tried += found
         self._try(found, [self._seed])
+        return bool(found)
 
     def _confirm(self) -> None:
         """The best in many worlds, the best that shipped among them; then what is gentler than the
@@ -277,11 +236,12 @@ class Climb:
         holding = sorted((one for one in self.tried if one.held), key=self._rank)
         seeds = [self._seed, *(n for n in range(1, self._asked.worlds + 1) if n != self._seed)]
         seeds = seeds[: max(1, self._asked.worlds)]
-        chosen = one_of_each(holding)[:BEST]
-        chosen += [one for one in holding if one.change.is_shipped and one not in chosen][:1]
-        self._try(chosen, seeds)
-        winners = sorted(chosen, key=self._rank)[:1]
-        for winner in winners:
+        for _ in range(ROUNDS_MAX):  # one that does not hold everywhere makes room for the next
+            chosen = self._chosen(holding)
+            if all(len(one.outcomes) >= len(seeds) for one in chosen):
+                break
+            self._try(chosen, seeds)
+        for winner in sorted(holding, key=self._rank)[:1]:
             gentler = [
                 one
                 for one in holding
@@ -289,6 +249,15 @@ class Climb:
                 and one.change.strength < winner.change.strength
             ]
             self._try(sorted(gentler, key=lambda one: one.change.strength)[:1], seeds)
+
+    def _chosen(self, holding: Sequence[Tried]) -> list[Tried]:
+        """The best of those that hold wherever they were tried, as if each were tried everywhere,
+        and the best of them that shipped.
+        """
+        sound = [one for one in holding if one.is_sound]
+        sound.sort(key=lambda one: self._rank(one)[1:])
+        chosen = one_of_each(sound)[:BEST]
+        return chosen + [one for one in sound if one.change.is_shipped and one not in chosen][:1]
 
     def _find_deadlines(self) -> None:
         """Of the best, the last moment at which making it still helps: bisected over the attempts
@@ -478,47 +447,3 @@ def _as_it_was(base: Base) -> str:
 
 def _is_forbidden(change: ScenarioChange) -> bool:
     return change.bound is not None and change.bound.cannot_help
-
-
-def one_of_each(tried: Sequence[Tried]) -> list[Tried]:
-    """The first of each family, in order, then the others."""
-    seen: set[str] = set()
-    first: list[Tried] = []
-    rest: list[Tried] = []
-    for one in tried:
-        (rest if one.change.family in seen else first).append(one)
-        seen.add(one.change.family)
-    return first + rest
-
-
-def _both(before: Scenario, first: ScenarioChange, second: ScenarioChange) -> ScenarioChange | None:
-    """Two changes at once; None where they are of the same table of the file."""
-    base, one, other = (
-        msgspec.to_builtins(found) for found in (before, first.scenario, second.scenario)
-    )
-    merged = dict(base)
-    for key in {*one, *other}:
-        changed = [found for found in (one, other) if found.get(key) != base.get(key)]
-        if len(changed) == 2:
-            return None
-        if changed:
-            merged[key] = changed[0].get(key)
-    merged = {key: value for key, value in merged.items() if value is not None}
-    return replace(
-        first,
-        says=f"{first.says}, and {second.says}",
-        cost=max((first.cost, second.cost), key=COSTS.index),
-        scenario=msgspec.convert(merged, Scenario),
-        family="pair",
-        bound=None,
-        parts=(first.says, second.says),
-    )
-
-
-def wilson(held: int, tried: int) -> float:
-    """The lower bound of Wilson's interval for a share of worlds, at 95 %."""
-    if not tried:
-        return 0.0
-    share = held / tried
-    spread = Z * math.sqrt(share * (1 - share) / tried + Z * Z / (4 * tried * tried))
-    return (share + Z * Z / (2 * tried) - spread) / (1 + Z * Z / tried)

@@ -29,8 +29,8 @@ from despoolr_lab.scenario.model import (
 from despoolr_lab.scenario.reading.written import copy_of
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from despoolr_lab.scenario.steps import StepError
-from despoolr_lab.whatif.goal import Goal, first_attempt, reached_at
 from despoolr_lab.whatif.harm import effects_of
+from despoolr_lab.whatif.knobs.goal import Goal, first_attempt, reached_at
 
 GRACE_S: Final = 4 * 3600.0
 """How long a rerun goes on after its goal stands: what a change does to others shows until then."""

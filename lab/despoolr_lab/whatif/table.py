@@ -44,7 +44,7 @@ def wait_rows(ladder: Ladder) -> list[tuple[str, str, str, str]]:
                 for part in (
                     row.change,
                     row.cost,
-                    f"needs {row.needs}" if row.needs else "",
+                    f"needs: {row.needs}" if row.needs else "",
                     row.why,
                 )
                 if part
@@ -188,7 +188,7 @@ def _about(row: LadderRow) -> Iterator[str]:
     yield row.cost
     if row.worlds:
         yield row.effects.told() if any(row.effects.rank) or row.word == FIXES else ""
-    yield f"needs {row.needs}" if row.needs else ""
+    yield f"needs: {row.needs}" if row.needs else ""
     if not row.worlds and row.bound_after_s is not None:
         yield f"no earlier than {span(row.bound_after_s)} after the first attempt"
     if row.act_before:

@@ -26,7 +26,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import span
-from despoolr_lab.whatif.change import COSTS
+from despoolr_lab.whatif.knobs.change import COSTS
 from despoolr_lab.whatif.recording.recorded_waits import RecordedWaits
 
 HOLDERS_MAX: Final = 8

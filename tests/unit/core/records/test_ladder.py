@@ -48,8 +48,7 @@ def test_harm_is_told_with_the_remedy() -> None:
     effects = Effects(users_cut=2, rights_lost=1, no_service_s=600.0)
     found = ladder(row("force", FIXES, worlds=1, held=1, effects=effects))
     assert told(found).endswith(
-        "users lose the right to the package (Q182414), 2 machines cut off, "
-        "10 min with a file missing."
+        "users lose the right to the package (Q182414), 2 machines cut off, 10 min without service."
     )
 
 

@@ -13,8 +13,8 @@ import pytest
 from despoolr_lab.scenario.model import Scenario, Worlds
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
-from despoolr_lab.whatif.case import Case
-from despoolr_lab.whatif.knobs import changes
+from despoolr_lab.whatif.knobs.case import Case
+from despoolr_lab.whatif.knobs.changes import changes
 from despoolr_lab.whatif.ladder import Base, base_of
 from despoolr_lab.whatif.rerun import Task, rerun, with_goal
 from worlds.scenario import FILES, blocked_update, hold, scenario, share, update

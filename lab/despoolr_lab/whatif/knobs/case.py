@@ -11,7 +11,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario.model import HotfixStep, JobStep, Scenario, SetStep
 from despoolr_lab.scenario.run import RunOptions, profiles_of
-from despoolr_lab.whatif.goal import UPDATE, Goal
+from despoolr_lab.whatif.knobs.goal import UPDATE, Goal
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ class ScenarioChange:
     family: str = ""
     strength: float = 0.0
     is_shipped: bool = False
+    knob: str = ""
+    later_s: float = 0.0
+    """How much later than it was the first attempt is made because of it."""
     bound: Bound | None = None
     instead: tuple[Expectation, ...] = ()
     parts: tuple[str, ...] = field(default=())

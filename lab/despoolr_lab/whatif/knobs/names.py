@@ -26,9 +26,11 @@ MARKER: Final = "marker"
 REAPER: Final = "reaper"
 ASKED: Final = "asked_to_close"
 WINDOW: Final = "window"
+MENDED: Final = "mended"
 EXPIRES: Final = "expires"
 NOIDMIF: Final = "noidmif"
 KNOBS: Final = {
+    MENDED: "something that the scenario breaks stays whole: a link, a disk, a service",
     STRATEGY: "how the Despooler replaces files",
     FORCED: "forced disconnect after N retries",
     INTERVAL: "the site's Response, which sets the retry interval",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
@@ -24,37 +23,44 @@ from despoolr_lab.scenario.model import (
 )
 from despoolr_lab.scenario.reading.written import copy_of
 from despoolr_lab.scenario.worlds import Variation, span_text
-from despoolr_lab.whatif.case import Case
-from despoolr_lab.whatif.change import ScenarioChange
-from despoolr_lab.whatif.knob_names import IDLE, REAPER
+from despoolr_lab.whatif.knobs.case import Case
+from despoolr_lab.whatif.knobs.change import ScenarioChange
+from despoolr_lab.whatif.knobs.names import IDLE, REAPER
 
 IDLE_MIN: Final = (30, 120, 480)
 ASKED_AFTER_S: Final = 1800.0
 REAPED_AFTER_H: Final = (2.0, 8.0)
+FILES_TOLD_MAX: Final = 3
 HOLDERS_MAX: Final = 4
 """Holders that get changes of their own, those that refused most first."""
 
 
 class _Holder(msgspec.Struct, frozen=True):
-    """A hold of the scenario that stood in the way, by its place among the steps."""
+    """A program on a machine that stood in the way, with all its holds, by their places among the
+    steps: what it does otherwise it does each time.
+    """
 
-    number: int
-    step: HoldStep
+    holds: dict[int, HoldStep]
     refusals: int
-    is_one_of_several: bool = False
-    """Whether it is called as another, but for its time."""
 
     def says(self) -> str:
-        file = (self.step.file or self.step.path).replace("\\", "/").rpartition("/")[2]
-        since = f" from {self.step.at} on" if self.is_one_of_several else ""
-        return f"{self.step.program} on {self.step.machine} (holding {file}{since})"
+        files = list(dict.fromkeys(_file(step) for step in self.holds.values()))
+        shown = files[:FILES_TOLD_MAX]
+        more = [f"{len(files) - len(shown)} more"] if len(files) > len(shown) else []
+        times = f", {len(self.holds)} times" if len(self.holds) > len(files) else ""
+        first = next(iter(self.holds.values()))
+        return f"{first.program} on {first.machine} (holding {' and '.join(shown + more)}{times})"
 
     def is_of(self, holding: Holding) -> bool:
-        return _is_of(self.step, holding)
+        return any(_is_of(step, holding) for step in self.holds.values())
+
+
+def _file(step: HoldStep) -> str:
+    return (step.file or step.path).replace("\\", "/").rpartition("/")[2]
 
 
 def _is_of(step: HoldStep, holding: Holding) -> bool:
-    file = (step.file or step.path).replace("\\", "/").rpartition("/")[2]
+    file = _file(step)
     return (
         fold(step.machine) == fold(holding.machine)
         and fold(step.program) == fold(holding.program)
@@ -63,11 +69,12 @@ def _is_of(step: HoldStep, holding: Holding) -> bool:
 
 
 def _holders(case: Case) -> list[_Holder]:
-    """The holds that refused an update, those that refused most first."""
-    found = []
+    """Those who refused an update, those that refused most first."""
+    found: dict[tuple[str, str], _Holder] = {}
     for number, step in enumerate(case.scenario.step):
         if not isinstance(step, HoldStep):
             continue
+        who = (fold(step.machine), fold(step.program))
         refusals = sum(
             holding.refusal_count
             for update in case.updates
@@ -82,11 +89,10 @@ def _holders(case: Case) -> list[_Holder]:
             and fold(hold.machine) == fold(step.machine)
             and fold(hold.program) == fold(step.program)
         )
-        if refusals:
-            found.append(_Holder(number, step, refusals))
-    names = Counter(one.says() for one in found)
-    told = [replace(one, is_one_of_several=names[one.says()] > 1) for one in found]
-    return sorted(told, key=lambda one: -one.refusals)
+        before = found.get(who, _Holder({}, 0))
+        found[who] = _Holder({**before.holds, number: step}, before.refusals + refusals)
+    in_the_way = [one for one in found.values() if one.refusals]
+    return sorted(in_the_way, key=lambda one: -one.refusals)
 
 
 def _for_each(
@@ -103,10 +109,10 @@ def _for_each(
     for group in groups:
         scenario = copy_of(case.scenario)
         steps: list[Step | None] = list(scenario.step)
-        for one in group:
-            step = scenario.step[one.number]
+        for number in _numbers(group):
+            step = scenario.step[number]
             assert isinstance(step, HoldStep)
-            steps[one.number] = change(step)
+            steps[number] = change(step)
         scenario.step = _without_idle_releases(case.scenario, steps)
         who = group[0].says() if len(group) == 1 else f"each of the {len(group)} holders"
 
@@ -117,16 +123,20 @@ def _for_each(
         yield who, scenario, together(bounds) if bounds and is_sure else None, group
 
 
+def _numbers(group: Sequence[_Holder]) -> list[int]:
+    return [number for one in group for number in one.holds]
+
+
 def _closing_from(case: Case, group: Sequence[_Holder], after_s: float, at_s: float) -> Scenario:
     """The scenario in which holders close what they have held for `after_s`, from `at_s` on (of the
     run).
     """
     scenario = copy_of(case.scenario)
-    for one in group:
-        step = scenario.step[one.number]
+    for number in _numbers(group):
+        step = scenario.step[number]
         assert isinstance(step, HoldStep)
         held_s = max(after_s, scenario.start + at_s - moment_s(step.at, scenario.start))
-        if not step.for_ or span_s(step.for_) > held_s:
+        if held_s > 0 and (not step.for_ or span_s(step.for_) > held_s):
             step.for_ = span_text(round(held_s, 3))
     scenario.step = _without_idle_releases(case.scenario, scenario.step)
     return scenario

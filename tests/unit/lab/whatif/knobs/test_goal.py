@@ -9,7 +9,7 @@ import pytest
 from despoolr_lab.scenario.model import FilesExpectation, JobExpectation, WorkstationsExpectation
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
-from despoolr_lab.whatif.goal import (
+from despoolr_lab.whatif.knobs.goal import (
     EXPIRY,
     FAILURE,
     STATUS,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from despoolr_core.articles import ARTICLES, article_of
+from despoolr_core.articles import ARTICLES, Article, Remedy, article_of
 from despoolr_core.profile import FIELDS, PROFILES, Profile
 from despoolr_core.records.bounds import BlockedUpdate, Bound, together
 from despoolr_core.response import POLLING_S, Response, retry_interval_s
@@ -23,11 +23,11 @@ from despoolr_lab.scenario.model import (
 from despoolr_lab.scenario.reading.written import copy_of
 from despoolr_lab.scenario.run import RunOptions, profiles_of
 from despoolr_lab.scenario.worlds import span_text
-from despoolr_lab.whatif.case import Case, made_at, more_attempts
-from despoolr_lab.whatif.change import ScenarioChange
-from despoolr_lab.whatif.goal import ASKED as ASKED_FOR
-from despoolr_lab.whatif.goal import UPDATE
-from despoolr_lab.whatif.knob_names import FIX, FORCED, MARKER, VERSION
+from despoolr_lab.whatif.knobs.case import Case, made_at, more_attempts
+from despoolr_lab.whatif.knobs.change import ScenarioChange
+from despoolr_lab.whatif.knobs.goal import ASKED as ASKED_FOR
+from despoolr_lab.whatif.knobs.goal import UPDATE
+from despoolr_lab.whatif.knobs.names import FIX, FORCED, MARKER, VERSION
 
 FORCED_RETRIES: Final = (3, 12)
 MARKER_SHARES: Final = (0.5, 1.0)
@@ -127,8 +127,7 @@ def forced(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
         )
         itself = together([one.as_it_asked() for one in case.on_shares])
         bound = Bound(min(forced_at, itself.free_at or forced_at))
-        is_there = all(one.forced_disconnect_available for one in case.profiles.values())
-        needs = "registry values" if is_there else "SMS 1.2"
+        needs = _forced_needs(case.profiles.values())
         shipped = " (as shipped)" if retries == 12 else ""
         for restores in (False, True):
             keeps = " and the fix of Q182414" if restores else ""
@@ -244,12 +243,28 @@ def fixes(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
                 f"the fix of {kb}{where}",
                 Cost.FORCE if "use_forced_disconnect" in article.fix else Cost.SETTING,
                 scenario,
-                needs="the hotfix",
+                needs=_fix_needs(article, case.profiles[site.code]),
                 family=f"{FIX} {kb} {site.code}",
-                is_shipped=True,
+                is_shipped=article.remedy is not Remedy.NONE,
                 bound=_with_fields(case, profiles_of(scenario, RunOptions())[site.code]),
                 made_at=partial(_installing, case, kb, site.code),
             )
+
+
+def _forced_needs(profiles: Iterable[Profile]) -> str:
+    is_there = all(one.forced_disconnect_available for one in profiles)
+    return "registry values" if is_there else "SMS 1.2"
+
+
+def _fix_needs(article: Article, profile: Profile) -> str:
+    """What an administrator would have to get for the fix of an article."""
+    if article.remedy is Remedy.HOTFIX:
+        return "the hotfix"
+    if article.remedy is Remedy.NONE:
+        return "a fix that was never made"
+    if article.remedy is Remedy.VERSION:
+        return article.cure.partition(";")[0].removeprefix("upgrade to ").removeprefix("install ")
+    return _forced_needs([profile])
 
 
 def _installing(case: Case, kb: str, site: str, at_s: float) -> Scenario:

@@ -14,11 +14,12 @@ from typing import Final
 import msgspec
 
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.whatif.case import Case
-from despoolr_lab.whatif.change import ScenarioChange
-from despoolr_lab.whatif.holder_knobs import asked, idle, local, reaper, sharing
-from despoolr_lab.whatif.job_knobs import expires, noidmif, windows
-from despoolr_lab.whatif.knob_names import (
+from despoolr_lab.whatif.knobs.case import Case
+from despoolr_lab.whatif.knobs.change import ScenarioChange
+from despoolr_lab.whatif.knobs.fault_knobs import mended
+from despoolr_lab.whatif.knobs.holder_knobs import asked, idle, local, reaper, sharing
+from despoolr_lab.whatif.knobs.job_knobs import expires, noidmif, windows
+from despoolr_lab.whatif.knobs.names import (
     ASKED,
     EXPIRES,
     FIX,
@@ -27,6 +28,7 @@ from despoolr_lab.whatif.knob_names import (
     INTERVAL,
     LOCAL,
     MARKER,
+    MENDED,
     NOIDMIF,
     PATIENCE,
     REAPER,
@@ -35,7 +37,7 @@ from despoolr_lab.whatif.knob_names import (
     VERSION,
     WINDOW,
 )
-from despoolr_lab.whatif.site_knobs import (
+from despoolr_lab.whatif.knobs.site_knobs import (
     fixes,
     forced,
     intervals,
@@ -60,7 +62,8 @@ def changes(case: Case, wanted: dict[str, tuple[str, ...]] | None = None) -> lis
             if scenario not in seen:
                 seen.add(scenario)
                 bound = change.bound if case.is_bounded else None
-                found.append(replace(change, family=change.family or knob, bound=bound))
+                family = change.family or knob
+                found.append(replace(change, family=family, knob=knob, bound=bound))
     return found
 
 
@@ -71,6 +74,7 @@ def _encoded(scenario: Scenario) -> bytes:
 
 _Maker = Callable[[Case, Sequence[str]], Iterable[ScenarioChange]]
 _MAKERS: Final[dict[str, _Maker]] = {
+    MENDED: mended,
     STRATEGY: strategies,
     FORCED: forced,
     INTERVAL: intervals,
