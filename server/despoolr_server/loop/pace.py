@@ -36,10 +36,12 @@ def batches(things: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
 
 
 async def begun(things: Iterator[T | None]) -> Iterator[T]:
-    """What comes after the Nones with which an iterator begins: for each, others have a turn."""
+    """What comes after the Nones with which an iterator begins: for each, others have a turn. What
+    is no None is true.
+    """
     for thing in things:
         if thing is not None:
-            return chain([thing], (one for one in things if one is not None))
+            return chain([thing], filter(None, things))
         await turn()
     return iter(())
 

@@ -11,6 +11,8 @@ RFC 4918, sections 4, 6, 7, 9.1, 9.2, 9.10, 9.11.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -68,6 +70,15 @@ class DavResource(msgspec.Struct, frozen=True, gc=False):
     facts: FileFacts
     properties: Mapping[str, str]
     locks: Sequence[DavLock]
+
+
+PlainFiles = list[FileFacts]
+"""Files, one after the other, of which nothing is to be told but their facts: they have neither
+properties nor locks.
+"""
+
+Looked = list[DavResource | PlainFiles]
+"""What a look found, in its order."""
 
 
 class Dav:
@@ -248,7 +259,7 @@ class Dav:
 
     async def look(
         self, caller: Caller, share: str, path: str, depth: int | None
-    ) -> list[DavResource] | TooMany | Problem:
+    ) -> Looked | TooMany | Problem:
         """A resource and what is in it, to `depth` 0, 1, or all (None); what the caller may not
         list is shown closed.
         """
@@ -260,7 +271,7 @@ class Dav:
             refused = self._paths.stat(caller, share, path)
             assert isinstance(refused, Problem), "a name that is not there was found"
             return refused
-        found = [self._found(visit, visit.name, facts)]
+        found: Looked = [self._found(visit, visit.name, facts)]
         if not facts.directory or depth == 0:
             return found
         refusal = self._gate.check(visit, ask_to_list(visit, visit.name, visit.allowed), facts)
@@ -269,14 +280,15 @@ class Dav:
         return await self._look_below(visit, found, depth)
 
     async def _look_below(
-        self, visit: Visit, found: list[DavResource], depth: int | None
-    ) -> list[DavResource] | TooMany | Problem:
-        ahead = [visit.name]
+        self, visit: Visit, found: Looked, depth: int | None
+    ) -> Looked | TooMany | Problem:
+        ahead, count = [visit.name], 1
         while ahead:
             directory = ahead.pop()
             try:
                 for batch in batches(await begun(visit.share.store.each(directory))):
-                    if len(found) + len(batch) > FOUND_MAX:
+                    count += len(batch)
+                    if count > FOUND_MAX:
                         return TooMany(FOUND_MAX)
                     found += self._found_in(visit, directory, batch)
                     if depth is None:
@@ -354,12 +366,20 @@ class Dav:
             for one in [Refusal(refusal.status, tuple(rows), len(rows))]
         ]
 
-    def _found_in(self, visit: Visit, directory: Name, facts: list[FileFacts]) -> list[DavResource]:
+    def _found_in(self, visit: Visit, directory: Name, facts: list[FileFacts]) -> Looked:
         """Some of what is in a directory. Where nothing has properties or locks, nothing is asked
         for those of each.
         """
         if not self._dav_locks and not visit.share.store.keeps_properties_in(directory):
-            return [DavResource(one, NO_PROPERTIES, NO_LOCKS) for one in facts]
+            if not any(one.directory for one in facts):
+                return [facts]
+            found: Looked = []
+            for are_directories, some in groupby(facts, attrgetter("directory")):
+                if are_directories:
+                    found += [DavResource(one, NO_PROPERTIES, NO_LOCKS) for one in some]
+                else:
+                    found.append([*some])
+            return found
         return [self._found(visit, found_name(one.path), one) for one in facts]
 
     def _found(self, visit: Visit, name: Name, facts: FileFacts) -> DavResource:

@@ -23,7 +23,6 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Blocker, Problem
 from despoolr_server.http.base.problem import CONTENT_TYPE
 from despoolr_server.http.base.single_write import SingleWriteResponse
-from despoolr_server.loop.pace import batches
 from despoolr_server.shares.dav_locks import DavLock
 
 XML_TYPE: Final = 'application/xml; charset="utf-8"'
@@ -62,8 +61,6 @@ _CHOSEN_BY: Final = f"{hdrs.ACCEPT}, {hdrs.USER_AGENT}"
 
 _UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _PROLOGUE: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
-_TOGETHER: Final = 32
-"""Responses that are joined at one time."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -220,8 +217,7 @@ def multistatus(responses: list[str]) -> web.Response:
 def multistatus_texts(responses: Iterable[bytes]) -> Iterator[bytes]:
     """The body of a 207 answer in pieces, for `http.base.pieces`."""
     yield f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">'.encode()
-    for batch in batches(responses, _TOGETHER):
-        yield b"".join(batch)
+    yield from responses
     yield b"</D:multistatus>"
 
 

@@ -10,7 +10,7 @@ refused, and says how to look instead.
 from __future__ import annotations
 
 from asyncio import Semaphore
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -55,7 +55,7 @@ from despoolr_server.http.dav.live_properties import (
 from despoolr_server.http.dav.request import Asking, depth, xml_refused
 from despoolr_server.loop.pace import BATCH, turn
 from despoolr_server.shares.base.principal import TooMany
-from despoolr_server.shares.dav import NO_LOCKS, NO_PROPERTIES, DavResource
+from despoolr_server.shares.dav import NO_LOCKS, NO_PROPERTIES, DavResource, Looked, PlainFiles
 
 KEPT_MAX: Final = 256
 """Dead properties of one resource."""
@@ -123,7 +123,7 @@ class PropertyRoutes:
         share: str,
         path: str,
         asked: PropertyQuery,
-        found: list[DavResource] | TooMany | Problem,
+        found: Looked | TooMany | Problem,
         size: int = 0,
     ) -> web.StreamResponse:
         if isinstance(found, Problem):
@@ -201,11 +201,50 @@ class PropertyRoutes:
         )
         return multistatus([_patched(where, changes, wrong)])
 
-    def _responses(
-        self, share: str, found: list[DavResource], asked: PropertyQuery
-    ) -> Iterator[bytes]:
-        """A response for each resource: that of a file as it was kept, where it was. What is the
-        same for all (what is asked for, where they stand) is worked out once.
+    def _responses(self, share: str, found: Looked, asked: PropertyQuery) -> Iterator[bytes]:
+        """The responses, those of plain files as they were kept, where they were."""
+        response = self._response_of(share, asked)
+        for one in found:
+            if isinstance(one, list):
+                yield self._together(share, asked, one, response)
+            elif one.facts.directory or one.properties or one.locks:
+                yield response(one)
+            else:
+                yield self._of_file(share, asked, one.facts, response)
+
+    def _together(
+        self,
+        share: str,
+        asked: PropertyQuery,
+        files: PlainFiles,
+        response: Callable[[DavResource], bytes],
+    ) -> bytes:
+        """The responses about files that stand one after the other."""
+        kept = self._kept.of(share, asked).runs.get(files[0].path)
+        if kept is not None and kept[0] == files:
+            return kept[1]
+        joined = b"".join([self._of_file(share, asked, facts, response) for facts in files])
+        self._kept.keep_run(share, asked, files, joined)
+        return joined
+
+    def _of_file(
+        self,
+        share: str,
+        asked: PropertyQuery,
+        facts: FileFacts,
+        response: Callable[[DavResource], bytes],
+    ) -> bytes:
+        """The response about a file that has neither properties nor locks."""
+        kept = self._kept.of(share, asked).files.get(facts.path)
+        if kept is not None and kept[0] is facts:
+            return kept[1]
+        made = response(DavResource(facts, NO_PROPERTIES, NO_LOCKS))
+        self._kept.keep(share, asked, facts, made)
+        return made
+
+    def _response_of(self, share: str, asked: PropertyQuery) -> Callable[[DavResource], bytes]:
+        """What makes the response about a resource. What is the same for all (what is asked for,
+        where they stand) is worked out once.
 
         An address is percent-encoded, and so needs no escapes of XML.
         """
@@ -217,27 +256,19 @@ class PropertyRoutes:
         of_share = LiveProperties(self.host.dav, share)
         directory: str | None = None
         start = ""
-        kept = self._kept.of(share, asked)
-        for one in found:
+
+        def response(one: DavResource) -> bytes:
+            nonlocal directory, start
             facts = one.facts
-            is_plain = not (facts.directory or one.properties or one.locks)
-            if is_plain:
-                known = kept.get(facts.path)
-                if known is not None and known[0] is facts:
-                    yield known[1]
-                    continue
             parent, _, last = facts.path.rpartition("/")
             if parent != directory or not last:
                 directory, start = parent, href(share, parent, directory=True)
             where = (start + quote(last) + ("/" if facts.directory else "")) if last else start
-            response = (
-                _all(of_share, where, one, asked)
-                if wanted is None
-                else _named(of_share, where, one, wanted)
-            ).encode()
-            if is_plain:
-                self._kept.keep(share, asked, facts, response)
-            yield response
+            if wanted is None:
+                return _all(of_share, where, one, asked).encode()
+            return _named(of_share, where, one, wanted).encode()
+
+        return response
 
 
 def _named(
@@ -293,24 +324,30 @@ def _element(of_share: LiveProperties, found: DavResource, name: str) -> str | N
     return live(of_share, found)
 
 
-async def _size_about(found: list[DavResource], asked: PropertyQuery) -> int:
+async def _size_about(found: Looked, asked: PropertyQuery) -> int:
     """How many bytes an answer may have. What has many properties counts as many things."""
-    size, done = names_size(asked.names) * len(found), 0
+    size, done, count = 0, 0, 0
     for one in found:
-        size += size_of(one)
-        done += 1 + len(one.properties)
+        if isinstance(one, list):
+            size += len(one) * _FIXED_SIZE + 8 * sum([byte_size(facts.path) for facts in one])
+            count += len(one)
+            done += len(one)
+        else:
+            size += size_of(one)
+            count += 1
+            done += 1 + len(one.properties)
         if done >= 4 * BATCH:
             await turn()
             done = 0
-    return size
+    return size + count * names_size(asked.names)
 
 
 def size_of(found: DavResource) -> int:
     """How many bytes the response about a resource may have, but for the names of what it does not
     have.
     """
-    path, kept, locks = found.facts.path, found.properties, found.locks
-    size = _FIXED_SIZE + 8 * (len(path) if path.isascii() else len(path.encode()))
+    kept, locks = found.properties, found.locks
+    size = _FIXED_SIZE + 8 * byte_size(found.facts.path)
     if kept:
         size += sum(map(byte_size, kept.values()))
     if locks:

@@ -21,7 +21,7 @@ from despoolr_server.http.dav.properties import (
 )
 from despoolr_server.loop.pace import BATCH
 from despoolr_server.shares.base.principal import Caller
-from despoolr_server.shares.dav import FOUND_MAX
+from despoolr_server.shares.dav import FOUND_MAX, DavResource
 from worlds.dav import D, lock, parts, propfind, proppatch
 from worlds.share import ADMIN
 from worlds.share_server import Reply, Site
@@ -314,6 +314,7 @@ async def test_no_response_is_longer_than_it_was_estimated(site: Site) -> None:
     for asked in (b"", propfind(*(one.removeprefix(D) for one in LIVE))):
         answered = await site.ask("PROPFIND", f"/SMS_SHR/{quote(name)}", asked, Depth="0")
         (found,) = await site.host.dav.look(Caller(ADMIN), "SMS_SHR", name, 0)  # type: ignore[misc]
+        assert isinstance(found, DavResource)
         assert len(answered.body) < size_of(found) + names_size(LIVE)
 
 
