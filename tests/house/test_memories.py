@@ -141,6 +141,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/shares/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times "
     "`MESSAGES_MAX`",
     "server/despoolr_server/http/base/metrics.py:RefusalCounts.counts": "`LABELS_MAX`",
+    "server/despoolr_server/http/dav/fragments.py:Fragments.files": "`SIZE_MAX` bytes of responses",
+    "server/despoolr_server/http/dav/fragments.py:Fragments.runs": "`SIZE_MAX` bytes of responses",
     "server/despoolr_server/http/dav/fragments.py:KeptFragments._questions": "`QUESTIONS_MAX`, and "
     "`SIZE_MAX` bytes of responses",
     "server/despoolr_server/http/openapi/routes.py:DocumentRoutes._kept": "two documents",

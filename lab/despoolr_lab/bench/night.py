@@ -1,10 +1,10 @@
 """The night of 20,000 machines beside the same night of another commit: CPU of all processes for
 each report.
 
-The law: it is the load file of that name, run by the command of its own checkout, on processes that
-the command starts; all that they use from beginning to end counts, so what there is beside the
-reports (the start, the instructions, the polls) makes the two more alike, never less. The nights
-take turns. Every row must be there: a night that lost one is none.
+The law: it is the load file of that name, run by the command of its own checkout beside two logon
+servers and a site server of the same. All that they use from beginning to end counts, so what there
+is beside the reports (the start, the instructions, the polls) makes the two more alike, never less.
+The nights take turns. Every row must be there: a night that lost one is none.
 """
 
 from __future__ import annotations
@@ -13,17 +13,25 @@ import json
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
+from time import perf_counter, sleep
 from typing import Any, Final
 
 from despoolr_lab.bench.figures import Found, add
 from despoolr_lab.bench.sim_runs import checkouts, environment_of
+from despoolr_lab.reserved_ports import ReservedPorts
 
 CLIENTS: Final = 20_000
 REPORTS_EACH: Final = 2
 _FILE: Final = "scenarios/load/night.toml"
+_READY: Final = "despoolr: ready"
+_START_S_MAX: Final = 120.0
+_PACE: Final = ("--time", "x60", "--common", "common")
+_SITE: Final = ("--version", "1.2 SP4 + hotfixes", "--response", "Very Fast")
+_OLD_COMMAND: Final = "from despoolr_lab.cli.main import main; main()"
 
 
 class NightFailed(Exception):
@@ -49,24 +57,67 @@ def measure(rounds: int, base: str = "", clients: int = CLIENTS) -> Found:
 
 
 def _spent_ms(top: Path, clients: int) -> float:
-    with tempfile.TemporaryDirectory(prefix="despoolr-night-") as directory:
-        file = Path(directory, "night.toml")
+    before = getrusage(RUSAGE_CHILDREN)
+    with tempfile.TemporaryDirectory(prefix="despoolr-night-") as directory, ExitStack() as stack:
+        here = Path(directory)
+        file = here / "night.toml"
         text = (top / _FILE).read_text()
         file.write_text(text.replace("count = 20000", f"count = {clients}"))
-        out = ("--out", str(Path(directory, "runs")), "--json")
-        before = getrusage(RUSAGE_CHILDREN)
+        reserved = ReservedPorts(3)
+        urls = [f"http://127.0.0.1:{port}" for port in reserved.ports]
+        logons = []
+        for name, url in zip(("LOGON1", "LOGON2"), urls, strict=False):
+            logons += ["--logon", f"{name}={url},distribution"]
+            listen = ("--listen", url.removeprefix("http://"), "--data", name.lower())
+            stack.enter_context(_served(top, here, "logon", "--name", name, *listen))
+        listen = ("--listen", urls[2].removeprefix("http://"), "--data", "site1")
+        stack.enter_context(_served(top, here, "site", "--name", "SITE1", *listen, *_SITE, *logons))
+        token = next(one for one in (here / "site1").rglob("*token*") if one.is_file())
+        asked = ("--site", urls[2], "--token", token.read_text().strip())
         done = subprocess.run(
-            [sys.executable, "-m", "despoolr", "load", str(file), *out],
+            [*_command(top), "load", str(file), *asked, "--out", str(here / "runs"), "--json"],
             env=environment_of(top),
             cwd=directory,
             capture_output=True,
             text=True,
             check=False,
         )
-        after = getrusage(RUSAGE_CHILDREN)
+    after = getrusage(RUSAGE_CHILDREN)
     _check(done, clients * REPORTS_EACH)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return spent / (clients * REPORTS_EACH) * 1e3
+
+
+@contextmanager
+def _served(top: Path, directory: Path, *what: str) -> Iterator[None]:
+    """A server of the night, once it is ready. Raises `NightFailed`."""
+    said = directory / f"{what[2]}.log"
+    command = [*_command(top), "serve", *what, *_PACE]
+    with said.open("wb") as log:
+        process = subprocess.Popen(
+            command, env=environment_of(top), cwd=directory, stdout=log, stderr=log
+        )
+    try:
+        deadline = perf_counter() + _START_S_MAX
+        while _READY not in said.read_text(errors="replace"):
+            if process.poll() is not None or perf_counter() > deadline:
+                raise NightFailed(said.read_text(errors="replace")[-2000:])
+            sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _command(top: Path) -> list[str]:
+    """The command of a checkout, which the oldest ones have elsewhere."""
+    if (top / "public").is_dir():
+        return [sys.executable, "-P", "-m", "despoolr"]
+    return [sys.executable, "-P", "-c", _OLD_COMMAND]
 
 
 def _check(done: subprocess.CompletedProcess[str], reports: int) -> None:
