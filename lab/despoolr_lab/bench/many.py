@@ -34,6 +34,8 @@ OF_ONE_FILE: Final = 10_000
 PAIRS: Final = 10_000
 RECORDS: Final = 10_000_000
 _HELD_MAX: Final = 500
+_WAIT: Final = 400
+"""Records of which one in ten is a refusal of the same wait."""
 _WHO: Final = Principal("PC00001", "user", Role.SERVICE)
 _SHARE: Final = "READ|WRITE|DELETE"
 
@@ -145,7 +147,13 @@ def _lines(count: int) -> Iterator[bytes]:
         at += 0.5
         machine, path = f"WS{number % 200}", f"BPC00001/F{number % 50}.DAT"
         where = f'"server":"SITE1","machine":"{machine}","share":"SMS_PKGD"'
-        if number % 10 == 0 and held:
+        if number % _WAIT == _WAIT - 1:
+            data = (
+                f'{{"episode":"SITE1-E{number // _WAIT}","reason":"gave up","server":"SITE1",'
+                '"state":"given up"}'
+            )
+            yield _line(number, at, "SITE1/SITE1", "episode.ended", data)
+        elif number % 10 == 0 and held:
             opened, name = held[number % len(held)]
             blocker = (
                 f'{{"open":"SITE1-O{opened}","machine":"{name}","user":"u","program":"WINWORD.EXE",'
@@ -155,8 +163,8 @@ def _lines(count: int) -> Iterator[bytes]:
                 '{"server":"SITE1","machine":"SITE1","user":"s","program":"SMS_DESPOOLER",'
                 f'"share":"SMS_PKGD","path":"BPC00001/F{opened % 50}.DAT","access":"WRITE",'
                 '"share_mode":"NONE","nt_status":"SHARING_VIOLATION","win32":32,'
-                f'"blockers":[{blocker}],"purpose":"job BPC{number // 400:05} package BPC00001",'
-                f'"episode":"SITE1-E{number // 400}"}}'
+                f'"blockers":[{blocker}],"purpose":"job BPC{number // _WAIT:05} package BPC00001",'
+                f'"episode":"SITE1-E{number // _WAIT}"}}'
             )
             yield _line(number, at, "SITE1/SITE1", "open.refused", data)
         elif len(held) < _HELD_MAX and number % 2:

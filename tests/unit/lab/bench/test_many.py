@@ -15,11 +15,12 @@ def test_made_up_records_are_as_a_server_writes_them() -> None:
     records = [decode(line) for line in many._lines(5_000)]
     assert [record.seq for record in records] == list(range(1, 5_001))
     kinds = {record.kind for record in records}
-    assert {"open.granted", "open.closed", "open.refused"} <= kinds
+    assert {"open.granted", "open.closed", "open.refused", "episode.ended"} <= kinds
     ledger = EpisodeLedger()
     for record in records:
         ledger.apply(record)
     assert [*ledger.each(records[-1].at)]
+    assert ledger.waiting_count <= 1
 
 
 def test_opens_are_measured_with_few_held_and_with_many(monkeypatch: pytest.MonkeyPatch) -> None:
