@@ -30,6 +30,7 @@ _FILE: Final = "scenarios/load/night.toml"
 _READY: Final = "despoolr: ready"
 _START_S_MAX: Final = 120.0
 _PACE: Final = ("--time", "x60", "--common", "common")
+_LOGONS: Final = ("LOGON1", "LOGON2")
 _SITE: Final = ("--version", "1.2 SP4 + hotfixes", "--response", "Very Fast")
 _OLD_COMMAND: Final = "from despoolr_lab.cli.main import main; main()"
 
@@ -66,9 +67,9 @@ def _spent_ms(top: Path, clients: int) -> float:
         reserved = ReservedPorts(3)
         urls = [f"http://127.0.0.1:{port}" for port in reserved.ports]
         logons = []
-        for name, url in zip(("LOGON1", "LOGON2"), urls, strict=False):
+        for name, url in zip(_LOGONS, urls, strict=False):
             logons += ["--logon", f"{name}={url},distribution"]
-            listen = ("--listen", url.removeprefix("http://"), "--data", name.lower())
+            listen = ("--listen", url.removeprefix("http://"), "--data", name)
             stack.enter_context(_served(top, here, "logon", "--name", name, *listen))
         listen = ("--listen", urls[2].removeprefix("http://"), "--data", "site1")
         stack.enter_context(_served(top, here, "site", "--name", "SITE1", *listen, *_SITE, *logons))
