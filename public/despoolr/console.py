@@ -181,6 +181,7 @@ COMMANDS: Final[dict[str, Subcommand]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command as this process and exit with its code: that of `run`."""
+    import_module("despoolr_app.process.gc_tuning").collect_late()
     import_module("despoolr_app.cli.root").main(COMMANDS, arguments)
 
 

@@ -4,7 +4,6 @@ when it is called, and ends the process with its exit code.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -28,7 +27,6 @@ from despoolr_app.cli.output import (
     put_prose,
 )
 from despoolr_app.cli.streams import OutputLost, finish, take_over
-from despoolr_app.process.gc_tuning import THRESHOLDS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -161,7 +159,6 @@ def main(table: Table, arguments: Sequence[str] | None = None) -> NoReturn:
         from despoolr_app.process.supervisor import end_with_parent
 
         end_with_parent()
-    gc.set_threshold(*THRESHOLDS)  # imports leave no cycles: a twelfth of a start went into it
     output = take_over()
     _take_sigterm_for_ctrl_c()
     try:

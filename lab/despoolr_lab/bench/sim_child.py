@@ -8,6 +8,7 @@ what it needs of them by their plainest names. It prints one JSON object.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import statistics
 import sys
@@ -29,6 +30,12 @@ def runs(arguments: list[str]) -> dict[str, float]:
     and of the same in the warm process. Raises `RuntimeError` where the command fails.
     """
     despoolr: Any = import_module("despoolr.console")  # as whoever types the command
+    tuning: Any = import_module("despoolr_app.process.gc_tuning")
+    collect_late = getattr(tuning, "collect_late", None)
+    if collect_late is None:  # a checkout that is older
+        gc.set_threshold(*tuning.THRESHOLDS)
+    else:
+        collect_late()
     import_module("despoolr_lab.cli")
     from despoolr_lab.scenario import run as scenario_run  # noqa: PLC0415 - part of what is measured
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from despoolr_app.process.gc_tuning import THRESHOLDS, freeze_gc
+from despoolr_app.process.gc_tuning import FIRST, THRESHOLDS, collect_late, freeze_gc
 
 
 @pytest.fixture
@@ -47,3 +47,25 @@ def test_what_there_was_at_the_start_is_not_looked_at_again(tuned: None) -> None
     assert frozen > 10_000
     gc.collect()
     assert gc.get_freeze_count() >= frozen
+
+
+def test_the_first_collection_of_a_command_comes_late_and_others_as_usual() -> None:
+    before = gc.get_threshold()
+    gc.collect()
+    try:
+        collect_late()
+        collect_late()
+        most = 0
+        for _ in range(FIRST + THRESHOLDS[0]):
+            Cycle()
+            most = max(most, Cycle.waiting)
+        assert THRESHOLDS[0] * 2 < most <= FIRST + 2
+        assert gc.get_threshold() == THRESHOLDS
+        collect_late()
+        gc.set_threshold(*before)  # somebody has thresholds of their own
+        gc.collect()
+        assert gc.get_threshold() == before
+    finally:
+        collect_late()
+        gc.collect()
+        gc.set_threshold(*before)
