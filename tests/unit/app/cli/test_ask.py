@@ -174,7 +174,7 @@ def test_locks_for_people_say_who_since_when_how_and_what_it_did(say: Say) -> No
         r"\\LOGON1\SMS_PKGD\BPC00001\b.dat  WS1 (anna)  WINWORD.EXE  READ    READ    "
         r"1996-06-03 09:00:00" in text
     )
-    assert "3 h, closed" in text and "2 times" in text and "WS2" not in text
+    assert "3 h, closed" in text and "twice" in text and "WS2" not in text
 
 
 def test_why_is_one_sentence_for_each_update(say: Say) -> None:
