@@ -45,8 +45,9 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "server/despoolr_server/files/long_names.py:LongNames._known": (4096, 255),
     "server/despoolr_server/http/base/surface.py:Surface._nameless": (65_536, 128),
     "server/despoolr_server/shares/usual.py:UsualCalls._granted": (16_384, 256),
-    "server/despoolr_server/http/connections/fast_lane.py:FastLane._blocks": (16_384, 256),
-    "server/despoolr_server/http/connections/fast_lane.py:FastLane._lines": (16_384, 256),
+    "server/despoolr_server/http/connections/fast_lane.py:FastLane._blocks": (4096, 256),
+    "server/despoolr_server/http/connections/fast_lane.py:FastLane._lines": (4096, 256),
+    "server/despoolr_server/http/connections/fast_lane.py:_name": (256, 64),
 }
 """What remembers texts from outside: how many, and how many characters of each (of `Bounded`
 tables: on average).

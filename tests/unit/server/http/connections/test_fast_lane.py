@@ -5,6 +5,7 @@ order.
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -245,6 +246,22 @@ def test_what_is_remembered_of_heads_is_bounded() -> None:
         assert len(known) == KNOWN_MAX
         assert (known.count_max, known.size_max) == (KNOWN_MAX, KNOWN_SIZE_MAX)
     assert len(lane._patterns) == 1
+
+
+def test_all_that_is_remembered_of_heads_takes_a_few_megabytes() -> None:
+    lane = make_lane()
+    tracemalloc.start()
+    for n in range(KNOWN_MAX):
+        lane.line(b"GET /S/%d.x HTTP/1.1" % n)
+        lane.block(
+            b"Host: 127.0.0.1:8802\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+            b"User-Agent: despoolr/0.1.0\r\nAuthorization: Bearer client.PC%06d.%032d\r\n"
+            b'If-None-Match: "%032d"' % (n, n, n)
+        )
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(lane._blocks) == len(lane._lines) == KNOWN_MAX
+    assert size < 12 * 1024 * 1024
 
 
 def test_many_short_fields_are_not_remembered() -> None:
