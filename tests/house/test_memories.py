@@ -110,6 +110,7 @@ TABLES: dict[str, str] = {
     "core/despoolr_core/records/waits.py:Hindsight._busy": "a few ways to ask for the files of "
     "each wait: 1,000",
     "core/despoolr_core/records/live/fold.py:LiveFold.faults": "`MARKS_MAX`",
+    "core/despoolr_core/records/live/fold.py:LiveFold._same": "`MACHINES_MAX`",
     "core/despoolr_core/records/live/fold.py:LiveFold.attempts": "episodes: `EPISODES_MAX`, twice",
     "core/despoolr_core/records/live/fold.py:LiveFold.clients": "`MACHINES_MAX`",
     "core/despoolr_core/records/live/fold.py:LiveFold.jobs": "`JOBS_MAX`",

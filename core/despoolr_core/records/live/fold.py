@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
+from sys import intern
 from typing import Any, Final
 
 import msgspec
@@ -49,6 +50,8 @@ JOBS_MAX: Final = 500
 CHANGES_MAX: Final = 32
 """Changes of a job's status that are remembered."""
 MACHINES_MAX: Final = 20_000
+ROWS_MAX: Final = 200_000
+"""Rows of Job Details, of all jobs: 43 bytes each, since jobs share what names a machine."""
 MARKS_MAX: Final = 200
 NOTE_SIZE_MAX: Final = 300
 """Characters of a note about a watch that a mark has."""
@@ -72,6 +75,8 @@ class JobNow(msgspec.Struct):
     )
     rows: dict[tuple[str, str, str], str] = msgspec.field(default_factory=dict)
     """Rows of Job Details: (kind, site, machine) to status."""
+    is_counted: bool = False
+    """Its rows were forgotten: only how many there were is known, and that no longer changes."""
     reported: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
 
     @property
@@ -109,6 +114,10 @@ class LiveFold:
         self.attempts: dict[str, deque[float]] = {}
         """Refusals by episode."""
         self.jobs: dict[str, JobNow] = {}
+        self._rows = 0
+        """Rows of Job Details, of all jobs."""
+        self._same: dict[tuple[str, str, str], tuple[str, str, str]] = {}
+        """Names of rows, for all jobs that have a row of that machine."""
         self.retries: dict[tuple[str, str], Retry] = {}
         """By site and job."""
         self.clients: dict[str, ClientNow] = {}
@@ -234,7 +243,7 @@ class LiveFold:
         if len(self.jobs) > JOBS_MAX:
             over = (name for name, job in self.jobs.items() if job.status in OVER)
             gone = next(over, next(iter(self.jobs)))
-            del self.jobs[gone]
+            self._rows -= len(self.jobs.pop(gone).rows)
             for key in [key for key in self.retries if key[1] == gone]:
                 del self.retries[key]
 
@@ -244,12 +253,26 @@ class LiveFold:
             return
         key = (changed.detail, changed.site, changed.machine)
         before = job.rows.get(key)
-        if before is None and len(job.rows) >= MACHINES_MAX:
+        if job.is_counted or (before is None and len(job.rows) >= MACHINES_MAX):
             return
         if before is not None:
             job.reported[changed.detail, before] -= 1
-        job.rows[key] = changed.status
+        elif self._rows == ROWS_MAX:
+            self._forget_rows(job)
+        self._rows += before is None
+        if len(self._same) < MACHINES_MAX:
+            key = self._same.setdefault(key, key)
+        job.rows[key] = intern(changed.status)
         job.reported[changed.detail, changed.status] += 1
+
+    def _forget_rows(self, but: JobNow) -> None:
+        """Make room for a row of one job: the oldest other that is over loses its rows, else the
+        oldest.
+        """
+        others = [job for job in self.jobs.values() if job.rows and job is not but]
+        gone = next((job for job in others if job.status in OVER), others[0])
+        self._rows -= len(gone.rows)
+        gone.rows, gone.is_counted = {}, True
 
     def _retry_planned(self, record: Record, written: InstructionWritten) -> None:
         site = record.actor.partition("/")[0]

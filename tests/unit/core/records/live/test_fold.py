@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.records.kinds.share import MessageSent, ShareStarted
-from despoolr_core.records.kinds.site import InstructionExecuted
+from despoolr_core.records.kinds.site import DetailStatusChanged, InstructionExecuted
+from despoolr_core.records.live import fold as live_fold
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import ATTEMPTS_MAX, JOBS_MAX, MARKS_MAX, LiveFold
 from despoolr_core.records.stream import Record
@@ -128,3 +131,33 @@ def test_opens_of_servers_that_have_ended_are_forgotten() -> None:
     (row,) = told.fold.ledger.rows()
     assert row.holds[0].released_at is not None
     assert told.fold.ledger.opens() == []
+
+
+def test_rows_of_all_jobs_are_bounded_and_jobs_share_their_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_fold, "ROWS_MAX", 4)
+    told = blocked_update()
+
+    def row(job: str, machine: int, status: str) -> None:
+        detail = DetailStatusChanged(
+            job=job,
+            detail="Workstation",
+            site="BPC",
+            machine=f"PC{machine}",
+            status=status,
+            was="Active",
+        )
+        told.tell(detail, "BPC/SMS_JOB_MIF")
+
+    for job in ("BPC00002", "BPC00003"):
+        told.job(job, job, "Active", "Pending")
+        for machine in (1, 2):
+            row(job, machine, "Active")
+    old, new = (told.fold.jobs[job] for job in ("BPC00002", "BPC00003"))
+    assert [id(key) for key in old.rows] == [id(key) for key in new.rows]
+    told.job("BPC00003", "NEW", "Complete", "Active")
+    row("BPC00002", 3, "Active")
+    assert (len(old.rows), len(new.rows)) == (3, 0), "what is over goes first"
+    row("BPC00003", 1, "Complete")
+    assert new.reported["Workstation", "Active"] == 2, "what was counted stays as it was"
