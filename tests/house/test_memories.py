@@ -47,7 +47,7 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "server/despoolr_server/shares/usual.py:UsualCalls._granted": (16_384, 256),
     "server/despoolr_server/http/connections/fast_lane.py:FastLane._blocks": (4096, 256),
     "server/despoolr_server/http/connections/fast_lane.py:FastLane._lines": (4096, 256),
-    "server/despoolr_server/http/connections/fast_lane.py:_name": (256, 64),
+    "server/despoolr_server/http/connections/field_block.py:_name": (256, 64),
 }
 """What remembers texts from outside: how many, and how many characters of each (of `Bounded`
 tables: on average).

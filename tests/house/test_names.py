@@ -37,7 +37,10 @@ WORDS: dict[str, tuple[int, str]] = {
     "server/despoolr_server/http/dav/answers.py": (1, "what a client calls itself"),
     "server/despoolr_server/http/base/problem.py": (2, "header names, codings"),
     "server/despoolr_server/http/base/surface.py": (2, "true and false"),
-    "server/despoolr_server/http/connections/fast_lane.py": (2, "header names, Connection's word"),
+    "server/despoolr_server/http/connections/field_block.py": (
+        2,
+        "header names, Connection's word",
+    ),
     "server/despoolr_server/http/app.py": (1, "the word of Expect"),
     "server/despoolr_server/site/despooler/service.py": (
         3,

@@ -24,7 +24,8 @@ from despoolr_client.transport.wire import Reply, answer, begin
 from despoolr_lab.sim.loop import Journey, VirtualLoop
 from despoolr_lab.sim.transport import MemoryTransport
 from despoolr_server.http.base.single_write import SingleWriteResponse
-from despoolr_server.http.connections.fast_lane import FieldBlock, FirstLine, LaneConnection
+from despoolr_server.http.connections.fast_lane import FirstLine, LaneConnection
+from despoolr_server.http.connections.field_block import FieldBlock
 
 
 class LateParser(ResponseHandler):

@@ -31,17 +31,23 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import HttpVersion11, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_server import Server
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
-from multidict import CIMultiDict, CIMultiDictProxy, istr
+from multidict import istr
 
-from despoolr_core.rules.memory import Bounded, remembered
+from despoolr_core.rules.memory import Bounded
 from despoolr_server.http.base.problem import Handler
 from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.connections.connection import Admission, Connection
+from despoolr_server.http.connections.field_block import (
+    BLOCK_SIZE_MAX,
+    NO_FIELDS,
+    FieldBlock,
+    read_block,
+)
 from despoolr_server.http.connections.whole_request import WholeRequest, url_of
 
 _Rest = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -49,7 +55,7 @@ _Rest = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 LANE_CALLS: Final = web.AppKey("lane_calls", frozenset[tuple[str, str]])
 """Which calls of an application may go this way: methods and addresses as its router has them."""
 
-Usual = Callable[[str, "FieldBlock", bytes], SingleWriteResponse | None]
+Usual = Callable[[str, FieldBlock, bytes], SingleWriteResponse | None]
 """`usual(last, block, body)`: the answer to a call whose path ends with `last`, or None."""
 
 USUAL_CALLS: Final = web.AppKey("usual_calls", dict[tuple[str, str], Usual])
@@ -58,9 +64,7 @@ part of their own.
 """
 
 LINE_SIZE_MAX: Final = 2048
-BLOCK_SIZE_MAX: Final = 4096
-FIELDS_MAX: Final = 64
-"""A longer request line, a larger head or more fields are aiohttp's to read."""
+"""A longer request line is aiohttp's to read."""
 
 KNOWN_MAX: Final = 4096
 KNOWN_SIZE_MAX: Final = 1024 * 1024
@@ -87,20 +91,6 @@ _LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[\x21-\x7e]*) HTTP/1\.1")
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?")
 _LAST: Final = re.compile(rb"/([A-Za-z0-9]{1,64}) HTTP/1\.1")
 _END_SIZE: Final = len(b" HTTP/1.1")
-_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\x20-\x7e\t]*)")
-_LENGTH: Final = re.compile(r"[0-9]{1,12}")
-_FRAMING: Final = frozenset(
-    (
-        "transfer-encoding",
-        "upgrade",
-        "expect",
-        "trailer",
-        "te",
-        "proxy-connection",
-        "sec-websocket-key1",
-    )
-)
-"""Fields that change how a message is read, or have aiohttp do something about it."""
 
 
 _ONCE: Final = (istr("Lock-Token"), istr("If"))
@@ -118,24 +108,6 @@ class FirstLine(NamedTuple):
     pattern: _Pattern | None = None
     last: str = ""
     usual: Usual | None = None
-
-
-class FieldBlock:
-    """The header fields of a request, and how many bytes of body they say."""
-
-    __slots__ = ("body_size", "headers", "raw", "who")
-
-    def __init__(
-        self,
-        headers: CIMultiDictProxy[str],
-        raw: tuple[tuple[bytes, bytes], ...],
-        body_size: int,
-    ) -> None:
-        self.headers = headers
-        self.raw = raw
-        self.body_size = body_size
-        self.who: object = None
-        """What usual calls have found out about who speaks so; the same for all calls."""
 
 
 class _Pattern(NamedTuple):
@@ -188,7 +160,7 @@ class FastLane:
         """What header fields say; None if they are not understood."""
         known = self._blocks.get(data)
         if known is None:
-            known = _read_block(data)
+            known = read_block(data)
             if (
                 known is not None
                 and len(data) >= FIELD_SIZE_KNOWN * len(known.raw)
@@ -211,7 +183,7 @@ class FastLane:
 
     def _resolve(self, method: str, path: str) -> FirstLine:
         """Ask the router, which waits for nothing."""
-        asked = _message(FirstLine(method, path), _NO_FIELDS)._replace(url=url_of(path))
+        asked = _message(FirstLine(method, path), NO_FIELDS)._replace(url=url_of(path))
         request: Any = web.Request(asked, EMPTY_PAYLOAD, _Nobody, None, None, None)  # type: ignore[arg-type]
         info = _run(self._app.router.resolve(request))
         resource = info.route.resource
@@ -428,43 +400,6 @@ class LaneConnection(Connection):
         self._next_keepalive_close_time = due
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(due, self._process_keepalive)
-
-
-@remembered(256, 64, len)
-def _name(data: bytes) -> tuple[istr, str, bytes]:
-    """A field's name for its dictionary, in small letters, and as it came; the same objects for
-    all blocks, which makes a block smaller by 1 KiB.
-    """
-    name = istr(data.decode())
-    return name, name.lower(), data
-
-
-def _read_block(data: bytes) -> FieldBlock | None:
-    lines = data.split(b"\r\n")
-    if len(data) > BLOCK_SIZE_MAX or len(lines) > FIELDS_MAX:
-        return None
-    headers: CIMultiDict[str] = CIMultiDict()
-    raw: list[tuple[bytes, bytes]] = []
-    names: set[str] = set()
-    for line in lines:
-        found = _FIELD.fullmatch(line)
-        if found is None:
-            return None
-        name, folded, as_sent = _name(found[1])
-        value = found[2].strip(b" \t")
-        if folded in names or folded in _FRAMING:
-            return None
-        names.add(folded)
-        headers.add(name, value.decode())
-        raw.append((as_sent, value))
-    length = headers.get(hdrs.CONTENT_LENGTH, "0")
-    is_kept = headers.get(hdrs.CONNECTION, "keep-alive").lower() == "keep-alive"
-    if "host" not in names or not is_kept or not _LENGTH.fullmatch(length):
-        return None
-    return FieldBlock(CIMultiDictProxy(headers), tuple(raw), int(length))
-
-
-_NO_FIELDS: Final = FieldBlock(CIMultiDictProxy(CIMultiDict()), (), 0)
 
 
 _NO_URL: Any = None

@@ -22,7 +22,8 @@ from despoolr_server.faults.line import ServerLine
 from despoolr_server.http.base.browser_guard import BrowserGuard
 from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.surface import JSON_SIZE_MAX, PROGRAM, PURPOSE, SESSION, Surface
-from despoolr_server.http.connections.fast_lane import FieldBlock, Usual
+from despoolr_server.http.connections.fast_lane import Usual
+from despoolr_server.http.connections.field_block import FieldBlock
 from despoolr_server.http.shares.opens import closed, opened
 from despoolr_server.shares.base.principal import Principal
 

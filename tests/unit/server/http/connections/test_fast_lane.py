@@ -18,9 +18,7 @@ from despoolr_server.http.base.single_write import BODY_SIZE_MAX, SingleWriteRes
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.fast_lane import (
-    BLOCK_SIZE_MAX,
     FIELD_SIZE_KNOWN,
-    FIELDS_MAX,
     KNOWN_MAX,
     KNOWN_SIZE_MAX,
     LANE_CALLS,
@@ -29,6 +27,7 @@ from despoolr_server.http.connections.fast_lane import (
     TURN_MAX,
     FastLane,
 )
+from despoolr_server.http.connections.field_block import BLOCK_SIZE_MAX, FIELDS_MAX
 from worlds.lane_twins import exchanges, play
 from worlds.raw_http import Raw, dial_in_memory
 

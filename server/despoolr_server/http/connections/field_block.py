@@ -1,0 +1,90 @@
+"""A block of header fields: what one means that comes whole, and is stricter than HTTP asks for.
+
+The law: no field twice, no coding of the body, no upgrade, no expectation, nothing folded, plain
+ASCII, and the connection is kept. Every other block is None: aiohttp's to read.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from aiohttp import hdrs
+from multidict import CIMultiDict, CIMultiDictProxy, istr
+
+from despoolr_core.rules.memory import remembered
+
+BLOCK_SIZE_MAX: Final = 4096
+FIELDS_MAX: Final = 64
+"""A larger head, or more fields, are aiohttp's to read."""
+
+_FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\x20-\x7e\t]*)")
+_LENGTH: Final = re.compile(r"[0-9]{1,12}")
+_FRAMING: Final = frozenset(
+    (
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+        "trailer",
+        "te",
+        "proxy-connection",
+        "sec-websocket-key1",
+    )
+)
+"""Fields that change how a message is read, or have aiohttp do something about it."""
+
+
+class FieldBlock:
+    """The header fields of a request, and how many bytes of body they say."""
+
+    __slots__ = ("body_size", "headers", "raw", "who")
+
+    def __init__(
+        self,
+        headers: CIMultiDictProxy[str],
+        raw: tuple[tuple[bytes, bytes], ...],
+        body_size: int,
+    ) -> None:
+        self.headers = headers
+        self.raw = raw
+        self.body_size = body_size
+        self.who: object = None
+        """What usual calls have found out about who speaks so; the same for all calls."""
+
+
+@remembered(256, 64, len)
+def _name(data: bytes) -> tuple[istr, str, bytes]:
+    """A field's name for its dictionary, in small letters, and as it came; the same objects for
+    all blocks, which makes a block smaller by 1 KiB.
+    """
+    name = istr(data.decode())
+    return name, name.lower(), data
+
+
+def read_block(data: bytes) -> FieldBlock | None:
+    """What the bytes between a request line and the empty line say."""
+    lines = data.split(b"\r\n")
+    if len(data) > BLOCK_SIZE_MAX or len(lines) > FIELDS_MAX:
+        return None
+    headers: CIMultiDict[str] = CIMultiDict()
+    raw: list[tuple[bytes, bytes]] = []
+    names: set[str] = set()
+    for line in lines:
+        found = _FIELD.fullmatch(line)
+        if found is None:
+            return None
+        name, folded, as_sent = _name(found[1])
+        value = found[2].strip(b" \t")
+        if folded in names or folded in _FRAMING:
+            return None
+        names.add(folded)
+        headers.add(name, value.decode())
+        raw.append((as_sent, value))
+    length = headers.get(hdrs.CONTENT_LENGTH, "0")
+    is_kept = headers.get(hdrs.CONNECTION, "keep-alive").lower() == "keep-alive"
+    if "host" not in names or not is_kept or not _LENGTH.fullmatch(length):
+        return None
+    return FieldBlock(CIMultiDictProxy(headers), tuple(raw), int(length))
+
+
+NO_FIELDS: Final = FieldBlock(CIMultiDictProxy(CIMultiDict()), (), 0)
