@@ -297,12 +297,14 @@ def _echo_why(
 @click.command("jobs", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
 @at_site_option
+@wide_option
 @watch_option
 @source_options
 @json_option
 def jobs(
     run: str,
     at_site: str,
+    is_wide: bool,
     urls: tuple[str, ...],
     token: str,
     runs: Path,
@@ -313,13 +315,13 @@ def jobs(
     source = find_source(run, urls, token, runs, at_site)
     show(
         source,
-        lambda source: _echo_jobs(source, as_json),
+        lambda source: _echo_jobs(source, is_wide, as_json),
         is_watched=is_watched,
         as_json=as_json,
     )
 
 
-def _echo_jobs(source: Source, as_json: bool) -> None:
+def _echo_jobs(source: Source, is_wide: bool, as_json: bool) -> None:
     found = answering(source.jobs)
     if as_json:
         echo_json({"jobs": found}, source=source.name, at=source.moment(), notes=source.notes)
@@ -342,6 +344,8 @@ def _echo_jobs(source: Source, as_json: bool) -> None:
             )
             for j in found
         ],
+        gives_way=("CREATED", "TYPE"),
+        is_wide=is_wide,
     )
 
 

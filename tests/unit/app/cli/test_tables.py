@@ -14,6 +14,7 @@ import pytest
 
 from despoolr.console import run
 from despoolr_app.runs.directory import RunDirectory
+from despoolr_core.records.kinds.site import JobStatusChanged
 from worlds.report import Site
 
 FILES = Path(__file__).parents[3] / "data" / "tables"
@@ -82,6 +83,28 @@ def test_each_table_is_as_wide_as_the_terminal_and_looks_as_it_did(
     if os.environ.get("DESPOOLR_SNAPSHOTS") == "write":
         file.write_text(text, encoding="utf-8")
     assert text == file.read_text(encoding="utf-8")
+
+
+def test_a_narrow_terminal_gets_the_jobs_without_what_matters_least(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = JobStatusChanged(
+        job="BPC00003",
+        name="OFFICE-UPDATE",
+        status="Retrying",
+        was="",
+        reason="",
+        type="Share Package On Server",
+        package="BPC00001",
+    )
+    with RunDirectory.create(tmp_path / "runs", "19960603T080000Z", "jobs", 1) as kept:
+        for record in Site().step().record("BPC/SMS_SCHEDULER", made).records:
+            kept.listener(record)
+    told = ESCAPES.sub("", shown(["jobs", "latest"], 80, capsys, monkeypatch)).splitlines()
+    assert told[0].split() == ["JOB", "NAME", "STATUS", "SINCE", "PACKAGE"]
+    assert told[-1] == "2 columns left out: --wide"
+    assert "CREATED" in shown(["jobs", "latest", "--wide"], 80, capsys, monkeypatch)
 
 
 def test_every_file_is_of_a_table_that_is_looked_at() -> None:
