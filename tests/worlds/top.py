@@ -4,7 +4,7 @@ is done.
 
 from __future__ import annotations
 
-from despoolr_app.top.lines import TopAnswer
+from despoolr_app.top.answer import TopAnswer
 from despoolr_core.records.kinds.site import (
     CopyEnded,
     CopyStarted,

@@ -19,7 +19,7 @@ from despoolr_app.site_client.choose import watch_pages
 
 if TYPE_CHECKING:
     from despoolr_app.site_client.client import ServerAddress
-    from despoolr_app.top.lines import TopAnswer
+    from despoolr_app.top.answer import TopAnswer
 
 REASON = "released by an administrator"
 TIMEOUT_S = 5.0
@@ -60,7 +60,7 @@ class AskedServer:
 
     def look(self, word: str) -> TopAnswer:
         """The live page. Raises `SiteError`."""
-        from despoolr_app.top.lines import TopAnswer
+        from despoolr_app.top.answer import TopAnswer
 
         query = f"?{urlencode({'q': word})}" if word else ""
         return ask(self._server, f"live{query}", TopAnswer, timeout_s=TIMEOUT_S)

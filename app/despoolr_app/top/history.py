@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from despoolr_app.top.lines import TopAnswer, TopTarget
+from despoolr_app.top.answer import TopAnswer, TopTarget
 from despoolr_core.phrases import how_often
 from despoolr_core.records.live.model import LiveBlock, LiveLane, LivePage
 from despoolr_core.rules.text import escaped

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from despoolr_app.top.lines import TopAnswer
+from despoolr_app.top.answer import TopAnswer
 from despoolr_core.records.live.model import LivePage
 from despoolr_core.rules.fold import fold
 

@@ -22,21 +22,12 @@ from textual.strip import Strip
 from textual.widgets import Input, Static
 
 from despoolr_app.site_client.errors import SiteError
+from despoolr_app.top.answer import PANES, PANES_WATCHED, TopAnswer, TopTarget
 from despoolr_app.top.history import history_lines
-from despoolr_app.top.lines import (
-    PANES,
-    PANES_WATCHED,
-    TopAnswer,
-    TopLine,
-    TopTarget,
-    by_hand_lines,
-    head_lines,
-    pane_lines,
-    release_lines,
-    texts,
-    why_lines,
-)
+from despoolr_app.top.lines import by_hand_lines, head_lines, release_lines, why_lines
 from despoolr_app.top.orders import USUAL, arranged, next_order
+from despoolr_app.top.panes import pane_lines
+from despoolr_app.top.table import TopLine, texts
 from despoolr_core.rules.text import escaped
 
 EVERY_S: Final = 0.5

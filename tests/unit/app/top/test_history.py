@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from despoolr_app.top.answer import TopAnswer, TopTarget
 from despoolr_app.top.history import EVENTS_MAX, history_lines
-from despoolr_app.top.lines import TopAnswer, TopTarget
 from despoolr_core.records.live.model import LiveMark
 from worlds.top import NOW, blocked_answer
 

@@ -11,20 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from despoolr_app.top.lines import (
-    PANES,
-    TopAnswer,
-    TopCell,
-    TopColumn,
-    TopTarget,
-    by_hand_lines,
-    head_lines,
-    pane_lines,
-    release_lines,
-    table,
-    texts,
-    why_lines,
-)
+from despoolr_app.top.answer import PANES, TopAnswer, TopTarget
+from despoolr_app.top.lines import by_hand_lines, head_lines, release_lines, why_lines
+from despoolr_app.top.panes import pane_lines
+from despoolr_app.top.table import TopCell, TopColumn, table, texts
 from despoolr_core.records.kinds.run import FaultBegan
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from despoolr_app.top.lines import PANES, PANES_WATCHED, TopAnswer
+from despoolr_app.top.answer import PANES, PANES_WATCHED, TopAnswer
 from despoolr_app.top.orders import ORDERS, USUAL, arranged, next_order
 from worlds.top import blocked_answer
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from despoolr_app.site_client.errors import SiteError
-from despoolr_app.top.lines import TopAnswer
+from despoolr_app.top.answer import TopAnswer
 from despoolr_core.records.live.model import LiveWatched
 from worlds.support import leave_out
 from worlds.top import blocked_answer
