@@ -28,19 +28,15 @@ from despoolr_core.records.kinds.share import (
     ShareStarted,
 )
 from despoolr_core.records.stream import Listener, Recorder
-from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import WIN32_CODE, NtStatus, render_access, render_share_mode
-from despoolr_core.share.wire import Blocker, LockedRange
-from despoolr_core.times import moment, span
+from despoolr_core.share.wire import LockedRange
+from despoolr_lab.imports.fold.in_the_way import InTheWay
 from despoolr_lab.imports.fold.names import Names
+from despoolr_lab.imports.fold.notes import Notes, clock
 from despoolr_lab.imports.fold.table import OPENS_MAX, RANGES_MAX, FileKey, Known, KnownOpens
 from despoolr_lab.imports.traces import seen
 from despoolr_lab.imports.traces.access import mapped
 
-BLOCKERS_MAX: Final = 64
-"""Blockers that a refusal names, the oldest."""
-NOTES_MAX: Final = 200
-"""Notes of single opens, and notes that sources tell; more of each are counted."""
 TOO_MANY: Final = "is forgotten, as too many are held; nobody saw its close"
 QUIET_S: Final = 10.0
 """How long a holder must have been silent for that to be said."""
@@ -65,15 +61,14 @@ class Chronicle:
         self.first_at = self.last_at = 0.0
         self._at = 0.0
         self._recorder = Recorder(lambda: self._at, [self.ledger.apply, *listeners])
+        self.notes = Notes(lambda note: self._recorder.record("import", note))
+        self._in_the_way = InTheWay(self.opens, names, self.notes)
         self.part_now: Callable[[], int] = lambda: 0
         """Which part of the run is written: a full one is followed by another."""
         self._open_number = self._episode_number = 0
-        self._note_counts = Counter[bool]()
         self._sessions: dict[tuple[int, seen.Session], tuple[str, str, str]] = {}
         self._pending: dict[FileKey, str] = {}
         self._blocking: set[str] = set()
-        self._crowded: set[FileKey] = set()
-        self._unseen: dict[FileKey, str] = {}
         self._ghosts: dict[FileKey, list[Known]] = {}
         self._steps: Final[dict[type[seen.Seen], Callable[[int, Any], None]]] = {
             seen.Connected: self._connected,
@@ -114,8 +109,7 @@ class Chronicle:
         self._at = self.last_at
         for note in notes:
             self._recorder.record("import", note)
-        for note in self._endings():
-            self._recorder.record("import", note)
+        self.notes.end(self.ledger, self.last_at, len(self.opens), self._in_the_way.unseen_count)
         self._recorder.end("import", reason="the recording ends")
 
     def tell_again(self, first_part: int, notes: list[ImportNote]) -> None:
@@ -159,15 +153,15 @@ class Chronicle:
     def _session_ended(self, source: int, fact: seen.SessionOver) -> None:
         for row in self.opens.of_session(source, fact.session):
             if fact.keeps == "all" or (row.is_durable and fact.keeps == "durable"):
-                self.note(
+                self.notes.add(
                     "gap",
                     f"{row.machine}'s durable open of {self._path(row.path)} may live on after "
-                    f"its connection ended at {_clock(fact.at)} ({fact.reason})",
+                    f"its connection ended at {clock(fact.at)} ({fact.reason})",
                 )
                 self._ghosts.setdefault(row.key, []).append(row)
                 continue
             if fact.silent_since and fact.at - fact.silent_since >= QUIET_S:
-                self._note_silence(row, fact.silent_since, f"; {fact.reason} at {_clock(fact.at)}")
+                self._note_silence(row, fact.silent_since, f"; {fact.reason} at {clock(fact.at)}")
             self._close(row, fact.reason)
         ended = [
             key
@@ -187,10 +181,10 @@ class Chronicle:
 
     def _note_silence(self, row: Known, since: float, rest: str) -> None:
         if row.id in self._blocking:
-            self.note(
+            self.notes.add(
                 "gap",
                 f"{row.machine}, which holds {self._path(row.path)}, is silent since "
-                f"{_clock(since)}{rest}",
+                f"{clock(since)}{rest}",
             )
 
     # -- opens
@@ -211,7 +205,9 @@ class Chronicle:
         elif forgotten is not None:
             self._record_close(forgotten, TOO_MANY)
             if not self.counts["forgotten"]:
-                self.note("gap", f"{OPENS_MAX:,} opens are held at one time: the oldest {TOO_MANY}")
+                self.notes.add(
+                    "gap", f"{OPENS_MAX:,} opens are held at one time: the oldest {TOO_MANY}"
+                )
             self.counts["forgotten"] += 1
         self.counts["opens"] += 1
         self.by_source[source, "opens"] += 1
@@ -220,7 +216,7 @@ class Chronicle:
             row, session[0] if session else "", fact.action, is_older=fact.is_older
         )
         if fact.waited_s >= 0.1:
-            self.note(
+            self.notes.add(
                 "gap",
                 f"{machine} had {self._path(row.path)} after {fact.waited_s:.1f} s, which is how "
                 "long the server held its answer back (an oplock or a lease of somebody else)",
@@ -231,10 +227,10 @@ class Chronicle:
         row = self.opens.find(source, fact.goes_on)
         machine = row.machine if row is not None else self._who(fact.who)[0]
         path = self._path(row.path if row is not None else fact.path)
-        text = f"{machine} took its durable open of {path} up again at {_clock(fact.at)}"
+        text = f"{machine} took its durable open of {path} up again at {clock(fact.at)}"
         if row is None:
             fact.is_older = True
-            self.note("gap", f"{text}, which is not known here: it was opened before")
+            self.notes.add("gap", f"{text}, which is not known here: it was opened before")
             return False
         if row in (ghosts := self._ghosts.get(row.key, [])):
             ghosts.remove(row)
@@ -243,7 +239,9 @@ class Chronicle:
         gone = self.opens.move(row, fact.handle, fact.session)
         if gone is not None:
             self._record_close(gone, "its handle was given out again")
-        self.note("gap", f"{text}, over another connection: it is the same open, which goes on")
+        self.notes.add(
+            "gap", f"{text}, over another connection: it is the same open, which goes on"
+        )
         return True
 
     def _record_granted(self, row: Known, session: str, action: str, *, is_older: bool) -> None:
@@ -323,7 +321,7 @@ class Chronicle:
             if fact.doing == "rename":
                 return  # of a handle that nobody saw: what it was called before is unknown
             path = seen.UNKNOWN_PATH
-        blockers, is_contention = self._in_the_way(source, fact, row, (server, share, path))
+        blockers, is_contention = self._in_the_way.found(source, fact, row, (server, share, path))
         if not is_contention:
             self.counts["rights"] += 1
             return
@@ -352,70 +350,6 @@ class Chronicle:
         )
         self._recorder.record(machine, refused)
 
-    def _in_the_way(
-        self, source: int, fact: seen.OpenDenied, row: Known | None, place: FileKey
-    ) -> tuple[list[Blocker], bool]:
-        """The blockers of a refusal, and whether it is one because of others at all."""
-        server, share, path = place
-        found: list[Known]
-        if fact.doing in ("lock", "read", "write"):
-            pairs = self.opens.lockers(row, fact.offset, fact.length) if row is not None else []
-            told = [other.blocker(lock) for other, lock in pairs[:BLOCKERS_MAX]]
-            self._note_crowd(place, len(pairs))
-            return told or [self._nobody(place)], True
-        if fact.doing == "rename":
-            found = self.opens.below(*place)
-            if fact.status != "STATUS_ACCESS_DENIED" and not found:
-                of_both = [path, fact.new_path]
-                held = [one for name in of_both for one in self.opens.of_file(server, share, name)]
-                found = [one for one in held if one is not row]
-            self._note_crowd(place, len(found))
-            return [one.blocker() for one in found[:BLOCKERS_MAX]], bool(found)
-        if fact.status == "STATUS_DELETE_PENDING":
-            found = self.opens.of_file(*place)
-        else:
-            found = self.opens.blockers(*place, fact.access, fact.share_mode, fact.implied)
-        named = [self.opens.find(source, handle) for handle in fact.blockers]
-        if not found and fact.blockers:
-            found = [one for one in named if one is not None]
-            self.note(
-                "gap",
-                f"the source names who is in the way of a refusal of {self._path(path)}, and the "
-                "conflict rule does not: those of the source are shown",
-            )
-        elif fact.blockers and fact.status == "STATUS_SHARING_VIOLATION":
-            for one in found:
-                if one not in named:
-                    self.note(
-                        "gap",
-                        f"{one.machine}'s open of {self._path(path)} is in the way by the conflict "
-                        "rule, and the source does not name it: it is shown as well",
-                    )
-        told = [one.blocker() for one in found[:BLOCKERS_MAX]]
-        self._note_crowd(place, len(found))
-        return told or [self._nobody(place)], True
-
-    def _note_crowd(self, place: FileKey, count: int) -> None:
-        """More are in the way than a refusal names: said once of a file."""
-        if count > BLOCKERS_MAX and place not in self._crowded and len(self._crowded) < NOTES_MAX:
-            self._crowded.add(place)
-            self.note(
-                "gap",
-                f"{count:,} opens are in the way of a refusal of {self._path(place[2])}: the "
-                f"{BLOCKERS_MAX} oldest are named, here and where it has more still",
-            )
-
-    def _nobody(self, place: FileKey) -> Blocker:
-        """Somebody whom no source tells of."""
-        key = (place[0], fold(place[1]), fold(place[2]))
-        known = self._unseen.get(key)
-        if known is None:
-            known = f"U{len(self._unseen) + 1}"
-            if len(self._unseen) < EPISODES_MAX:
-                self._unseen[key] = known
-        self.counts["unseen"] += 1
-        return Blocker(known, "", "", "", "", "", self._at, since="before")
-
     # -- ranges
 
     def _locked(self, source: int, fact: seen.Locked) -> None:
@@ -442,7 +376,7 @@ class Chronicle:
         )
         self._recorder.record(row.machine, granted)
         if fact.waited_s:
-            self.note(
+            self.notes.add(
                 "gap",
                 f"{row.machine} waited {fact.waited_s:.1f} s for a range of "
                 f"{self._path(row.path)}, in one request that was held back and then granted",
@@ -535,17 +469,9 @@ class Chronicle:
 
     # -- words
 
-    def note(self, about: str, text: str, *, is_told: bool = False) -> None:
-        """Say something about the run, unless so much was said already that nobody reads it. What
-        a source tells (`is_told`) has room of its own.
-        """
-        self._note_counts[is_told] += 1
-        if self._note_counts[is_told] <= NOTES_MAX:
-            self._recorder.record("import", ImportNote(about=about, text=text))
-
     def _noted(self, _source: int, fact: seen.Noted) -> None:
         text = fact.text if self.names.is_hidden else fact.text + fact.detail
-        self.note(fact.about, text, is_told=True)
+        self.notes.add(fact.about, text, is_told=True)
 
     def _server(self, who: seen.Who) -> str:
         found = self._servers.get(who.server)
@@ -560,40 +486,3 @@ class Chronicle:
 
     def _path(self, path: str) -> str:
         return self.names.path(path)
-
-    def _endings(self) -> list[ImportNote]:
-        notes = []
-        held = len(self.opens)
-        if held:
-            notes.append(
-                f"{held:,} {'open is' if held == 1 else 'opens are'} held still when the recording "
-                "ends; nobody knows how long it was after that"
-            )
-        if self.counts["unseen"]:
-            notes.append(
-                f"{self.counts['unseen']:,} refusals have nobody in the way that the sources show: "
-                "whoever it was opened the file before the recording began, or is not in it"
-            )
-        waiting = [row for row in self.ledger.rows(self.last_at) if row.state == "waiting"]
-        for row in waiting[:20]:
-            if row.attempt_count == 1:
-                text = (
-                    f"{row.machine} was refused {row.path} once, at {_clock(row.first_refused_at)}"
-                )
-                notes.append(f"{text}, and did not ask again before the recording ends")
-            else:
-                quiet_s = self.last_at - row.last_refused_at
-                notes.append(
-                    f"{row.machine} made no further attempt on {row.path} after "
-                    f"{_clock(row.last_refused_at)} ({span(quiet_s)} before the recording ends); "
-                    "whether it gave up is in no trace"
-                )
-        if len(waiting) > 20:
-            notes.append(f"{len(waiting) - 20:,} more were refused and never seen to get through")
-        if left := sum(max(0, count - NOTES_MAX) for count in self._note_counts.values()):
-            notes.append(f"{left:,} more notes were left out")
-        return [ImportNote(about="end", text=text) for text in notes]
-
-
-def _clock(at: float) -> str:
-    return moment(at, seconds=True)

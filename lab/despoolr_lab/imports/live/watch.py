@@ -130,7 +130,7 @@ class Watch:
             for fact in self._reader.rest():  # lines of the clock that was
                 fact.at += self._set_back_s
                 self._blend.push(LOG, fact)
-        self.chronicle.note(
+        self.chronicle.notes.add(
             "clock",
             f"this machine's clock was set back by {span(by_s)}: what happens from "
             f"{moment(now, seconds=True)} on is told as if it had not been",
@@ -203,7 +203,7 @@ class Watch:
         is_failing = bool(status.failed_count) and status.count == status.last_failed
         if is_failing and not self._is_failing:
             why = "" if self.chronicle.names.is_hidden else f" ({status.failure})"
-            self.chronicle.note("gap", f"a look failed{why}: what was open then is unknown")
+            self.chronicle.notes.add("gap", f"a look failed{why}: what was open then is unknown")
         self._is_failing = is_failing
 
     def _retell(self) -> None:

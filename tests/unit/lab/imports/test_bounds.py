@@ -17,7 +17,7 @@ from despoolr_core.records.stream import of
 from despoolr_lab.imports.capture import dialogue, frames, layers, streams
 from despoolr_lab.imports.capture.fields import read as read_fields
 from despoolr_lab.imports.dav import access_log
-from despoolr_lab.imports.fold import chronicle, merge, table
+from despoolr_lab.imports.fold import chronicle, in_the_way, merge, notes, table
 from despoolr_lab.imports.samba import audit, status_json
 from despoolr_lab.imports.traces import source
 from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
@@ -174,7 +174,7 @@ def test_an_event_with_a_document_type_is_damage_and_expands_nothing(tmp_path: P
 def test_so_many_blockers_are_named_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chronicle, "BLOCKERS_MAX", 3)
+    monkeypatch.setattr(in_the_way, "BLOCKERS_MAX", 3)
     rows = [row for number in range(1, 6) for row in pair(number, f"f{number}")]
     asked, answer = pair(7, "")
     refused = [
@@ -215,7 +215,7 @@ def test_what_is_remembered_of_each_file_to_merge_them_is_bounded(
 def test_so_many_notes_are_recorded_and_the_rest_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chronicle, "NOTES_MAX", 1)
+    monkeypatch.setattr(notes, "NOTES_MAX", 1)
     found = imported([TRACES / "8-connection-dies/tshark-fields.tsv"])
     assert "more notes were left out" in found.notes
 

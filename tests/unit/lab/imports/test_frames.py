@@ -13,7 +13,7 @@ import pytest
 
 from despoolr_core.records.kinds.share import FileDeleted, OpenClosed, OpenGranted
 from despoolr_core.records.stream import of
-from despoolr_lab.imports.fold import chronicle
+from despoolr_lab.imports.fold import notes
 from worlds.traces import Found, imported
 
 START = 1_700_000_000.0
@@ -237,7 +237,7 @@ def test_a_durable_open_is_not_taken_up_on_another_server(tmp_path: Path) -> Non
 def test_notes_of_many_opens_leave_room_for_what_the_capture_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chronicle, "NOTES_MAX", 4)
+    monkeypatch.setattr(notes, "NOTES_MAX", 4)
     story = Story()
     for number in range(1, 6):
         fid = f"0000000{number}{FIRST[8:]}"
