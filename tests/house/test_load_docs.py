@@ -18,7 +18,7 @@ from despoolr_lab.load.outcome.results import COLUMNS
 from despoolr_lab.load.spec import model
 from despoolr_lab.load.spec.file import parse_load
 from despoolr_lab.load.spec.shapes import SHAPES
-from despoolr_lab.scenario import load_tables as tables
+from despoolr_lab.scenario.tables import loads as tables
 from worlds.support import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/load.md").read_text("utf-8")

@@ -28,7 +28,7 @@ from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, profiles_of
-from despoolr_lab.scenario.step_tables import ConnectStep, HoldStep, JobStep
+from despoolr_lab.scenario.tables.steps import ConnectStep, HoldStep, JobStep
 from golden.write import assert_golden
 from worlds.scenario import article, failed, finding, play, status, until
 

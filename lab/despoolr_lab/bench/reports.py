@@ -36,7 +36,8 @@ from despoolr_core.records.stream import Recorder
 from despoolr_core.share.contract import Share
 from despoolr_lab.scenario.model import Scenario, Site
 from despoolr_lab.scenario.run import disk_store
-from despoolr_lab.scenario.world import Surroundings, World
+from despoolr_lab.scenario.surroundings import Surroundings
+from despoolr_lab.scenario.world import World
 from despoolr_lab.scenario.worlds import Variation
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_server.database.database import ThreadedDatabase
@@ -88,7 +89,9 @@ async def _load(root: Path, rows: int) -> float:
         await world.start()
         machines, job, _ = await _job_for_everyone(world)
         await world.sites["BPC"].server.context.database.run(lambda db: _fill(db, rows))
-        here = world.administrator(world.sites["BPC"].setup.server).share(boxes.ROOT_SHARE)
+        here = world.connections.administrator(world.sites["BPC"].setup.server).share(
+            boxes.ROOT_SHARE
+        )
         took = []
         for turn in range(TURNS):
             reports = [
@@ -159,7 +162,7 @@ async def _reports(root: Path) -> dict[str, float]:
         stack.push_async_callback(world.stop)
         await world.start()
         machines, job, request = await _job_for_everyone(world)
-        boxes = world.administrator("LOGON1").share("SMS_SHR")
+        boxes = world.connections.administrator("LOGON1").share("SMS_SHR")
         uploads = await _upload(
             boxes, [("WARM", *m) for m in machines[:200]], job, request, finish=False
         )

@@ -43,7 +43,7 @@ from despoolr_lab.load.watch import LoadSecond, LoadWatch
 from despoolr_lab.load.workers.gate import JoinGate
 from despoolr_lab.load.workers.protocol import Word, WorkerStatus
 from despoolr_lab.load.workers.workers import Workers
-from despoolr_lab.scenario.load_tables import AbortTable
+from despoolr_lab.scenario.tables.loads import AbortTable
 
 T = TypeVar("T")
 

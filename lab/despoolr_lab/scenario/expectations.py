@@ -256,7 +256,7 @@ def _tree(store: Any, directory: str) -> dict[str, str]:
 async def _master(world: World, e: model.MasterExpectation) -> Finding:
     site, package_id = world.packages[e.package]
     machine = world.sites[e.site or site]
-    share = world.administrator(machine.setup.server).share(boxes.ROOT_SHARE)
+    share = world.connections.administrator(machine.setup.server).share(boxes.ROOT_SHARE)
     try:
         found = decompress(await share.read(f"{boxes.STORE}/{package_id}.PCK"))
     except ShareError as error:
@@ -284,7 +284,7 @@ async def _package_status(world: World, e: model.PackageStatusExpectation) -> Fi
 
 async def _box(world: World, e: model.BoxExpectation) -> Finding:
     path = await _with_ids(world, e, e.path)
-    share = world.administrator(e.server).share(e.share)
+    share = world.connections.administrator(e.server).share(e.share)
     above, brace, _ = e.path.partition("{package:")
     try:
         entries = await share.list(path)

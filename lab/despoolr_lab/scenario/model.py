@@ -23,7 +23,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, signed_span_s, span_s
-from despoolr_lab.scenario.expectation_tables import (
+from despoolr_lab.scenario.tables.expectations import (
     ArrivalsExpectation,
     AttributeExpectation,
     BoxExpectation,
@@ -48,8 +48,8 @@ from despoolr_lab.scenario.expectation_tables import (
     ServersExpectation,
     WorkstationsExpectation,
 )
-from despoolr_lab.scenario.load_tables import LoadPart
-from despoolr_lab.scenario.step_tables import (
+from despoolr_lab.scenario.tables.loads import LoadPart
+from despoolr_lab.scenario.tables.steps import (
     AclStep,
     CancelStep,
     ClockJumpsStep,

@@ -32,11 +32,12 @@ from despoolr_core.times import moment_s, span
 from despoolr_core.timing import VIRTUAL, Timing
 from despoolr_lab.scenario.expectations import Finding, all_episodes, check
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.step_tables import JobStep, SourceStep
 from despoolr_lab.scenario.steps import StepError, do_step
+from despoolr_lab.scenario.surroundings import Surroundings
+from despoolr_lab.scenario.tables.steps import JobStep, SourceStep
 from despoolr_lab.scenario.verdicts.sentence import verdict_of
 from despoolr_lab.scenario.verdicts.verdict_run import VerdictRun
-from despoolr_lab.scenario.world import Surroundings, World
+from despoolr_lab.scenario.world import World
 from despoolr_lab.scenario.worlds import Variation, world_of
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.sockets import SocketNetwork

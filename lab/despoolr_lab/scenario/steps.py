@@ -132,7 +132,9 @@ async def _set(world: World, step: model.SetStep) -> None:
 async def _source(world: World, step: model.SourceStep) -> None:
     site, _ = world.packages[step.package]
     await world.put_source(site, step.package, step.files)
-    share = world.administrator(world.sites[site].setup.server).share(boxes.SOURCE_SHARE)
+    share = world.connections.administrator(world.sites[site].setup.server).share(
+        boxes.SOURCE_SHARE
+    )
     for name in step.delete:
         await share.delete(f"{step.package}/{name}")
 
@@ -174,7 +176,9 @@ async def _hold(world: World, step: model.HoldStep) -> str | None:
             else:
                 await hold()
         else:
-            opened = world.log_on(step.machine, "Administrator", server, Role.ADMIN).share(share)
+            opened = world.connections.log_on(
+                step.machine, "Administrator", server, Role.ADMIN
+            ).share(share)
             file = await opened.open(path, access, share_mode, disposition, program=step.program)
             await world.keep_open(step.machine, path, file, for_s)
             _lock_ranges(world, step, file)
@@ -270,7 +274,7 @@ def _is_held(world: World, step: model.ReleaseStep) -> bool:
 async def _connect(world: World, step: model.ConnectStep) -> None:
     agent = _switched_on(world, step.machine)
     server = step.server or agent.settings.logon_servers[0]
-    connection = world.log_on(step.machine, agent.user, server)
+    connection = world.connections.log_on(step.machine, agent.user, server)
     await connection.session.start("EXPLORER.EXE")
 
 
@@ -316,7 +320,7 @@ async def _noidmif(world: World, step: model.NoIdMifStep) -> None:
 
 async def _put(world: World, step: model.PutStep) -> str | None:
     data = bytes.fromhex(step.hex) if step.hex else step.text.encode("latin-1")
-    server = world.administrator(step.server)
+    server = world.connections.administrator(step.server)
     try:
         await server.share(step.share).write(world.with_ids(step.path), data)
     except (ShareError, ShareUnreachable) as error:
@@ -326,7 +330,7 @@ async def _put(world: World, step: model.PutStep) -> str | None:
 
 
 async def _delete(world: World, step: model.DeleteStep) -> str | None:
-    share = world.administrator(step.server).share(step.share)
+    share = world.connections.administrator(step.server).share(step.share)
     try:
         await share.delete(world.with_ids(step.path))
     except (ShareError, ShareUnreachable) as error:
@@ -346,7 +350,7 @@ async def _delete_history(world: World, step: model.DeleteHistoryStep) -> None:
 
 async def _acl(world: World, step: model.AclStep) -> None:
     path = world.with_ids(step.path)
-    server = world.administrator(step.server)
+    server = world.connections.administrator(step.server)
     if path and await server.share(step.share).stat(path) is None:
         raise StepError(f"there is no {path} on {step.share} of {step.server} then")
     await server.set_rights(step.share, path, Role(step.role), step.rights or None)

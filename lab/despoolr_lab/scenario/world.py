@@ -12,25 +12,20 @@ import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import aiohttp
 import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
-from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.agent.agent import PcmAgent
-from despoolr_client.agent.polling import INSTRUCTIONS, LOGON_SHARE
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.settings import ClientSettings, WhenWarned
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
 from despoolr_client.transport.limiter import PriorityLimiter
-from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
 from despoolr_core.profile import Profile, with_overrides
@@ -38,72 +33,32 @@ from despoolr_core.records.kinds.site import SettingsChanged
 from despoolr_core.records.stream import Recorder
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import OpenFile, Watch
+from despoolr_core.share.contract import OpenFile
 from despoolr_core.share.modes import Role
 from despoolr_core.times import signed_span_s, span_s
 from despoolr_lab.scenario import model
+from despoolr_lab.scenario.connections import ADMINISTRATOR, WorldConnections
 from despoolr_lab.scenario.holders import habits_of, reap
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.programs import program_of
+from despoolr_lab.scenario.surroundings import Surroundings
 from despoolr_lab.scenario.worlds import Variation, named_machines
 from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.assembly import SiteAssembly
-from despoolr_server.database.protocol import Database
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import FileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.server_watch import ServerWatch
-from despoolr_server.shares.host import ShareHost
 from despoolr_server.site.despooler.package_servers import PACKAGE_DIRECTORIES
 from despoolr_server.site.services.targets import NO_PCM
 from despoolr_server.site.state import boxes
-from despoolr_server.site.state.context import RemoteServer, SiteServerRole
-from despoolr_server.site.state.logs import LogSink, NoLogFiles
+from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.registry import parse_keys
-from despoolr_server.site_server import SERVICE_ACCOUNT, SiteServer, SiteSetup
+from despoolr_server.site_server import SiteServer, SiteSetup
 
 SECRET: Final = b"a secret for machines that exist only in this process"
-ADMINISTRATOR: Final = "ADMIN1"
-CLIENTS: Final = "CLIENTS"
-"""Where all clients are on the network: one host."""
-LOGGED_ON: Final = "logged on"
-"""In the place of a program: the connection of a person."""
-
 _PLACEHOLDER: Final = re.compile(r"\{package:([^}]+)\}")
-
-
-class ServerNetwork(Protocol):
-    """Where servers are served and reached by name: in memory, or loopback sockets."""
-
-    carries_values: bool
-    """Whether requests may go as values."""
-
-    async def serve(self, runner: web.BaseRunner, host: str, port: int = 80) -> Any:
-        """Let a runner answer for a host."""
-        ...
-
-    def session(self, source: str, *, limit: int = 64, **kwargs: Any) -> aiohttp.ClientSession:
-        """An HTTP client of a machine."""
-        ...
-
-    def reaches(self, source: str, host: str, port: int = 80) -> bool:
-        """Whether a call from one host to the other would be answered."""
-        ...
-
-
-class Surroundings(msgspec.Struct):
-    """What a world stands in. `store(machine, name)` makes or reopens a share's files,
-    `database(site)` a site's rows.
-    """
-
-    clock: LoopClock
-    network: ServerNetwork
-    store: Callable[[str, str], FileStore]
-    database: Callable[[str], Database]
-    lease_s: float
-    logs: Callable[[str], LogSink] = lambda _site: NoLogFiles()
 
 
 class SiteMachine(msgspec.Struct):
@@ -141,7 +96,6 @@ class World:
         self.first_polls: dict[str, float] = {}
         self.packages: dict[str, tuple[str, str]] = {}
         """Package name to (site code, PackageID)."""
-        self.sessions: dict[str, aiohttp.ClientSession] = {}
         self.runners: list[web.AppRunner] = []
         self.fleet: Fleet | None = None
         self.auth = Auth(SECRET)
@@ -157,13 +111,14 @@ class World:
         """Machine and path of what a habit may have closed before its release, or does not open
         yet: who waits for that.
         """
-        self._servers: dict[tuple[str, str, str], ShareServer] = {}
-        self._watches: dict[tuple[str, str], Watch] = {}
+        self.connections = WorldConnections(
+            surroundings, self.auth, lambda server: self.assembly.host(server)
+        )
         self.assembly = SiteAssembly(
             surroundings.clock,
             surroundings.store,
             surroundings.database,
-            self._service_connection,
+            self.connections.service,
             recorder=recorder,
             auth=self.auth,
             lease_s=surroundings.lease_s,
@@ -199,7 +154,9 @@ class World:
         await self.fleet.start()
 
     def _start_reaper(self, server: str, after_s: float) -> None:
-        reaping = reap(self.administrator(server), self.clock, after_s, self.agents.__contains__)
+        reaping = reap(
+            self.connections.administrator(server), self.clock, after_s, self.agents.__contains__
+        )
         self.spawn(reaping, f"reaper of {server}")
 
     async def stop(self) -> None:
@@ -212,10 +169,7 @@ class World:
             if site.executive is not None:
                 site.executive.cancel()
                 await asyncio.gather(site.executive, return_exceptions=True)
-        for server in self._servers.values():
-            await server.close()
-        for session in self.sessions.values():
-            await session.close()
+        await self.connections.close()
         for runner in self.runners:
             await runner.cleanup()
         for database in self.assembly.databases.values():
@@ -351,9 +305,7 @@ class World:
         await asyncio.gather(machine.executive, return_exceptions=True)
         self.runners.remove(machine.runner)
         await machine.runner.cleanup()
-        source = machine.setup.server
-        for key in [key for key in self._servers if key[0] == source and key[2] != LOGGED_ON]:
-            self._servers.pop(key).abandon()
+        self.connections.abandon(machine.setup.server)
         for end in self.when_killed.pop(code, []):
             await end()
 
@@ -385,50 +337,12 @@ class World:
             service.look_again()
         context.record("SMS_EXECUTIVE", SettingsChanged(fields=changed))
 
-    def _service_connection(self, source: str, server: str, program: str) -> RemoteServer:
-        there = self._connection(source, server, SERVICE_ACCOUNT, Role.SERVICE, program)
-        there.watch = partial(ServerWatch, partial(self._host_within_reach, source, server))
-        return there
-
-    def _host_within_reach(self, source: str, server: str) -> ShareHost | None:
-        if not self.surroundings.network.reaches(source.lower(), server.lower()):
-            return None
-        return self.assembly.host(server)
-
-    def _connection(
-        self, machine: str, server: str, user: str, role: Role, program: str = ""
-    ) -> ShareServer:
-        key = (machine, server, program)
-        if key not in self._servers:
-            token = self.auth.issue(machine, user, role)
-            self._servers[key] = ShareServer(
-                self._session(machine if role is Role.SERVICE else ADMINISTRATOR),
-                f"http://{server.lower()}",
-                token,
-                self.clock,
-                name=server,
-                program=program,
-                lease_s=self.surroundings.lease_s,
-            )
-        return self._servers[key]
-
-    def _session(self, source: str) -> aiohttp.ClientSession:
-        if source not in self.sessions:
-            self.sessions[source] = self.surroundings.network.session(source.lower())
-        return self.sessions[source]
-
-    def administrator(self, server: str) -> ShareServer:
-        """A server as an administrator at another machine sees it."""
-        return self._connection(
-            ADMINISTRATOR, server, "Administrator", Role.ADMIN, "SMS_ADMINISTRATOR"
-        )
-
     def site_client(self, site: str) -> SiteClient:
         """A site's server as an administrator asks it."""
         server = self.sites[site].setup.server
         token = self.auth.issue(ADMINISTRATOR, "Administrator", Role.ADMIN)
         address = ServerAddress(server, f"http://{server.lower()}", token)
-        return SiteClient(aiohttp_transport(self._session(ADMINISTRATOR)), address)
+        return SiteClient(aiohttp_transport(self.connections.session(ADMINISTRATOR)), address)
 
     async def api(self, site: str, method: str, path: str, body: Any = None) -> Any:
         """One call of a site's API as an administrator: its answer in plain values. Raises
@@ -456,7 +370,9 @@ class World:
         """Put files into a package's source directory, as an administrator with a copy of Explorer
         would.
         """
-        share = self.administrator(self.sites[site].setup.server).share(boxes.SOURCE_SHARE)
+        share = self.connections.administrator(self.sites[site].setup.server).share(
+            boxes.SOURCE_SHARE
+        )
         for directory in sorted(
             {package, *(f"{package}/{name}".rpartition("/")[0] for name in files)}
         ):
@@ -532,7 +448,7 @@ class World:
         )
         return ClientSettings(
             clock=self.clock,
-            connect=self._client_connection,
+            connect=self.connections.client,
             recorder=self.recorder,
             random=lambda label: random.Random(f"{self.variation.seed}/{label}"),
             limiter=limiter,
@@ -543,43 +459,9 @@ class World:
             polling_interval_s=span_s(group.poll_every),
             when_warned=WhenWarned(group.when_warned),
             habits=habits_of(group),
-            watch=self._instruction_watch,
+            watch=self.connections.instruction_watch,
             records_idle_polls=False,
         )
-
-    def _instruction_watch(self, server: str, sms_id: str) -> Watch:
-        """One for each client and logon server: it keeps what it was told."""
-        key = (server, sms_id)
-        if key not in self._watches:
-            self._watches[key] = ServerWatch(
-                partial(self._host_within_reach, CLIENTS, server),
-                LOGON_SHARE,
-                [INSTRUCTIONS],
-                [f"{INSTRUCTIONS}/{sms_id}.INS"],
-            )
-        return self._watches[key]
-
-    def _client_connection(
-        self, server: str, machine: str, user: str, role: Role = Role.CLIENT
-    ) -> ShareServer:
-        token = self.auth.issue(machine, user, role)
-        return ShareServer(
-            self._session(CLIENTS),
-            f"http://{server.lower()}",
-            token,
-            self.clock,
-            name=server,
-            lease_s=self.surroundings.lease_s,
-        )
-
-    def log_on(self, machine: str, user: str, server: str, role: Role = Role.CLIENT) -> ShareServer:
-        """A machine's own connection to a server, kept until the world ends: logged on, nothing
-        open.
-        """
-        key = (machine, server, LOGGED_ON)
-        if key not in self._servers:
-            self._servers[key] = self._client_connection(server, machine, user, role)
-        return self._servers[key]
 
     async def keep_open(self, machine: str, path: str, file: OpenFile, for_s: float | None) -> None:
         """A program on a server keeps a file open, for a span or until it is released."""

@@ -6,7 +6,7 @@ import pytest
 
 from despoolr_core.suggest import nearest, one_of, suggestion
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
-from despoolr_lab.scenario.statuses import JOB_STATUSES
+from despoolr_lab.scenario.tables.statuses import JOB_STATUSES
 from worlds.scenario import SMALL
 
 SERVERS = ["LOGON1", "LOGON2", "SITE1"]

@@ -30,7 +30,7 @@ from despoolr_core.records.kinds.share import (
 from despoolr_core.records.stream import Listener, Recorder
 from despoolr_core.share.modes import WIN32_CODE, NtStatus, render_access, render_share_mode
 from despoolr_core.share.wire import LockedRange
-from despoolr_lab.imports.fold.in_the_way import InTheWay
+from despoolr_lab.imports.fold.blockers import KnownBlockers
 from despoolr_lab.imports.fold.names import Names
 from despoolr_lab.imports.fold.notes import Notes, clock
 from despoolr_lab.imports.fold.table import OPENS_MAX, RANGES_MAX, FileKey, Known, KnownOpens
@@ -62,7 +62,7 @@ class Chronicle:
         self._at = 0.0
         self._recorder = Recorder(lambda: self._at, [self.ledger.apply, *listeners])
         self.notes = Notes(lambda note: self._recorder.record("import", note))
-        self._in_the_way = InTheWay(self.opens, names, self.notes)
+        self._blockers = KnownBlockers(self.opens, names, self.notes)
         self.part_now: Callable[[], int] = lambda: 0
         """Which part of the run is written: a full one is followed by another."""
         self._open_number = self._episode_number = 0
@@ -109,7 +109,7 @@ class Chronicle:
         self._at = self.last_at
         for note in notes:
             self._recorder.record("import", note)
-        self.notes.end(self.ledger, self.last_at, len(self.opens), self._in_the_way.unseen_count)
+        self.notes.end(self.ledger, self.last_at, len(self.opens), self._blockers.unseen_count)
         self._recorder.end("import", reason="the recording ends")
 
     def tell_again(self, first_part: int, notes: list[ImportNote]) -> None:
@@ -321,7 +321,7 @@ class Chronicle:
             if fact.doing == "rename":
                 return  # of a handle that nobody saw: what it was called before is unknown
             path = seen.UNKNOWN_PATH
-        blockers, is_contention = self._in_the_way.found(source, fact, row, (server, share, path))
+        blockers, is_contention = self._blockers.found(source, fact, row, (server, share, path))
         if not is_contention:
             self.counts["rights"] += 1
             return

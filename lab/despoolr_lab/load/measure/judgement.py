@@ -20,7 +20,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.times import span_s
 from despoolr_lab.load.measure.tally import BUSY, PollPart, Second
 from despoolr_lab.load.spec.model import LoadFile
-from despoolr_lab.scenario import load_tables as tables
+from despoolr_lab.scenario.tables import loads as tables
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 
 POLLS_MIN: Final = 100

@@ -27,8 +27,8 @@ from despoolr_lab.load.spec.model import (
     file_name,
 )
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.load_tables import LoadPart, LoadTable
 from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.tables.loads import LoadPart, LoadTable
 from despoolr_lab.toml.toml_text import ScenarioError
 
 _EVEN: Final = "even if previously sent"

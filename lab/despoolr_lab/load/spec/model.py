@@ -22,7 +22,7 @@ from despoolr_core.suggest import one_of
 from despoolr_core.times import span_s
 from despoolr_lab.breaking.tables import FaultTable
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.load_tables import SHAPES, LoadExpectation, LoadTable
+from despoolr_lab.scenario.tables.loads import SHAPES, LoadExpectation, LoadTable
 from despoolr_lab.toml.tables import Moment, Name, Span, Table
 
 CLIENTS_MAX: Final = 200_000

@@ -18,7 +18,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.suggest import suggestion
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.statuses import SERVICES
+from despoolr_lab.scenario.tables.statuses import SERVICES
 from despoolr_lab.toml.tables import split_job
 
 Mistake = tuple[str, list[str | int]]

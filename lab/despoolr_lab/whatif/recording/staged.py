@@ -46,7 +46,7 @@ from despoolr_lab.scenario.model import (
     Worlds,
 )
 from despoolr_lab.scenario.run import RunOptions, run_scenario
-from despoolr_lab.scenario.step_tables import LOCKS_MAX
+from despoolr_lab.scenario.tables.steps import LOCKS_MAX
 from despoolr_lab.scenario.worlds import span_text
 from despoolr_lab.whatif.recording.recorded_waits import RecordedWaits
 from despoolr_server.engine.names import BadName, parse_name

@@ -17,7 +17,7 @@ from despoolr_core.records.stream import of
 from despoolr_lab.imports.capture import dialogue, frames, layers, streams
 from despoolr_lab.imports.capture.fields import read as read_fields
 from despoolr_lab.imports.dav import access_log
-from despoolr_lab.imports.fold import chronicle, in_the_way, merge, notes, table
+from despoolr_lab.imports.fold import blockers, chronicle, merge, notes, table
 from despoolr_lab.imports.samba import audit, status_json
 from despoolr_lab.imports.traces import source
 from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
@@ -174,7 +174,7 @@ def test_an_event_with_a_document_type_is_damage_and_expands_nothing(tmp_path: P
 def test_so_many_blockers_are_named_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_the_way, "BLOCKERS_MAX", 3)
+    monkeypatch.setattr(blockers, "BLOCKERS_MAX", 3)
     rows = [row for number in range(1, 6) for row in pair(number, f"f{number}")]
     asked, answer = pair(7, "")
     refused = [

@@ -21,8 +21,8 @@ from despoolr_core.records.kinds.site import CopyEnded, SettingsChanged
 from despoolr_core.records.stream import of
 from despoolr_core.timing import Timing
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
-from despoolr_lab.scenario.step_tables import LOCKS_MAX
 from despoolr_lab.scenario.steps import StepError
+from despoolr_lab.scenario.tables.steps import LOCKS_MAX
 from worlds.scenario import (
     blocked_update,
     failed,

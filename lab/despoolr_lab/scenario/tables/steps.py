@@ -17,7 +17,7 @@ from despoolr_core.share.fault_api import DELAY_S_MAX, JUMP_S_MAX
 from despoolr_core.share.modes import Access, Disposition, parse_flags
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, signed_span_s, span_s
-from despoolr_lab.scenario.statuses import RIGHTS, ROLES, SERVICES
+from despoolr_lab.scenario.tables.statuses import RIGHTS, ROLES, SERVICES
 from despoolr_lab.toml.tables import JobName, Moment, Name, Span, Table, check_fields
 from despoolr_lab.toml.values import (
     check_latin,

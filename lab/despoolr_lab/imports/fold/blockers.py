@@ -21,7 +21,7 @@ UNSEEN_MAX: Final = 100_000
 """Files whose unknown holder has a name of its own."""
 
 
-class InTheWay:
+class KnownBlockers:
     """Asks the known opens. `unseen_count`: how often it was somebody of whom no source tells."""
 
     def __init__(self, opens: KnownOpens, names: Names, notes: Notes) -> None:

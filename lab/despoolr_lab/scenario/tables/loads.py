@@ -16,7 +16,7 @@ from msgspec import Meta, field
 from despoolr_core.suggest import one_of
 from despoolr_core.times import span_s
 from despoolr_core.timing import parse_timing
-from despoolr_lab.scenario.statuses import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES
+from despoolr_lab.scenario.tables.statuses import EPISODE_STATES, JOB_STATUSES, ROW_STATUSES
 from despoolr_lab.toml.tables import Moment, Name, Span, Table
 from despoolr_server.site.jobs.model import DetailKind
 

@@ -12,7 +12,7 @@ from despoolr_core.formats.nt_events import EVENTS
 from despoolr_core.profile import profile_of
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, span_s
-from despoolr_lab.scenario.statuses import (
+from despoolr_lab.scenario.tables.statuses import (
     EPISODE_STATES,
     JOB_STATUSES,
     MIF_STATUSES,
