@@ -236,6 +236,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/files/path_index.py:PathIndex._tallies": "`FOLDERS_MAX`",
     "server/despoolr_server/files/properties.py:_NONE": "always empty",
     "server/despoolr_server/files/properties.py:PropertyList._directories": "`_DIRECTORIES_MAX`",
+    "server/despoolr_server/files/properties.py:PropertyList._sizes": "as many as `_directories`",
     "server/despoolr_server/files/properties.py:PropertyList._line_counts": "`_DIRECTORIES_MAX`",
     "client/despoolr_client/agent/connections.py:MachineConnections._servers": "servers of a site",
     "client/despoolr_client/agent/outbox.py:Outbox.notices": "records of an instruction file",

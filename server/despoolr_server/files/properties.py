@@ -16,6 +16,7 @@ change that the disk does not take is none.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import zlib
@@ -36,6 +37,13 @@ FINDINGS_MAX: Final = 16
 
 PART_MAX: Final = 255
 """Bytes of one part of a path that every file system takes."""
+
+DIRECTORY_SIZE_MAX: Final = 16 * 1024 * 1024
+"""Characters of all properties of the names in one directory."""
+KNOWN_SIZE_MAX: Final = 64 * 1024 * 1024
+"""Characters of properties that are kept in memory, over all directories; beyond it all are read
+again.
+"""
 
 _DIRECTORIES_MAX: Final = 4096
 _HISTORY_MAX: Final = 64
@@ -64,6 +72,9 @@ class PropertyList:
         self._root = root
         self._directories: dict[str, _Names] = {}
         self._line_counts: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
+        """Characters of what is kept of a directory in memory."""
+        self._known_size = 0
         self._is_empty = not root.is_dir()
 
     def check(self) -> None:
@@ -94,13 +105,20 @@ class PropertyList:
             return
         directory, _, last = key.rpartition("/")
         names = self._names(directory)
-        if names.get(last, _NONE) == properties:
+        before = names.get(last, _NONE)
+        if before == properties:
             return
+        size = self._sizes[directory] + _size(last, properties) - _size(last, before)
+        if size > max(DIRECTORY_SIZE_MAX, self._sizes[directory]):
+            raise OSError(errno.ENOSPC, "the properties in this directory take too much")
+        self._known_size += size - self._sizes[directory]
+        self._sizes[directory] = size
         if properties:
             names[last] = dict(properties)
         else:
             del names[last]
         self._append(directory, names, _Line(last, dict(properties)))
+        self._make_room(0)
 
     def knows(self, key: str) -> bool:
         """Whether a name has any, or may have some below it."""
@@ -150,10 +168,20 @@ class PropertyList:
     def _names(self, directory: str) -> _Names:
         names = self._directories.get(directory)
         if names is None:
-            if len(self._directories) >= _DIRECTORIES_MAX:
-                self._directories.clear()
-            names = self._directories[directory] = self._read(directory)
+            names = self._read(directory)
+            size = sum(_size(*pair) for pair in names.items())
+            self._make_room(size)
+            self._directories[directory], self._sizes[directory] = names, size
+            self._known_size += size
         return names
+
+    def _make_room(self, size: int) -> None:
+        """For a directory with so many characters of properties."""
+        is_full = len(self._directories) >= _DIRECTORIES_MAX
+        if is_full or (self._directories and self._known_size + size > KNOWN_SIZE_MAX):
+            self._directories.clear()
+            self._sizes.clear()
+            self._known_size = 0
 
     def _read(self, directory: str) -> _Names:
         lines = self._lines(self._mirror(directory) / FILE)
@@ -208,7 +236,7 @@ class PropertyList:
                     out.write(b"\n")
                 out.write(_render(line))
         except BaseException:
-            self._directories.pop(directory, None)  # what the disk has is what counts
+            self._let_go(directory)  # what the disk has is what counts
             raise
 
     def _rewrite(self, file: Path, names: _Names) -> None:
@@ -227,7 +255,18 @@ class PropertyList:
             for known in [
                 known for known in self._directories if known == key or known.startswith(f"{key}/")
             ]:
-                del self._directories[known]
+                self._let_go(known)
+
+    def _let_go(self, directory: str) -> None:
+        self._directories.pop(directory, None)
+        self._known_size -= self._sizes.pop(directory, 0)
+
+
+def _size(name: str, properties: Mapping[str, str]) -> int:
+    """Characters of a name's properties, and of the name; nothing where it has none."""
+    if not properties:
+        return 0
+    return len(name) + sum(len(key) + len(xml) for key, xml in properties.items())
 
 
 def _render(line: _Line) -> bytes:

@@ -60,6 +60,12 @@ class LockWish(msgspec.Struct, frozen=True):
     timeout_s: float = 0.0
 
 
+ALL_WORK_THERE: Final = Refusal(
+    NtStatus.ACCESS_DENIED,
+    reason="it is one of the site's own directories, in which everybody works; lock a file of it",
+)
+"""Why a fixed directory is not locked: nobody else could put a file there, of any machine."""
+
 NO_PROPERTIES: Final[Mapping[str, str]] = MappingProxyType({})
 NO_LOCKS: Final[Sequence[DavLock]] = ()
 
@@ -106,8 +112,9 @@ class Dav:
             return visit
         store, facts = visit.share.store, visit.share.store.find(visit.name)
         access = _EXCLUSIVE if wish.exclusive else _SHARED
-        if facts is None and path.endswith(SEPARATORS):
-            return self._gate.refuse_visit(visit, NO_FILE_BEFORE_A_SEPARATOR, access)
+        unfit = self._why_unfit(visit, facts, path)
+        if unfit is not None:
+            return self._gate.refuse_visit(visit, unfit, access)
         ask = self._lock_ask(visit, facts, wish, access)
         owner = principal_of(caller.who)
         full = self._dav_locks.why_full(owner)
@@ -312,6 +319,12 @@ class Dav:
         return self._gate.shares[fold(share)].store.used_bytes()
 
     # -- inside
+
+    def _why_unfit(self, visit: Visit, facts: FileFacts | None, path: str) -> Refusal | None:
+        """Why nobody locks such a name, whoever else is there."""
+        if facts is None:
+            return NO_FILE_BEFORE_A_SEPARATOR if path.endswith(SEPARATORS) else None
+        return ALL_WORK_THERE if facts.directory and visit.fixed else None
 
     def _lock_ask(self, visit: Visit, facts: FileFacts | None, wish: LockWish, access: int) -> Ask:
         """Another lock's token lets a new name be made beside it; it does not let a second lock

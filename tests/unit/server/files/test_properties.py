@@ -11,6 +11,7 @@ import pytest
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.engine.rows import HIDDEN
+from despoolr_server.files import properties as module
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.properties import FILE, FINDINGS_MAX, PART_MAX, PropertyList
@@ -270,3 +271,40 @@ def test_only_so_many_damages_are_told_of(tmp_path: Path) -> None:
     findings: list[str] = []
     PropertyList(tmp_path, findings).check()
     assert len(findings) == FINDINGS_MAX
+
+
+def test_properties_of_a_directory_are_bounded_and_what_is_over_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DIRECTORY_SIZE_MAX", 100)
+    kept = PropertyList(tmp_path, [])
+    kept.set("D/A", {"{u}a": "x" * 94})  # and 1 of the name, 4 of the property's
+    kept.set("D/A", {"{u}a": "y" * 95})
+    for refused in (lambda: kept.set("D/A", {"{u}a": "z" * 96}), lambda: kept.rename("E/B", "D/B")):
+        kept.set("E/B", ONE)
+        with pytest.raises(OSError, match="take too much"):
+            refused()
+        for read in (kept, PropertyList(tmp_path, [])):
+            assert dict(read.get("D/A")) == {"{u}a": "y" * 95}
+            assert (dict(read.get("D/B")), dict(read.get("E/B"))) == ({}, ONE)
+    monkeypatch.setattr(module, "DIRECTORY_SIZE_MAX", 10)  # of a version without the bound
+    kept.set("D/A", {"{u}a": "less"})
+    kept.set("D/A", {})
+    kept.set("D/B", {"{u}a": "x" * 5})
+
+
+def test_so_much_is_kept_in_memory_and_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KNOWN_SIZE_MAX", 100)
+    kept = PropertyList(tmp_path, [])
+    for number in range(20):
+        for _ in range(2):
+            kept.set(f"D{number}/A", {"{u}a": "x" * 20})
+            assert sum(kept._sizes.values()) == kept._known_size <= 100
+    for number in range(20):
+        assert dict(kept.get(f"D{number}/A")) == {"{u}a": "x" * 20}
+        assert kept._known_size <= 100 and kept._directories.keys() == kept._sizes.keys()
+    kept.rename("D1", "D2")
+    kept.forget_below("D3")
+    assert sum(kept._sizes.values()) == kept._known_size

@@ -533,3 +533,16 @@ async def test_no_lock_moves_with_its_file_however_it_is_renamed(target: str) ->
     )
     assert (list(world.host.dav_locks), world.host.opens()) == ([], [])
     assert isinstance(await world.host.dav.lock(BOB, "OPEN", target, EXCLUSIVE), tuple)
+
+
+@pytest.mark.parametrize(
+    "wish", [EXCLUSIVE, SHARED, TREE, LockWish(exclusive=False, infinite=True)]
+)
+async def test_nobody_locks_a_directory_of_the_sites_own_but_files_in_it(wish: LockWish) -> None:
+    world = World()
+    store = world.host.gate.shares["SMS_SHR"].store
+    store.make_directory(n("DESPOOLR.BOX"), 0.0)
+    refused = await world.host.dav.lock(ALICE, "SMS_SHR", "despoolr.box", wish)
+    assert status(refused) == NtStatus.ACCESS_DENIED
+    assert not world.host.gate.dav_locks.covering("SMS_SHR", n("DESPOOLR.BOX"))
+    assert isinstance(await world.host.dav.lock(ALICE, "SMS_SHR", "DESPOOLR.BOX/A", wish), tuple)
