@@ -177,6 +177,8 @@ def test_an_interruption_and_a_commands_own_code_are_the_exit_code(
         raise error
 
     monkeypatch.setattr(LazyGroup, "get_command", lambda *_: ending)
+    # the process of a command takes it for good
+    monkeypatch.setattr("despoolr_app.cli.root._take_sigterm_for_ctrl_c", lambda: None)
     with pytest.raises(SystemExit) as ended:
         cli.main(["locks"])
     assert ended.value.code == code
