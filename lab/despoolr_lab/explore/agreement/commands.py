@@ -7,6 +7,7 @@ file, and at rest each logon server of the domain has that file.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from despoolr_core.errors import FormatError
@@ -35,6 +36,17 @@ def commands(tables: SiteTables) -> Iterator[Disagreement]:
     """What is wrong with the instruction files of one site's clients."""
     yield from _given(tables)
     yield from _carried(tables)
+
+
+def expiries(tables: SiteTables) -> dict[str, float]:
+    """Request to the site time at which its command expires, of those that do."""
+    found: dict[str, float] = {}
+    for master in _masters(tables).values():
+        with suppress(FormatError):
+            for record in parse_winst(master).records:
+                if record.expiration_full and record.expiration_date is not None:
+                    found[record.request_id] = record.expiration_date
+    return found
 
 
 def _given(tables: SiteTables) -> Iterator[Disagreement]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from despoolr_lab.explore.agreement.commands import commands
+from despoolr_lab.explore.agreement.commands import commands, expiries
 from despoolr_lab.explore.agreement.job_rows import job_rows
 from despoolr_lab.explore.agreement.left_over import left_over, waiting_reports
 from despoolr_lab.explore.agreement.packages import packages
@@ -29,6 +29,8 @@ class Ending:
     """Requests of jobs that were cancelled, or whose package was removed: no site knows a report of
     them any more.
     """
+    expires: dict[str, float] = field(default_factory=dict)
+    """Request to the site time at which its command expires."""
 
 
 async def look(world: World) -> Ending:
@@ -48,6 +50,7 @@ async def look(world: World) -> Ending:
             for job in tables.jobs
             if job.PackageID in removed or job.Status in (JobStatus.CANCELLING, JobStatus.CANCELLED)
         }
+        ending.expires |= expiries(tables)
         waiting = waiting_reports(tables)
         ending.waiting.update(waiting.values())
         for found in (

@@ -7,20 +7,26 @@ over, as they should, and some clients tell it at each poll (Q188042).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.site import MifLoaded, MifRefused
 from despoolr_core.records.stream import Record
+from despoolr_core.times import span
 from despoolr_lab.explore.rules.breach import Breach
 from despoolr_lab.explore.rules.calm import SETTLED_S
 
 RUN_TWICE: Final = "a program run twice"
 REPORTED_TWICE: Final = "a result reported twice"
 LOST_REPORT: Final = "a report lost"
+RUN_EXPIRED: Final = "a program run after its expiry"
+LATE_S: Final = 60.0
+"""Seconds between what a poll decides and the start of a program."""
 PCM: Final = "PCM"
 EXPIRED: Final = "Expired"
 
@@ -33,6 +39,8 @@ class ClientRules:
     """Machine and request whose result was handed in."""
     _reported: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
     """Machine and number of a report to when it was handed in, and its request."""
+    _started: list[tuple[Record, str]] = field(default_factory=list)
+    """Starts of programs, and the requests that they are for."""
     _counted: set[str] = field(default_factory=set)
     """Reports that a site has counted: one may be before its client is done with handing it in."""
     _has_refused: bool = False
@@ -43,6 +51,7 @@ class ClientRules:
         fact = record.data
         machine = record.actor
         if isinstance(fact, ProgramStarted):
+            self._started.append((record, fact.request))
             # what a machine that was switched off had begun, it begins again
             if (machine, fact.request) in self._done:
                 text = f"{machine} ran request {fact.request} again, whose result it had handed in"
@@ -68,11 +77,18 @@ class ClientRules:
         calm: float,
         waiting: Collection[str] = (),
         taken_back: Collection[str] = (),
+        expires: Mapping[str, float] = MappingProxyType({}),
     ) -> Iterator[Breach]:
         """What was handed in and never arrived, in a run that ended then and was left in peace
         since. `waiting` are the reports that wait for their time at a site, `taken_back` the
-        requests that no site knows any more.
+        requests that no site knows any more, `expires` the site times at which commands do.
         """
+        for record, request in self._started:
+            expiry = expires.get(request, math.inf)
+            if record.at > expiry + LATE_S:
+                late_s = record.at - expiry
+                text = f"{record.actor} ran request {request} {span(late_s)} after its expiry"
+                yield Breach(RUN_EXPIRED, text, record.at, record.seq, "", PCM)
         for (machine, report), (at, request) in self._reported.items():
             if report in self._counted or report in waiting or self._has_refused:
                 continue

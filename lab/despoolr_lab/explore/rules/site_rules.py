@@ -337,10 +337,12 @@ class SiteRules:
             if rule.attempts_max and written.retries > rule.attempts_max:
                 text = f"job {written.job} is to be tried again after {written.retries} retries"
                 yield self._of(GIVEN_UP, record, text)
-            was = job.retries
-            may_be = {0, rule.step} if was is None else {was, was + rule.step}
+            was = job.retries or 0
+            may_be = {was + rule.step}
+            if not rule.is_even:  # users are warned, or a close was waited for: no retry
+                may_be.add(was)
             if self._interrupted >= 0:
-                may_be |= {0, rule.step}  # a restart may count anew
+                may_be |= {was, 0, rule.step}  # done again, and a restart may count anew
             if written.retries not in may_be:
                 text = f"job {written.job} was retried {was} times, and now {written.retries}"
                 yield self._of(RETRY_COUNT, record, text)

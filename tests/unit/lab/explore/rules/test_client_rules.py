@@ -22,11 +22,15 @@ def told(
     calm: float = 0.0,
     waiting: tuple[str, ...] = (),
     taken_back: tuple[str, ...] = (),
+    expires: dict[str, float] | None = None,
 ) -> list[str]:
     rules = ClientRules()
     records = [Record(seq, float(seq), "WS1", fact) for seq, fact in enumerate(facts, 1)]
     found = [breach for record in records for breach in rules.apply(record)]
-    return [breach.kind for breach in (*found, *rules.at_end(end, calm, waiting, taken_back))]
+    return [
+        breach.kind
+        for breach in (*found, *rules.at_end(end, calm, waiting, taken_back, expires or {}))
+    ]
 
 
 def test_a_command_does_not_run_again_once_its_result_is_handed_in() -> None:
@@ -50,6 +54,13 @@ def test_what_was_handed_in_arrives() -> None:
 
 def test_a_report_may_be_counted_before_its_second_file_is_handed_in() -> None:
     assert told(TOLD, REPORTED) == []
+
+
+def test_a_command_does_not_run_after_its_expiry() -> None:
+    late = (*[EXPIRED] * 100, RAN)
+    assert told(*late, expires={"BPC0001": 40.0}) == [client_rules.RUN_EXPIRED]
+    assert told(*late, expires={"BPC0001": 60.0}) == [], "its poll was in time"
+    assert told(*late, expires={"BPC0002": 1.0}) == told(*late) == []
 
 
 def test_an_expiry_is_no_result() -> None:
