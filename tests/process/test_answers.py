@@ -172,6 +172,8 @@ def of_loads(ask: Asker, here: Path) -> None:
     (kept / "records.jsonl").touch()
     soak(kept)
     ask("soak", "--judge", kept.name, code=12)
+    assert ask("runs", "rm", names[0], "--yes")["removed"]
+    assert len(ask("runs", "gc", "--keep", "1", "--yes")["removed"]) > 1
 
 
 @pytest.mark.slow
