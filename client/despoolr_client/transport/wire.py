@@ -39,7 +39,7 @@ _FIELD: Final = (
 _PLAIN: Final = re.compile(
     rb"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*\r\n"
     + _FIELD
-    + rb"(?:(?i:etag):[ \t]*([!-~]*)[ \t]*\r\n)?"
+    + rb"(?:(?i:etag):[ \t]*+([!-~]*+)[ \t]*+\r\n)?"
     + _FIELD
     + rb"(?:(?i:content-length): ?([0-9]{1,9})\r\n)?"
     + _FIELD
