@@ -63,7 +63,7 @@ class Trial:
             file = await share.open(
                 f"H{os.getpid() % 10**7}.TMP",
                 everything,
-                ShareMode.READ | ShareMode.WRITE | ShareMode.DELETE,
+                ShareMode.NONE,  # whoever held it on would keep this server from being ready
                 Disposition.OVERWRITE_IF,
                 CreateOption.DELETE_ON_CLOSE,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from despoolr_core.records.kinds.share import OpenGranted
@@ -77,3 +78,29 @@ async def test_a_trial_that_does_not_end_is_not_waited_for_and_not_begun_again(
     monkeypatch.setattr(trial, "ANSWER_S_MAX", 5.0)
     go_on.set()
     assert (await site.ask("GET", "/ready", token="")).status == 200 and tried(site) == 1
+
+
+async def test_nobody_gets_hold_of_the_file_that_is_tried(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever held it on would keep the server from being ready."""
+    writing = site.host.handles.write
+    answers: list[int] = []
+
+    async def watched(*given: object) -> object:
+        (tried,) = site.host.opens()
+        session = await site.session(site.client_token)
+        request = {
+            "session": session,
+            "share": "SMS_SHR",
+            "path": tried.path,
+            "share_mode": "READ|WRITE|DELETE",
+        }
+        body = msgspec.json.encode(request)
+        reply = await site.ask("POST", "/api/v1/opens", body, site.client_token)
+        answers.append(reply.status)
+        return await writing(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(site.host.handles, "write", watched)
+    assert (await site.ask("GET", "/ready", token="")).status == 200
+    assert answers == [423]
