@@ -64,7 +64,9 @@ ALL_WORK_THERE: Final = Refusal(
     NtStatus.ACCESS_DENIED,
     reason="it is one of the site's own directories, in which everybody works; lock a file of it",
 )
-"""Why a fixed directory is not locked: nobody else could put a file there, of any machine."""
+"""Why a fixed directory, or a whole share, is not locked: nobody else could put a file there, of
+any machine.
+"""
 
 NO_PROPERTIES: Final[Mapping[str, str]] = MappingProxyType({})
 NO_LOCKS: Final[Sequence[DavLock]] = ()
@@ -324,7 +326,8 @@ class Dav:
         """Why nobody locks such a name, whoever else is there."""
         if facts is None:
             return NO_FILE_BEFORE_A_SEPARATOR if path.endswith(SEPARATORS) else None
-        return ALL_WORK_THERE if facts.directory and visit.fixed else None
+        is_all = not visit.name.key and visit.role is not Role.ADMIN
+        return ALL_WORK_THERE if facts.directory and (visit.fixed or is_all) else None
 
     def _lock_ask(self, visit: Visit, facts: FileFacts | None, wish: LockWish, access: int) -> Ask:
         """Another lock's token lets a new name be made beside it; it does not let a second lock
