@@ -187,6 +187,24 @@ async def test_connections_to_many_servers_share_the_places_of_the_pool(limit: i
                 assert response.status == 200, "there is a place for who asks aiohttp itself"
 
 
+async def test_idle_connections_to_one_server_leave_their_places_to_all_who_seek_another() -> None:
+    """All but one waited for those few that nothing was kept in."""
+    limit = 8
+    together = asyncio.Barrier(limit)
+
+    async def at_once(talk: Talk) -> None:
+        while await talk.heard():
+            await together.wait()
+            talk.say(OK)
+
+    async with serving(OK) as (one, _), serving(OK) as (two, _):
+        one.scripts = two.scripts = [at_once]
+        connector = aiohttp.TCPConnector(limit=limit)
+        async with aiohttp.ClientSession(connector=connector) as http:
+            for server in (one, two, one):
+                await asyncio.gather(*(ask(server, http, total=2.0) for _ in range(limit)))
+
+
 async def test_a_closed_session_closes_what_was_kept() -> None:
     async with serving(OK) as (server, http):
         for _ in range(2):

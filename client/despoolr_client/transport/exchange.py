@@ -170,10 +170,15 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
                 raise
             may_repeat = False
     said = Said(method, target, lines, data)
-    async with asyncio.timeout_at(deadline if deadline < inf else None):
-        return await _over_the_pool(
-            http.connector, address, said, timeout, may_send, may_repeat=may_repeat
-        )
+    wires = address.wires
+    wires.over_pool_count += 1
+    try:
+        async with asyncio.timeout_at(deadline if deadline < inf else None):
+            return await _over_the_pool(
+                http.connector, address, said, timeout, may_send, may_repeat=may_repeat
+            )
+    finally:
+        wires.over_pool_count -= 1
 
 
 def _kept(

@@ -9,10 +9,11 @@ there before and is again from then on, and so what may go wrong is what goes wr
 request at a time: nothing is sent before the last answer was read.
 
 A connection that is kept here takes one of the places of aiohttp's pool (`limit`). So a part of
-them (`POOLS_PART`) is never kept, for those who ask aiohttp itself; once as many are kept as may
-be, whoever seeks a place here first gives back one that is idle, and what becomes idle while
-somebody seeks one is given back; none stays idle for longer than `IDLE_S`. What is given back,
-aiohttp's pool closes in its own time.
+them (`POOLS_PART`) is never kept, for those who ask aiohttp itself; once those that are kept and
+those that calls have from the pool, or seek there, are as many as may be kept, whoever seeks one
+here first gives back one that is idle, and what becomes idle while somebody seeks one is given
+back; none stays idle for longer than `IDLE_S`. What is given back, aiohttp's pool closes in its own
+time.
 """
 
 from __future__ import annotations
@@ -76,7 +77,15 @@ def read_reply(data: bytes) -> Reply | None:
 class Wires:
     """The connections of one session that are kept here."""
 
-    __slots__ = ("_idle", "is_sweeping", "kept", "kept_max", "now", "seeking_count")
+    __slots__ = (
+        "_idle",
+        "is_sweeping",
+        "kept",
+        "kept_max",
+        "now",
+        "over_pool_count",
+        "seeking_count",
+    )
 
     def __init__(self, limit: int) -> None:
         """`limit` is that of the pool (0: none)."""
@@ -85,8 +94,15 @@ class Wires:
         self.now = asyncio.get_running_loop().time
         self._idle: list[list[Wire]] = []
         self.is_sweeping = False
+        self.over_pool_count = 0
+        """Calls that have a connection of aiohttp's pool, or seek one."""
         self.seeking_count = 0
-        """Calls that ask aiohttp's pool for a connection."""
+        """Those of them that seek one."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it may be what is kept here that keeps somebody from a connection."""
+        return len(self.kept) + self.over_pool_count > self.kept_max
 
     def of_one_server(self) -> list[Wire]:
         """The place for the idle connections to one more server: who was used last comes last."""
@@ -95,8 +111,8 @@ class Wires:
 
     def make_room(self) -> None:
         """Before somebody seeks a connection: it may be an idle one of ours that has the place."""
-        idle = next(filter(None, self._idle), None)
-        if idle is not None and len(self.kept) >= self.kept_max:
+        idle = next(filter(None, self._idle), None) if self.is_full else None
+        if idle is not None:
             idle[0].give_back()
 
     def keep(self, connection: Any, idle: list[Wire]) -> bool:
@@ -170,7 +186,7 @@ class Wire(asyncio.Protocol):
         """Be idle, and the first to be asked."""
         wires, transport = self._wires, self._transport
         if (
-            (wires.seeking_count and len(wires.kept) >= wires.kept_max)
+            (wires.seeking_count and wires.is_full)
             or transport.is_closing()
             or transport.get_write_buffer_size()
         ):
