@@ -77,6 +77,16 @@ async def test_what_is_not_simply_opened_is_never_learnt(words: dict[str, str]) 
         assert world.host.handles.usual.open(ALICE, request) is None
 
 
+@pytest.mark.parametrize("path", ["Ä", "D\\A", "\U0001f600"])
+async def test_what_no_call_asks_for_the_short_way_takes_no_room(path: str) -> None:
+    world = World()
+    await world.share().make_directory("D")
+    await world.put(path)
+    session = world.session(ALICE)
+    await world.hold(ALICE, session, path, **WORDS)
+    assert world.host.handles.usual.open(ALICE, wish(session, path)) is None
+
+
 async def _gone(world: World, _session: str) -> None:
     await world.share().delete("A")
 
