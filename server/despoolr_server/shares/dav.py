@@ -326,7 +326,7 @@ class Dav:
         """Why nobody locks such a name, whoever else is there."""
         if facts is None:
             return NO_FILE_BEFORE_A_SEPARATOR if path.endswith(SEPARATORS) else None
-        is_all = not visit.name.key and visit.role is not Role.ADMIN
+        is_all = not visit.name.key and visit.role is Role.CLIENT
         return ALL_WORK_THERE if facts.directory and (visit.fixed or is_all) else None
 
     def _lock_ask(self, visit: Visit, facts: FileFacts | None, wish: LockWish, access: int) -> Ask:
