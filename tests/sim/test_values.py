@@ -187,6 +187,25 @@ async def impatience(it: Asking) -> None:
     await it.ask("GET", "/plain")
 
 
+async def a_long_way(it: Asking) -> None:
+    it.network.slow_down("LOGON1", 0.5)
+    for total in (0.25, 0.5, 0.75, 1.0, 1.25):
+        for method in ("GET", "POST"):
+            await it.ask(method, "/plain", total=total)
+            await it.ask("GET", "/plain")
+            await it.ask("GET", "/plain")
+
+
+async def a_wait_for_a_place(it: Asking) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(it.ask("GET", "/slow?1"))
+        group.create_task(it.ask("GET", "/slow?2"))
+        await asyncio.sleep(1.0)
+        group.create_task(it.ask("GET", "/slow?3", total=5.0))
+        group.create_task(it.ask("GET", "/slow?4", total=12.0))
+        group.create_task(it.ask("GET", "/slow?5", total=25.0))
+
+
 TROUBLES = {
     "cut": cut,
     "refused": die,
@@ -198,6 +217,8 @@ STORIES: dict[str, Callable[[Asking], Awaitable[None]]] = {
     "many at a time": many_at_a_time,
     "old connections": connections_that_grow_old,
     "impatience": impatience,
+    "a long way": a_long_way,
+    "a wait for a place": a_wait_for_a_place,
     **{
         f"{name}, {method} {target} after {after_s}": with_trouble(method, target, after_s, trouble)
         for name, trouble in TROUBLES.items()

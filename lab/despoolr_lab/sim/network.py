@@ -86,9 +86,9 @@ class MemoryConnector(aiohttp.BaseConnector):
             return None
         if said.method == hdrs.METH_HEAD or timeout.sock_read:
             return None
+        until = self._loop.time() + timeout.total if timeout.total else None
         protocol = self._take(address.key)
         if protocol is None:
-            until = self._loop.time() + timeout.total if timeout.total else None
             async with asyncio.timeout_at(until):
                 protocol = await self._wait_and_take(address.key)
             if protocol is None:
@@ -99,7 +99,7 @@ class MemoryConnector(aiohttp.BaseConnector):
         near = protocol.transport
         assert near is not None, "it was taken as one that is connected"
         try:
-            reply = await CallInFlight(near, said, timeout.total).reply(protocol)
+            reply = await CallInFlight(near, said, until).reply(protocol)
         except BaseException:
             self._release(address.key, protocol, should_close=True)
             raise

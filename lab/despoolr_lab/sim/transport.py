@@ -105,13 +105,12 @@ class Pipe:
         """Whether nothing is on its way."""
         return not self._scheduled and not self._in_flight
 
-    def send_value(self, value: Journey) -> None:
-        """Put on the way of an empty pipe what is no bytes. When it is there it says so:
-        `value_is_there` or `hand_in`.
+    def send_value(self, value: Journey, due: float) -> None:
+        """Put on the way of an empty pipe, until loop time `due`, what is no bytes. When it is
+        there it says so: `value_is_there` or `hand_in`.
         """
         self._scheduled = True
-        loop = cast(VirtualLoop, self._loop)
-        loop.take_along(value, loop.time() + self.link.delay())
+        cast(VirtualLoop, self._loop).take_along(value, due)
 
     def value_is_there(self) -> None:
         """What followed a value may go on."""

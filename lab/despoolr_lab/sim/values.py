@@ -22,7 +22,7 @@ from aiohttp.client_proto import ResponseHandler
 from despoolr_client.transport.exchange import Said
 from despoolr_client.transport.wire import Reply, answer, begin
 from despoolr_lab.sim.loop import Journey, VirtualLoop
-from despoolr_lab.sim.transport import MemoryTransport
+from despoolr_lab.sim.transport import MemoryTransport, Pipe
 from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.connections.fast_lane import FirstLine, LaneConnection
 from despoolr_server.http.connections.field_block import FieldBlock
@@ -61,17 +61,24 @@ class CallInFlight(Journey):
 
     _asked: tuple[FirstLine, FieldBlock]
 
-    def __init__(self, near: MemoryTransport, said: Said, total_s: float | None) -> None:
-        self._loop = loop = cast(VirtualLoop, near.loop)
+    def __init__(self, near: MemoryTransport, said: Said, until: float | None) -> None:
+        self._loop = cast(VirtualLoop, near.loop)
         self._near = near
         self._said = said
-        self._until = loop.time() + total_s if total_s else None
+        self._until = until
         self._timer: asyncio.TimerHandle | None = None
         self.answer: SingleWriteResponse | None = None
+        self._waiter = cast(LateParser, near.protocol).wait()
         there = near.outgoing
         super().__init__(there.receiver.context)
         self._callback = self._arrive
-        there.send_value(self)
+        self._send(there)
+
+    def _send(self, pipe: Pipe) -> None:
+        due = self._loop.time() + pipe.link.delay()
+        if self._until is not None and due >= self._until:
+            self._set_timer()
+        pipe.send_value(self, due)
 
     def _arrive(self) -> None:
         """The request is there. Its handler runs in that turn of the loop in which aiohttp's would:
@@ -109,7 +116,8 @@ class CallInFlight(Journey):
         back = self._near.incoming
         if back.is_empty:
             self._callback, self._context = self._wake, self._near.context
-            return back.send_value(self)
+            return self._send(back)
+        self._set_timer()
         data, self.answer = self.answer.rendered(), None
         self._near.outgoing.receiver.write(data)
         return None
@@ -127,7 +135,7 @@ class CallInFlight(Journey):
         return None
 
     def _set_timer(self) -> None:
-        if self._until is not None and not self._waiter.done():
+        if self._until is not None and self._timer is None and not self._waiter.done():
             self._timer = self._loop.call_at(self._until, self._give_up)
 
     def _give_up(self) -> None:
@@ -136,9 +144,8 @@ class CallInFlight(Journey):
 
     async def reply(self, protocol: LateParser) -> Reply:
         """The answer, however it came."""
-        self._waiter = waiter = protocol.wait()
         try:
-            await waiter
+            await self._waiter
         finally:
             if self._timer is not None:
                 self._timer.cancel()
