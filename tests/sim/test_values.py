@@ -206,6 +206,17 @@ async def a_wait_for_a_place(it: Asking) -> None:
         group.create_task(it.ask("GET", "/slow?5", total=25.0))
 
 
+async def a_reset_in_the_moment_of_the_answer(it: Asking) -> None:
+    it.network.slow_down("LOGON1", 0.5)
+    await asyncio.sleep(1.0 - it.loop.time() % 1.0)
+    for method in ("GET", "POST"):
+        async with asyncio.TaskGroup() as group:
+            it.loop.call_at(it.loop.time() + 1.0, it.network.reset, "PC1", "LOGON1")
+            group.create_task(it.ask(method, "/plain"))
+        await it.ask("GET", "/plain")
+        await asyncio.sleep(1.0 - it.loop.time() % 1.0)
+
+
 TROUBLES = {
     "cut": cut,
     "refused": die,
@@ -219,6 +230,7 @@ STORIES: dict[str, Callable[[Asking], Awaitable[None]]] = {
     "impatience": impatience,
     "a long way": a_long_way,
     "a wait for a place": a_wait_for_a_place,
+    "a reset in the moment of the answer": a_reset_in_the_moment_of_the_answer,
     **{
         f"{name}, {method} {target} after {after_s}": with_trouble(method, target, after_s, trouble)
         for name, trouble in TROUBLES.items()

@@ -125,7 +125,7 @@ class CallInFlight(Journey):
     def _wake(self) -> None:
         """The answer is there."""
         back = self._near.incoming
-        if self.answer is not None and back.link.blocked:
+        if self.answer is not None and (back.link.blocked or self._near.lost):
             data, self.answer = self.answer.rendered(), None
             self._set_timer()
             return back.hand_in(data)
