@@ -217,6 +217,14 @@ async def a_reset_in_the_moment_of_the_answer(it: Asking) -> None:
         await asyncio.sleep(1.0 - it.loop.time() % 1.0)
 
 
+async def a_last_answer_and_its_end_apart(it: Asking) -> None:
+    await it.ask("GET", "/plain")
+    it.network.link("PC1", "LOGON1").jitter_s = 1.0
+    for _ in range(4):
+        await it.ask("GET", "/last")
+        await it.ask("POST", "/plain")
+
+
 TROUBLES = {
     "cut": cut,
     "refused": die,
@@ -231,6 +239,7 @@ STORIES: dict[str, Callable[[Asking], Awaitable[None]]] = {
     "a long way": a_long_way,
     "a wait for a place": a_wait_for_a_place,
     "a reset in the moment of the answer": a_reset_in_the_moment_of_the_answer,
+    "a last answer and its end apart": a_last_answer_and_its_end_apart,
     **{
         f"{name}, {method} {target} after {after_s}": with_trouble(method, target, after_s, trouble)
         for name, trouble in TROUBLES.items()

@@ -131,7 +131,7 @@ class MemoryConnector(aiohttp.BaseConnector):
 
     def _give_back(self, key: ConnectionKey, protocol: LateParser) -> None:
         """What releasing a connection does after an answer that came whole."""
-        if self._closed or self._cleanup_handle is None or not protocol.is_connected():
+        if self._closed or self._cleanup_handle is None or protocol.should_close:
             self._release(key, protocol)
             return
         self._acquired.discard(protocol)
