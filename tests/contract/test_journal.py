@@ -279,6 +279,28 @@ async def test_a_segment_goes_on_past_its_end_while_the_next_one_is_laid_out(
     assert len(contents(JournalledFileStore(tmp_path / "s"))) == 100
 
 
+async def test_the_segment_that_is_written_is_not_laid_out_again(tmp_path: Path) -> None:
+    """A directory is renamed just when the next segment is to be laid out."""
+    store = JournalledFileStore(tmp_path / "s", journal_max=20_000)
+    journal = store._journal
+    assert journal is not None
+    store.make_directory(n("D"), AT)
+    store.write_whole(n("A"), bytes(12_000), AT)
+    syncing = asyncio.ensure_future(store.sync())
+    while not journal.restores(journal.sequence):  # noqa: ASYNC110 - seen before the next turn
+        await asyncio.sleep(0)
+    laying_out = journal._laying_out
+    assert laying_out is not None and journal._being_laid_out is None
+    store.rename(n("D"), n("E"))
+    await asyncio.wait([syncing, laying_out])
+    store.write_whole(n("B"), b"answered", AT)
+    await store.sync()
+    again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
+    assert (again.findings, sorted(contents(again))) == ([], ["A", "B", "E"])
+    await again.close()
+    await store.close()
+
+
 def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> None:
     """Found by a soak: each thread of the pool came to keep the eight megabytes of zeros that it
     had once written.

@@ -180,13 +180,15 @@ class Journal:
         """Have the next segment ready when this one is full, unless somebody sees to that."""
         if self._spare is None and self._dropping is None and self._laying_out is None:
             self._grow()
-            self._laying_out = asyncio.ensure_future(self._have_ready(self._number + 1))
+            self._laying_out = asyncio.ensure_future(self._have_ready())
 
-    async def _have_ready(self, number: int) -> None:
-        """What cannot be laid out now is laid out when it is needed, and fails then if it must."""
+    async def _have_ready(self) -> None:
+        """What cannot be laid out now is laid out when it is needed, and fails then if it must. The
+        number is taken when this begins: one may have been begun since it was asked for.
+        """
         try:
             with suppress(OSError):
-                await self._preallocate_segment(number)
+                await self._preallocate_segment(self._number + 1)
         finally:
             self._laying_out = None
 
