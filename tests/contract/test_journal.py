@@ -301,6 +301,35 @@ async def test_the_segment_that_is_written_is_not_laid_out_again(tmp_path: Path)
     await store.close()
 
 
+async def test_a_segment_for_which_the_disk_has_no_room_takes_none_and_is_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "JOURNAL_MAX", 20_000)
+    store = JournalledFileStore(tmp_path, journal_max=20_000)
+    journal = store._journal
+    assert journal is not None
+    new = tmp_path / ".despoolr/journal/2.new"
+    new.symlink_to("/dev/full")
+    tries = 0
+    for number in range(30):
+        store.write_whole(n(f"F{number}"), b"x" * 500, AT)
+        await store.sync()
+        if journal._laying_out is not None:
+            await asyncio.wait([journal._laying_out])
+            assert not os.path.lexists(new)
+            new.symlink_to("/dev/full")
+            tries += 1
+    assert tries == 1
+    assert sorted(path.name for path in new.parent.iterdir()) == ["1", "2.new", "mark"]
+    new.unlink()  # there is room again
+    for number in range(20):
+        store.write_whole(n(f"G{number}"), b"x" * 500, AT)
+        await store.sync()
+    assert journal.capacity == 40_000, "twice the one before, and no more"
+    await store.close()
+    assert len(contents(JournalledFileStore(tmp_path))) == 50
+
+
 def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> None:
     """Found by a soak: each thread of the pool came to keep the eight megabytes of zeros that it
     had once written.

@@ -68,6 +68,8 @@ class Journal:
         self._store = store
         self._threads = threads
         self._durable = self._begun_at = 0
+        self._tried_at = 0
+        """The segment in whose time the next one was last asked for."""
         self._older: list[tuple[int, int]] = []
         self._spare: int | None = None
         self._being_laid_out: int | None = None
@@ -172,13 +174,17 @@ class Journal:
             self._lay_out_ahead()
 
     def _grow(self) -> None:
-        """The next segment of a store that fills them is larger."""
-        if self.size_max >= JOURNAL_MAX:
-            self.size_max = min(2 * self.size_max, JOURNAL_GROWN_MAX)
+        """The next segment of a store that fills them is larger than the one that is written."""
+        if self._capacity >= JOURNAL_MAX:
+            self.size_max = min(2 * self._capacity, JOURNAL_GROWN_MAX)
 
     def _lay_out_ahead(self) -> None:
-        """Have the next segment ready when this one is full, unless somebody sees to that."""
-        if self._spare is None and self._dropping is None and self._laying_out is None:
+        """Have the next segment ready when this one is full, unless somebody sees to that. One try
+        for each: on a full disk every further one would take what is left of it.
+        """
+        at_work = self._dropping is not None or self._laying_out is not None
+        if self._spare is None and not at_work and self._tried_at < self._number:
+            self._tried_at = self._number
             self._grow()
             self._laying_out = asyncio.ensure_future(self._have_ready())
 
@@ -269,13 +275,17 @@ class Journal:
         It gets its name when it is whole: a segment that is too short was cut by somebody.
         """
         path, size = self._directory / f"{number}.new", max(self.size_max, JOURNAL_HEADER_SIZE)
-        with path.open("wb", buffering=0) as file:
-            # In pieces: a thread that lets go of megabytes keeps them, and every thread of the pool
-            # would come to have its own.
-            file.write(render_header(self._store, number, size))
-            for start in range(JOURNAL_HEADER_SIZE, size, len(_ZEROS)):
-                file.write(_ZEROS[: size - start])
-        sync_path(str(path))
+        try:
+            with path.open("wb", buffering=0) as file:
+                # In pieces: a thread that lets go of megabytes keeps them, and every thread of the
+                # pool would come to have its own.
+                file.write(render_header(self._store, number, size))
+                for start in range(JOURNAL_HEADER_SIZE, size, len(_ZEROS)):
+                    file.write(_ZEROS[: size - start])
+            sync_path(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)  # a full disk needs the room
+            raise
         path.replace(self._path(number))
         sync_path(str(self._directory))
 
