@@ -330,6 +330,21 @@ async def test_a_segment_for_which_the_disk_has_no_room_takes_none_and_is_tried_
     assert len(contents(JournalledFileStore(tmp_path))) == 50
 
 
+async def test_a_segment_that_does_not_fit_the_disk_is_none_after_a_kill(tmp_path: Path) -> None:
+    store = JournalledFileStore(tmp_path / "s", threads=False, journal_max=20_000)
+    store.write_whole(n("A"), bytes(15_000), AT)
+    (tmp_path / "s/.despoolr/journal/2.new").symlink_to("/dev/full")
+    with pytest.raises(StoreError) as refused:
+        store.write_whole(n("B"), bytes(10_000), AT)
+    assert refused.value.status is NtStatus.DISK_FULL
+    store.write_whole(n("C"), b"fits", AT)
+    await store.sync()
+    again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
+    assert (again.findings, sorted(contents(again))) == ([], ["A", "C"])
+    await again.close()
+    await store.close()
+
+
 def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> None:
     """Found by a soak: each thread of the pool came to keep the eight megabytes of zeros that it
     had once written.

@@ -232,15 +232,17 @@ class Journal:
         return self._directory / str(number)
 
     def _begin(self) -> int:
-        """Open the next segment: the one that lies ready, or one laid out now."""
+        """Open the next segment: the one that lies ready, or one laid out now. Where there is none,
+        this one goes on.
+        """
         before = ChainLink(self._number, self._size, self._checksum)
-        self._number += 1
-        if self._being_laid_out == self._number:
-            self._number += 1  # a thread still writes zeros into that one
-        if self._spare != self._number:
-            self._lay_out(self._number)
-        self._spare = None
-        segment = os.open(self._path(self._number), os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        number = self._number + 1
+        if self._being_laid_out == number:
+            number += 1  # a thread still writes zeros into that one
+        if self._spare != number:
+            self._lay_out(number)
+        segment = os.open(self._path(number), os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        self._number, self._spare = number, None
         self._capacity = os.fstat(segment).st_size
         self._size, self._checksum = (
             JOURNAL_HEADER_SIZE,
