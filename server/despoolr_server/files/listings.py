@@ -14,13 +14,16 @@ from typing import Final, NamedTuple
 from despoolr_server.files.path_index import DirectoryIndex
 
 SIZE_MAX: Final = 16 * 1024 * 1024
-"""Bytes of all listings of one store, each name with `OVERHEAD`."""
+"""Bytes of all listings of one store, each with `FOLDER_OVERHEAD`, each name with `OVERHEAD`."""
 
 NAMES_MAX: Final = 4096
 """Names of a directory whose listing is kept: as many as are sorted in one turn."""
 
 OVERHEAD: Final = 320
 """Bytes that a name in a listing takes beside its texts, about."""
+
+FOLDER_OVERHEAD: Final = 1024
+"""Bytes that a directory takes beside its names and its own three texts, about."""
 
 Place = tuple[str, str, str]
 """A file's key, where it lies on disk, and its stored path."""
@@ -53,7 +56,8 @@ class Listings:
         """Remember what was made of the names that were just read, if that may be."""
         if not folder.is_plain or len(places) > NAMES_MAX:
             return
-        size = sum(OVERHEAD + len(key) + len(path) + len(stored) for key, path, stored in places)
+        size = FOLDER_OVERHEAD + 3 * len(folder.path)
+        size += sum(OVERHEAD + len(key) + len(path) + len(stored) for key, path, stored in places)
         before = self._kept.pop(folder.key, None)
         if before is not None:
             self.size -= before.size

@@ -83,6 +83,22 @@ def test_the_listings_of_a_store_have_a_bound_of_bytes(
     assert 0 < listings.size < size
 
 
+def test_listings_of_directories_without_a_name_have_it_too(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody makes those, lists them and removes them again."""
+    monkeypatch.setattr("despoolr_server.files.listings.SIZE_MAX", 10_000)
+    index, listings = PathIndex(str(root)), Listings()
+    folders: list[DirectoryIndex] = []
+    for number in range(20):
+        (root / f"D{number}").mkdir()
+        folders.append(read(index, f"D{number}"))
+        listings.keep(folders[-1], [])
+        assert listings.find(folders[-1]) is not None
+        assert listings.size <= 10_000
+    assert len([one for one in folders if listings.find(one) is not None]) < 10
+
+
 def test_a_directory_with_very_many_names_is_listed_anew_each_time(root: Path) -> None:
     index, listings = PathIndex(str(root)), Listings()
     folder = read(index)
