@@ -345,6 +345,25 @@ async def test_a_segment_that_does_not_fit_the_disk_is_none_after_a_kill(tmp_pat
     await store.close()
 
 
+async def test_a_directory_that_a_full_disk_cannot_rename_leaves_the_journal_as_it_was(
+    tmp_path: Path,
+) -> None:
+    store = JournalledFileStore(tmp_path / "s", threads=False)
+    store.make_directory(n("D"), AT)
+    (tmp_path / "s/.despoolr/journal/2.new").symlink_to("/dev/full")
+    with pytest.raises(StoreError) as refused:
+        store.rename(n("D"), n("E"))
+    assert refused.value.status is NtStatus.DISK_FULL
+    for name in ("A", "B", "C"):
+        store.write_whole(n(name), b"answered", AT)
+        await store.sync()
+        await asyncio.sleep(0)  # what is no longer needed goes
+    again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
+    assert (again.findings, sorted(contents(again))) == ([], ["A", "B", "C", "D"])
+    await again.close()
+    await store.close()
+
+
 def test_laying_out_a_journal_takes_no_memory_of_its_size(tmp_path: Path) -> None:
     """Found by a soak: each thread of the pool came to keep the eight megabytes of zeros that it
     had once written.

@@ -118,8 +118,9 @@ class Journal:
         """
         with answering:
             sync_file_system(self._root)
-            self._older.append((self._segment, self._number))
+            full = (self._segment, self._number)
             self._segment = self._begin()
+            self._older.append(full)
             for number in numbers_in(self._directory):
                 if number < self._number:  # not the one that lies ready
                     self._path(number).unlink(missing_ok=True)
