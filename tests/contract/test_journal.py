@@ -279,6 +279,32 @@ async def test_a_segment_goes_on_past_its_end_while_the_next_one_is_laid_out(
     assert len(contents(JournalledFileStore(tmp_path / "s"))) == 100
 
 
+async def test_a_segment_comes_to_twice_its_size_and_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+    lay_out = Journal._lay_out
+
+    def slow(journal: Journal, number: int) -> None:
+        if number == 2:
+            may_end.wait(60)
+        lay_out(journal, number)
+
+    monkeypatch.setattr(Journal, "_lay_out", slow)
+    store = JournalledFileStore(tmp_path, journal_max=20_000)
+    first, third = (tmp_path / ".despoolr/journal" / name for name in ("1", "3"))
+    written = 0
+    while not third.exists():
+        assert first.stat().st_size <= OVERFULL * 20_000
+        store.write_whole(n(f"F{written}"), b"x" * 500, AT)
+        await store.sync()
+        written += 1
+    assert first.stat().st_size > OVERFULL * 20_000 - 1_000
+    may_end.set()
+    await store.close()
+    assert len(contents(JournalledFileStore(tmp_path))) == written
+
+
 async def test_the_segment_that_is_written_is_not_laid_out_again(tmp_path: Path) -> None:
     """A directory is renamed just when the next segment is to be laid out."""
     store = JournalledFileStore(tmp_path / "s", journal_max=20_000)
