@@ -20,7 +20,7 @@ from aiohttp import hdrs, web
 
 from despoolr_core.share.wire import Problem
 from despoolr_server.engine.rows import FileFacts
-from despoolr_server.http.base.pieces import check_size_of, in_pieces
+from despoolr_server.http.base.pieces import PIECE_SIZE, check_size_of, in_pieces
 from despoolr_server.http.base.problem import Handler, known
 from despoolr_server.http.base.surface import Surface, read_body
 from despoolr_server.http.base.uploads import Queries
@@ -53,7 +53,7 @@ from despoolr_server.http.dav.live_properties import (
     LiveProperties,
 )
 from despoolr_server.http.dav.request import Asking, depth, xml_refused
-from despoolr_server.loop.pace import BATCH, turn
+from despoolr_server.loop.pace import BATCH, batches, turn
 from despoolr_server.shares.base.principal import TooMany
 from despoolr_server.shares.dav import NO_LOCKS, NO_PROPERTIES, DavResource, Looked, PlainFiles
 
@@ -202,11 +202,15 @@ class PropertyRoutes:
         return multistatus([_patched(where, changes, wrong)])
 
     def _responses(self, share: str, found: Looked, asked: PropertyQuery) -> Iterator[bytes]:
-        """The responses, those of plain files as they were kept, where they were."""
+        """The responses, those of plain files as they were kept, where they were: of these as many
+        together as are sent at one time.
+        """
         response = self._response_of(share, asked)
         for one in found:
             if isinstance(one, list):
-                yield self._together(share, asked, one, response)
+                size = len(self._of_file(share, asked, one[0], response))
+                for files in batches(one, max(1, PIECE_SIZE // size)):
+                    yield self._together(share, asked, files, response)
             elif one.facts.directory or one.properties or one.locks:
                 yield response(one)
             else:

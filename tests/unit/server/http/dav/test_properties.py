@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from urllib.parse import quote
 from xml.etree.ElementTree import fromstring
 
 import pytest
+from aiohttp.web import Request, StreamResponse
 
 from despoolr_server.engine.names import Name
-from despoolr_server.http.base.pieces import ANSWER_SIZE_MAX, PIECE_SIZE
+from despoolr_server.http.base.pieces import ANSWER_SIZE_MAX, PIECE_SIZE, in_pieces
+from despoolr_server.http.dav import properties as module
 from despoolr_server.http.dav.bodies import NAMES_SIZE_MAX, NAMESPACE_MAX, names_size
 from despoolr_server.http.dav.live_properties import ALWAYS, LIVE
 from despoolr_server.http.dav.properties import (
@@ -299,6 +302,32 @@ async def test_an_answer_is_within_its_budget_or_refused(site: Site) -> None:
     assert len(parts(answered)) == 3 * ANSWER_SIZE_MAX // (15 * NAMESPACE_MAX) // 2 + 1
     assert len(answered.body) > PIECE_SIZE
     assert "Content-Length" not in answered.headers
+
+
+async def test_long_responses_about_files_are_made_no_more_at_one_time_than_are_sent(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by a look at the longest turn of the loop: 256 of them took 15 ms and 3 MB."""
+    sizes: list[int] = []
+
+    async def noting(
+        request: Request, status: int, kind: str, texts: Iterable[bytes], *, size_about: int
+    ) -> StreamResponse:
+        whole = [*texts]
+        sizes.extend(map(len, whole))
+        return await in_pieces(request, status, kind, whole, size_about=size_about)
+
+    monkeypatch.setattr(module, "in_pieces", noting)
+    (share,) = site.host.gate.shares.values()
+    for number in range(BATCH):
+        share.store.write_whole(Name(f"F{number:03}", f"F{number:03}"), b"", 0.0)
+    for body, count in ((named(15, "u" * NAMESPACE_MAX), 16), (propfind("getetag"), 1)):
+        for _ in range(2):
+            sizes.clear()
+            answered = await site.ask("PROPFIND", "/SMS_SHR/", body, Depth="1")
+            assert len(parts(answered)) == BATCH + 1
+            assert max(sizes) <= PIECE_SIZE
+            assert len(sizes) == count + 3  # the share's root, and what stands around all
 
 
 async def test_no_response_is_longer_than_it_was_estimated(site: Site) -> None:
