@@ -1,0 +1,143 @@
+"""The segments of a journal: the next one comes in time, and where the disk has no room for it
+nothing that was answered is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.files.journal import segments
+from despoolr_server.files.journal.journalled import JournalledFileStore
+from despoolr_server.files.journal.segments import OVERFULL, Journal
+from despoolr_server.files.protocol import StoreError
+
+AT = 833785200.0
+
+
+def n(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+def contents(store: JournalledFileStore) -> list[str]:
+    return [facts.path for facts in store.list(ROOT)]
+
+
+async def test_a_segment_comes_to_twice_its_size_and_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+    lay_out = Journal._lay_out
+
+    def slow(journal: Journal, number: int) -> None:
+        if number == 2:
+            may_end.wait(60)
+        lay_out(journal, number)
+
+    monkeypatch.setattr(Journal, "_lay_out", slow)
+    store = JournalledFileStore(tmp_path, journal_max=20_000)
+    first, third = (tmp_path / ".despoolr/journal" / name for name in ("1", "3"))
+    written = 0
+    while not third.exists():
+        assert first.stat().st_size <= OVERFULL * 20_000
+        store.write_whole(n(f"F{written}"), b"x" * 500, AT)
+        await store.sync()
+        written += 1
+    assert first.stat().st_size > OVERFULL * 20_000 - 1_000
+    may_end.set()
+    await store.close()
+    assert len(contents(JournalledFileStore(tmp_path))) == written
+
+
+async def test_the_segment_that_is_written_is_not_laid_out_again(tmp_path: Path) -> None:
+    """A directory is renamed just when the next segment is to be laid out."""
+    store = JournalledFileStore(tmp_path / "s", journal_max=20_000)
+    journal = store._journal
+    assert journal is not None
+    store.make_directory(n("D"), AT)
+    store.write_whole(n("A"), bytes(12_000), AT)
+    syncing = asyncio.ensure_future(store.sync())
+    while not journal.restores(journal.sequence):  # noqa: ASYNC110 - seen before the next turn
+        await asyncio.sleep(0)
+    laying_out = journal._laying_out
+    assert laying_out is not None and journal._being_laid_out is None
+    store.rename(n("D"), n("E"))
+    await asyncio.wait([syncing, laying_out])
+    store.write_whole(n("B"), b"answered", AT)
+    await store.sync()
+    again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
+    assert (again.findings, sorted(contents(again))) == ([], ["A", "B", "E"])
+    await again.close()
+    await store.close()
+
+
+async def test_a_segment_for_which_the_disk_has_no_room_takes_none_and_is_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "JOURNAL_MAX", 20_000)
+    store = JournalledFileStore(tmp_path, journal_max=20_000)
+    journal = store._journal
+    assert journal is not None
+    new = tmp_path / ".despoolr/journal/2.new"
+    new.symlink_to("/dev/full")
+    tries = 0
+    for number in range(30):
+        store.write_whole(n(f"F{number}"), b"x" * 500, AT)
+        await store.sync()
+        if journal._laying_out is not None:
+            await asyncio.wait([journal._laying_out])
+            assert not os.path.lexists(new)
+            new.symlink_to("/dev/full")
+            tries += 1
+    assert tries == 1
+    assert sorted(path.name for path in new.parent.iterdir()) == ["1", "2.new", "mark"]
+    new.unlink()  # there is room again
+    for number in range(20):
+        store.write_whole(n(f"G{number}"), b"x" * 500, AT)
+        await store.sync()
+    assert journal.capacity == 40_000, "twice the one before, and no more"
+    await store.close()
+    assert len(contents(JournalledFileStore(tmp_path))) == 50
+
+
+async def test_a_segment_that_does_not_fit_the_disk_is_none_after_a_kill(tmp_path: Path) -> None:
+    store = JournalledFileStore(tmp_path / "s", threads=False, journal_max=20_000)
+    store.write_whole(n("A"), bytes(15_000), AT)
+    (tmp_path / "s/.despoolr/journal/2.new").symlink_to("/dev/full")
+    with pytest.raises(StoreError) as refused:
+        store.write_whole(n("B"), bytes(10_000), AT)
+    assert refused.value.status is NtStatus.DISK_FULL
+    store.write_whole(n("C"), b"fits", AT)
+    await store.sync()
+    again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
+    assert (again.findings, sorted(contents(again))) == ([], ["A", "C"])
+    await again.close()
+    await store.close()
+
+
+async def test_a_directory_that_a_full_disk_cannot_rename_leaves_the_journal_as_it_was(
+    tmp_path: Path,
+) -> None:
+    store = JournalledFileStore(tmp_path / "s", threads=False)
+    store.make_directory(n("D"), AT)
+    (tmp_path / "s/.despoolr/journal/2.new").symlink_to("/dev/full")
+    with pytest.raises(StoreError) as refused:
+        store.rename(n("D"), n("E"))
+    assert refused.value.status is NtStatus.DISK_FULL
+    for name in ("A", "B", "C"):
+        store.write_whole(n(name), b"answered", AT)
+        await store.sync()
+        await asyncio.sleep(0)  # what is no longer needed goes
+    again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
+    assert (again.findings, sorted(contents(again))) == ([], ["A", "B", "C", "D"])
+    await again.close()
+    await store.close()
