@@ -105,7 +105,7 @@ def _both(before: Scenario, first: ScenarioChange, second: ScenarioChange) -> Sc
         scenario=scenario,
         family=f"{first.family} and {second.family}",
         is_shipped=first.is_shipped and second.is_shipped,
-        later_s=max(first.later_s, second.later_s),
+        later_s=first.later_s + second.later_s,
         bound=None,
         made_at=None,
         parts=(first.says, second.says),

@@ -25,19 +25,22 @@ from despoolr_core.records.ladder import (
     LadderRow,
 )
 from despoolr_core.records.view import RunView
+from despoolr_core.rules.remedies import Cost
 from despoolr_lab.kb.gallery import entry
 from despoolr_lab.report.markdown import escape
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
-from despoolr_lab.scenario.reading.written import baked
+from despoolr_lab.scenario.reading.written import baked, copy_of
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.whatif.keep import keep
 from despoolr_lab.whatif.knobs.case import Case
+from despoolr_lab.whatif.knobs.change import ScenarioChange
 from despoolr_lab.whatif.knobs.changes import changes
 from despoolr_lab.whatif.ladder import Climb, Question, base_of
+from despoolr_lab.whatif.pairs import pairs
 from despoolr_lab.whatif.rerun import RerunOutcome, Task
 from despoolr_lab.whatif.table import forbidden, markdown, rows
-from despoolr_lab.whatif.tried import wilson
+from despoolr_lab.whatif.tried import Tried, wilson
 from worlds.scenario import blocked_update, hold, scenario, share, update
 
 
@@ -250,6 +253,26 @@ def test_two_behaviours_of_one_site_are_changed_together() -> None:
     assert best is not None
     assert best.change.startswith("the fix of Q153576, and forced disconnect after 2 retries")
     assert best.effects.users_cut == 1
+
+
+def test_what_is_sent_earlier_with_a_fix_counts_from_when_it_would_have_been_sent() -> None:
+    staged = blocked_update(hours=30)
+    earlier = ScenarioChange(
+        "earlier", Cost.HABIT, _with(staged, "update"), family="window", later_s=-7200.0
+    )
+    fix = ScenarioChange("a fix", Cost.SETTING, _with(staged, "fix"), family="fix")
+    for two in ((earlier, fix), (fix, earlier)):
+        (both,) = pairs(staged, [Tried(one) for one in two])
+        assert both.later_s == -7200.0
+
+
+def _with(before: Scenario, what: str) -> Scenario:
+    found = copy_of(before)
+    if what == "fix":
+        found.site[0].version = "2.0"
+    else:
+        found.step[-1].at = "30m"
+    return found
 
 
 def test_out_of_budget_is_not_settled_and_what_is_settled_stays() -> None:
