@@ -44,7 +44,7 @@ def windows(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
         at_s = sent_s + later_s
         if at_s + 3600.0 >= length_s:
             at_s -= DAY_S
-        if at_s < max(_earliest_s(case, jobs), sent_s - EARLIER_S_MAX):
+        if at_s == sent_s or at_s < max(_earliest_s(case, jobs), sent_s - EARLIER_S_MAX):
             continue
         moved_by = f"{span(abs(at_s - sent_s))} {'later' if at_s > sent_s else 'earlier'}"
         moved = copy_of(scenario)

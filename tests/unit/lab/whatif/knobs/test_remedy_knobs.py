@@ -133,3 +133,12 @@ def test_a_timeline_of_dates_has_the_changes_of_one_of_spans() -> None:
         asked = ladder(staged, knobs=knobs, worlds=1, deadlines=True)
         found.append([(row.change, row.word, row.act_before) for row in asked.rows])
     assert len(found[0]) == 2 and found[0] == found[1]
+
+
+def test_an_update_is_not_moved_to_the_hour_at_which_it_is_sent() -> None:
+    source, job = update(at="1996-06-04 02:00")
+    staged = scenario(
+        share(), hold(at="17h"), {**source, "at": "17h 50m"}, job, hours=28, response="Medium"
+    )
+    found = ladder(staged, knobs={"window": ("2",)}, worlds=1)
+    assert found.rows == ()
