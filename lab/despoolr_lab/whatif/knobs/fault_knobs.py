@@ -72,6 +72,8 @@ def _hung(case: Case) -> Iterator[ScenarioChange]:
         if refused_at is None or not program.machines:
             continue
         off_s = refused_at + ASKED_AFTER_S - case.scenario.start
+        if off_s + OFF_S > case.scenario.end - case.scenario.start:
+            continue
         scenario = copy_of(case.scenario)
         for machine in program.machines:
             off = PowerStep(at=span_text(off_s), machine=machine, on=False)

@@ -142,3 +142,13 @@ def test_an_update_is_not_moved_to_the_hour_at_which_it_is_sent() -> None:
     )
     found = ladder(staged, knobs={"window": ("2",)}, worlds=1)
     assert found.rows == ()
+
+
+def test_nobody_restarts_a_machine_after_the_end_of_the_run() -> None:
+    install = share(
+        "INSTALL", type="run", command="SETUP.EXE", machines=["WS2"], mandatory_after="30m"
+    )
+    hangs = [{"command": "SETUP.EXE", "machines": ["WS2"], "hangs": True, "opens": ["b.dat"]}]
+    staged = scenario(install, *update(at="6h"), programs=hangs, hours=6.6)
+    found = ladder(staged, knobs={"mended": ()}, worlds=1)
+    assert [row.change for row in found.rows] == ["SETUP.EXE on WS2 not hanging"]
