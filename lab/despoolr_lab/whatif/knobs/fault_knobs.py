@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import Cost
 from despoolr_core.times import span
 from despoolr_lab.scenario.model import (
@@ -38,8 +39,11 @@ BROKEN_MAX: Final = 8
 
 
 def mended(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
+    off = {fold(name) for group in case.scenario.clients if not group.on for name in group.expand()}
     broken: dict[str, set[int]] = {}
     for number, step in enumerate(case.scenario.step):
+        if isinstance(step, PowerStep) and fold(step.machine) in off:
+            continue  # it began switched off, and would stay so
         if whole := _whole(step):
             broken.setdefault(whole, set()).add(number)
     groups = [([whole], numbers) for whole, numbers in list(broken.items())[:BROKEN_MAX]]
@@ -93,7 +97,8 @@ def _whole(step: Step) -> str:
     """What would be so without a step that breaks something, or mends it; empty for others."""
     if isinstance(step, LinkStep | LinkDownStep):
         if step.other:
-            return f"the link between {step.server} and {step.other} staying up"
+            one, other = sorted((step.server, step.other))
+            return f"the link between {one} and {other} staying up"
         return f"{step.server} staying on the network"
     if isinstance(step, DiskStep | DiskFullStep):
         where = f"\\\\{step.server}" + (f"\\{step.share}" if step.share else "")

@@ -152,3 +152,16 @@ def test_nobody_restarts_a_machine_after_the_end_of_the_run() -> None:
     staged = scenario(install, *update(at="6h"), programs=hangs, hours=6.6)
     found = ladder(staged, knobs={"mended": ()}, worlds=1)
     assert [row.change for row in found.rows] == ["SETUP.EXE on WS2 not hanging"]
+
+
+def test_what_is_mended_is_whole_from_the_start() -> None:
+    """A machine that begins switched off would stay so; a link is one from either of its ends."""
+    steps = [
+        {"do": "power", "at": "90m", "machine": "WS2", "on": True},
+        {"do": "link", "at": "2h", "server": "LOGON1", "other": "SITE1", "up": False},
+        {"do": "link", "at": "4h", "server": "SITE1", "other": "LOGON1", "up": True},
+    ]
+    clients = [{"names": ["WS1"]}, {"names": ["WS2"], "on": False}]
+    staged = blocked_update(hold(), *steps, hours=12, clients=clients)
+    found = ladder(staged, knobs={"mended": ()}, worlds=1)
+    assert [row.change for row in found.rows] == ["the link between LOGON1 and SITE1 staying up"]
