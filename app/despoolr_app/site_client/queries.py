@@ -176,7 +176,11 @@ class RunSource:
     def __init__(self, run: FinishedRun, until: float = math.inf) -> None:
         """`until`: what happened later (site seconds) has not happened yet."""
         self._run = run
-        self._view = RunView(record for record in run.records() if record.at <= until)
+        told = (record for record in run.records() if record.at <= until)
+        self._view = RunView(
+            told, quiet_max=0
+        )  # what is over and stopped nobody is never asked for
+        self._view.end_of_records()
 
     @property
     def name(self) -> str:
@@ -275,7 +279,7 @@ def _held_row(holding: Holding) -> LockRow:
     """An open that is held. What refused others because of it knew when it was opened to the
     microsecond.
     """
-    opened_at = holding.opened_at if holding.blocked is None else holding.blocked[1].opened_at
+    opened_at = holding.opened_at if holding.blocked is None else holding.blocked.opened_at
     return LockRow(
         server=holding.server,
         open=holding.open,
@@ -298,13 +302,14 @@ def _held_row(holding: Holding) -> LockRow:
 
 def _blocker_row(holding: Holding) -> LockRow:
     """An open that stood in somebody's way and is closed, as the first refusal tells it."""
-    assert holding.blocked is not None
-    refused, blocker = holding.blocked
+    blocker = holding.blocked
+    assert blocker is not None
+    share, path = holding.wanted
     return LockRow(
-        server=refused.server,
+        server=holding.server,
         open=blocker.open,
-        share=refused.share,
-        path=refused.path,
+        share=share,
+        path=path,
         machine=blocker.machine,
         user=blocker.user,
         program=blocker.program,

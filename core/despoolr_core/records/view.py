@@ -48,7 +48,8 @@ class Holding(msgspec.Struct):
     """One open from grant to close.
 
     `closed_at` is None for one that nobody had closed when the records end. `refusal_count` is how
-    many opens of others it stopped, `blocked` the first of them with what it said of this open.
+    many opens of others it stopped, `blocked` what the first of them said of this open, and
+    `wanted` the share and the path as that one spelled them.
     `kind` says which lock it stands for, if it is a WebDAV lock's, and `ranges` what it has locked;
     `since` is `before` for one that is older than `opened_at`.
     """
@@ -67,7 +68,8 @@ class Holding(msgspec.Struct):
     closed_at: float | None = None
     reason: str = ""
     refusal_count: int = 0
-    blocked: tuple[OpenRefused, Blocker] | None = None
+    blocked: Blocker | None = None
+    wanted: tuple[str, str] = ("", "")
     ranges: tuple[LockedRange, ...] = ()
     since: str = ""
 
@@ -285,7 +287,7 @@ class RunView:
                 self.unseen.append(holding)
             holding.refusal_count += 1
             if holding.blocked is None:
-                holding.blocked = (refused, blocker)
+                holding.blocked, holding.wanted = blocker, (refused.share, refused.path)
 
     def _locked(self, record: Record, granted: LockGranted) -> None:
         holding = self._open.get((granted.server, granted.open))

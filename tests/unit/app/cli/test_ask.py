@@ -28,6 +28,7 @@ from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Blocker
 from worlds.answer import data_of
+from worlds.record_samples import sample
 from worlds.share_server import Site, serving
 
 START = 833_788_800.0  # 1996-06-03 08:00
@@ -451,3 +452,21 @@ def test_what_was_broken_on_purpose_is_beside_every_answer_of_a_run(tmp_path: Pa
     )
     assert last == "broken on purpose: link_down, LOGON1 to PC8, since 1996-06-03 16:00"
     assert len(told.notes) == FAULTS_TOLD_MAX + 2
+
+
+def test_of_a_finished_run_only_opens_that_are_asked_for_are_kept(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    for number in range(3000):
+        granted = sample(OpenGranted, server="LOGON1", open=f"O{number}", path=f"{number}.dat")
+        story.at(number, "LOGON1/WS1", granted)
+        if number % 1000:
+            closed = sample(OpenClosed, server="LOGON1", open=f"O{number}", reason="closed")
+            story.at(number + 0.5, "LOGON1/WS1", closed)
+    story.run.close()
+    told = RunSource(load_run(story.run.path))
+    assert len(told._view.holdings) == 3
+    assert [row.open for row in told.locks(Wanted(), None).locks] == ["O0", "O1000", "O2000"]
+    assert [row.open for row in told.locks(Wanted(), START + 1.25 * HOUR).locks] == [
+        "O0",
+        "O1",
+    ]

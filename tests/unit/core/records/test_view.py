@@ -57,7 +57,7 @@ def test_an_open_is_held_from_grant_to_close_and_knows_whom_it_refused() -> None
     )
     (held,) = told.holdings
     assert (held.opened_at, held.closed_at, held.reason, held.refusal_count) == (1.0, 4.0, "x", 2)
-    assert held.blocked is not None and held.blocked[1].opened_at == 0.5
+    assert held.blocked is not None and held.blocked.opened_at == 0.5
     assert [held.is_held(at) for at in (0.9, 1.0, 3.9, 4.0, None)] == [
         False,
         True,
