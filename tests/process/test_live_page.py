@@ -20,7 +20,10 @@ from worlds.support import free_port
 pytestmark = pytest.mark.slow
 SEEN_S_MAX = 2.0
 """Seconds until a person sees what happened."""
-IS_LIVE = "document.querySelector('#state').textContent === 'live' && !at('page').hidden"
+IS_LIVE = (
+    "document.querySelector('#state').textContent === 'live' && !at('page').hidden"
+    " && isDrawn && !isDrawing"
+)
 NOBODY = "at('verdict').textContent.includes('Nobody.')"
 
 

@@ -21,7 +21,10 @@ from worlds.live_site import ToldSite, live_site
 pytestmark = pytest.mark.slow
 STATES: Final = {"idle": idle, "blocked": blocked_update, "many": many}
 WIDTHS: Final = (390, 1280, 1600)
-IS_DRAWN: Final = "typeof at === 'function' && !at('page').hidden && at('nowbar').children.length"
+IS_DRAWN: Final = (
+    "typeof at === 'function' && !at('page').hidden && at('nowbar').children.length"
+    " && isDrawn && !isDrawing"
+)
 
 
 def told_of(state: str) -> Told:
@@ -306,6 +309,7 @@ async def test_a_time_that_is_none_is_the_usual_one(page: Page, wrong: str) -> N
 
 async def drag(page: Page, begin: float, end: float) -> None:
     """From one share of the strip above the lanes to another, with the mouse."""
+    await page.until(IS_DRAWN)
     box = await page.value(
         "(() => { const node = document.querySelector('#brush'); node.scrollIntoView({block: "
         "'center'}); const b = node.getBoundingClientRect(); return [b.x, b.y, b.width] })()"
