@@ -9,7 +9,7 @@ health check.
 
 from __future__ import annotations
 
-import os
+from secrets import randbelow
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -160,10 +160,10 @@ def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout
         wanted = {
             "session": session,
             "share": share,
-            "path": f"H{os.getpid() % 10**7}.TMP",
+            "path": f"H{randbelow(10**7):07}.TMP",
             "access": "READ|WRITE|DELETE",
             "share_mode": "READ|WRITE|DELETE",
-            "disposition": "OVERWRITE_IF",
+            "disposition": "CREATE",
             "options": "DELETE_ON_CLOSE",
         }
         handle = json.loads(do("open", "POST", "/api/v1/opens", json.dumps(wanted).encode()))[

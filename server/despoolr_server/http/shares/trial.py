@@ -1,5 +1,6 @@
 """Whether a server does its work, as it finds by itself: a file is created on its first share,
-written, read back and closed (and so deleted), through the same opens as everybody's.
+written, read back and closed (and so deleted), through the same opens as everybody's. Its name is
+drawn anew each time, and a file that is there already is never touched.
 
 The law: whoever asks, and however often, no more is tried than one file in `TRIAL_S` while all is
 well, and one in `AGAIN_S` while it is not. Damaged data are told of and not tried: nothing on their
@@ -9,7 +10,7 @@ share can be changed.
 from __future__ import annotations
 
 import asyncio
-import os
+from secrets import randbelow
 from typing import Final
 
 from despoolr_core.share.contract import ShareError
@@ -50,8 +51,12 @@ class Trial:
 
     async def _try(self) -> str:
         names = self._host.share_names()
-        reason = await self._round(names[0]) if names else "there is no share to try"
-        self._until = asyncio.get_running_loop().time() + (AGAIN_S if reason else TRIAL_S)
+        counts_s = AGAIN_S
+        try:
+            reason = await self._round(names[0]) if names else "there is no share to try"
+            counts_s = AGAIN_S if reason else TRIAL_S
+        finally:  # a mistake of the server's is not tried at each question, either
+            self._until = asyncio.get_running_loop().time() + counts_s
         return reason
 
     async def _round(self, name: str) -> str:
@@ -61,10 +66,10 @@ class Trial:
         everything = Access.READ | Access.WRITE | Access.DELETE
         try:
             file = await share.open(
-                f"H{os.getpid() % 10**7}.TMP",
+                f"H{randbelow(10**7):07}.TMP",
                 everything,
                 ShareMode.NONE,  # whoever held it on would keep this server from being ready
-                Disposition.OVERWRITE_IF,
+                Disposition.CREATE,
                 CreateOption.DELETE_ON_CLOSE,
             )
             await file.write(CONTENT)

@@ -104,3 +104,30 @@ async def test_nobody_gets_hold_of_the_file_that_is_tried(
     monkeypatch.setattr(site.host.handles, "write", watched)
     assert (await site.ask("GET", "/ready", token="")).status == 200
     assert answers == [423]
+
+
+async def test_a_file_that_has_the_name_is_left_alone_and_another_name_is_tried(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = iter((7, 8))
+    monkeypatch.setattr(trial, "randbelow", lambda _: next(numbers))
+    monkeypatch.setattr(trial, "AGAIN_S", 0.0)
+    assert (await site.ask("PUT", "/SMS_SHR/H0000007.TMP", b"mine")).status == 201
+    assert (await site.ask("GET", "/ready", token="")).status == 503
+    assert (await site.ask("GET", "/SMS_SHR/H0000007.TMP")).body == b"mine"
+    assert (await site.ask("GET", "/ready", token="")).status == 200
+
+
+async def test_a_mistake_of_the_servers_is_tried_no_more_often_than_what_it_finds(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def mistaken() -> list[str]:
+        asked.append(1)
+        return [None]  # type: ignore[list-item]
+
+    monkeypatch.setattr(site.host, "share_names", mistaken)
+    for _ in range(3):
+        assert (await site.ask("GET", "/ready", token="")).status == 500
+    assert len(asked) == 1
