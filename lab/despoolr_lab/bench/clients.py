@@ -36,7 +36,7 @@ IDLE_CLIENTS: Final = 100_000
 BUSY_CLIENTS: Final = 20_000
 _STEADY_S: Final = 30.0
 _START_S_MAX: Final = 300.0
-_READY: Final = "despoolr: ready"
+READY: Final = "despoolr: ready"
 _FIRST_POLL: Final = "first poll of all"
 _POLLS: Final = re.compile(r"^despoolr_fleet_polls_total\{.*\} (\S+)$", re.MULTILINE)
 _CANNED: Final = b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 0\r\n\r\n'
@@ -111,7 +111,7 @@ def measure_fleets(_rounds: int) -> Found:
 @contextmanager
 def _site(directory: str) -> Iterator[None]:
     ports = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
-    with _despoolr(directory, "site", "serve", "all", *ports, ready=_READY):
+    with _despoolr(directory, "site", "serve", "all", *ports, ready=READY):
         yield
 
 
@@ -122,10 +122,22 @@ def _despoolr(
     """A `despoolr` process in this directory, once it has said that it is ready. Raises
     `BenchFailed`.
     """
-    said = Path(directory, f"{name}.log")
     command = [sys.executable, "-m", "despoolr", *arguments]
+    with started(command, Path(directory, f"{name}.log"), ready) as process:
+        yield process
+
+
+@contextmanager
+def started(
+    command: list[str], said: Path, ready: str, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in the directory of the file that it writes to, once it has said `ready`; ended
+    afterwards. Raises `BenchFailed`.
+    """
     with said.open("wb") as log:
-        process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=said.parent, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
     try:
         deadline = perf_counter() + _START_S_MAX
         while ready not in said.read_text(errors="replace"):

@@ -13,13 +13,12 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
-from time import perf_counter, sleep
 from typing import Any, Final
 
+from despoolr_lab.bench.clients import READY, BenchFailed, started
 from despoolr_lab.bench.figures import Found, add
 from despoolr_lab.bench.sim_runs import checkouts, environment_of
 from despoolr_lab.reserved_ports import ReservedPorts
@@ -27,21 +26,15 @@ from despoolr_lab.reserved_ports import ReservedPorts
 CLIENTS: Final = 20_000
 REPORTS_EACH: Final = 2
 _FILE: Final = "scenarios/load/night.toml"
-_READY: Final = "despoolr: ready"
-_START_S_MAX: Final = 120.0
 _PACE: Final = ("--time", "x60", "--common", "common")
 _LOGONS: Final = ("LOGON1", "LOGON2")
 _SITE: Final = ("--version", "1.2 SP4 + hotfixes", "--response", "Very Fast")
 _OLD_COMMAND: Final = "from despoolr_lab.cli.main import main; main()"
 
 
-class NightFailed(Exception):
-    """A night did not bring all rows; the message has what was said of it."""
-
-
 def measure(rounds: int, base: str = "", clients: int = CLIENTS) -> Found:
     """`night_ms` and, with a base, `night_base_ms`: CPU milliseconds a report, and
-    `night_to_base`. Raises `NightFailed`.
+    `night_to_base`. Raises `BenchFailed`.
     """
     found: Found = {}
     with checkouts(base) as tops:
@@ -89,29 +82,12 @@ def _spent_ms(top: Path, clients: int) -> float:
     return spent / (clients * REPORTS_EACH) * 1e3
 
 
-@contextmanager
-def _served(top: Path, directory: Path, *what: str) -> Iterator[None]:
-    """A server of the night, once it is ready. Raises `NightFailed`."""
-    said = directory / f"{what[2]}.log"
+def _served(
+    top: Path, directory: Path, *what: str
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """A server of the night, once it is ready. Raises `BenchFailed`."""
     command = [*_command(top), "serve", *what, *_PACE]
-    with said.open("wb") as log:
-        process = subprocess.Popen(
-            command, env=environment_of(top), cwd=directory, stdout=log, stderr=log
-        )
-    try:
-        deadline = perf_counter() + _START_S_MAX
-        while _READY not in said.read_text(errors="replace"):
-            if process.poll() is not None or perf_counter() > deadline:
-                raise NightFailed(said.read_text(errors="replace")[-2000:])
-            sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    return started(command, directory / f"{what[2]}.log", READY, environment_of(top))
 
 
 def _command(top: Path) -> list[str]:
@@ -127,7 +103,7 @@ def _check(done: subprocess.CompletedProcess[str], reports: int) -> None:
         answer: dict[str, Any] = json.loads(done.stdout)
         if has_all_rows(answer.get("data", answer), reports):
             return
-    raise NightFailed(f"{done.stdout[-1500:]}\n{done.stderr[-1500:]}")
+    raise BenchFailed(f"{done.stdout[-1500:]}\n{done.stderr[-1500:]}")
 
 
 def has_all_rows(answer: dict[str, Any], reports: int) -> bool:

@@ -29,13 +29,7 @@ from despoolr_server.shares.base.principal import Principal
 
 OPENS: Final = "/api/v1/opens"
 
-_SPECIAL: Final = (
-    hdrs.CONTENT_ENCODING,
-    hdrs.CONTENT_TYPE,
-    SESSION,
-    PROGRAM,
-    PURPOSE,
-)
+_SPECIAL: Final = (hdrs.CONTENT_ENCODING, SESSION, PROGRAM, PURPOSE)
 _JSON: Final = "application/json"
 _decode: Final = msgspec.json.Decoder(OpenRequest).decode
 
@@ -85,7 +79,7 @@ class UsualRoutes:
         """The caller of such a block; "" if the handlers have to look at it."""
         headers = block.headers
         is_plain = headers.get(hdrs.CONTENT_TYPE, _JSON) == _JSON and not any(
-            name in headers for name in _SPECIAL if name != hdrs.CONTENT_TYPE
+            name in headers for name in _SPECIAL
         )
         who = self._auth.check(headers.get(hdrs.AUTHORIZATION)) if is_plain else None
         return who if who is not None and self._guard.passes(headers) else ""
