@@ -42,9 +42,9 @@ from despoolr_server.shares.local import LocalShare
 from despoolr_server.site.administrator import Administrator
 from despoolr_server.site.despooler.service import Despooler
 from despoolr_server.site.hotfixes import Hotfixes
+from despoolr_server.site.loader.service import DataLoader
 from despoolr_server.site.services.distribution_manager import DistributionManager
 from despoolr_server.site.services.inventory_processor import InventoryProcessor
-from despoolr_server.site.services.loader import DataLoader
 from despoolr_server.site.services.maintenance import MaintenanceManager
 from despoolr_server.site.services.scheduler import Scheduler
 from despoolr_server.site.services.sender import LanSender

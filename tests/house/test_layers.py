@@ -40,7 +40,7 @@ LAYERS = {
     ],
     "despoolr_server.site": [
         "administrator | hotfixes",
-        "despooler | job_checks",
+        "despooler | loader | job_checks",
         "services",
         "state",
         "jobs",

@@ -197,9 +197,9 @@ TABLES: dict[str, str] = {
     "file each",
     "server/despoolr_server/site/despooler/service.py:Despooler._put_off_until": "an instruction "
     "file each",
-    "server/despoolr_server/site/state/detail_rows.py:DetailRows._known": "one batch",
-    "server/despoolr_server/site/state/detail_rows.py:DetailRows._changed": "one batch",
-    "server/despoolr_server/site/services/loader.py:_Batch._jobs": "one batch",
+    "server/despoolr_server/site/loader/detail_rows.py:DetailRows._known": "one batch",
+    "server/despoolr_server/site/loader/detail_rows.py:DetailRows._changed": "one batch",
+    "server/despoolr_server/site/loader/service.py:_Batch._jobs": "one batch",
     "server/despoolr_server/site/services/scheduler.py:Scheduler._look_at": "jobs under way that "
     "retry, or were not sent yet",
     "server/despoolr_server/site/state/logs.py:LogDirectory._waiting": "half a second of lines",

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from despoolr_client.agent.connections import MachineConnections, UserHold, same_path
 from despoolr_client.agent.inventory import send_noidmifs
-from despoolr_client.agent.outbox import Outbox, Results
+from despoolr_client.agent.outbox import Outbox, Report, Results
 from despoolr_client.agent.polling import (
     LOGON_SHARE,
     Fetched,
@@ -32,10 +32,11 @@ from despoolr_client.agent.settings import MESSAGES_EVERY_S, ClientSettings, Spa
 from despoolr_client.agent.windows import Windows, set_up, unc
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.pcm.reporting import Report, Reporter, expiry_report
+from despoolr_client.pcm.reporting import Reporter, expiry_notice
 from despoolr_client.pcm.servers import PackagePlace, SelectionStep, candidates
 from despoolr_client.pcm.state import Decisions, Folder, Pcm, Records
 from despoolr_client.pcm.terms import is_expired, next_date
+from despoolr_core.formats.instruction import WireRemove
 from despoolr_core.formats.job_mif import Machine
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.formats.winst import WorkstationInstruction
@@ -416,7 +417,7 @@ class PcmAgent:
                 ),
                 cause=cause,
             )
-            self.add_report(expiry_report(record, self.reporter, now))
+            self.add_report(Report.of(expiry_notice(record, self.reporter, now)))
         for record in decisions.due:
             self._enqueue(
                 Turn(record, self.behaviour.countdown, cause, has_expired=is_expired(record, now))
@@ -494,14 +495,13 @@ class PcmAgent:
         except (ShareUnreachable, ShareError) as error:
             self.say(f"Failed to write status information: {str(error) or type(error).__name__}")
 
-    def _record_report(self, report: Report) -> None:
-        wire = report.wire
+    def _record_report(self, wire: WireRemove, result: str) -> None:
         self.record(
             ResultReported(
                 request=wire.request_id,
                 package=wire.package_id,
                 report=wire.report_id,
-                result=report.result,
+                result=result,
             )
         )
 

@@ -15,15 +15,50 @@ from typing import Final
 import msgspec
 
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.pcm.reporting import NAMES_MAX, Report, report_name
+from despoolr_client.pcm.reporting import NAMES_MAX, report_name
 from despoolr_core.clock import Clock
-from despoolr_core.formats.instruction import Result
+from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
+from despoolr_core.formats.mif import MifError, MifTooLarge
+from despoolr_core.formats.status_mif import read_status_mif
 from despoolr_core.share.contract import OpenFile, Share, ShareError
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Problem
 
 NAME_TRIES_MAX: Final = 64
 _COLLISION: Final = NtStatus.OBJECT_NAME_COLLISION
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One report to send: what the process says, and the status MIF that was collected, if there
+    is one.
+
+    `result` is what the client knows, for people and records.
+    """
+
+    wire: WireRemove
+    result: str
+    mif: bytes | None = None
+
+    @classmethod
+    def of(cls, wire: WireRemove, mif: bytes | None = None) -> Report:
+        """The MIF's status counts before the process's."""
+        try:
+            return cls(wire, wire.result.value if mif is None else read_status_mif(mif).status, mif)
+        except (MifError, MifTooLarge):
+            return cls(wire, wire.result.value, mif)
+
+    def files(self, name: str, behaviour: PcmBehaviour) -> tuple[tuple[str, bytes], ...]:
+        """The report's files, called `name`, in the order they are written. The `.SNI` names the
+        MIF and is to be executed from the client's time on (Q172899).
+        """
+        wire = self.wire
+        if self.mif is not None:
+            wire = msgspec.structs.replace(wire, mif_file=f"{name}.PCK")
+        sni = f"{name}.SNI", render_instruction(wire.to_instruction(execute_at=wire.finished_at))
+        if self.mif is None:
+            return (sni,)
+        pck = wire.mif_file, self.mif
+        return (sni, pck) if behaviour.sni_before_pck else (pck, sni)
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -89,9 +124,10 @@ class Outbox:
                 self.add(report)
 
     async def send(
-        self, results: Results, on_sent: Callable[[Report], None], *, logoff: bool = False
+        self, results: Results, on_sent: Callable[[WireRemove, str], None], *, logoff: bool = False
     ) -> None:
-        """Write what is pending, oldest first; `on_sent` hears of each report that is on the share.
+        """Write what is pending, oldest first; `on_sent` hears of each report that is on the share,
+        and its `result`.
 
         With `logoff` the session there ends after the last of them (`Share.create_all`).
 
@@ -108,17 +144,13 @@ class Outbox:
                     self.pending[0], results, logoff=logoff and len(self.pending) == 1
                 )
                 sent = self.pending.pop(0)
-                if results.behaviour.repeats_untaken_notices:
-                    self._note(sent, results)
-                on_sent(sent.report)
+                wire, result = sent.report.wire, sent.report.result
+                if wire.result is Result.EXPIRED and results.behaviour.repeats_untaken_notices:
+                    path = f"{results.directory}/{sent.name}.SNI"
+                    self.notices[wire.request_id] = (path, sent.report)
+                on_sent(wire, result)
         finally:
             self._is_sending = False
-
-    def _note(self, sent: Pending, results: Results) -> None:
-        wire = sent.report.wire
-        if wire.result is Result.EXPIRED:
-            path = f"{results.directory}/{sent.name}.SNI"
-            self.notices[wire.request_id] = (path, sent.report)
 
     async def _write(self, pending: Pending, results: Results, *, logoff: bool) -> None:
         for _ in range(NAME_TRIES_MAX):

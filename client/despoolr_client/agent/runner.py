@@ -16,12 +16,13 @@ from typing import Protocol
 from despoolr_client.agent.connections import MachineConnections
 from despoolr_client.agent.execution import LaunchFailed, close_all, launch
 from despoolr_client.agent.habits import is_kept_out
+from despoolr_client.agent.outbox import Report
 from despoolr_client.agent.programs import ClientProgram, Programs, first_word
 from despoolr_client.agent.settings import ClientSettings, Spawn
 from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_client.pcm.reporting import Report, Reporter, run_report
+from despoolr_client.pcm.reporting import Reporter, collect_mif, run_result
 from despoolr_client.pcm.servers import PackagePlace, SelectionStep
 from despoolr_client.pcm.state import Pcm
 from despoolr_core.formats.winst import WorkstationInstruction
@@ -333,9 +334,11 @@ class ProgramRunner:
         closing: Sequence[OpenFile],
     ) -> None:
         host = self._host
-        report = run_report(record, host.reporter, started_at, host.now(), error, host.files.files)
-        if report.collected:
-            host.files.delete(report.collected)  # moved, not copied (Q169491)
-            host.say(lines.need_to_report(f"{host.files.path}\\{report.collected}"))
+        files = host.files.files
+        collected = collect_mif({name: files[name].modified_at for name in files}, started_at)
+        if collected:
+            host.files.delete(collected)  # moved, not copied (Q169491)
+            host.say(lines.need_to_report(f"{host.files.path}\\{collected}"))
         host.say(lines.REPORTING)
-        host.add_report(report, closing)
+        wire = run_result(record, host.reporter, started_at, host.now(), error)
+        host.add_report(Report.of(wire, files[collected].data if collected else None), closing)

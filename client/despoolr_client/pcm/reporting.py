@@ -1,4 +1,5 @@
 """What a client reports, and under which names: a `.SNI`, and a `.PCK` when there is a status MIF.
+It is decided by names and times; the MIF itself stays with who carries it (`agent.outbox`).
 
 The rules:
 
@@ -17,15 +18,12 @@ The rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
-from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
-from despoolr_core.formats.mif import MifError, MifTooLarge
+from despoolr_core.formats.instruction import Result, WireRemove
 from despoolr_core.formats.sms_id import to_base36
-from despoolr_core.formats.status_mif import read_status_mif
 from despoolr_core.formats.winst import WorkstationInstruction
 from despoolr_core.rules.fold import fold
 
@@ -33,24 +31,14 @@ COUNTER_DIGITS: Final = 3
 NAMES_MAX: Final = 36**COUNTER_DIGITS
 
 
-class Dated(Protocol):
-    """A file of the Windows directory, whatever holds it."""
-
-    @property
-    def data(self) -> bytes: ...
-
-    @property
-    def modified_at(self) -> float:
-        """The file's time on the client's clock."""
-        ...
-
-
-def collect_mif(files: Mapping[str, Dated], started_at: float) -> str:
-    """The name of the status MIF to report for a run that started then; empty if there is none."""
+def collect_mif(modified_at: Mapping[str, float], started_at: float) -> str:
+    """The name of the status MIF to report for a run that started then, of the Windows directory's
+    files and their times by the client's clock; empty if there is none.
+    """
     newer = [
-        (file.modified_at, name)
-        for name, file in files.items()
-        if fold(name).endswith(".MIF") and file.modified_at > started_at
+        (at, name)
+        for name, at in modified_at.items()
+        if fold(name).endswith(".MIF") and at > started_at
     ]
     return max(newer)[1] if newer else ""
 
@@ -78,74 +66,24 @@ class Reporter(msgspec.Struct, frozen=True):
     user: str
 
 
-class Report(msgspec.Struct, frozen=True):
-    """One report to send: the instruction (the MIF's name is put in when it is chosen) and the
-    MIF's bytes, if there is one.
-
-    `result` is what the client knows (the MIF's status before the process's), for people and
-    records. `collected` is the MIF's name in the Windows directory; empty: there was none.
-    """
-
-    wire: WireRemove
-    mif: bytes | None
-    result: str
-    collected: str = ""
-
-    def files(self, name: str, behaviour: PcmBehaviour) -> tuple[tuple[str, bytes], ...]:
-        """The report's files, called `name`, in the order they are written. The `.SNI` is to be
-        executed from the client's time on (Q172899).
-        """
-        wire = self.wire
-        if self.mif is not None:
-            wire = msgspec.structs.replace(wire, mif_file=f"{name}.PCK")
-        sni = f"{name}.SNI", render_instruction(wire.to_instruction(execute_at=wire.finished_at))
-        if self.mif is None:
-            return (sni,)
-        pck = wire.mif_file, self.mif
-        return (sni, pck) if behaviour.sni_before_pck else (pck, sni)
-
-
-def run_report(
+def run_result(
     record: WorkstationInstruction,
     who: Reporter,
     started_at: float,
     ended_at: float,
     error: int,
-    files: Mapping[str, Dated],
-) -> Report:
-    """The report on a run: `error` is the launch error or exit code, 0 for none; times by the
-    client's clock; `files` are those of the Windows directory.
+) -> WireRemove:
+    """What the process says of its run: `error` is the launch error or exit code, 0 for none; times
+    by the client's clock.
     """
-    collected = collect_mif(files, started_at)
-    mif = files[collected].data if collected else None
     result = Result.FAILED if error else Result.SUCCESS
-    wire = _wire(
-        record,
-        who,
-        result,
-        started_at,
-        ended_at,
-        "" if not error else f"The program ended with error {error}.",
-    )
-    known = result.value if mif is None else status_of(mif) or result.value
-    return Report(wire, mif, known, collected)
+    description = f"The program ended with error {error}." if error else ""
+    return _wire(record, who, result, started_at, ended_at, description)
 
 
-def expiry_report(record: WorkstationInstruction, who: Reporter, now: float) -> Report:
+def expiry_notice(record: WorkstationInstruction, who: Reporter, now: float) -> WireRemove:
     """The one notice that a package has expired (Q152229, Q188042)."""
-    return Report(
-        _wire(record, who, Result.EXPIRED, None, now, "The package has expired."),
-        None,
-        Result.EXPIRED.value,
-    )
-
-
-def status_of(mif: bytes) -> str:
-    """The Status that a status MIF states; empty if it is none."""
-    try:
-        return read_status_mif(mif).status
-    except (MifError, MifTooLarge):
-        return ""
+    return _wire(record, who, Result.EXPIRED, None, now, "The package has expired.")
 
 
 def _wire(

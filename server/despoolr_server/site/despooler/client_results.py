@@ -131,12 +131,12 @@ class ClientResults:
         )
 
     async def _write(self, verdicts: Iterable[_Verdict]) -> None:
-        """The MIFs, in the order of the results."""
+        """The MIFs, in the order of the results. What is written is let go of."""
         of_mifs = [(verdict, verdict.mif) for verdict in verdicts if verdict.mif is not None]
         for (verdict, _), error in zip(
             of_mifs, await self._mifs.put_all([mif for _, mif in of_mifs]), strict=True
         ):
-            verdict.failure = error
+            verdict.mif, verdict.failure = None, error
 
     async def _take_away(self, verdicts: list[_Verdict]) -> None:
         """The .PCKs first, the .SNIs last: a process that dies between finds the .SNI and does it

@@ -1,1 +1,3 @@
-"""The services of a site server, one module each; the Despooler has a package of its own."""
+"""The services of a site server, one module each; the Despooler and the Data Loader
+have packages of their own.
+"""

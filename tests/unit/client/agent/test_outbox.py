@@ -7,12 +7,61 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from despoolr_client.agent.outbox import Report
 from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_core.formats.instruction import parse_instruction
+from despoolr_core.formats.instruction import Result, WireRemove, parse_instruction
+from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from worlds.client import START, World, driven, offered, play, poll_and_run
 
 HOUR = 3600.0
+FAILED = WireRemove(
+    site="BPC",
+    request_id="BPC0001",
+    job_id="BPC0000A",
+    package_id="BPC00001",
+    sms_id="BPC00001",
+    machine="PC1",
+    domain="DOM",
+    user="JANE",
+    result=Result.FAILED,
+    report_id="BPC00001-BPC0001-10.000",
+    finished_at=20.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("mif", "sni_first", "extensions"),
+    [
+        (None, False, ["SNI"]),
+        (None, True, ["SNI"]),
+        (b"mif", False, ["PCK", "SNI"]),
+        (b"mif", True, ["SNI", "PCK"]),
+    ],
+)
+def test_the_files_come_in_the_order_of_the_behaviour(
+    mif: bytes | None, sni_first: bool, extensions: list[str]
+) -> None:
+    files = Report.of(FAILED, mif).files("00001000", PcmBehaviour(sni_before_pck=sni_first))
+    assert [name for name, _ in files] == [f"00001000.{extension}" for extension in extensions]
+
+
+def test_an_sni_reads_back_and_names_its_pck() -> None:
+    files = dict(Report.of(FAILED, b"mif").files("00001000", PcmBehaviour()))
+    assert files["00001000.PCK"] == b"mif"
+    instruction = parse_instruction(files["00001000.SNI"])
+    assert WireRemove.from_instruction(instruction) == replace(FAILED, mif_file="00001000.PCK")
+    assert instruction.execute_at == 20.0
+    ((_, sni),) = Report.of(FAILED).files("00001001", PcmBehaviour())
+    assert parse_instruction(sni).text("MIF") == ""
+
+
+def test_a_mifs_status_counts_before_the_processs_for_what_the_client_knows() -> None:
+    succeeded = render_status_mif(StatusMif("Success"))
+    assert Report.of(FAILED, succeeded).result == "Success"
+    assert Report.of(FAILED, b"no mif").result == "Failed"
+    assert Report.of(FAILED, b"x" * 70_000).result == "Failed"
+    assert Report.of(FAILED).result == "Failed"
 
 
 def test_a_report_that_cannot_be_written_is_kept_and_written_once() -> None:

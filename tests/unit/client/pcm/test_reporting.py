@@ -1,43 +1,28 @@
-"""What a report says and what its files are called."""
+"""What a report says of a run, and which MIF goes with it under which name."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import (
     NAMES_MAX,
     Reporter,
     collect_mif,
-    expiry_report,
+    expiry_notice,
     report_id,
     report_name,
-    run_report,
-    status_of,
+    run_result,
 )
-from despoolr_core.formats.instruction import Result, WireRemove, parse_instruction
+from despoolr_core.formats.instruction import Result
 from despoolr_core.formats.sms_id import SmsId
-from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.formats.winst import WorkstationInstruction
 
 RECORD = WorkstationInstruction(
     site_id="BPC", request_id="BPC0001", package_id="BPC00001", job_id="BPC0000A"
 )
 WHO = Reporter("BPC00001", "PC1", "DOM", "JANE")
-
-
-class Dated(NamedTuple):
-    data: bytes
-    modified_at: float
-
-
-def left(data: bytes) -> dict[str, Dated]:
-    """What a setup program left behind that ran from 10 to 20."""
-    return {"SETUP.MIF": Dated(data, 15.0)}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +39,7 @@ def left(data: bytes) -> dict[str, Dated]:
 def test_a_mif_is_collected_if_it_is_strictly_later_than_the_start(
     files: dict[str, float], found: str
 ) -> None:
-    assert collect_mif({name: Dated(b"", at) for name, at in files.items()}, 10.0) == found
+    assert collect_mif(files, 10.0) == found
 
 
 SMS_IDS = st.builds(
@@ -75,40 +60,9 @@ def test_a_report_id_names_the_run_and_an_expiry_has_one_for_ever() -> None:
     assert report_id("BPC00001", "BPC0001", None) == "BPC00001-BPC0001-expired"
 
 
-@pytest.mark.parametrize(
-    ("has_mif", "sni_first", "extensions"),
-    [
-        (False, False, ["SNI"]),
-        (False, True, ["SNI"]),
-        (True, False, ["PCK", "SNI"]),
-        (True, True, ["SNI", "PCK"]),
-    ],
-)
-def test_the_files_come_in_the_order_of_the_behaviour(
-    has_mif: bool, sni_first: bool, extensions: list[str]
-) -> None:
-    report = run_report(RECORD, WHO, 10.0, 20.0, 0, left(b"mif") if has_mif else {})
-    files = report.files("00001000", PcmBehaviour(sni_before_pck=sni_first))
-    assert [name for name, _ in files] == [f"00001000.{extension}" for extension in extensions]
-
-
-def test_an_sni_reads_back_and_names_its_pck() -> None:
-    report = run_report(RECORD, WHO, 10.0, 20.0, 5, left(b"mif"))
-    assert report.collected == "SETUP.MIF"
-    files = dict(report.files("00001000", PcmBehaviour()))
-    assert files["00001000.PCK"] == b"mif"
-    instruction = parse_instruction(files["00001000.SNI"])
-    wire = WireRemove.from_instruction(instruction)
-    assert (wire.mif_file, wire.result, wire.finished_at) == ("00001000.PCK", Result.FAILED, 20.0)
-    assert instruction.execute_at == 20.0
-    ((_, sni),) = expiry_report(RECORD, WHO, 30.0).files("00001001", PcmBehaviour())
-    alone = parse_instruction(sni)
-    assert (alone.text("MIF"), alone.words[2]) == ("", "Expired")
-
-
-def test_a_mifs_status_counts_before_the_processs_for_what_the_client_knows() -> None:
-    failed = render_status_mif(StatusMif("Failed", "ErrorJamalz"))
-    assert run_report(RECORD, WHO, 10.0, 20.0, 0, left(failed)).result == "Failed"
-    assert run_report(RECORD, WHO, 10.0, 20.0, 0, left(b"no mif")).result == "Success"
-    assert run_report(RECORD, WHO, 10.0, 20.0, 1, {}).result == "Failed"
-    assert status_of(b"x" * 70_000) == ""
+def test_a_run_has_failed_if_its_process_says_so() -> None:
+    assert run_result(RECORD, WHO, 10.0, 20.0, 0).result is Result.SUCCESS
+    failed = run_result(RECORD, WHO, 10.0, 20.0, 5)
+    assert (failed.result, failed.finished_at) == (Result.FAILED, 20.0)
+    assert failed.description == "The program ended with error 5."
+    assert expiry_notice(RECORD, WHO, 30.0).result is Result.EXPIRED

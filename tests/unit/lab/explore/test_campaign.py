@@ -29,7 +29,7 @@ from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.site.despooler.copying import steps
 from despoolr_server.site.despooler.copying.target import CopyProgress
-from despoolr_server.site.services import loader
+from despoolr_server.site.loader import service as loader
 from worlds.support import REPOSITORY
 
 SMALL = """

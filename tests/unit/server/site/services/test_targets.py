@@ -11,7 +11,7 @@ from despoolr_core.share.site_api import MachineSpec
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase
 from despoolr_server.site.services import targets
 from despoolr_server.site.state import queries
-from unit.server.site.state.test_detail_rows import set_row
+from unit.server.site.loader.test_detail_rows import set_row
 from worlds.site import Bench
 
 RUN = RunPhase("SETUP.EXE")

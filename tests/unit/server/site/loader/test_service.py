@@ -13,7 +13,7 @@ from despoolr_core.formats.job_mif import JobReport, Machine, add_identification
 from despoolr_core.formats.noidmif import render_noidmif
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.database.protocol import Connection, insert_into
-from despoolr_server.site.services import loader
+from despoolr_server.site.loader import service as loader
 from despoolr_server.site.state import boxes, queries
 from worlds.share import EPOCH
 from worlds.site import Bench

@@ -33,11 +33,11 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, Watch
 from despoolr_server.database.protocol import Connection, Row, insert_into, set_where
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
+from despoolr_server.site.loader.detail_rows import DetailRows
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes, package_status, queries
 from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteContext, event_logged, insert_event
-from despoolr_server.site.state.detail_rows import DetailRows
 from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.quarantine import quarantine
