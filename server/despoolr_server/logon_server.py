@@ -83,7 +83,6 @@ def make_logon_server(
         host,
         auth,
         clock,
-        recorder=recorder,
         version=version,
         extra_routes=routes,
         extra_calls=extra_calls,

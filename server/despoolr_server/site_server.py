@@ -159,7 +159,6 @@ class SiteServer:
             self.host,
             auth,
             clock,
-            recorder=recorder,
             version=version,
             extra_routes=[*routes, *extra_routes],
             extra_calls=(*SITE_CALLS, *extra_calls),

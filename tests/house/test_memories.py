@@ -142,7 +142,7 @@ TABLES: dict[str, str] = {
     "their way: `connections_max`",
     "server/despoolr_server/http/shares/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times "
     "`MESSAGES_MAX`",
-    "server/despoolr_server/http/base/metrics.py:RefusalCounts.counts": "`LABELS_MAX`",
+    "server/despoolr_server/shares/base/audit.py:Audit.refusal_counts": "`LABELS_MAX`",
     "server/despoolr_server/http/dav/fragments.py:Fragments.files": "`SIZE_MAX` bytes of responses",
     "server/despoolr_server/http/dav/fragments.py:Fragments.runs": "`SIZE_MAX` bytes of responses",
     "server/despoolr_server/http/dav/fragments.py:KeptFragments._questions": "`QUESTIONS_MAX`, and "

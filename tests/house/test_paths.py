@@ -14,16 +14,26 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 import msgspec
 
+from despoolr_app.runs.directory import RECORDS, RecordFile, load_run
+from despoolr_app.site_client.queries import RunSource, Wanted, WhyAnswer
 from despoolr_client.agent.outbox import Pending
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.formats.status_mif import StatusMif
+from despoolr_core.records.kinds.share import OpenGranted, OpenRefused
+from despoolr_core.records.stream import Record
+from despoolr_core.records.view import Holding
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.wire import EpisodeRow, OpenReply, OpenRequest
 from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
+from despoolr_server.engine.names import Name
+from despoolr_server.engine.rows import Ask, Open, Refusal
 from worlds.support import REPOSITORY
 
 PRODUCT: Final = ("despoolr_core.", "despoolr_server.", "despoolr_client.", "despoolr_app.")
@@ -32,8 +42,8 @@ Place = tuple[str, str]
 
 
 class Follower:
-    """Sees every call of the product that what is followed goes into or comes out of, from its
-    entry into one function to that into another.
+    """Sees every call of the product that what is followed goes into or comes out of, from a call
+    of one function to the end of one of another.
 
     `form_of` says in which form a value has it; empty: it has not.
     """
@@ -54,20 +64,19 @@ class Follower:
             return
         code = frame.f_code
         place = module, code.co_name
-        if event == "call":
-            if frame in self._entered or not (self.modules or place == self._begin):
-                return
-            names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-            form = self._form_in([frame.f_locals.get(name) for name in names])
-            self._is_over = place == self._end and bool(form)
-            if form:
+        if event == "call" and frame in self._entered:
+            return
+        if not self.modules and place != self._begin:
+            return
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        given = [frame.f_locals.get(name) for name in names] if event == "call" else [arg]
+        if form := next((form for one in given if (form := self._form_of(one))), ""):
+            self._note(module, form)
+            if event == "call":
                 self._entered.add(frame)
-                self._note(module, form)
-        elif self.modules and (form := self._form_of(arg)):
-            self._note(_caller_of(frame) or module, form)
-
-    def _form_in(self, given: list[object]) -> str:
-        return next((form for one in given if (form := self._form_of(one))), "")
+            else:
+                self._note(_caller_of(frame) or module, form)
+        self._is_over = event == "return" and place == self._end and frame in self._entered
 
     def _note(self, module: str, form: str) -> None:
         self.modules += [module] * (self.modules[-1:] != [module])
@@ -111,7 +120,7 @@ def following(follower: Follower) -> Iterator[None]:
 def drawn(title: str) -> list[str]:
     """The modules of one table of the document."""
     text = (REPOSITORY / "docs/architecture.md").read_text("utf-8")
-    table = text.partition(f"**{title}**")[2].partition("\n**")[0]
+    table = text.partition(f"**{title}**")[2].partition("\n\n| Step")[2].partition("\n\n")[0]
     return re.findall(r"^\|[^|]*\|[^|]*?`(despoolr_[\w.]+)`", table, re.M)
 
 
@@ -193,3 +202,119 @@ def test_a_status_mif_takes_the_way_that_is_drawn_in_few_forms_and_with_few_retu
     read_from_the_logon_server = ["server.shares", "server.http", "client.transport"]
     written, read = ["server.shares", "server.files"], ["server.shares"]
     assert seen.returns == [*read_from_the_logon_server, *written, *read, *written, *read]
+
+
+# -- an open, and a refusal
+
+HELD: Final = """
+name = "held"
+title = "A user's open file stops an update"
+[run]
+for = "3h"
+[[clients]]
+names = ["WS1"]
+poll_every = "1h"
+[[package]]
+name = "OFFICE"
+files = { "followed.dat" = "first" }
+[[step]]
+at = "0s"
+do = "job"
+name = "FIRST"
+package = "OFFICE"
+type = "share"
+[[step]]
+at = "50m"
+do = "hold"
+machine = "WS1"
+package = "OFFICE"
+file = "followed.dat"
+program = "WINWORD.EXE"
+[[step]]
+at = "1h"
+do = "source"
+package = "OFFICE"
+files = { "followed.dat" = "second" }
+[[step]]
+at = "1h"
+do = "job"
+name = "UPDATE"
+package = "OFFICE"
+type = "share"
+send = "even if previously sent"
+refresh_existing = true
+"""
+NAME: Final = "FOLLOWED.DAT"
+TOLD: Final = "was refused followed.dat once because WINWORD.EXE on WS1"
+
+
+def form_of_open(value: object) -> str:
+    if isinstance(value, bytes):
+        asked = NAME.lower().encode() in value and b"WINWORD" in value
+        return "bytes" if asked or value.startswith(b'{"open":') else ""
+    if isinstance(value, str):
+        return ""
+    if isinstance(value, OpenReply):
+        return "OpenReply"
+    if isinstance(value, Record):
+        return form_of_open(value.data) and "Record"
+    if isinstance(value, OpenRequest | OpenGranted | Open):
+        return type(value).__name__ if fold(value.path).endswith(NAME) else ""
+    if isinstance(value, Ask | Name):
+        name = value.name if isinstance(value, Ask) else value
+        return type(value).__name__ if name.key.endswith(NAME) else ""
+    return next((form for one in fields_of(value) if (form := form_of_open(one))), "")
+
+
+def test_an_open_takes_the_way_that_is_drawn_and_comes_back_from_each_room_once() -> None:
+    begin = end = ("despoolr_server.http.connections.fast_lane", "respond")
+    seen = Follower(form_of_open, begin, end)
+    with following(seen):
+        run_scenario(parse_scenario(HELD), RunOptions(version="1.2"))
+    assert_drawn("An open", seen)
+    asked, decided = ["bytes", "OpenRequest", "Name", "Ask"], ["Open", "OpenGranted", "Record"]
+    assert list(dict.fromkeys(seen.forms)) == [*asked, *decided, "OpenReply"]
+    from_each = ["server.shares"] * len(["server.files", "server.engine", "core.records"])
+    assert seen.returns == [*from_each, "server.http"]
+
+
+def form_of_refusal(value: object) -> str:
+    if isinstance(value, bytes):
+        return "line" if b'"kind":"open.refused"' in value else ""
+    if isinstance(value, str):
+        return "text" if TOLD in value else ""
+    if isinstance(value, Refusal):
+        return "Refusal" if value.blockers else ""
+    if isinstance(value, Record):
+        return "Record" if isinstance(value.data, OpenRefused) else ""
+    if isinstance(value, OpenRefused | EpisodeRow | WhyAnswer):
+        return type(value).__name__
+    if isinstance(value, Holding):
+        return ""  # of an open that is in the way
+    return next((form for one in fields_of(value) if (form := form_of_refusal(one))), "")
+
+
+def test_a_refusal_takes_the_way_that_is_drawn_to_its_record_and_from_there_to_why(
+    tmp_path: Path,
+) -> None:
+    check, record = (
+        ("despoolr_server.engine.engine", "check"),
+        ("despoolr_core.records.stream", "record"),
+    )
+    seen = Follower(form_of_refusal, check, record)
+    kept = RecordFile(tmp_path / RECORDS)
+    with following(seen):
+        run_scenario(parse_scenario(HELD), RunOptions(version="1.2"), listeners=[kept])
+    kept.close()
+    lines = ("despoolr_app.runs.directory", "_lines")
+    told = Follower(form_of_refusal, lines, ("despoolr_app.site_client.queries", "why"))
+    with following(told):
+        (sentence,) = RunSource(load_run(tmp_path)).why(Wanted(), None).verdicts
+    assert TOLD in sentence
+    seen.modules += told.modules
+    assert_drawn("A refusal", seen)
+    assert list(dict.fromkeys(seen.forms)) == ["Refusal", "OpenRefused", "Record", "line"]
+    read = ["line", "Record", "OpenRefused"]
+    assert list(dict.fromkeys(told.forms)) == [*read, "EpisodeRow", "text", "WhyAnswer"]
+    written, read_back = ["core.records", "app.runs"] * 2, ["core.records", "app.runs"]
+    assert seen.returns == [*written, *read_back, "core.records"]

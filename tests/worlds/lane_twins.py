@@ -208,7 +208,7 @@ async def _play(said: list[Exchange], lane: bool) -> Heard:
     host.add_share("S", MemoryFileStore(), rights)
     host.add_share("T", _SlowStore(), rights)
     runner = Runner(
-        make_app(host, _AUTH, clock, recorder=recorder),
+        make_app(host, _AUTH, clock),
         limits=ConnectionLimits(),
         lane=lane,
         shutdown_timeout=1.0,

@@ -45,7 +45,7 @@ class ToldSite:
         release, scope = (None, "SITE1") if self.watched is not None else (self._release, "")
         live = LiveRoutes(self.feeds, "SITE1", scope, self.scale, self.auth, release, self.watched)
         routes = [*live.routes(), web.get("/api/v1/packages", _packages)]
-        app = make_app(host, self.auth, self.clock, recorder=recorder, extra_routes=routes)
+        app = make_app(host, self.auth, self.clock, extra_routes=routes)
         self._runner = Runner(app, lane=FAST_LANE, shutdown_timeout=0.1)
         await self._runner.setup()
         listener = web.TCPSite(self._runner, "127.0.0.1", self.port)

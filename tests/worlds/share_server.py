@@ -155,7 +155,6 @@ async def serving(
         host,
         auth,
         clock,
-        recorder=recorder,
         version="1.2.3",
         extra_routes=[*live.routes(), *told.routes(), *extra_routes],
         uploads=uploads,

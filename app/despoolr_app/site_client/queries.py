@@ -176,10 +176,11 @@ class RunSource:
     def __init__(self, run: FinishedRun, until: float = math.inf) -> None:
         """`until`: what happened later (site seconds) has not happened yet."""
         self._run = run
-        told = (record for record in run.records() if record.at <= until)
-        self._view = RunView(
-            told, quiet_max=0
-        )  # what is over and stopped nobody is never asked for
+        told = run.records()
+        if until < math.inf:
+            told = (record for record in told if record.at <= until)
+        # what is over and stopped nobody is never asked for
+        self._view = RunView(told, quiet_max=0)
         self._view.end_of_records()
 
     @property

@@ -299,7 +299,6 @@ def _share_app(store: FileStore) -> web.Application:
         host,
         Auth(_SECRET),
         clock,
-        recorder=recorder,
         extra_routes=[web.get("/bench/etag/{path:.*}", etag)],
     )
     app.on_startup.append(fill)

@@ -14,12 +14,11 @@ from typing import Final
 from aiohttp import HttpVersion11, hdrs, web
 
 from despoolr_core.clock import Clock
-from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.browser_guard import BrowserGuard
-from despoolr_server.http.base.metrics import Metrics, RefusalCounts
+from despoolr_server.http.base.metrics import Metrics
 from despoolr_server.http.base.problem import Handler, Refused, answer, guarded, known
 from despoolr_server.http.base.surface import EXPECTING, SURFACE, Surface, check_size
 from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Uploads
@@ -81,7 +80,6 @@ def make_app(
     auth: Auth,
     clock: Clock,
     *,
-    recorder: Recorder | None = None,
     version: str = "",
     extra_routes: Iterable[web.RouteDef] = (),
     extra_calls: Sequence[Call] = (),
@@ -93,12 +91,11 @@ def make_app(
     """The application that serves `host`. Run it with `http.connections.Runner`: time-outs and
     limits are its.
 
-    Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). From `recorder`, the host's,
-    refusals are counted for `/metrics`. `extra_routes` get the same problem bodies, limits and
-    counting as our own; `extra_calls` describe them. `host_names`: by what the server may be
-    addressed (`http.base.browser_guard`). `line`, where it may be broken: over what all calls come
-    but those of faults. Raises `ValueError` for a share whose name is the address
-    of a call.
+    Bodies are bounded by the host's `file_size_max` (JSON: 64 KiB). `extra_routes` get the same
+    problem bodies, limits and counting as our own; `extra_calls` describe them. `host_names`: by
+    what the server may be addressed (`http.base.browser_guard`). `line`, where it may be broken:
+    over what all calls come but those of faults. Raises `ValueError` for a share whose name is the
+    address of a call.
     """
     names = {fold(name) for name in host.share_names()}
     taken = {word for word in RESERVED if fold(word) in names}
@@ -115,10 +112,7 @@ def make_app(
     app[DOWNLOADS] = Downloads() if downloads is None else downloads
 
     shares = ShareRoutes(surface)
-    refusals = RefusalCounts(host.server)
-    if recorder is not None:
-        recorder.listeners.append(refusals)
-    app[METRICS] = Metrics(surface, refusals)
+    app[METRICS] = Metrics(surface)
     questions = IntrospectionRoutes(surface, version, app[METRICS])
     described = DocumentRoutes(host.server, version, (*CALLS, *extra_calls))
     # Shares first: aiohttp looks for longer literal prefixes before shorter ones, and in order only

@@ -10,7 +10,7 @@ file. Each kind of operation is a part: `host.paths`, `host.trees`, `host.dav`, 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from despoolr_core.clock import Clock
@@ -128,6 +128,11 @@ class ShareHost:
         share.
         """
         return self.gate.shares[fold(share)].rights.set(prefix, role, rights)
+
+    @property
+    def refusal_counts(self) -> Mapping[tuple[str, str], int]:
+        """How many refusals are on record, by share and program (`other` beyond a bound)."""
+        return self.gate.audit.refusal_counts
 
     @property
     def open_count(self) -> int:

@@ -20,8 +20,9 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from despoolr_server.http.base.metrics import LABELS_MAX, Metrics
+from despoolr_server.http.base.metrics import Metrics
 from despoolr_server.http.base.surface import Surface
+from despoolr_server.shares.base.audit import LABELS_MAX
 
 
 class Families(Collector):
@@ -77,7 +78,7 @@ class Families(Collector):
         refusals = CounterMetricFamily(
             "despoolr_refusals", "Opens refused.", labels=["share", "program"]
         )
-        for (share, program), count in self._metrics.refusals.counts.items():
+        for (share, program), count in self._surface.host.refusal_counts.items():
             refusals.add_metric([share, program], count)
         yield refusals
         requests = CounterMetricFamily(

@@ -10,6 +10,7 @@ thousand clients polling for files that are not there would drown everything els
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Final
 
 import msgspec
@@ -55,6 +56,9 @@ UNRECORDED: Final = frozenset(
 )
 """Answers about names and handles that are not worth a record."""
 
+LABELS_MAX: Final = 1000
+"""How many pairs of share and program are counted apart."""
+
 
 class Actor(msgspec.Struct, frozen=True, gc=False):
     """Who did it: the machine, its program, and what it did it for."""
@@ -78,6 +82,8 @@ class Audit:
     ) -> None:
         self.server = server
         self.ledger = ledger
+        self.refusal_counts: defaultdict[tuple[str, str], int] = defaultdict(int)
+        """Refusals on record, by share and program; of pairs beyond `LABELS_MAX` as `other`."""
         self._recorder = recorder
         self._id_prefix = id_prefix
         self._episode_number = 0
@@ -163,6 +169,10 @@ class Audit:
                 actor.machine, actor.program, self.server, share, path, actor.purpose
             )
             episode = known or self._next_episode()
+        counted = (share, actor.program)
+        if counted not in self.refusal_counts and len(self.refusal_counts) >= LABELS_MAX:
+            counted = ("other", "other")
+        self.refusal_counts[counted] += 1
         self._write(
             actor.machine,
             OpenRefused(

@@ -38,7 +38,7 @@ class Served:
         self.host = ShareHost("LOGON1", clock, recorder)
         self.host.add_share("S", MemoryFileStore())
         self.line = ServerLine(clock)
-        self.app = make_app(self.host, AUTH, clock, recorder=recorder, line=self.line)
+        self.app = make_app(self.host, AUTH, clock, line=self.line)
         self.surface: Surface = self.app[SURFACE]
         self.short: list[str] = []
         usual = self.host.handles.usual
