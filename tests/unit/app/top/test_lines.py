@@ -1,57 +1,19 @@
-"""What `top` shows on terminals of 80, 120 and 200 columns, as it is in `tests/data/top`.
-
-`DESPOOLR_SNAPSHOTS=write` writes the files anew: read what changed before it is committed.
-"""
+"""What `top` says above its panes, and of what is asked about a row."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import msgspec
-import pytest
 
-from despoolr_app.top.answer import PANES, TopAnswer, TopTarget
+from despoolr_app.top.answer import TopAnswer, TopTarget
 from despoolr_app.top.lines import by_hand_lines, head_lines, release_lines, why_lines
 from despoolr_app.top.panes import pane_lines
-from despoolr_app.top.table import TopCell, TopColumn, table, texts
+from despoolr_app.top.table import texts
 from despoolr_core.records.kinds.run import FaultBegan
 from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LiveClients, LiveWatched
-from despoolr_server.http.live.routes import LiveAnswer
 from worlds.live import Told, page_of
 from worlds.top import NOW, blocked_answer
-
-FILES = Path(__file__).parents[3] / "data" / "top"
-
-
-@pytest.mark.parametrize("width", [80, 120, 200])
-def test_a_terminal_shows_what_stands_in_the_file(width: int) -> None:
-    answer = blocked_answer()
-    blocks = set(answer.page.block_order[:1])
-    told = texts(head_lines(answer, width, "live"))
-    for pane in PANES:
-        told += ["", f"== {pane}", *texts(pane_lines(pane, answer, width, blocks))]
-    assert all(len(line) <= width for line in told)
-    path = FILES / f"top-{width}.txt"
-    if os.environ.get("DESPOOLR_SNAPSHOTS") == "write":
-        path.write_text("\n".join(told) + "\n", "utf-8")
-    assert "\n".join(told) + "\n" == path.read_text("utf-8")
-
-
-def test_an_idle_site_says_so_and_what_is_open() -> None:
-    page = page_of(LiveFold(), PageQuery(), NOW)
-    answer = TopAnswer(NOW, 1.0, "SITE1", True, page)
-    assert texts(head_lines(answer, 80, "live"))[1] == (
-        "Nobody is blocked.  0 files open, none in the way"
-    )
-    assert [texts(pane_lines(pane, answer, 80)) for pane in PANES] == [
-        ["Nobody is blocked."],
-        ["Nobody is in anybody's way."],
-        ["No job was made."],
-        ["No client has run a package yet."],
-    ]
 
 
 def test_what_is_broken_on_purpose_is_told_above() -> None:
@@ -70,21 +32,6 @@ def test_what_is_broken_on_purpose_is_told_above() -> None:
 def test_without_an_answer_the_heading_says_so() -> None:
     first = texts(head_lines(blocked_answer(), 80, "~ no answer: SITE1 does not answer"))[0]
     assert first.endswith("~ no answer: SITE1 does not answer")
-
-
-def test_columns_give_way_in_their_order_and_then_names_are_cut() -> None:
-    columns = (TopColumn("A"), TopColumn("B", 2), TopColumn("C", 1), TopColumn("N", is_number=True))
-    rows = [((TopCell("a" * 20), TopCell("b" * 10), TopCell("c" * 10), TopCell("7")), None)]
-    assert texts(table(columns, rows, 47))[1] == f"{'a' * 20}  {'b' * 10}  {'c' * 10}  7"
-    assert texts(table(columns, rows, 40))[1] == f"{'a' * 20}  {'b' * 10}  7"
-    assert texts(table(columns, rows, 30))[1] == f"{'a' * 20}  7"
-    assert texts(table(columns, rows, 15))[1] == f"{'a' * 11}…  7"
-
-
-def test_names_from_outside_drive_no_terminal() -> None:
-    answer = blocked_answer(program="EVIL\x1b[2J\u202e.EXE")
-    told = "\n".join(texts(pane_lines("blocked", answer, 200, answer.page.block_order)))
-    assert "\x1b" not in told and "\u202e" not in told and r"EVIL\x1b[2J\u202e.EXE" in told
 
 
 def test_what_is_told_of_names_from_outside_drives_no_terminal() -> None:
@@ -138,9 +85,6 @@ def test_of_a_share_that_is_only_watched_it_says_what_to_type_there() -> None:
     assert told[1].splitlines() == commands
     proves = ["Grade B.", "The same by hand: despoolr why runs/x-watch-FS1"]
     assert why_lines(answer, target)[-2:] == proves
-    (head, *rows) = texts(pane_lines("open", answer, 80))
-    assert head.split() == ["FILE", "HELD", "BY", "LETS", "OTHERS", "FOR"]
-    assert rows and rows[0].startswith("SMS_PKGD\\")
 
 
 def test_samples_alone_do_not_say_that_nobody_waits() -> None:
@@ -149,13 +93,3 @@ def test_samples_alone_do_not_say_that_nobody_waits() -> None:
     told = [*texts(head_lines(answer, 80, "live")), *texts(pane_lines("blocked", answer, 80))]
     assert "Nobody is blocked" not in " ".join(told)
     assert told[1] == "0 files open.  Who is refused is not in samples."
-
-
-def test_the_answer_that_is_read_is_the_one_that_a_server_gives() -> None:
-    assert TopAnswer.__struct_fields__ == LiveAnswer.__struct_fields__
-
-
-def test_an_answer_of_a_newer_server_is_read_without_what_is_not_known() -> None:
-    raw = msgspec.json.decode(msgspec.json.encode(blocked_answer()))
-    raw["page"]["news"] = 1
-    assert msgspec.convert(raw, TopAnswer) == blocked_answer()
