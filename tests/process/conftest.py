@@ -1,12 +1,15 @@
-"""A directory in which processes are started; none outlives its test."""
+"""A directory in which processes are started, none of which outlives its test, and a browser that
+all tests of pages share.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from worlds.browser import Browser, Page, running_browser
 from worlds.process import Workshop
 
 
@@ -19,3 +22,17 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
         for process in made.processes:
             if process.process.poll() is None:
                 process.kill()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A browser, one for all tests of this process."""
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A tab of a profile of its own."""
+    async with browser.page() as page:
+        yield page

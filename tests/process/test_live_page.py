@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
 from despoolr_app.site_client.blocking import call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteRefused
-from worlds.browser import Page, browsing
+from worlds.browser import Page
 from worlds.process import Process, Workshop
 from worlds.support import free_port
 
@@ -77,11 +76,10 @@ class Stack:
         return f"{found.url}/{query}#token={found.token}"
 
 
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with browsing() as page:
-        await page.look(1280)
-        yield page
+@pytest.fixture(autouse=True)
+async def looked_at(page: Page) -> None:
+    """A screen's window."""
+    await page.look(1280)
 
 
 async def test_a_block_is_seen_explained_and_released_and_its_end_is_seen(

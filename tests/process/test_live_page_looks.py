@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import shlex
 import struct
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,7 @@ import pytest
 
 from despoolr_core.records.live.model import LiveWatched
 from worlds.axe import axe_script
-from worlds.browser import Page, browsing
+from worlds.browser import Page
 from worlds.live import Told, blocked_update, idle, many
 from worlds.live_site import ToldSite, live_site
 
@@ -31,12 +30,6 @@ def told_of(state: str) -> Told:
     told = STATES[state]()
     told.at += 600
     return told
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with browsing() as page:
-        yield page
 
 
 async def opened(page: Page, site: ToldSite, query: str = "") -> None:

@@ -25,7 +25,7 @@ from despoolr_lab.measured.page import (
     render_page,
 )
 from worlds.axe import axe_script
-from worlds.browser import browsing
+from worlds.browser import Page
 
 pytestmark = pytest.mark.slow
 
@@ -67,21 +67,22 @@ def page_file(tmp_path: Path) -> Path:
     return path
 
 
-async def test_the_page_fits_a_phone_and_a_screen_and_says_no_error(page_file: Path) -> None:
-    async with browsing() as page:
-        for width in (390, 1280):
-            for dark in (False, True):
-                await page.look(width, dark=dark)
-                await page.open(page_file.as_uri())
-                assert await page.value("document.documentElement.scrollWidth") == width
-                heights = "[...document.querySelectorAll('.paper svg')].map(s => s.clientHeight)"
-                assert await page.value(heights) == [120], "what is written beside it is legible"
-        assert page.errors == []
-        assert {url.partition(":")[0] for url in page.requests} <= {"file", "about"}
+async def test_the_page_fits_a_phone_and_a_screen_and_says_no_error(
+    page_file: Path, page: Page
+) -> None:
+    for width in (390, 1280):
+        for dark in (False, True):
+            await page.look(width, dark=dark)
+            await page.open(page_file.as_uri())
+            assert await page.value("document.documentElement.scrollWidth") == width
+            heights = "[...document.querySelectorAll('.paper svg')].map(s => s.clientHeight)"
+            assert await page.value(heights) == [120], "what is written beside it is legible"
+    assert page.errors == []
+    assert {url.partition(":")[0] for url in page.requests} <= {"file", "about"}
 
 
 async def test_the_live_page_of_a_load_is_drawn_anew_and_becomes_its_report(
-    page_file: Path,
+    page_file: Path, page: Page
 ) -> None:
     load = parse_load('name = "one"\ntitle = "One"\n[load]\n[[clients]]\nname = "A"\ncount = 4\n')
 
@@ -90,32 +91,32 @@ async def test_the_live_page_of_a_load_is_drawn_anew_and_becomes_its_report(
 
     live = LiveLoad(load, "19960603T080000Z")
     url = await live.start(Listen("127.0.0.1", 0))
-    async with browsing() as page:
-        await page.look(390)
-        live.show(progress(1.5))
-        await page.open(url)
-        headline = "document.querySelector('h1').textContent"
-        await page.until(f"{headline}.startsWith('running: 0:01')")
-        live.show(progress(2.5))
-        await page.until(f"{headline}.startsWith('running: 0:02')")
-        assert await page.value("document.documentElement.scrollWidth") == 390
-        ending = asyncio.ensure_future(live.end(page_file.read_text("utf-8")))
-        await page.until("document.title === 'a soak'")
-        await ending
-        assert page.errors == []
+    await page.look(390)
+    live.show(progress(1.5))
+    await page.open(url)
+    headline = "document.querySelector('h1').textContent"
+    await page.until(f"{headline}.startsWith('running: 0:01')")
+    live.show(progress(2.5))
+    await page.until(f"{headline}.startsWith('running: 0:02')")
+    assert await page.value("document.documentElement.scrollWidth") == 390
+    ending = asyncio.ensure_future(live.end(page_file.read_text("utf-8")))
+    await page.until("document.title === 'a soak'")
+    await ending
+    assert page.errors == []
 
 
-async def test_who_does_not_see_the_page_or_sees_little_can_use_it(page_file: Path) -> None:
+async def test_who_does_not_see_the_page_or_sees_little_can_use_it(
+    page_file: Path, page: Page
+) -> None:
     script = axe_script()
-    async with browsing() as page:
-        for width, dark in ((1280, True), (390, False)):
-            await page.look(width, dark=dark)
-            await page.open(page_file.as_uri())
-            await page.value(script)
-            found = await page.value(
-                "axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', "
-                "'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(told => "
-                "told.violations.map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => "
-                "n.html.slice(0, 160) + ' ' + n.failureSummary.slice(0, 200)).join(' | ')}`))"
-            )
-            assert found == [], (width, dark)
+    for width, dark in ((1280, True), (390, False)):
+        await page.look(width, dark=dark)
+        await page.open(page_file.as_uri())
+        await page.value(script)
+        found = await page.value(
+            "axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', "
+            "'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(told => "
+            "told.violations.map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => "
+            "n.html.slice(0, 160) + ' ' + n.failureSummary.slice(0, 200)).join(' | ')}`))"
+        )
+        assert found == [], (width, dark)

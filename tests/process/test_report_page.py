@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from despoolr_lab.report.html import render_report
-from worlds.browser import browsing
+from worlds.browser import Page
 from worlds.report import blocked_update
 
 RANGE = "t=1996-06-03T10:00:00/1996-06-04T12:00:00"
@@ -25,31 +25,29 @@ def page_file(tmp_path: Path) -> Path:
 
 
 async def test_an_address_keeps_the_range_and_a_zoom_parts_columns_into_crosses(
-    page_file: Path,
+    page_file: Path, page: Page
 ) -> None:
-    async with browsing() as page:
-        await page.look(1280)
+    await page.look(1280)
+    await page.open(page_file.as_uri())
+    assert sum(await page.value(COLUMNS)) == 100 and await page.value(CROSSES) == 0
+    await page.open(f"{page_file.as_uri()}#{RANGE}")
+    await page.until(f"{SHOWN}.startsWith('Mon 06-03 10:00 to Tue 06-04 12:00 (1 d 2 h')")
+    assert await page.value(CROSSES) == 14 and await page.value(COLUMNS) == []
+    await page.value("document.querySelector('#range').focus()")
+    for key in ("n", "-", "0"):
+        await page.value(
+            "document.querySelector('#range').dispatchEvent("
+            f"new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))"
+        )
+    await page.until(f"{SHOWN}.startsWith('Mon 06-03 08:00')")
+    assert "t=" not in await page.value("location.hash")
+    assert page.errors == []
+
+
+async def test_a_phone_shows_it_without_scrolling_sideways(page_file: Path, page: Page) -> None:
+    for dark in (False, True):
+        await page.look(390, dark=dark)
         await page.open(page_file.as_uri())
-        assert sum(await page.value(COLUMNS)) == 100 and await page.value(CROSSES) == 0
-        await page.open(f"{page_file.as_uri()}#{RANGE}")
-        await page.until(f"{SHOWN}.startsWith('Mon 06-03 10:00 to Tue 06-04 12:00 (1 d 2 h')")
-        assert await page.value(CROSSES) == 14 and await page.value(COLUMNS) == []
-        await page.value("document.querySelector('#range').focus()")
-        for key in ("n", "-", "0"):
-            await page.value(
-                "document.querySelector('#range').dispatchEvent("
-                f"new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))"
-            )
-        await page.until(f"{SHOWN}.startsWith('Mon 06-03 08:00')")
-        assert "t=" not in await page.value("location.hash")
-        assert page.errors == []
-
-
-async def test_a_phone_shows_it_without_scrolling_sideways(page_file: Path) -> None:
-    async with browsing() as page:
-        for dark in (False, True):
-            await page.look(390, dark=dark)
-            await page.open(page_file.as_uri())
-            root = "document.documentElement"
-            assert await page.value(f"{root}.scrollWidth <= {root}.clientWidth")
-        assert page.errors == []
+        root = "document.documentElement"
+        assert await page.value(f"{root}.scrollWidth <= {root}.clientWidth")
+    assert page.errors == []

@@ -18,7 +18,7 @@ from despoolr_app.runs_page.server import RunsPage
 from despoolr_core.records.ladder import FIXES, HARMS, Effects, Ladder, LadderRow
 from despoolr_lab.report.html import render_report
 from worlds.axe import axe_script
-from worlds.browser import Page, browsing
+from worlds.browser import Page
 from worlds.report import blocked_update
 
 pytestmark = pytest.mark.slow
@@ -50,12 +50,6 @@ async def serving(root: Path) -> AsyncIterator[str]:
         yield url.replace("://", "://runs:secret@")
     finally:
         await page.stop()
-
-
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with browsing() as page:
-        yield page
 
 
 async def test_it_fits_every_width_and_who_does_not_see_it_can_use_it(

@@ -6,16 +6,19 @@ import asyncio
 import base64
 import itertools
 import shutil
+import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 import msgspec
 
+from worlds.process import until
 from worlds.support import program
 
 SWITCHES: Final = (
@@ -28,6 +31,10 @@ SWITCHES: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A tab does the same whether it lies above the others or below.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
     "--remote-debugging-port=0",
 )
 WAIT_S: Final = 30.0
@@ -151,50 +158,68 @@ class Page:
         file.write_bytes(base64.b64decode(told["data"]))
 
 
-@asynccontextmanager
-async def browsing() -> AsyncIterator[Page]:
-    """A tab of a browser of its own, which ends with it. Leaves the test out where there is no
-    Chromium.
-    """
+@dataclass(frozen=True)
+class Browser:
+    """A Chromium that runs: the address of its DevTools protocol."""
+
+    url: str
+
+    @asynccontextmanager
+    async def page(self) -> AsyncIterator[Page]:
+        """A tab of a profile of its own, which ends with it: no other test's storage, no other's
+        errors.
+        """
+        async with aiohttp.ClientSession() as http, _connected(http, self.url) as whole:
+            made = await whole.call("Target.createBrowserContext")
+            profile = made["browserContextId"]
+            try:
+                tab = await whole.call(
+                    "Target.createTarget", url="about:blank", browserContextId=profile
+                )
+                url = f"{self.url.partition('/devtools/')[0]}/devtools/page/{tab['targetId']}"
+                async with _connected(http, url) as page:
+                    await page.begin()
+                    yield page
+            finally:
+                await whole.call("Target.disposeBrowserContext", browserContextId=profile)
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    """A browser, started and stopped. Leaves the test out where there is no Chromium."""
     chromium = program("chromium", "chromium")
     home = Path(tempfile.mkdtemp(prefix="despoolr-browser-"))
-    process = await asyncio.create_subprocess_exec(
-        chromium,
-        *SWITCHES,
-        f"--user-data-dir={home}",
-        "about:blank",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
+    process = subprocess.Popen(
+        [chromium, *SWITCHES, f"--user-data-dir={home}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        port = await _port(home / "DevToolsActivePort")
-        async with aiohttp.ClientSession() as http:
-            async with http.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                tabs = [tab for tab in await answer.json() if tab["type"] == "page"]
-            url = tabs[0]["webSocketDebuggerUrl"]
-            async with http.ws_connect(url, max_msg_size=64 * 1024 * 1024) as socket:
-                page = Page(socket)
-                try:
-                    await page.begin()
-                    yield page
-                finally:
-                    await page.end()
+        yield Browser(until(lambda: _address(home / "DevToolsActivePort"), "Chromium answers"))
     finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
+        process.terminate()
         try:
-            async with asyncio.timeout(10):
-                await process.wait()
-        except TimeoutError:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
             process.kill()
-            await process.wait()
+            process.wait()
         shutil.rmtree(home, ignore_errors=True)
 
 
-async def _port(file: Path) -> int:
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            with suppress(OSError, ValueError, IndexError):
-                return int(file.read_text().splitlines()[0])
-            await asyncio.sleep(0.05)
+def _address(file: Path) -> str:
+    """The port and path that Chromium wrote down; empty as long as it has not."""
+    with suppress(OSError, ValueError):
+        port, path = file.read_text().splitlines()
+        return f"ws://127.0.0.1:{port}{path}"
+    return ""
+
+
+@asynccontextmanager
+async def _connected(http: aiohttp.ClientSession, url: str) -> AsyncIterator[Page]:
+    async with http.ws_connect(url, max_msg_size=64 * 1024 * 1024) as socket:
+        page = Page(socket)
+        try:
+            yield page
+        finally:
+            await page.end()
