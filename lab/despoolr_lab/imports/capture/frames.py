@@ -7,8 +7,10 @@ left out, never guessed at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
+
+from despoolr_lab.imports.traces.source import TraceFile
 
 FIELDS: Final = (
     "frame.number",
@@ -136,6 +138,28 @@ class Frame:
         self.source_port = self.destination_port = ""
         self.is_fin = self.is_reset = self.is_encrypted = False
         self.commands: Sequence[Command] = ()
+
+
+def in_a_row(
+    source: TraceFile, frames_of: Callable[[TraceFile], Iterator[Frame]]
+) -> Iterator[Frame]:
+    """The frames of a source, and of one file after the other where it has several: each numbers
+    its connections anew, so they are told by their ends.
+    """
+    if len(source.parts) == 1:
+        yield from frames_of(source)
+        return
+    for number, part in enumerate(source.parts):
+        for frame in frames_of(part):
+            if frame.source_port and frame.destination_port:
+                ends = (
+                    f"{frame.source}:{frame.source_port}",
+                    (f"{frame.destination}:{frame.destination_port}"),
+                )
+                frame.stream = "-".join(sorted(ends))
+            else:
+                frame.stream = f"{number}:{frame.stream}"
+            yield frame
 
 
 Values = dict[str, list[str]]

@@ -1,5 +1,6 @@
 """Access logs of WebDAV servers: 423 Locked, in the common or the combined format (also with the
-virtual host before it), or as IIS writes them (W3C, its columns named by `#Fields:`).
+virtual host before it), as IIS writes them (W3C, its columns named by `#Fields:`), or with an
+object of JSON in each line.
 
 The law: a log has the side of whoever waits only. A request that changes a file and is answered 423
 was refused; the first one of the same client for the same path that succeeds got through. Who held
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+from despoolr_lab.imports.dav.json_line import parts_of, seconds_of
 from despoolr_lab.imports.traces.seen import UNKNOWN, GotThrough, Noted, OpenDenied, Seen, Who
 from despoolr_lab.imports.traces.source import TraceFile, name, path_below, user_of
 
@@ -39,7 +41,10 @@ _NEEDED: Final = ("date", "time", "cs-method", "cs-uri-stem", "sc-status")
 def sniff(head: str) -> bool:
     """Whether a text is an access log."""
     lines = head.splitlines()[:50]
-    return any(_LINE.match(line) or _names_columns(line) for line in lines)
+    return any(
+        _LINE.match(line) or _names_columns(line) or (line[:1] == "{" and parts_of(line))
+        for line in lines
+    )
 
 
 def read(source: TraceFile) -> Iterator[Seen]:
@@ -74,7 +79,10 @@ def _requests(source: TraceFile) -> Iterator[_Asked]:
                 columns = {one: place for place, one in enumerate(names)}
             continue
         try:
-            asked = _of_columns(line, columns) if columns else _of_line(line)
+            if line[:1] == "{":
+                asked = _of_json(line)
+            else:
+                asked = _of_columns(line, columns) if columns else _of_line(line)
         except (ValueError, OverflowError):
             source.damaged(f"line {number:,} has no time")
             continue
@@ -120,6 +128,17 @@ def _of_columns(line: str, columns: Mapping[str, int]) -> _Asked | None:
     path = _path(cells[columns["cs-uri-stem"]])
     return _Asked(
         at.timestamp(), cells[columns["cs-method"]], path, int(cells[columns["sc-status"]][:3]), who
+    )
+
+
+def _of_json(line: str) -> _Asked | None:
+    """A line that is an object; None for what is no request. Raises `ValueError` for no time."""
+    parts = parts_of(line)
+    if parts is None:
+        return None
+    who = _who(parts["client"], parts["user"] or "-", parts["agent"] or "-")
+    return _Asked(
+        seconds_of(parts["at"]), parts["method"], _path(parts["uri"]), int(parts["status"][:3]), who
     )
 
 

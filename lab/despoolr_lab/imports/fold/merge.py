@@ -6,6 +6,8 @@ and users to opens that lack them, and the opens that are older than a recording
 count for all files. A clock that differs is found by the opens that both files saw, and set right;
 where they saw none, it is said that the offset is unknown.
 
+Files of one format that follow each other are the parts of one that was rotated, and read so.
+
 To know all that before the first record, each file is read twice, unless there is only one.
 """
 
@@ -35,7 +37,7 @@ from despoolr_lab.imports.traces.seen import (
     Seen,
     Who,
 )
-from despoolr_lab.imports.traces.source import TraceFile
+from despoolr_lab.imports.traces.source import Rotated, TraceFile
 
 TIMES_MAX: Final = 200_000
 """Opens and refusals that are remembered for finding them in another file: of all files, the same
@@ -78,9 +80,11 @@ class Track:
         for source in self.sources:
             source.damage_count = 0
             source.damages.clear()
-        read = self.kind.samples
-        if read is None or len(self.sources) == 1:
+        if len(self.sources) == 1:
             return self.kind.read(self.sources[0])
+        read = self.kind.samples
+        if read is None:
+            return self.kind.read(Rotated(self.sources))
         ordered = sorted(self.sources, key=lambda one: (one.sampled_at, one.name))
         return Sampler(self.kind.gap).read(sample for one in ordered for sample in read(one))
 
@@ -90,6 +94,10 @@ class Survey:
 
     def __init__(self, times_max: int = TIMES_MAX) -> None:
         self.first_at = self.last_at = 0.0
+        self.begin = self.end = 0.0
+        """The first and the last time in it that cannot be older than itself, as that of an open
+        can.
+        """
         self.count = 0
         self.opens: dict[str, list[tuple[float, Opened]]] = {}
         self.refusals: dict[str, list[float]] = {}
@@ -115,11 +123,27 @@ class Survey:
         elif isinstance(fact, OpenDenied) and self._times_left:
             self._times_left -= 1
             self.refusals.setdefault(fold(fact.path), []).append(fact.at)
+        if not isinstance(fact, Opened):
+            self.begin = self.begin or fact.at
+            self.end = max(self.end, fact.at)
         if not self.count:
             self.first_at = fact.at
         self.first_at = min(self.first_at, fact.at)
         self.last_at = max(self.last_at, fact.at)
         self.count += 1
+
+    def go_on(self, later: Survey) -> None:
+        """Count in what a later part holds."""
+        for path, opens in later.opens.items():
+            self.opens.setdefault(path, []).extend(opens)
+        for path, times in later.refusals.items():
+            self.refusals.setdefault(path, []).extend(times)
+        self.shares |= later.shares
+        self.server = self.server or later.server
+        self.first_at = min(self.first_at, later.first_at)
+        self.last_at = max(self.last_at, later.last_at)
+        self.end = later.end
+        self.count += later.count
 
     def times(self) -> Iterator[tuple[str, list[float]]]:
         """Each path with the times at which it was opened, or refused: the first few."""
@@ -165,6 +189,7 @@ class Merge:
             survey = track.survey = Survey(TIMES_MAX // len(self.tracks))
             for fact in track.facts():
                 survey.take(fact, self._names)
+        self._join_parts()
         shares = {share for track in self.tracks for share in _survey(track).shares}
         if len({fold(share) for share in shares}) == 1:
             self._share = next(iter(sorted(shares)))
@@ -178,6 +203,31 @@ class Merge:
         for track in self.tracks:
             if track is not anchor:
                 self._align(track, anchor)
+
+    def _join_parts(self) -> None:
+        """Files of one format that follow each other are the parts of one, which was rotated: what
+        was opened in one is closed in another.
+        """
+        found: list[Track] = []
+        for track in sorted(self.tracks, key=lambda one: _survey(one).begin):
+            survey = _survey(track)
+            before = next((one for one in found if _goes_on(one, track)), None)
+            if before is None or not survey.end:
+                found.append(track)
+                continue
+            pause_s = survey.begin - _survey(before).end
+            self.notes.append(
+                (
+                    "source",
+                    f"{track.name} begins {max(pause_s, 0.0):,.1f} s after the end of "
+                    f"{before.sources[-1].name}: they are read as one",
+                )
+            )
+            before.sources += track.sources
+            _survey(before).go_on(survey)
+        self.tracks[:] = sorted(found, key=lambda one: one.index)
+        for index, track in enumerate(self.tracks):
+            track.index = index
 
     def _align(self, track: Track, anchor: Track) -> None:
         offset, pairs = offset_of(_survey(track), _survey(anchor))
@@ -273,6 +323,15 @@ class Merge:
         return (
             first == second or not first or not second or bool(one.user and one.user == other.user)
         )
+
+
+def _goes_on(before: Track, track: Track) -> bool:
+    """Whether a track begins where another ends; a log in whole seconds may have both in one."""
+    return (
+        track.kind.is_rotated
+        and (before.kind, before.grade) == (track.kind, track.grade)
+        and 0.0 < int(_survey(before).end) <= _survey(track).begin
+    )
 
 
 def offset_of(survey: Survey, anchor: Survey) -> tuple[float | None, int]:

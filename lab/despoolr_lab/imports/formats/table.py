@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from despoolr_core.suggest import suggestion
 from despoolr_lab.imports.capture import fields, layers, tshark
 from despoolr_lab.imports.capture.dialogue import Dialogue
+from despoolr_lab.imports.capture.frames import Frame, in_a_row
 from despoolr_lab.imports.dav import access_log
 from despoolr_lab.imports.samba import audit, log, status_json, status_text
 from despoolr_lab.imports.traces.samples import OpenSample, Sampler
@@ -40,6 +41,8 @@ class Format(NamedTuple):
     has_refusals: bool = False
     system: str = ""
     """Which servers write it, where it is not any: `samba`, `windows`."""
+    is_rotated: bool = False
+    """Whether files of it that follow each other are the parts of one."""
     judge: Callable[[TraceFile], str] | None = None
     """The grade of a file, for a format that has several."""
 
@@ -50,6 +53,12 @@ class Format(NamedTuple):
 
 def _text(sniff: Callable[[str], bool]) -> Callable[[bytes, str], bool]:
     return lambda _head, text: sniff(text)
+
+
+def _frames(
+    frames_of: Callable[[TraceFile], Iterator[Frame]],
+) -> Callable[[TraceFile], Iterator[Seen]]:
+    return lambda source: Dialogue(source.ports).read(in_a_row(source, frames_of))
 
 
 def _sampled(
@@ -84,8 +93,9 @@ FORMATS: Final = (
         "utc",
         "tcpdump -i any -s 0 -w share.pcap port 445",
         lambda head, _text: tshark.sniff(head),
-        lambda source: Dialogue(source.ports).read(tshark.read(source)),
+        _frames(tshark.read),
         has_refusals=True,
+        is_rotated=True,
     ),
     Format(
         "tshark-json",
@@ -94,8 +104,9 @@ FORMATS: Final = (
         "utc",
         "tshark -n -r share.pcap -Y smb2 -T json > share.json",
         _text(layers.sniff_json),
-        lambda source: Dialogue(source.ports).read(layers.read_json(source, source.lines())),
+        _frames(lambda source: layers.read_json(source, source.lines())),
         has_refusals=True,
+        is_rotated=True,
     ),
     Format(
         "tshark-ek",
@@ -104,8 +115,9 @@ FORMATS: Final = (
         "utc",
         "tshark -n -r share.pcap -Y smb2 -T ek > share.ndjson",
         _text(layers.sniff_ek),
-        lambda source: Dialogue(source.ports).read(layers.read_ek(source, source.lines())),
+        _frames(lambda source: layers.read_ek(source, source.lines())),
         has_refusals=True,
+        is_rotated=True,
     ),
     Format(
         "tshark-fields",
@@ -114,8 +126,9 @@ FORMATS: Final = (
         "utc",
         "tshark -n -r share.pcap -Y smb2 -T fields -E header=y -E occurrence=a -e ...",
         _text(fields.sniff),
-        lambda source: Dialogue(source.ports).read(fields.read(source, source.lines())),
+        _frames(lambda source: fields.read(source, source.lines())),
         has_refusals=True,
+        is_rotated=True,
     ),
     Format(
         "full-audit",
@@ -127,6 +140,7 @@ FORMATS: Final = (
         audit.read,
         has_refusals=True,
         system="samba",
+        is_rotated=True,
     ),
     Format(
         "smbd-log",
@@ -139,6 +153,7 @@ FORMATS: Final = (
         has_refusals=True,
         system="samba",
         judge=log.grade_of,
+        is_rotated=True,
     ),
     Format(
         "procmon",
@@ -159,6 +174,7 @@ FORMATS: Final = (
         _text(security.sniff),
         security.read,
         system="windows",
+        is_rotated=True,
     ),
     _sampled(
         "smbstatus-json",
@@ -205,10 +221,11 @@ FORMATS: Final = (
         "D",
         "access log of a WebDAV server (423)",
         "utc",
-        "the server's access log, common or combined",
+        "the server's access log, common, combined or JSON",
         _text(access_log.sniff),
         access_log.read,
         has_refusals=True,
+        is_rotated=True,
     ),
 )
 

@@ -6,7 +6,9 @@ file` is written on the way, whether the open is granted or not: it was refused 
 one open that waited (for an oplock). At level 2 there are no errors, so opens and refused opens
 look alike, and that is said. At level 10 each open has its masks, and a refusal the entries of
 those who hold the file, with what they share and since when, also those older than the log.
-Directories leave no line.
+Directories leave no line. A path is that in its share: where a client has several on one
+connection, the share is that whose directory smbd went to last (level 4), else the one connected
+last, and that is said.
 
 A level-10 log is large: whatever is not one of the few functions that matter is passed over by its
 first byte.
@@ -22,6 +24,7 @@ from typing import Final
 from despoolr_lab.imports.samba import audit
 from despoolr_lab.imports.samba.window import Window
 from despoolr_lab.imports.traces.access import implied, number
+from despoolr_lab.imports.traces.roots import Roots
 from despoolr_lab.imports.traces.seen import (
     ALL_MODES,
     UNKNOWN,
@@ -38,6 +41,10 @@ from despoolr_lab.imports.traces.seen import (
 from despoolr_lab.imports.traces.source import TraceFile, name, path_below, user_of
 
 PROCESSES_MAX: Final = 100_000
+SHARES_MAX: Final = 1000
+"""Shares of one process."""
+PIPES: Final = "IPC$"
+"""The share of named pipes, which has no files."""
 ENTRY_LINES_MAX: Final = 64
 HOLDERS_MAX: Final = 64
 """Holders of one refusal that are looked at."""
@@ -56,6 +63,7 @@ _CONNECT: Final = re.compile(
     r"(?<!\S)(\S+) \(ipv[46]:([^\s()]+):\d+\) (?:[^()]* )?"
     r"connect to service (.{1,256}?) initially as user (.{1,256}?) \(uid=(\d+)"
 )
+_ROOT: Final = re.compile(r"Connect path is '(.{1,4096})' for service \[(.{1,256}?)\]$")
 _OPENED: Final = re.compile(r"^(.+) read=(Yes|No) write=(Yes|No) \(numopen=(\d+)\)$")
 _CLOSED: Final = re.compile(r"^(.+) \(numopen=(\d+)\)")
 _ERROR: Final = re.compile(r"status\[NT_(STATUS_\w+)\] \|\| at (?:[^\s:]*/)?(\w+\.c):")
@@ -93,15 +101,45 @@ def read(source: TraceFile) -> Iterator[Seen]:
 class _Process:
     """What is known of a pid, and its last open."""
 
-    __slots__ = ("asked", "handles", "holders", "last", "share", "uid", "who")
+    __slots__ = ("_handles", "asked", "holders", "last", "share", "uid", "who")
 
     def __init__(self) -> None:
         self.who = Who()
         self.share = self.uid = ""
         self.asked: tuple[int, int, int, str] | None = None
         self.last: _Entry | None = None
-        self.handles: dict[str, list[_Entry]] = {}
         self.holders: list[dict[str, str]] = []
+        self._handles: dict[str, dict[str, list[_Entry]]] = {}
+
+    @property
+    def handles(self) -> dict[str, list[_Entry]]:
+        """What it has open on the share that it is at, by path."""
+        return self.handles_of(self.share)
+
+    @property
+    def entries(self) -> list[_Entry]:
+        """All that it has open."""
+        return [one for of in self._handles.values() for held in of.values() for one in held]
+
+    def handles_of(self, share: str) -> dict[str, list[_Entry]]:
+        """What it has open on a share, by path."""
+        found = self._handles.get(share)
+        if found is None:
+            if len(self._handles) >= SHARES_MAX:
+                del self._handles[next(iter(self._handles))]
+            found = self._handles[share] = {}
+        return found
+
+    def forget(self, entry: _Entry) -> None:
+        """It has that open no more. A renamed file's is found by looking at all."""
+        shares = list(self._handles.values())
+        places = [(of, entry.path) for of in shares if entry in of.get(entry.path, ())]
+        if not places:
+            places = [(of, path) for of in shares for path, held in of.items() if entry in held]
+        for of, path in places:
+            of[path].remove(entry)
+            if not of[path]:
+                del of[path]
 
 
 class _Entry:
@@ -131,11 +169,12 @@ class Log:
         self._window: Window[_Entry] = Window()
         self._handle_count = 0
         self._level = 0
+        self._roots = Roots()
         self._has_errors = self._has_pid = False
         self._seen_holders: dict[tuple[str, str], str] = {}
         self._opened_count = 0
         self._last = 0.0
-        self._not_granted = 0
+        self._not_granted = self._several_count = 0
         self._steps: Final[dict[bytes, _Step]] = {
             b"open_file": self._opened,
             b"close_normal_file": self._closed,
@@ -145,6 +184,7 @@ class Log:
             b"share_mode_for_one_entry": self._holder,
             b"do_log": self._audited,
             b"make_connection_snum": self._connected,
+            b"vfs_ChDir": self._went,
             b"rename_internals_fsp": self._renamed,
             b"exit_server_common": self._exit,
         }
@@ -202,13 +242,23 @@ class Log:
             yield from told
 
     def _connected(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+        root = _ROOT.search(body[0])
+        if root is not None:
+            self._roots.learn(name(root[2]), root[1])
         found = _CONNECT.search(body[0])
-        if found is None:
+        if found is None or found[3] == PIPES:
             return
+        share = name(found[3])
+        self._several_count += process.share not in ("", share)
         process.who = Who(name(found[2]), name(found[1]), user_of(found[4]))
-        process.share, process.uid = name(found[3]), name(found[5])
+        process.share, process.uid = share, name(found[5])
         entry = _Entry(at, pid, "", Connected(at, (pid,), process.who, process.share))
         yield from self._hold(entry)
+
+    def _went(self, _at: float, _pid: str, process: _Process, body: list[str]) -> None:
+        """smbd goes to the directory of the share that it is asked for."""
+        there = body[0].strip().partition("vfs_ChDir to ")[2]
+        process.share = (self._roots.share_at(there) if there else "") or process.share
 
     def _audited(self, _at: float, _pid: str, process: _Process, body: list[str]) -> None:
         """full_audit's lines in the log: they say who a pid is."""
@@ -285,7 +335,7 @@ class Log:
         if not handles:
             return
         entry = handles[0]
-        self._forget(process, entry)
+        process.forget(entry)
         yield from self._hold(_Entry(at, pid, path, HandleClosed(at, entry.handle)))
         yield from self._reconcile(at, process, int(found[2][:6]))
 
@@ -295,10 +345,10 @@ class Log:
         """
         if self._level > 2 or self._has_errors:
             return
-        entries = [entry for held in process.handles.values() for entry in held]
+        entries = process.entries
         excess = len(entries) - open_count
         for entry in sorted(entries, key=lambda one: -one.at)[: max(excess, 0)]:
-            self._forget(process, entry)
+            process.forget(entry)
             self._not_granted += 1
             if entry.is_told:
                 reason = "probably never granted: a log of level 2 does not tell"
@@ -340,7 +390,7 @@ class Log:
 
     def _undo(self, at: float, process: _Process, entry: _Entry) -> Iterator[Seen]:
         """What was taken for an open was refused."""
-        self._forget(process, entry)
+        process.forget(entry)
         if entry.is_told:
             fact = HandleClosed(at, entry.handle, "it was refused, after a wait")
             yield from self._hold(_Entry(at, entry.pid, entry.path, fact))
@@ -399,7 +449,7 @@ class Log:
         key = (pid, fields["share_file_id"])
         process = self._processes.get(pid)
         if process is not None:
-            for entry in process.handles.get(path, ()):
+            for entry in process.handles_of(asker.share).get(path, ()):
                 if abs(entry.at - self._entry_time(fields["time"])) < 2.0:
                     return entry.handle, None
         known = self._seen_holders.get(key)
@@ -425,7 +475,7 @@ class Log:
             process = self._processes[pid] = _Process()
         entry = _Entry(fact.at, pid, path, fact)
         entry.handle, entry.is_told = handle, True
-        process.handles.setdefault(path, []).append(entry)
+        process.handles_of(asker.share).setdefault(path, []).append(entry)
         return handle, fact
 
     def _renamed(self, at: float, _pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
@@ -439,8 +489,9 @@ class Log:
             fact: Seen = Renamed(at, "", process.who, process.share, old, new)
             yield from self._hold(_Entry(at, "", old, fact))
             for one in self._processes.values():
-                for path in [p for p in one.handles if p == old or p.startswith(old + "/")]:
-                    one.handles[new + path[len(old) :]] = one.handles.pop(path)
+                handles = one.handles_of(process.share)
+                for path in [p for p in handles if p == old or p.startswith(old + "/")]:
+                    handles[new + path[len(old) :]] = handles.pop(path)
         elif "NT_STATUS_" in said:
             status = said.rpartition("NT_")[2]
             if status in ("STATUS_ACCESS_DENIED", *_CONTENTION):
@@ -456,7 +507,7 @@ class Log:
                 )
                 yield from self._hold(_Entry(at, "", old, fact))
 
-    def _exit(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+    def _exit(self, at: float, pid: str, _process: _Process, body: list[str]) -> Iterator[Seen]:
         reason = body[0].strip().removeprefix("Server exit (").removesuffix(")")
         said = {
             "NT_STATUS_CONNECTION_RESET": "connection lost (reset)",
@@ -466,7 +517,6 @@ class Log:
         # smbd says of every handle that it closes it, but of those that may be taken up again
         keeps = "all" if "connection" in said else ""
         yield from self._hold(_Entry(at, pid, "", SessionOver(at, (pid,), said, keeps=keeps)))
-        process.handles.clear()
         self._processes.pop(pid, None)
 
     # -- what is held back
@@ -479,15 +529,6 @@ class Log:
         entry.is_told = True
         if entry.fact is not None:
             yield entry.fact
-
-    def _forget(self, process: _Process, entry: _Entry) -> None:
-        handles = process.handles.get(entry.path)
-        if handles is None:
-            handles = next((one for one in process.handles.values() if entry in one), None)
-        if handles is not None and entry in handles:
-            handles.remove(entry)
-        for path in [path for path, left in process.handles.items() if not left]:
-            del process.handles[path]
 
     def _time(self, header: re.Match[bytes]) -> float:
         year, month, day, hour, minute = (int(header[n]) for n in range(1, 6))
@@ -522,6 +563,11 @@ class Log:
                 "a log of level 2 has no statuses: opens and refused opens look alike, so refusals "
                 "are not in this run (log level 3 tells). By the number of files that each process "
                 f"says it has open, {self._not_granted:,} were not granted, and are left out"
+            )
+        if self._several_count and self._level < 4:
+            yield (
+                f"{self._several_count:,} connections have several shares: which of them a file is "
+                "on is not in a log below level 4, and taken to be the one connected last"
             )
         if self._opened_count and not self._has_pid:
             yield (

@@ -13,7 +13,7 @@ import datetime as dt
 import gzip
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
@@ -183,12 +183,49 @@ class TraceFile:
         told = "; ".join(self.damages) + (f"; and {more:,} more" if more else "")
         return f"{self.name}: {self.damage_count:,} damaged, left out: {told}"
 
+    @property
+    def parts(self) -> Sequence[TraceFile]:
+        """The files that it is: itself, but for `Rotated`."""
+        return (self,)
+
     def _open(self) -> io.BufferedReader:
         with open(self.path, "rb") as file:
             is_packed = file.read(2) == b"\x1f\x8b"
         if is_packed:
             return cast(io.BufferedReader, gzip.open(self.path))
         return cast(io.BufferedReader, open(self.path, "rb", buffering=HEAD_SIZE))
+
+
+class Rotated(TraceFile):
+    """What was rotated into several files, the oldest first: its lines are theirs, one file after
+    the other, and what is damaged is told of the one that it stands in.
+    """
+
+    def __init__(self, parts: Sequence[TraceFile]) -> None:
+        first = self._now = parts[0]
+        super().__init__(first.path, first.zone, first.year, first.ports, first.called)
+        self._parts = parts
+
+    @property
+    def parts(self) -> Sequence[TraceFile]:
+        """The files, the oldest first."""
+        return self._parts
+
+    def raw_lines(self, size_max: int = LINE_SIZE_MAX) -> Iterator[bytes]:
+        """The lines of one file after the other, as bytes. Raises `ImportFailed`."""
+        for part in self._parts:
+            self._now = part
+            yield from part.raw_lines(size_max)
+
+    def lines(self) -> Iterator[str]:
+        """The lines of one file after the other, as text. Raises `ImportFailed`."""
+        for part in self._parts:
+            self._now = part
+            yield from part.lines()
+
+    def damaged(self, what: str) -> None:
+        """Count something in the file that is being read."""
+        self._now.damaged(what)
 
 
 def encoding_of(head: bytes) -> str:

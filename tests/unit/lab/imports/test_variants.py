@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from despoolr_lab.imports.dav import json_line
 from despoolr_lab.imports.traces.dates import stamp_of
 from despoolr_lab.imports.traces.source import ImportFailed
 from worlds.traces import TRACES, Found, imported
@@ -466,8 +467,25 @@ def test_the_security_log_of_any_export(form: str, tmp_path: Path) -> None:
         '10.0.0.5 - anna [05/Oct/2026:09:00:{0:02} +0200] "{1} http://d/s/b.dat HTTP/1.1" {2} 0',
         "2026-10-05 07:00:{0:02} 10.0.0.1 {1} /s/b.dat - 443 EX\\anna 10.0.0.5 "
         "Microsoft-WebDAV-MiniRedir/10.0 - {2} 0 0 15",
+        '{{"level":"info","ts":17911836{0:02}.25,"msg":"handled request","request":{{"remote_ip":'
+        '"10.0.0.5","remote_port":"41342","proto":"HTTP/2.0","method":"{1}","host":"d","uri":'
+        '"/s/b.dat","headers":{{"User-Agent":["WebDAVFS/3.0"]}}}},"user_id":"anna","status":{2}}}',
+        '{{"ClientAddr":"10.0.0.5:4134","ClientHost":"10.0.0.5","ClientUsername":"anna",'
+        '"DownstreamStatus":{2},"RequestMethod":"{1}","RequestPath":"/s/b.dat","StartUTC":'
+        '"2026-10-05T07:00:{0:02}.123456789Z","time":"2026-10-05T08:59:59Z"}}',
+        '{{"time_local":"05/Oct/2026:09:00:{0:02} +0200","remote_addr":"10.0.0.5","remote_user":'
+        '"anna","request":"{1} /s/b.dat HTTP/1.1","status":"{2}","http_user_agent":"curl/8"}}',
     ],
-    ids=["common", "nginx", "virtual host", "whole address", "IIS"],
+    ids=[
+        "common",
+        "nginx",
+        "virtual host",
+        "whole address",
+        "IIS",
+        "Caddy",
+        "Traefik",
+        "JSON of nginx",
+    ],
 )
 def test_an_access_log_of_any_server(line: str, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
@@ -489,3 +507,15 @@ def test_an_access_log_of_any_server(line: str, tmp_path: Path) -> None:
     )
     assert found.refusals[0][1].user == "anna"
     assert dt.datetime.fromtimestamp(found.refusals[0][0], dt.UTC).hour == 7
+
+
+def test_an_access_log_is_read_four_objects_deep(tmp_path: Path) -> None:
+    whole = '"time":"2026-10-05T07:00:00Z","method":"PUT","uri":"/f","status":423'
+    for depth, count in ((json_line.DEPTH_MAX, 1), (json_line.DEPTH_MAX + 1, 0)):
+        log = tmp_path / f"{depth}.log"
+        log.write_text('{"in":' * depth + "{" + whole + "}" * (depth + 1) + "\n")
+        if count:
+            assert len(imported([log]).refusals) == count
+        else:
+            with pytest.raises(ImportFailed):
+                imported([log])

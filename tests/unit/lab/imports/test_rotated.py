@@ -1,0 +1,106 @@
+"""What was rotated into several files is one story: what is opened in one and closed in another is
+held in between, and nothing else.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from unit.lab.imports.test_variants import AUDIT, FIELDS, story
+from worlds.support import leave_out
+from worlds.traces import TRACES, Found, imported
+
+LEVEL_10 = "2-nobody-closes/smbd.log"
+LEVEL_3 = "1-one-holder-blocks/smbd.log"
+CAPTURE = "1-one-holder-blocks/capture.pcapng"
+PARTS = 3
+
+
+def parts_of(file: str, begins: str, path: Path, header: int = 0) -> list[Path]:
+    """A text in parts, cut where a line begins so; with its first lines in each. The names are in
+    no order of time.
+    """
+    lines = (TRACES / file).read_text("utf-8").splitlines(keepends=True)
+    first, lines = lines[:header], lines[header:]
+    heads = [place for place, line in enumerate(lines) if re.match(begins, line)]
+    cuts = [0, *(heads[len(heads) * n // PARTS] for n in range(1, PARTS)), len(lines)]
+    parts = []
+    for n in range(PARTS):
+        part = path / f"{(n * 2 + 1) % PARTS}.part"
+        part.write_text("".join(first + lines[cuts[n] : cuts[n + 1]]), "utf-8")
+        parts.append(part)
+    return sorted(parts)
+
+
+def check(file: str, parts: list[Path]) -> Found:
+    whole, found = imported([TRACES / file]), imported(parts)
+    assert whole.view.holdings
+    assert story(found) == story(whole)
+    assert len(found.imported.tracks) == 1 and len(found.imported.tracks[0].sources) == PARTS
+    assert found.notes.count("they are read as one") == PARTS - 1
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "begins"), [(AUDIT, "."), (LEVEL_10, r"\["), (LEVEL_3, r"\[")], ids=str
+)
+def test_a_log_in_parts_is_one_story(file: str, begins: str, tmp_path: Path) -> None:
+    check(file, parts_of(file, begins, tmp_path))
+
+
+def test_fields_of_a_ring_of_captures_are_one_story_although_each_counts_connections_anew(
+    tmp_path: Path,
+) -> None:
+    parts = parts_of(FIELDS, ".", tmp_path, header=1)
+    for part in parts:
+        head, *rows = part.read_text("utf-8").splitlines()
+        place = head.split("\t").index("tcp.stream")
+        numbers = {row.split("\t")[place] for row in rows}
+        mixed = sorted(numbers)
+        random.Random(part.name).shuffle(mixed)
+        anew = dict(zip(sorted(numbers), mixed, strict=True))
+        cells = [row.split("\t") for row in rows]
+        for one in cells:
+            one[place] = anew[one[place]]
+        part.write_text("\n".join([head, *("\t".join(one) for one in cells)]) + "\n", "utf-8")
+    check(FIELDS, parts)
+
+
+def test_a_ring_of_captures_is_one_story(tmp_path: Path) -> None:
+    editcap = shutil.which("editcap")
+    if editcap is None:
+        leave_out("editcap is not installed; on Debian: apt-get install wireshark-common")
+    subprocess.run(
+        [editcap, "-c", "40", str(TRACES / CAPTURE), str(tmp_path / "ring.pcapng")],
+        check=True,
+        capture_output=True,
+    )
+    parts = sorted(tmp_path.glob("ring*"))
+    assert len(parts) > 2
+    whole, found = imported([TRACES / CAPTURE]), imported(parts)
+    assert story(found) == story(whole)
+    assert "begins in the middle" not in found.notes and "older than the capture" not in found.notes
+
+
+def test_two_recordings_of_one_time_are_not_parts(tmp_path: Path) -> None:
+    other = tmp_path / "other.log"
+    other.write_text((TRACES / AUDIT).read_text("utf-8").replace("office", "home"), "utf-8")
+    found = imported([TRACES / AUDIT, other])
+    assert len(found.imported.tracks) == 2
+    assert "they are read as one" not in found.notes
+
+
+def test_damage_is_told_of_the_part_that_it_is_in(tmp_path: Path) -> None:
+    parts = parts_of(LEVEL_10, r"\[", tmp_path)
+    with parts[0].open("a", encoding="utf-8") as file:
+        file.write("[2026/99/99 open_file(open_file)\n  nothing\n")
+    (track,) = imported(parts).imported.tracks
+    assert {one.name: one.damage_count for one in track.sources if one.damage_count} == {
+        parts[0].name: 1
+    }
