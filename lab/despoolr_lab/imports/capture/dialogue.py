@@ -128,7 +128,8 @@ class Dialogue:
         self._start = self._now = 0.0
         self._frame_count = self._encrypted_count = self._forgotten_count = 0
         self._unseen_closes = self._durable = self._dfs_count = 0
-        self._without_options = self._maybe_deleting = 0
+        self._without_options = self._maybe_deleting = self._cut_count = 0
+        self._older_sessions: dict[str, None] = {}
         self._steps: Final[dict[int, Callable[[float, _Request, Command], Iterator[Seen]]]] = {
             CREATE: self._created,
             CLOSE: self._closed,
@@ -245,6 +246,10 @@ class Dialogue:
     def _created(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
         asked = request.command
         share = self._trees.get((asked.session, asked.tree), "")
+        if not share and asked.session and not self._streams.knows(asked.session):
+            keep(self._older_sessions, asked.session, None)
+        if asked.access < 0 or (answer.status == 0 and not answer.fid):
+            self._cut_count += 1
         path = self._path(asked)
         if answer.status == 0 and answer.fid:
             request.chain[0] = answer.fid
@@ -458,24 +463,7 @@ class Dialogue:
         if not self._frame_count:
             yield "there is no SMB2 or SMB3 in this capture (SMB1 is not read)"
             return
-        if self._encrypted_count:
-            share = self._encrypted_count / self._frame_count
-            yield (
-                f"{self._encrypted_count:,} of {self._frame_count:,} frames ({share:.0%}) are "
-                "encrypted (SMB3) and say nothing: what happened in them is not in this run. With "
-                "the session keys, tshark can write them as fields"
-            )
-        elif not self._streams.has_logon:
-            yield (
-                "the capture begins in the middle: no logon is in it, so its clients are known by "
-                "their addresses (--map IP=NAME names them), and files that were open before it "
-                "began have no name"
-            )
-        if self._unseen_closes:
-            yield (
-                f"{self._unseen_closes:,} opens are older than the capture: their names, access "
-                "and share modes are not in it"
-            )
+        yield from self._gaps_of_what_is_missing()
         if self._durable:
             yield (
                 f"{self._durable:,} opens are durable: they may live on when their connection is "
@@ -498,6 +486,38 @@ class Dialogue:
             yield (
                 f"{self._forgotten_count:,} requests or files were forgotten, because more than "
                 f"{REQUESTS_MAX:,} waited or {FILES_MAX:,} were open"
+            )
+
+    def _gaps_of_what_is_missing(self) -> Iterator[str]:
+        if self._encrypted_count:
+            share = self._encrypted_count / self._frame_count
+            yield (
+                f"{self._encrypted_count:,} of {self._frame_count:,} frames ({share:.0%}) are "
+                "encrypted (SMB3) and say nothing: what happened in them is not in this run. With "
+                "the session keys, tshark can write them as fields"
+            )
+        elif not self._streams.has_logon:
+            yield (
+                "the capture begins in the middle: no logon is in it, so its clients are known by "
+                "their addresses (--map IP=NAME names them), and files that were open before it "
+                "began have no name"
+            )
+        elif self._older_sessions:
+            yield (
+                f"{len(self._older_sessions):,} sessions are older than the capture: their clients "
+                "are known by their addresses (--map IP=NAME names them), their shares are not in "
+                "it, and files that were open before it began have no name"
+            )
+        if self._cut_count:
+            yield (
+                f"{self._cut_count:,} opens are without what was asked for, or without their file "
+                "id: the capture has no whole packets (tcpdump -s 0 records them), or its fields "
+                "were left out"
+            )
+        if self._unseen_closes:
+            yield (
+                f"{self._unseen_closes:,} opens are older than the capture: their names, access "
+                "and share modes are not in it"
             )
 
     def _gaps_of_deleting(self) -> Iterator[str]:

@@ -80,13 +80,18 @@ def read(source: TraceFile, lines: Iterable[str], divider: str = ",") -> Iterato
 
 def _splitter(separator: str) -> Callable[[str], list[str]]:
     """How a line becomes cells: quoted ones (`-E quote=d`) are taken out of their quotes, which
-    raises `csv.Error` for what is none.
+    raises `csv.Error` for what is none. Empty ones have none, so a line that begins with some is
+    told by a number in quotes.
     """
+    quoted = re.compile(rf"""{re.escape(separator)}(["'])\d[\d.]*\1(?:{re.escape(separator)}|$)""")
 
     def split(line: str) -> list[str]:
-        if line[:1] not in QUOTES:
+        mark = line[:1]
+        if mark == separator and (found := quoted.search(line)) is not None:
+            mark = found[1]
+        if mark not in QUOTES:
             return line.split(separator)
-        return next(csv.reader([line], delimiter=separator, quotechar=line[0]), [])
+        return next(csv.reader([line], delimiter=separator, quotechar=mark), [])
 
     return split
 

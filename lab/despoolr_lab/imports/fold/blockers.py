@@ -27,6 +27,7 @@ class KnownBlockers:
     def __init__(self, opens: KnownOpens, names: Names, notes: Notes) -> None:
         self._opens, self._names, self._notes = opens, names, notes
         self._crowded: set[FileKey] = set()
+        self._moved: set[FileKey] = set()
         self._unseen: dict[FileKey, str] = {}
         self.unseen_count = 0
 
@@ -52,6 +53,8 @@ class KnownBlockers:
             found = self._opens.of_file(*place)
         else:
             found = self._opens.blockers(*place, fact.access, fact.share_mode, fact.implied)
+        if not found:
+            found = self._on_another(place, fact)
         named = [self._opens.find(source, handle) for handle in fact.blockers]
         if not found and fact.blockers:
             found = [one for one in named if one is not None]
@@ -71,6 +74,28 @@ class KnownBlockers:
         told = [one.blocker() for one in found[:BLOCKERS_MAX]]
         self._note_crowd(place, len(found))
         return told or [self._nobody(place, fact.at)], True
+
+    def _on_another(self, place: FileKey, fact: seen.OpenDenied) -> list[Known]:
+        """Who is in the way where the share of the one or the other is not in the source: the same
+        path on another share is then taken to be the same file, and that is said.
+        """
+        server, share, path = place
+        for other in self._opens.shares_like(server, share):
+            if fact.status == "STATUS_DELETE_PENDING":
+                found = self._opens.of_file(server, other, path)
+            else:
+                asked = fact.access, fact.share_mode, fact.implied
+                found = self._opens.blockers(server, other, path, *asked)
+            if found and place not in self._moved and len(self._moved) < NOTES_MAX:
+                self._moved.add(place)
+                self._notes.add(
+                    "gap",
+                    f"the share of a refusal of {self._names.path(path)}, or that of those in the "
+                    "way, is not in the source: by its path it is taken to be the same file",
+                )
+            if found:
+                return found
+        return []
 
     def _note_crowd(self, place: FileKey, count: int) -> None:
         """More are in the way than a refusal names: said once of a file."""

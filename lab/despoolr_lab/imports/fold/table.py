@@ -19,6 +19,8 @@ from despoolr_core.share.wire import Blocker, LockedRange
 from despoolr_lab.imports.traces.access import mapped
 from despoolr_lab.imports.traces.seen import ALL_MODES, Opened, Session
 
+SHARES_MAX: Final = 1000
+"""Shares of a server that are remembered."""
 OPENS_MAX: Final = 1_000_000
 RANGES_MAX: Final = 1024
 """Ranges of a handle that are remembered."""
@@ -122,6 +124,8 @@ class KnownOpens:
         self._by_handle: dict[tuple[int, str], Known] = {}
         self._by_file: dict[FileKey, dict[str, Known]] = {}
         self._by_session: dict[tuple[int, str], dict[str, Known]] = {}
+        self._shares: dict[str, set[str]] = {}
+        """The shares of each server on which something was open."""
 
     def __len__(self) -> int:
         return len(self._by_handle)
@@ -138,6 +142,9 @@ class KnownOpens:
             self.remove(gone)
         self._by_handle[row.source, row.handle] = row
         self._by_file.setdefault(row.key, {})[row.id] = row
+        shares = self._shares.setdefault(row.server, set())
+        if len(shares) < SHARES_MAX:
+            shares.add(row.share)
         if row.session:
             self._by_session.setdefault((row.source, row.session[0]), {})[row.id] = row
         return gone
@@ -216,6 +223,11 @@ class KnownOpens:
             elif conflicts(wanted, ours_at_worst, has, at_worst):
                 maybe.append(row)
         return sure or maybe
+
+    def shares_like(self, server: str, share: str) -> list[str]:
+        """The shares that an unknown one may be; of one that is known, whether it is none."""
+        there = self._shares.get(server, set())
+        return sorted(there - {""}) if not share else [""] * ("" in there)
 
     def below(self, server: str, share: str, path: str) -> list[Known]:
         """What is open below a directory, oldest first."""

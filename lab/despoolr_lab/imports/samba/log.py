@@ -374,7 +374,7 @@ class Log:
                 yield from self._refused(at, pid, process, last, status)
         elif status in ("STATUS_LOCK_NOT_GRANTED", "STATUS_FILE_LOCK_CONFLICT"):
             path, handles = next(reversed(process.handles.items()), ("", []))
-            doing = "lock" if file == "smb2_lock.c" else "write"
+            doing = {"smb2_lock.c": "lock", "smb2_read.c": "read"}.get(file, "write")
             fact = OpenDenied(
                 at,
                 process.who,

@@ -312,3 +312,45 @@ def test_what_may_not_be_deleted_is_not_said_to_be(options: Row, said: str, tmp_
     found = story.told(tmp_path)
     assert not list(of(found.records, FileDeleted))
     assert said in found.notes
+
+
+WRITING = {"smb.access_mask": "0x00120116"}
+REFUSED = "0xc0000043"
+
+
+def late() -> Story:
+    """A capture that began after the waiter's session and before the holder's."""
+    story = Story()
+    story.ask(2, "1", {"smb2.acct": "bob", "smb2.host": "WS2"}, {})
+    story.connect(2)
+    story.create(2, FIRST, {}, {})
+    story.create(1, "", WRITING, {}, REFUSED)
+    story.create(1, "", WRITING, {}, REFUSED)
+    return story
+
+
+def test_whoever_is_in_the_way_is_found_by_the_path_where_a_share_is_not_in_the_capture(
+    tmp_path: Path,
+) -> None:
+    found = late().told(tmp_path)
+    assert [[b.machine for b in refused.blockers] for _, refused in found.refusals] == [["WS2"]] * 2
+    assert found.notes.count("by its path it is taken to be the same file") == 1
+    assert "1 sessions are older than the capture" in found.notes
+
+
+def test_another_path_of_an_unknown_share_is_in_nobodys_way(tmp_path: Path) -> None:
+    story = late()
+    story.create(1, "", WRITING | {"smb2.filename": "home\\b.dat"}, {}, REFUSED)
+    (told,) = [one for _, one in late().told(tmp_path).refusals[:1]]
+    assert told.blockers[0].machine == "WS2"
+    assert story.told(tmp_path).refusals[-1][1].blockers[0].machine == ""
+
+
+def test_opens_of_packets_that_are_cut_short_are_told_to_be(tmp_path: Path) -> None:
+    story = Story()
+    story.connect(1)
+    for _ in range(3):
+        story.ask(1, CREATE, {}, {})
+    found = story.told(tmp_path)
+    assert found.view.holdings == []
+    assert "3 opens are without what was asked for, or without their file id" in found.notes

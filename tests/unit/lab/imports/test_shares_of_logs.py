@@ -66,3 +66,11 @@ def test_shares_of_a_process_are_forgotten_past_their_bound(
     monkeypatch.setattr(log, "SHARES_MAX", 1)
     found = told(tmp_path, 4, *STORY)
     assert [one.closed_at for one in found.view.holdings if one.share == "a"] == [None]
+
+
+def test_a_read_that_a_lock_refused_is_no_write(tmp_path: Path) -> None:
+    error = "smbd_smb2_request_error_ex"
+    text = error + ": idx[1] status[NT_STATUS_FILE_LOCK_CONFLICT] || at ../../smbd/smb2_{}.c:135"
+    steps = ((CONNECT, "a"), (OPENED, 2), ((error, text), "read"), ((error, text), "write"))
+    found = told(tmp_path, 3, *steps)
+    assert [one.purpose.partition(" ")[0] for _, one in found.refusals] == ["read", "write"]

@@ -253,7 +253,16 @@ def quoted(mark: str, separator: str) -> Callable[[str], str]:
     return change
 
 
+def turned(text: str) -> str:
+    """The last column first, so that a row may begin with an empty one, which has no quotes."""
+    rows = [line.split("\t")[::-1] for line in text.splitlines()]
+    lines = [";".join(rows[0])]
+    lines += [";".join(f'"{cell}"' if cell else "" for cell in row) for row in rows[1:]]
+    return "\n".join(lines) + "\n"
+
+
 FORMS = {
+    "another order, and nothing first": turned,
     "commas and quotes": quoted('"', ","),
     "semicolons and quotes": quoted('"', ";"),
     "tabs and single quotes": quoted("'", "\t"),
