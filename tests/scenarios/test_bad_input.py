@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from worlds.scenario import events, failed, files, log, play, scenario, share, status, update
+from worlds.scenario import (
+    blocked_update,
+    events,
+    failed,
+    files,
+    log,
+    play,
+    scenario,
+    share,
+    status,
+    update,
+)
 
 OFFER = {"do": "job", "at": "0s", "name": "PATCH", "package": "OFFICE", "command": "SETUP.EXE"}
 CLIENTS = [{"names": ["WS1", "WS2"], "poll_every": "30m"}]
@@ -169,3 +180,18 @@ def test_a_logon_server_cut_off_the_network_holds_up_only_itself() -> None:
     assert failed(result) == []
     assert status(result) == "Complete"
     assert log(result, "MAINTENANCE_MANAGER", "Cannot connect to logon server LOGON2")
+
+
+def test_a_text_with_one_blank_is_found_where_the_event_has_two() -> None:
+    text = "available on that server is megabytes, space required is megabytes"
+    result = play(
+        blocked_update(
+            hours=4,
+            expect=[
+                {"that": "events", "code": 109, "text": text, "count": 1},
+                {"that": "events", "code": 109, "text": text.replace("is ", "is 1 "), "count": 0},
+            ],
+        ),
+        "1.2",
+    )
+    assert failed(result) == []

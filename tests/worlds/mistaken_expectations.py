@@ -7,6 +7,38 @@ from typing import Final
 from worlds.mistakes import expected
 
 EXPECTATIONS: Final = {
+    "the window of a machine that is never on": (
+        expected('that = "pcm"; machine = "PC2"; pending = []').replace(
+            'names = ["PC1", "PC2"]', 'names = ["PC1"]\n[[clients]]\nnames = ["PC2"]\non = false'
+        ),
+        "PC2 is not switched on by then",
+    ),
+    "no episode because of a machine before it is on": (
+        expected('that = "episode"; blocker = "PC2"; none = true; at = "1h"').replace(
+            'names = ["PC1", "PC2"]', 'names = ["PC1"]\n[[clients]]\nnames = ["PC2"]\non = false'
+        )
+        + '[[step]]\ndo = "power"\nat = "2h"\nmachine = "PC2"\non = true\n',
+        "PC2 is not switched on by then",
+    ),
+    "an episode longer than the run so far": (
+        expected('that = "episode"; at = "2h"; none = true; blocked_at_least = "2h 1m"'),
+        "nothing lasted 2h 1m by then",
+    ),
+    "a program that failed of a job without one": (
+        expected('that = "events"; code = 374; job = "FIRST"; count = 0'),
+        "job FIRST has no command",
+    ),
+    "an extension with a star": (
+        expected(
+            'that = "box"; server = "SITE1"; share = "SMS_SHRD"; path = "SITE.SRV/DESPOOLR.BOX"; '
+            'extension = "*.SNI"; count = 0'
+        ),
+        "no name ends with '*.SNI'",
+    ),
+    "a file that begins with a separator": (
+        expected('that = "files"; package = "OFFICE"; files = { "/a.dat" = "one" }'),
+        "begins or ends with a separator",
+    ),
     "a box on an unknown share": (
         expected('that = "box"; server = "SITE1"; share = "SMS_SHRX"; path = ""; count = 0'),
         "SITE1 has no share 'SMS_SHRX'",

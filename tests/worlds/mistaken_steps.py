@@ -6,7 +6,48 @@ from typing import Final
 
 from worlds.mistakes import stepped
 
+COMMAND: Final = 'do = "job"; at = "1h"; name = "J"; package = "OFFICE"; command = "SETUP.EXE"; '
+
 STEPS: Final = {
+    "a machine twice": (
+        stepped(COMMAND + 'machines = ["PC1", "PC1"]'),
+        "machines names 'PC1' twice",
+    ),
+    "all machines and one of them": (
+        stepped(COMMAND + 'machines = ["*", "PC1"]'),
+        "names some beside '*'",
+    ),
+    "a server twice": (
+        stepped(COMMAND + 'put_on = ["LOGON1", "LOGON1"]'),
+        "put_on names 'LOGON1' twice",
+    ),
+    "a command that is mandatory before it is offered": (
+        stepped(COMMAND + 'offer_after = "1h"; mandatory_after = "30m"'),
+        "mandatory at 30m, before it is offered, 1h",
+    ),
+    "a command that expires before it is mandatory": (
+        stepped(COMMAND + 'mandatory_after = "1h"; expires_after = "1h"'),
+        "would expire, 1h, before it is mandatory, 1h",
+    ),
+    "an offer in a zone": (
+        stepped(COMMAND + 'offer_after = "1996-06-03 09:30Z"'),
+        "has a zone",
+    ),
+    "a hold of nobody's": (
+        stepped(
+            'do = "hold"; at = "1h"; machine = "PC2"; package = "OFFICE"; file = "a.dat"; '
+            'program = " "'
+        ),
+        "program is empty",
+    ),
+    "a hold of a file that ends with a separator": (
+        stepped('do = "hold"; at = "1h"; machine = "PC2"; package = "OFFICE"; file = "a.dat/"'),
+        "begins or ends with a separator",
+    ),
+    "a source that begins with a separator": (
+        stepped('do = "source"; at = "1h"; package = "OFFICE"; files = { "/a.dat" = "two" }'),
+        "begins or ends with a separator",
+    ),
     "deleting a missing file": (
         stepped('do = "source"; at = "1h"; package = "OFFICE"; delete = ["b.dat"]'),
         "no file 'b.dat'",

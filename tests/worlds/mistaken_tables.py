@@ -13,6 +13,34 @@ TABLES: Final = {
         changed('opens = ["a.dat"]', 'opens = ["b.dat"]'),
         "no package has a file 'b.dat'",
     ),
+    "a start with a zone": (
+        changed('for = "3h"', 'for = "3h"; start = 1996-06-03T08:00:00+02:00'),
+        "has a zone, and a site's calendar has none",
+    ),
+    "a version twice": (
+        changed('title = "One update"', 'title = "One update"; versions = ["1.1", "1.1"]'),
+        "versions names '1.1' twice",
+    ),
+    "a role twice": (
+        changed('name = "LOGON1"', 'name = "LOGON1"; roles=["logon", "logon", "distribution"]'),
+        "roles names 'LOGON' twice",
+    ),
+    "a program that shares nothing and something": (
+        changed('opens = ["a.dat"]', 'opens = ["a.dat"]; share_mode = "NONE|READ"'),
+        "NONE stands alone",
+    ),
+    "a program that opens a file by its path on the share": (
+        changed('opens = ["a.dat"]', 'opens = ["/a.dat"]'),
+        "begins or ends with a separator: say 'a.dat'",
+    ),
+    "a package's file that begins with a separator": (
+        changed('files = { "a.dat" = "one" }', 'files = { "/a.dat" = "one" }'),
+        "begins or ends with a separator: say 'a.dat'",
+    ),
+    "a package's file without a name": (
+        changed('files = { "a.dat" = "one" }', 'files = { "" = "one" }'),
+        "an empty path is the share itself",
+    ),
     "a client called like a server": (
         changed('names = ["PC1", "PC2"]', 'names = ["PC1", "logon1"]'),
         "both called 'logon1'",

@@ -49,6 +49,7 @@ class Finding(msgspec.Struct, frozen=True):
     ok: bool
 
 
+_BLANKS: Final = re.compile(r" {2,}")
 _JOB_NAMED: Final = re.compile(r"\{job:([^}]+)\}")
 
 Look = Callable[[World, Any], Awaitable[Finding]]
@@ -314,27 +315,33 @@ def _counted(e: Any, count: int) -> Finding:
 async def _events(world: World, e: model.EventsExpectation) -> Finding:
     site = e.site or world.scenario.site[0].code
     events = (await world.api(site, "GET", "events?limit=10000"))["events"]
-    text = await _with_ids(world, e, e.text)
+    text = _plain(await _with_ids(world, e, e.text))
     job_id = ""
     if e.job:
         answer = await _get_job(world, e, e.job)
         job_id = answer["job"]["job"] if answer else "?"
     count = sum(
-        1 for x in events if x["code"] == e.code and job_id in ("", x["job"]) and text in x["text"]
+        x["code"] == e.code and job_id in ("", x["job"]) and text in _plain(x["text"])
+        for x in events
     )
     return _counted(e, count)
 
 
 async def _log(world: World, records: list[Record], e: model.LogExpectation) -> Finding:
-    text = await _with_ids(world, e, e.text)
+    text = _plain(await _with_ids(world, e, e.text))
     count = sum(
         1
         for r, said in of(records, LineLogged)
         if said.component == e.component
-        and text in said.text
+        and text in _plain(said.text)
         and (not e.site or r.actor == f"{e.site}/{e.component}")
     )
     return _counted(e, count)
+
+
+def _plain(text: str) -> str:
+    """A text with one blank where it has several, as pages show an article's."""
+    return _BLANKS.sub(" ", text)
 
 
 async def _with_ids(world: World, e: Any, text: str) -> str:

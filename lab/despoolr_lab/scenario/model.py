@@ -86,11 +86,11 @@ from despoolr_lab.toml.values import (
     check_domain,
     check_latin,
     check_names_once,
+    check_package_paths,
     check_paths,
     check_share_mode,
     check_tree,
 )
-from despoolr_server.engine.names import BadName, parse_name
 from despoolr_server.site.state.boxes import LOGON_SHARE
 
 __all__ = [
@@ -348,16 +348,8 @@ class Package(Table, kw_only=True):
             raise ValueError(
                 f"{self.id!r} is not a PackageID: a site code and five hex digits, such as BPC0000A"
             )
-        seen: dict[str, str] = {}
-        for name in self.files:
-            parsed = parse_name(name)
-            if isinstance(parsed, BadName):
-                raise ValueError(
-                    f"{name!r} is not the path of a file in a package: {parsed.reason}"
-                )
-            if parsed.key in seen:
-                raise ValueError(f"{seen[parsed.key]!r} and {name!r} are one file on a share")
-            seen[parsed.key] = name
+        check_package_paths(self.files)
+        check_names_once(self.files)
         check_tree(self.files)
 
 
@@ -442,6 +434,7 @@ class Program(ProgramOutcome, kw_only=True):
         if not parse_flags(Access, self.access):
             raise ValueError("an open must ask for some access, such as READ")
         check_share_mode(self.share_mode)
+        check_package_paths(self.opens)
         check_names_once(self.opens)
 
 

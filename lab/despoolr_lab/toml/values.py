@@ -15,6 +15,7 @@ from despoolr_core.share.modes import ShareMode, parse_flags
 from despoolr_server.engine.names import BadName, parse_name
 
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9_.$-]{1,32}")
+SEPS: Final = "/\\"
 _PLACEHOLDER: Final = re.compile(r"\{[^{}/\\]*\}")
 
 
@@ -28,6 +29,16 @@ def check_paths(paths: Iterable[str]) -> None:
             raise ValueError(f"no file can be called {path!r}: {parsed.reason}")
         if not parsed.path:
             raise ValueError("an empty path is the share itself, and no file")
+
+
+def check_package_paths(paths: Iterable[str]) -> None:
+    """Raises `ValueError` for a path that no file of a package can have: as `check_paths`, and for
+    one that begins or ends with a separator, which would be another path below the package.
+    """
+    for path in paths:
+        check_paths([path])
+        if path[0] in SEPS or path[-1] in SEPS:
+            raise ValueError(f"{path!r} begins or ends with a separator: say {path.strip(SEPS)!r}")
 
 
 def check_names_once(paths: Iterable[str]) -> None:
@@ -53,6 +64,8 @@ def check_share_mode(text: str) -> None:
     """Raises `ValueError` for a share mode that there is not, and for none said."""
     if not text.strip():
         raise ValueError("share_mode is empty; of one that lets others do nothing say NONE")
+    if "NONE" in fold(text) and parse_flags(ShareMode, text):
+        raise ValueError(f"{text!r} shares nothing and something: NONE stands alone")
     parse_flags(ShareMode, text)
 
 

@@ -1,5 +1,5 @@
-"""Steps that contradict themselves or each other: two faults of one name at one place, habits of a
-program that has none.
+"""What contradicts itself or something else: two faults of one name at one place, habits of a
+program that has none, a command that expires before it runs, one name twice in a list.
 
 The law: what could only do nothing, or undo what another step is about, is a mistake of the file's,
 told with its line.
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.fault_api import KINDS
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario import model
@@ -22,6 +24,51 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     """What contradicts what, and where it stands."""
     yield from _faults(scenario)
     yield from _habits(scenario)
+    yield from _dates(scenario)
+    yield from _twice(scenario)
+
+
+def _dates(scenario: Scenario) -> Iterator[Mistake]:
+    """Dates of a command in an order in which one of them would be about nothing."""
+    for index, step in enumerate(scenario.step):
+        if not isinstance(step, model.JobStep):
+            continue
+        made = moment_s(step.at, scenario.start)
+        offered, due, over = (
+            moment_s(text, made) if text else None
+            for text in (step.offer_after, step.mandatory_after, step.expires_after)
+        )
+        if due is not None and offered is not None and due < offered:
+            yield (
+                f"job {step.name} would be mandatory at {step.mandatory_after}, before it is "
+                f"offered, {step.offer_after}",
+                ["step", index, "mandatory_after"],
+            )
+        if due is not None and over is not None and over <= due:
+            yield (
+                f"job {step.name} would expire, {step.expires_after}, before it is mandatory, "
+                f"{step.mandatory_after}",
+                ["step", index, "expires_after"],
+            )
+
+
+def _twice(scenario: Scenario) -> Iterator[Mistake]:
+    """A name that a list has twice, or beside the `*` that stands for all."""
+    tables: list[tuple[list[str | int], Any]] = [([], scenario)]
+    for table in ("site", "server", "clients", "package", "program", "step", "expect"):
+        items: list[Any] = getattr(scenario, table)
+        tables += [([table, index], one) for index, one in enumerate(items)]
+    for where, one in tables:
+        for key in one.__struct_fields__:
+            words = getattr(one, key)
+            if key == "jobs" or not isinstance(words, list):
+                continue
+            names = [fold(word) for word in words if isinstance(word, str)]
+            again = next((name for n, name in enumerate(names) if name in names[:n]), "")
+            if again:
+                yield f"{key} names {again!r} twice", [*where, key]
+            elif "*" in names and len(names) > 1:
+                yield f"{key} names some beside '*', which is all of them", [*where, key]
 
 
 def _faults(scenario: Scenario) -> Iterator[Mistake]:

@@ -17,6 +17,7 @@ from despoolr_lab.toml.tables import split_job
 
 Mistake = tuple[str, list[str | int]]
 _JOB: Final = re.compile(r"\{job:([^{}]+)\}")
+_ZONE: Final = re.compile(r"\d{4}-\d\d-\d\d.*(?:Z|[+-]\d\d:?\d\d)$")
 _TIME_MAX: Final = moment_s("3000-01-01", 0.0)
 _YEARS: Final = "the years 1970 to 2999"
 _DATES: Final = ("activate_after", "offer_after", "mandatory_after", "expires_after")
@@ -34,6 +35,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
 def _calendar(scenario: Scenario) -> Iterator[Mistake]:
     """Times that the calendar of a site does not have."""
     start, end = scenario.start, scenario.end
+    yield from _zones(scenario)
     if not 0 <= start < _TIME_MAX:
         yield f"a run starts in {_YEARS}", ["run", "start"]
     if end >= _TIME_MAX:
@@ -49,6 +51,19 @@ def _calendar(scenario: Scenario) -> Iterator[Mistake]:
         for key in ("offset", "by"):
             if (text := getattr(step, key, "")) and not _is_clock(text, at, end):
                 yield f"{text} is no time in {_YEARS}", ["step", index, key]
+
+
+def _zones(scenario: Scenario) -> Iterator[Mistake]:
+    """Dates with a zone, which the calendar of a site does not have."""
+    tables: list[tuple[list[str | int], Any]] = [(["run"], scenario.run)]
+    for table in ("step", "expect"):
+        items: list[Any] = getattr(scenario, table)
+        tables += [([table, index], one) for index, one in enumerate(items)]
+    for where, one in tables:
+        for key in ("start", "at", "after", "before", *_DATES):
+            text = str(getattr(one, key, ""))
+            if _ZONE.search(text):
+                yield f"{text} has a zone, and a site's calendar has none", [*where, key]
 
 
 def _is_clock(offset: str, first: float, last: float) -> bool:
@@ -142,3 +157,12 @@ def _bounds(scenario: Scenario) -> Iterator[Mistake]:
             yield f"nothing happens after {e.after}: {went}", ["expect", index, "after"]
         if e.before and moment_s(e.before, start) < start:
             yield f"nothing happens before {e.before}: {went}", ["expect", index, "before"]
+    for index, e in enumerate(scenario.expect):
+        if isinstance(e, model.EpisodeExpectation) and e.blocked_at_least:
+            asked = moment_s(e.at, scenario.start) if e.at else scenario.end
+            if span_s(e.blocked_at_least) > asked - scenario.start:
+                yield (
+                    f"nothing lasted {e.blocked_at_least} by then: the run goes for "
+                    f"{scenario.run.for_}",
+                    ["expect", index, "blocked_at_least"],
+                )

@@ -7,6 +7,7 @@ package and is expected to be gone, an episode of a program that nobody runs.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -16,6 +17,7 @@ from despoolr_client.agent.programs import first_word
 from despoolr_client.pcm.behaviour import PcmVariant
 from despoolr_core.rules.fold import fold
 from despoolr_core.suggest import suggestion
+from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.tables.statuses import SERVICES
@@ -39,6 +41,8 @@ _OF_A_COMMAND: Final = (
     model.ExecuteStep,
 )
 """What is about the run phase of a job."""
+_OF_A_PROGRAM: Final = 374
+"""The event that a program failed."""
 
 
 def mistakes(scenario: Scenario) -> Iterator[Mistake]:
@@ -53,6 +57,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
     yield from _rows(scenario)
     yield from _leaks(scenario)
     yield from _windows(scenario)
+    yield from _never_on(scenario)
 
 
 def _hierarchy(scenario: Scenario) -> Iterator[Mistake]:
@@ -70,7 +75,8 @@ def _commands(scenario: Scenario) -> Iterator[Mistake]:
     for table in ("step", "expect"):
         items: list[Any] = getattr(scenario, table)
         for index, one in enumerate(items):
-            if not isinstance(one, _OF_A_COMMAND):
+            is_374 = isinstance(one, model.EventsExpectation) and one.code == _OF_A_PROGRAM
+            if not is_374 and not isinstance(one, _OF_A_COMMAND):
                 continue
             for key in ("job", "pending", "executed", "jobs"):
                 value = getattr(one, key, None) or []
@@ -265,6 +271,27 @@ def _windows(scenario: Scenario) -> Iterator[Mistake]:
                 f"{step.machine} has {PcmVariant.SERVICE}, a service: nobody runs anything there"
             )
             yield reason, ["step", index, "machine"]
+
+
+def _never_on(scenario: Scenario) -> Iterator[Mistake]:
+    """What a machine shows or holds that was not switched on by then."""
+    start = scenario.start
+    off = {name for group in scenario.clients if not group.on for name in group.expand()}
+    switched: dict[str, float] = {}
+    for step in scenario.step:
+        if isinstance(step, model.PowerStep) and step.on and step.machine in off:
+            at = moment_s(step.at, start)
+            switched[step.machine] = min(at, switched.get(step.machine, at))
+    for index, e in enumerate(scenario.expect):
+        key = "blocker" if isinstance(e, model.EpisodeExpectation) else "machine"
+        if not isinstance(
+            e, model.PcmExpectation | model.OpenExpectation | model.EpisodeExpectation
+        ):
+            continue
+        machine = getattr(e, key)
+        asked = moment_s(e.at, start) if e.at else scenario.end
+        if machine in off and switched.get(machine, math.inf) >= asked:
+            yield f"{machine} is not switched on by then", ["expect", index, key]
 
 
 def _leaks(scenario: Scenario) -> Iterator[Mistake]:

@@ -20,7 +20,7 @@ from despoolr_lab.scenario.tables.statuses import (
     ROW_STATUSES,
 )
 from despoolr_lab.toml.tables import JobName, Name, Table, check_fields
-from despoolr_lab.toml.values import check_count, check_names_once, check_paths
+from despoolr_lab.toml.values import check_count, check_names_once, check_package_paths, check_paths
 from despoolr_server.site.state.logs import LOG_FILES
 
 
@@ -162,7 +162,7 @@ class FilesExpectation(ExpectTable, tag="files", kw_only=True):
                 "files is empty, so nothing would be checked; name files, or say only = true for "
                 "none at all"
             )
-        check_paths(self.files)
+        check_package_paths(self.files)
         check_names_once(self.files)
 
 
@@ -179,7 +179,7 @@ class MasterExpectation(ExpectTable, tag="master", kw_only=True):
         super().__post_init__()
         if bool(self.files) == self.none:
             raise ValueError("say either which files the master copy has, or none = true")
-        check_paths(self.files)
+        check_package_paths(self.files)
         check_names_once(self.files)
 
 
@@ -360,6 +360,8 @@ class BoxExpectation(CountTable, tag="box", kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_paths([self.path] if self.path else [])
+        if any(mark in self.extension for mark in "*?/\\"):
+            raise ValueError(f"no name ends with {self.extension!r}; say an end such as .SNI")
 
 
 Expectation = (

@@ -22,6 +22,7 @@ from despoolr_lab.toml.tables import JobName, Moment, Name, Span, Table, check_f
 from despoolr_lab.toml.values import (
     check_latin,
     check_names_once,
+    check_package_paths,
     check_paths,
     check_share_mode,
     check_tree,
@@ -175,7 +176,7 @@ class SourceStep(StepTable, tag="source", kw_only=True):
         super().__post_init__()
         if not self.files and not self.delete:
             raise ValueError("nothing would change; say files or delete")
-        check_paths([*self.files, *self.delete])
+        check_package_paths([*self.files, *self.delete])
         check_names_once(self.files)
         check_tree(self.files)
         if both := {fold(name) for name in self.files} & {fold(name) for name in self.delete}:
@@ -235,9 +236,14 @@ class HoldStep(StepTable, tag="hold", kw_only=True):
             raise ValueError("which file of the package? Say file, and no share")
         if self.path and (not self.server or not self.share or self.file):
             raise ValueError("a path is on a share of a server: say server and share, and no file")
-        check_paths([self.path or self.file])
+        if self.path:
+            check_paths([self.path])
+        else:
+            check_package_paths([self.file])
         if not parse_flags(Access, self.access):
             raise ValueError("an open must ask for some access, such as READ")
+        if not self.program.strip():
+            raise ValueError("program is empty; say whose open it is, such as WINWORD.EXE")
         check_share_mode(self.share_mode)
         one_of(self.disposition, [word.value for word in Disposition], "disposition")
         if self.for_ and span_s(self.for_) <= 0:
@@ -477,7 +483,7 @@ class HandleLeaksStep(FaultStep, tag="handle_leaks", kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(self.service, SERVICES, "service")
-        check_paths([self.file])
+        check_package_paths([self.file])
 
 
 class DiskFullStep(FaultStep, tag="disk_full", kw_only=True):
