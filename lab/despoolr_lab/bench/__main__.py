@@ -188,6 +188,8 @@ def main(arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     if asked.base and not {NIGHT, SIM} & {*asked.rows}:
         parser.error("only night and sim are compared with a base: --rows night")
+    if asked.base and not sim_runs.is_commit(asked.base):
+        parser.error(f"git knows no commit {asked.base!r}; `git log` lists those it knows")
     found: Found = {}
     for name in (one for one in PARTS if one in asked.rows):
         _say(PARTS[name][0])

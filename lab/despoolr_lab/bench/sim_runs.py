@@ -72,6 +72,13 @@ def measure(base: str = "") -> dict[str, dict[str, float]]:
     }
 
 
+def is_commit(name: str) -> bool:
+    """Whether git knows a commit by that name."""
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    done = subprocess.run(["git", "-C", str(_HERE), *asked], capture_output=True, check=False)
+    return done.returncode == 0
+
+
 @contextmanager
 def checkouts(base: str) -> Iterator[dict[str, Path]]:
     """This checkout (`now`) and, if a commit is named, that one (`base`). Raises

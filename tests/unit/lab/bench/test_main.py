@@ -42,3 +42,14 @@ def test_a_base_is_for_the_rows_that_have_one(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         bench.main(["--rows", "get", "--base", "main"])
     assert "only night and sim are compared with a base" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("base", ["nobody-knows-it", "--help", "HEAD:README.md"])
+def test_a_base_that_git_does_not_know_is_one_line(
+    base: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        bench.main(["--rows", "night", f"--base={base}"])
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith(f"git knows no commit {base!r}; `git log` lists those it knows")
