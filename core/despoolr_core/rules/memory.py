@@ -25,6 +25,11 @@ def size_of(value: object) -> int:
     return sum(map(size_of, value)) if isinstance(value, tuple) else 0
 
 
+def text_size(text: str) -> int:
+    """Bytes of memory that the characters of a text take, at most."""
+    return len(text) if text.isascii() else 4 * len(text)
+
+
 def remembered(
     count_max: int, size_max: int, size: Callable[[Any], int] = size_of
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from despoolr_core.rules.memory import text_size
 from despoolr_server.files.path_index import DirectoryIndex
 
 SIZE_MAX: Final = 16 * 1024 * 1024
@@ -56,8 +57,8 @@ class Listings:
         """Remember what was made of the names that were just read, if that may be."""
         if not folder.is_plain or len(places) > NAMES_MAX:
             return
-        size = FOLDER_OVERHEAD + 3 * len(folder.path)
-        size += sum(OVERHEAD + len(key) + len(path) + len(stored) for key, path, stored in places)
+        size = FOLDER_OVERHEAD + 3 * text_size(folder.path)
+        size += sum(OVERHEAD + sum(map(text_size, place)) for place in places)
         before = self._kept.pop(folder.key, None)
         if before is not None:
             self.size -= before.size

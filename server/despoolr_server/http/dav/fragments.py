@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from despoolr_core.rules.memory import text_size
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.http.dav.bodies import PropertyQuery
 
@@ -24,7 +25,7 @@ FRAGMENT_SIZE_MAX: Final = 4096
 """Bytes of a response that is kept; a longer one is made each time."""
 
 OVERHEAD: Final = 256
-"""Bytes of memory that a response takes beside its own, about."""
+"""Bytes of memory that a response takes beside its own and those of its file's path, about."""
 
 _FACT_SIZE: Final = 8
 """Bytes of memory that each file of a run takes."""
@@ -65,10 +66,11 @@ class KeptFragments:
         """Remember the response about a file, unless it is a long one."""
         if len(fragment) > FRAGMENT_SIZE_MAX:
             return
-        files = self._room_for(share, asked, len(fragment) + OVERHEAD).files
+        around = OVERHEAD + text_size(facts.path)
+        files = self._room_for(share, asked, len(fragment) + around).files
         before = files.get(facts.path)
         if before is not None:
-            self.size -= len(before[1]) + OVERHEAD
+            self.size -= len(before[1]) + around
         files[facts.path] = (facts, fragment)
 
     def keep_run(

@@ -151,3 +151,15 @@ def test_what_is_listed_again_is_what_is_there(root: Path) -> None:
     assert told() == {"BOX/A.TXT": (6, False), "BOX/b.txt": (0, True)}
     store.set_attributes(n("BOX/A.TXT"), 1)
     assert [facts.attributes & 1 for facts in store.list(n("BOX"))] == [1, 0]
+
+
+def test_what_is_not_ascii_counts_with_the_bytes_that_it_takes(tmp_path: Path) -> None:
+    sizes = []
+    for name in ("x" * 60, "漢" * 60):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+        listings = Listings()
+        folder = read(PathIndex(str(tmp_path)), name)
+        listings.keep(folder, places(folder))
+        sizes.append(listings.size)
+    assert sizes[1] - sizes[0] > 2 * 3 * 60

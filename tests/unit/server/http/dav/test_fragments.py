@@ -20,7 +20,7 @@ def test_a_response_is_kept_with_its_facts_for_one_question() -> None:
     assert kept.of("sms_shr", ALL).files == {}
     assert kept.of("SMS_SHR", PropertyQuery("propname", ())).files == {}
     kept.keep("SMS_SHR", ALL, FACTS, b"<longer/>")
-    assert kept.size == len(b"<longer/>") + OVERHEAD
+    assert kept.size == len(b"<longer/>") + OVERHEAD + len(FACTS.path)
 
 
 def test_a_long_response_is_made_each_time() -> None:
@@ -31,12 +31,12 @@ def test_a_long_response_is_made_each_time() -> None:
 
 
 def test_when_the_bytes_are_used_up_all_of_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fragments, "SIZE_MAX", OVERHEAD + 4)
+    monkeypatch.setattr(fragments, "SIZE_MAX", OVERHEAD + len(FACTS.path) + 4)
     kept = KeptFragments()
     kept.keep("SMS_SHR", ALL, FACTS, b"<a/>")
     kept.keep("SMS_SHR", ALL, OTHER, b"<b/>")
     assert kept.of("SMS_SHR", ALL).files == {"BOX/B.TXT": (OTHER, b"<b/>")}
-    assert kept.size == OVERHEAD + 4
+    assert kept.size == OVERHEAD + len(OTHER.path) + 4
 
 
 def test_when_there_are_too_many_questions_all_of_it_goes(
@@ -58,3 +58,11 @@ def test_the_responses_of_a_run_are_kept_with_all_their_facts() -> None:
         kept.keep_run("SMS_SHR", ALL, [FACTS, OTHER], together)
     assert kept.of("SMS_SHR", ALL).runs == {"BOX/A.TXT": ([FACTS, OTHER], b"<a2/><b/>")}
     assert len(b"<a2/><b/>") < kept.size < 2 * OVERHEAD
+
+
+def test_what_is_not_ascii_counts_with_the_bytes_that_it_takes() -> None:
+    kept = KeptFragments()
+    kept.keep("SMS_SHR", ALL, FACTS, b"<a/>")
+    before = kept.size
+    kept.keep("SMS_SHR", ALL, FileFacts("漢" * 300, 3, 0.0, False, 0, '"1"'), b"<a/>")
+    assert kept.size - before == OVERHEAD + 4 * 300 + 4
