@@ -101,13 +101,18 @@ def address_of(http: aiohttp.ClientSession, base: str) -> Address:
     """
     known = _SESSIONS.get(http)
     if known is None:
-        known = _SESSIONS[http] = _Known(
-            {}, Wires(0 if http.connector is None else http.connector.limit)
-        )
+        known = _SESSIONS[http] = _Known({}, _wires_of(http.connector))
     found = known.addresses.get(base)
     if found is None:
         found = known.addresses[base] = Address(http, base, known.wires)
     return found
+
+
+def _wires_of(pool: aiohttp.BaseConnector | None) -> Wires:
+    """None are kept beside a pool that has a limit for each server: nobody here counts them."""
+    if pool is None:
+        return Wires(0)
+    return Wires(pool.limit, keeps_any=not pool.limit_per_host)
 
 
 def header_lines(headers: Mapping[str, str]) -> str:

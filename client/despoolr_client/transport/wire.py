@@ -87,10 +87,12 @@ class Wires:
         "seeking_count",
     )
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, keeps_any: bool = True) -> None:
         """`limit` is that of the pool (0: none)."""
         self.kept: set[Wire] = set()
         self.kept_max: float = limit - max(1, limit // POOLS_PART) if limit else inf
+        if not keeps_any:
+            self.kept_max = 0
         self.now = asyncio.get_running_loop().time
         self._idle: list[list[Wire]] = []
         self.is_sweeping = False
