@@ -82,6 +82,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/assembly.py:SiteAssembly.stores": "one for each share of the process",
     "core/despoolr_core/records/episodes.py:_Episode.holds": "`HOLDS_MAX`; of all episodes "
     "`HOLDS_EACH` times `episodes_max`",
+    "core/despoolr_core/records/episodes.py:EpisodeLedger._ended": "`episodes_max`",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._episodes": "`episodes_max`",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._by_key": "an episode each",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._blocking": "holds of episodes that wait",
@@ -120,6 +121,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/live/feeds.py:Feed.page": "one page, its lists bounded",
     "server/despoolr_server/http/live/feeds.py:LiveFeeds._feeds": "`FEEDS_MAX`",
     "core/despoolr_core/records/view.py:RunView._faults": "records of one run: `RECORDS_MAX`",
+    "core/despoolr_core/records/view.py:RunView._kept": "records of one run: `RECORDS_MAX`",
     "core/despoolr_core/records/view.py:RunView._open": "records of one run: `RECORDS_MAX`",
     "core/despoolr_core/records/view.py:RunView.attempts": "records of one run: `RECORDS_MAX`",
     "core/despoolr_core/records/view.py:RunView.details": "records of one run: `RECORDS_MAX`",

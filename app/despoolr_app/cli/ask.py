@@ -180,9 +180,9 @@ def locks(
 
     def look(source: Source) -> None:
         if by is not None:
-            _echo_by(by, source, wanted, moment_s, is_wide, as_json)
+            answering(lambda: _echo_by(by, source, wanted, moment_s, is_wide, as_json))
         else:
-            _echo_locks(source, wanted, moment_s, is_wide, as_json)
+            answering(lambda: _echo_locks(source, wanted, moment_s, is_wide, as_json))
 
     show(source, look, is_watched=is_watched, as_json=as_json)
 
@@ -190,7 +190,7 @@ def locks(
 def _echo_locks(
     source: Source, wanted: Wanted, at: float | None, is_wide: bool, as_json: bool
 ) -> None:
-    answer = answering(lambda: source.locks(wanted, at))
+    answer = source.locks(wanted, at)
     if as_json:
         echo_json({"locks": answer.locks}, source=answer.source, at=answer.at, notes=answer.notes)
         return
@@ -208,8 +208,8 @@ def _echo_by(
 ) -> None:
     from despoolr_app.site_client.contention import contentions
 
-    told = answering(lambda: source.why(wanted, at))
-    held = answering(lambda: source.locks(wanted, at))
+    told = source.why(wanted, at)
+    held = source.locks(wanted, at)
     rows = contentions(by, told.episodes, held.locks, told.at)
     if as_json:
         data = {"by": by, "rows": rows}
@@ -261,7 +261,7 @@ def why(
     wanted, moment_s = _wanted(share, path, machine), _at(at, source)
     show(
         source,
-        lambda source: _echo_why(source, wanted, moment_s, is_wide, as_json),
+        lambda source: answering(lambda: _echo_why(source, wanted, moment_s, is_wide, as_json)),
         is_watched=is_watched,
         as_json=as_json,
     )
@@ -270,7 +270,7 @@ def why(
 def _echo_why(
     source: Source, wanted: Wanted, at: float | None, is_wide: bool, as_json: bool
 ) -> None:
-    answer = answering(lambda: source.why(wanted, at))
+    answer = source.why(wanted, at)
     if as_json:
         data = {
             "verdicts": answer.verdicts,

@@ -4,9 +4,11 @@ from.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from despoolr_app.cli.output import echo_table, moment, put
+from despoolr_core.again import Again
 from despoolr_core.phrases import how_often
 from despoolr_core.times import span
 
@@ -15,26 +17,27 @@ if TYPE_CHECKING:
     from despoolr_app.site_client.queries import LockRow
 
 
-def echo_locks(rows: list[LockRow], at: float, *, is_wide: bool = False) -> None:
+def echo_locks(rows: list[LockRow] | Again[LockRow], at: float, *, is_wide: bool = False) -> None:
     """One line for each open. Its OPEN is what `release` takes."""
     echo_table(
         ["FILE", "HELD BY", "PROGRAM", "ACCESS", "SHARES", "SINCE", "FOR", "REFUSED", "OPEN"],
-        [
-            (
-                unc(row),
-                (row.machine or "?") + (f" ({row.user})" if row.user else ""),
-                (row.program or "-") + (f" ({row.kind})" if row.kind else ""),
-                row.access or "?",
-                row.share_mode or "?",
-                ("before " if row.since else "") + moment(row.opened_at),
-                _held_for(row, at),
-                how_often(row.refusal_count) if row.refusal_count else "-",
-                f"{row.server}/{row.open}",
-            )
-            for row in rows
-        ],
+        Again(lambda: (_lock_cells(row, at) for row in rows)),
         gives_way=("SINCE", "OPEN", "ACCESS"),
         is_wide=is_wide,
+    )
+
+
+def _lock_cells(row: LockRow, at: float) -> Sequence[str]:
+    return (
+        unc(row),
+        (row.machine or "?") + (f" ({row.user})" if row.user else ""),
+        (row.program or "-") + (f" ({row.kind})" if row.kind else ""),
+        row.access or "?",
+        row.share_mode or "?",
+        ("before " if row.since else "") + moment(row.opened_at),
+        _held_for(row, at),
+        how_often(row.refusal_count) if row.refusal_count else "-",
+        f"{row.server}/{row.open}",
     )
 
 
@@ -59,7 +62,7 @@ def echo_contentions(rows: list[Contention], at: float, *, is_wide: bool = False
     )
 
 
-def echo_ranges(rows: list[LockRow]) -> None:
+def echo_ranges(rows: Iterable[LockRow]) -> None:
     """The bytes that are locked, and waited for, inside the files; nothing where there are
     none.
     """

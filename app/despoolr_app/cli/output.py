@@ -12,12 +12,14 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from despoolr_core import times
+from despoolr_core.again import Again
 from despoolr_core.phrases import counted
 from despoolr_core.rules.text import escaped, escaped_json, escaped_prose
 
@@ -39,6 +41,8 @@ GAP = 2
 """Cells between two columns of a table."""
 LAST_WIDTH_MIN = 24
 """Cells the last column of a table is wrapped to at least; with less, its rows are stacked."""
+AT_ONCE = 500
+"""Rows of a long answer that are drawn and printed together."""
 STATES = {
     **dict.fromkeys(("Failed", "failed", "drift", "no", "NO"), "red"),
     **dict.fromkeys(("Retrying", "Waiting", "waiting", "unclear"), "yellow"),
@@ -157,14 +161,63 @@ def has_answered() -> bool:
 
 
 def _put_answer(answer: Any, *, in_a_line: bool = False) -> None:
+    data = getattr(answer, "data", None)
+    _Told.yet = True
+    if isinstance(data, dict) and any(isinstance(value, Again) for value in data.values()):
+        _put_pieces(_pieces_of(answer, data))
+    elif in_a_line:
+        put_json(_json(answer).decode())
+    else:
+        put_json(_laid_out(answer))
+
+
+def _json(value: Any) -> bytes:
     import msgspec
 
     try:
-        data = msgspec.json.encode(answer)
+        return msgspec.json.encode(value)
     except UnicodeEncodeError:  # the name of a file that is no text
-        data = msgspec.json.encode(_of_text(msgspec.to_builtins(answer)))
-    _Told.yet = True
-    put_json((data if in_a_line else msgspec.json.format(data, indent=2)).decode())
+        return msgspec.json.encode(_of_text(msgspec.to_builtins(value)))
+
+
+def _laid_out(value: Any, indent: str = "") -> str:
+    import msgspec
+
+    return msgspec.json.format(_json(value), indent=2).decode().replace("\n", f"\n{indent}")
+
+
+_NO_DATA: Final = '"data": null\n}'
+
+
+def _pieces_of(answer: Any, data: dict[str, Any]) -> Iterator[str]:
+    """An answer laid out as ever, without the rows of an `Again` all in memory."""
+    from msgspec.structs import replace
+
+    around = _laid_out(replace(answer, data=None))
+    assert around.endswith(_NO_DATA)
+    yield around.removesuffix("null\n}")
+    before = "{"
+    for key, value in data.items():
+        yield f"{before}\n    {_json(key).decode()}: "
+        before = ","
+        if isinstance(value, Again):
+            yield from _rows_of(value)
+        else:
+            yield _laid_out(value, "    ")
+    yield "\n  }\n}\n"
+
+
+def _rows_of(rows: Again[Any]) -> Iterator[str]:
+    before = "["
+    for row in rows:
+        yield f"{before}\n      {_laid_out(row, '      ')}"
+        before = ","
+    yield "[]" if before == "[" else "\n    ]"
+
+
+def _put_pieces(pieces: Iterator[str]) -> None:
+    while some := "".join(islice(pieces, AT_ONCE)):
+        click.echo(escaped_json(some), nl=False)
 
 
 def _of_text(value: Any) -> Any:
@@ -191,70 +244,94 @@ def echo_table(
     Where it does not fit, columns of `gives_way` are left out, the first ones first, and counted
     below it; where that does not help, none is.
     """
-    cells = [["" if cell is None else escaped(str(cell)) for cell in row] for row in rows]
+    every = rows if isinstance(rows, Again | list | tuple) else list(rows)
     console = _console()
     width_max = console.width - 1 if console.is_terminal and not is_wide else 0
-    left_out = _left_out(columns, cells, width_max, gives_way)
+    widths = _widths(columns, map(_cells, every))
+    left_out = _left_out(dict(zip(columns, widths, strict=True)), width_max, gives_way)
     kept = [number for number, column in enumerate(columns) if column not in left_out]
     lines = table_lines(
         [columns[number] for number in kept],
-        [[row[number] for number in kept] for row in cells],
+        ([row[number] for number in kept] for row in map(_cells, every)),
         width_max,
+        [widths[number] for number in kept],
     )
+    while some := "\n".join(islice(lines, AT_ONCE)):
+        click.echo(some)
     if left_out:
-        lines.append(f"{counted(len(left_out), 'column')} left out: --wide")
-    click.echo("\n".join(lines))
+        click.echo(f"{counted(len(left_out), 'column')} left out: --wide")
 
 
-def _left_out(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    width_max: int,
-    gives_way: Sequence[str],
-) -> Sequence[str]:
-    """The fewest of `gives_way` without which a table fits; none where all are not enough."""
+def _cells(row: Sequence[object]) -> list[str]:
+    return ["" if cell is None else escaped(str(cell)) for cell in row]
+
+
+def _widths(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]:
     from rich.cells import cell_len
 
-    widths = {
-        column: max([cell_len(column), *(cell_len(row[n]) for row in rows)]) + GAP
-        for n, column in enumerate(columns)
-    }
+    widths = [*map(cell_len, columns)]
+    for row in rows:
+        widths = [*map(max, widths, map(cell_len, row))]
+    return widths
+
+
+def _left_out(widths: dict[str, int], width_max: int, gives_way: Sequence[str]) -> Sequence[str]:
+    """The fewest of `gives_way` without which a table fits; none where all are not enough."""
     for count in range(len(gives_way) + 1):
-        if not width_max or sum(widths.values()) - GAP <= width_max:
+        kept = [width + GAP for column, width in widths.items() if column not in gives_way[:count]]
+        if not width_max or sum(kept) - GAP <= width_max:
             return gives_way[:count]
-        if count < len(gives_way):
-            del widths[gives_way[count]]
     return ()
 
 
 def table_lines(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], width_max: int = 0
-) -> list[str]:
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    width_max: int = 0,
+    widths: Sequence[int] = (),
+) -> Iterator[str]:
     """A table in lines of at most `width_max` cells (0: any), from which nothing is cut; with
-    colours where standard output is a terminal.
+    colours where standard output is a terminal. `widths`: those of its columns, where they are
+    known; else the rows are gone through twice.
 
     Where it is too wide the last column is wrapped; where that leaves too little, each row becomes
     a line that says what it is about, and a sentence with the rest.
     """
-    from rich.cells import cell_len
+    widths = widths or _widths(columns, rows)
+    rows = iter(rows)
+    lead = sum(widths[:-1]) + GAP * (len(columns) - 1)
+    if width_max and lead + min(widths[-1], LAST_WIDTH_MIN) > width_max:
+        yield from _stacked(columns, rows, width_max)
+        return
+    if width_max:
+        widths = [*widths[:-1], min(widths[-1], width_max - lead)]
+    yield from _drawn(columns, islice(rows, AT_ONCE), widths)
+    while some := [*islice(rows, AT_ONCE)]:
+        yield from _drawn(columns, some, widths, has_header=False)
+
+
+def _drawn(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    widths: Sequence[int],
+    *,
+    has_header: bool = True,
+) -> list[str]:
     from rich.table import Table
     from rich.text import Text
 
-    widths = [
-        max([cell_len(column), *(cell_len(row[n]) for row in rows)])
-        for n, column in enumerate(columns)
-    ]
-    lead = sum(widths[:-1]) + GAP * (len(columns) - 1)
-    if width_max and lead + min(widths[-1], LAST_WIDTH_MIN) > width_max:
-        return _stacked(columns, rows, width_max)
-    if width_max:
-        widths[-1] = min(widths[-1], width_max - lead)
-    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, GAP, 0, 0),
+        header_style="bold",
+        show_header=has_header,
+    )
     for column, width in zip(columns, widths, strict=True):
         table.add_column(Text(column), width=width, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, STATES.get(cell, "")) for cell in row))
-    console = _console(width=lead + widths[-1] + GAP)
+    console = _console(width=sum(widths) + GAP * len(widths))
     with console.capture() as drawn:
         console.print(table)
     return [line.rstrip() for line in drawn.get().splitlines()]
@@ -267,16 +344,17 @@ def _console(*, err: bool = False, width: int | None = None) -> Console:
     return Console(stderr=err, width=width, highlight=False, markup=False, emoji=False)
 
 
-def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], width_max: int) -> list[str]:
+def _stacked(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], width_max: int
+) -> Iterator[str]:
     first, *others = columns
-    lines = [f"{first}: {', '.join(name.lower() for name in others)}"[:width_max]]
+    yield f"{first}: {', '.join(name.lower() for name in others)}"[:width_max]
     for row in rows:
         facts = ", ".join(
             f"{name.lower()} {cell}" for name, cell in zip(others, row[1:], strict=True) if cell
         )
-        lines += textwrap.wrap(row[0], width_max)
-        lines += textwrap.wrap(facts, width_max, initial_indent="    ", subsequent_indent="    ")
-    return lines
+        yield from textwrap.wrap(row[0], width_max)
+        yield from textwrap.wrap(facts, width_max, initial_indent="    ", subsequent_indent="    ")
 
 
 def moment(at: float | None) -> str:

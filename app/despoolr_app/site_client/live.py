@@ -30,6 +30,7 @@ from despoolr_app.site_client.queries import (
     fault_note,
     holders_of,
     lock_row,
+    oldest_first,
     some_faults,
 )
 from despoolr_core.records.episodes import WAITING, Why
@@ -74,33 +75,35 @@ class LiveSource:
 
     def locks(self, wanted: Wanted, at: float | None) -> LockAnswer:
         """The opens that stand (or stood at a time), with the refusals on each server's record."""
-        found = LockAnswer(self.name, at or 0.0, [], self.notes)
+        found: list[LockRow] = []
+        time = at or 0.0
         for told in self._each(wanted, at):
-            found.at = max(found.at, told.why.at) if at is None else at
-            found.locks += [
-                row for row in told.rows if wanted.takes(row.share, row.path, [row.machine])
-            ]
-        found.locks.sort(key=lambda r: (r.opened_at, r.path))
-        return found
+            time = max(time, told.why.at) if at is None else at
+            found += [row for row in told.rows if wanted.takes(row.share, row.path, [row.machine])]
+        return LockAnswer(self.name, time, oldest_first(found), self.notes)
 
     def why(self, wanted: Wanted, at: float | None) -> WhyAnswer:
         """Every server's episodes, and who holds what they wait for."""
-        answer = WhyAnswer(self.name, at or 0.0, [], [], [], self.notes)
+        verdicts: list[str] = []
+        episodes: list[EpisodeRow] = []
+        holders: list[LockRow] = []
+        time = at or 0.0
         for told in self._each(wanted, at):
             pairs = [
                 pair
                 for pair in zip(told.why.episodes, told.why.verdicts, strict=True)
                 if concerns(wanted, pair[0])
             ]
-            answer.at = max(answer.at, told.why.at) if at is None else at
-            answer.episodes += [row for row, _ in pairs]
-            answer.verdicts += [sentence for _, sentence in pairs]
-            answer.holders += holders_of(told.rows, wanted, [row for row, _ in pairs])
-        if at is not None and answer.episodes:
+            time = max(time, told.why.at) if at is None else at
+            rows = [row for row, _ in pairs]
+            episodes += rows
+            verdicts += [sentence for _, sentence in pairs]
+            holders += oldest_first(holders_of(told.rows, wanted, rows))
+        if at is not None and episodes:
             self.notes.append(COUNTS_OF_NOW)
         if at is None:
             self._note_faults()
-        return answer
+        return WhyAnswer(self.name, time, verdicts, episodes, holders, self.notes)
 
     def states(self) -> list[ServerState]:
         """What each server has open now, and who waits there. Raises `SiteError` if none

@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from despoolr_app.runs.directory import FinishedRun, RunError
+from despoolr_app.runs.disk_shelf import DiskShelf, SortedRows
 from despoolr_app.runs.remedy import kept_remedy
+from despoolr_core.again import Again
 from despoolr_core.formats.nt_events import EVENTS
 from despoolr_core.records.episodes import HeldOpen
 from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.stream import Record
+from despoolr_core.records.verdicts import verdict
 from despoolr_core.records.view import DetailHistory, Holding, JobHistory, RunView
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import RANGES_LISTED_MAX, EpisodeRow, LockedRange, WaitingRange
@@ -66,9 +70,9 @@ class WhyAnswer(msgspec.Struct):
 
     source: str
     at: float
-    verdicts: list[str]
-    episodes: list[EpisodeRow]
-    holders: list[LockRow]
+    verdicts: list[str] | Again[str]
+    episodes: list[EpisodeRow] | Again[EpisodeRow]
+    holders: list[LockRow] | Again[LockRow]
     notes: list[str]
     remedy: str = ""
 
@@ -80,7 +84,7 @@ class LockAnswer(msgspec.Struct):
 
     source: str
     at: float
-    locks: list[LockRow]
+    locks: list[LockRow] | Again[LockRow]
     notes: list[str]
 
 
@@ -169,9 +173,18 @@ def some_faults(notes: Sequence[str]) -> list[str]:
 
 # -- a finished run
 
+EVENTS_MAX: Final = 10_000
+"""Events that are kept: the last."""
+IN_MEMORY_MAX: Final = 10_000
+"""Rows that are sorted in memory."""
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(LockRow)
+
 
 class RunSource:
-    """A finished run, read once and kept as what the questions need."""
+    """A finished run, read once and kept as what the questions need: of a long one on disk, so that
+    its answers are not in memory either.
+    """
 
     def __init__(self, run: FinishedRun, until: float = math.inf) -> None:
         """`until`: what happened later (site seconds) has not happened yet."""
@@ -179,9 +192,12 @@ class RunSource:
         told = run.records()
         if until < math.inf:
             told = (record for record in told if record.at <= until)
-        # what is over and stopped nobody is never asked for
-        self._view = RunView(told, quiet_max=0)
-        self._view.end_of_records()
+        self._view = RunView(
+            told,
+            quiet_max=0,  # what is over and stopped nobody is never asked for
+            events_max=EVENTS_MAX,
+            make_shelf=DiskShelf,
+        )
 
     @property
     def name(self) -> str:
@@ -211,30 +227,26 @@ class RunSource:
         """
         if at is not None and at < self._view.end:
             return RunSource(self._run, at).locks(wanted, at)
-        rows = self._rows(at)
-        found = sorted(
-            (r for r in rows if wanted.takes(r.share, r.path, [r.machine])),
-            key=lambda r: (r.opened_at, r.path),
-        )
-        return LockAnswer(self.name, self._view.end if at is None else at, found, self.notes)
+        found = (r for r in self._rows(at) if wanted.takes(r.share, r.path, [r.machine]))
+        time = self._view.end if at is None else at
+        return LockAnswer(self.name, time, oldest_first(found), self.notes)
 
     def why(self, wanted: Wanted, at: float | None) -> WhyAnswer:
         """Without a time: every refusal of the run, and who stood in the way."""
         if at is not None and at < self._view.end:
             return RunSource(self._run, at).why(wanted, at)
-        answer = self._view.ledger.why(at=at)
-        pairs = [
-            pair
-            for pair in zip(answer.episodes, answer.verdicts, strict=True)
-            if concerns(wanted, pair[0])
-        ]
-        holders = holders_of(self._rows(at), wanted, [row for row, _ in pairs])
+        ledger = self._view.ledger
+        episodes = Again(
+            lambda: (
+                row for row in ledger.each_about(at=at) if row is not None and concerns(wanted, row)
+            )
+        )
         return WhyAnswer(
             self.name,
-            answer.at,
-            [v for _, v in pairs],
-            [e for e, _ in pairs],
-            holders,
+            ledger.moment(at),
+            Again(lambda: map(verdict, episodes)),
+            episodes,
+            oldest_first(holders_of(Again(lambda: self._rows(at)), wanted, episodes)),
             self.notes,
             kept_remedy(self._run.path) if at is None else "",  # at that time nobody knew
         )
@@ -261,19 +273,29 @@ class RunSource:
         return {"job": _job_row(found), "details": [_detail_row(row) for row in rows]}
 
     def events(self, limit: int) -> list[dict[str, Any]]:
-        return [_event_row(record, event) for record, event in self._view.events[-limit:]]
+        return [_event_row(record, event) for record, event in [*self._view.events][-limit:]]
 
-    def _rows(self, at: float | None) -> list[LockRow]:
+    def _rows(self, at: float | None) -> Iterator[LockRow]:
         """What was held at a time; without one, also what stood in somebody's way and is closed."""
         view = self._view
-        rows = [_held_row(holding) for holding in view.holdings if holding.is_held(at)]
+        for holding in view.holdings:
+            if holding.is_held(at):
+                yield _held_row(holding)
         if at is None:
-            rows += [
-                _blocker_row(holding)
-                for holding in (*view.holdings, *view.unseen)
-                if holding.refusal_count and holding.closed_at is not None
-            ]
-        return rows
+            for holding in chain(view.holdings, view.unseen):
+                if holding.refusal_count and holding.closed_at is not None:
+                    yield _blocker_row(holding)
+
+
+def oldest_first(rows: Iterable[LockRow]) -> list[LockRow] | Again[LockRow]:
+    """The rows by their times and paths: too many are sorted on disk. Raises `RunError`."""
+    each = iter(rows)
+    first = sorted(islice(each, IN_MEMORY_MAX), key=lambda row: (row.opened_at, row.path))
+    if len(first) < IN_MEMORY_MAX:
+        return first
+    every = chain(first, each)
+    found = SortedRows((row.opened_at, row.path, _ENCODER.encode(row)) for row in every)
+    return Again(lambda: map(_DECODER.decode, found))
 
 
 def _held_row(holding: Holding) -> LockRow:
@@ -389,27 +411,38 @@ def concerns(wanted: Wanted, row: EpisodeRow) -> bool:
     return wanted.takes(row.share, row.path, [row.machine, *(hold.machine for hold in row.holds)])
 
 
-def holders_of(rows: list[LockRow], wanted: Wanted, episodes: list[EpisodeRow]) -> list[LockRow]:
+def holders_of(
+    rows: Again[LockRow] | list[LockRow],
+    wanted: Wanted,
+    episodes: Again[EpisodeRow] | list[EpisodeRow],
+) -> Iterator[LockRow]:
     """The opens behind the episodes; where a path or machine was asked for, also those that are in
     nobody's way.
-    """
-    paths = {(fold(e.server), fold(e.share), fold(e.path)) for e in episodes}
-    asked = bool(wanted.path or wanted.machine)
-    found = [
-        r
-        for r in rows
-        if (fold(r.server), fold(r.share), fold(r.path)) in paths
-        or (r.refusal_count and any(_stood_in_the_way(r, e) for e in episodes))
-        or (asked and wanted.takes(r.share, r.path, [r.machine]))
-    ]
-    return sorted(found, key=lambda r: (r.opened_at, r.path))
 
-
-def _stood_in_the_way(row: LockRow, episode: EpisodeRow) -> bool:
-    """An update may have been stopped at one file and later at another: the episode names the last,
+    An update may have been stopped at one file and later at another: the episode names the last,
     its holds name all.
     """
-    return row.server == episode.server and any(
-        (h.machine, h.program, h.opened_at) == (row.machine, row.program, row.opened_at)
-        for h in episode.holds
+    paths = {(fold(e.server), fold(e.share), fold(e.path)) for e in episodes}
+
+    def is_at_a_path(row: LockRow) -> bool:
+        return (fold(row.server), fold(row.share), fold(row.path)) in paths
+
+    elsewhere = {_holder_key(r) for r in rows if r.refusal_count and not is_at_a_path(r)}
+    held = (
+        (e.server, hold.machine, hold.program, hold.opened_at)
+        for e in (episodes if elsewhere else ())
+        for hold in e.holds
     )
+    in_the_way = elsewhere.intersection(held)
+    asked = bool(wanted.path or wanted.machine)
+    for row in rows:
+        if (
+            is_at_a_path(row)
+            or (row.refusal_count and _holder_key(row) in in_the_way)
+            or (asked and wanted.takes(row.share, row.path, [row.machine]))
+        ):
+            yield row
+
+
+def _holder_key(row: LockRow) -> tuple[str, str, str, float]:
+    return (row.server, row.machine, row.program, row.opened_at)

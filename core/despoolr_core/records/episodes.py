@@ -11,12 +11,15 @@ a new refusal under the same purpose opens the same episode again. `episode.ende
 Bounded: at `episodes_max`, and at `HOLDS_EACH` times as many holds, the episode that ended first is
 dropped; at `HOLDS_MAX` of its holds an episode forgets the first that was released; at
 `history_max` the open goes that was closed first.
+
+With a shelf, the holds of an episode that is over, none of whose opens stand, lie there until it is
+asked for.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -42,6 +45,7 @@ from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, parse_flags
 from despoolr_core.share.wire import Blocker, EpisodeRow, Hold
+from despoolr_core.shelf import Shelf
 
 WAITING: Final = "waiting"
 RESOLVED: Final = "resolved"
@@ -87,17 +91,15 @@ class Why(msgspec.Struct, frozen=True):
     verdicts: list[str]
 
 
-class _Hold:
+class _Hold(msgspec.Struct, array_like=True, eq=False):
     """One blocker of one episode, growing."""
 
-    __slots__ = ("blocker", "first", "last", "path", "refusals", "released")
-
-    def __init__(self, blocker: Blocker, at: float) -> None:
-        self.blocker = blocker
-        self.path = ""
-        self.first = self.last = at
-        self.released: float | None = None
-        self.refusals = 0
+    blocker: Blocker
+    first: float
+    last: float
+    path: str = ""
+    released: float | None = None
+    refusals: int = 0
 
     def row(self) -> Hold:
         """The frozen view."""
@@ -120,23 +122,52 @@ class _Hold:
         )
 
 
-class _Episode:
-    """One chain of attempts, growing."""
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(list[_Hold])
 
-    def __init__(self, name: str, key: _Key, refused: OpenRefused, at: float) -> None:
+
+class _Episode:
+    """One chain of attempts, growing. `standing_count`: its holds whose opens have not ended."""
+
+    __slots__ = (
+        "access",
+        "attempt_count",
+        "ended_at",
+        "first_at",
+        "holds",
+        "key",
+        "last_at",
+        "machine",
+        "name",
+        "nt_status",
+        "number",
+        "path",
+        "program",
+        "purpose",
+        "server",
+        "share",
+        "share_mode",
+        "shelved_count",
+        "standing_count",
+        "state",
+    )
+
+    def __init__(self, name: str, key: _Key, refused: OpenRefused, number: int) -> None:
         self.name = name
         self.key = key
+        self.number = number
         self.server = refused.server
         self.machine = refused.machine
         self.program = refused.program
         self.purpose = refused.purpose
-        self.first_at = at
         self.attempt_count = 0
         self.holds: dict[str, _Hold] = {}
-        self.refuse(refused, at)
+        self.standing_count = self.shelved_count = 0
 
     def refuse(self, refused: OpenRefused, at: float) -> list[str]:
         """One more attempt failed; the names of holds that were not known."""
+        if not self.attempt_count:
+            self.first_at = at
         self.share = refused.share
         self.path = refused.path
         self.access = refused.access
@@ -151,7 +182,7 @@ class _Episode:
             name = _hold_name(blocker)
             hold = self.holds.get(name)
             if hold is None:
-                hold = self.holds[name] = _Hold(blocker, at)
+                hold = self.holds[name] = _Hold(blocker, at, at)
                 new.append(name)
             hold.last = at
             hold.path = refused.path
@@ -168,8 +199,8 @@ class _Episode:
         """No more attempts are awaited."""
         self.state, self.ended_at = state, at
 
-    def row(self, now: float) -> EpisodeRow:
-        """The frozen view as of `now`."""
+    def row(self, now: float, holds: Iterable[_Hold]) -> EpisodeRow:
+        """The frozen view as of `now`, with these of its holds."""
         end = now if self.ended_at is None else self.ended_at
         return EpisodeRow(
             episode=self.name,
@@ -185,7 +216,7 @@ class _Episode:
             attempt_count=self.attempt_count,
             blocked_s=max(0.0, end - self.first_at),
             nt_status=self.nt_status,
-            holds=[hold.row() for hold in self.holds.values()],
+            holds=[hold.row() for hold in holds],
             server=self.server,
             access=self.access,
             share_mode=self.share_mode,
@@ -194,18 +225,25 @@ class _Episode:
 
 class EpisodeLedger:
     """Every episode and every open that the records tell of; `server` limits it to one share
-    server's records.
+    server's records. `shelf` takes the holds of episodes that are over.
     """
 
     def __init__(
-        self, server: str = "", *, episodes_max: int = 10_000, history_max: int = 50_000
+        self,
+        server: str = "",
+        *,
+        episodes_max: int = 10_000,
+        history_max: int = 50_000,
+        shelf: Shelf | None = None,
     ) -> None:
         self.episodes_max = episodes_max
         self._server = server
+        self._shelf = shelf
+        self._begun_count = 0
         self._episodes: dict[str, _Episode] = {}
         self._by_key: dict[_Key, _Episode] = {}
-        self._ended: deque[_Episode] = deque()
-        self._blocking: dict[tuple[str, str], list[_Hold]] = {}
+        self._ended: dict[str, _Episode] = {}
+        self._blocking: dict[tuple[str, str], list[tuple[_Episode, _Hold]]] = {}
         self._held: dict[tuple[str, str], tuple[OpenGranted, float]] = {}
         self._past: deque[tuple[OpenGranted, float, float]] = deque(maxlen=history_max)
         self._waiting_count = 0
@@ -279,7 +317,7 @@ class EpisodeLedger:
     def row(self, episode: str, now: float | None = None) -> EpisodeRow | None:
         """One episode as of `now` (site seconds; None: the time of the last record)."""
         found = self._episodes.get(episode)
-        return found.row(self._last_at if now is None else now) if found else None
+        return self._row(found, self._last_at if now is None else now) if found else None
 
     def rows(
         self, now: float | None = None, *, machine: str = "", path: str = ""
@@ -298,9 +336,9 @@ class EpisodeLedger:
         at = self._last_at if now is None else now
         for episode in [*self._episodes.values()]:
             if (not path or fold(path) == fold(episode.path)) and (
-                not machine or fold(machine) in _machines(episode)
+                not machine or fold(machine) in self._machines(episode)
             ):
-                yield episode.row(at)
+                yield self._row(episode, at)
             else:
                 yield None
 
@@ -309,14 +347,15 @@ class EpisodeLedger:
         waiter's. Records may come while they are gone through.
         """
         return (
-            row.row(now)
-            for row in [*self._episodes.values()]
-            if row.state == WAITING and (not machine or fold(row.machine) == fold(machine))
+            self._row(one, now)
+            for one in [*self._episodes.values()]
+            if one.state == WAITING and (not machine or fold(one.machine) == fold(machine))
         )
 
     def last_ended(self, now: float, count: int) -> list[EpisodeRow]:
         """The episodes that ended last, the last first: at most `count`."""
-        return [row.row(now) for row in islice(reversed(self._ended), count)]
+        last = islice(reversed(self._ended.values()), count)
+        return [self._row(episode, now) for episode in last]
 
     def each_held(self) -> Iterator[HeldOpen]:
         """The opens that stand now, oldest first. Records may come while they are gone through."""
@@ -383,9 +422,40 @@ class EpisodeLedger:
         """
         for episode in [*self._episodes.values()]:
             end = now if episode.ended_at is None else episode.ended_at
-            for hold in [*episode.holds.values()]:
+            for hold in [*self._holds_of(episode)]:
                 until = end if hold.released is None else min(hold.released, end)
                 yield (episode.share, hold.blocker.program), max(0.0, until - hold.first)
+
+    def _row(self, episode: _Episode, now: float) -> EpisodeRow:
+        return episode.row(now, self._holds_of(episode))
+
+    def _machines(self, episode: _Episode) -> set[str]:
+        holders = (fold(hold.blocker.machine) for hold in self._holds_of(episode))
+        return {fold(episode.machine), *holders}
+
+    # -- what is over
+
+    def _holds_of(self, episode: _Episode) -> Iterable[_Hold]:
+        if self._shelf is None or not episode.shelved_count:
+            return episode.holds.values()
+        return _DECODER.decode(self._shelf.get(episode.number))
+
+    def _lay_aside(self, episode: _Episode) -> None:
+        """Put the holds of an episode on the shelf, if only another refusal can change them."""
+        if (
+            self._shelf is not None
+            and not episode.standing_count
+            and episode.state != WAITING
+            and episode.holds
+        ):
+            self._shelf.put(episode.number, _ENCODER.encode([*episode.holds.values()]))
+            episode.shelved_count = len(episode.holds)
+            episode.holds = {}
+
+    def _take_back(self, episode: _Episode) -> None:
+        holds = self._holds_of(episode)
+        episode.holds = {_hold_name(hold.blocker): hold for hold in holds}
+        episode.shelved_count = 0
 
     # -- one step for each kind
 
@@ -406,12 +476,14 @@ class EpisodeLedger:
         held = self._held.pop(key, None)
         if held is not None:
             self._past.append((*held, at))
-        for hold in self._blocking.pop(key, ()):
+        for episode, hold in self._blocking.pop(key, ()):
             if hold.released is None:
                 hold.released = at
+            episode.standing_count -= 1
+            self._lay_aside(episode)
 
     def _unlocked(self, released: LockReleased, at: float) -> None:
-        for hold in self._blocking.get((released.server, released.open), ()):
+        for _, hold in self._blocking.get((released.server, released.open), ()):
             lock = hold.blocker.lock
             if lock is not None and released.is_of(lock):
                 hold.released = at
@@ -422,19 +494,20 @@ class EpisodeLedger:
         episode = self._episodes.get(refused.episode)
         if episode is None:
             key = _key_of(refused)
-            episode = _Episode(refused.episode, key, refused, at)
+            self._begun_count += 1
+            episode = _Episode(refused.episode, key, refused, self._begun_count)
             self._episodes[episode.name] = self._by_key[key] = episode
             self._waiting_count += 1
-            new = list(episode.holds)
-        else:
-            if episode.state != WAITING:
-                self._ended.remove(episode)
-                self._waiting_count += 1
-            new = episode.refuse(refused, at)
+        elif episode.state != WAITING:
+            del self._ended[episode.name]
+            self._take_back(episode)
+            self._waiting_count += 1
+        new = episode.refuse(refused, at)
         self._hold_count += len(new)
+        episode.standing_count += len(new)
         for name in new:
             self._blocking.setdefault((refused.server, _open_of(name)), []).append(
-                episode.holds[name]
+                (episode, episode.holds[name])
             )
         while len(episode.holds) > HOLDS_MAX:
             name = episode.to_forget()
@@ -461,20 +534,22 @@ class EpisodeLedger:
     def _end(self, episode: _Episode, state: str, at: float) -> None:
         episode.end(state, at)
         self._waiting_count -= 1
-        self._ended.append(episode)
+        self._ended[episode.name] = episode
+        self._lay_aside(episode)
 
     def _drop(self) -> None:
         while len(self._episodes) > self.episodes_max or (
             self._hold_count > HOLDS_EACH * self.episodes_max and len(self._episodes) > 1
         ):
             if self._ended:
-                episode = self._ended.popleft()
+                episode = self._ended.pop(next(iter(self._ended)))
             else:
                 episode = next(iter(self._episodes.values()))
                 self._waiting_count -= 1
             del self._episodes[episode.name]
             if self._by_key.get(episode.key) is episode:
                 del self._by_key[episode.key]
+            self._hold_count -= episode.shelved_count
             for name, hold in episode.holds.items():
                 self._forget(episode, name, hold)
 
@@ -482,8 +557,9 @@ class EpisodeLedger:
         self._hold_count -= 1
         key = (episode.server, _open_of(name))
         holds = self._blocking.get(key)
-        if holds and hold in holds:
-            holds.remove(hold)
+        if holds and (episode, hold) in holds:
+            holds.remove((episode, hold))
+            episode.standing_count -= 1
             if not holds:
                 del self._blocking[key]
 
@@ -570,7 +646,3 @@ def _may_reopen(episode: _Episode) -> bool:
 
 def _same(episode: _Episode, share: str, path: str) -> bool:
     return fold(episode.path) == fold(path) and fold(episode.share) == fold(share)
-
-
-def _machines(episode: _Episode) -> set[str]:
-    return {fold(episode.machine), *(fold(hold.blocker.machine) for hold in episode.holds.values())}

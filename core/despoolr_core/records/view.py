@@ -5,15 +5,18 @@ answers about a finished run, the report, the verdict. A reader that wants one k
 asks `of`. What a site says of another site's job is that site's part of it, and left out here.
 
 It keeps everything, so it is for runs that are over; a running server has the `EpisodeLedger`.
+With shelves, opens that are over and stopped somebody lie there: memory has those that stand.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Callable, Iterable, MutableSequence
-from heapq import heappop, heappush
-from typing import Any, Final
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
+from heapq import heappop, heappush, merge
+from itertools import islice
+from typing import Any, Final, overload
 
 import msgspec
 
@@ -36,6 +39,7 @@ from despoolr_core.records.kinds.site import (
 )
 from despoolr_core.records.stream import Record, is_owners
 from despoolr_core.share.wire import Blocker, LockedRange
+from despoolr_core.shelf import MakeShelf, Shelf
 
 EPISODES_MAX: Final = 1_000_000
 SERVER_STOPPED: Final = "server stopped"
@@ -44,7 +48,7 @@ file.
 """
 
 
-class Holding(msgspec.Struct):
+class Holding(msgspec.Struct, array_like=True):
     """One open from grant to close.
 
     `closed_at` is None for one that nobody had closed when the records end. `refusal_count` is how
@@ -78,6 +82,42 @@ class Holding(msgspec.Struct):
         if at is None:
             return self.closed_at is None
         return self.opened_at <= at and (self.closed_at is None or at < self.closed_at)
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Holding)
+
+
+class Holdings(Sequence[Holding]):
+    """Opens in the order of their grants: those in memory, and those on a shelf, which are read
+    anew each time.
+    """
+
+    def __init__(self, kept: dict[int, Holding], shelf: Shelf, shelved_count: int) -> None:
+        self._kept = kept
+        self._shelf = shelf
+        self._shelved_count = shelved_count
+
+    def __len__(self) -> int:
+        return len(self._kept) + self._shelved_count
+
+    def __iter__(self) -> Iterator[Holding]:
+        if not self._shelved_count:
+            return iter([*self._kept.values()])
+        shelved = ((number, _DECODER.decode(row)) for number, row in self._shelf.each())
+        both = merge(shelved, self._kept.items(), key=lambda one: one[0])
+        return (holding for _, holding in both)
+
+    @overload
+    def __getitem__(self, index: int) -> Holding: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Holding]: ...
+
+    def __getitem__(self, index: int | slice) -> Holding | list[Holding]:
+        if isinstance(index, slice):
+            return [*islice(self, *index.indices(len(self)))]
+        return self[index:][0]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -143,7 +183,8 @@ class RunView:
     """The fold. Opens are in the order of their grants, all else in the order of first mention.
 
     With `quiet_max` only so many of the opens that are over and stopped nobody are kept, those
-    that were held longest; `quiet_left_out` counts the others. `keeps_events` false: no events.
+    that were held longest; `quiet_left_out` counts the others. Of events the last `events_max` are
+    kept (None: all).
     """
 
     def __init__(
@@ -152,9 +193,12 @@ class RunView:
         *,
         episodes_max: int = EPISODES_MAX,
         quiet_max: int | None = None,
-        keeps_events: bool = True,
+        events_max: int | None = None,
+        make_shelf: MakeShelf | None = None,
     ) -> None:
-        self.ledger = EpisodeLedger(episodes_max=episodes_max, history_max=0)
+        self.ledger = EpisodeLedger(
+            episodes_max=episodes_max, history_max=0, shelf=make_shelf and make_shelf()
+        )
         self.record_count = 0
         self.first_at = 0.0
         """When the first record was made: not the earliest, where a scaled clock was set after
@@ -162,21 +206,23 @@ class RunView:
         """
         self.start = self.end = 0.0
         """The earliest and the latest moment."""
-        self.holdings: list[Holding] = []
+        self._shelf = make_shelf and make_shelf()
+        self._shelved_count = 0
+        self._granted_count = 0
+        self._kept: dict[int, Holding] = {}
+        """Opens by the number of their grant."""
         self.unseen: list[Holding] = []
         """Opens that refused others and whose grant is not among the records."""
         self.quiet_left_out = 0
         self._quiet_max = quiet_max
-        self._keeps_events = keeps_events
-        self._quiet: list[tuple[float, int, Holding]] = []
+        self._quiet: list[tuple[float, int, int]] = []
         """A heap of what is over and stopped nobody: the one held shortest first."""
-        self._forgotten: set[int] = set()
-        self._grown = 0
+        self._quiet_count = 0
         self.attempts: dict[str, MutableSequence[float]] = {}
         """Episode to the moments of its refusals."""
         self.jobs: dict[str, JobHistory] = {}
         self.details: dict[DetailKey, DetailHistory] = {}
-        self.events: list[tuple[Record, EventLogged]] = []
+        self.events: deque[tuple[Record, EventLogged]] = deque(maxlen=events_max)
         self.steps: list[tuple[Record, StepTaken]] = []
         """What the scenario did, each step once."""
         self.faults: list[FaultHistory] = []
@@ -185,7 +231,7 @@ class RunView:
         self._last_seq = 0
         self.import_notes: list[ImportNote] = []
         """What an import says of its sources."""
-        self._open: dict[tuple[str, str], Holding] = {}
+        self._open: dict[tuple[str, str], tuple[int, Holding]] = {}
         self._steps: Final[dict[type[Fact], Callable[[Record, Any], None]]] = {
             ShareStarted: self._server_started,
             OpenGranted: self._granted,
@@ -218,6 +264,13 @@ class RunView:
         if step is not None:
             step(record, record.data)
 
+    @property
+    def holdings(self) -> Sequence[Holding]:
+        """The opens, as of the last record."""
+        if self._shelf is None:
+            return [*self._kept.values()]
+        return Holdings(self._kept, self._shelf, self._shelved_count)
+
     def name_of(self, job: str) -> str:
         """A job's name; its ID if no record tells it."""
         found = self.jobs.get(job)
@@ -248,55 +301,55 @@ class RunView:
             kind=granted.lock or "",
             since=granted.since or "",
         )
-        self._open[granted.server, granted.open] = holding
-        self.holdings.append(holding)
+        self._granted_count += 1
+        self._open[granted.server, granted.open] = (self._granted_count, holding)
+        self._kept[self._granted_count] = holding
 
     def _closed(self, record: Record, closed: OpenClosed) -> None:
         self._end((closed.server, closed.open), record.at, closed.reason)
 
     def _end(self, key: tuple[str, str], at: float, reason: str) -> None:
-        holding = self._open.pop(key, None)
-        if holding is not None:
-            holding.closed_at, holding.reason, holding.ranges = at, reason, ()
-            if self._quiet_max is not None and not holding.refusal_count:
-                self._keep_longest(holding, at - holding.opened_at, self._quiet_max)
-
-    def _keep_longest(self, holding: Holding, held_s: float, quiet_max: int) -> None:
-        self._grown += 1
-        heappush(self._quiet, (held_s, -self._grown, holding))
-        if len(self._quiet) <= quiet_max:
+        number, holding = self._open.pop(key, (0, None))
+        if holding is None:
             return
-        self.quiet_left_out += 1
-        self._forgotten.add(id(heappop(self._quiet)[2]))
-        if len(self._forgotten) > max(1000, len(self.holdings) // 2):
-            self.holdings = [one for one in self.holdings if id(one) not in self._forgotten]
-            self._forgotten.clear()
+        holding.closed_at, holding.reason, holding.ranges = at, reason, ()
+        if number not in self._kept:  # its grant was never seen
+            return
+        if not holding.refusal_count:
+            if self._quiet_max is not None:
+                self._keep_longest(number, at - holding.opened_at, self._quiet_max)
+        elif self._shelf is not None:
+            self._shelf.put(number, _ENCODER.encode(self._kept.pop(number)))
+            self._shelved_count += 1
 
-    def end_of_records(self) -> None:
-        """Leave out what was not kept: after the last record, where `quiet_max` was given."""
-        self.holdings = [one for one in self.holdings if id(one) not in self._forgotten]
-        self._forgotten.clear()
+    def _keep_longest(self, number: int, held_s: float, quiet_max: int) -> None:
+        heappush(self._quiet, (held_s, self._quiet_count, number))
+        self._quiet_count -= 1
+        if len(self._quiet) > quiet_max:
+            self.quiet_left_out += 1
+            del self._kept[heappop(self._quiet)[2]]
 
     def _refused(self, record: Record, refused: OpenRefused) -> None:
         if refused.episode and refused.blockers:
             self.attempts.setdefault(refused.episode, array("d")).append(record.at)
         for blocker in refused.blockers:
-            holding = self._open.get((refused.server, blocker.open))
+            _, holding = self._open.get((refused.server, blocker.open), (0, None))
             if holding is None:
-                holding = self._open[refused.server, blocker.open] = _unseen(refused, blocker)
+                holding = _unseen(refused, blocker)
+                self._open[refused.server, blocker.open] = (0, holding)
                 self.unseen.append(holding)
             holding.refusal_count += 1
             if holding.blocked is None:
                 holding.blocked, holding.wanted = blocker, (refused.share, refused.path)
 
     def _locked(self, record: Record, granted: LockGranted) -> None:
-        holding = self._open.get((granted.server, granted.open))
+        _, holding = self._open.get((granted.server, granted.open), (0, None))
         if holding is not None:
             lock = LockedRange(granted.lock, granted.offset, granted.length, record.at)
             holding.ranges = (*holding.ranges, lock)
 
     def _unlocked(self, _record: Record, released: LockReleased) -> None:
-        holding = self._open.get((released.server, released.open))
+        _, holding = self._open.get((released.server, released.open), (0, None))
         if holding is not None:
             ranges = holding.ranges
             index = next((n for n, lock in enumerate(ranges) if released.is_of(lock)), len(ranges))
@@ -322,8 +375,7 @@ class RunView:
         row.changes.append(Change(record.at, status, was))
 
     def _event(self, record: Record, event: EventLogged) -> None:
-        if self._keeps_events:
-            self.events.append((record, event))
+        self.events.append((record, event))
 
     def _step_taken(self, record: Record, step: StepTaken) -> None:
         if not step.result:

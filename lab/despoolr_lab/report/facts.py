@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, overload
 
 import msgspec
 
+from despoolr_app.runs.disk_shelf import DiskShelf
 from despoolr_core.formats.nt_event import without_lines
+from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.false_messages import FalseMessage, FalseMessages
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.site import EventLogged
@@ -83,6 +85,44 @@ class Note(msgspec.Struct, frozen=True):
     text: str
 
 
+class Episodes(Sequence[EpisodeRow]):
+    """Episodes by their names: each row is made when it is asked for, its holds with it."""
+
+    def __init__(self, names: Sequence[str], row: Callable[[str], EpisodeRow | None]) -> None:
+        self.names = names
+        self._row = row
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> EpisodeRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Episodes: ...
+
+    def __getitem__(self, index: int | slice) -> EpisodeRow | Episodes:
+        if isinstance(index, slice):
+            return Episodes(self.names[index], self._row)
+        found = self._row(self.names[index])
+        assert found is not None
+        return found
+
+    def by_file(self) -> dict[FileKey, Episodes]:
+        """Those of each file, in the same order."""
+        names: dict[FileKey, list[str]] = {}
+        for row in self:
+            names.setdefault(file_key(row.server, row.share, row.path), []).append(row.episode)
+        return {key: Episodes(those, self._row) for key, those in names.items()}
+
+
+def _longest_first(ledger: EpisodeLedger, end: float) -> Episodes:
+    ranks = sorted(
+        (-row.blocked_s, row.first_refused_at, row.episode) for row in ledger.each(end) if row
+    )
+    return Episodes([name for _, _, name in ranks], lambda name: ledger.row(name, end))
+
+
 class Facts(msgspec.Struct):
     """Everything the pictures and the tables draw from. Times are site seconds."""
 
@@ -90,8 +130,8 @@ class Facts(msgspec.Struct):
     end: float
     record_count: int
     records: Iterable[Record]
-    episodes: list[EpisodeRow]
-    holdings: list[Holding]
+    episodes: Episodes
+    holdings: Sequence[Holding]
     quiet_left_out: int
     """Opens in nobody's way that are not among the holdings."""
     attempts: Mapping[str, Sequence[float]]
@@ -135,16 +175,12 @@ def read_facts(
     for record in records:
         fold_over.apply(record)
     view = fold_over.view
-    view.end_of_records()
     facts = Facts(
         start=view.start,
         end=view.end,
         record_count=view.record_count,
         records=records,
-        episodes=sorted(
-            view.ledger.rows(view.end),
-            key=lambda row: (-row.blocked_s, row.first_refused_at, row.episode),
-        ),
+        episodes=_longest_first(view.ledger, view.end),
         holdings=view.holdings,
         quiet_left_out=view.quiet_left_out,
         attempts=view.attempts,
@@ -167,7 +203,9 @@ class _Fold:
     """All that is read from the records in one pass."""
 
     def __init__(self) -> None:
-        self.view = RunView(episodes_max=EPISODES_MAX, quiet_max=QUIET_MAX, keeps_events=False)
+        self.view = RunView(
+            episodes_max=EPISODES_MAX, quiet_max=QUIET_MAX, events_max=0, make_shelf=DiskShelf
+        )
         self.versions = VersionMap(has_story=True)
         self.runs = ProgramRuns(self.versions)
         self.false = FalseMessages()

@@ -218,8 +218,8 @@ def _per_cent(units: float) -> str:
 
 def _rows(rows: Iterable[Any], table: str, show: Callable[[Any], Any] | None = None) -> Rows:
     """The rows a table shows, each made ready by `show`; the others are only counted."""
-    every = list(rows)
-    shown = every[: ROWS_MAX[table]]
+    every = rows if isinstance(rows, Sequence) else list(rows)
+    shown = [*every[: ROWS_MAX[table]]]
     return Rows([show(row) for row in shown] if show else shown, len(every) - len(shown))
 
 

@@ -15,7 +15,7 @@ from despoolr_core.records.view import DetailHistory, FaultHistory, Holding, Job
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.report import words
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import Facts, file_key, file_of, read_facts
+from despoolr_lab.report.facts import Episodes, Facts, FileKey, file_of, read_facts
 from despoolr_lab.report.shapes import tally
 from despoolr_lab.report.verdict import verdict_of
 
@@ -196,11 +196,7 @@ class _Page:
         ]
         drawn: set[str] = set()
         used: set[str] = set()
-        by_file: dict[Any, list[EpisodeRow]] = {}
-        for episode in facts.episodes:
-            by_file.setdefault(file_key(episode.server, episode.share, episode.path), []).append(
-                episode
-            )
+        by_file = facts.episodes.by_file()
         body: list[str] = []
         for key, episodes in list(by_file.items())[:FILES_MAX]:
             body += self._file(facts, axis, key, episodes, drawn, used)
@@ -220,8 +216,8 @@ class _Page:
         self,
         facts: Facts,
         axis: Axis,
-        key: Any,
-        episodes: Sequence[EpisodeRow],
+        key: FileKey,
+        episodes: Episodes,
         drawn: set[str],
         used: set[str],
     ) -> list[str]:

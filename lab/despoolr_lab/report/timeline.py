@@ -13,14 +13,18 @@ become columns). What is left out is counted in words.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
+from sys import intern
 from typing import Final
+
+from msgspec.structs import replace
 
 from despoolr_core.phrases import counted, how_often
 from despoolr_core.records.view import DetailHistory, FaultHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import Facts, FileKey, file_key, file_of
+from despoolr_lab.report.facts import Episodes, Facts, FileKey, file_of
 from despoolr_lab.report.lanes import (
     by_holder,
     episode_lane,
@@ -40,6 +44,17 @@ WORKSTATION_LANES_MAX: Final = 12
 JOBS_TOLD_MAX: Final = 12
 QUIET_LANES_MAX: Final = 5
 FAULT_LANES_MAX: Final = 12
+_NAMES: Final = (
+    "server",
+    "machine",
+    "user",
+    "program",
+    "share",
+    "path",
+    "access",
+    "share_mode",
+    "reason",
+)
 
 
 def draw(facts: Facts) -> Picture:
@@ -72,18 +87,15 @@ def draw(facts: Facts) -> Picture:
 
 def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], str]:
     """A group a file, longest blocked first; what is left out in words."""
-    by_file: dict[FileKey, list[EpisodeRow]] = {}
-    for episode in facts.episodes:
-        by_file.setdefault(file_key(episode.server, episode.share, episode.path), []).append(
-            episode
-        )
-    holdings: dict[FileKey, list[Holding]] = {}
-    for holding in facts.holdings:
-        if holding.refusal_count:
-            holdings.setdefault(file_of(holding), []).append(holding)
-    groups = []
-    for key, episodes in list(by_file.items())[:GROUPS_MAX]:
-        groups.append(_blocked_group(facts, axis, episodes, holdings.get(key, [])))
+    by_file = facts.episodes.by_file()
+    drawn = dict(islice(by_file.items(), GROUPS_MAX))
+    holdings: dict[FileKey, list[Holding]] = {key: [] for key in drawn}
+    for holding in facts.holdings if drawn else ():
+        if holding.refusal_count and (key := file_of(holding)) in drawn:
+            holdings[key].append(_in_few_bytes(holding))
+    groups = [
+        _blocked_group(facts, axis, episodes, holdings[key]) for key, episodes in drawn.items()
+    ]
     left_out = sum(len(rows) for rows in list(by_file.values())[GROUPS_MAX:])
     rest = (
         f"{counted(len(by_file) - GROUPS_MAX, 'more blocked file')} "
@@ -94,10 +106,16 @@ def _blocked_groups(facts: Facts, axis: Axis) -> tuple[list[LaneGroup], str]:
     return groups, rest
 
 
+def _in_few_bytes(holding: Holding) -> Holding:
+    """An open as a lane needs it: there can be a hundred thousand of them, of a few names."""
+    told = {name: intern(getattr(holding, name)) for name in _NAMES}
+    return replace(holding, **told, blocked=None, wanted=("", ""))
+
+
 def _blocked_group(
     facts: Facts,
     axis: Axis,
-    episodes: Sequence[EpisodeRow],
+    episodes: Episodes,
     holdings: Sequence[Holding],
 ) -> LaneGroup:
     first = episodes[0]
@@ -105,7 +123,7 @@ def _blocked_group(
         f"{file_name(first.path) or clean(first.share)} on {clean(first.server)}",
         unc(first.server, first.share, first.path),
         says=" ".join(_told(episode) for episode in episodes[:EPISODE_LANES_MAX]),
-        episodes=[episode.episode for episode in episodes],
+        episodes=[*episodes.names],
     )
     lanes = by_holder(holdings)
     ranked = sorted(

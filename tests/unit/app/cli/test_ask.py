@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from despoolr.console import run
+from despoolr_app.cli import output
 from despoolr_app.runs.directory import RunDirectory, load_run, utc_stamp
+from despoolr_app.site_client import queries
 from despoolr_app.site_client.blocking import ask, health
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
@@ -298,11 +300,10 @@ async def test_a_running_server_gives_the_same_answers() -> None:
     assert [
         (r.machine, r.program, r.access, r.refusal_count, r.closed_at) for r in locks.locks
     ] == [("PC07", "EXCEL.EXE", "READ", 2, None)]
-    assert (
-        why.episodes[0].attempt_count == 2
-        and "EXCEL.EXE on PC07 (user anna) held it open" in why.verdicts[0]
-    )
-    assert why.holders == locks.locks and elsewhere.episodes == []
+    (episode,), (sentence,) = why.episodes, why.verdicts
+    assert episode.attempt_count == 2
+    assert "EXCEL.EXE on PC07 (user anna) held it open" in sentence
+    assert [*why.holders] == [*locks.locks] and elsewhere.episodes == []
 
 
 async def test_the_answer_of_a_running_server_is_about_now_though_nothing_happens() -> None:
@@ -334,7 +335,7 @@ async def test_the_records_of_a_server_and_the_server_itself_say_the_same(tmp_pa
             for record in site.records:
                 kept.listener(record)
     told = RunSource(load_run(kept.path)).why(Wanted(), None)
-    assert told.verdicts == live.verdicts
+    assert [*told.verdicts] == live.verdicts
     facts = [(h.server, h.path, h.machine, h.refusal_count, h.closed_at) for h in told.holders]
     assert facts == [
         (h.server, h.path, h.machine, h.refusal_count, h.closed_at) for h in live.holders
@@ -418,7 +419,7 @@ async def test_a_server_that_does_not_answer_is_a_note_as_long_as_another_does()
         source = await _blocked(site)
         both = LiveSource([*source.servers, ServerAddress("LOGON2", "http://127.0.0.1:1", "")])
         locks = await asyncio.to_thread(both.locks, Wanted(), None)
-    assert len(locks.locks) == 1 and "http://127.0.0.1:1 does not answer" in locks.notes[0]
+    assert len([*locks.locks]) == 1 and "http://127.0.0.1:1 does not answer" in locks.notes[0]
 
 
 async def test_a_token_that_is_not_accepted_is_told_where_the_right_one_lies() -> None:
@@ -470,3 +471,50 @@ def test_of_a_finished_run_only_opens_that_are_asked_for_are_kept(tmp_path: Path
         "O0",
         "O1",
     ]
+
+
+@pytest.mark.parametrize("command", ["why", "locks", "locks --by holder"])
+def test_an_answer_too_long_for_memory_is_the_same_word_for_word(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    story = Story(tmp_path)
+    for number in range(12):
+        who = WORD | {"machine": f"WS{number % 5}"}
+        file = OPEN | {"path": f"BPC00001/{number % 3}.dat"}
+        opened_at = START + number // 2 * HOUR
+        granted = sample(OpenGranted, open=f"O{number}", **file, **who, **MODES)
+        blocker = Blocker(open=f"O{number}", **who, **MODES, opened_at=opened_at)
+        refused = sample(OpenRefused, **file, blockers=(blocker,), episode=f"E{number % 4}")
+        story.at(number // 2, "LOGON1/WS1", granted)
+        story.at(number // 2, "LOGON1/SITE1", refused)
+        if number % 4:
+            closed = sample(OpenClosed, open=f"O{number}", reason="closed", **file)
+            story.at(number // 2 + 0.5, "LOGON1/WS1", closed)
+    story.run.close()
+    words = [*command.split(), str(story.run.path)]
+    told = []
+    for at_once, in_memory_max in ((500, 10_000), (2, 3)):
+        monkeypatch.setattr(output, "AT_ONCE", at_once)
+        monkeypatch.setattr(queries, "IN_MEMORY_MAX", in_memory_max)
+        told.append([_answered(capsys, *words), _answered(capsys, *words, "--json")])
+    assert told[0] == told[1]
+    assert data_of(told[0][1]) and told[0][0].count("\n") > 4
+
+
+def _answered(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert run([*words]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_last_events_of_a_run_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "EVENTS_MAX", 2)
+    story = Story(tmp_path)
+    for number in range(3):
+        story.at(number, "BPC/SMS_DESPOOLER", sample(EventLogged, event=number))
+    story.run.close()
+    told = RunSource(load_run(story.run.path))
+    assert [event["code"] for event in told.events(10)] == [1, 2]
+    assert [event["code"] for event in told.events(1)] == [2]

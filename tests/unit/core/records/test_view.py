@@ -116,12 +116,10 @@ def test_of_opens_in_nobodys_way_those_held_longest_are_kept() -> None:
         facts += [granted(f"O{number}"), *[sample(ShareStarted, server="LOGON2")] * number]
         facts.append(sample(OpenClosed, open=f"O{number}", reason="closed", **FILE))
     told = view(*facts, quiet_max=2)
-    told.end_of_records()
     assert [held.open for held in told.holdings] == ["O4", "O5"] and told.quiet_left_out == 3
 
 
 def test_an_open_that_stopped_somebody_is_kept_however_short_it_was() -> None:
     closed = sample(OpenClosed, open="O1", reason="closed", **FILE)
     told = view(granted("O1"), refused("O1"), closed, quiet_max=0)
-    told.end_of_records()
     assert [held.open for held in told.holdings] == ["O1"]
