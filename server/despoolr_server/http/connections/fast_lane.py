@@ -45,8 +45,10 @@ from despoolr_server.http.connections.connection import Admission, Connection
 from despoolr_server.http.connections.field_block import (
     BLOCK_SIZE_MAX,
     NO_FIELDS,
+    TOKEN_FIELD,
     FieldBlock,
     read_block,
+    read_once,
 )
 from despoolr_server.http.connections.whole_request import WholeRequest, url_of
 
@@ -158,7 +160,7 @@ class FastLane:
 
     def block(self, data: bytes) -> FieldBlock | None:
         """What header fields say; None if they are not understood."""
-        known = self._blocks.get(data)
+        known = self._blocks.get(data) or read_once(data, self._around)
         if known is None:
             known = read_block(data)
             if (
@@ -168,6 +170,9 @@ class FastLane:
             ):
                 self._blocks.keep(data, known)
         return known
+
+    def _around(self, data: bytes) -> FieldBlock | None:
+        return None if TOKEN_FIELD in data else self.block(data)
 
     def match_info(self, line: FirstLine) -> UrlMappingMatchInfo:
         """What the router says of a line."""

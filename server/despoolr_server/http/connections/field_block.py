@@ -7,6 +7,7 @@ ASCII, and the connection is kept. Every other block is None: aiohttp's to read.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import hdrs
@@ -19,6 +20,7 @@ FIELDS_MAX: Final = 64
 """A larger head, or more fields, are aiohttp's to read."""
 
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\x20-\x7e\t]*)")
+TOKEN_FIELD: Final = b"\r\nLock-Token:"
 _LENGTH: Final = re.compile(r"[0-9]{1,12}")
 _FRAMING: Final = frozenset(
     (
@@ -85,6 +87,28 @@ def read_block(data: bytes) -> FieldBlock | None:
     if "host" not in names or not is_kept or not _LENGTH.fullmatch(length):
         return None
     return FieldBlock(CIMultiDictProxy(headers), tuple(raw), int(length))
+
+
+def read_once(data: bytes, read: Callable[[bytes], FieldBlock | None]) -> FieldBlock | None:
+    """What the bytes of a block with a field `Lock-Token` say, `read` asked for what is around that
+    field; None where it has none. No other head will have the same token, and the rest will come
+    again.
+    """
+    at = data.find(TOKEN_FIELD)
+    if at < 0 or len(data) > BLOCK_SIZE_MAX:
+        return None
+    end = data.find(b"\r\n", at + 2)
+    line = data[at + 2 :] if end < 0 else data[at + 2 : end]
+    found, around = _FIELD.fullmatch(line), read(data[:at] if end < 0 else data[:at] + data[end:])
+    if found is None or around is None or len(around.raw) >= FIELDS_MAX:
+        return None
+    name, _, as_sent = _name(found[1])
+    if name in around.headers:
+        return None
+    value = found[2].strip(b" \t")
+    headers = CIMultiDict(around.headers)
+    headers.add(name, value.decode())
+    return FieldBlock(CIMultiDictProxy(headers), (*around.raw, (as_sent, value)), around.body_size)
 
 
 NO_FIELDS: Final = FieldBlock(CIMultiDictProxy(CIMultiDict()), (), 0)

@@ -237,6 +237,11 @@ def lockdiscovery(locks: Sequence[DavLock], left_s: Callable[[DavLock], int]) ->
     return f"<D:lockdiscovery>{active}</D:lockdiscovery>"
 
 
+@remembered(1024, 512, len)
+def _lock_root(share: str, path: str) -> str:
+    return escape(href(share, path))
+
+
 def _activelock(lock: DavLock, left_s: int) -> str:
     return (
         "<D:activelock><D:locktype><D:write/></D:locktype>"
@@ -244,7 +249,7 @@ def _activelock(lock: DavLock, left_s: int) -> str:
         f"<D:depth>{'infinity' if lock.infinite else '0'}</D:depth>{lock.owner}"
         f"<D:timeout>Second-{left_s}</D:timeout>"
         f"<D:locktoken><D:href>{lock.token}</D:href></D:locktoken>"
-        f"<D:lockroot><D:href>{escape(href(lock.share, lock.path))}</D:href></D:lockroot>"
+        f"<D:lockroot><D:href>{_lock_root(lock.share, lock.path)}</D:href></D:lockroot>"
         "</D:activelock>"
     )
 

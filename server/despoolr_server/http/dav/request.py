@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from multidict import istr
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.memory import remembered
 from despoolr_core.rules.text import why_unfit
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Problem
@@ -250,7 +251,12 @@ def timeout_s(request: web.Request) -> float:
     """The first time that a `Timeout` header asks for, in seconds; 0 if it asks for none we
     know.
     """
-    for text in request.headers.get(_TIMEOUT, "").split(","):
+    return _seconds(request.headers.get(_TIMEOUT, ""))
+
+
+@remembered(256, 64, len)
+def _seconds(asked: str) -> float:
+    for text in asked.split(","):
         if text.strip().lower() == "infinite":
             return TIMEOUT_S_MAX
         found = _SECONDS.fullmatch(text.strip())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import NAMESPACE_URL, uuid5
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,3 +170,10 @@ def test_the_index_agrees_with_a_look_at_every_lock(
     )
     below = [one for one in left if one.key == key or one.key.startswith(key + "/")]
     assert [one.token for one in table.rooted_in("S", n(path))] == [one.token for one in below]
+
+
+def test_a_token_is_a_uuid_of_the_server_its_start_a_number_and_the_time() -> None:
+    table = DavLockTable("LOGON1", id_prefix="R2")
+    for number in range(1, 50):
+        name = f"urn:despoolr:LOGON1:R2:{number}@{number / 3!r}"
+        assert table.next_token(number / 3) == f"opaquelocktoken:{uuid5(NAMESPACE_URL, name)}"
