@@ -213,3 +213,12 @@ async def test_a_closed_session_closes_what_was_kept() -> None:
         assert len(kept) == 1
         await http.close()
         await until(lambda: not kept)
+
+
+async def test_none_is_kept_beside_a_pool_with_a_limit_for_each_server() -> None:
+    async with serving(OK, OK) as (server, _):
+        pool = aiohttp.TCPConnector(limit=64, limit_per_host=1)
+        async with aiohttp.ClientSession(connector=pool) as http:
+            assert [(await ask(server, http)).body for _ in range(2)] == [b"one"] * 2
+            assert not address_of(http, server.url).wires.kept
+    assert server.connections == 1
