@@ -20,7 +20,7 @@ import os
 import shutil
 import stat
 from collections.abc import Coroutine, Generator, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from heapq import merge
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +52,7 @@ _T = TypeVar("_T")
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ = os.O_RDONLY | _NOFOLLOW
+_DIRECTORY = _READ | getattr(os, "O_DIRECTORY", 0)
 _UPDATE = os.O_RDWR | _NOFOLLOW
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
 _KNOWN_MAX = 65_536
@@ -154,22 +155,23 @@ class DiskFileStore:
                 places: Iterable[Place] = kept.places
             else:
                 places = yield from self._places_in(name, folder)
-        for key, path, stored in places:
-            try:
-                status = os.lstat(path)
-            except OSError:
-                continue
-            known = self._known.get(key)
-            if (
-                known is not None
-                and known[1] == status.st_mtime_ns
-                and known[2] == status.st_size
-                and known[3] == status.st_ino
-                and known[0] == path
-            ):
-                yield known[4]
-            elif is_shown(status):
-                yield self._facts(key, path, stored, status)
+        with answering, _opened(folder.path) as directory:
+            for key, path, stored, actual in places if directory is not None else ():
+                try:
+                    status = os.stat(actual, dir_fd=directory, follow_symlinks=False)
+                except OSError:
+                    continue
+                known = self._known.get(key)
+                if (
+                    known is not None
+                    and known[1] == status.st_mtime_ns
+                    and known[2] == status.st_size
+                    and known[3] == status.st_ino
+                    and known[0] == path
+                ):
+                    yield known[4]
+                elif is_shown(status):
+                    yield self._facts(key, path, stored, status)
 
     def _places_in(
         self, name: Name, folder: DirectoryIndex
@@ -182,9 +184,10 @@ class DiskFileStore:
                 yield None
             runs.append(sorted(keys[start : start + _SORTED_AT_ONE_TIME]))
         ordered = (
-            (_join(name.key, key), f"{folder.path}/{on_disk(actual)}", _join(folder.stored, actual))
+            (_join(name.key, key), f"{folder.path}/{lies}", _join(folder.stored, actual), lies)
             for key in merge(*runs)
             for actual in [names[key]]
+            for lies in [on_disk(actual)]
         )
         if len(runs) > 1:
             return ordered
@@ -611,6 +614,22 @@ async def to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
 
 def _join(directory: str, part: str) -> str:
     return f"{directory}/{part}" if directory else part
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int | None]:
+    """A directory to look from at what is in it: the way there is then walked once, not for each
+    name (an eighth of a look at 1,000 files). None where it has gone.
+    """
+    try:
+        descriptor = os.open(path, _DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _nofollow(path: str, flags: int) -> int:

@@ -26,8 +26,8 @@ OVERHEAD: Final = 320
 FOLDER_OVERHEAD: Final = 1024
 """Bytes that a directory takes beside its names and its own three texts, about."""
 
-Place = tuple[str, str, str]
-"""A file's key, where it lies on disk, and its stored path."""
+Place = tuple[str, str, str, str]
+"""A file's key, where it lies on disk, its stored path, and its name on disk."""
 
 
 class KeptListing(NamedTuple):

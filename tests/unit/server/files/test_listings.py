@@ -9,7 +9,7 @@ import pytest
 
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.files.listings import NAMES_MAX, Listings
+from despoolr_server.files.listings import NAMES_MAX, Listings, Place
 from despoolr_server.files.path_index import DirectoryIndex, PathIndex
 
 
@@ -34,8 +34,8 @@ def read(index: PathIndex, path: str = "BOX") -> DirectoryIndex:
     return folder
 
 
-def places(folder: DirectoryIndex) -> list[tuple[str, str, str]]:
-    return [(key, f"/{text}", text) for text, key in sorted(folder.keys.items())]
+def places(folder: DirectoryIndex) -> list[Place]:
+    return [(key, f"/{text}", text, text) for text, key in sorted(folder.keys.items())]
 
 
 def test_a_listing_is_kept_of_the_very_directory_that_was_read(root: Path) -> None:
@@ -163,3 +163,33 @@ def test_what_is_not_ascii_counts_with_the_bytes_that_it_takes(tmp_path: Path) -
         listings.keep(folder, places(folder))
         sizes.append(listings.size)
     assert sizes[1] - sizes[0] > 2 * 3 * 60
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux tells what is open")
+def test_a_listing_that_nobody_hears_to_its_end_keeps_nothing_open(root: Path) -> None:
+    store = DiskFileStore(root)
+    listing = store.each(n("BOX"))
+    assert next(listing) is not None
+    assert root / "BOX" in paths_open()
+    del listing
+    assert root / "BOX" not in paths_open()
+
+
+def paths_open() -> set[Path]:
+    return {one.resolve() for one in Path("/proc/self/fd").iterdir()}
+
+
+def test_a_directory_that_goes_while_it_is_listed_has_nothing_in_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DiskFileStore(root)
+    assert len(store.list(n("BOX"))) == 3
+    open_before = os.open
+
+    def open_too_late(path: str, flags: int) -> int:
+        (root / "BOX").rename(root / "GONE")
+        monkeypatch.setattr(os, "open", open_before)
+        return open_before(path, flags)
+
+    monkeypatch.setattr(os, "open", open_too_late)
+    assert store.list(n("BOX")) == []
