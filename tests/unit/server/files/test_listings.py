@@ -102,7 +102,7 @@ def test_listings_of_directories_without_a_name_have_it_too(
 def test_a_directory_with_very_many_names_is_listed_anew_each_time(root: Path) -> None:
     index, listings = PathIndex(str(root)), Listings()
     folder = read(index)
-    listings.keep(folder, [("A", "/A", "A")] * (NAMES_MAX + 1))
+    listings.keep(folder, [("A", "/A", "A", "A")] * (NAMES_MAX + 1))
     assert listings.find(folder) is None
 
 
