@@ -18,11 +18,13 @@ from despoolr_core.rules.text import why_unfit, why_unfit_prose
 DEPTH_MAX: Final = 32
 PARTS_MAX: Final = 32
 LINE_SIZE_MAX: Final = 4096
-"""Characters of a text that is neither prose nor the content of a file."""
+"""Characters of a text that is neither prose nor the content of a file, and of a file's path."""
 
 PROSE: Final = frozenset({"story", "title"})
 CONTENT: Final = frozenset({"files", "content", "raw"})
-"""Keys under which the content of files stands: it may be anything that TOML can carry."""
+"""Keys under which the content of files stands: it may be anything that TOML can carry, and their
+paths are as long as a share takes them.
+"""
 
 _TOKEN: Final = re.compile(
     r'"""(?:[^"\\]|\\[\s\S]|"(?!""))*+(?:"{3,5}|\Z)'
@@ -72,8 +74,9 @@ def _unfit_in(
     value: Any, path: list[str | int], rule: Any
 ) -> Iterator[tuple[list[str | int], str]]:
     if isinstance(value, dict):
+        names_files = bool(path) and path[-1] in CONTENT
         for key, item in value.items():
-            if reason := why_unfit(key):
+            if reason := why_unfit(key, LINE_SIZE_MAX) if names_files else why_unfit(key):
                 yield path, f"a key {reason}"
             within = (
                 None

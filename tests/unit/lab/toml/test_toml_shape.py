@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_lab.toml.toml_shape import DEPTH_MAX, PARTS_MAX, unfit, why_refused
+from despoolr_lab.toml.toml_shape import DEPTH_MAX, LINE_SIZE_MAX, PARTS_MAX, unfit, why_refused
 from despoolr_lab.toml.toml_text import ScenarioError, parse_document
 
 MANY = 20_000
@@ -89,3 +89,10 @@ def test_prose_has_lines_and_the_content_of_files_may_be_anything() -> None:
     assert [path for path, _ in unfit({"step": [{"x": "y"}, {"machine": "a\nb"}]})] == [
         ["step", 1, "machine"]
     ]
+
+
+def test_the_path_of_a_file_is_as_long_as_a_line_and_another_key_as_a_name() -> None:
+    long = "/".join(["x" * 60] * 5)
+    assert list(unfit({"package": [{"files": {long: "", "x" * LINE_SIZE_MAX: ""}}]})) == []
+    assert len(list(unfit({"package": [{"files": {"x" * (LINE_SIZE_MAX + 1): ""}}]}))) == 1
+    assert len(list(unfit({"package": [{"file": {long: ""}}]}))) == 1
