@@ -25,7 +25,7 @@ from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Upl
 from despoolr_server.http.connections.broken_line import over
 from despoolr_server.http.connections.connection import Connection
 from despoolr_server.http.connections.connections import TRAFFIC
-from despoolr_server.http.connections.fast_lane import LANE_CALLS, USUAL_CALLS
+from despoolr_server.http.connections.fast_lane import LANE_CALLS, USUAL_CALLS, USUAL_READ
 from despoolr_server.http.live.page import LivePageRoutes
 from despoolr_server.http.openapi.routes import DocumentRoutes
 from despoolr_server.http.openapi.table import Call
@@ -141,7 +141,8 @@ def make_app(
     ]
 
     browser_guard = BrowserGuard(host_names, is_open=auth.is_open)
-    app[USUAL_CALLS] = UsualRoutes(surface, browser_guard, line).calls()
+    usual = UsualRoutes(surface, browser_guard, line)
+    app[USUAL_CALLS], app[USUAL_READ] = usual.calls(), usual.polls()
     guard = browser_guard.check
     expect = _expecting(surface, guard)
     for route in routes:

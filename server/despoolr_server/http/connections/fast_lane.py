@@ -31,7 +31,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_server import Server
@@ -64,6 +64,11 @@ USUAL_CALLS: Final = web.AppKey("usual_calls", dict[tuple[str, str], Usual])
 """Short ways to the answers of some of `LANE_CALLS`, whose last part is a word, or that have no
 part of their own.
 """
+
+UsualRead = Callable[[str, str], Usual]
+"""`usual_read(share, path)`: the short way to the usual answer of that file's GET."""
+
+USUAL_READ: Final[web.AppKey[UsualRead]] = web.AppKey("usual_read")
 
 LINE_SIZE_MAX: Final = 2048
 """A longer request line is aiohttp's to read."""
@@ -130,6 +135,7 @@ class FastLane:
         self.size_max: int = app._client_max_size  # noqa: SLF001 - aiohttp tells it nowhere else
         self._calls = calls
         self._usual = app.get(USUAL_CALLS, {})
+        self._usual_read = app.get(USUAL_READ)
         self._methods = frozenset(method for method, _ in calls)
         self._lines: Bounded[FirstLine] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
         self._blocks: Bounded[FieldBlock] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
@@ -194,7 +200,12 @@ class FastLane:
         resource = info.route.resource
         if resource is None or (info.route.method, resource.canonical) not in self._calls:
             return FirstLine(method, path)
-        usual = None if info else self._usual.get((method, resource.canonical))
+        if not info:
+            usual = self._usual.get((method, resource.canonical))
+        elif method == hdrs.METH_GET and self._usual_read is not None and "%" not in path:
+            usual = self._usual_read(info["share"], info["path"])
+        else:
+            usual = None
         return FirstLine(method, path, info.handler, self._frozen(info), usual=usual)
 
     def _learn(self, data: bytes, line: FirstLine) -> bool:

@@ -1,4 +1,5 @@
-"""The short way to the usual answers of opens and closes, for connections with the fast lane.
+"""The short way to the usual answers of opens, closes and polls, for connections with the fast
+lane.
 
 The law: nothing is answered here that the calls' own handlers would answer otherwise. What stands
 before them (the browser's guard, who calls, how a body is sent) is worked out once for a block of
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from asyncio import get_running_loop
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from aiohttp import hdrs
@@ -20,18 +21,36 @@ from aiohttp import hdrs
 from despoolr_core.share.wire import OpenRequest
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.http.base.browser_guard import BrowserGuard
+from despoolr_server.http.base.conditions import is_plain
 from despoolr_server.http.base.single_write import SingleWriteResponse
-from despoolr_server.http.base.surface import JSON_SIZE_MAX, PROGRAM, PURPOSE, SESSION, Surface
-from despoolr_server.http.connections.fast_lane import Usual
+from despoolr_server.http.base.surface import (
+    IF,
+    JSON_SIZE_MAX,
+    PROGRAM,
+    PURPOSE,
+    SESSION,
+    Surface,
+)
+from despoolr_server.http.connections.fast_lane import Usual, UsualRead
 from despoolr_server.http.connections.field_block import FieldBlock
 from despoolr_server.http.shares.opens import closed, opened
-from despoolr_server.shares.base.principal import Principal
+from despoolr_server.shares.base.principal import Caller, Principal
 
 OPENS: Final = "/api/v1/opens"
 
 _SPECIAL: Final = (hdrs.CONTENT_ENCODING, SESSION, PROGRAM, PURPOSE)
+_CONDITIONS: Final = (IF, hdrs.IF_MATCH, hdrs.IF_UNMODIFIED_SINCE)
+"""Looked at before `If-None-Match`."""
 _JSON: Final = "application/json"
 _decode: Final = msgspec.json.Decoder(OpenRequest).decode
+
+
+class _Poll(NamedTuple):
+    """Who asks for what is newer than an ETag, and the answer's header if nothing is."""
+
+    caller: Caller
+    etag: str
+    headers: dict[str, str]
 
 
 class UsualRoutes:
@@ -40,6 +59,7 @@ class UsualRoutes:
     def __init__(self, surface: Surface, guard: BrowserGuard, line: ServerLine | None) -> None:
         self._auth = surface.auth
         self._usual = surface.host.handles.usual
+        self._paths = surface.host.paths
         self._guard = guard
         self._line = line
         self._surface = surface
@@ -50,6 +70,42 @@ class UsualRoutes:
             (hdrs.METH_POST, OPENS): self._timed(hdrs.METH_POST, self._open),
             (hdrs.METH_DELETE, OPENS + "/{open}"): self._timed(hdrs.METH_DELETE, self._close),
         }
+
+    def polls(self) -> UsualRead:
+        """The short way of files: a poll that finds nothing new."""
+        counts, latency = (
+            self._surface.counts(hdrs.METH_GET),
+            self._surface.latencies[hdrs.METH_GET],
+        )
+        line, poll_of, is_unchanged = self._line, self._poll_of, self._paths.is_unchanged
+
+        def usual_read(share: str, path: str) -> Usual:
+            def usual(_last: str, block: FieldBlock, body: bytes) -> SingleWriteResponse | None:
+                poll = block.poll
+                if poll is None:
+                    poll = block.poll = poll_of(block)
+                if not isinstance(poll, _Poll) or body or (line is not None and not line.is_whole):
+                    return None
+                now = get_running_loop().time
+                began = now()
+                if not is_unchanged(poll.caller, share, path, poll.etag):
+                    return None
+                counts[304] += 1
+                latency.add(now() - began)
+                return SingleWriteResponse(304, poll.headers)
+
+            return usual
+
+        return usual_read
+
+    def _poll_of(self, block: FieldBlock) -> _Poll | str:
+        """The poll of such a block; "" if the handlers have to look at it."""
+        headers = block.headers
+        etag = headers.get(hdrs.IF_NONE_MATCH, "")
+        who = self._who_speaks(block) if is_plain(etag) else ""
+        if not isinstance(who, Principal) or any(name in headers for name in _CONDITIONS):
+            return ""
+        return _Poll(Caller(who), etag, {hdrs.ETAG: etag})
 
     def _timed(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,14 +20,17 @@ from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.surface import SURFACE, Surface
+from despoolr_server.http.connections import fast_lane
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.shares.base.principal import Caller, Principal
+from despoolr_server.http.connections.whole_request import WholeRequest
+from despoolr_server.shares.base.principal import Caller, Content, Principal
 from despoolr_server.shares.host import ShareHost
 from worlds.raw_http import Raw, dial_in_memory
 
 AUTH = Auth(b"sixteen bytes or more")
 WHO = f"Authorization: Bearer {AUTH.issue('PC01', 'user', Role.CLIENT)}"
+SERVICE = Caller(Principal("BPC", "BPC", Role.SERVICE))
 
 
 class Served:
@@ -66,6 +70,12 @@ class Served:
         self.raw.say(head.encode() + body)
         return await self.raw.answer()
 
+    async def etag(self) -> str:
+        """That of the file."""
+        found = await self.host.paths.get(SERVICE, "S", "A")
+        assert isinstance(found, Content)
+        return found.etag
+
     async def pair(self, session: str, *fields: str, share: str = "S") -> tuple[int, int]:
         """The statuses of an open and of its close."""
         body = msgspec.json.encode(
@@ -83,8 +93,7 @@ def play(script: Callable[[Served, str], Awaitable[None]]) -> None:
         runner = Runner(served.app, limits=ConnectionLimits(), lane=True, shutdown_timeout=1.0)
         await runner.setup()
         await network.serve(runner, "logon1")
-        service = Caller(Principal("BPC", "BPC", Role.SERVICE))
-        await served.host.paths.put(service, "S", "A", b"one")
+        await served.host.paths.put(SERVICE, "S", "A", b"one")
         served.raw = await dial_in_memory(network, "logon1")
         _, told = await served.ask(
             "POST /api/v1/sessions", WHO, body=b'{"program":"P","lease_s":600}'
@@ -166,5 +175,82 @@ def test_a_body_that_is_no_open_is_told_by_the_long_way(body: bytes) -> None:
     async def script(served: Served, _session: str) -> None:
         assert (await served.ask("POST /api/v1/opens", WHO, body=body))[0] == 400
         assert served.short == []
+
+    play(script)
+
+
+async def _polls(
+    served: Served, *fields: str, path: str = "/S/A", etag: str = "", body: bytes = b""
+) -> tuple[list[int], int]:
+    """The statuses of two polls, and how many of them went the long way."""
+    made: list[object] = []
+
+    class Noted(WholeRequest):
+        def __init__(self, *args: Any) -> None:
+            made.append(self)
+            super().__init__(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast_lane, "WholeRequest", Noted)
+        tag = [f"If-None-Match: {etag or await served.etag()}"]
+        made.clear()
+        told = [await served.ask(f"GET {path}", *fields, *tag, body=body) for _ in range(2)]
+    return [status for status, _ in told], len(made)
+
+
+def test_a_poll_that_finds_nothing_new_goes_the_short_way_and_is_counted_and_timed() -> None:
+    async def script(served: Served, _session: str) -> None:
+        answers, latency = served.surface.answers["GET"], served.surface.latencies["GET"]
+        told, timed = answers[304], sum(latency.classes)
+        assert await _polls(served, WHO) == ([304, 304], 0)
+        assert answers[304] == told + 2
+        assert sum(latency.classes) == timed + 2
+
+    play(script)
+
+
+@pytest.mark.parametrize(
+    ("field", "statuses"),
+    [
+        ("Despoolr-Session: S99", [410, 410]),
+        ("Despoolr-Program: PCMWIN.EXE", [304, 304]),
+        ("If-Match: *", [304, 304]),
+        ("If-Unmodified-Since: Mon, 04 Mar 1991 08:00:00 GMT", [412, 412]),
+        ("If: (<opaquelocktoken:x>)", [412, 412]),
+        ("Origin: http://evil.example.com", [304, 304]),
+        ("Authorization: Bearer no.token", [401, 401]),
+    ],
+)
+def test_a_poll_with_something_special_goes_the_long_way(field: str, statuses: list[int]) -> None:
+    async def script(served: Served, _session: str) -> None:
+        fields = (field,) if field.startswith("Authorization") else (WHO, field)
+        assert await _polls(served, *fields) == (statuses, 2)
+
+    play(script)
+
+
+def test_a_poll_of_what_changed_or_is_open_goes_the_long_way() -> None:
+    async def script(served: Served, session: str) -> None:
+        before = await served.etag()
+        assert await _polls(served, WHO, path="/S/%41") == ([304, 304], 2)
+        assert await _polls(served, WHO, body=b"one") == ([304, 304], 2)
+        await served.host.paths.put(SERVICE, "S", "A", b"two")
+        assert await _polls(served, WHO, etag=before) == ([200, 200], 2)
+        body = msgspec.json.encode(
+            {"session": session, "share": "S", "path": "A", "access": "READ"}
+        )
+        assert (await served.ask("POST /api/v1/opens", WHO, body=body))[0] == 201
+        assert await _polls(served, WHO) == ([304, 304], 2)
+
+    play(script)
+
+
+def test_a_poll_over_a_slow_line_takes_as_long_as_it_says() -> None:
+    async def script(served: Served, _session: str) -> None:
+        assert await _polls(served, WHO) == ([304, 304], 0)
+        served.line.slow_down(3.0)
+        began = asyncio.get_running_loop().time()
+        assert await _polls(served, WHO) == ([304, 304], 2)
+        assert asyncio.get_running_loop().time() - began >= 12.0
 
     play(script)
