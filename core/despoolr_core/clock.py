@@ -7,8 +7,37 @@ loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
+
+
+class Sleeper(Protocol):
+    """Whoever waits for one deadline after the other, and passes over those at which there is
+    nothing to do.
+    """
+
+    def next_after(self, deadline: float) -> float:
+        """`deadline` has come: a later one to wait for, or `deadline` itself if there is something
+        to do.
+        """
+        ...
+
+    def asked_at(self, deadline: float) -> float:
+        """The first deadline, from `deadline` on, about which `next_after` must be asked even if
+        nothing changes until then; infinity if there is none.
+        """
+        ...
+
+    def rests_through(self, moment: float) -> bool:
+        """Whether there would be nothing to do at any deadline up to `moment`, if nothing changed
+        until then.
+        """
+        ...
+
+    def pass_over(self, deadline: float, moment: float) -> float:
+        """The first deadline after `moment`, from `deadline` on. Those before it are passed over
+        without being asked about: this one said that it `rests_through` them.
+        """
+        ...
 
 
 class Clock(Protocol):
@@ -28,22 +57,17 @@ class Clock(Protocol):
         """Wait until `now() >= deadline`."""
         ...
 
-    async def sleep_past(
-        self,
-        deadline: float,
-        later: Callable[[float], float],
-        who: object,  # noqa: ARG002 - a clock in virtual time keeps order by it
-    ) -> float:
-        """Wait until `deadline`; where `later(deadline)` then names a later one, until that, and so
-        on. Returns the one for which it names none.
+    async def sleep_past(self, deadline: float, sleeper: Sleeper) -> float:
+        """Wait until `deadline`; where `sleeper` then names a later one, until that, and so on.
+        Returns the one for which it names none.
 
-        In virtual time `who` has a place among all that wait like this, for good: of those whose
-        deadlines fall together the one that came first goes first, and all of them go before
+        In virtual time a sleeper has a place among all that wait like this, for good: of those
+        whose deadlines fall together the one that came first goes first, and all of them go before
         whoever else waits for that moment. So what is passed over changes nobody's order.
         """
         while True:
             await self.sleep_until(deadline)
-            following = later(deadline)
+            following = sleeper.next_after(deadline)
             if following <= deadline:
                 return deadline
             deadline = following

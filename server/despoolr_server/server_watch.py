@@ -31,7 +31,7 @@ class ServerWatch:
         self._host: ShareHost | None = None
         self._told: Watch = unwatched
 
-    def __call__(self) -> object | None:
+    def __call__(self, until: float = 0.0) -> object | None:
         """What is told; None where only a call can tell."""
         host = self._find_host()
         if host is None:
@@ -39,4 +39,4 @@ class ServerWatch:
         if host is not self._host:
             self._host, self._told = host, host.watch(self._share, self._paths, self._files)
             return None
-        return self._told()
+        return self._told(until)

@@ -82,16 +82,26 @@ def test_a_deadline_that_has_passed_only_lets_others_run(run):
     assert now < EPOCH + 60
 
 
+class TenSeconds:
+    """Sleeps on every ten seconds, `times` times."""
+
+    def __init__(self, times):
+        self.times = times
+        self.asked = []
+
+    def next_after(self, deadline):
+        self.asked.append(deadline)
+        return deadline + 10.0 if len(self.asked) <= self.times else deadline
+
+    def asked_at(self, deadline):
+        return deadline
+
+
 def test_sleeping_past_deadlines_ends_at_the_one_after_which_none_is_named(run):
     async def story(clock):
-        start, asked = clock.now(), []
-
-        def later(deadline):
-            asked.append(deadline - start)
-            return deadline + 10.0 if len(asked) < 3 else deadline
-
-        reached = await clock.sleep_past(start + 10.0, later, "a service")
-        return asked, reached - start, clock.now() >= reached
+        start, sleeper = clock.now(), TenSeconds(2)
+        reached = await clock.sleep_past(start + 10.0, sleeper)
+        return [at - start for at in sleeper.asked], reached - start, clock.now() >= reached
 
     asked, reached, is_over = run(story)
     assert asked == [10.0, 20.0, 30.0]
@@ -102,7 +112,7 @@ def test_sleeping_past_deadlines_ends_at_the_one_after_which_none_is_named(run):
 def test_sleeping_past_a_deadline_that_has_passed_asks_at_once(run):
     async def story(clock):
         deadline = clock.now() - 10.0
-        return await clock.sleep_past(deadline, lambda it: it, "a service") == deadline
+        return await clock.sleep_past(deadline, TenSeconds(0)) == deadline
 
     assert run(story)
 

@@ -299,6 +299,52 @@ def _drain(loop):
         loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
 
 
+class Asked:
+    """A repeated sleeper that is asked each time."""
+
+    def __init__(self, following):
+        self.following = following
+
+    def asked_at(self):
+        return 0.0
+
+
+class Sound:
+    """One that sleeps on every ten seconds until it wakes after a time `wakes` or `until`, of which
+    it knows the latter beforehand.
+    """
+
+    def __init__(self, loop, first, until=math.inf):
+        self.loop = loop
+        self.due = first
+        self.until = until
+        self.wakes = math.inf
+        self.asked = []
+        self.passed = []
+
+    def following(self):
+        self.asked.append(self.loop.time())
+        if self.due >= min(self.wakes, self.until):
+            return 0.0
+        self.due += 10.0
+        return self.due
+
+    def asked_at(self):
+        due = self.due
+        while due < self.until < math.inf:
+            due += 10.0
+        return math.inf if self.until == math.inf else due
+
+    def sleeps_through(self, when):
+        return when < min(self.wakes, self.asked_at())
+
+    def pass_over(self, when):
+        while self.due <= when:
+            self.passed.append(self.due)
+            self.due += 10.0
+        return self.due
+
+
 def test_who_waits_again_and_again_is_asked_without_a_turn_of_the_loop_and_wakes_when_it_says_so(
     loop,
 ):
@@ -309,7 +355,7 @@ def test_who_waits_again_and_again_is_asked_without_a_turn_of_the_loop_and_wakes
         return loop.time() + 10.0 if len(asked) < 4 else 0.0
 
     async def story():
-        await loop.repeated_sleeper(10.0, following, "a service")
+        await loop.repeated_sleeper(10.0, Asked(following), "a service")
         return loop.time()
 
     assert loop.run_until_complete(story()) == 40.0
@@ -322,8 +368,8 @@ def test_what_was_passed_over_changes_nobodys_order(loop, passed_over):
 
     async def again(who: str, first: float) -> None:
         following = iter([first + n * 10.0 for n in range(1, passed_over + 1)] + [0.0])
-        await loop.repeated_sleeper(first, lambda: next(following), who)
-        await loop.repeated_sleeper(100.0, lambda: 0.0, who)
+        await loop.repeated_sleeper(first, Asked(lambda: next(following)), who)
+        await loop.repeated_sleeper(100.0, Asked(lambda: 0.0), who)
         ran.append(who)
 
     async def once(who: str) -> None:
@@ -346,7 +392,7 @@ def test_what_goes_wrong_while_one_is_asked_is_its_own(loop):
 
     async def story():
         with pytest.raises(ValueError, match="asked in vain"):
-            await loop.repeated_sleeper(1.0, following, "a service")
+            await loop.repeated_sleeper(1.0, Asked(following), "a service")
         return loop.time()
 
     assert loop.run_until_complete(story()) == 1.0
@@ -354,7 +400,7 @@ def test_what_goes_wrong_while_one_is_asked_is_its_own(loop):
 
 def test_one_that_was_cancelled_is_not_asked_and_does_not_move_time(loop):
     async def story():
-        waiter = loop.repeated_sleeper(1000.0, lambda: 1 / 0, "a service")
+        waiter = loop.repeated_sleeper(1000.0, Asked(lambda: 1 / 0), "a service")
         waiter.cancel()
         await asyncio.sleep(5.0)
         return loop.time()
@@ -363,3 +409,73 @@ def test_one_that_was_cancelled_is_not_asked_and_does_not_move_time(loop):
     with pytest.raises(Deadlock):
         loop.run_until_complete(asyncio.Event().wait())
     assert loop.time() == 5.0
+
+
+def test_who_sleeps_soundly_is_not_asked_while_nothing_happens(loop):
+    async def story():
+        sleeper = Sound(loop, 10.0)
+        waiting = loop.repeated_sleeper(10.0, sleeper, "a service")
+        await asyncio.sleep(95.0)
+        sleeper.wakes = 120.0
+        await waiting
+        return sleeper.asked, sleeper.passed, loop.time()
+
+    assert loop.run_until_complete(story()) == (
+        [100.0, 110.0, 120.0],
+        [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0],
+        120.0,
+    )
+
+
+def test_who_sleeps_soundly_is_asked_when_its_own_time_comes(loop):
+    async def story():
+        sleeper = Sound(loop, 10.0, until=55.0)
+        await loop.repeated_sleeper(10.0, sleeper, "a service")
+        return sleeper.asked, sleeper.passed
+
+    asked, passed = loop.run_until_complete(story())
+    assert asked == [60.0]
+    assert passed == [10.0, 20.0, 30.0, 40.0, 50.0]
+
+
+def test_what_one_does_that_wakes_is_seen_by_those_that_sleep_soundly_beside_it(loop):
+    """Whoever is not disturbed itself sleeps no further than until another wakes."""
+
+    async def story():
+        first, second = Sound(loop, 10.0, until=45.0), Sound(loop, 11.0)
+        waiting = loop.repeated_sleeper(11.0, second, "second")
+        await loop.repeated_sleeper(10.0, first, "first")
+        woken = loop.time()
+        second.wakes = woken
+        await waiting
+        return woken, second.asked, loop.time()
+
+    assert loop.run_until_complete(story()) == (50.0, [51.0], 51.0)
+
+
+def test_who_sleeps_soundly_alone_lets_time_go_on(loop):
+    loop.extend(1000.0)
+
+    async def story():
+        await loop.repeated_sleeper(10.0, Sound(loop, 10.0), "a service")
+
+    with pytest.raises(TimeLimitReached):
+        loop.run_until_complete(story())
+    loop.extend(10.0)
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+        loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+
+
+def test_what_goes_wrong_while_a_sound_sleeper_is_looked_at_is_its_own(loop):
+    async def story():
+        sleeper = Sound(loop, 10.0)
+        waiting = loop.repeated_sleeper(10.0, sleeper, "a service")
+        await asyncio.sleep(15.0)
+        loop.call_later(100.0, lambda: None)
+        del sleeper.wakes
+        with pytest.raises(AttributeError):
+            await waiting
+        return loop.time()
+
+    assert loop.run_until_complete(story()) == 20.0

@@ -14,7 +14,9 @@ import asyncio
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
+
+from despoolr_core.clock import Sleeper
 
 __all__ = ["LoopClock"]
 
@@ -77,36 +79,30 @@ class LoopClock:
         if deadline <= self.now():
             await asyncio.sleep(0)
             return
-        when = self._loop_time(deadline)
+        when = self.loop_time(deadline)
         while self.now() < deadline:
             await self._wait(when)
 
-    async def sleep_past(
-        self, deadline: float, later: Callable[[float], float], who: object
-    ) -> float:
-        """Wait until `deadline`, and as often as `later(deadline)` names a later one until that.
-        Returns the last.
+    async def sleep_past(self, deadline: float, sleeper: Sleeper) -> float:
+        """Wait until `deadline`, and as often as `sleeper` names a later one until that. Returns
+        the last.
         """
         while self._wait_past is None or deadline <= self.now():
             await self.sleep_until(deadline)
-            following = later(deadline)
+            following = sleeper.next_after(deadline)
             if following <= deadline:
                 return deadline
             deadline = following
+        asleep = _LoopSleeper(self, sleeper, deadline)
+        await self._wait_past(self.loop_time(deadline), asleep, sleeper)
+        return asleep.deadline
 
-        def following_time() -> float:
-            """The loop's time of the next deadline; 0 if this is the one."""
-            nonlocal deadline
-            following = later(deadline)
-            if following <= deadline:
-                return 0.0
-            deadline = following
-            return self._loop_time(deadline)
+    def site_time(self, when: float) -> float:
+        """What `now` says at that time of the loop."""
+        return self.epoch + (when - self._t0) * self.scale
 
-        await self._wait_past(self._loop_time(deadline), following_time, who)
-        return deadline
-
-    def _loop_time(self, deadline: float) -> float:
+    def loop_time(self, deadline: float) -> float:
+        """The time of the loop at which a deadline has come."""
         when = self._t0 + (deadline - self.epoch) / self.scale
         # rounding must not wake us an instant early
         while self.epoch + (when - self._t0) * self.scale < deadline:
@@ -120,13 +116,50 @@ class LoopClock:
         self._wait: Callable[[float], asyncio.Future[None]] = getattr(
             loop, "sleeper", None
         ) or partial(_sleeper, loop)
-        self._wait_past: (
-            Callable[[float, Callable[[], float], object], asyncio.Future[None]] | None
-        ) = getattr(loop, "repeated_sleeper", None)
+        self._wait_past: Callable[[float, Any, object], asyncio.Future[None]] | None = getattr(
+            loop, "repeated_sleeper", None
+        )
 
     def _first_time(self) -> float:
         self._bind(asyncio.get_running_loop())
         return self._t0
+
+
+class _LoopSleeper:
+    """A sleeper as a virtual loop asks it: in the loop's time."""
+
+    __slots__ = ("_clock", "_sleeper", "deadline")
+
+    def __init__(self, clock: LoopClock, sleeper: Sleeper, deadline: float) -> None:
+        self._clock = clock
+        self._sleeper = sleeper
+        self.deadline = deadline
+
+    def following(self) -> float:
+        """The time of the next deadline; 0 if this is the one."""
+        following = self._sleeper.next_after(self.deadline)
+        if following <= self.deadline:
+            return 0.0
+        self.deadline = following
+        return self._clock.loop_time(following)
+
+    def asked_at(self) -> float:
+        """The time of the first deadline about which it must be asked."""
+        at = self._sleeper.asked_at(self.deadline)
+        return at if at == math.inf else self._clock.loop_time(at)
+
+    def sleeps_through(self, when: float) -> bool:
+        """Whether it would sleep on at all its deadlines up to `when`."""
+        return self._sleeper.rests_through(self._clock.site_time(when) + GRAIN_S)
+
+    def pass_over(self, when: float) -> float:
+        """The time of the first deadline after `when`."""
+        clock, sleeper = self._clock, self._sleeper
+        deadline = sleeper.pass_over(self.deadline, clock.site_time(when) - GRAIN_S)
+        while (due := clock.loop_time(deadline)) <= when:  # to the last bit
+            deadline = sleeper.pass_over(deadline, deadline)
+        self.deadline = deadline
+        return due
 
 
 def _sleeper(loop: asyncio.AbstractEventLoop, when: float) -> asyncio.Future[None]:

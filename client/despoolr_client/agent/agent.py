@@ -291,7 +291,7 @@ class PcmAgent:
         self.say(lines.POLLING)
         self._rest, asked_at = None, self.now()
         watch = self.settings.watch(self.logon_server, self.sms_id)
-        seen = watch()
+        seen = watch(0.0)
         with self.connections:
             fetched = await self._fetch()
             result = fetched.result

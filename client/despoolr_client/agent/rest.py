@@ -30,4 +30,4 @@ class Rest(msgspec.Struct, frozen=True):
 
     def lasts(self, now: float) -> bool:
         """Whether the poll that is due now would be answered alike, and change nothing."""
-        return self.since <= now < self.until and self.watch() == self.seen
+        return self.since <= now < self.until and self.watch(0.0) == self.seen

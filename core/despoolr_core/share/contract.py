@@ -23,13 +23,14 @@ _REFUSALS: Final = (
 )
 
 
-Watch = Callable[[], object | None]
-"""What directories are like now, told without a call: as long as it says the same, a look at them
-and a listing would say what they said before. None: only a look can tell.
+Watch = Callable[[float], object | None]
+"""What directories are like from now until a site time (0: now), if nothing changes: told without a
+call. As long as it says the same, a look at them and a listing would say what they said before.
+None: only a look can tell.
 """
 
 
-def unwatched() -> None:
+def unwatched(_until: float) -> None:
     """The `Watch` of directories that nobody can tell about without asking."""
 
 

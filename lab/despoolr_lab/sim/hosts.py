@@ -162,6 +162,7 @@ class HostNetwork:
         self._host_faults: dict[str, Fault] = {}
         self._host_latency_s: dict[str, float] = {}
         self._links: dict[tuple[str, str], Link] = {}
+        self._link_of: dict[tuple[str, str], Link] = {}  # by the names as they are asked for
         self._listeners: dict[Address, Listener] = {}
 
     # --- hosts and ports
@@ -260,6 +261,10 @@ class HostNetwork:
 
     def link(self, a: str, b: str) -> Link:
         """The link between two hosts, for its latency and its faults."""
+        asked = a, b
+        link = self._link_of.get(asked)
+        if link is not None:
+            return link
         a, b = sorted((a.lower(), b.lower()))
         link = self._links.get((a, b))
         if link is None:
@@ -269,6 +274,7 @@ class HostNetwork:
                     link.set_fault(f"host {host}", self._host_faults[host])
                 if host in self._host_latency_s:
                     link.latency_s = self._latency_of(a, b)
+        self._link_of[asked] = link
         return link
 
     def cut(self, a: str, b: str, fault: Fault = "black hole") -> None:

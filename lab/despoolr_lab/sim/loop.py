@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, Protocol, TypeVar, cast
 
 from despoolr_lab.sim.waits import describe_waiting
 
@@ -32,6 +32,8 @@ TURNS_MAX = 1_000_000
 _PURGE_MIN = 1_024
 
 _FUTURE = asyncio.Future
+_GRAIN_S = 0.01
+"""Less than there is between two times of one that sleeps again and again."""
 _PLACES = 1 << 40
 """Those who wait again and again have places below zero: before every sequence number."""
 
@@ -124,17 +126,61 @@ class Journey:
         self._context = context
 
 
-class _Repeated:
-    """One that sleeps, and is asked when its time comes whether it sleeps on."""
+class RepeatedSleeper(Protocol):
+    """One that sleeps again and again (`VirtualLoop.repeated_sleeper`). Times are the loop's."""
 
-    __slots__ = ("following", "place", "waiter")
+    def following(self) -> float:
+        """Its time has come: a later one, or 0 if it wakes."""
+        ...
+
+    def asked_at(self) -> float:
+        """The first of its times, from the present one on, at which it must be asked even if
+        nothing happens until then; infinity if there is none.
+        """
+        ...
+
+    def sleeps_through(self, when: float) -> bool:
+        """Whether it would sleep on at all its times up to `when`, as everything is now."""
+        ...
+
+    def pass_over(self, when: float) -> float:
+        """Let all its times up to `when` pass. Returns the next one."""
+        ...
+
+
+class _Repeated:
+    """One that sleeps, and is asked when its time comes whether it sleeps on; or that sleeps
+    soundly: it is not asked as long as it says that it `sleeps_through`.
+    """
+
+    __slots__ = ("entry_at", "is_sound", "place", "sleeper", "waiter", "when")
 
     def __init__(
-        self, waiter: asyncio.Future[None], following: Callable[[], float], place: int
+        self, waiter: asyncio.Future[None], sleeper: RepeatedSleeper, place: int, when: float
     ) -> None:
         self.waiter = waiter
-        self.following = following
+        self.sleeper = sleeper
         self.place = place
+        self.when = self.entry_at = when
+        """Its time, and that for which it has an entry among the timers: its own, or the one at
+        which its sound sleep ends.
+        """
+        self.is_sound = False
+
+    @property
+    def last_passed(self) -> float:
+        """A time between the last one that is passed over whatever happens and the one at which it
+        is asked.
+        """
+        return self.entry_at - _GRAIN_S if self.entry_at < math.inf else math.inf
+
+    def pass_over(self, until: float) -> None:
+        """Let all its times up to `until` pass that may."""
+        self.when = self.sleeper.pass_over(min(until, self.last_passed))
+
+    def __lt__(self, other: object) -> bool:
+        """Two of one place at one time: one of them has gone."""
+        return False
 
 
 _bare: Any = object.__new__
@@ -179,6 +225,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._timers: list[tuple[float, int, Any]] = []
         self._sequence = 0
         self._places: dict[object, int] = {}
+        self._sound: list[_Repeated] = []
+        self._sound_until = math.inf
+        """The first time of those that sleep soundly."""
         self._purge_at = _PURGE_MIN
         self._task_count = 0
 
@@ -205,15 +254,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return waiter
 
     def repeated_sleeper(
-        self, when: float, following: Callable[[], float], who: object
+        self, when: float, sleeper: RepeatedSleeper, who: object
     ) -> asyncio.Future[None]:
-        """As `sleeper`, but at that time `following()` may name a later one, and so on until it
-        says 0: without a turn of the loop for each. `who` goes before all that sleep otherwise, and
-        among its like in the order in which they came here first.
+        """As `sleeper`, but at that time `sleeper` may name a later one, and so on until it says 0:
+        without a turn of the loop for each. `who` goes before all that sleep otherwise, and among
+        its like in the order in which they came here first.
         """
         place = self._places.setdefault(who, len(self._places) - _PLACES)
         waiter = asyncio.Future[None](loop=self)
-        heappush(self._timers, (when, place, _Repeated(waiter, following, place)))
+        self._lay_down(_Repeated(waiter, sleeper, place, when))
         return waiter
 
     def take_along(self, journey: Journey, when: float | None = None) -> None:
@@ -281,7 +330,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         cost is shared out.
         """
         timers = self._timers
-        timers[:] = [entry for entry in timers if not _is_dead(entry[2])]
+        timers[:] = [entry for entry in timers if not _is_dead(entry[0], entry[2])]
         heapify(timers)
         self._purge_at = self._sequence + max(_PURGE_MIN, len(timers))
 
@@ -333,18 +382,26 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 self._turns = 0
                 raise Livelock(self._now, self._turns_max, running, describe_waiting(self))
 
-    def _collect(self) -> None:
+    def _collect(self) -> None:  # noqa: C901 - a hot path, a clause for each kind of timer
         """Move the timers that are due to the ready queue; if nothing is ready, move time to the
         next one first.
         """
         timers, ready, now = self._timers, self._ready, self._now
-        while timers:
+        while timers or (self._sound and not ready):
+            if not timers:  # nothing will ever change; but time goes on
+                for one in self._sound:
+                    self._have_asked(one)
+                self._sound, self._sound_until = [], math.inf
+                continue
             when, _, what = timers[0]
             if when > now:
                 if ready:
                     return
-                if _is_dead(what):
+                if _is_dead(when, what):
                     heappop(timers)  # a cancelled timer must not move time
+                    continue
+                if when >= self._sound_until:
+                    self._pass_over(when)
                     continue
                 self._advance(when)
                 now = when
@@ -353,7 +410,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 if not what.done():
                     what.set_result(None)
             elif type(what) is _Repeated:
-                self._ask(what)
+                if what.entry_at == when:
+                    self._end_sleep(what)
             elif not what._cancelled:
                 ready.append(what)
         if not ready and not self._stopping:
@@ -365,20 +423,70 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = when
         self._turns = 0
 
+    def _end_sleep(self, repeated: _Repeated) -> None:
+        """The time has come at which it is asked, if it has passed over no more than it meant to
+        when it lay down.
+        """
+        if repeated.is_sound:
+            self._sound.remove(repeated)
+        if repeated.when > self._now:
+            self._have_asked(repeated)
+        else:
+            repeated.is_sound = False
+            self._ask(repeated)
+
     def _ask(self, repeated: _Repeated) -> None:
         """Let one sleep on, or wake it; an exception is its own."""
-        waiter = repeated.waiter
+        waiter, sleeper = repeated.waiter, repeated.sleeper
         if waiter.done():
             return
         try:
-            following = repeated.following()
+            following = sleeper.following()
         except Exception as exc:
             waiter.set_exception(exc)
             return
-        if following > self._now:
-            heappush(self._timers, (following, repeated.place, repeated))
-        else:
+        if following <= self._now:
             waiter.set_result(None)
+            return
+        repeated.when = following
+        self._lay_down(repeated)
+
+    def _lay_down(self, repeated: _Repeated) -> None:
+        """Let one sleep until its time, soundly if it need not be asked then."""
+        when, entry_at = repeated.when, repeated.sleeper.asked_at()
+        repeated.is_sound = entry_at > when
+        if repeated.is_sound:
+            self._sound.append(repeated)
+            self._sound_until = min(self._sound_until, when)
+        repeated.entry_at = max(when, entry_at)
+        if entry_at < math.inf:
+            heappush(self._timers, (repeated.entry_at, repeated.place, repeated))
+
+    def _pass_over(self, until: float) -> None:
+        """Nothing else happens up to `until`: let those that sleep soundly so long sleep on, or
+        have the others asked at their next times.
+        """
+        sleeping: list[_Repeated] = []
+        disturbed: list[_Repeated] = []
+        for one in self._sound:
+            if one.when > until or one.when >= one.entry_at or _sleeps_through(one, until):
+                sleeping.append(one)
+            elif not one.waiter.done():
+                disturbed.append(one)
+        for one in disturbed:  # what they do may be what others sleep for
+            self._have_asked(one)
+            until = min(until, one.when)
+        first = math.inf
+        for one in sleeping:
+            if one.when <= until and one.when < one.entry_at:
+                one.pass_over(until)
+            if first > one.when < one.entry_at:
+                first = one.when
+        self._sound, self._sound_until = sleeping, first
+
+    def _have_asked(self, repeated: _Repeated) -> None:
+        repeated.is_sound, repeated.entry_at = False, repeated.when
+        heappush(self._timers, (repeated.when, repeated.place, repeated))
 
     def _report(self, handle: Any, exc: BaseException) -> None:
         context = {
@@ -411,9 +519,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
     async def shutdown_default_executor(self, timeout: float | None = None) -> None: ...
 
 
-def _is_dead(what: Any) -> bool:
+def _sleeps_through(repeated: _Repeated, until: float) -> bool:
+    if repeated.waiter.done():
+        return False
+    try:
+        return repeated.sleeper.sleeps_through(min(until, repeated.last_passed))
+    except Exception:
+        return False  # it is asked, and its exception is its own
+
+
+def _is_dead(when: float, what: Any) -> bool:
     if type(what) is _Repeated:
-        return what.waiter.done()
+        return what.entry_at != when or what.waiter.done()
     return what.done() if type(what) is _FUTURE else what._cancelled
 
 

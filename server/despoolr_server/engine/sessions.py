@@ -132,6 +132,22 @@ class SessionTable:
         """No session lapses before this; infinity if none can."""
         return self._heap[0][0] if self._heap else float("inf")
 
+    def next_lapse(self) -> float:
+        """When the first session lapses if nobody renews it: not only a bound, as `next_deadline`
+        is after a renewal.
+        """
+        heap = self._heap
+        while heap:
+            at, number, name = heap[0]
+            deadline = self._deadlines.get(name)
+            if deadline == at:
+                return at
+            if deadline is None:
+                heapq.heappop(heap)
+            else:
+                heapq.heapreplace(heap, (deadline, number, name))
+        return float("inf")
+
     def pop_lapsed(self, now: float) -> Session | None:
         """Remove and return the next session whose lease is over at `now`, or None. Cheap when
         there is none.

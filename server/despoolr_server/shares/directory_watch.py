@@ -43,11 +43,14 @@ class DirectoryWatch:
         """
         self._seen: object = None
 
-    def __call__(self) -> object | None:
-        """What a look depends on; None where only a look can tell."""
+    def __call__(self, until: float = 0.0) -> object | None:
+        """What a look depends on, if it lasts until a site time; None where only a look can
+        tell.
+        """
         gate = self._gate
         share = gate.shares.get(self._share)
-        if share is None or gate.engine.sessions.next_deadline() <= gate.clock.now() + SOON_S:
+        sessions, soon = gate.engine.sessions, (until or gate.clock.now()) + SOON_S
+        if share is None or (sessions.next_deadline() <= soon and sessions.next_lapse() <= soon):
             return None
         store, rights, table = share.store, share.rights, gate.engine.table
         state = None

@@ -121,7 +121,7 @@ class Despooler(Service):
             self._inbox.wake()  # a retry instruction takes the name of the one it repeats
         self.wake_at = min(self._waits_for.values(), default=math.inf)
         if not self._installer.closes.is_looking:
-            self.rests_until = min(self.wake_at, *self._put_off_until.values(), math.inf)
+            self.idle_until = min(self.wake_at, *self._put_off_until.values(), math.inf)
         if not self._said_waiting:
             self._said_waiting = True
             self.log("~Waiting for ready instruction file....")

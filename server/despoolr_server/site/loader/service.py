@@ -129,7 +129,7 @@ class DataLoader(Service):
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
-            self.rests_until = math.inf
+            self.idle_until = math.inf
         names = sorted((e.name for e in entries), key=lambda name: (name[:1] != "I", name))
         for start in range(0, len(names), BATCH_MAX):
             await self._load_batch(names[start : start + BATCH_MAX], tick)

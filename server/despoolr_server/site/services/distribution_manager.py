@@ -48,7 +48,7 @@ class DistributionManager(Service):
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
-            self.rests_until = math.inf
+            self.idle_until = math.inf
         for entry in entries:
             if fold(entry.name).endswith(".STA"):
                 await self._process(entry.name)

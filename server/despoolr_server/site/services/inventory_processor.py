@@ -44,7 +44,7 @@ class InventoryProcessor(Service):
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
-            self.rests_until = math.inf
+            self.idle_until = math.inf
         for entry in entries:
             if not fold(entry.name).endswith(".RAW"):
                 continue

@@ -96,10 +96,12 @@ class MaintenanceManager(Service):
     def _is_thorough(self) -> bool:
         return self.cycle_count % THOROUGH_EVERY == 1
 
-    def is_resting(self, tick: float) -> bool:
+    def passes_max(self) -> float:
         """A thorough cycle is never passed over."""
-        is_thorough = (self.cycle_count + 1) % THOROUGH_EVERY == 1
-        return not is_thorough and super().is_resting(tick)
+        return -self.cycle_count % THOROUGH_EVERY
+
+    def is_resting(self, tick: float) -> bool:
+        return self.passes_max() > 0 and super().is_resting(tick)
 
     async def cycle(self, _tick: float) -> None:
         here, directories = self.site.server, self._directories
@@ -133,7 +135,7 @@ class MaintenanceManager(Service):
                     self._is_down.discard(role.name)
                     self.log(f"~Logon server {role.name} answers again.")
         if is_idle:
-            self.rests_until = math.inf
+            self.idle_until = math.inf
 
     async def _work_on(self, role: SiteServerRole) -> bool:
         """Whether there was nothing to do, and nothing is left to be done."""

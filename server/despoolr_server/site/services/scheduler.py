@@ -98,7 +98,7 @@ class Scheduler(Service):
         self._rest()
 
     def _rest(self) -> None:
-        self.rests_until = self._next_look
+        self.idle_until = self._next_look
 
     @property
     def _next_look(self) -> float:
@@ -106,7 +106,7 @@ class Scheduler(Service):
 
     def watched(self) -> Sequence[Watch]:
         """The tables of jobs: whoever changes them counts it."""
-        return (lambda: self.site.change_count,)
+        return (lambda _until: self.site.change_count,)
 
     # -- Pending -> Active
 

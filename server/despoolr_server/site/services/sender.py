@@ -90,7 +90,7 @@ class LanSender(Service):
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
-            self.rests_until = math.inf
+            self.idle_until = math.inf
         requests = [e.name for e in entries if fold(e.name).endswith((".SRQ", ".SRS"))]
         todo: list[tuple[int, str, SendRequest]] = []
         for name in requests:

@@ -7,8 +7,9 @@ skips what it missed. What a cycle does must be safe to do again: the process ma
 two steps.
 
 A service that found nothing to do rests: it passes over the cycles of its grid until something it
-watches has changed or a time has come. Whether it rests or looks each time shows nowhere in the
-records.
+watches has changed or a time has come; in virtual time over all of a stretch in which nothing
+happens at once (`despoolr_core.clock.Sleeper`). Whether it rests or looks each time shows nowhere
+in the records.
 """
 
 from __future__ import annotations
@@ -41,11 +42,13 @@ class Service:
         """Site time of an extra cycle before the next one on the grid; a cycle may set it."""
         self.delay_s = 0.0
         """Seconds by which its grid begins later than usual when all services start."""
-        self.rests_until = -math.inf
+        self.idle_until = -math.inf
         """Site time before which a cycle finds nothing to do if nothing that is watched changes; a
         cycle that found nothing sets it.
         """
         self._grid = 0.0
+        self._asked_at = -math.inf
+        """What `asked_at` said last, unless there was a cycle since."""
         self._watched: Sequence[Watch] = ()
         self._seen: list[object] | None = None
         self._running = asyncio.Event()
@@ -85,22 +88,56 @@ class Service:
         next one tries again.
         """
         clock = self.site.clock
-        self.rests_until = -math.inf
+        self.idle_until = -math.inf
         while not await self._has_started():
             await clock.sleep(self.site.polling_s)
         due = self._grid = clock.now() + delay_s
         while True:
-            due = await clock.sleep_past(due, self._pass_over, self)
+            due = await clock.sleep_past(due, self)
             await self._running.wait()
             await self.cycle_now(due)
             due = self._next_due()
 
-    def _pass_over(self, due: float) -> float:
-        """When the next cycle is due, if the one at `due` would find nothing to do; else `due`."""
-        if self.is_paused or not self.is_resting(due):
-            return due
+    def next_after(self, deadline: float) -> float:
+        """When the next cycle is due, if the one at `deadline` would find nothing to do; else
+        `deadline`.
+        """
+        if self.is_paused or not self.is_resting(deadline):
+            return deadline
         self.cycle_count += 1
         return self._next_due()
+
+    def asked_at(self, deadline: float) -> float:
+        """The first cycle, from the one at `deadline` on, that may have something to do although
+        nothing changed.
+        """
+        polling_s = self.site.polling_s
+        until = min(self.idle_until, self.wake_at - polling_s)
+        passes = 0.0
+        if until > deadline == self._grid:
+            passes = min(self.passes_max(), (until - deadline) / polling_s)
+        if passes < math.inf:
+            passes = math.ceil(passes)
+        self._asked_at = deadline + passes * polling_s
+        return self._asked_at
+
+    def rests_through(self, moment: float) -> bool:
+        """Whether all cycles up to `moment` would find nothing to do, if nothing changed."""
+        last = min(moment, self._asked_at - self.site.polling_s)
+        return moment < self._asked_at and not self.is_paused and self.is_resting(last)
+
+    def pass_over(self, deadline: float, moment: float) -> float:
+        """Pass over the cycles from `deadline` up to `moment`. Returns when the next one is due."""
+        grid, polling_s = self._grid, self.site.polling_s
+        while deadline <= moment:
+            deadline = grid = grid + polling_s
+            self.cycle_count += 1
+        self._grid = grid
+        return deadline
+
+    def passes_max(self) -> float:
+        """How many cycles may be passed over before one that is done whatever is watched."""
+        return math.inf
 
     def _next_due(self) -> float:
         """When the next cycle is due after one that is done, or was passed over."""
@@ -125,9 +162,10 @@ class Service:
         """One cycle, never two at a time."""
         async with self._busy:
             self.cycle_count += 1
-            self.wake_at, self.rests_until = math.inf, -math.inf
+            self.wake_at, self.idle_until, self._asked_at = math.inf, -math.inf, -math.inf
             self._watched = self.watched()
-            self._seen = self._look()  # first: what changes during the cycle may not be seen by it
+            # first: what changes during the cycle may not be seen by it
+            self._seen = self._look()
             try:
                 await self.cycle(tick)
             except ShareUnreachable as error:
@@ -143,14 +181,20 @@ class Service:
                 )
 
     def is_resting(self, tick: float) -> bool:
-        """Whether a cycle that is due at `tick` would find nothing to do."""
-        return tick < self.rests_until and self._seen is not None and self._look() == self._seen
+        """Whether a cycle that is due at `tick` would find nothing to do, as everything is now."""
+        seen = self._seen
+        if seen is None or tick >= self.idle_until:
+            return False
+        for watch, before in zip(self._watched, seen, strict=True):  # noqa: SIM110 - a hot path
+            if watch(tick) != before:
+                return False
+        return True
 
     def _look(self) -> list[object] | None:
         """What is watched, as it is now; None if it cannot be told without a cycle."""
         seen: list[object] = []
         for watch in self._watched:
-            found = watch()
+            found = watch(0.0)
             if found is None:
                 return None
             seen.append(found)

@@ -60,7 +60,7 @@ class SiteReporter(Service):
         entries = await self._inbox.files()
         if not entries:
             self._inbox.rest()
-            self.rests_until = math.inf
+            self.idle_until = math.inf
         names = [entry.name for entry in entries]
         for start in range(0, len(names), PACKET_MAX):
             await self._send(names[start : start + PACKET_MAX])

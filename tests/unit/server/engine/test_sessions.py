@@ -83,3 +83,16 @@ def test_ids_count_up_behind_their_prefix() -> None:
     table = SessionTable(id_prefix="b2.")
     assert [start(table, 0.0, 1.0).session for _ in range(2)] == ["Sb2.1", "Sb2.2"]
     assert [session.number for session in table] == [1, 2]
+
+
+def test_the_next_lapse_is_that_of_a_session_that_lives_as_it_was_renewed() -> None:
+    table = SessionTable()
+    renewed, ended, third = (start(table, 0.0, lease_s) for lease_s in (30.0, 40.0, 55.0))
+    table.renew(renewed, 20.0)
+    table.remove(ended.session)
+    assert table.next_deadline() == 30.0
+    assert table.next_lapse() == table.next_deadline() == 50.0
+    assert table.pop_lapsed(50.0) is renewed
+    assert table.next_lapse() == 55.0
+    table.remove(third.session)
+    assert table.next_lapse() == float("inf")

@@ -125,6 +125,28 @@ async def test_nothing_is_told_when_a_lease_ends_with_the_next_visit() -> None:
     assert watch() is not None
 
 
+async def test_nothing_is_told_for_longer_than_until_a_lease_ends() -> None:
+    watched = Watched()
+    watch = await watched.begin()
+    now = watched.world.clock.time
+    watched.world.session(client(), "WINWORD.EXE", 60.0)
+    assert watch() is not None
+    assert watch(now + 50.0) == watch()
+    assert watch(now + 60.0 - SOON_S) is None
+
+
+async def test_a_lease_that_was_renewed_keeps_nobody_from_resting() -> None:
+    watched = Watched()
+    watch = await watched.begin()
+    clock, sessions = watched.world.clock, watched.world.host.engine.sessions
+    session = sessions.find(watched.world.session(client(), "WINWORD.EXE", 60.0), clock.time)
+    assert session is not None
+    clock.time += 30.0
+    sessions.renew(session, clock.time)
+    assert watch(clock.time + 40.0) is not None
+    assert watch(clock.time + 60.0) is None
+
+
 async def test_nothing_is_told_of_a_directory_that_is_open_however_its_share_is_spelled() -> None:
     world = World()
     world.host.add_share("Mixed", MemoryFileStore())

@@ -9,6 +9,8 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.response import POLLING_S, Response
@@ -187,11 +189,11 @@ class Resting(Counting):
         self.until = until
 
     def watched(self) -> Sequence[Watch]:
-        return (lambda: self.seen,)
+        return (lambda _until: self.seen,)
 
     async def cycle(self, tick: float) -> None:
         await super().cycle(tick)
-        self.rests_until = EPOCH + self.until
+        self.idle_until = EPOCH + self.until
 
 
 def test_a_service_that_found_nothing_passes_over_its_cycles_until_something_changes() -> None:
@@ -264,5 +266,142 @@ def test_a_service_that_is_started_again_looks_first() -> None:
         await executive.restart(service.component)
         await running
         assert service.ticks == [0, 700.0]
+
+    play(main)
+
+
+class Thorough(Resting):
+    """One whose every fifth cycle is done, and which may have an extra one."""
+
+    component = "SMS_DESPOOLER"
+    extra_after_s = math.inf
+
+    def passes_max(self) -> float:
+        return -self.cycle_count % 5
+
+    def is_resting(self, tick: float) -> bool:
+        return self.passes_max() > 0 and super().is_resting(tick)
+
+    async def cycle(self, tick: float) -> None:
+        await super().cycle(tick)
+        self.wake_at, self.extra_after_s = tick + self.extra_after_s, math.inf
+
+
+class AskedEachTime(Resting):
+    """One that is asked at each of its cycles, as on a loop of real time."""
+
+    def asked_at(self, deadline: float) -> float:
+        return deadline
+
+
+class ThoroughAskedEachTime(AskedEachTime, Thorough):
+    pass
+
+
+def _respond(executive: Executive, response: Response) -> None:
+    executive.site.response = response
+    for service in executive.services:
+        service.look_again()
+
+
+async def _do(deed: str, executive: Executive, service: Resting) -> None:
+    if deed == "change":
+        service.seen = object()
+    elif deed == "change and back":
+        before, service.seen = service.seen, "something"
+        await executive.site.clock.sleep(1.0)
+        service.seen = before
+    elif deed == "only a look can tell":
+        service.seen = None
+    elif deed == "pause":
+        service.pause()
+    elif deed == "resume":
+        service.resume()
+    elif deed == "look again":
+        service.look_again()
+    elif deed == "slower":
+        _respond(executive, Response.SLOW)
+    elif deed == "faster":
+        _respond(executive, Response.VERY_FAST)
+    elif deed == "cycle":
+        await service.cycle_now(executive.site.clock.now())
+    elif deed == "restart":
+        await executive.restart(service.component)
+    elif deed == "extra cycle":
+        assert isinstance(service, Thorough)
+        service.extra_after_s = 100.0
+        service.seen = object()
+
+
+def _told(kinds: Sequence[type[Resting]], deeds: list[tuple[int, int, str]]) -> list[object]:
+    """When two services had cycles, and how many they counted each time that something was done."""
+    told: list[object] = []
+
+    async def main(bench: Bench) -> None:
+        services = [kinds[0](bench), kinds[1](bench, until=20_000.0)]
+        executive = Executive(bench.site, services)
+        running = asyncio.create_task(executive.run())
+        for wait_s, number, deed in deeds:
+            await bench.site.clock.sleep(wait_s)
+            await _do(deed, executive, services[number])
+            told.append([service.cycle_count for service in services])
+        await bench.site.clock.sleep(40_000.5)
+        told.extend([service.ticks, service.cycle_count] for service in services)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    play(main)
+    return told
+
+
+EITHER = (
+    "change",
+    "change and back",
+    "only a look can tell",
+    "pause",
+    "resume",
+    "look again",
+    "slower",
+    "faster",
+    "cycle",
+    "restart",
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.sampled_from([0, 1, 299, 300, 301, 3_000]), st.integers(0, 9_000)),
+            st.just(0),
+            st.sampled_from(EITHER),
+        )
+        | st.tuples(st.integers(0, 9_000), st.just(1), st.sampled_from([*EITHER, "extra cycle"])),
+        max_size=12,
+    )
+)
+def test_stretches_that_are_passed_over_as_a_whole_show_nowhere(
+    deeds: list[tuple[int, int, str]],
+) -> None:
+    asked_each_time = _told([AskedEachTime, ThoroughAskedEachTime], deeds)
+    assert _told([Resting, Thorough], deeds) == asked_each_time
+
+
+def test_a_service_is_not_asked_at_each_of_the_cycles_that_it_passes_over() -> None:
+    looks = 0
+
+    class Watched(Resting):
+        def watched(self) -> Sequence[Watch]:
+            def look(_until: float) -> object:
+                nonlocal looks
+                looks += 1
+                return None if self.seen is None else "as it was"
+
+            return (look,)
+
+    async def main(bench: Bench) -> None:
+        service = Watched(bench)
+        await run_for(Executive(bench.site, [service]), 1_000 * 300.0 + 0.5)
+        assert service.cycle_count == 1_001
+        assert looks < 10
 
     play(main)
