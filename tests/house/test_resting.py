@@ -15,7 +15,8 @@ from golden import write as golden
 from worlds.site import Bench
 
 ONE_OF_EACH = list({cell.kb: cell for cell in golden.cells()}.values())
-"""A run of every article and scenario there is; the digests of the others are of the same code."""
+"""A run of every article and scenario there is, for `make nightly`: a day without rest is long."""
+FEW = ("Q147819", "Q152229", "Q166833", "Q195936", "Q235805", "hierarchy")
 
 
 def services() -> list[Service]:
@@ -31,7 +32,7 @@ def test_a_service_says_what_it_watches(service: Service) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cell", ONE_OF_EACH, ids=golden.key)
+@pytest.mark.parametrize("cell", [cell for cell in ONE_OF_EACH if cell.kb in FEW], ids=golden.key)
 def test_services_and_clients_that_never_rest_record_what_those_that_rest_record(
     cell: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -309,8 +309,9 @@ def test_the_versions_have_the_faults_the_articles_say() -> None:
 # -- the same again
 
 
-@pytest.mark.parametrize("kb", KBS)
+@pytest.mark.parametrize("kb", ["Q147819", "Q152229", "Q166833", "Q195936", "Q235805"])
 def test_the_same_seed_gives_the_same_records_in_one_process(kb: str) -> None:
+    """Every run above has the digest that another process gave it; these are run twice in one."""
     first, again = (
         play(until(load_scenario(gallery.entry(kb)[1]), 30.0), ARTICLES[kb].versions[0])
         for _ in range(2)
