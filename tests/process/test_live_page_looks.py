@@ -106,13 +106,13 @@ async def test_only_what_matters_is_drawn_of_a_thousand_files_and_five_thousand_
         await opened(page, site)
         assert await page.value("document.querySelectorAll('*').length") < 2500
         assert "964 more updates wait" in await page.value("at('blocks').innerText")
-        took_ms = await page.value(
-            "Math.min(...[1, 2, 3, 4, 5].map(() => { const t = performance.now(); redraw(); "
-            "return performance.now() - t; }))"
-        )
-        assert took_ms < 250, "the least of five: others use the processor as well"
+        before = await page.spent_ms()
+        await page.value("[1, 2, 3, 4, 5].forEach(() => redraw())")
+        assert await page.spent_ms() - before < 5 * DRAWN_MS_MAX
 
 
+DRAWN_MS_MAX: Final = 150.0
+"""Milliseconds of the processor in which all is drawn anew; it takes about 30."""
 WATCHED_TASKS: Final = (
     "window.tasks = []; new PerformanceObserver(told => told.getEntries().forEach(one => "
     "tasks.push(one.duration))).observe({entryTypes: ['longtask']})"

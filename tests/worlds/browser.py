@@ -128,6 +128,15 @@ class Page:
             raise PageError(f"{script}: {told['exceptionDetails']}")
         return told["result"].get("value")
 
+    async def spent_ms(self) -> float:
+        """Milliseconds of the processor that the page's own thread has used, since it was first
+        asked: what other processes do meanwhile is not in it.
+        """
+        await self.call("Performance.enable", timeDomain="threadTicks")
+        told = await self.call("Performance.getMetrics")
+        found = {metric["name"]: metric["value"] for metric in told["metrics"]}
+        return float(found["TaskDuration"]) * 1000
+
     async def until(self, script: str, within_s: float = 10.0) -> None:
         """Wait until an expression is true."""
         end = f"Date.now() + {within_s * 1000}"
