@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from worlds.support import REPOSITORY
 
 ALLOWED = REPOSITORY / "tests" / "house" / "dead_code_allowed.py"
 ROOMS = ("core", "server", "client", "app", "lab", "public")
 
 
+@pytest.mark.slow
 def test_nothing_is_dead_but_what_is_allowed_and_that_stands_below_a_reason() -> None:
     """`make lint` asks with the list; here one look without it says what is dead and what the list
     names in vain.

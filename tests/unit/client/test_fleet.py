@@ -203,6 +203,7 @@ def test_starting_twice_is_a_mistake_and_stopping_twice_is_not() -> None:
     play(main)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offer", IDLE_BYTES_MAX)
 def test_an_idle_client_costs_little(offer: str) -> None:
     """What a client has allocated after it polled."""

@@ -49,6 +49,7 @@ def digest_of(result: RunResult) -> str:
     return result.digest
 
 
+@pytest.mark.slow
 def test_each_task_comes_with_its_result() -> None:
     assert dict(run_each(square, range(20), jobs=2)) == {n: n * n for n in range(20)}
 

@@ -94,6 +94,7 @@ def test_prose_keeps_its_lines_and_nothing_else_of_what_is_forbidden(text: str) 
     assert why_unfit(shown.replace("\n", "").replace("\t", ""), len(shown)) == ""
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.text()))
 def test_json_is_the_same_json_and_drives_no_terminal(value: dict[str, str]) -> None:
     raw = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -52,6 +52,7 @@ def worlds_are(
     monkeypatch.setattr(campaign, "explore", explore)
 
 
+@pytest.mark.slow
 def test_worlds_in_which_nothing_goes_wrong_exit_0(capsys: Said) -> None:
     assert run(["explore", "shared.toml", "--seeds", "1-2", "--jobs", "1"]) == 0
     said = capsys.readouterr()
@@ -142,6 +143,7 @@ def test_what_to_try_has_the_options_that_belong_to_the_world(
     )
 
 
+@pytest.mark.slow
 def test_faults_are_drawn_for_the_clients_and_the_length_that_run(capsys: Said) -> None:
     clients = '[[clients]]\nname = "WS{n}"\ncount = 9\n'
     Path("shared.toml").write_text(SCENARIO + clients)

@@ -57,6 +57,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("shared.toml").write_text(SCENARIO)
 
 
+@pytest.mark.slow
 def test_what_a_failure_does_not_need_is_cut(capsys: Said) -> None:
     assert run(["shrink", "shared.toml", "--to", "small.toml"]) == 0
     small = tomllib.loads(Path("small.toml").read_text())

@@ -99,6 +99,7 @@ def test_of_a_run_without_a_scenario_the_sharing_rule_is_told_alone(
     assert told["sentence"] in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_a_recording_is_simulated_and_the_whole_ladder_runs_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
@@ -152,6 +153,7 @@ def test_the_knobs_are_listed(capsys: Said) -> None:
     assert "forced_disconnect" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_knob_takes_its_values_from_each_time_that_it_is_named(file: str, capsys: Said) -> None:
     knobs = ["--knob", "reaper=2", "--knob", "reaper=30", "--knob", "marker=0.1"]
     assert run(["whatif", file, *knobs, "--worlds", "1", "--jobs", "1", "--json"]) == 0
@@ -163,6 +165,7 @@ def test_a_knob_takes_its_values_from_each_time_that_it_is_named(file: str, caps
     }
 
 
+@pytest.mark.slow
 def test_an_article_is_a_value_of_a_knob_as_of_every_option(file: str, capsys: Said) -> None:
     knob = ["--knob", "fix=147819"]
     assert run(["whatif", file, "--version", "1.1", *knob, "--worlds", "1", "--json"]) == 0

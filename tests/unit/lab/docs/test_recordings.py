@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from despoolr_lab.docs.recordings import FILES, page, recordings
 from worlds.support import REPOSITORY, program
 from worlds.traces import TRACES
 
 
+@pytest.mark.slow
 def test_the_page_of_the_recordings_is_up_to_date() -> None:
     program("tshark", "tshark")
     written = (REPOSITORY / "docs" / "recordings.md").read_text("utf-8")

@@ -103,12 +103,14 @@ def kinds(judgements: dict[int, WorldJudgement]) -> set[str]:
     return {key.kind for judgement in judgements.values() for key in judgement.said}
 
 
+@pytest.mark.slow
 def test_nothing_goes_wrong_in_the_worlds_of_a_scenario() -> None:
     judgements = judged(range(1, 13))
     assert kinds(judgements) == set()
     assert not [one for one in judgements.values() if one.refused]
 
 
+@pytest.mark.slow
 def test_worlds_in_processes_are_the_worlds_here() -> None:
     there = dict(explore(small(), OPTIONS, range(1, 4), jobs=1))
     assert there == judged(range(1, 4))
@@ -191,6 +193,7 @@ def test_failures_are_told_with_their_first_world_whatever_came_first() -> None:
     assert (told["worlds"], told["refused"]) == (2, [{"seed": 7, "why": "it cannot be"}])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", sorted((REPOSITORY / "scenarios").glob("**/[dhq]*.toml")), ids=lambda path: path.stem
 )

@@ -30,6 +30,7 @@ def smallest(seed: int) -> Shrunk:
     return last
 
 
+@pytest.mark.slow
 def test_a_forgotten_refusal_comes_down_to_three_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     real = CopyProgress.has_failed
 
@@ -55,6 +56,7 @@ def test_a_world_in_which_nothing_goes_wrong_is_not_made_small() -> None:
         smallest(2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "scenarios").glob("**/q*.toml")), ids=str)
 def test_the_file_of_any_scenario_is_that_scenario(path: Path) -> None:
     scenario = load_scenario(path)

@@ -95,6 +95,7 @@ def test_a_damaged_trace_ends_in_a_run_or_in_one_line(name: str, tmp_path: Path)
     check_texts(name, range(COUNT), tmp_path / "trace")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CAPTURES)
 def test_a_damaged_capture_ends_in_a_run_or_in_one_line(name: str, tmp_path: Path) -> None:
     check_captures(name, range(CAPTURE_COUNT), tmp_path / "trace.pcapng")

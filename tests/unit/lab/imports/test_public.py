@@ -32,6 +32,7 @@ OPENS = {
 """How many opens each has, as tshark 4.0 reads it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPENS)
 def test_a_published_capture_goes_through(name: str) -> None:
     found = imported([THEIR_TRACES / name])

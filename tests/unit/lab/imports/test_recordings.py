@@ -50,6 +50,7 @@ def found_in(name: str, *files: str) -> tuple[Truth, Found]:
     return truth, imported([truth.file(file) for file in files], **truth.wishes())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "file"), [*CAPTURES, *FIELDS])
 def test_a_capture_tells_every_open_refusal_and_wait_with_its_blockers(
     name: str, file: str

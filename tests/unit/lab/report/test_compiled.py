@@ -69,6 +69,7 @@ def test_it_is_kept_elsewhere_where_python_keeps_modules_elsewhere(
     assert len(list((tmp_path / "elsewhere").rglob(f"*{SUFFIX}"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage", [b"", b"j2", b"no such thing" * 20], ids=["empty", "cut", "other"]
 )

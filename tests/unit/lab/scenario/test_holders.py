@@ -169,6 +169,7 @@ def test_an_update_that_asks_for_its_files_gets_them_sooner_from_who_honours_it(
     assert (opened[-1] > copied[-1]) is (honours == "true"), "WS2 waits for the copy"
 
 
+@pytest.mark.slow
 def test_a_share_of_the_machines_honours_a_marker_whoever_else_there_is() -> None:
     def deaf(count: int, share: str) -> set[str]:
         text = BASE.replace("STRATEGY", "quiesce_marker").replace("HOLD", 'for = "5h"')

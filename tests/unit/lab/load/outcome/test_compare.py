@@ -144,6 +144,7 @@ def test_another_seed_is_comparable_and_an_invalid_run_is_doubtful() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_several_runs_a_side_must_lie_apart_for_a_difference_to_matter() -> None:
     """Each pair would do; the runs of one side differ among themselves as much."""
     a = [sample(n, ms) for n, ms in enumerate((5, 5, 6))]
@@ -157,6 +158,7 @@ def test_several_runs_a_side_must_lie_apart_for_a_difference_to_matter() -> None
     assert back.matters and not back.is_worse, "B is the faster"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("b", "matters"), [((30.0, 33.0), True), ((19.0, 33.0), False)])
 def test_of_several_runs_a_number_that_each_has_once_can_matter(
     b: tuple[float, float], matters: bool

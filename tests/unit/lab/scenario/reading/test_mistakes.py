@@ -52,6 +52,7 @@ def test_what_did_not_happen_fails_the_run(mistake: str) -> None:
     assert [finding.ok for finding in result.findings].count(False) == 1, result.findings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MAY_FAIL)
 def test_what_is_said_to_be_allowed_to_fail_may(mistake: str) -> None:
     allowed = parse_scenario(FAILING[mistake] + "may_fail = true\n")
