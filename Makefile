@@ -48,7 +48,7 @@ coverage: $(VENV)/dev.stamp ## Every module must be seen by some test: 85 % of i
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python tests/seen/check.py
 
-nightly: mutants scenarios ## What takes longer than .ci/run has
+nightly: mutants ## What takes longer than .ci/run has
 	@DESPOOLR_NIGHTLY=1 $(BIN)/python -m pytest -q --durations=10 --timeout=7200 tests/nightly
 	@$(MAKE) --no-print-directory coverage
 
