@@ -49,6 +49,10 @@ SAME_S: Final = 2.0
 """How far apart two files may tell the same open, once their clocks agree."""
 AGREE_S: Final = 1.5
 """An offset that is no more than what a log in whole seconds cannot tell."""
+EDGE_S: Final = 0.5
+"""How long after a file's end another one may tell its last refusal. Before its beginning it is
+`AGREE_S`: whole seconds are always early.
+"""
 TIMES_OF_PATH_MAX: Final = 64
 DIFFERENCES_MAX: Final = 200_000
 PAIRS_MIN: Final = 2
@@ -287,6 +291,12 @@ class Merge:
         survey, at = _survey(teller), fact.at - teller.offset_s
         if survey.first_at <= at <= survey.last_at:
             return True
+        if isinstance(fact, OpenDenied):
+            slack_s = AGREE_S if at < survey.first_at else EDGE_S
+            if not survey.first_at - slack_s <= at <= survey.last_at + slack_s:
+                return False
+            times = survey.refusals.get(fold(fact.path), ())
+            return any(abs(time - at) <= slack_s for time in times)
         return isinstance(fact, Opened) and bool(_nearest(survey.opens.get(fold(fact.path)), at))
 
     def _enrich(self, track: Track, fact: Opened) -> Opened:

@@ -104,3 +104,24 @@ def test_damage_is_told_of_the_part_that_it_is_in(tmp_path: Path) -> None:
     assert {one.name: one.damage_count for one in track.sources if one.damage_count} == {
         parts[0].name: 1
     }
+
+
+def test_the_last_refusal_of_one_file_is_not_told_again_by_another_a_little_later(
+    tmp_path: Path,
+) -> None:
+    rows = (TRACES / FIELDS).read_text("utf-8").splitlines(keepends=True)
+    last = max(place for place, row in enumerate(rows) if "0xc0000043" in row)
+    cut = tmp_path / "cut.tsv"
+    cut.write_text("".join(rows[: last + 1]), "utf-8")
+    late = tmp_path / "late.log"
+    late.write_text(
+        re.sub(
+            r"(?m)^(\[\S+ [\d:]{8}\.)(\d{6})",
+            lambda found: f"{found[1]}{min(int(found[2]) + 50_000, 999_999):06}",
+            (TRACES / LEVEL_3).read_text("utf-8"),
+        ),
+        "utf-8",
+    )
+    alone = len(imported([cut]).refusals)
+    assert alone == 4
+    assert len(imported([cut, late]).refusals) == alone
