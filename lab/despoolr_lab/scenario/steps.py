@@ -358,6 +358,11 @@ async def _acl(world: World, step: model.AclStep) -> None:
 
 async def _service(world: World, step: model.ServiceStep) -> None:
     site = step.site or world.scenario.site[0].code
+    if step.turns:
+        if not world.is_up(site):
+            raise StepError(f"site {site} is down")
+        await world.restart_service(site, step.service, step.turns)
+        return
     services = (await world.api(site, "GET", "site"))["services"]
     is_paused = any(one["paused"] for one in services if one["component"] == step.service)
     if is_paused if step.action == "pause" else step.action == "resume" and not is_paused:

@@ -376,17 +376,24 @@ class AclStep(StepTable, tag="acl", kw_only=True):
 
 
 class ServiceStep(StepTable, tag="service", kw_only=True):
-    """Pause, resume or restart one service of a site (SMS Service Manager)."""
+    """Pause, resume or restart one service of a site (SMS Service Manager).
+
+    `turns` is as in `kill`: in virtual time it is said between which two of its steps a service is
+    stopped to be restarted.
+    """
 
     action: str
     service: str
     site: str = ""
+    turns: Annotated[int, Meta(ge=0, le=TURNS_MAX)] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.action not in ("pause", "resume", "restart"):
             raise ValueError(f"action {self.action!r} is not one of pause, resume, restart")
         one_of(self.service, SERVICES, "service")
+        if self.turns and self.action != "restart":
+            raise ValueError("turns are said of a restart")
 
 
 class KillStep(StepTable, tag="kill", kw_only=True):

@@ -145,3 +145,12 @@ def test_a_kill_is_put_off_by_a_bounded_number_of_turns() -> None:
     msgspec.convert(kill, model.KillStep)
     with pytest.raises(msgspec.ValidationError, match="<= 10000"):
         msgspec.convert({**kill, "turns": 10_001}, model.KillStep)
+
+
+def test_a_restart_is_put_off_by_a_bounded_number_of_turns() -> None:
+    restart = {"do": "service", "at": "1h", "action": "restart", "service": "SMS_DESPOOLER"}
+    msgspec.convert({**restart, "turns": 10_000}, model.ServiceStep)
+    with pytest.raises(msgspec.ValidationError, match="<= 10000"):
+        msgspec.convert({**restart, "turns": 10_001}, model.ServiceStep)
+    with pytest.raises(msgspec.ValidationError, match="turns are said of a restart"):
+        msgspec.convert({**restart, "action": "pause", "turns": 1}, model.ServiceStep)

@@ -356,3 +356,17 @@ def test_what_a_killed_site_had_open_elsewhere_is_open_until_its_lease_is_over()
     for after_s, reason in ends:
         assert reason == "lease expired"
         assert lease_s - 10.0 <= after_s <= lease_s + look_s
+
+
+@pytest.mark.parametrize("turns", [0, 3])
+def test_a_service_is_restarted_between_two_of_its_steps(turns: int) -> None:
+    restart = {"do": "service", "action": "restart", "service": "SMS_DESPOOLER", "at": "5m 3s"}
+    result = play(blocked_update(hold(), {**restart, "turns": turns}, release("WS1", "3h")))
+    assert len(log(result, "SMS_EXECUTIVE", "restarted")) == 1
+    assert status(result, "UPDATE") == "Complete"
+
+
+def test_of_a_site_that_is_down_no_service_is_restarted() -> None:
+    restart = {"do": "service", "action": "restart", "service": "SMS_DESPOOLER", "at": "5m 3s"}
+    with pytest.raises(StepError, match="site BPC is down"):
+        play(blocked_update({"do": "kill", "at": "5m"}, {**restart, "turns": 3}))
