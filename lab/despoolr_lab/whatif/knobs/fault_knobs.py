@@ -21,6 +21,7 @@ from despoolr_lab.scenario.model import (
     LinkDownStep,
     LinkStep,
     PowerStep,
+    Program,
     SenderDiesStep,
     ServiceStep,
     SlowShareStep,
@@ -34,8 +35,9 @@ from despoolr_lab.whatif.knobs.change import ScenarioChange
 ASKED_AFTER_S: Final = 1800.0
 OFF_S: Final = 600.0
 """How long a machine is off that is restarted by hand."""
+MACHINES_TOLD_MAX: Final = 3
 BROKEN_MAX: Final = 8
-"""Things that are mended one by one; all together as well."""
+"""Things that are mended one by one, and programs that hang; all together as well."""
 
 
 def mended(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
@@ -58,39 +60,58 @@ def mended(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
 
 
 def _hung(case: Case) -> Iterator[ScenarioChange]:
-    """Programs that hang, and hold what they have open until their machines go."""
+    """Programs that hang, and hold what they have open until their machines go: each of the first
+    alone, then all of them.
+    """
+    hung = [number for number, one in enumerate(case.scenario.program) if _hangs(one)]
+    for numbers in [[one] for one in hung[:BROKEN_MAX]] + ([hung] if len(hung) > 1 else []):
+        programs = [case.scenario.program[number] for number in numbers]
+        machines = list(dict.fromkeys(name for one in programs for name in one.machines))
+        some = _some(machines)
+        who = programs[0].command + (f" on {some}" if some else "")
+        says = f"{who} not hanging" if len(numbers) == 1 else f"none of {len(numbers)} hanging"
+        scenario = copy_of(case.scenario)
+        for number in numbers:
+            program = scenario.program[number]
+            program.hangs = False
+            for later in program.then:
+                later.hangs = False
+        yield ScenarioChange(says, Cost.CLIENT, scenario, needs="another program", family=says)
+        yield from _restarted(case, machines)
+
+
+def _hangs(program: Program) -> bool:
+    """Whether a program hangs, at one of its starts."""
+    return program.hangs or any(later.hangs for later in program.then)
+
+
+def _restarted(case: Case, machines: Sequence[str]) -> Iterator[ScenarioChange]:
+    """Machines on which something hangs are restarted by hand."""
     refused_at = min((one.episode.first_refused_at for one in case.updates), default=None)
-    for number, program in enumerate(case.scenario.program):
-        if not program.hangs:
-            continue
-        where = f" on {' and '.join(program.machines[:3])}" if program.machines else ""
-        scenario = copy_of(case.scenario)
-        scenario.program[number].hangs = False
-        yield ScenarioChange(
-            f"{program.command}{where} not hanging",
-            Cost.CLIENT,
-            scenario,
-            needs="another program",
-            family=f"{program.command}{where}",
-        )
-        if refused_at is None or not program.machines:
-            continue
-        off_s = refused_at + ASKED_AFTER_S - case.scenario.start
-        if off_s + OFF_S > case.scenario.end - case.scenario.start:
-            continue
-        scenario = copy_of(case.scenario)
-        for machine in program.machines:
-            off = PowerStep(at=span_text(off_s), machine=machine, on=False)
-            on = PowerStep(at=span_text(off_s + OFF_S), machine=machine, on=True)
-            scenario.step = [*scenario.step, off, on]
-        yield ScenarioChange(
-            f"restarting {' and '.join(program.machines[:3])} "
-            f"{span(ASKED_AFTER_S)} after the first refusal",
-            Cost.FORCE,
-            scenario,
-            needs="somebody who goes there",
-            family=f"restarting {where}",
-        )
+    if refused_at is None or not machines:
+        return
+    off_s = refused_at + ASKED_AFTER_S - case.scenario.start
+    if off_s + OFF_S > case.scenario.end - case.scenario.start:
+        return
+    scenario = copy_of(case.scenario)
+    for machine in machines:
+        off = PowerStep(at=span_text(off_s), machine=machine, on=False)
+        on = PowerStep(at=span_text(off_s + OFF_S), machine=machine, on=True)
+        scenario.step = [*scenario.step, off, on]
+    yield ScenarioChange(
+        f"restarting {_some(machines)} {span(ASKED_AFTER_S)} after the first refusal",
+        Cost.FORCE,
+        scenario,
+        needs="somebody who goes there",
+        family=f"restarting {_some(machines)}",
+    )
+
+
+def _some(machines: Sequence[str]) -> str:
+    shown = [*machines[:MACHINES_TOLD_MAX]]
+    if len(machines) > len(shown):
+        shown.append(f"{len(machines) - len(shown)} more")
+    return " and ".join(shown)
 
 
 def _whole(step: Step) -> str:
