@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from despoolr_core.times import moment_s
+from despoolr_core.times import moment_s, span_s
 from despoolr_lab.scenario.model import Clients, LinkStep, PowerStep, Scenario
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.reading.written import copy_of, to_toml
@@ -147,10 +147,10 @@ def _lasts(span: str) -> Change:
 
 
 def _machines(scenario: Scenario) -> Iterator[_Change]:
-    """Fewer clients: a group goes, or all but those that are named, half, all but one."""
+    """Fewer clients: groups go, or all of one but those that are named, half, all but one."""
+    yield from _parts("clients", scenario.clients)
     for index, group in enumerate(scenario.clients):
         place = ("clients", index, "")
-        yield f"clients {group.name}", place, _without("clients", slice(index, index + 1))
         names = group.expand()
         named = [name for name in names if _is_named(scenario, name)]
         for fewer in (named, names[: len(names) // 2], names[:1]):
@@ -159,6 +159,36 @@ def _machines(scenario: Scenario) -> Iterator[_Change]:
         for name in named if len(names) > 1 else []:
             fewer = [other for other in names if other != name]
             yield f"client {name}", ("clients", index, "names"), _clients_are(index, fewer)
+        yield from _fewer_that_poll_as_before(index, group)
+
+
+def _fewer_that_poll_as_before(index: int, group: Clients) -> Iterator[_Change]:
+    """A group without a half of it, a quarter, ... one. When its clients poll depends on how many
+    they are: so who stays becomes a group of its own, that polls when it did.
+    """
+    names, place = group.expand(), ("clients", index, "")
+    spread_s = span_s(group.poll_every)
+    polls = {
+        name: group.first_poll or span_text(round(spread_s * number / len(names), 3))
+        for number, name in enumerate(names)
+    }
+    length = len(names) // 2
+    while length:
+        for start in range(0, len(names), length):
+            kept = {name: polls[name] for name in [*names[:start], *names[start + length :]]}
+            yield f"{len(names) - len(kept)} of {group.name}", place, _alone(index, kept)
+        length //= 2
+
+
+def _alone(index: int, polls: dict[str, str]) -> Change:
+    def change(scenario: Scenario) -> Any:
+        facts: dict[str, Any] = msgspec.to_builtins(scenario.clients[index])
+        scenario.clients[index : index + 1] = [
+            msgspec.convert({**facts, "names": [name], "count": 0, "first_poll": at}, Clients)
+            for name, at in polls.items()
+        ]
+
+    return change
 
 
 def _is_named(scenario: Scenario, name: str) -> bool:

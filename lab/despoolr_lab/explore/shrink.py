@@ -1,7 +1,9 @@
 """A failing world made smaller, as long as it fails in the same way.
 
-The law: a cut stays if the run without it has the key. It ends where no cut is left that keeps it;
-then the result is run twice, and both runs must fail so, with one digest.
+The law: a cut stays if the run without it has the key. Where no single cut is left, one step goes
+and a death is aimed anew, at what it was aimed at before: without the step that happens at another
+time. It ends where nothing is left that keeps the key; then the result is run twice, and both runs
+must fail so, with one digest.
 """
 
 from __future__ import annotations
@@ -11,17 +13,24 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
+import msgspec
+
+from despoolr_core.times import moment_s
 from despoolr_lab.explore.agreement.job_rows import NOTHING_COMES, WRONG_STATUS
-from despoolr_lab.explore.campaign import judge_here
-from despoolr_lab.explore.cuts import Place, cuts
+from despoolr_lab.explore.campaign import judge_here, moments_in
+from despoolr_lab.explore.cuts import Place, cuts, label
 from despoolr_lab.explore.judgement import EXPECTATION, WorldJudgement
 from despoolr_lab.explore.rules.breach import FailureKey, without_ids
 from despoolr_lab.scenario.expectations import describe
-from despoolr_lab.scenario.model import Scenario
+from despoolr_lab.scenario.model import KillStep, Scenario, ServiceStep
 from despoolr_lab.scenario.reading.written import baked, copy_of
 from despoolr_lab.scenario.run import RunOptions
-from despoolr_lab.scenario.worlds import OFF, world_of
+from despoolr_lab.scenario.worlds import OFF, span_text, world_of
 
+AIMED_MAX: Final = 40
+"""Times at which a death is tried anew where one step is left out."""
+CLOSE_S: Final = 1.0
+"""Seconds around a death in which what happens is what it was aimed at."""
 ENDS: Final = (NOTHING_COMES, WRONG_STATUS)
 """What other failures come to, at the end of a run that was left in peace."""
 
@@ -79,6 +88,10 @@ def shrink(
         for tried in _pass(now):
             now = tried
             yield now
+        if count == len(now.cut):
+            for tried in _aim_anew(now):
+                now = tried
+                yield now
     first, again = (judge_here(copy_of(now.scenario), _seeded(now.scenario)) for _ in range(2))
     yield replace(now, digest=first.digest, is_repeatable=first == again and key in first.said)
 
@@ -120,6 +133,48 @@ def _pass(now: Shrunk) -> Iterator[Shrunk]:
             at += 1
         now = replace(now, runs=now.runs + 1, needed=tried)
         yield now
+
+
+def _aim_anew(now: Shrunk) -> Iterator[Shrunk]:
+    """Leave one step out, and let each death come at another time: one at which something happens
+    of the kinds that happened when it came. Ends at the first that stays.
+    """
+    scenario = now.scenario
+    for index, death in enumerate(scenario.step):
+        if not isinstance(death, KillStep | ServiceStep):
+            continue
+        at = moment_s(death.at, scenario.start) - scenario.start
+        without = _without_steps(scenario, index)
+        kinds = {
+            kind
+            for kind, times in moments_in(without, _seeded(without), 1.0).items()
+            if any(abs(time - at) <= CLOSE_S for time in times)
+        }
+        for gone, step in enumerate(scenario.step):
+            if gone == index:
+                continue
+            fewer = _without_steps(scenario, index, gone)
+            there = moments_in(fewer, _seeded(fewer), 1.0)
+            found = {time for kind in kinds for time in there.get(kind, ())}
+            now = replace(now, runs=now.runs + 1)
+            for time in sorted(found)[:AIMED_MAX]:
+                aimed = copy_of(fewer)
+                again = msgspec.structs.replace(death, at=span_text(time))
+                aimed.step.insert(min(index, len(aimed.step)), again)
+                judgement = judge_here(copy_of(aimed), _seeded(aimed))
+                now = replace(now, runs=now.runs + 1)
+                if now.key in judgement.said:
+                    name = f"{label(step)}, and {label(death)} at another time"
+                    text = judgement.said[now.key][0]
+                    yield replace(now, scenario=aimed, cut=[*now.cut, name], text=text)
+                    return
+                yield now
+
+
+def _without_steps(scenario: Scenario, *indexes: int) -> Scenario:
+    fewer = copy_of(scenario)
+    fewer.step = [step for index, step in enumerate(fewer.step) if index not in indexes]
+    return fewer
 
 
 def _seeded(scenario: Scenario) -> RunOptions:

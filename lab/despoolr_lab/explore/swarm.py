@@ -10,14 +10,16 @@ steps is found, and half at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
 
 from despoolr_core.records.kinds.run import ExpectationChecked, RunEnded, StepTaken
 from despoolr_core.records.stream import Record
+from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.feasible import feasible
+from despoolr_lab.explore.rules.breach import role_of, without_ids
 from despoolr_lab.scenario.model import (
     AclStep,
     CancelStep,
@@ -32,11 +34,13 @@ from despoolr_lab.scenario.model import (
     LinkStep,
     NoIdMifStep,
     PowerStep,
+    Program,
     PutStep,
     Scenario,
     Server,
     ServiceStep,
     SourceStep,
+    StatusMifSpec,
     Step,
 )
 from despoolr_lab.scenario.worlds import OFF, WIDE, Variation, span_text, world_of
@@ -81,18 +85,32 @@ SERVICES: Final = (
 S = TypeVar("S")
 
 
-def moments_of(records: Iterable[Record], scenario: Scenario) -> tuple[float, ...]:
-    """When anything happens in a run, in seconds from its start: where to aim."""
-    return tuple(
-        sorted(
-            {
-                round(record.at - scenario.start, 3)
-                for record in records
-                if not isinstance(record.data, StepTaken | ExpectationChecked | RunEnded)
-                and 0 < record.at - scenario.start < LAST_SHARE * (scenario.end - scenario.start)
-            }
-        )
-    )
+Moments = Mapping[str, tuple[float, ...]]
+"""A kind of thing that happens in a run to when, in seconds from its start."""
+
+
+def moments_of(records: Iterable[Record], scenario: Scenario, share: float = LAST_SHARE) -> Moments:
+    """When anything happens in that share of a run: where to aim. What happens twice is aimed at as
+    often as what happens a thousand times.
+    """
+    shares = frozenset(fold(server.package_share) for server in scenario.server)
+    found: dict[str, set[float]] = {}
+    for record in records:
+        at = record.at - scenario.start
+        if not isinstance(record.data, StepTaken | ExpectationChecked | RunEnded) and (
+            0 < at < share * (scenario.end - scenario.start)
+        ):
+            found.setdefault(_kind_of(record, shares), set()).add(round(at, 3))
+    return {kind: tuple(sorted(times)) for kind, times in sorted(found.items())}
+
+
+def _kind_of(record: Record, package_shares: frozenset[str]) -> str:
+    """What a record is one of many of: its kind, who did it, with what."""
+    fact = record.data
+    share, path = getattr(fact, "share", ""), getattr(fact, "path", "")
+    role = role_of(share, path, package_shares) if share else ""
+    program = getattr(fact, "program", "") or record.actor.partition("/")[2]
+    return ", ".join((fact.KIND, without_ids(program), role))
 
 
 def is_as_written(seed: int) -> bool:
@@ -100,7 +118,7 @@ def is_as_written(seed: int) -> bool:
     return seed == 0 or Variation(seed, WIDE).draw("explore", "as written") < AS_WRITTEN_SHARE
 
 
-def swarm_world(scenario: Scenario, seed: int, moments: Sequence[float]) -> Scenario:
+def swarm_world(scenario: Scenario, seed: int, moments: Moments) -> Scenario:
     """The scenario of one world, to be run with that seed."""
     if is_as_written(seed):
         is_asked = bool(world_of(scenario, seed).expect)  # the rules are, where nothing else is
@@ -110,7 +128,11 @@ def swarm_world(scenario: Scenario, seed: int, moments: Sequence[float]) -> Scen
     steps = feasible(scenario, [*_kept(draws), *draws.faults()])
     worlds = msgspec.structs.replace(scenario.worlds, jitter=OFF) if draws.is_aimed else None
     return msgspec.structs.replace(
-        scenario, step=steps, expect=[], worlds=worlds or scenario.worlds
+        scenario,
+        step=steps,
+        expect=[],
+        worlds=worlds or scenario.worlds,
+        program=[*scenario.program, *draws.programs(steps)],
     )
 
 
@@ -143,7 +165,7 @@ def _kept(draws: _Draws) -> Iterator[Step]:
 class _Draws:
     """The draws of one world."""
 
-    def __init__(self, world: Variation, scenario: Scenario, moments: Sequence[float]) -> None:
+    def __init__(self, world: Variation, scenario: Scenario, moments: Moments) -> None:
         self.scenario = scenario
         self._world = world
         self._moments = moments
@@ -180,9 +202,25 @@ class _Draws:
                 name = f"{family} {number}"
                 yield from make(name, self._at(name))
 
+    def programs(self, steps: Iterable[Step]) -> list[Program]:
+        """What the command that is added does in this world: in half of them it reports by a status
+        MIF, in a quarter that it has failed, in one of eight it fails and writes none.
+        """
+        if not any(isinstance(step, JobStep) and step.command == ADDED_COMMAND for step in steps):
+            return []
+        fate = self.number("program")
+        if fate >= 3 / 8 + ADDED_SHARE:
+            return []
+        if fate < 1 / 8:
+            return [Program(command=ADDED_COMMAND, exit_code=3)]
+        failed = StatusMifSpec(status="Failed", description="It was to fail.")
+        mif = failed if fate < 3 / 8 else StatusMifSpec(description="It went well.")
+        return [Program(command=ADDED_COMMAND, mif=mif)]
+
     def _at(self, name: str) -> float:
         if self.is_aimed:
-            moment = self.one_of(self._moments, "moment", name)
+            kind = self.one_of(list(self._moments), "kind", name)
+            moment = self.one_of(self._moments[kind], "moment", name)
             return round(moment + (self.number("close", name) - 0.5) * 2 * CLOSE_S, 3)
         length = self.scenario.end - self.scenario.start
         return round(self.number("at", name) * LAST_SHARE * length, 3)
@@ -256,10 +294,17 @@ class _Draws:
         ]
 
     def _kill(self, name: str, at: float) -> list[Step]:
-        site = self.one_of(self.scenario.site, "site", name)
-        turns = int(TURNS ** self.number("turns", name)) - 1
-        down = span_text(self._for_s(name))
-        return [KillStep(at=span_text(max(0.0, at)), site=site.code, down_for=down, turns=turns)]
+        """A site's processes die, or one time in four those of another server."""
+        when, down = span_text(max(0.0, at)), span_text(self._for_s(name))
+        if self.scenario.server and self.number("server dies", name) < ADDED_SHARE:
+            server = self.one_of(self.scenario.server, "server", name).name
+            return [KillStep(at=when, server=server, down_for=down)]
+        site = self.one_of(self.scenario.site, "site", name).code
+        return [KillStep(at=when, site=site, down_for=down, turns=self._turns(name))]
+
+    def _turns(self, name: str) -> int:
+        """How far into its moment: few turns are as likely as many."""
+        return int(TURNS ** self.number("turns", name)) - 1
 
     def _link(self, name: str, at: float) -> list[Step]:
         if not self.scenario.server:
@@ -274,7 +319,13 @@ class _Draws:
         site = self.one_of(self.scenario.site, "site", name).code
         service = self.one_of(SERVICES, "service", name)
         return [
-            ServiceStep(at=span_text(max(0.0, at)), action="restart", service=service, site=site)
+            ServiceStep(
+                at=span_text(max(0.0, at)),
+                action="restart",
+                service=service,
+                site=site,
+                turns=self._turns(name),
+            )
         ]
 
     def _power(self, name: str, at: float) -> list[Step]:
@@ -292,17 +343,24 @@ class _Draws:
         if not packages or not machine:
             return []
         package = self.one_of(packages, "package", name)
+        servers = [one.name for one in self._of_site(package.site) if "distribution" in one.roles]
         return [
             HoldStep(
                 at=span_text(max(0.0, at)),
                 machine=machine,
                 package=package.name,
+                server=self.one_of(servers, "server", name) if len(servers) > 1 else "",
                 file=self.one_of(sorted(package.files), "file", name),
                 share_mode=self.one_of(SHARE_MODES, "share mode", name),
                 for_=span_text(self._for_s(name)),
                 may_fail=True,
             )
         ]
+
+    def _of_site(self, site: str) -> list[Server]:
+        """The servers of a site; that of the first for none."""
+        main = self.scenario.site[0].code
+        return [one for one in self.scenario.server if (one.site or main) == (site or main)]
 
     def _client(self, name: str) -> str:
         groups: list[Clients] = [g for g in self.scenario.clients if g.names or g.count]

@@ -49,6 +49,41 @@ def expiries(tables: SiteTables) -> dict[str, float]:
     return found
 
 
+def mandatory(tables: SiteTables) -> dict[tuple[str, str], float]:
+    """Machine and request to when the command is to be run by itself, of this site's own jobs."""
+    found: dict[tuple[str, str], float] = {}
+    for job in tables.own_jobs:
+        run = tables.spec(job).run
+        if run is None or run.mandatory_after is None or not is_begun(job):
+            continue
+        for row in tables.rows_of(job.JobID):
+            if row.Kind == DetailKind.WORKSTATION and row.SiteCode == tables.code:
+                at = max(run.mandatory_after, run.offer_after)
+                found[row.MachineName, job.RequestID] = at
+    return found
+
+
+def due(tables: SiteTables) -> dict[tuple[str, str], float]:
+    """Machine and request to when a command should have been run at the latest, of those that
+    nothing keeps from it: the machine is on and goes by a right clock, and a server has the
+    package.
+    """
+    profile = tables.machine.setup.profile
+    if profile.polls_only_changed_file or any(one.hangs for one in tables.world.scenario.program):
+        return {}  # Q163488: a date passes unnoticed; and who hangs runs nothing else
+    have = {row.PkgID for row in tables.statuses if row.Status == DetailStatus.COMPLETE}
+    requests = {job.RequestID for job in tables.own_jobs if job.PackageID in have}
+    found: dict[tuple[str, str], float] = {}
+    for (machine, request), at in mandatory(tables).items():
+        agent = tables.world.agents.get(machine)
+        if agent is None or request not in requests or not agent.is_on or agent.clock_offset_s:
+            continue
+        settings = agent.settings
+        if not settings.behaviour.is_service and not settings.habits.honours_marker:
+            found[machine, request] = at + 2 * settings.polling_interval_s
+    return found
+
+
 def _given(tables: SiteTables) -> Iterator[Disagreement]:
     ids = {fold(agent.machine): agent.sms_id for agent in tables.world.agents.values()}
     masters = _masters(tables)

@@ -20,7 +20,7 @@ from despoolr_lab.explore.agreement.tables import (
 from despoolr_lab.explore.rules.breach import Breach
 from despoolr_server.database.protocol import Row
 from despoolr_server.files import FileStore
-from despoolr_server.site.jobs.model import DetailKind, DetailStatus, JobType
+from despoolr_server.site.jobs.model import DetailKind, DetailStatus, JobStatus, JobType
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.packages import Files, PackageError, decompress
@@ -28,6 +28,7 @@ from despoolr_server.site.state.packages import Files, PackageError, decompress
 OLD_FILES: Final = "told as installed and not there"
 NOT_REMOVED: Final = "told as removed and still there"
 OTHER_STATUS: Final = "a package says otherwise than its job"
+LEFT_OUT: Final = "a server that an update left out"
 DESPOOLER: Final = "SMS_DESPOOLER"
 
 
@@ -42,6 +43,9 @@ def packages(tables: SiteTables) -> Iterator[Disagreement]:
         is_newest = package is not None and row.Version == package.StoredVersion
         if row.Status == DetailStatus.COMPLETE and is_newest and row.PkgID not in removed:
             yield from _files(tables, row)
+    for package in tables.packages.values():
+        if not tables.is_busy(package.PkgID) and package.PkgID not in removed:
+            yield from _left_out(tables, package)
     for job in tables.own_jobs:
         if job.Type == JobType.REMOVE_PACKAGE and not tables.is_busy(job.PackageID):
             yield from _removed(tables, job)
@@ -49,20 +53,55 @@ def packages(tables: SiteTables) -> Iterator[Disagreement]:
 
 def _files(tables: SiteTables, row: Row) -> Iterator[Disagreement]:
     """A server that is said to have a package has its files."""
-    role = _role(tables, row.Server)
-    wanted = _wanted(tables, row.PkgID)
-    if wanted is None or role is None:
-        return
-    store = tables.store(role.package_share, role.name)
-    places = _places(store, row.PkgID)
-    wrong = [_unlike(store, place, wanted) for place in places] or [sorted(wanted)]
-    if all(wrong):
+    wrong = _wrong(tables, row.PkgID, row.Server)
+    if wrong:
         text = (
             f"{row.Server} is said to have package {row.PkgID}, and has not what it should of "
-            f"{', '.join(wrong[0][:5])}"
+            f"{', '.join(wrong[:5])}"
         )
         breach = Breach(OLD_FILES, text, tables.now, 0, "package file", DESPOOLER)
         yield Disagreement(breach, row.PkgID)
+
+
+def _wrong(tables: SiteTables, package: str, server: str) -> list[str]:
+    """The files of a package that a server has not as they should be."""
+    role, wanted = _role(tables, server), _wanted(tables, package)
+    if wanted is None or role is None:
+        return []
+    store = tables.store(role.package_share, role.name)
+    wrong = [_unlike(store, place, wanted) for place in _places(store, package)]
+    return wrong[0] if wrong and all(wrong) else [] if wrong else sorted(wanted)
+
+
+def _left_out(tables: SiteTables, package: Row) -> Iterator[Disagreement]:
+    """Who has a package has what its last Share Package job brought, if that was to refresh who has
+    it; and whoever that job named has it.
+    """
+    jobs = [job for job in tables.own_jobs if job.PackageID == package.PkgID]
+    last = max(jobs, key=lambda job: (job.ActivateAt, job.JobID), default=None)
+    if last is None or last.Type != JobType.SHARE_PACKAGE or last.Status != JobStatus.COMPLETE:
+        return
+    if last.StatusAt > tables.now - RULED_S:
+        return
+    spec = tables.spec(last)
+    have = {
+        row.Server: row.Version
+        for row in tables.statuses
+        if row.PkgID == package.PkgID and row.Status == DetailStatus.COMPLETE
+    }
+    ours = {role.name for role in tables.machine.setup.servers}
+    wanted = (ours & set(spec.distribute.put_on)) | (
+        set(have) if spec.distribute.refresh_existing else set()
+    )
+    older = {name for name in wanted if have.get(name) != package.StoredVersion}
+    left = [name for name in sorted(older) if _wrong(tables, package.PkgID, name)]
+    if left:
+        text = (
+            f"job {last.JobID} is Complete, and {', '.join(left)} has not what it brought of "
+            f"{package.PkgID}"
+        )
+        breach = Breach(LEFT_OUT, text, tables.now, 0, "package file", DESPOOLER)
+        yield Disagreement(breach, package.PkgID, is_of_rest=True)
 
 
 def _wanted(tables: SiteTables, package: str) -> Files | None:

@@ -76,3 +76,24 @@ def off_since(scenario: Scenario) -> dict[str, float]:
         else:
             off[step.machine] = moment_s(step.at, scenario.start)
     return off
+
+
+def cut_off(scenario: Scenario) -> list[tuple[float, float]]:
+    """The spans in which a server could not be reached, or a fault made it slow, in site
+    seconds.
+    """
+    found: list[tuple[float, float]] = []
+    since: dict[tuple[str, ...], float] = {}
+    for step in sorted(scenario.step, key=lambda step: moment_s(step.at, scenario.start)):
+        at = moment_s(step.at, scenario.start)
+        if isinstance(step, KillStep):
+            found.append((at, at + span_s(step.down_for)))
+        elif isinstance(step, FaultStep):
+            found.append((at, at + span_s(step.for_) if step.for_ else math.inf))
+        elif isinstance(step, LinkStep):
+            link = tuple(sorted((step.server, step.other)))
+            if not step.up:
+                since.setdefault(link, at)
+            elif link in since:
+                found.append((since.pop(link), at))
+    return found + [(at, math.inf) for at in since.values()]

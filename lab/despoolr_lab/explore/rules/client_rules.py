@@ -1,16 +1,15 @@
 """What must hold of every client, read from the records alone.
 
-The law: a command runs once on a machine, its result is reported once, and what was reported
-arrives at the site, some time after the last disturbance. An expiry is no result: sites pass it
-over, as they should, and some clients tell it at each poll (Q188042).
+The law: a command runs once on a machine and in its time, its result is reported once, and what was
+reported arrives at the site, some time after the last disturbance. An expiry is no result: sites
+pass it over, as they should, and some clients tell it at each poll (Q188042).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final
 
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
@@ -25,10 +24,33 @@ RUN_TWICE: Final = "a program run twice"
 REPORTED_TWICE: Final = "a result reported twice"
 LOST_REPORT: Final = "a report lost"
 RUN_EXPIRED: Final = "a program run after its expiry"
+RUN_EARLY: Final = "a program run before its time"
+NEVER_RUN: Final = "a command that was never run"
 LATE_S: Final = 60.0
 """Seconds between what a poll decides and the start of a program."""
+ROUNDING_S: Final = 1.0
 PCM: Final = "PCM"
 EXPIRED: Final = "Expired"
+
+
+@dataclass(slots=True)
+class KnownCommands:
+    """What sites know of commands at the end of a run. Times are site times."""
+
+    waiting: set[str] = field(default_factory=set)
+    """Reports of clients that wait at a site for the date that their client had (Q172899)."""
+    taken_back: set[str] = field(default_factory=set)
+    """Requests of jobs that were cancelled, or whose package was removed: no site knows a report of
+    them any more.
+    """
+    expires: dict[str, float] = field(default_factory=dict)
+    """Request to when it expires."""
+    mandatory: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Machine and request to when it is to be run by itself, and not before."""
+    due: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Machine and request to when it should have been run at the latest, if nothing was disturbed
+    after that.
+    """
 
 
 @dataclass(slots=True)
@@ -45,6 +67,8 @@ class ClientRules:
     """Reports that a site has counted: one may be before its client is done with handing it in."""
     _has_refused: bool = False
     """A MIF was refused: what it said is told nowhere else."""
+    _is_by_hand: bool = False
+    """Somebody runs what PCM shows, at any time."""
 
     def apply(self, record: Record) -> Iterator[Breach]:
         """What the next record breaks."""
@@ -70,30 +94,52 @@ class ClientRules:
             self._has_refused = True
         elif isinstance(fact, StepTaken) and fact.do == "delete_history":
             self._done.clear()  # PCM has run nothing, as far as it knows (Q122202)
+        elif isinstance(fact, StepTaken) and fact.do == "execute":
+            self._is_by_hand = True
 
     def at_end(
         self,
         end: float,
         calm: float,
-        waiting: Collection[str] = (),
-        taken_back: Collection[str] = (),
-        expires: Mapping[str, float] = MappingProxyType({}),
+        known: KnownCommands | None = None,
+        cut_off: Sequence[tuple[float, float]] = (),
     ) -> Iterator[Breach]:
-        """What was handed in and never arrived, in a run that ended then and was left in peace
-        since. `waiting` are the reports that wait for their time at a site, `taken_back` the
-        requests that no site knows any more, `expires` the site times at which commands do.
+        """What was handed in and never arrived, and what was run at a wrong time or never, in a run
+        that ended then and was left in peace since. `cut_off` are the spans in which a server could
+        not be reached: who waited for one starts late, by a minute for each call.
         """
+        known = known or KnownCommands()
+        taken_back, expires = known.taken_back, known.expires
+        yield from self._runs(end, calm, known)
         for record, request in self._started:
             expiry = expires.get(request, math.inf)
-            if record.at > expiry + LATE_S:
+            waited = any(since <= record.at and expiry <= until for since, until in cut_off)
+            if record.at > expiry + LATE_S and not waited:
                 late_s = record.at - expiry
                 text = f"{record.actor} ran request {request} {span(late_s)} after its expiry"
                 yield Breach(RUN_EXPIRED, text, record.at, record.seq, "", PCM)
         for (machine, report), (at, request) in self._reported.items():
-            if report in self._counted or report in waiting or self._has_refused:
+            if report in self._counted or report in known.waiting or self._has_refused:
                 continue
             if request in taken_back:
                 continue
             if end - max(at, calm) >= SETTLED_S:
                 text = f"{machine} handed report {report} in, and no site has heard of it"
                 yield Breach(LOST_REPORT, text, at, 0, "", PCM)
+
+    def _runs(self, end: float, calm: float, known: KnownCommands) -> Iterator[Breach]:
+        """What was run too early, and what was never run."""
+        begun = {(record.actor, request) for record, request in self._started}
+        for record, request in self._started:
+            due = known.mandatory.get((record.actor, request), -math.inf)
+            if record.at < due - ROUNDING_S and not self._is_by_hand:
+                text = f"{record.actor} ran request {request} {span(due - record.at)} early"
+                yield Breach(RUN_EARLY, text, record.at, record.seq, "", PCM)
+        for (machine, request), at in known.due.items():
+            settled = max(at, calm) + SETTLED_S
+            is_over = request in known.taken_back or (
+                known.expires.get(request, math.inf) < settled
+            )
+            if (machine, request) not in begun and not is_over and end >= settled:
+                text = f"{machine} was to run request {request}, and never did"
+                yield Breach(NEVER_RUN, text, end, 0, "", PCM)

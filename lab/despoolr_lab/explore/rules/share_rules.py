@@ -2,21 +2,20 @@
 
 The law: whatever the site did, no two opens are held that the conflict rule forbids, nothing is
 written or deleted under somebody who does not share it, who is refused is refused by opens that are
-there, no refusal is forgotten: not in its episode, and not by who was refused, and nobody keeps
-what he cannot use any more. It is computed here a second time, from grants and closes, the two
-lines of the rule included, and asks nothing of the engine.
+there and all of them are named, no refusal is forgotten by who was refused, and nobody keeps what
+he cannot use any more. It is computed here a second time, from grants and closes, the two lines of
+the rule included, and asks nothing of the engine.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.share import (
     FileDeleted,
@@ -34,6 +33,7 @@ from despoolr_core.records.stream import Record
 from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import WIN32_CODE, Access, NtStatus, ShareMode, parse_flags
+from despoolr_core.share.wire import Blocker
 from despoolr_lab.explore.rules.breach import Breach, role_of
 from despoolr_lab.explore.rules.calm import SETTLED_S
 
@@ -47,11 +47,14 @@ NOBODY: Final = "refused by nobody"
 FORGOTTEN: Final = "a refused open forgotten"
 CLOSED_TWICE: Final = "closed and not open"
 LEFT_OPEN: Final = "open after its session"
-MISCOUNTED: Final = "attempts miscounted"
+UNNAMED: Final = "refused by an open that is not named"
+MISNAMED: Final = "refused by another than is named"
 NEVER_CLOSED: Final = "an open that a service forgot"
 OUTLIVED: Final = "open after its lease"
 SERVICES: Final = "SMS_"
 """How the names of services begin: what they open they close within the cycle."""
+NAMED_MAX: Final = 16
+"""Opens in the way that a server names."""
 LAPSED_S: Final = 60.0
 """Seconds in which a server has noticed that a lease is over."""
 
@@ -74,6 +77,8 @@ class ShareRules:
     package_shares: frozenset[str]
     _held: dict[tuple[str, str], _Held] = field(default_factory=dict)
     _seen: set[tuple[str, str]] = field(default_factory=set)
+    _standing: set[tuple[str, str]] = field(default_factory=set)
+    """Those of them that nobody has closed."""
     _by_file: dict[tuple[str, str], dict[str, _Held]] = field(default_factory=dict)
     """Server and file to the opens of it, by their names."""
     _over: set[tuple[str, str]] = field(default_factory=set)
@@ -89,11 +94,6 @@ class ShareRules:
         default_factory=lambda: defaultdict(dict)
     )
     _done_files: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
-    _attempts: Counter[str] = field(default_factory=Counter)
-    _ledger: EpisodeLedger = field(
-        default_factory=lambda: EpisodeLedger(episodes_max=1_000_000, history_max=0)
-    )
-
     _steps: dict[type[Fact], Callable[[Record, Any], Iterable[Breach]]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +114,6 @@ class ShareRules:
 
     def apply(self, record: Record) -> Iterable[Breach]:
         """What the next record breaks."""
-        self._ledger.apply(record)
         step = self._steps.get(type(record.data))
         return () if step is None else step(record, record.data)
 
@@ -139,26 +138,22 @@ class ShareRules:
                     "session is over"
                 )
                 yield self._of(LEFT_OPEN, granted, text, at)
-        for episode, count in self._attempts.items():
-            row = self._ledger.row(episode, at)
-            told = 0 if row is None else row.attempt_count
-            if told != count:
-                text = f"episode {episode} has {count} refusals, and tells of {told}"
-                yield Breach(MISCOUNTED, text, at)
 
     # -- opens
 
     def _started(self, _record: Record, started: ShareStarted) -> Iterator[Breach]:
         for key in [key for key in self._held if key[0] == started.server]:
             self._drop(key)
+        self._standing = {key for key in self._standing if key[0] != started.server}
         self._over = {key for key in self._over if key[0] != started.server}
         self._leases = {key: s for key, s in self._leases.items() if key[0] != started.server}
         return iter(())
 
     def _granted(self, record: Record, granted: OpenGranted) -> Iterator[Breach]:
+        self._seen.add((granted.server, granted.open))
+        self._standing.add((granted.server, granted.open))
         if not granted.access or not granted.share_mode or granted.lock:
             # an import does not know, a WebDAV lock's own open has rules of its own
-            self._seen.add((granted.server, granted.open))
             return
         new = _Held(
             granted,
@@ -175,7 +170,6 @@ class ShareRules:
                     "had it in a way that excludes that"
                 )
                 yield self._of(TWO_OPENS, granted, text, record.at, record.seq)
-        self._seen.add((granted.server, granted.open))
         self._held[granted.server, granted.open] = new
         self._by_file.setdefault((granted.server, new.key), {})[granted.open] = new
 
@@ -196,6 +190,7 @@ class ShareRules:
         return iter(())
 
     def _drop(self, key: tuple[str, str]) -> None:
+        self._standing.discard(key)
         held = self._held.pop(key, None)
         if held is not None:
             self._by_file.get((key[0], held.key), {}).pop(key[1], None)
@@ -207,8 +202,6 @@ class ShareRules:
 
     def _refused(self, record: Record, refused: OpenRefused) -> Iterator[Breach]:
         self._refusals[refused.server].append((record.seq, refused))
-        if refused.episode:
-            self._attempts[refused.episode] += 1
         if refused.nt_status != NtStatus.SHARING_VIOLATION:
             return
         where = (
@@ -219,23 +212,42 @@ class ShareRules:
         elif not refused.episode:
             text = f"{where} by others' opens, and no episode has it"
             yield self._of(FORGOTTEN, refused, text, record.at, record.seq)
-        wanted = wants(parse_flags(Access, refused.access)) if refused.access else 0
-        shared = int(parse_flags(ShareMode, refused.share_mode)) if refused.share_mode else 0
         for blocker in refused.blockers:
-            key = (refused.server, blocker.open)
-            held = self._held.get(key)
-            if held is None and key in self._seen and not blocker.lock:
-                text = f"{where} because of {blocker.machine}, which has closed it"
-                yield self._of(STALE, refused, text, record.at, record.seq)
-            elif (
-                held is not None
-                and not blocker.lock
-                and wanted
-                and fold(refused.path) == fold(held.granted.path)
-                and not _exclude(wanted, shared, held.wanted, held.shared)
-            ):
-                text = f"{where} because of {blocker.machine}, whose open allows it"
-                yield self._of(NO_CONFLICT, refused, text, record.at, record.seq)
+            yield from self._named(record, refused, blocker, where)
+        yield from self._unnamed(record, refused, where)
+
+    def _named(
+        self, record: Record, refused: OpenRefused, blocker: Blocker, where: str
+    ) -> Iterator[Breach]:
+        """Who is named stands in the way: it has the file open, in a way that forbids this."""
+        key = (refused.server, blocker.open)
+        held = self._held.get(key)
+        if key in self._seen and key not in self._standing:
+            text = f"{where} because of {blocker.machine}, which has closed it"
+            yield self._of(STALE, refused, text, record.at, record.seq)
+        if held is None:
+            return
+        granted = held.granted
+        if (blocker.machine, blocker.program) != (granted.machine, granted.program):
+            text = f"{where} because of {blocker.machine}, and it is {granted.machine} that has it"
+            yield self._of(MISNAMED, refused, text, record.at, record.seq)
+        mine = _file(refused.share, refused.path)
+        if held.key and held.key != mine and not held.key.startswith(f"{mine}/"):
+            text = f"{where} because of {blocker.machine}, which has {granted.path} open"
+            yield self._of(MISNAMED, refused, text, record.at, record.seq)
+        elif held.key == mine and not blocker.lock and _excludes(refused, held) is False:
+            text = f"{where} because of {blocker.machine}, whose open allows it"
+            yield self._of(NO_CONFLICT, refused, text, record.at, record.seq)
+
+    def _unnamed(self, record: Record, refused: OpenRefused, where: str) -> Iterator[Breach]:
+        """All who stand in the way are named, up to as many as a server names."""
+        named = {blocker.open for blocker in refused.blockers}
+        if len(named) >= NAMED_MAX:
+            return
+        for held in self._at(refused.server, _file(refused.share, refused.path)):
+            if held.granted.open not in named and _excludes(refused, held):
+                text = f"{where}, and {held.granted.machine}, which is in the way, is not named"
+                yield self._of(UNNAMED, refused, text, record.at, record.seq)
 
     def _copy_started(self, record: Record, started: CopyStarted) -> Iterator[Breach]:
         self._copies[record.seq] = started
@@ -334,6 +346,13 @@ class ShareRules:
     def _of(self, kind: str, fact: Any, text: str, at: float, seq: int = 0) -> Breach:
         role = role_of(fact.share, fact.path, self.package_shares)
         return Breach(kind, text, at, seq, role, getattr(fact, "program", ""))
+
+
+def _excludes(refused: OpenRefused, held: _Held) -> bool | None:
+    """Whether what was refused and an open exclude each other; None where it is not known."""
+    wanted = wants(parse_flags(Access, refused.access)) if refused.access else 0
+    shared = int(parse_flags(ShareMode, refused.share_mode)) if refused.share_mode else 0
+    return _exclude(wanted, shared, held.wanted, held.shared) if wanted else None
 
 
 def _exclude(wanted: int, shared: int, held_wanted: int, held_shared: int) -> bool:

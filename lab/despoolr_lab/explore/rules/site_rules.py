@@ -32,6 +32,7 @@ from despoolr_core.records.kinds.site import (
 from despoolr_core.records.stream import Record, is_owners
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES
+from despoolr_core.times import span
 from despoolr_lab.explore.rules.breach import Breach
 from despoolr_lab.explore.rules.calm import SETTLED_S
 
@@ -49,12 +50,18 @@ GOES_ON: Final = "a cancelled job goes on"
 UNASKED: Final = "a row that the job did not have"
 OF_ANOTHER: Final = "a result of another machine"
 EVENT_LOST: Final = "an event lost"
+FAILURE_UNTOLD: Final = "a failure that no event tells"
+FORGOTTEN_SERVER: Final = "a server that a retry forgot"
 
 DONE: Final = ("Complete", "Failed", "Cancelled", "Canceled")
 CANCELLED: Final = "Cancelled"
 CANCELED: Final = "Canceled"
 """What a cancelled job makes of all its rows, and tells once."""
 EVENT_NO_SERVER: Final = 13
+EVENT_NOT_SENT: Final = 21
+EVENTS_NOT_COPIED: Final = (108, 109)
+SENT_FOR_S: Final = 7 * 86400.0
+"""Seconds for which a sender tries (Q214485)."""
 EVENT_WORKSTATION_FAILED: Final = 374
 INTERRUPTIONS: Final = ("kill", "hotfix", "service")
 """Steps after which a service may begin again what it had begun."""
@@ -77,6 +84,10 @@ class RetryRule:
     """At how many retries the count gives up; 0: something else ends it."""
     is_even: bool = False
     """Whether one retry follows another by the interval and nothing else."""
+    loses_list: bool = False
+    """Whether the list of servers is lost when others of an attempt were done (Q153576)."""
+    forgets_refresh: bool = False
+    """Whether a retry after a failed store leaves servers as they are (Q195936)."""
 
 
 def attempts_max(profile: Profile) -> int:
@@ -94,12 +105,19 @@ def is_even(profile: Profile) -> bool:
     return not (is_forced or COPY_STRATEGIES[profile.copy_strategy].retries_at_close)
 
 
+def loses_list(profile: Profile) -> bool:
+    """Whether a version forgets which of several servers are to be tried again (Q153576)."""
+    return profile.partial_retry_list_lost and not COPY_STRATEGIES[profile.copy_strategy].is_ours
+
+
 @dataclass(slots=True)
 class _Job:
     """One job at one site, as its Despooler tells it."""
 
     refused: dict[str, int] = field(default_factory=dict)
     """Server to the record of the copy that it refused last."""
+    done: set[str] = field(default_factory=set)
+    """Servers on which this attempt was complete."""
     began: float = math.inf
     """When its first copy began."""
     waiting: InstructionWritten | None = None
@@ -107,6 +125,8 @@ class _Job:
     """Whether a retry was written since the last instruction was done with."""
     forgets: bool = False
     retries: int | None = None
+    untold: int = 0
+    """The record of a copy that was refused, and no event has told so yet."""
 
 
 @dataclass(slots=True)
@@ -123,6 +143,7 @@ class SiteRules:
     """A job, or a row of one, to what it said last and the record of it."""
     _jobs: dict[tuple[str, str], _Job] = field(default_factory=lambda: defaultdict(_Job))
     """Site and job to what is known of it."""
+    _active_since: dict[tuple[str, str], float] = field(default_factory=dict)
     _over: set[tuple[str, str]] = field(default_factory=set)
     _cancelled: set[tuple[str, str]] = field(default_factory=set)
     _reported_by: dict[str, str] = field(default_factory=dict)
@@ -231,6 +252,14 @@ class SiteRules:
     def _event(self, record: Record, logged: EventLogged) -> Iterator[Breach]:
         if logged.event == EVENT_NO_SERVER:
             self._jobs[_site(record), logged.job].forgets = True
+        if logged.event in EVENTS_NOT_COPIED:
+            self._jobs[_site(record), logged.job].untold = 0
+        since = self._active_since.get((_site(record), logged.job), -math.inf)
+        if logged.event == EVENT_NOT_SENT and record.at - since < SENT_FOR_S:
+            text = (
+                f"job {logged.job} is not sent any more, {span(record.at - since)} after it began"
+            )
+            yield self._of(GIVEN_UP, record, text)
         if logged.event != EVENT_WORKSTATION_FAILED:
             return
         # the row of the report has been told; its component is the Despooler, its writer the loader
@@ -247,6 +276,8 @@ class SiteRules:
             return
         key = (_site(record), changed.job)
         yield from self._follows(record, key, changed, f"job {changed.job}")
+        if changed.status == "Active":
+            self._active_since.setdefault(key, record.at)
         if changed.status == CANCELLED:
             self._cancelled.add(key)
         if changed.status in DONE:
@@ -321,12 +352,17 @@ class SiteRules:
         job = self._job(record, ended.job)
         if ended.result == "complete":
             job.refused.pop(ended.server, None)
+            job.done.add(ended.server)
         else:
-            job.refused[ended.server] = record.seq
+            job.refused[ended.server] = job.untold = record.seq
         return iter(())
 
     def _written(self, record: Record, written: InstructionWritten) -> Iterator[Breach]:
         job = self._job(record, written.job)
+        if job.untold > max(0, self._interrupted):
+            text = f"job {written.job} is to be tried again, and no event says what failed"
+            yield self._of(FAILURE_UNTOLD, record, text)
+        job.untold = 0
         rule = self.rules.get(_site(record))
         if rule is not None:
             if written.execute_at > record.at + rule.retry_s + ROUNDING_S:
@@ -346,9 +382,21 @@ class SiteRules:
             if written.retries not in may_be:
                 text = f"job {written.job} was retried {was} times, and now {written.retries}"
                 yield self._of(RETRY_COUNT, record, text)
+            yield from self._listed(record, job, written, rule)
         job.waiting, job.written, job.retries = written, True, written.retries
-        if written.forgotten or (job.refused and not written.servers):
-            job.forgets = True
+        job.forgets |= bool(written.forgotten or (job.refused and not written.servers))
+        job.done.clear()
+
+    def _listed(
+        self, record: Record, job: _Job, written: InstructionWritten, rule: RetryRule
+    ) -> Iterator[Breach]:
+        """A retry is of all the servers that refused, but where a version loses its list."""
+        forgotten = sorted(set(job.refused) - set(written.servers))
+        is_lost = rule.loses_list and job.done and not written.servers
+        # a store that failed tries no server, and its retry tries all that the job is for
+        if forgotten and not is_lost and not (written.forgotten and rule.forgets_refresh):
+            text = f"{', '.join(forgotten)} refused job {written.job}, and its retry is not of it"
+            yield self._of(FORGOTTEN_SERVER, record, text)
 
     def _even(
         self, record: Record, job: _Job, written: InstructionWritten, rule: RetryRule

@@ -39,7 +39,7 @@ def test_a_forgotten_refusal_comes_down_to_three_steps(monkeypatch: pytest.Monke
             real(self, name, error)
 
     monkeypatch.setattr(CopyProgress, "has_failed", forget)
-    found = smallest(2)
+    found = smallest(8)
     assert found.key.kind == "a refused open forgotten"
     assert found.is_repeatable
     scenario = found.scenario

@@ -10,10 +10,12 @@ import pytest
 
 from despoolr_lab.explore.agreement import commands, job_rows, packages
 from despoolr_lab.explore.campaign import judge_here
+from despoolr_lab.explore.rules import client_rules
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.site.despooler import removal
+from despoolr_server.site.despooler.package_servers import PackageServers
 from despoolr_server.site.jobs import status
 from despoolr_server.site.services import scheduler, targets
 from despoolr_server.site.services.masters import MasterCarrier
@@ -100,7 +102,7 @@ def test_who_was_meant_has_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
             await real(share, domain, sms_id, record)
 
     monkeypatch.setattr(winst_box, "put_record", lose)
-    assert said() == [commands.NO_COMMAND]
+    assert said() == [commands.NO_COMMAND, client_rules.NEVER_RUN]
 
 
 def test_a_logon_server_has_the_master_files(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,3 +149,38 @@ def test_an_instruction_that_was_lost_on_its_way_is_missed(
 
     monkeypatch.setattr(LanSender, "_deliver", lose)
     assert said() == [job_rows.NOTHING_COMES]
+
+
+UPDATE = """
+[[server]]
+name = "LOGON1"
+
+[[server]]
+name = "LOGON2"
+
+[[step]]
+at = "3h"
+do = "source"
+package = "OFFICE"
+files = { "a.dat" = "new a" }
+
+[[step]]
+at = "3h"
+do = "job"
+name = "UPDATE"
+package = "OFFICE"
+type = "share"
+send = "even if previously sent"
+refresh_existing = true
+"""
+
+
+def test_who_has_a_package_gets_its_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert said(UPDATE) == []
+    real = PackageServers.concerned
+
+    def skip(self: Any, install: Any) -> Any:
+        return real(self, install)[int(install.refresh_existing) :]
+
+    monkeypatch.setattr(PackageServers, "concerned", skip)
+    assert said(UPDATE) == [packages.LEFT_OUT]

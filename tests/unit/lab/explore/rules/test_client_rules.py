@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.site import MifLoaded, MifRefused
 from despoolr_core.records.stream import Record
 from despoolr_lab.explore.rules import client_rules
-from despoolr_lab.explore.rules.client_rules import ClientRules
+from despoolr_lab.explore.rules.client_rules import ClientRules, KnownCommands
 
 RAN = ProgramStarted(request="BPC0001", package="BPC00001", server="LOGON1", program="SETUP.EXE")
 REPORTED = ResultReported(request="BPC0001", package="BPC00001", report="1", result="Success")
@@ -20,16 +22,15 @@ def told(
     *facts: Fact,
     end: float = 100_000.0,
     calm: float = 0.0,
-    waiting: tuple[str, ...] = (),
-    taken_back: tuple[str, ...] = (),
-    expires: dict[str, float] | None = None,
+    cut_off: tuple[tuple[float, float], ...] = (),
+    **known: Any,
 ) -> list[str]:
     rules = ClientRules()
     records = [Record(seq, float(seq), "WS1", fact) for seq, fact in enumerate(facts, 1)]
     found = [breach for record in records for breach in rules.apply(record)]
     return [
         breach.kind
-        for breach in (*found, *rules.at_end(end, calm, waiting, taken_back, expires or {}))
+        for breach in (*found, *rules.at_end(end, calm, KnownCommands(**known), cut_off))
     ]
 
 
@@ -77,3 +78,28 @@ def test_nothing_is_lost_that_may_still_come_or_was_refused() -> None:
 def test_of_a_request_that_was_taken_back_nothing_need_arrive() -> None:
     assert told(REPORTED) == [client_rules.LOST_REPORT]
     assert told(REPORTED, taken_back=("BPC0001",)) == []
+
+
+def test_who_waited_for_a_server_that_was_cut_off_starts_late() -> None:
+    late, expires = (*[EXPIRED] * 100, RAN), {"BPC0001": 30.0}
+    assert told(*late, expires=expires) == [client_rules.RUN_EXPIRED]
+    assert told(*late, expires=expires, cut_off=((20.0, 35.0),)) == []
+    assert told(*late, expires=expires, cut_off=((20.0, 25.0),)) == [client_rules.RUN_EXPIRED]
+
+
+def test_a_command_runs_at_its_time_and_not_before() -> None:
+    late = (*[EXPIRED] * 100, RAN)
+    mandatory = {("WS1", "BPC0001"): 90.0}
+    assert told(*late, mandatory=mandatory) == []
+    assert told(RAN, REPORTED, TOLD, mandatory=mandatory) == [client_rules.RUN_EARLY]
+    by_hand = StepTaken(do="execute", at="1m")
+    assert told(by_hand, RAN, REPORTED, TOLD, mandatory=mandatory) == []
+
+
+def test_a_command_that_is_due_is_run() -> None:
+    due = {("WS1", "BPC0001"): 90.0}
+    assert told(RAN, REPORTED, TOLD, due=due) == []
+    assert told(EXPIRED, due=due) == [client_rules.NEVER_RUN]
+    assert told(EXPIRED, due=due, calm=99_000.0) == told(EXPIRED, due=due, end=200.0) == []
+    assert told(EXPIRED, due=due, taken_back=("BPC0001",)) == []
+    assert told(EXPIRED, due=due, expires={"BPC0001": 100.0}) == []

@@ -28,6 +28,7 @@ from despoolr_lab.explore.rules.site_rules import RetryRule, SiteRules, attempts
 
 JOB = "BPC00002"
 RULES = {"BPC": RetryRule(7200.0, 1, attempts_max=100, is_even=True)}
+NOT_COPIED = EventLogged(event=108, component="SMS_DESPOOLER", text="", job=JOB)
 KILL = StepTaken(do="kill", at="1h")
 LOADED = MifLoaded(file="X1.MIF", report=f"{JOB}/BPC/Server/LOGON1/Complete/0", about="Server")
 
@@ -47,13 +48,24 @@ def copy(result: str) -> CopyEnded:
     )
 
 
-def told(*steps: tuple[float, Fact], calm: float = 0.0, end: float = 100_000.0) -> list[str]:
-    rules = SiteRules(dict(RULES))
-    records = [
-        Record(seq, at, "BPC/SMS_DESPOOLER", fact) for seq, (at, fact) in enumerate(steps, 1)
+def told(
+    *steps: tuple[float, Fact],
+    calm: float = 0.0,
+    end: float = 100_000.0,
+    rules: dict[str, RetryRule] | None = None,
+) -> list[str]:
+    """What is broken where each copy that was refused is told by its event."""
+    fold_over = SiteRules(dict(rules or RULES))
+    facts = [
+        (at, one)
+        for at, fact in steps
+        for one in (fact, *([NOT_COPIED] if getattr(fact, "result", "") == "refused" else []))
     ]
-    found = [breach for record in records for breach in rules.apply(record)]
-    return [breach.kind for breach in (*found, *rules.at_end(end, calm))]
+    records = [
+        Record(seq, at, "BPC/SMS_DESPOOLER", fact) for seq, (at, fact) in enumerate(facts, 1)
+    ]
+    found = [breach for record in records for breach in fold_over.apply(record)]
+    return [breach.kind for breach in (*found, *fold_over.at_end(end, calm))]
 
 
 def test_a_report_counts_once() -> None:
@@ -218,3 +230,41 @@ def test_a_report_that_bears_an_event_logs_it() -> None:
     assert told((1, loaded), (2, changed)) == [site_rules.EVENT_LOST]
     assert told((1, loaded), (2, changed), (3, LOADED)) == [site_rules.EVENT_LOST]
     assert told((1, loaded)) == []  # it is of no job of this site
+
+
+def ended(server: str, result: str) -> CopyEnded:
+    return replace(copy(result), server=server)
+
+
+def test_a_retry_is_of_all_the_servers_that_refused() -> None:
+    both = (1, ended("LOGON1", "refused")), (2, ended("LOGON9", "refused"))
+    assert told(*both, (3, written(1, 7201, servers=("LOGON1", "LOGON9"))), end=9) == []
+    assert told(*both, (3, written(1, 7201)), end=9) == [site_rules.FORGOTTEN_SERVER]
+    assert told(*both, (3, written(1, 7201, servers=())), end=9) == [site_rules.FORGOTTEN_SERVER]
+
+
+def test_a_list_is_lost_where_a_version_loses_it_and_others_were_done() -> None:
+    lost = (2, written(1, 7201, servers=()))
+    one, done = (1, ended("LOGON1", "refused")), (1, ended("LOGON9", "complete"))
+    loses = {"BPC": RetryRule(7200.0, 1, loses_list=True)}
+    assert told(one, done, lost, end=9, rules=loses) == []
+    assert told(one, lost, end=9, rules=loses) == [site_rules.FORGOTTEN_SERVER]
+    assert told(one, done, lost, end=9) == [site_rules.FORGOTTEN_SERVER]
+
+
+def test_a_copy_that_failed_is_told_by_an_event() -> None:
+    def kinds(*facts: Fact) -> list[str]:
+        rules = SiteRules({})
+        records = [Record(n, float(n), "BPC/A", fact) for n, fact in enumerate(facts, 1)]
+        return [breach.kind for record in records for breach in rules.apply(record)]
+
+    assert kinds(copy("refused"), NOT_COPIED, written(1, 7201)) == []
+    assert kinds(copy("refused"), written(1, 7201)) == [site_rules.FAILURE_UNTOLD]
+    assert kinds(copy("refused"), KILL, written(1, 7201)) == []
+
+
+def test_a_sender_goes_on_for_a_week() -> None:
+    active = (1, status("Active", "Pending"))
+    given_up = EventLogged(event=21, component="SMS_LAN_SENDER", text="", job=JOB)
+    assert told(active, (700_000, given_up), end=700_001) == []
+    assert told(active, (7_200, given_up), end=7_201) == [site_rules.GIVEN_UP]

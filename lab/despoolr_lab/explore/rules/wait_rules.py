@@ -1,0 +1,250 @@
+"""What must hold of those who wait for a file, and of what was taken from others for them, read
+from the records alone.
+
+The law: an episode tells of every refusal of its waiter, goes on until that waiter has got what it
+was refused, or is given up and not tried again; and rights and ranges that were taken are given
+back. It is computed here a second time, and asks nothing of the ledger whose rows it compares.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from despoolr_core.records.episodes import HOLDS_MAX, EpisodeLedger
+from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.run import StepTaken
+from despoolr_core.records.kinds.share import (
+    EpisodeEnded,
+    FileDeleted,
+    FileRenamed,
+    FileWritten,
+    LockGranted,
+    LockReleased,
+    OpenClosed,
+    OpenGranted,
+    OpenRefused,
+    RightsChanged,
+    ShareStarted,
+)
+from despoolr_core.records.kinds.site import CopyStarted
+from despoolr_core.records.stream import Record
+from despoolr_core.rules.conflict import wants
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import Access, parse_flags
+from despoolr_lab.explore.rules.breach import Breach
+from despoolr_lab.explore.rules.calm import SETTLED_S
+
+MISCOUNTED: Final = "attempts miscounted"
+ENDED_EARLY: Final = "an episode that ended at another time"
+WRONG_HOLDER: Final = "an episode that names another holder"
+NOT_GIVEN_UP: Final = "given up and tried again"
+TWO_LOCKS: Final = "two locks that exclude each other"
+RIGHTS_KEPT: Final = "rights that were not given back"
+GIVEN_UP: Final = "given up"
+EXCLUSIVE: Final = "EXCLUSIVE"
+DESPOOLER: Final = "SMS_DESPOOLER"
+INTERRUPTIONS: Final = ("kill", "hotfix", "service")
+_PURPOSE: Final = re.compile(r"^job (\S+) ")
+
+Waiter = tuple[str, ...]
+"""Machine, program, server and purpose; without a purpose share and path."""
+
+
+@dataclass(slots=True)
+class _Wait:
+    """One episode: what was refused last, how often in all, and by whose opens."""
+
+    refused: OpenRefused
+    count: int = 0
+    ended_at: float | None = None
+    holders: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class WaitRules:
+    """The fold: feed it all records in order, then ask `at_end`. `keeps_rights`: a version that
+    fails to give rights back is there (Q182414), or a person changes some.
+    """
+
+    keeps_rights: bool = False
+    _waits: dict[str, _Wait] = field(default_factory=dict)
+    _of_waiter: dict[Waiter, str] = field(default_factory=dict)
+    _given_up: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Job and server to the episode in which that was given up."""
+    _rights: dict[tuple[str, ...], tuple[str | None, str | None, float]] = field(
+        default_factory=dict
+    )
+    """Who changed what to what it was first, what it is, and since when."""
+    _locks: dict[tuple[str, str], dict[str, list[LockGranted]]] = field(default_factory=dict)
+    """Server and file to the locks of it, by their opens."""
+    _ledger: EpisodeLedger = field(
+        default_factory=lambda: EpisodeLedger(episodes_max=1_000_000, history_max=0)
+    )
+    _steps: dict[type[Fact], Callable[[Record, Any], Iterable[Breach]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._steps = {
+            OpenRefused: self._refused,
+            OpenGranted: self._got_through,
+            LockGranted: self._locked,
+            LockReleased: self._unlocked,
+            OpenClosed: self._closed,
+            FileWritten: self._got_through,
+            FileDeleted: self._got_through,
+            FileRenamed: self._got_through,
+            EpisodeEnded: self._ended,
+            ShareStarted: self._started,
+            CopyStarted: self._copied,
+            StepTaken: self._step_taken,
+            RightsChanged: self._rights_changed,
+        }
+
+    def apply(self, record: Record) -> Iterable[Breach]:
+        """What the next record breaks."""
+        self._ledger.apply(record)
+        step = self._steps.get(type(record.data))
+        return () if step is None else step(record, record.data)
+
+    def at_end(self, at: float, calm: float = math.inf) -> Iterator[Breach]:
+        """What the run as a whole breaks, that ended then and was left in peace since `calm`."""
+        for episode, wait in self._waits.items():
+            row = self._ledger.row(episode, at)
+            program = wait.refused.program
+            told = 0 if row is None else row.attempt_count
+            if told != wait.count:
+                text = f"episode {episode} has {wait.count} refusals, and tells of {told}"
+                yield Breach(MISCOUNTED, text, at)
+            if row is None:
+                continue
+            if row.ended_at != wait.ended_at:
+                ended = "goes on" if wait.ended_at is None else "is over"
+                text = f"episode {episode} ({row.state}) {ended}, and tells of another end"
+                yield Breach(ENDED_EARLY, text, at, 0, "", program)
+            if len(wait.holders) < HOLDS_MAX and {hold.open for hold in row.holds} != wait.holders:
+                named = ", ".join(sorted({hold.machine for hold in row.holds}))
+                text = f"episode {episode} names {named or 'nobody'}, and others refused it"
+                yield Breach(WRONG_HOLDER, text, at, 0, "", program)
+        for (server, share, path, role), (first, last, since) in self._rights.items():
+            if first != last and not self.keeps_rights and at - max(since, calm) >= SETTLED_S:
+                text = (
+                    f"{role} may do {last or 'what all may'} in {path} of {share} on {server}, and "
+                    f"had {first or 'nothing set'} before"
+                )
+                yield Breach(RIGHTS_KEPT, text, at, 0, "", DESPOOLER)
+
+    # -- waits
+
+    def _refused(self, _record: Record, refused: OpenRefused) -> Iterator[Breach]:
+        if not refused.blockers or not refused.episode:
+            return
+        wait = self._waits.setdefault(refused.episode, _Wait(refused))
+        wait.refused, wait.ended_at = refused, None
+        wait.count += 1
+        wait.holders |= {blocker.open for blocker in refused.blockers}
+        self._of_waiter[_waiter(refused)] = refused.episode
+        yield from ()
+
+    def _got_through(self, record: Record, got: Any) -> Iterator[Breach]:
+        wait = self._waits.get(self._of_waiter.get(_waiter(got), ""))
+        if wait is not None and wait.ended_at is None and _is_it(got, wait.refused):
+            wait.ended_at = record.at
+        yield from ()
+
+    def _ended(self, record: Record, ended: EpisodeEnded) -> Iterator[Breach]:
+        wait = self._waits.get(ended.episode)
+        if wait is None or wait.ended_at is not None:
+            return
+        wait.ended_at = record.at
+        job = _PURPOSE.match(wait.refused.purpose)
+        if ended.state == GIVEN_UP and job is not None and "(Q" not in ended.reason:
+            self._given_up[job[1], ended.server] = ended.episode
+        yield from ()
+
+    def _copied(self, record: Record, started: CopyStarted) -> Iterator[Breach]:
+        episode = self._given_up.pop((started.job, started.server), "")
+        if episode:
+            text = f"episode {episode} was given up, and job {started.job} is tried again"
+            yield Breach(NOT_GIVEN_UP, text, record.at, record.seq, "", DESPOOLER)
+
+    def _step_taken(self, _record: Record, step: StepTaken) -> Iterator[Breach]:
+        if step.do in INTERRUPTIONS:  # what was given up may have to be done once more
+            self._given_up.clear()
+        yield from ()
+
+    # -- ranges
+
+    def _locked(self, record: Record, locked: LockGranted) -> Iterator[Breach]:
+        yield from self._got_through(record, locked)
+        there = self._locks.setdefault((locked.server, _file(locked)), {})
+        for open_, locks in there.items():
+            for other in locks if open_ != locked.open else ():
+                if EXCLUSIVE in (locked.lock, other.lock) and _overlap(locked, other):
+                    text = (
+                        f"{locked.machine} has locked a range of {locked.path} on {locked.server} "
+                        f"that {other.machine} has locked"
+                    )
+                    yield Breach(TWO_LOCKS, text, record.at, record.seq, "", locked.program)
+        there.setdefault(locked.open, []).append(locked)
+
+    def _unlocked(self, _record: Record, released: LockReleased) -> Iterator[Breach]:
+        locks = self._locks.get((released.server, _file(released)), {}).get(released.open, [])
+        wanted = (released.lock, released.offset, released.length)
+        for number, one in enumerate(locks):
+            if (one.lock, one.offset, one.length) == wanted:
+                del locks[number]
+                break
+        yield from ()
+
+    def _closed(self, _record: Record, closed: OpenClosed) -> Iterator[Breach]:
+        for (server, _), there in self._locks.items():
+            if server == closed.server:
+                there.pop(closed.open, None)
+        yield from ()
+
+    def _started(self, _record: Record, started: ShareStarted) -> Iterator[Breach]:
+        for key in [key for key in self._locks if key[0] == started.server]:
+            del self._locks[key]
+        yield from ()
+
+    # -- rights
+
+    def _rights_changed(self, record: Record, changed: RightsChanged) -> Iterator[Breach]:
+        key = (
+            record.actor.partition("/")[0],
+            changed.share,
+            fold(changed.path),
+            changed.role,
+        )
+        first = self._rights[key][0] if key in self._rights else changed.was
+        self._rights[key] = first, changed.rights, record.at
+        yield from ()
+
+
+def _waiter(fact: Any) -> Waiter:
+    who = (fact.machine, fact.program, fact.server)
+    return (*who, fact.purpose) if fact.purpose else (*who, fold(fact.share), fold(fact.path))
+
+
+def _file(fact: Any) -> str:
+    return f"{fold(fact.share)}/{fold(fact.path)}"
+
+
+def _is_it(got: Any, refused: OpenRefused) -> bool:
+    """Whether somebody has got what it was refused last."""
+    if _file(got) != _file(refused):
+        return False
+    if not isinstance(got, OpenGranted) or not got.access or not refused.access:
+        return True
+    wanted, has = (wants(parse_flags(Access, one.access)) for one in (refused, got))
+    return not wanted & ~has
+
+
+def _overlap(one: LockGranted, other: LockGranted) -> bool:
+    """Whether two ranges have a byte in common."""
+    return bool(one.length and other.length) and (
+        one.offset < other.offset + other.length and other.offset < one.offset + one.length
+    )
