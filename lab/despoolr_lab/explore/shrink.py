@@ -1,8 +1,7 @@
 """A failing world made smaller, as long as it fails in the same way.
 
 The law: a cut stays if the run without it has the key. Where no single cut is left, one step goes
-and a death is aimed anew, at what it was aimed at before: without the step that happens at another
-time. It ends where nothing is left that keeps the key; then the result is run twice, and both runs
+and a death is aimed anew: without the step the same things happen at other times. It ends where nothing is left that keeps the key; then the result is run twice, and both runs
 must fail so, with one digest.
 """
 
@@ -15,22 +14,23 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.times import moment_s
 from despoolr_lab.explore.agreement.job_rows import NOTHING_COMES, WRONG_STATUS
 from despoolr_lab.explore.campaign import judge_here, moments_in
 from despoolr_lab.explore.cuts import Place, cuts, label
 from despoolr_lab.explore.judgement import EXPECTATION, WorldJudgement
 from despoolr_lab.explore.rules.breach import FailureKey, without_ids
+from despoolr_lab.explore.swarm import Moments
 from despoolr_lab.scenario.expectations import describe
 from despoolr_lab.scenario.model import KillStep, Scenario, ServiceStep
 from despoolr_lab.scenario.reading.written import baked, copy_of
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.scenario.worlds import OFF, span_text, world_of
 
-AIMED_MAX: Final = 40
+AIMED_MAX: Final = 16
 """Times at which a death is tried anew where one step is left out."""
-CLOSE_S: Final = 1.0
-"""Seconds around a death in which what happens is what it was aimed at."""
+TURNS: Final = (1, 2, 4, 7, 11, 16, 24)
+SERVICES: Final = "SMS_"
+"""How the names of services begin."""
 ENDS: Final = (NOTHING_COMES, WRONG_STATUS)
 """What other failures come to, at the end of a run that was left in peace."""
 
@@ -136,39 +136,41 @@ def _pass(now: Shrunk) -> Iterator[Shrunk]:
 
 
 def _aim_anew(now: Shrunk) -> Iterator[Shrunk]:
-    """Leave one step out, and let each death come at another time: one at which something happens
-    of the kinds that happened when it came. Ends at the first that stays.
+    """Leave one step out, and let each death come at another time: one at which who dies does
+    something. Ends at the first that stays.
     """
-    scenario = now.scenario
-    for index, death in enumerate(scenario.step):
+    steps = now.scenario.step
+    for index, death in enumerate(steps):
         if not isinstance(death, KillStep | ServiceStep):
             continue
-        at = moment_s(death.at, scenario.start) - scenario.start
-        without = _without_steps(scenario, index)
-        kinds = {
-            kind
-            for kind, times in moments_in(without, _seeded(without), 1.0).items()
-            if any(abs(time - at) <= CLOSE_S for time in times)
-        }
-        for gone, step in enumerate(scenario.step):
-            if gone == index:
-                continue
-            fewer = _without_steps(scenario, index, gone)
-            there = moments_in(fewer, _seeded(fewer), 1.0)
-            found = {time for kind in kinds for time in there.get(kind, ())}
+        for gone in [number for number in range(len(steps)) if number != index]:
+            fewer = _without_steps(now.scenario, index, gone)
+            times = _times_of(death, moments_in(fewer, _seeded(fewer), 1.0))
             now = replace(now, runs=now.runs + 1)
-            for time in sorted(found)[:AIMED_MAX]:
+            for time, turns in [(time, turns) for time in times for turns in _turns(death)]:
                 aimed = copy_of(fewer)
-                again = msgspec.structs.replace(death, at=span_text(time))
-                aimed.step.insert(min(index, len(aimed.step)), again)
+                at = span_text(time)
+                aimed.step.append(msgspec.structs.replace(death, at=at, turns=turns))
                 judgement = judge_here(copy_of(aimed), _seeded(aimed))
                 now = replace(now, runs=now.runs + 1)
                 if now.key in judgement.said:
-                    name = f"{label(step)}, and {label(death)} at another time"
+                    name = f"{label(steps[gone])}, and {label(death)} at another time"
                     text = judgement.said[now.key][0]
                     yield replace(now, scenario=aimed, cut=[*now.cut, name], text=text)
                     return
                 yield now
+
+
+def _times_of(death: KillStep | ServiceStep, moments: Moments) -> list[float]:
+    """When who dies does something, the last of it first: what a death must not undo comes last."""
+    who = death.service if isinstance(death, ServiceStep) else SERVICES
+    found = {time for kind, times in moments.items() if who in kind for time in times}
+    return sorted(found, reverse=True)[:AIMED_MAX]
+
+
+def _turns(death: KillStep | ServiceStep) -> list[int]:
+    """How far into a moment a death is tried: as far as it was, and a little more each time."""
+    return [death.turns, *(turns for turns in TURNS if turns != death.turns)]
 
 
 def _without_steps(scenario: Scenario, *indexes: int) -> Scenario:

@@ -94,7 +94,9 @@ class Service:
         due = self._grid = clock.now() + delay_s
         while True:
             due = await clock.sleep_past(due, self)
-            await self._running.wait()
+            if self.is_paused:
+                await self._running.wait()
+                due = max(due, clock.now())  # nothing is decided by a time that is long over
             await self.cycle_now(due)
             due = self._next_due()
 
