@@ -1,15 +1,16 @@
 """A failing world made smaller, as long as it fails in the same way.
 
 The law: a cut stays if the run without it has the key. Where no single cut is left, one step goes
-and a death is aimed anew: without the step the same things happen at other times. It ends where nothing is left that keeps the key; then the result is run twice, and both runs
-must fail so, with one digest.
+and a death is aimed anew: without the step the same things happen at other times. It ends where
+nothing is left that keeps the key; then the result is run twice, and both runs must fail so, with
+one digest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, product
 from typing import Final
 
 import msgspec
@@ -136,41 +137,42 @@ def _pass(now: Shrunk) -> Iterator[Shrunk]:
 
 
 def _aim_anew(now: Shrunk) -> Iterator[Shrunk]:
-    """Leave one step out, and let each death come at another time: one at which who dies does
+    """Leave one step out, and let a death come at another time: one at which who dies does
     something. Ends at the first that stays.
     """
     steps = now.scenario.step
-    for index, death in enumerate(steps):
-        if not isinstance(death, KillStep | ServiceStep):
+    for index, gone in product(range(len(steps)), repeat=2):
+        death = steps[index]
+        if gone == index or not isinstance(death, KillStep | ServiceStep):
             continue
-        for gone in [number for number in range(len(steps)) if number != index]:
-            fewer = _without_steps(now.scenario, index, gone)
-            times = _times_of(death, moments_in(fewer, _seeded(fewer), 1.0))
+        fewer = _without_steps(now.scenario, index, gone)
+        moments = moments_in(fewer, _seeded(fewer), 1.0)
+        now = replace(now, runs=now.runs + 1)
+        for again in _deaths(death, moments):
+            aimed = copy_of(fewer)
+            aimed.step.append(again)
+            judgement = judge_here(copy_of(aimed), _seeded(aimed))
             now = replace(now, runs=now.runs + 1)
-            for time, turns in [(time, turns) for time in times for turns in _turns(death)]:
-                aimed = copy_of(fewer)
-                at = span_text(time)
-                aimed.step.append(msgspec.structs.replace(death, at=at, turns=turns))
-                judgement = judge_here(copy_of(aimed), _seeded(aimed))
-                now = replace(now, runs=now.runs + 1)
-                if now.key in judgement.said:
-                    name = f"{label(steps[gone])}, and {label(death)} at another time"
-                    text = judgement.said[now.key][0]
-                    yield replace(now, scenario=aimed, cut=[*now.cut, name], text=text)
-                    return
-                yield now
+            if now.key in judgement.said:
+                name = f"{label(steps[gone])}, and {label(death)} at another time"
+                text = judgement.said[now.key][0]
+                yield replace(now, scenario=aimed, cut=[*now.cut, name], text=text)
+                return
+            yield now
 
 
-def _times_of(death: KillStep | ServiceStep, moments: Moments) -> list[float]:
-    """When who dies does something, the last of it first: what a death must not undo comes last."""
-    who = death.service if isinstance(death, ServiceStep) else SERVICES
-    found = {time for kind, times in moments.items() if who in kind for time in times}
-    return sorted(found, reverse=True)[:AIMED_MAX]
-
-
-def _turns(death: KillStep | ServiceStep) -> list[int]:
-    """How far into a moment a death is tried: as far as it was, and a little more each time."""
-    return [death.turns, *(turns for turns in TURNS if turns != death.turns)]
+def _deaths(death: KillStep | ServiceStep, moments: Moments) -> Iterator[KillStep | ServiceStep]:
+    """A death when who dies does something, and then of all services at once, some turns into each
+    moment.
+    """
+    ways: list[KillStep | ServiceStep] = [death]
+    if isinstance(death, ServiceStep):
+        ways.append(KillStep(at=death.at, site=death.site))
+    for way in ways:
+        who = way.service if isinstance(way, ServiceStep) else SERVICES
+        times = {time for kind, some in moments.items() if who in kind for time in some}
+        for time, turns in product(sorted(times)[:AIMED_MAX], dict.fromkeys([way.turns, *TURNS])):
+            yield msgspec.structs.replace(way, at=span_text(time), turns=turns)
 
 
 def _without_steps(scenario: Scenario, *indexes: int) -> Scenario:

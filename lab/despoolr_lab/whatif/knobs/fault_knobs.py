@@ -14,6 +14,7 @@ from despoolr_core.rules.remedies import Cost
 from despoolr_core.times import span
 from despoolr_lab.scenario.model import (
     AclStep,
+    ClockStep,
     DiskFullStep,
     DiskStep,
     HandleLeaksStep,
@@ -48,6 +49,7 @@ def mended(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
             continue  # it began switched off, and would stay so
         if whole := _whole(step):
             broken.setdefault(whole, set()).add(number)
+    yield from _clocks(case)
     groups = [([whole], numbers) for whole, numbers in list(broken.items())[:BROKEN_MAX]]
     if len(broken) > 1:
         groups.append((list(broken), set().union(*broken.values())))
@@ -57,6 +59,19 @@ def mended(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
         says = names[0] if len(names) == 1 else f"nothing of {len(names)} things being broken"
         yield ScenarioChange(says, Cost.HABIT, scenario, family=says)
     yield from _hung(case)
+
+
+def _clocks(case: Case) -> Iterator[ScenarioChange]:
+    """Clocks that are wrong from the start."""
+    wrong = [number for number, group in enumerate(case.scenario.clients) if group.clock_offset]
+    if not wrong:
+        return
+    scenario = copy_of(case.scenario)
+    for number in wrong:
+        scenario.clients[number].clock_offset = ""
+    machines = [name for number in wrong for name in case.scenario.clients[number].expand()]
+    says = f"the clock{'s' * (len(machines) > 1)} of {_some(machines)} being right"
+    yield ScenarioChange(says, Cost.HABIT, scenario, family=says)
 
 
 def _hung(case: Case) -> Iterator[ScenarioChange]:
@@ -129,8 +144,10 @@ def _whole(step: Step) -> str:
         return f"{step.service}{where} never being stopped"
     if isinstance(step, KillStep):
         return f"{step.server or step.site or 'the site'} never dying"
-    if isinstance(step, PowerStep):
-        return f"{step.machine} staying switched on"
+    if isinstance(step, PowerStep | ClockStep):
+        is_clock = isinstance(step, ClockStep)
+        clock = f"the clock of {step.machine} being right"
+        return clock if is_clock else f"{step.machine} staying switched on"
     if isinstance(step, AclStep):
         return f"the rights on \\\\{step.server}\\{step.share} staying as they were"
     if isinstance(step, HandleLeaksStep):

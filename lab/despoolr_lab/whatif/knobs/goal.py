@@ -4,7 +4,7 @@ file, so that any run can be asked for it.
 The law: a goal is about what lies on the shares and what the job database says at the end, never
 about an episode: a way round a held file ends no waiting. A run is asked for one kind of trouble at
 a time: that of its article, else the first there is of updates, expired jobs, package status,
-failures that nobody sees.
+results that nobody heard of, failures that nobody sees.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from despoolr_core.formats.sms_id import request_id
 from despoolr_core.phrases import named
 from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.site import (
@@ -44,10 +45,17 @@ from despoolr_lab.scenario.model import (
 UPDATE: Final = "update"
 EXPIRY: Final = "expiry"
 STATUS: Final = "package status"
+RESULT: Final = "result"
 FAILURE: Final = "failure"
 ASKED: Final = "asked"
-_KINDS: Final = (UPDATE, EXPIRY, STATUS, FAILURE)
-_KIND_OF: Final = {"Q152229": EXPIRY, "Q166833": FAILURE, "Q235805": STATUS}
+_KINDS: Final = (UPDATE, EXPIRY, STATUS, RESULT, FAILURE)
+_KIND_OF: Final = {
+    "Q152229": EXPIRY,
+    "Q166833": FAILURE,
+    "Q172899": RESULT,
+    "Q235805": STATUS,
+}
+MACHINES_TOLD_MAX: Final = 4
 MACHINES_MAX: Final = 1000
 """Workstations of a job that a goal names."""
 
@@ -80,6 +88,7 @@ def goals(scenario: Scenario, records: Sequence[Record]) -> list[Goal]:
         *_updates(scenario, records, names),
         *_expiries(records, names),
         *_package_status(scenario, records, names),
+        *_results(records, names),
         *_failures(records, names),
     ]
     first = _KIND_OF.get(scenario.article, UPDATE)
@@ -256,6 +265,37 @@ def _expiries(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal
                 (WorkstationsExpectation(job=name, rows={**rows}),),
                 (names.get(job, job),),
             )
+
+
+def _results(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal]:
+    """What workstations handed in last has arrived, where it went well. A job and its request have
+    one number.
+    """
+    last = {
+        (said.request, record.actor): said.result
+        for record, said in of(records, ResultReported)
+        if said.result != "Expired"
+    }
+    for job in names:
+        request = request_id(job[:3], int(job[3:], 16))
+        machines = sorted(
+            machine
+            for (asked, machine), result in last.items()
+            if asked == request and result == "Success"
+        )[:MACHINES_MAX]
+        if machines:
+            name = _instance(job, names)
+            yield Goal(
+                RESULT,
+                f"what {_some_of(machines)} reported of job {name} has arrived",
+                (WorkstationsExpectation(job=name, rows=dict.fromkeys(machines, "Complete")),),
+                (names[job],),
+            )
+
+
+def _some_of(machines: Sequence[str]) -> str:
+    more = len(machines) - MACHINES_TOLD_MAX
+    return named(machines) if more <= 0 else f"{len(machines)} workstations"
 
 
 def _failures(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal]:

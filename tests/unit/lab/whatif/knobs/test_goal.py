@@ -12,6 +12,7 @@ from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.whatif.knobs.goal import (
     EXPIRY,
     FAILURE,
+    RESULT,
     STATUS,
     UPDATE,
     GoalError,
@@ -66,7 +67,12 @@ def test_a_file_that_the_source_lost_is_to_be_gone() -> None:
 
 @pytest.mark.parametrize(
     ("kb", "version", "kind"),
-    [("Q152229", "1.1", EXPIRY), ("Q166833", "1.2", FAILURE), ("Q235805", "2.0", STATUS)],
+    [
+        ("Q152229", "1.1", EXPIRY),
+        ("Q166833", "1.2", FAILURE),
+        ("Q172899", "1.2", RESULT),
+        ("Q235805", "2.0", STATUS),
+    ],
 )
 def test_the_goal_of_an_article_comes_first(kb: str, version: str, kind: str) -> None:
     result = article(kb, version)
@@ -139,6 +145,19 @@ def test_what_was_cancelled_or_removed_is_none_of_a_goal(
 ) -> None:
     staged = blocked_update(hold(), *steps, hours=10, servers=("LOGON1", "LOGON2"))
     assert [goal.says for goal in goals(staged, play(staged, "1.1").records)] == says
+
+
+def test_what_a_workstation_reported_is_to_arrive() -> None:
+    staged = scenario(
+        share("RUN", type="run", command="SETUP.EXE", machines=["WS1"], mandatory_after="1h"),
+        clients=[{"names": ["WS1"], "poll_every": "30m", "clock_offset": "1d"}],
+        hours=14,
+    )
+    (goal,) = [one for one in goals(staged, play(staged, "1.2").records) if one.kind == RESULT]
+    assert goal.says == "what WS1 reported of job RUN has arrived"
+    (rows,) = goal.expectations
+    assert isinstance(rows, WorkstationsExpectation)
+    assert rows.rows == {"WS1": "Complete"}
 
 
 def test_a_failure_of_a_repeating_job_is_asked_of_the_instance_that_failed() -> None:

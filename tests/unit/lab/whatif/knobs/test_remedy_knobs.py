@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.records.ladder import CANNOT_HELP, FIXES, HARMS, NO_EFFECT
+from despoolr_lab.whatif.knobs.fault_knobs import BROKEN_MAX
 from unit.lab.whatif.test_ladder import ladder, named
 from worlds.scenario import blocked_update, hold, scenario, share, update
 
@@ -165,3 +166,39 @@ def test_what_is_mended_is_whole_from_the_start() -> None:
     staged = blocked_update(hold(), *steps, hours=12, clients=clients)
     found = ladder(staged, knobs={"mended": ()}, worlds=1)
     assert [row.change for row in found.rows] == ["the link between LOGON1 and SITE1 staying up"]
+
+
+RUN = share("RUN", type="run", command="SETUP.EXE", machines=["WS1"], mandatory_after="0s")
+
+
+@pytest.mark.parametrize("is_from_the_start", [True, False])
+def test_a_report_waits_for_a_clock_that_is_wrong(is_from_the_start: bool) -> None:
+    offset = {"clock_offset": "1d"} if is_from_the_start else {}
+    later = [] if is_from_the_start else [{"do": "clock", "at": "5m", "machine": "WS1"}]
+    wrong = [{**step, "offset": "1d"} for step in later]
+    clients = [{"names": ["WS1"], "poll_every": "30m", **offset}]
+    staged = scenario(RUN, *wrong, clients=clients, hours=14)
+    found = ladder(staged, version="1.2", knobs={"mended": (), "fix": ("Q172899",)}, worlds=1)
+    assert [(row.change, row.word) for row in found.rows] == [
+        ("the fix of Q172899", FIXES),
+        ("the clock of WS1 being right", FIXES),
+    ]
+
+
+def test_programs_that_hang_are_tried_one_by_one_up_to_a_bound_then_all() -> None:
+    count = BROKEN_MAX + 1
+    machines = [f"WS{number}" for number in range(1, count + 1)]
+    programs = [
+        {"command": f"P{number}.EXE", "machines": [machine], "opens": ["b.dat"], "hangs": True}
+        for number, machine in enumerate(machines)
+    ]
+    later = {"command": "LATER.EXE", "machines": ["WS1"], "then": [{"hangs": True}]}
+    staged = blocked_update(
+        hold(), clients=[{"names": machines}], programs=[*programs, later], hours=9
+    )
+    found = ladder(staged, knobs={"mended": ()}, worlds=1)
+    mended = [row.change for row in found.rows if "hanging" in row.change]
+    assert len(mended) == BROKEN_MAX + 1
+    assert f"none of {count + 1} hanging" in mended
+    restarted = [row.change for row in found.rows if row.change.startswith("restarting")]
+    assert f"restarting WS1 and WS2 and WS3 and {count - 3} more 30 min" in " ".join(restarted)
