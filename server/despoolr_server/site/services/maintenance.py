@@ -66,9 +66,9 @@ class MaintenanceManager(Service):
         """
 
     def watched(self) -> Sequence[Watch]:
-        """What every cycle looks at: here the directories that boxes are in, and the domains; there
-        the share's root and the boxes that are emptied. Of the one where the status of jobs comes
-        and goes, the box in it.
+        """What every cycle looks at: here the directories that boxes are in, the one where domains
+        come, and the domains; there the share's root and the boxes that are emptied. Of the one
+        where the status of jobs comes and goes, the box in it.
         """
         directories = self._directories
         if self._watching is None or self._watching[0] != directories:
@@ -76,7 +76,7 @@ class MaintenanceManager(Service):
                 boxes.BAD_MIFS if path == boxes.DELTA_MIFS else path
                 for path in parents_of(directories)
             ]
-            here = self._root.watch([*above, *self._masters.directories])
+            here = self._root.watch([*above, boxes.PCM_DOMAINS, *self._masters.directories])
             there = [
                 self.site.share(role.name, boxes.LOGON_SHARE, self.component).watch(
                     ["", *(box for box, _ in COLLECTED)]

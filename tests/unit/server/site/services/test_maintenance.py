@@ -204,3 +204,20 @@ async def test_a_file_that_cannot_be_had_keeps_no_other_of_its_kind() -> None:
     assert bench.names("SITE1/SMS_SITE") == ["00001002.SNI", "00001003.SNI"]
     assert bench.names("LOGON1/SMS_SHR", BOX) == [first]
     assert any("answered no" in line for line in bench.log("MAINTENANCE_MANAGER"))
+
+
+async def test_the_first_domain_of_a_site_ends_a_rest() -> None:
+    bench = await two()
+    service = bench.service("MAINTENANCE_MANAGER")
+    for _ in range(2):
+        await bench.cycle("MAINTENANCE_MANAGER")
+    assert service.is_resting(bench.site.clock.now())
+    master = f"{boxes.domain_directory('SALES')}/BPC00001.INS"
+    await bench.root.make_directory(boxes.domain_directory("SALES"))
+    assert not service.is_resting(bench.site.clock.now())
+    await bench.cycle("MAINTENANCE_MANAGER")
+    await bench.root.write(master, b"a command")
+    assert not service.is_resting(bench.site.clock.now())
+    await bench.cycle("MAINTENANCE_MANAGER")
+    carried = bench.names("LOGON1/SMS_SHR", boxes.PCM_INSTRUCTIONS)
+    assert carried == [f"{boxes.PCM_INSTRUCTIONS}/BPC00001.INS"]
