@@ -3,19 +3,21 @@ file, so that any run can be asked for it.
 
 The law: a goal is about what lies on the shares and what the job database says at the end, never
 about an episode: a way round a held file ends no waiting. A run is asked for one kind of trouble at
-a time: that of its article, else the first there is of updates, expired jobs, package status,
-results that nobody heard of, failures that nobody sees.
+a time: that of its article, else the first there is of updates, programs that cannot be run,
+expired jobs, package status, results that nobody heard of, failures that nobody sees.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from despoolr_core.formats.sms_id import request_id
 from despoolr_core.phrases import named
-from despoolr_core.records.kinds.client import ResultReported
+from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
+from despoolr_core.records.kinds.share import OpenRefused
 from despoolr_core.records.kinds.site import (
     CopyEnded,
     CopyStarted,
@@ -41,20 +43,26 @@ from despoolr_lab.scenario.model import (
     SourceStep,
     WorkstationsExpectation,
 )
+from despoolr_lab.scenario.run import RunOptions, profiles_of
 
 UPDATE: Final = "update"
 EXPIRY: Final = "expiry"
 STATUS: Final = "package status"
+RUN: Final = "run"
 RESULT: Final = "result"
 FAILURE: Final = "failure"
 ASKED: Final = "asked"
-_KINDS: Final = (UPDATE, EXPIRY, STATUS, RESULT, FAILURE)
+_KINDS: Final = (UPDATE, RUN, EXPIRY, STATUS, RESULT, FAILURE)
 _KIND_OF: Final = {
     "Q152229": EXPIRY,
     "Q166833": FAILURE,
     "Q172899": RESULT,
+    "Q182414": RUN,
     "Q235805": STATUS,
 }
+_AS_THE_VERSION_TELLS: Final = ("Q138241", "Q190135")
+AT_ONCE_S: Final = 60.0
+"""Seconds between a refusal and the start of a program that has failed because of it."""
 MACHINES_TOLD_MAX: Final = 4
 MACHINES_MAX: Final = 1000
 """Workstations of a job that a goal names."""
@@ -88,8 +96,7 @@ def goals(scenario: Scenario, records: Sequence[Record]) -> list[Goal]:
         *_updates(scenario, records, names),
         *_expiries(records, names),
         *_package_status(scenario, records, names),
-        *_results(records, names),
-        *_failures(records, names),
+        *_results(records, names, _told_as(scenario)),
     ]
     first = _KIND_OF.get(scenario.article, UPDATE)
     order = [first, *(kind for kind in _KINDS if kind != first)]
@@ -267,56 +274,66 @@ def _expiries(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal
             )
 
 
-def _results(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal]:
-    """What workstations handed in last has arrived, where it went well. A job and its request have
-    one number.
+def _told_as(scenario: Scenario) -> str:
+    """What a failure is to be told as: Failed (Q166833); where only whether it is told is asked,
+    as the version tells it.
+    """
+    profile = profiles_of(scenario, RunOptions())[scenario.site[0].code]
+    return profile.failed_mif_status if scenario.article in _AS_THE_VERSION_TELLS else "Failed"
+
+
+def _results(records: Sequence[Record], names: dict[str, str], failed: str) -> Iterable[Goal]:
+    """Of each job: who was refused its package is to run it, and what others handed in last is to
+    stand. A job and its request have one number.
     """
     last = {
         (said.request, record.actor): said.result
         for record, said in of(records, ResultReported)
         if said.result != "Expired"
     }
+    kept_out = _kept_out(records)
     for job in names:
         request = request_id(job[:3], int(job[3:], 16))
-        machines = sorted(
-            machine
-            for (asked, machine), result in last.items()
-            if asked == request and result == "Success"
-        )[:MACHINES_MAX]
-        if machines:
-            name = _instance(job, names)
-            yield Goal(
-                RESULT,
-                f"what {_some_of(machines)} reported of job {name} has arrived",
-                (WorkstationsExpectation(job=name, rows=dict.fromkeys(machines, "Complete")),),
-                (names[job],),
-            )
+        mine = {machine: result for (asked, machine), result in last.items() if asked == request}
+        well = {machine for machine, result in mine.items() if result == "Success"}
+        out = {machine for machine in set(mine) - well if (request, machine) in kept_out}
+        name = _instance(job, names)
+        for kind, machines, says, status in (
+            (RUN, out, "{} can run job {}", "Complete"),
+            (RESULT, well, "what {} reported of job {} has arrived", "Complete"),
+            (FAILURE, set(mine) - well - out, "the failure of {} stands in job {}", failed),
+        ):
+            some = sorted(machines)[:MACHINES_MAX]
+            rows: dict[str, str | int] = dict.fromkeys(some, status)
+            if some:
+                yield Goal(
+                    kind,
+                    says.format(_some_of(some), name),
+                    (WorkstationsExpectation(job=name, rows={**rows}),),
+                    (names[job],),
+                )
+
+
+def _kept_out(records: Sequence[Record]) -> set[tuple[str, str]]:
+    """Requests and the machines that a share refused what their program needs of the package, when
+    it was started last.
+    """
+    refused_at: dict[str, float] = {}
+    found: set[tuple[str, str]] = set()
+    for record in records:
+        fact = record.data
+        if isinstance(fact, OpenRefused):
+            refused_at[fact.machine] = record.at
+        elif isinstance(fact, ProgramStarted):
+            key = (fact.request, record.actor)
+            is_refused = record.at - refused_at.get(record.actor, -math.inf) <= AT_ONCE_S
+            (found.add if is_refused else found.discard)(key)
+    return found
 
 
 def _some_of(machines: Sequence[str]) -> str:
     more = len(machines) - MACHINES_TOLD_MAX
     return named(machines) if more <= 0 else f"{len(machines)} workstations"
-
-
-def _failures(records: Sequence[Record], names: dict[str, str]) -> Iterable[Goal]:
-    """Who reported a failure is shown as failed."""
-    last = {
-        (record.actor, said.request): said.result
-        for record, said in of(records, ResultReported)
-        if said.result != "Expired"
-    }
-    failed = {machine for (machine, _), result in last.items() if result == "Failed"}
-    for job in sorted({row.job for _, row in of(records, DetailStatusChanged)}):
-        machines = sorted(failed & set(_rows(records, job)))[:MACHINES_MAX]
-        if machines:
-            name = _instance(job, names)
-            yield Goal(
-                FAILURE,
-                f"{named(machines)} stand{'s' if len(machines) == 1 else ''} as Failed in job "
-                f"{name}",
-                (WorkstationsExpectation(job=name, rows=dict.fromkeys(machines, "Failed")),),
-                (names.get(job, job),),
-            )
 
 
 def _rows(records: Sequence[Record], job: str, before: float = float("inf")) -> dict[str, str]:

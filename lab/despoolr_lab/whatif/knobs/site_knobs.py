@@ -26,7 +26,7 @@ from despoolr_lab.scenario.worlds import span_text
 from despoolr_lab.whatif.knobs.case import Case, made_at, more_attempts
 from despoolr_lab.whatif.knobs.change import ScenarioChange
 from despoolr_lab.whatif.knobs.goal import ASKED as ASKED_FOR
-from despoolr_lab.whatif.knobs.goal import UPDATE
+from despoolr_lab.whatif.knobs.goal import RUN, UPDATE
 from despoolr_lab.whatif.knobs.names import FIX, FORCED, MARKER, VERSION
 
 FORCED_RETRIES: Final = (3, 12)
@@ -214,7 +214,9 @@ def versions(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
 
 def _concern(case: Case, field: str) -> bool:
     """Whether a behaviour can matter to the goal."""
-    return case.goal.kind == ASKED_FOR or (field in _OF_COPYING) == (case.goal.kind == UPDATE)
+    return case.goal.kind in (ASKED_FOR, RUN) or (field in _OF_COPYING) == (
+        case.goal.kind == UPDATE
+    )
 
 
 def _that_differ(case: Case, names: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from despoolr_lab.whatif.knobs.goal import (
     EXPIRY,
     FAILURE,
     RESULT,
+    RUN,
     STATUS,
     UPDATE,
     GoalError,
@@ -71,6 +72,7 @@ def test_a_file_that_the_source_lost_is_to_be_gone() -> None:
         ("Q152229", "1.1", EXPIRY),
         ("Q166833", "1.2", FAILURE),
         ("Q172899", "1.2", RESULT),
+        ("Q182414", "1.2", RUN),
         ("Q235805", "2.0", STATUS),
     ],
 )
@@ -160,6 +162,33 @@ def test_what_a_workstation_reported_is_to_arrive() -> None:
     assert rows.rows == {"WS1": "Complete"}
 
 
+def test_who_was_refused_a_package_is_to_run_it_and_its_failure_is_none() -> None:
+    taken = {"server": "LOGON1", "share": "SMS_PKGD", "path": "{package:OFFICE}", "rights": "NONE"}
+    staged = scenario(
+        share(),
+        {"do": "acl", "at": "30m", **taken},
+        share("RUN", at="1h", type="run", command="SETUP.EXE", mandatory_after="0s"),
+        clients=[{"names": ["WS1"], "poll_every": "30m"}],
+        programs=[{"command": "SETUP.EXE", "opens": ["b.dat"]}],
+        hours=14,
+    )
+    found = goals(staged, play(staged, "1.1").records)
+    assert [goal.says for goal in found if goal.kind in (RUN, RESULT, FAILURE)] == [
+        "WS1 can run job RUN"
+    ]
+
+
+@pytest.mark.parametrize(("kb", "status"), [("Q138241", "Retrying"), ("Q166833", "Failed")])
+def test_a_failure_is_to_be_told_as_the_version_tells_it_or_as_its_article_wants(
+    kb: str, status: str
+) -> None:
+    result = article(kb, "1.2")
+    found = [one for one in goals(result.scenario, result.records) if one.kind == FAILURE]
+    rows = found[0].expectations[0]
+    assert isinstance(rows, WorkstationsExpectation)
+    assert set(rows.rows.values()) == {status}
+
+
 def test_a_failure_of_a_repeating_job_is_asked_of_the_instance_that_failed() -> None:
     job = {"repeat_every": "5h", "mandatory_after": "1h"}
     staged = scenario(
@@ -170,8 +199,8 @@ def test_a_failure_of_a_repeating_job_is_asked_of_the_instance_that_failed() -> 
     )
     found = goals(staged, play(staged, "1.2").records)
     assert [goal.says for goal in found if goal.kind == FAILURE] == [
-        "WS1 stands as Failed in job RUN#1",
-        "WS1 stands as Failed in job RUN#2",
+        "the failure of WS1 stands in job RUN#1",
+        "the failure of WS1 stands in job RUN#2",
     ]
 
 
