@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from despoolr_lab.explore.agreement.ending import look
 from despoolr_lab.explore.judgement import Judge, WorldJudgement
 from despoolr_lab.explore.rules.breach import FailureKey
-from despoolr_lab.explore.swarm import LAST_SHARE, Moments, is_as_written, moments_of, swarm_world
+from despoolr_lab.explore.swarm import Moments, is_as_written, moments_of, swarm_world
 from despoolr_lab.pool import Crash, Rerun, run_one, run_scenarios
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult
@@ -113,16 +113,11 @@ def moments_as_written(scenario: Scenario, options: RunOptions) -> Moments:
     """When things happen in the scenario as it is written; none if that cannot be run."""
     plain = deepcopy(scenario)
     plain.expect = []
-    return moments_in(plain, with_seed(options, 0))
-
-
-def moments_in(scenario: Scenario, options: RunOptions, share: float = LAST_SHARE) -> Moments:
-    """When things happen in that share of a run; none if it cannot be made."""
 
     def tell(result: RunResult) -> Moments:
-        return moments_of(result.records, result.scenario, share)
+        return moments_of(result.records, result.scenario)
 
-    found = run_one(tell, Rerun("it", scenario, options))
+    found = run_one(tell, Rerun("as written", plain, with_seed(options, 0)))
     return {} if isinstance(found, Crash) else found
 
 

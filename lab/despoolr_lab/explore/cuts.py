@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from despoolr_core.times import moment_s, span_s
-from despoolr_lab.scenario.model import Clients, LinkStep, PowerStep, Scenario
+from despoolr_lab.scenario.model import Clients, HoldStep, LinkStep, PowerStep, Scenario, Step
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.reading.written import copy_of, to_toml
 from despoolr_lab.scenario.worlds import span_text
@@ -26,6 +26,7 @@ _NAMES: Final = ("machine", "name", "package", "server", "job", "site")
 _KEEPS: Final = ("at", "do", "that")
 PLAIN: Final = ("step", "clients", "server", "package", "program")
 """Tables of which each key is left out that need not be there."""
+START: Final = "0s"
 MARGIN_S: Final = (600.0, 3600.0, 4 * 3600.0)
 """Seconds after the last step that a shorter run may have."""
 
@@ -76,6 +77,7 @@ def _changes(scenario: Scenario) -> Iterator[_Change]:
             yield f"server {server.name}", ("server", index, ""), _without_server(server.name)
     yield from _files(scenario)
     yield from _simpler(scenario)
+    yield from _cut_off(scenario)
 
 
 def _parts(key: str, parts: Sequence[Any]) -> Iterator[_Change]:
@@ -313,6 +315,23 @@ def _simpler(scenario: Scenario) -> Iterator[_Change]:
             if new != at:
                 what = f"{span_text(at)} of {label(step)}"
                 yield what, ("step", index, "at"), _plain("step", index, "at", span_text(new))
+
+
+def _cut_off(scenario: Scenario) -> Iterator[_Change]:
+    """A server that is cut off, from the start, in place of one of whose files one is held: that
+    needs no client, and no package that is there before.
+    """
+    for index, step in enumerate(scenario.step):
+        if isinstance(step, LinkStep) and not step.up and step.at != START:
+            yield f"{label(step)}, from the start", NOWHERE, _plain("step", index, "at", START)
+        if isinstance(step, HoldStep):
+            server = step.server or scenario.server[0].name
+            cut = LinkStep(at=step.at, server=server, up=False)
+            yield f"{label(step)}, for {server} cut off", NOWHERE, _another(index, cut)
+
+
+def _another(index: int, step: Step) -> Change:
+    return lambda scenario: scenario.step.__setitem__(index, step)
 
 
 def _plain(key: str, index: int, field: str, value: Any) -> Change:

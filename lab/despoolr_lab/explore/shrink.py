@@ -1,37 +1,27 @@
 """A failing world made smaller, as long as it fails in the same way.
 
-The law: a cut stays if the run without it has the key. Where no single cut is left, one step goes
-and a death is aimed anew: without the step the same things happen at other times. It ends where
-nothing is left that keeps the key; then the result is run twice, and both runs must fail so, with
-one digest.
+The law: a cut stays if the run without it has the key. It ends where no cut is left that keeps it;
+then the result is run twice, and both runs must fail so, with one digest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice, product
+from itertools import islice
 from typing import Final
 
-import msgspec
-
 from despoolr_lab.explore.agreement.job_rows import NOTHING_COMES, WRONG_STATUS
-from despoolr_lab.explore.campaign import judge_here, moments_in
-from despoolr_lab.explore.cuts import Place, cuts, label
+from despoolr_lab.explore.campaign import judge_here
+from despoolr_lab.explore.cuts import Place, cuts
 from despoolr_lab.explore.judgement import EXPECTATION, WorldJudgement
 from despoolr_lab.explore.rules.breach import FailureKey, without_ids
-from despoolr_lab.explore.swarm import Moments
 from despoolr_lab.scenario.expectations import describe
-from despoolr_lab.scenario.model import KillStep, Scenario, ServiceStep
+from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked, copy_of
 from despoolr_lab.scenario.run import RunOptions
-from despoolr_lab.scenario.worlds import OFF, span_text, world_of
+from despoolr_lab.scenario.worlds import OFF, world_of
 
-AIMED_MAX: Final = 16
-"""Times at which a death is tried anew where one step is left out."""
-TURNS: Final = (1, 2, 4, 7, 11, 16, 24)
-SERVICES: Final = "SMS_"
-"""How the names of services begin."""
 ENDS: Final = (NOTHING_COMES, WRONG_STATUS)
 """What other failures come to, at the end of a run that was left in peace."""
 
@@ -89,10 +79,6 @@ def shrink(
         for tried in _pass(now):
             now = tried
             yield now
-        if count == len(now.cut):
-            for tried in _aim_anew(now):
-                now = tried
-                yield now
     first, again = (judge_here(copy_of(now.scenario), _seeded(now.scenario)) for _ in range(2))
     yield replace(now, digest=first.digest, is_repeatable=first == again and key in first.said)
 
@@ -134,51 +120,6 @@ def _pass(now: Shrunk) -> Iterator[Shrunk]:
             at += 1
         now = replace(now, runs=now.runs + 1, needed=tried)
         yield now
-
-
-def _aim_anew(now: Shrunk) -> Iterator[Shrunk]:
-    """Leave one step out, and let a death come at another time: one at which who dies does
-    something. Ends at the first that stays.
-    """
-    steps = now.scenario.step
-    for index, gone in product(range(len(steps)), repeat=2):
-        death = steps[index]
-        if gone == index or not isinstance(death, KillStep | ServiceStep):
-            continue
-        fewer = _without_steps(now.scenario, index, gone)
-        moments = moments_in(fewer, _seeded(fewer), 1.0)
-        now = replace(now, runs=now.runs + 1)
-        for again in _deaths(death, moments):
-            aimed = copy_of(fewer)
-            aimed.step.append(again)
-            judgement = judge_here(copy_of(aimed), _seeded(aimed))
-            now = replace(now, runs=now.runs + 1)
-            if now.key in judgement.said:
-                name = f"{label(steps[gone])}, and {label(death)} at another time"
-                text = judgement.said[now.key][0]
-                yield replace(now, scenario=aimed, cut=[*now.cut, name], text=text)
-                return
-            yield now
-
-
-def _deaths(death: KillStep | ServiceStep, moments: Moments) -> Iterator[KillStep | ServiceStep]:
-    """A death when who dies does something, and then of all services at once, some turns into each
-    moment.
-    """
-    ways: list[KillStep | ServiceStep] = [death]
-    if isinstance(death, ServiceStep):
-        ways.append(KillStep(at=death.at, site=death.site))
-    for way in ways:
-        who = way.service if isinstance(way, ServiceStep) else SERVICES
-        times = {time for kind, some in moments.items() if who in kind for time in some}
-        for time, turns in product(sorted(times)[:AIMED_MAX], dict.fromkeys([way.turns, *TURNS])):
-            yield msgspec.structs.replace(way, at=span_text(time), turns=turns)
-
-
-def _without_steps(scenario: Scenario, *indexes: int) -> Scenario:
-    fewer = copy_of(scenario)
-    fewer.step = [step for index, step in enumerate(fewer.step) if index not in indexes]
-    return fewer
 
 
 def _seeded(scenario: Scenario) -> RunOptions:

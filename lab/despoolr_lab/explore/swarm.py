@@ -89,16 +89,16 @@ Moments = Mapping[str, tuple[float, ...]]
 """A kind of thing that happens in a run to when, in seconds from its start."""
 
 
-def moments_of(records: Iterable[Record], scenario: Scenario, share: float = LAST_SHARE) -> Moments:
-    """When anything happens in that share of a run: where to aim. What happens twice is aimed at as
-    often as what happens a thousand times.
+def moments_of(records: Iterable[Record], scenario: Scenario) -> Moments:
+    """When anything happens in a run: where to aim. What happens twice is aimed at as often as what
+    happens a thousand times.
     """
     shares = frozenset(fold(server.package_share) for server in scenario.server)
     found: dict[str, set[float]] = {}
     for record in records:
         at = record.at - scenario.start
         if not isinstance(record.data, StepTaken | ExpectationChecked | RunEnded) and (
-            0 < at < share * (scenario.end - scenario.start)
+            0 < at < LAST_SHARE * (scenario.end - scenario.start)
         ):
             found.setdefault(_kind_of(record, shares), set()).add(round(at, 3))
     return {kind: tuple(sorted(times)) for kind, times in sorted(found.items())}
