@@ -100,7 +100,7 @@ class Judge:
             for site in scenario.site
             if (profile := profiles.get(site.code)) is not None
         }
-        surroundings = Surroundings(
+        surroundings = KnownSites(
             profiles,
             {fold(site.server): site.code for site in scenario.site},
             is_clean=_is_clean(scenario, profiles),
@@ -196,7 +196,7 @@ def strategy_of(scenario: Scenario, options: RunOptions) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class KnownSites:
     """What is known of a run's sites: their profiles by code, their servers' (folded) names to
     their codes, whether all that lies in boxes was made by services and clients, and whether rights
     may have changed for good.
@@ -209,7 +209,7 @@ class Surroundings:
     cut_off: Sequence[tuple[float, float]] = ()
 
 
-NOTHING_KNOWN: Final = Surroundings()
+NOTHING_KNOWN: Final = KnownSites()
 
 
 def broken(
@@ -219,7 +219,7 @@ def broken(
     package_shares: frozenset[str] = frozenset(),
     ending: Ending | None = None,
     off: Mapping[str, float] = MappingProxyType({}),
-    surroundings: Surroundings = NOTHING_KNOWN,
+    surroundings: KnownSites = NOTHING_KNOWN,
 ) -> Iterator[Breach]:
     """What the records of any run break. `rules` are those of its sites; nothing is asked that is
     due `calm` or later. `off`: machines that are off, and since when.

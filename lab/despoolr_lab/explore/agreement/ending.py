@@ -30,6 +30,11 @@ class Ending:
 async def look(world: World) -> Ending:
     """What database and shares say at this moment."""
     ending = Ending()
+    ending.commands.polls = {
+        machine: agent.settings.polling_interval_s
+        for machine, agent in world.agents.items()
+        if agent.is_on
+    }
     for code in world.sites:
         tables = await tables_of(world, code)
         ending.rows.update(

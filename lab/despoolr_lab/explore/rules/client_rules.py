@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
+from despoolr_core.records.kinds.client import CommandChanged, ProgramStarted, ResultReported
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.site import MifLoaded, MifRefused
 from despoolr_core.records.stream import Record
@@ -23,6 +23,7 @@ from despoolr_lab.explore.rules.calm import SETTLED_S
 RUN_TWICE: Final = "a program run twice"
 REPORTED_TWICE: Final = "a result reported twice"
 LOST_REPORT: Final = "a report lost"
+UNREPORTED: Final = "a program that ran and was not reported"
 RUN_EXPIRED: Final = "a program run after its expiry"
 RUN_EARLY: Final = "a program run before its time"
 NEVER_RUN: Final = "a command that was never run"
@@ -31,6 +32,7 @@ LATE_S: Final = 60.0
 ROUNDING_S: Final = 1.0
 PCM: Final = "PCM"
 EXPIRED: Final = "Expired"
+EXECUTED: Final = "Executed"
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class KnownCommands:
     """Machine and request to when it should have been run at the latest, if nothing was disturbed
     after that.
     """
+    polls: dict[str, float] = field(default_factory=dict)
+    """Machine that is on to the seconds between two of its polls."""
 
 
 @dataclass(slots=True)
@@ -61,6 +65,8 @@ class ClientRules:
     """Machine and request whose result was handed in."""
     _reported: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
     """Machine and number of a report to when it was handed in, and its request."""
+    _executed: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Machine and request that it has run to when that ended."""
     _started: list[tuple[Record, str]] = field(default_factory=list)
     """Starts of programs, and the requests that they are for."""
     _counted: set[str] = field(default_factory=set)
@@ -73,21 +79,13 @@ class ClientRules:
     def apply(self, record: Record) -> Iterator[Breach]:
         """What the next record breaks."""
         fact = record.data
-        machine = record.actor
         if isinstance(fact, ProgramStarted):
-            self._started.append((record, fact.request))
-            # what a machine that was switched off had begun, it begins again
-            if (machine, fact.request) in self._done:
-                text = f"{machine} ran request {fact.request} again, whose result it had handed in"
-                yield Breach(RUN_TWICE, text, record.at, record.seq, "", PCM)
+            yield from self._is_started(record, fact)
+        elif isinstance(fact, CommandChanged):
+            if fact.state == EXECUTED:
+                self._executed[record.actor, fact.request] = record.at
         elif isinstance(fact, ResultReported):
-            if fact.result == EXPIRED:
-                return
-            if (machine, fact.report) in self._reported:
-                text = f"{machine} handed report {fact.report} in a second time"
-                yield Breach(REPORTED_TWICE, text, record.at, record.seq, "", PCM)
-            self._reported[machine, fact.report] = record.at, fact.request
-            self._done.add((machine, fact.request))
+            yield from self._is_reported(record, fact)
         elif isinstance(fact, MifLoaded):
             self._counted.add(fact.report)
         elif isinstance(fact, MifRefused):
@@ -96,6 +94,26 @@ class ClientRules:
             self._done.clear()  # PCM has run nothing, as far as it knows (Q122202)
         elif isinstance(fact, StepTaken) and fact.do == "execute":
             self._is_by_hand = True
+
+    def _is_started(self, record: Record, started: ProgramStarted) -> Iterator[Breach]:
+        self._started.append((record, started.request))
+        # what a machine that was switched off had begun, it begins again
+        if (record.actor, started.request) in self._done:
+            text = (
+                f"{record.actor} ran request {started.request} again, whose result it had handed in"
+            )
+            yield Breach(RUN_TWICE, text, record.at, record.seq, "", PCM)
+
+    def _is_reported(self, record: Record, said: ResultReported) -> Iterator[Breach]:
+        machine = record.actor
+        self._executed.pop((machine, said.request), None)
+        if said.result == EXPIRED:
+            return
+        if (machine, said.report) in self._reported:
+            text = f"{machine} handed report {said.report} in a second time"
+            yield Breach(REPORTED_TWICE, text, record.at, record.seq, "", PCM)
+        self._reported[machine, said.report] = record.at, said.request
+        self._done.add((machine, said.request))
 
     def at_end(
         self,
@@ -128,7 +146,12 @@ class ClientRules:
                 yield Breach(LOST_REPORT, text, at, 0, "", PCM)
 
     def _runs(self, end: float, calm: float, known: KnownCommands) -> Iterator[Breach]:
-        """What was run too early, and what was never run."""
+        """What was run too early, what was never run, and what was run and never told."""
+        for (machine, request), at in self._executed.items():
+            poll_s = known.polls.get(machine, math.inf)
+            if end - max(at, calm) >= SETTLED_S + 2 * poll_s:
+                text = f"{machine} ran request {request}, and never reported it"
+                yield Breach(UNREPORTED, text, at, 0, "", PCM)
         begun = {(record.actor, request) for record, request in self._started}
         for record, request in self._started:
             due = known.mandatory.get((record.actor, request), -math.inf)

@@ -304,12 +304,11 @@ def _results(records: Sequence[Record], names: dict[str, str], failed: str) -> I
             (FAILURE, set(mine) - well - out, "the failure of {} stands in job {}", failed),
         ):
             some = sorted(machines)[:MACHINES_MAX]
-            rows: dict[str, str | int] = dict.fromkeys(some, status)
             if some:
                 yield Goal(
                     kind,
                     says.format(_some_of(some), name),
-                    (WorkstationsExpectation(job=name, rows={**rows}),),
+                    (WorkstationsExpectation(job=name, rows={**dict.fromkeys(some, status)}),),
                     (names[job],),
                 )
 

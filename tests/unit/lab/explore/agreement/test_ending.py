@@ -10,11 +10,13 @@ import pytest
 
 from despoolr_lab.explore.agreement import commands, job_rows, packages
 from despoolr_lab.explore.campaign import judge_here
-from despoolr_lab.explore.rules import client_rules
+from despoolr_lab.explore.rules import client_rules, share_rules, site_rules
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions
+from despoolr_server.engine.holders import Holders
 from despoolr_server.site.despooler import removal
+from despoolr_server.site.despooler.installer import Installer
 from despoolr_server.site.despooler.package_servers import PackageServers
 from despoolr_server.site.jobs import status
 from despoolr_server.site.services import scheduler, targets
@@ -184,3 +186,35 @@ def test_who_has_a_package_gets_its_update(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(PackageServers, "concerned", skip)
     assert said(UPDATE) == [packages.LEFT_OUT]
+
+
+HELD = """
+[[step]]
+at = "2h 30m"
+do = "hold"
+machine = "{}"
+package = "OFFICE"
+file = "a.dat"
+server = "{}"
+for = "3h"
+"""
+
+
+def test_a_retry_is_of_both_servers_that_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = UPDATE + HELD.format("WS1", "LOGON1") + HELD.format("WS2", "LOGON2")
+    assert said(held) == []
+    real = Installer._targets
+    monkeypatch.setattr(Installer, "_targets", lambda self, names: real(self, names)[-1:])
+    assert site_rules.FORGOTTEN_SERVER in said(held)
+
+
+def test_all_who_are_in_the_way_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = UPDATE + HELD.format("WS1", "LOGON1") + HELD.format("WS2", "LOGON1")
+    assert said(held) == []
+    real = Holders.blockers
+
+    def first(self: Any, wanted: int, shared: int, _most: int, *more: Any) -> Any:
+        return real(self, wanted, shared, 1, *more)
+
+    monkeypatch.setattr(Holders, "blockers", first)
+    assert said(held) == [share_rules.UNNAMED]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
+from despoolr_core.records.kinds.client import CommandChanged, ProgramStarted, ResultReported
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.site import MifLoaded, MifRefused
@@ -103,3 +103,11 @@ def test_a_command_that_is_due_is_run() -> None:
     assert told(EXPIRED, due=due, calm=99_000.0) == told(EXPIRED, due=due, end=200.0) == []
     assert told(EXPIRED, due=due, taken_back=("BPC0001",)) == []
     assert told(EXPIRED, due=due, expires={"BPC0001": 100.0}) == []
+
+
+def test_what_was_run_is_reported() -> None:
+    ran = CommandChanged(request="BPC0001", package="BPC00001", state="Executed")
+    polls = {"WS1": 3600.0}
+    assert told(RAN, ran, REPORTED, TOLD, polls=polls) == []
+    assert told(RAN, ran, polls=polls) == [client_rules.UNREPORTED]
+    assert told(RAN, ran) == told(RAN, ran, polls=polls, end=15_000.0) == []
