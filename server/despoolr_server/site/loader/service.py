@@ -10,8 +10,6 @@ the file goes (hop 6 of Q169491), whether it counted here or not.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import msgspec
@@ -30,17 +28,15 @@ from despoolr_core.records.kinds.site import (
     PackageUnknown,
 )
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import ShareError, Watch
+from despoolr_core.share.contract import ShareError
 from despoolr_server.database.protocol import Connection, Row, insert_into, set_where
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.loader.detail_rows import DetailRows
-from despoolr_server.site.services.service import Service
+from despoolr_server.site.services.box_service import BoxService
 from despoolr_server.site.state import boxes, package_status, queries
 from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteContext, event_logged, insert_event
-from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
-from despoolr_server.site.state.quarantine import quarantine
 
 BATCH_MAX: Final = 200
 MIF_SIZE_MAX: Final = 5_000_000
@@ -107,35 +103,28 @@ class _Batch:
         self.rows.forget(job_id)
 
 
-class DataLoader(Service):
+class DataLoader(BoxService):
     """The service SMS_INVENTORY_DATA_LOADER of one site."""
 
     component: ClassVar[str] = "SMS_INVENTORY_DATA_LOADER"
+    box: ClassVar[str] = boxes.DELTA_MIFS
+    bad: ClassVar[str] = boxes.BAD_MIFS
 
     def __init__(self, site: SiteContext) -> None:
         super().__init__(site)
-        self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
-        self._inbox = Inbox(self._root, boxes.DELTA_MIFS)
         self._upward = MifBox(self._root, "L", boxes.SITE_REPORTS)
 
     async def started(self) -> None:
         if self.site.parent:
             await self._upward.started()
 
-    def watched(self) -> Sequence[Watch]:
-        return (self._inbox.watch,)
-
     async def cycle(self, tick: float) -> None:
-        entries = await self._inbox.files()
-        if not entries:
-            self._inbox.rest()
-            self.idle_until = math.inf
-        names = sorted((e.name for e in entries), key=lambda name: (name[:1] != "I", name))
+        names = sorted(await self._waiting(), key=lambda name: (name[:1] != "I", name))
         for start in range(0, len(names), BATCH_MAX):
             await self._load_batch(names[start : start + BATCH_MAX], tick)
 
     async def _load_batch(self, names: list[str], tick: float) -> None:
-        found = await self._root.read_all([f"{boxes.DELTA_MIFS}/{name}" for name in names])
+        found = await self._root.read_all([f"{self.box}/{name}" for name in names])
         batch = [
             loaded
             for name, data in zip(names, found, strict=True)
@@ -165,9 +154,9 @@ class DataLoader(Service):
             if self._concerns_parent(i.mif)
         )
         await gather_all(
-            self._set_aside(i.name, i.data, aside[i.name]) for i in batch if i.name in aside
+            self._refuse(i.name, i.data, aside[i.name]) for i in batch if i.name in aside
         )
-        done = [f"{boxes.DELTA_MIFS}/{item.name}" for item in batch if item.name not in aside]
+        done = [f"{self.box}/{item.name}" for item in batch if item.name not in aside]
         for error in await self._root.delete_all(done):
             if error is not None:
                 raise error
@@ -189,7 +178,7 @@ class DataLoader(Service):
             return _Loaded(name, mif, data)
         except MifError as error:
             try:
-                await self._set_aside(name, data, str(error))
+                await self._refuse(name, data, str(error))
             except ShareError as refused:
                 self.warn(
                     f"~Cannot move {name} to BADMIFS, Win32 Error = {refused.win32}. It stays "
@@ -197,11 +186,9 @@ class DataLoader(Service):
                 )
             return None
 
-    async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
+    async def _refuse(self, name: str, data: bytes, reason: str) -> None:
         self.warn(f"~Bad MIF {name}: {reason}. Moved to BADMIFS.")
-        path = await quarantine(self._root, boxes.BAD_MIFS, name, data, reason)
-        await self.site.report_event(self.component, EVENT_MIF_MOVED, path.replace("/", "\\"))
-        await self._root.delete(f"{boxes.DELTA_MIFS}/{name}")
+        await self._set_aside(name, data, reason, EVENT_MIF_MOVED)
         self.site.record(self.component, MifRefused(file=name, reason=reason))
 
     def _stumbles(self, mif: DeltaMif, data: bytes) -> bool:

@@ -9,66 +9,46 @@ goes on. The status of a package that is a site's above is sent on, as it came.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import ClassVar
 
 from despoolr_core.formats.site_mif import PackageReport, render_package_mif
 from despoolr_core.formats.sta import StaError, parse_sta
 from despoolr_core.records.kinds.site import PackageStatusChanged, PackageUnknown
-from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import ShareError, Watch
-from despoolr_server.site.services.service import Service
+from despoolr_server.site.services.box_service import BoxService
 from despoolr_server.site.state import boxes, package_status
 from despoolr_server.site.state.context import SiteContext
-from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
-from despoolr_server.site.state.quarantine import quarantine
 
 
-class DistributionManager(Service):
+class DistributionManager(BoxService):
     """SMS_DISTRIBUTION_MANAGER, as far as package status goes."""
 
     component: ClassVar[str] = "SMS_DISTRIBUTION_MANAGER"
+    box: ClassVar[str] = boxes.DISTRIBUTION_MANAGER
+    bad: ClassVar[str] = boxes.BAD_PACKAGE_STATUS
 
     def __init__(self, site: SiteContext) -> None:
         super().__init__(site)
-        self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
-        self._inbox = Inbox(self._root, boxes.DISTRIBUTION_MANAGER)
         self._upward = MifBox(self._root, "D", boxes.SITE_REPORTS)
 
     async def started(self) -> None:
         await self._upward.started()
         self._inbox.wake()
 
-    def watched(self) -> Sequence[Watch]:
-        return (self._inbox.watch,)
-
     async def cycle(self, _tick: float) -> None:
-        entries = await self._inbox.files()
-        if not entries:
-            self._inbox.rest()
-            self.idle_until = math.inf
-        for entry in entries:
-            if fold(entry.name).endswith(".STA"):
-                await self._process(entry.name)
+        for name in await self._waiting(".STA"):
+            await self._process(name)
 
     async def _process(self, name: str) -> None:
-        path = f"{boxes.DISTRIBUTION_MANAGER}/{name}"
-        try:
-            data = await self._root.read(path)
-        except ShareError as error:
-            self.warn(
-                f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the "
-                "next cycle."
-            )
+        data = await self._read(name)
+        if data is None:
             return
         try:
             report = parse_sta(data)
         except StaError as error:
-            await self._set_aside(name, data, str(error))
+            await self._keep_for_a_person(name, data, str(error))
             return
-        self.log(f"~Processing incoming file {path.replace('/', chr(92))}.")
+        self.log(f"~Processing incoming file {self.box}/{name}.".replace("/", "\\"))
         resolves = self.site.profile.marked_package_id_resolves
         found, was = await self.site.database.run(
             lambda db: package_status.load(db, report, resolves_marks=resolves)
@@ -78,7 +58,7 @@ class DistributionManager(Service):
             reason = package_status.ambiguous(report, found.candidates)
             self.warn(reason)
             self._record_unknown(report, name, reason, kept=True)
-            await self._set_aside(
+            await self._keep_for_a_person(
                 name, data, f"{report.package_id} may be any of {', '.join(found.candidates)}"
             )
             return
@@ -92,7 +72,7 @@ class DistributionManager(Service):
             self._record_unknown(
                 report, name, package_status.missing(report.package_id), kept=False
             )
-        await self._root.delete(path)
+        await self._delete(name)
 
     def _record_unknown(self, report: PackageReport, name: str, reason: str, *, kept: bool) -> None:
         self.site.record(
@@ -118,7 +98,6 @@ class DistributionManager(Service):
             f"~Package {package} at site {report.site}: {report.result}, version {report.version}."
         )
 
-    async def _set_aside(self, name: str, data: bytes, reason: str) -> None:
+    async def _keep_for_a_person(self, name: str, data: bytes, reason: str) -> None:
         self.warn(f"~{name} has been set aside: {reason}")
-        await quarantine(self._root, boxes.BAD_PACKAGE_STATUS, name, data, reason)
-        await self._root.delete(f"{boxes.DISTRIBUTION_MANAGER}/{name}")
+        await self._set_aside(name, data, reason, 0)

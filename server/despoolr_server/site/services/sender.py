@@ -11,8 +11,6 @@ removes a package is never sent again. The request's text is ours: SMS's is bina
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import ClassVar, Final
 
 import msgspec
@@ -21,15 +19,13 @@ from despoolr_core.errors import FormatError
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.plain_json import read_json
-from despoolr_core.share.contract import Share, ShareError, ShareUnreachable, Watch
+from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
-from despoolr_server.site.services.service import Service
+from despoolr_server.site.services.box_service import BoxService
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
-from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
-from despoolr_server.site.state.quarantine import quarantine
 
 GIVE_UP_S: Final = 7 * 86400.0
 
@@ -69,98 +65,80 @@ def parse_send_request(data: bytes) -> SendRequest:
         raise SendRequestError(f"not a send request: {error}") from None
 
 
-class LanSender(Service):
+class LanSender(BoxService):
     """The service SMS_LAN_SENDER of one site."""
 
     component: ClassVar[str] = "SMS_LAN_SENDER"
+    box: ClassVar[str] = boxes.LAN_OUTBOX
+    bad: ClassVar[str] = boxes.BAD_INSTRUCTIONS
 
     def __init__(self, site: SiteContext) -> None:
         super().__init__(site)
-        self._inbox = Inbox(self._root(), boxes.LAN_OUTBOX)
-        self._mifs = MifBox(self._root(), "S")
+        self._mifs = MifBox(self._root, "S")
 
     async def started(self) -> None:
         await self._mifs.started()
 
-    def watched(self) -> Sequence[Watch]:
-        return (self._inbox.watch,)
-
     async def cycle(self, tick: float) -> None:
-        root = self._root()
-        entries = await self._inbox.files()
-        if not entries:
-            self._inbox.rest()
-            self.idle_until = math.inf
-        requests = [e.name for e in entries if fold(e.name).endswith((".SRQ", ".SRS"))]
         todo: list[tuple[int, str, SendRequest]] = []
-        for name in requests:
+        for name in await self._waiting(".SRQ", ".SRS"):
+            data = await self._read(name)
+            if data is None:
+                continue
             try:
-                data = await root.read(f"{boxes.LAN_OUTBOX}/{name}")
                 request = parse_send_request(data)
             except SendRequestError as error:
-                await self._set_aside(root, name, data, str(error))
-                continue
-            except ShareError as error:
-                self.warn(
-                    f"~Cannot read send request {name}, Win32 Error = {error.win32}. We will try "
-                    "again on the next cycle."
-                )
-                continue
-            todo.append((request.priority, name, request))
+                self.warn(f"~Send request {name} is invalid and has been set aside: {error}")
+                await self._set_aside(name, data, str(error), 309)
+            else:
+                todo.append((request.priority, name, request))
         for _, name, request in sorted(todo, key=lambda item: item[:2]):
-            await self._send(root, name, request, tick)
+            await self._send(name, request, tick)
 
-    async def _set_aside(self, root: Share, name: str, data: bytes, reason: str) -> None:
-        self.warn(f"~Send request {name} is invalid and has been set aside: {reason}")
-        await quarantine(root, boxes.BAD_INSTRUCTIONS, name, data, reason)
-        await self.site.report_event(self.component, 309, name)
-        await root.delete(f"{boxes.LAN_OUTBOX}/{name}")
-
-    async def _take_up(self, root: Share, name: str, request: SendRequest) -> str:
+    async def _take_up(self, name: str, request: SendRequest) -> str:
         """Give a request its working name, `.SRS`; its name now, or "" for one that is being worked
         on already.
 
         Where another request has that name this one keeps its own.
         """
-        box, working = boxes.LAN_OUTBOX, f"{name.rpartition('.')[0]}.SRS"
+        box, working = self.box, f"{name.rpartition('.')[0]}.SRS"
         if fold(name) == fold(working):
             return name
         try:
-            await root.rename(f"{box}/{name}", f"{box}/{working}")
+            await self._root.rename(f"{box}/{name}", f"{box}/{working}")
         except ShareError as error:
             if error.nt_status is not NtStatus.OBJECT_NAME_COLLISION:
                 raise
         else:
             return working
         try:
-            begun = parse_send_request(await root.read(f"{box}/{working}"))
+            begun = parse_send_request(await self._root.read(f"{box}/{working}"))
         except SendRequestError:
             return name
         except ShareError:
             return ""
         if msgspec.structs.replace(begun, retries=0, first_tried_at=0.0) != request:
             return name
-        await root.delete(f"{box}/{name}")
+        await self._delete(name)
         return ""
 
-    async def _send(self, root: Share, name: str, request: SendRequest, tick: float) -> None:
-        box = boxes.LAN_OUTBOX
-        working = await self._take_up(root, name, request)
+    async def _send(self, name: str, request: SendRequest, tick: float) -> None:
+        working = await self._take_up(name, request)
         if not working:
             return
         try:
-            await self._deliver(root, request)
+            await self._deliver(request)
         except (ShareError, ShareUnreachable) as error:
-            await self._put_off(root, working, request, tick, error)
+            await self._put_off(working, request, tick, error)
             return
-        await root.delete(f"{box}/{working}")
-        await root.delete(f"{boxes.TOSEND}/{request.instruction_file}")
+        await self._delete(working)
+        await self._root.delete(f"{boxes.TOSEND}/{request.instruction_file}")
         if not request.job:
             # a packet of MIFs is nobody's master copy
-            await root.delete(f"{boxes.TOSEND}/{request.package_file}")
+            await self._root.delete(f"{boxes.TOSEND}/{request.package_file}")
         self.log(f"~{_what(request)} sent successfully to site {request.destination}.")
 
-    async def _deliver(self, root: Share, request: SendRequest) -> None:
+    async def _deliver(self, request: SendRequest) -> None:
         server = self.site.addresses.get(request.destination)
         if server is None:
             await self.site.report_event(self.component, 332, request.destination, job=request.job)
@@ -168,16 +146,16 @@ class LanSender(Service):
         there = self.site.share(server, boxes.SITE_SHARE, self.component)
         if request.package_file:
             await there.write(
-                request.remote_package, await root.read(f"{boxes.TOSEND}/{request.package_file}")
+                request.remote_package,
+                await self._root.read(f"{boxes.TOSEND}/{request.package_file}"),
             )
         await there.write(
             request.remote_instruction,
-            await root.read(f"{boxes.TOSEND}/{request.instruction_file}"),
+            await self._root.read(f"{boxes.TOSEND}/{request.instruction_file}"),
         )
 
     async def _put_off(
         self,
-        root: Share,
         working: str,
         request: SendRequest,
         tick: float,
@@ -191,19 +169,16 @@ class LanSender(Service):
             await self.site.report_event(self.component, 21, str(request.retries), job=request.job)
             text = f"could not be sent in {request.retries} retries"
             await self._mifs.put(_arrival(request, DetailStatus.FAILED, tick, text))
-            await root.delete(f"{boxes.LAN_OUTBOX}/{working}")
+            await self._delete(working)
             return
         if request.removes and not request.retries:
             await self._mifs.put(_arrival(request, DetailStatus.RETRYING, tick, "cannot be sent"))
             if not self.site.profile.failed_removal_is_sent_again:
                 # Q185179: the job is Retrying, and nothing ever tries again. Keep it so.
-                await root.delete(f"{boxes.LAN_OUTBOX}/{working}")
+                await self._delete(working)
                 return
         later = msgspec.structs.replace(request, retries=request.retries + 1, first_tried_at=first)
-        await root.write(f"{boxes.LAN_OUTBOX}/{working}", render_send_request(later))
-
-    def _root(self) -> Share:
-        return self.site.share(self.site.server, boxes.ROOT_SHARE, self.component)
+        await self._root.write(f"{self.box}/{working}", render_send_request(later))
 
 
 def _what(request: SendRequest) -> str:

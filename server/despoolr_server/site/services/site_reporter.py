@@ -9,20 +9,16 @@ number. When it starts it tells the parent which site this is.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from despoolr_core.formats.instruction import MifTransfer, render_instruction
 from despoolr_core.formats.site_mif import SiteReport, render_site_mif
 from despoolr_core.formats.sms_id import send_request_id
 from despoolr_core.records.kinds.site import MifsSent
-from despoolr_core.share.contract import ShareError, Watch
+from despoolr_server.site.services.box_service import BoxService
 from despoolr_server.site.services.sender import SendRequest, render_send_request
-from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes, queries
 from despoolr_server.site.state.context import SiteContext
-from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.packages import Files, compress
 
@@ -33,15 +29,14 @@ REQUESTS_MAX: Final = 36**3
 PRIORITY: Final = 2
 
 
-class SiteReporter(Service):
+class SiteReporter(BoxService):
     """SMS_SITE_REPORTER of a site that has a parent."""
 
     component: ClassVar[str] = "SMS_SITE_REPORTER"
+    box: ClassVar[str] = boxes.SITE_REPORTS
 
     def __init__(self, site: SiteContext) -> None:
         super().__init__(site)
-        self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
-        self._inbox = Inbox(self._root, boxes.SITE_REPORTS)
         self._own = MifBox(self._root, "H", boxes.SITE_REPORTS)
 
     async def started(self) -> None:
@@ -53,15 +48,8 @@ class SiteReporter(Service):
         )
         await self._own.put_data(render_site_mif(report))
 
-    def watched(self) -> Sequence[Watch]:
-        return (self._inbox.watch,)
-
     async def cycle(self, _tick: float) -> None:
-        entries = await self._inbox.files()
-        if not entries:
-            self._inbox.rest()
-            self.idle_until = math.inf
-        names = [entry.name for entry in entries]
+        names = await self._waiting()
         for start in range(0, len(names), PACKET_MAX):
             await self._send(names[start : start + PACKET_MAX])
 
@@ -69,13 +57,9 @@ class SiteReporter(Service):
         root = self._root
         files: Files = {}
         for name in names:
-            try:
-                files[name] = await root.read(f"{boxes.SITE_REPORTS}/{name}")
-            except ShareError as error:
-                self.warn(
-                    f"~Cannot read {name}, Win32 Error = {error.win32}. We will try again on the "
-                    "next cycle."
-                )
+            data = await self._read(name)
+            if data is not None:
+                files[name] = data
         if not files:
             return
         number = await self.site.database.run(lambda db: queries.next_number(db, "send request"))
@@ -99,7 +83,7 @@ class SiteReporter(Service):
         )
         await root.write(f"{boxes.LAN_OUTBOX}/{request}.SRQ", render_send_request(send))
         for name in files:
-            await root.delete(f"{boxes.SITE_REPORTS}/{name}")
+            await self._delete(name)
         self.log(f"~{len(files)} MIFs are on their way to site {self.site.parent}.")
         self.site.record(
             self.component, MifsSent(to=self.site.parent, request=request, count=len(files))
