@@ -57,7 +57,7 @@ def test_the_oracles_matrix_agrees() -> None:
             status,
         ) = row
         engine = ShareEngine()
-        session = engine.start_session(
+        session = engine.sessions.start(
             0.0, machine="A", user="", program="", role=Role.CLIENT, owner="A", lease_s=0.0
         )
         assert isinstance(session, Session)

@@ -59,7 +59,7 @@ class Table:
         self.sessions = {who: self._session(who) for who in "AB"}
 
     def _session(self, who: str) -> Session:
-        session = self.engine.start_session(
+        session = self.engine.sessions.start(
             0.0, machine=who, user=who, program="P", role=Role.CLIENT, owner=who, lease_s=0.0
         )
         assert isinstance(session, Session)

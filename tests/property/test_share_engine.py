@@ -109,7 +109,7 @@ class Engine(RuleBasedStateMachine):
         self.start(lease_s)
 
     def start(self, lease_s: float) -> None:
-        session = self.engine.start_session(
+        session = self.engine.sessions.start(
             self.now,
             machine="WS",
             user="",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from heapq import merge
 
 from despoolr_core.rules.conflict import conflict_class, conflicts, effective_modes, wants
-from despoolr_core.share.modes import CreateAction, NtStatus, Role, ShareMode
+from despoolr_core.share.modes import CreateAction, NtStatus, ShareMode
 from despoolr_server.engine.deletion import may_mark
 from despoolr_server.engine.dispositions import BEFORE_DELETE_PENDING, STAYS, Plan, decide
 from despoolr_server.engine.locking import Locking
@@ -79,30 +79,6 @@ class ShareEngine:
         self._number = 0
 
     # -- sessions
-
-    def start_session(
-        self,
-        now: float,
-        *,
-        machine: str,
-        user: str,
-        program: str,
-        role: Role,
-        owner: str,
-        lease_s: float,
-        counted_as: str = "",
-    ) -> Session | Refusal:
-        """Begin a session whose lease lapses `lease_s` after its last renewal (0: never)."""
-        return self.sessions.start(
-            now,
-            machine=machine,
-            user=user,
-            program=program,
-            role=role,
-            owner=owner,
-            lease_s=lease_s,
-            counted_as=counted_as,
-        )
 
     def end_session(
         self, name: str, reason: str, now: float = 0.0, *, closes_max: int = ALL

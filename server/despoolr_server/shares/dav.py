@@ -125,7 +125,7 @@ class Dav:
             return self._gate.refuse_visit(visit, refusal, access, _SHARE_READ)
         timeout_s = min(wish.timeout_s or TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX)
         actor, now = visit.actor, visit.now
-        session = self._engine.start_session(
+        session = self._engine.sessions.start(
             now,
             machine=actor.machine,
             user=actor.user,

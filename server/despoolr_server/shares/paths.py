@@ -505,7 +505,7 @@ class Paths:
     def _hold(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Open | Problem:
         """A real open in an implicit session, for as long as bytes are on their way."""
         actor = visit.actor
-        session = self._engine.start_session(
+        session = self._engine.sessions.start(
             visit.now,
             machine=actor.machine,
             user=actor.user,

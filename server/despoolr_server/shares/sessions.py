@@ -60,7 +60,7 @@ class Sessions:
     def _begin(
         self, who: Principal, machine: str, user: str, program: str, lease_s: float, now: float
     ) -> SessionReply | Problem:
-        session = self._engine.start_session(
+        session = self._engine.sessions.start(
             now,
             machine=machine,
             user=user,

@@ -190,7 +190,7 @@ class Desk:
 
     def __init__(self, **limits: int) -> None:
         self.engine = ShareEngine(**limits)  # type: ignore[arg-type]
-        session = self.engine.start_session(
+        session = self.engine.sessions.start(
             0.0,
             machine="WS3",
             user="ALICE",

@@ -38,7 +38,7 @@ class Table:
 
     def open(self, who: str = "A", facts: FileFacts = FACTS, lease_s: float = 0.0) -> Open:
         if who not in self.sessions:
-            session = self.engine.start_session(
+            session = self.engine.sessions.start(
                 0.0, machine=who, user="", program="P", role=Role.CLIENT, owner=who, lease_s=lease_s
             )
             assert isinstance(session, Session)

@@ -24,7 +24,7 @@ def n(path: str) -> Name:
 
 def begun() -> tuple[ShareEngine, Session]:
     engine = ShareEngine()
-    session = engine.start_session(
+    session = engine.sessions.start(
         0.0, machine="M", user="U", program="P", role=Role.ADMIN, owner="M", lease_s=0.0
     )
     assert isinstance(session, Session)
