@@ -35,12 +35,10 @@ from despoolr_core.profile import profile_of
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.contract import Share
 from despoolr_lab.scenario.model import Scenario, Site
-from despoolr_lab.scenario.run import disk_store
-from despoolr_lab.scenario.surroundings import Surroundings
+from despoolr_lab.scenario.surroundings import of_this_machine
 from despoolr_lab.scenario.world import World
 from despoolr_lab.scenario.worlds import Variation
 from despoolr_lab.sim.sockets import SocketNetwork
-from despoolr_server.database.database import ThreadedDatabase
 from despoolr_server.database.protocol import Connection, insert_into
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.queries import ADD_DETAIL, details
@@ -80,7 +78,7 @@ async def _load(root: Path, rows: int) -> float:
         world = World(
             scenario,
             {"BPC": profile_of("1.2")},
-            _surroundings(root, clock),
+            of_this_machine(clock, root),
             Recorder(clock.now),
             Variation(0),
             group,
@@ -136,19 +134,9 @@ def _fill(db: Connection, count: int) -> None:
     db.change_each(insert_into("LoadedReports", "Report", "At"), loaded)
 
 
-def _surroundings(root: Path, clock: LoopClock) -> Surroundings:
-    return Surroundings(
-        clock=clock,
-        network=SocketNetwork(),
-        store=lambda machine, name: disk_store(root, machine, name, threads=True),
-        database=lambda site: ThreadedDatabase(f"sqlite:///{root}/{site}.db"),
-        lease_s=60.0,
-    )
-
-
 async def _reports(root: Path) -> dict[str, float]:
     clock = LoopClock(833_803_200.0)
-    surroundings = _surroundings(root, clock)
+    surroundings = of_this_machine(clock, root)
     scenario = Scenario(name="bench", title="status reports", site=[Site(response="Slow")])
     async with asyncio.TaskGroup() as group, AsyncExitStack() as stack:
         world = World(

@@ -1,9 +1,7 @@
 """One run of a scenario, from a file and some options to a `RunResult`: the same code in virtual,
 scaled and real time.
 
-The law: the timeline is done at its times, expectations before steps where they fall together;
-nothing is made true that the world did not do. In virtual time the same seed gives the same
-records, to the byte: their digest says so.
+The law: in virtual time the same seed gives the same records, to the byte: their digest says so.
 """
 
 from __future__ import annotations
@@ -11,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -23,40 +21,26 @@ from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.site_client.errors import SiteError
 from despoolr_core.articles import article_of
 from despoolr_core.profile import Profile, profile_of, with_overrides
-from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
+from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.stream import Record, Recorder, encode, of
 from despoolr_core.records.view import RunView
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeRow
-from despoolr_core.times import moment_s, span
+from despoolr_core.times import span
 from despoolr_core.timing import VIRTUAL, Timing
-from despoolr_lab.scenario.expectations import Finding, all_episodes, check
+from despoolr_lab.scenario.expectations import Finding, all_episodes
 from despoolr_lab.scenario.model import Scenario
-from despoolr_lab.scenario.steps import StepError, do_step
-from despoolr_lab.scenario.surroundings import Surroundings
+from despoolr_lab.scenario.steps import StepError
+from despoolr_lab.scenario.surroundings import in_virtual_time, of_this_machine
 from despoolr_lab.scenario.tables.steps import JobStep, SourceStep
+from despoolr_lab.scenario.timeline import Progress, Until, play, refuse_nothing_expected
 from despoolr_lab.scenario.verdicts.sentence import verdict_of
 from despoolr_lab.scenario.verdicts.verdict_run import VerdictRun
 from despoolr_lab.scenario.world import World
 from despoolr_lab.scenario.worlds import Variation, world_of
-from despoolr_lab.sim.network import Network
-from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.database.memory import MemoryDatabase
-from despoolr_server.database.protocol import Database
-from despoolr_server.files import FileStore, MemoryFileStore
 
-LEASE_VIRTUAL_S = 3600.0
-LEASE_REAL_S = 60.0
-PROGRESS_STEPS = 200
 NOTES_MAX = 20
-
-Progress = Callable[[float, float, str], None]
-"""`progress(site time now, end, what happens)`: called now and then, and at every step."""
-Until = Callable[[float], bool]
-"""`until(site time now)`: whether the run may end already. It is asked now and then once no step is
-left; what is expected at the end is looked at then.
-"""
 
 Look = Callable[[World], Awaitable[Any]]
 
@@ -197,44 +181,20 @@ def run_scenario(
     variation = Variation.of(scenario, seed)
     expected_count = len(scenario.expect)
     scenario = world_of(scenario, seed)
-    _refuse_nothing_expected(scenario, profiles_of(scenario, options), expected_count)
+    refuse_nothing_expected(scenario, profiles_of(scenario, options), expected_count)
+
+    def run(directory: Path | None) -> Coroutine[Any, Any, RunResult]:
+        return _run(scenario, options, variation, directory, listeners or [], progress, until, look)
+
     try:
         if options.timing.is_virtual:
-            return run_virtual(
-                lambda: _run(
-                    scenario, options, variation, listeners or [], progress, None, until, look
-                ),
-                seed=seed,
-                epoch=scenario.start,
-            )
+            return run_virtual(lambda: run(options.directory), seed=seed, epoch=scenario.start)
         from despoolr_app.process.supervisor import run_in_order  # noqa: PLC0415
 
         if options.directory is not None:
-            return run_in_order(
-                _run(
-                    scenario,
-                    options,
-                    variation,
-                    listeners or [],
-                    progress,
-                    options.directory,
-                    until,
-                    look,
-                )
-            )
+            return run_in_order(run(options.directory))
         with tempfile.TemporaryDirectory(prefix="despoolr-") as directory:
-            return run_in_order(
-                _run(
-                    scenario,
-                    options,
-                    variation,
-                    listeners or [],
-                    progress,
-                    Path(directory),
-                    until,
-                    look,
-                )
-            )
+            return run_in_order(run(Path(directory)))
     except ExceptionGroup as group:
         wrong: BaseException | None = group.subgroup(StepError)
         while isinstance(wrong, BaseExceptionGroup):
@@ -254,58 +214,23 @@ def _adapted(scenario: Scenario, options: RunOptions) -> Scenario:
     return scenario
 
 
-def _surroundings(
-    scenario: Scenario, options: RunOptions, seed: int, directory: Path | None
-) -> Surroundings:
-    if options.timing.scale is None:
-        files = options.directory
-        return Surroundings(
-            clock=LoopClock(scenario.start),
-            network=Network(seed=seed, carries_values=options.carrier is Carrier.CALLS),
-            store=(lambda m, n: disk_store(files, m, n, threads=False))
-            if files
-            else (lambda _m, _n: MemoryFileStore()),
-            database=lambda site: _file_database(files, site) if files else MemoryDatabase(),
-            lease_s=LEASE_VIRTUAL_S,
-        )
-    assert directory is not None
-    root, scale = directory, options.timing.scale
-    return Surroundings(
-        clock=LoopClock(scenario.start, scale),
-        network=SocketNetwork(),
-        store=lambda m, n: disk_store(root, m, n, threads=True),
-        database=lambda site: _file_database(root, site, has_thread=True),
-        lease_s=LEASE_REAL_S * scale,
-    )
-
-
-def disk_store(root: Path, machine: str, name: str, *, threads: bool) -> FileStore:
-    """A share's files in a directory of this machine, laid out as `<root>/<MACHINE>/<share>`."""
-    from despoolr_server.files.disk import DiskFileStore  # noqa: PLC0415
-
-    directory = root / machine / name
-    directory.mkdir(parents=True, exist_ok=True)
-    return DiskFileStore(directory, threads=threads)
-
-
-def _file_database(directory: Path, site: str, *, has_thread: bool = False) -> Database:
-    from despoolr_server.database.database import InlineDatabase, ThreadedDatabase  # noqa: PLC0415
-
-    return (ThreadedDatabase if has_thread else InlineDatabase)(f"sqlite:///{directory}/{site}.db")
-
-
 async def _run(
     scenario: Scenario,
     options: RunOptions,
     variation: Variation,
+    directory: Path | None,
     listeners: list[Any],
     progress: Progress | None,
-    directory: Path | None,
     until: Until | None,
     look: Look | None,
 ) -> RunResult:
-    seed = variation.seed
-    surroundings = _surroundings(scenario, options, seed, directory)
+    seed, scale = variation.seed, options.timing.scale
+    if scale is None:
+        values = options.carrier is Carrier.CALLS
+        surroundings = in_virtual_time(scenario.start, seed, directory, carries_values=values)
+    else:
+        assert directory is not None, "real servers keep files"
+        surroundings = of_this_machine(LoopClock(scenario.start, scale), directory)
     profiles = profiles_of(scenario, options)
     digest = Digest()
     recorder = Recorder(surroundings.clock.now, [digest, *listeners])
@@ -315,7 +240,7 @@ async def _run(
         world = World(scenario, profiles, surroundings, recorder, variation, group)
         try:
             await world.start()
-            findings = await _timeline(world, digest, profiles, progress, until)
+            findings = await play(world, digest.records, progress, until)
             result = await _result(
                 world, findings, profiles[first.code].version, seed, options.timing, digest
             )
@@ -327,142 +252,6 @@ async def _run(
     assert result is not None
     result.digest = digest.hexdigest()  # of everything, the end included: what records.jsonl holds
     return result
-
-
-class _Entry(NamedTuple):
-    """Of two entries no first three are equal."""
-
-    at: float
-    rank: int
-    number: int
-    what: Any
-
-
-def _entries(scenario: Scenario, profiles: dict[str, Profile]) -> list[_Entry]:
-    """The timeline in order: at one moment, expectations before steps; those of other versions left
-    out.
-    """
-    profile = profiles[scenario.site[0].code]
-    start = scenario.start
-    entries = [
-        _Entry(moment_s(step.at, start), 1, n, step)
-        for n, step in enumerate(scenario.step)
-        if not step.versions or profile.version in step.versions
-    ]
-    for n, expectation in enumerate(scenario.expect):
-        if expectation.versions and profile.version not in expectation.versions:
-            continue
-        if not _applies(expectation.when, profiles[expectation.site or scenario.site[0].code]):
-            continue
-        entries.append(
-            _Entry(
-                moment_s(expectation.at, start) if expectation.at else scenario.end,
-                0,
-                n,
-                expectation,
-            )
-        )
-    # A run cut short (`--for`) leaves out what would come later.
-    return sorted(entry for entry in entries if entry.at <= scenario.end)
-
-
-def _refuse_nothing_expected(
-    scenario: Scenario, profiles: dict[str, Profile], expected_count: int
-) -> None:
-    """Raises `StepError` where a file has so many expectations and none of them is asked."""
-    if not expected_count or any(entry.rank == 0 for entry in _entries(scenario, profiles)):
-        return
-    version = profiles[scenario.site[0].code].version
-    reason = (
-        f"none of the {expected_count} expectations is asked: they are for other versions than "
-        f"{version}, for other settings, or for later than the end of the run"
-    )
-    if len(scenario.expect) < expected_count:
-        reason += ", or of the scenario as written: say --seed 0"
-    raise StepError(reason, ["expect", 0, "that"])
-
-
-def _applies(when: dict[str, Any], profile: Profile) -> bool:
-    return all(
-        getattr(with_overrides(profile, {name: value}), name) == getattr(profile, name)
-        for name, value in when.items()
-    )
-
-
-async def _timeline(
-    world: World,
-    digest: Digest,
-    profiles: dict[str, Profile],
-    progress: Progress | None,
-    until: Until | None,
-) -> list[Finding]:
-    scenario, clock = world.scenario, world.clock
-    findings: list[tuple[int, Finding]] = []
-    entries = _entries(scenario, profiles)
-    last_step = max((number for number, one in enumerate(entries) if one.rank), default=-1)
-    is_over = False
-    for number, entry in enumerate(entries):
-        if not is_over:
-            is_over = await _wait(world, entry.at, progress, until if number > last_step else None)
-        if is_over and entry.at < scenario.end:
-            continue  # this was to be looked at later
-        if entry.rank == 0:
-            finding = await check(world, digest.records, entry.what)
-            world.recorder.record(
-                "scenario",
-                ExpectationChecked(
-                    name=finding.name,
-                    expected=finding.expected,
-                    actual=finding.actual,
-                    ok=finding.ok,
-                ),
-            )
-            findings.append((entry.number, finding))
-        else:
-            tag = entry.what.__struct_config__.tag
-            if progress:
-                progress(clock.now(), scenario.end, _describe_step(entry.what))
-            world.recorder.record("scenario", StepTaken(do=tag, at=entry.what.at))
-            refused = await do_step(world, entry.what)
-            if refused:
-                name = f"{_describe_step(entry.what)} at {entry.what.at}"
-                finding = Finding(name, "done", refused, ok=False)
-                findings.append((len(scenario.expect) + entry.number, finding))
-    if not is_over:
-        await _wait(world, scenario.end, progress, until)
-    for step, refused in world.refused_later:
-        number = next(n for n, one in enumerate(scenario.step) if one is step)
-        name = f"{_describe_step(step)} at {step.at}"
-        finding = Finding(name, "done", refused, ok=False)
-        findings.append((len(scenario.expect) + number, finding))
-    return [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]
-
-
-async def _wait(
-    world: World, deadline: float, progress: Progress | None, until: Until | None
-) -> bool:
-    """Wait for a moment of the timeline, saying now and then how far we are. Returns whether
-    `until` had the run end before it.
-    """
-    clock, scenario = world.clock, world.scenario
-    if progress is None and until is None:
-        await clock.sleep_until(deadline)
-        return False
-    part = max(1.0, (scenario.end - scenario.start) / PROGRESS_STEPS)
-    while clock.now() < deadline:
-        if until and until(clock.now()):
-            return True
-        await clock.sleep_until(min(deadline, clock.now() + part))
-        if progress:
-            progress(clock.now(), scenario.end, "")
-    await clock.sleep(0)
-    return False
-
-
-def _describe_step(step: Any) -> str:
-    who = getattr(step, "machine", "") or getattr(step, "name", "") or getattr(step, "package", "")
-    what = getattr(step, "file", "") or getattr(step, "path", "")
-    return " ".join(part for part in (step.__struct_config__.tag, who, what) if part)
 
 
 async def _result(

@@ -5,16 +5,22 @@ machine.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import aiohttp
 import msgspec
 from aiohttp import web
 
 from despoolr_app.clocks.loop_clock import LoopClock
+from despoolr_lab.sim.network import Network
+from despoolr_lab.sim.sockets import SocketNetwork
+from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.database.protocol import Database
-from despoolr_server.files import FileStore
-from despoolr_server.site.state.logs import LogSink, NoLogFiles
+from despoolr_server.files import FileStore, MemoryFileStore
+
+LEASE_VIRTUAL_S: Final = 3600.0
+LEASE_REAL_S: Final = 60.0
 
 
 class ServerNetwork(Protocol):
@@ -46,4 +52,43 @@ class Surroundings(msgspec.Struct):
     store: Callable[[str, str], FileStore]
     database: Callable[[str], Database]
     lease_s: float
-    logs: Callable[[str], LogSink] = lambda _site: NoLogFiles()
+
+
+def in_virtual_time(
+    epoch: float, seed: int, directory: Path | None, *, carries_values: bool
+) -> Surroundings:
+    """A network in memory, and files in a directory if there is one, else in memory too."""
+    return Surroundings(
+        clock=LoopClock(epoch),
+        network=Network(seed=seed, carries_values=carries_values),
+        store=(lambda machine, name: _disk_store(directory, machine, name, threads=False))
+        if directory
+        else (lambda _machine, _name: MemoryFileStore()),
+        database=lambda site: _file_database(directory, site) if directory else MemoryDatabase(),
+        lease_s=LEASE_VIRTUAL_S,
+    )
+
+
+def of_this_machine(clock: LoopClock, directory: Path) -> Surroundings:
+    """Loopback sockets, and files in a directory: `<directory>/<MACHINE>/<share>`."""
+    return Surroundings(
+        clock=clock,
+        network=SocketNetwork(),
+        store=lambda machine, name: _disk_store(directory, machine, name, threads=True),
+        database=lambda site: _file_database(directory, site, has_thread=True),
+        lease_s=LEASE_REAL_S * clock.scale,
+    )
+
+
+def _disk_store(root: Path, machine: str, name: str, *, threads: bool) -> FileStore:
+    from despoolr_server.files.disk import DiskFileStore  # noqa: PLC0415
+
+    directory = root / machine / name
+    directory.mkdir(parents=True, exist_ok=True)
+    return DiskFileStore(directory, threads=threads)
+
+
+def _file_database(directory: Path, site: str, *, has_thread: bool = False) -> Database:
+    from despoolr_server.database.database import InlineDatabase, ThreadedDatabase  # noqa: PLC0415
+
+    return (ThreadedDatabase if has_thread else InlineDatabase)(f"sqlite:///{directory}/{site}.db")

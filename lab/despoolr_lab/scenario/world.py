@@ -282,7 +282,6 @@ class World:
         server = self.assembly.add_site(
             setup,
             id_prefix="" if starts == 1 else f"R{starts}",
-            logs=self.surroundings.logs(setup.code),
         )
         runner = await self._serve(server.app, setup.server)
         self.sites[setup.code] = SiteMachine(setup, server, runner, starts=starts)
