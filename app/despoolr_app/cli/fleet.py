@@ -163,6 +163,7 @@ def command(**given: Any) -> int:
     import asyncio
     import os
 
+    from despoolr_app.cli.variables import check_variables
     from despoolr_app.process.event_loop import loop_factory
     from despoolr_app.process.runtime import StartError
     from despoolr_app.process.settings import (
@@ -171,15 +172,13 @@ def command(**given: Any) -> int:
         parse_listen,
         parse_pace,
         parse_span,
-        unknown_variables,
     )
     from despoolr_app.runs.directory import RunError
     from despoolr_app.site_client.errors import SiteError
 
     begin(given["log_format"][0])
     try:
-        for line in unknown_variables(os.environ):
-            raise ConfigError(line)
+        check_variables(os.environ)
         settings = _settings(given)
         scale = parse_pace(given["pace"]).scale if given["pace"] else None
         for_s = parse_span(given["for_"]) if given["for_"] else 0.0
@@ -195,12 +194,12 @@ def _settings(given: dict[str, Any]) -> ClientsSettings:
     from despoolr_app.fleet.churn import parse_churn
     from despoolr_app.fleet.fleet import ClientsSettings
     from despoolr_app.process import discovery
+    from despoolr_app.process.private_file import read_token
     from despoolr_app.process.settings import (
         parse_machine,
         parse_named_server,
         parse_span,
         parse_url,
-        read_token,
     )
 
     url, token = given["site_url"], given["token"] or secret_token()

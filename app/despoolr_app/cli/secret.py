@@ -21,7 +21,7 @@ def configured_secret() -> bytes | None:
     """The secret that `DESPOOLR_SECRET`, `DESPOOLR_SECRET_FILE` or `DESPOOLR_COMMON` names, or
     None. Raises `ConfigError`.
     """
-    from despoolr_app.process.settings import given_secret
+    from despoolr_app.process.private_file import given_secret
     from despoolr_app.process.stack_dir import common_secret
 
     file, common = os.environ.get("DESPOOLR_SECRET_FILE"), os.environ.get("DESPOOLR_COMMON")

@@ -21,12 +21,7 @@ from despoolr_core.rules.fold import fold
 if TYPE_CHECKING:
     import asyncio
 
-    from despoolr_app.process.settings import (
-        Listen,
-        LogonSettings,
-        RuntimeSettings,
-        SiteSettings,
-    )
+    from despoolr_app.process.settings import Listen, LogonSettings, RuntimeSettings, SiteSettings
     from despoolr_app.servers.servers import Servers
     from despoolr_core.share.fleet_api import ServerCard
 
@@ -380,17 +375,18 @@ def _runtime_settings(
     import os
     import sys
 
+    from despoolr_app.cli.variables import check_variables
     from despoolr_app.process import settings as config
+    from despoolr_app.process.private_file import given_secret
     from despoolr_app.servers.ports import check_ports
     from despoolr_server.files.descriptors import why_no_server
 
     if why := why_no_server(sys.platform):
         raise config.ConfigError(why)
-    for line in config.unknown_variables(os.environ):
-        raise config.ConfigError(line)
+    check_variables(os.environ)
     check_ports(listens)
     timing = config.parse_pace(given["time"])
-    secret = config.given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"])
+    secret = given_secret(os.environ.get("DESPOOLR_SECRET"), given["secret_file"])
     clock_url = config.parse_url(given["clock"]) if given["clock"] else ""
     since, password, anchor = None, "", None
     if given["common"] is not None:

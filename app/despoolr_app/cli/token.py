@@ -28,7 +28,8 @@ from despoolr_app.cli.output import EXIT_OK, fail, put
 def command(machine: str, user: str, role: str, data: Path | None) -> int:
     """Print a token for MACHINE: for Prometheus, for a client of your own, for a colleague."""
     from despoolr_app.cli.secret import configured_secret
-    from despoolr_app.process.settings import ConfigError, parse_machine, read_secret
+    from despoolr_app.process.private_file import read_secret
+    from despoolr_app.process.settings import ConfigError, parse_machine
     from despoolr_core.share.modes import Role
     from despoolr_server.http.base.auth import Auth
 

@@ -19,7 +19,8 @@ from typing import Final
 import msgspec
 
 from despoolr_app.disk.plain_file import opener, read_plain
-from despoolr_app.process.settings import ConfigError, write_private
+from despoolr_app.process.private_file import write_private
+from despoolr_app.process.settings import ConfigError
 from despoolr_core.rules.plain_json import read_json
 
 DIRECTORY: Final = ".despoolr"

@@ -25,13 +25,8 @@ from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.clocks.time_source import MACHINE, TimeSource
 from despoolr_app.disk.plain_file import opener
 from despoolr_app.disk.privacy import make_directory, tighten
-from despoolr_app.process.settings import (
-    ConfigError,
-    RuntimeSettings,
-    make_secret,
-    read_secret,
-    write_private,
-)
+from despoolr_app.process.private_file import make_secret, read_secret, write_private
+from despoolr_app.process.settings import ConfigError, RuntimeSettings
 from despoolr_app.process.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
 from despoolr_app.runs.directory import RECORDS, RECORDS_BEFORE, RecordFile
 from despoolr_core.records.episodes import EpisodeLedger

@@ -1,18 +1,13 @@
-"""What a long-running process is told: command-line options and `DESPOOLR_*` variables, each read
-by one function.
+"""What a long-running process is told, each value read by one function from the text of an option.
 
 The law: a wrong value stops the process before anything is bound or written, with one line that
-names the value and what would be right (`ConfigError`). Nothing here touches the network; only
-secrets touch files.
+names the value and what would be right (`ConfigError`). Nothing here touches the network or a file.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,7 +15,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from despoolr_app.clocks.time_source import Anchor
-from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.sms_id import check_site_code
 from despoolr_core.profile import Profile, ProfileError, profile_of, with_overrides
@@ -28,7 +22,7 @@ from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.text import MACHINE_NAME_SIZE_MAX
 from despoolr_core.share.fleet_api import ServerCard
-from despoolr_core.suggest import nearest, suggestion
+from despoolr_core.suggest import suggestion
 from despoolr_core.times import span_s
 from despoolr_core.timing import Timing, parse_timing
 from despoolr_server.site.state.slots import LEASE_S, LEASE_S_MAX, LEASE_S_MIN
@@ -36,86 +30,6 @@ from despoolr_server.site.state.slots import LEASE_S, LEASE_S_MAX, LEASE_S_MIN
 SITE_PORT: Final = 8801
 LOGON_PORT: Final = 8802
 FLEET_PORT: Final = 8804
-SECRET_SIZE_MIN: Final = 16
-SECRET_SIZE_MAX: Final = 4096
-"""Bytes of a secret; no more of its file is read."""
-
-VARIABLES: Final[dict[str, str]] = {
-    "DESPOOLR_LISTEN": "host:port a server listens on",
-    "DESPOOLR_LISTEN_LOGON": "host:port of the logon server of `serve all`",
-    "DESPOOLR_ALLOW_FAULTS": "1: an administrator may break a server (`despoolr fault`)",
-    "DESPOOLR_FAST_LANE": "0: every request goes through aiohttp's own parser and tasks",
-    "DESPOOLR_ALLOW_HOST": "names a server may be addressed by without a Bearer token, "
-    "separated by spaces",
-    "DESPOOLR_DATA": "directory of shares, site database, logs, records and secret",
-    "DESPOOLR_NAME": "machine name of the server",
-    "DESPOOLR_CODE": "site code, three letters or digits",
-    "DESPOOLR_DOMAIN": "domain of the site's machines",
-    "DESPOOLR_VERSION": "SMS version whose behaviour the site has, such as 1.2",
-    "DESPOOLR_RESPONSE": "Response setting: Very Fast, Fast, Medium or Slow",
-    "DESPOOLR_SET": "behaviours of the profile: field=value, separated by spaces",
-    "DESPOOLR_TIME": "real, or xN for N site seconds a second",
-    "DESPOOLR_CLOCK": "URL of a running server whose time to take over",
-    "DESPOOLR_SECRET": "the secret all servers of a site share, at least 16 bytes",
-    "DESPOOLR_SECRET_FILE": "a file with that secret",
-    "DESPOOLR_COMMON": "a directory all processes of a stack have in common: secrets, and when "
-    "its time began",
-    "DESPOOLR_DATABASE": "URL of the site database, where it is not a file in the data directory",
-    "DESPOOLR_TOKEN": "a token, for the commands that ask a running site",
-    "DESPOOLR_URL": "URLs of running servers, for the commands that ask, separated by spaces",
-    "DESPOOLR_LOGON": "logon servers of the site: NAME=URL[,distribution], separated by spaces",
-    "DESPOOLR_NETWARE": "names of the site's servers that are NetWare's, separated by spaces",
-    "DESPOOLR_PARENT": "the site above this one: SITE=SERVER=URL",
-    "DESPOOLR_AT_SITE": "code of the site that the administrating commands ask",
-    "DESPOOLR_LOG_FORMAT": "how a process tells what happens: plain, text or json; and the layout "
-    "of a site's log files",
-    "DESPOOLR_ADDRESS": "other sites: SITE=SERVER=URL, separated by spaces",
-    "DESPOOLR_ROLES": "what `serve logon` is: logon, distribution or both",
-    "DESPOOLR_PACKAGE_SHARE": "the share packages lie on, of `serve logon`",
-    "DESPOOLR_CLIENTS": "how many clients to run",
-    "DESPOOLR_CLIENTS_WANTED": "how many clients all fleets of the site are to be together; 0: as "
-    "many as they lease",
-    "DESPOOLR_FLEET_LEASE": "how long a silent fleet's clients stay its own, in real time, "
-    "such as 30s",
-    "DESPOOLR_LEASE": "1: a fleet leases its clients' numbers from the site server",
-    "DESPOOLR_HOLDER": "the name a fleet leases under; its host's name, if left out",
-    "DESPOOLR_SEED": "seed of the clients' choices",
-    "DESPOOLR_PREFIX": "what the clients' names begin with",
-    "DESPOOLR_POLL_EVERY": "the clients' polling interval in site time, such as 1h",
-    "DESPOOLR_SITE": "URL of the site server, for `fleet`",
-    "DESPOOLR_RUNS": "directory of finished runs",
-    "DESPOOLR_DEBUG": "1: show tracebacks",
-}
-"""Every variable any command reads."""
-
-STACK_VARIABLES: Final = frozenset(
-    f"DESPOOLR_{name}"
-    for name in (
-        *(
-            "ENV_FILE",
-            "PARENT_VERSION",
-            "BASE",
-            "TAG",
-            "POSTGRES_IMAGE",
-            "PROMETHEUS_IMAGE",
-            "GRAFANA_IMAGE",
-            "TLS_IMAGE",
-        ),
-        *(
-            "SITE_PORT",
-            "LOGON1_PORT",
-            "LOGON2_PORT",
-            "PARENT_PORT",
-            "PROMETHEUS_PORT",
-            "GRAFANA_PORT",
-        ),
-        *("TLS_SITE_PORT", "TLS_LOGON1_PORT", "TLS_LOGON2_PORT", "TLS_DIRECTORY"),
-        *("SERVER_MEMORY", "CLIENTS_MEMORY", "LOAD_MEMORY", "PROMETHEUS_MEMORY", "GRAFANA_MEMORY"),
-    )
-)
-"""Those that only `docker-compose.yml` reads: every container is given the whole file of
-settings.
-"""
 
 _MACHINE: Final = re.compile(r"[A-Z0-9][A-Z0-9_-]*")
 _SHARE: Final = re.compile(r"[A-Za-z0-9_$][A-Za-z0-9_$.-]{0,79}")
@@ -433,98 +347,3 @@ def parse_roles(text: str) -> tuple[bool, bool]:
     if not words or words - {"logon", "distribution"}:
         raise ConfigError(f"{text!r} is not logon, distribution, or logon,distribution")
     return "logon" in words, "distribution" in words
-
-
-# -- secrets
-
-
-def given_secret(text: str | None, file: Path | None) -> bytes | None:
-    """The secret an operator configured, or None. A file's trailing newline does not count. Raises
-    `ConfigError`.
-    """
-    if text and file is not None:
-        raise ConfigError(
-            "give the secret once: DESPOOLR_SECRET, or --secret-file (DESPOOLR_SECRET_FILE), "
-            "not both"
-        )
-    if file is not None:
-        return read_secret(file)
-    if not text:
-        return None
-    return _checked(text.encode(), "DESPOOLR_SECRET")
-
-
-def read_secret(file: Path) -> bytes:
-    """A secret from a file. Raises `ConfigError`."""
-    try:
-        with open(file, "rb", opener=opener) as opened:
-            return _checked(opened.read(SECRET_SIZE_MAX + 2).strip(), str(file))
-    except OSError as error:
-        raise ConfigError(f"cannot read the secret in {file}: {error.strerror}") from None
-
-
-def read_token(file: Path) -> str:
-    """A token from a file. Raises `ConfigError`."""
-    try:
-        return read_plain(file).decode("ascii").strip()
-    except OSError as error:
-        raise ConfigError(f"cannot read the token in {file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{file} holds no token") from None
-
-
-def make_secret(file: Path) -> bytes:
-    """Make a secret that only this user can read. Raises `ConfigError`."""
-    secret = secrets.token_urlsafe(32).encode()
-    write_private(file, secret + b"\n")
-    return secret
-
-
-def write_private(file: Path, data: bytes) -> None:
-    """Write a file that only this user can read, whole or not at all. Raises `ConfigError`."""
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())  # or a power cut could leave the name with nothing in it
-        temporary.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise ConfigError(f"cannot write {file}: {error.strerror}") from None
-
-
-def _checked(secret: bytes, where: str) -> bytes:
-    if len(secret) < SECRET_SIZE_MIN:
-        raise ConfigError(
-            f"the secret in {where} has {len(secret)} bytes; give at least {SECRET_SIZE_MIN}"
-        )
-    if len(secret) > SECRET_SIZE_MAX:
-        raise ConfigError(
-            f"the secret in {where} has more than {SECRET_SIZE_MAX:,} bytes; give a shorter one"
-        )
-    if len(set(secret)) == 1:  # what a file that was lost holds
-        raise ConfigError(
-            f"the secret in {where} is one byte, {len(secret)} times; restore the file, or "
-            "move it away"
-        )
-    return secret
-
-
-# -- variables
-
-
-def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """One line for each `DESPOOLR_*` variable that nobody reads, with the nearest right one."""
-    found = []
-    known = [*VARIABLES, *sorted(STACK_VARIABLES)]
-    for name in sorted(environment):
-        if name.startswith("DESPOOLR_") and name not in known:
-            near = nearest(name, known)
-            hint = f"; did you mean {near}?" if near else ""
-            found.append(f"{name} is no setting of Despoolr{hint}")
-    return found

@@ -26,7 +26,8 @@ import msgspec
 
 from despoolr_app.clocks.time_source import Anchor, parse_anchor
 from despoolr_app.disk.plain_file import read_plain
-from despoolr_app.process.settings import ConfigError, read_secret
+from despoolr_app.process.private_file import read_secret
+from despoolr_app.process.settings import ConfigError
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
 

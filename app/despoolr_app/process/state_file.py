@@ -16,7 +16,7 @@ import msgspec
 
 from despoolr_app.clocks.time_source import Anchor
 from despoolr_app.disk.plain_file import read_plain
-from despoolr_app.process.settings import write_private
+from despoolr_app.process.private_file import write_private
 from despoolr_core.rules.plain_json import read_json
 
 MOMENT_MAX: Final = 32_503_680_000.0

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from despoolr_app.process import discovery
-from despoolr_app.process.settings import ConfigError, parse_url, read_token
+from despoolr_app.process.private_file import read_token
+from despoolr_app.process.settings import ConfigError, parse_url
 from despoolr_app.site_client.blocking import ask, client, now
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError, SiteRefused

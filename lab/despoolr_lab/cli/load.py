@@ -113,17 +113,17 @@ def command(
     """
     import asyncio
 
+    from despoolr_app.cli.variables import check_variables
     from despoolr_app.clocks.time_source import wall_now
     from despoolr_app.process.runtime import StartError
-    from despoolr_app.process.settings import ConfigError, parse_listen, unknown_variables
+    from despoolr_app.process.settings import ConfigError, parse_listen
     from despoolr_app.runs.directory import RunError, check_root, new_directory, utc_stamp
     from despoolr_app.site_client.errors import SiteError
     from despoolr_lab.load.outcome.results import exit_code, summary_of, write_all
     from despoolr_lab.load.workers.gate import JoinGate
 
     try:
-        for line in unknown_variables(os.environ):
-            raise ConfigError(line)
+        check_variables(os.environ)
         if file == JOIN and load_url is not None:
             return _join(load_url, given["token"], workers or 1)
         _check(file, load_url, workers_from, workers)
@@ -224,7 +224,8 @@ def _read(file: str, given: dict[str, Any]) -> LoadFile:
 def _options(given: dict[str, Any], stamp: str, processes: int) -> LoadOptions:
     from despoolr_app.cli.secret import secret_token
     from despoolr_app.process import discovery
-    from despoolr_app.process.settings import parse_named_server, parse_url, read_token
+    from despoolr_app.process.private_file import read_token
+    from despoolr_app.process.settings import parse_named_server, parse_url
     from despoolr_lab.load.run import LoadOptions
 
     url, token = given["site_url"], given["token"] or secret_token()

@@ -28,7 +28,8 @@ from despoolr_app.process import discovery
 from despoolr_app.process.discovery import RunningServer
 from despoolr_app.process.event_loop import loop_factory
 from despoolr_app.process.http_listener import HttpListener
-from despoolr_app.process.settings import ConfigError, Listen, write_private
+from despoolr_app.process.private_file import write_private
+from despoolr_app.process.settings import ConfigError, Listen
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LiveWatched
 from despoolr_core.records.stream import Record

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,95 +131,6 @@ def test_a_wrong_value_is_one_line_that_says_what_would_be_right(
     with pytest.raises(ConfigError) as caught:
         call(text)
     assert says in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_a_secret_is_made_for_its_owner_alone_and_read_back(tmp_path: Path) -> None:
-    made = config.make_secret(tmp_path / "data" / "secret")
-    assert len(made) >= 32 and config.read_secret(tmp_path / "data" / "secret") == made
-    assert stat.S_IMODE((tmp_path / "data" / "secret").stat().st_mode) == 0o600
-    assert [p.name for p in (tmp_path / "data").iterdir()] == ["secret"]
-
-
-def test_a_configured_secret_comes_from_one_place_and_is_long_enough(tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    file.write_text("sixteen bytes!!!\n")
-    assert (
-        config.given_secret(None, file)
-        == config.given_secret("sixteen bytes!!!", None)
-        == b"sixteen bytes!!!"
-    )
-    assert config.given_secret("", None) is None
-    with pytest.raises(ConfigError, match="not both"):
-        config.given_secret("sixteen bytes!!!", file)
-    with pytest.raises(ConfigError, match="has 5 bytes; give at least 16"):
-        config.given_secret("short", None)
-    with pytest.raises(ConfigError, match=r"cannot read the secret in .*No such file"):
-        config.given_secret(None, tmp_path / "missing")
-
-
-@pytest.mark.parametrize(
-    ("held", "says"),
-    [
-        (bytes(44), "is one byte, 44 times"),
-        (b"x" * 4095 + b"yz", "more than 4,096 bytes"),
-        (b"", "has 0 bytes"),
-    ],
-)
-def test_a_secret_that_a_power_cut_left_or_that_is_no_secret_is_refused(
-    tmp_path: Path, held: bytes, says: str
-) -> None:
-    (tmp_path / "secret").write_bytes(held)
-    with pytest.raises(ConfigError, match=says):
-        config.read_secret(tmp_path / "secret")
-    (tmp_path / "secret").write_bytes(b"x" * 4095 + b"y\n")
-    assert len(config.read_secret(tmp_path / "secret")) == config.SECRET_SIZE_MAX
-
-
-def test_what_is_no_file_is_not_read_for_a_secret_or_a_token(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for path, kind in ((Path("/dev/urandom"), "a device"), (tmp_path / "pipe", "a pipe")):
-        for read in (config.read_secret, config.read_token):
-            with pytest.raises(ConfigError, match=f"it is {kind}, not a file"):
-                read(path)
-    (tmp_path / "token").write_bytes(b"\xff")
-    with pytest.raises(ConfigError, match="holds no token"):
-        config.read_token(tmp_path / "token")
-
-
-def test_a_private_file_that_cannot_be_written_leaves_nothing_beside_it(tmp_path: Path) -> None:
-    (tmp_path / "admin.token").mkdir()
-    with pytest.raises(ConfigError, match="Is a directory"):
-        config.write_private(tmp_path / "admin.token", b"token")
-    assert [path.name for path in tmp_path.iterdir()] == ["admin.token"]
-
-
-def test_a_variable_that_no_command_reads_is_named_with_the_nearest_right_one() -> None:
-    assert config.unknown_variables({"DESPOOLR_DATA": "x", "PATH": "y"}) == []
-    assert config.unknown_variables({"DESPOOLR_SECRETS": "x"}) == [
-        "DESPOOLR_SECRETS is no setting of Despoolr; did you mean DESPOOLR_SECRET?"
-    ]
-
-
-def test_every_variable_that_an_option_reads_is_known() -> None:
-    from despoolr_app.cli import ask, fleet, health, hotfix, job, machine, package, serve, sites
-
-    commands = [
-        *serve.command.commands.values(),
-        fleet.command,
-        health.command,
-        ask.locks,
-        ask.why,
-        ask.jobs,
-        ask.events,
-        *(found for group in (job, package, hotfix) for found in group.command.commands.values()),
-        package.packages,
-        machine.machine,
-        machine.machines,
-        sites.command,
-    ]
-    read = {option.envvar for command in commands for option in command.params if option.envvar}
-    assert read <= set(config.VARIABLES)
-    assert set(config.VARIABLES) - read == {"DESPOOLR_SECRET", "DESPOOLR_DEBUG"}
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("3s", 3.0), ("30s", 30.0), ("1h", 3600.0)])

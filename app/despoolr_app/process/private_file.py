@@ -1,0 +1,97 @@
+"""Secrets and tokens in files: read once, or made for this user alone.
+
+The law: a secret that is short, long or one byte over and over is none, and nothing takes its place
+(`ConfigError`). A private file is whole or not there, and nobody else may read it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from despoolr_app.disk.plain_file import opener, read_plain
+from despoolr_app.process.settings import ConfigError
+
+SECRET_SIZE_MIN: Final = 16
+SECRET_SIZE_MAX: Final = 4096
+"""Bytes of a secret; no more of its file is read."""
+
+
+def given_secret(text: str | None, file: Path | None) -> bytes | None:
+    """The secret an operator configured, or None. A file's trailing newline does not count. Raises
+    `ConfigError`.
+    """
+    if text and file is not None:
+        raise ConfigError(
+            "give the secret once: DESPOOLR_SECRET, or --secret-file (DESPOOLR_SECRET_FILE), "
+            "not both"
+        )
+    if file is not None:
+        return read_secret(file)
+    if not text:
+        return None
+    return _checked(text.encode(), "DESPOOLR_SECRET")
+
+
+def read_secret(file: Path) -> bytes:
+    """A secret from a file. Raises `ConfigError`."""
+    try:
+        with open(file, "rb", opener=opener) as opened:
+            return _checked(opened.read(SECRET_SIZE_MAX + 2).strip(), str(file))
+    except OSError as error:
+        raise ConfigError(f"cannot read the secret in {file}: {error.strerror}") from None
+
+
+def read_token(file: Path) -> str:
+    """A token from a file. Raises `ConfigError`."""
+    try:
+        return read_plain(file).decode("ascii").strip()
+    except OSError as error:
+        raise ConfigError(f"cannot read the token in {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} holds no token") from None
+
+
+def make_secret(file: Path) -> bytes:
+    """Make a secret that only this user can read. Raises `ConfigError`."""
+    secret = secrets.token_urlsafe(32).encode()
+    write_private(file, secret + b"\n")
+    return secret
+
+
+def write_private(file: Path, data: bytes) -> None:
+    """Write a file that only this user can read, whole or not at all. Raises `ConfigError`."""
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())  # or a power cut could leave the name with nothing in it
+        temporary.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write {file}: {error.strerror}") from None
+
+
+def _checked(secret: bytes, where: str) -> bytes:
+    if len(secret) < SECRET_SIZE_MIN:
+        raise ConfigError(
+            f"the secret in {where} has {len(secret)} bytes; give at least {SECRET_SIZE_MIN}"
+        )
+    if len(secret) > SECRET_SIZE_MAX:
+        raise ConfigError(
+            f"the secret in {where} has more than {SECRET_SIZE_MAX:,} bytes; give a shorter one"
+        )
+    if len(set(secret)) == 1:  # what a file that was lost holds
+        raise ConfigError(
+            f"the secret in {where} is one byte, {len(secret)} times; restore the file, or "
+            "move it away"
+        )
+    return secret
