@@ -46,7 +46,7 @@ from despoolr_server.site.loader.service import DataLoader
 from despoolr_server.site.services.distribution_manager import DistributionManager
 from despoolr_server.site.services.inventory_processor import InventoryProcessor
 from despoolr_server.site.services.maintenance import MaintenanceManager
-from despoolr_server.site.services.scheduler import Scheduler
+from despoolr_server.site.services.scheduler.service import Scheduler
 from despoolr_server.site.services.sender import LanSender
 from despoolr_server.site.services.service import Executive, Service
 from despoolr_server.site.services.site_reporter import SiteReporter

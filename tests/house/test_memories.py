@@ -204,8 +204,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/site/loader/detail_rows.py:DetailRows._known": "one batch",
     "server/despoolr_server/site/loader/detail_rows.py:DetailRows._changed": "one batch",
     "server/despoolr_server/site/loader/service.py:_Batch._jobs": "one batch",
-    "server/despoolr_server/site/services/scheduler.py:Scheduler._look_at": "jobs under way that "
-    "retry, or were not sent yet",
+    "server/despoolr_server/site/services/scheduler/job_statuses.py:JobStatuses._look_at": ""
+    "jobs under way that retry, or were not sent yet",
     "server/despoolr_server/site/state/logs.py:LogDirectory._waiting": "half a second of lines",
     "server/despoolr_server/site/services/maintenance.py:MaintenanceManager._empty_at": "boxes of "
     "servers of the configuration",

@@ -202,7 +202,7 @@ def update(
     from despoolr_app.site_client.errors import SiteError
     from despoolr_app.site_client.upload import SourceShare, UploadError, read_source
     from despoolr_core.share.site_api import PackageFacts
-    from despoolr_server.site.services.package_source import split_unc
+    from despoolr_server.site.services.scheduler.package_source import split_unc
 
     try:
         source = read_source(directory)

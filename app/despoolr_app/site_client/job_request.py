@@ -16,7 +16,7 @@ from typing import Final
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import moment_s, span_s
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
-from despoolr_server.site.services.targets import DEFAULT_SERVERS
+from despoolr_server.site.services.scheduler.targets import DEFAULT_SERVERS
 
 TYPES: Final = {
     "run": JobType.RUN_COMMAND,

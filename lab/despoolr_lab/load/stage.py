@@ -47,7 +47,7 @@ from despoolr_server.site.jobs.model import (
     RunPhase,
     SendPhase,
 )
-from despoolr_server.site.services.targets import DEFAULT_SERVERS
+from despoolr_server.site.services.scheduler.targets import DEFAULT_SERVERS
 from despoolr_server.site.state.boxes import SOURCE_SHARE
 
 T = TypeVar("T")

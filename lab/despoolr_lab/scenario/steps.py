@@ -39,7 +39,7 @@ from despoolr_server.faults.catalogue import FAULTS
 from despoolr_server.faults.disk_full import disks_of
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
-from despoolr_server.site.services.targets import DEFAULT_SERVERS
+from despoolr_server.site.services.scheduler.targets import DEFAULT_SERVERS
 from despoolr_server.site.state import boxes
 
 JOB_TYPES: Final = {

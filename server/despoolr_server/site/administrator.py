@@ -32,8 +32,8 @@ from despoolr_server.site.job_checks import (
     suggested,
 )
 from despoolr_server.site.jobs.model import ENDED, JobSpec, JobStatus
-from despoolr_server.site.services.package_source import split_unc
-from despoolr_server.site.services.scheduler import create_job
+from despoolr_server.site.services.scheduler.new_jobs import create_job
+from despoolr_server.site.services.scheduler.package_source import split_unc
 from despoolr_server.site.state import boxes, queries
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox

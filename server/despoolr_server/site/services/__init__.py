@@ -1,3 +1,3 @@
-"""The services of a site server, one module each; the Despooler and the Data Loader
-have packages of their own.
+"""The services of a site server, one module each; the Scheduler has a folder, the Despooler and the
+Data Loader have packages of their own.
 """

@@ -12,7 +12,6 @@ from typing import Final
 from despoolr_core.formats.sms_id import SmsId
 from despoolr_core.rules.fold import fold
 from despoolr_server.database.protocol import Connection
-from despoolr_server.site.services.targets import NO_PCM
 from despoolr_server.site.state import queries
 from despoolr_server.site.state.context import SiteContext
 
@@ -39,7 +38,7 @@ def take_inventory(db: Connection, site: SiteContext) -> None:
                 role.name,
                 known.get(fold(role.name)) or next(one for one in free if one not in taken),
                 role.domain or site.domain,
-                NO_PCM,
+                queries.NO_PCM,
                 site.code,
             )
             for role in there

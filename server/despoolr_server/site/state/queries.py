@@ -109,6 +109,10 @@ _FIRST_FAILURE: Final = f"""
 """
 
 
+NO_PCM: Final = 0
+"""The operating system of a machine on which no Package Command Manager runs: a NetWare server."""
+
+
 class KnownMachine(msgspec.Struct, frozen=True):
     """A client machine as the site knows it."""
 

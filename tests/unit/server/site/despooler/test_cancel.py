@@ -9,7 +9,7 @@ import pytest
 from despoolr_core.formats.status_mif import StatusMif
 from despoolr_server.site.job_checks import AdministratorError
 from despoolr_server.site.jobs.model import DistributePhase
-from despoolr_server.site.services.scheduler import Scheduler
+from despoolr_server.site.services.scheduler.service import Scheduler
 from despoolr_server.site.state import boxes, queries
 from worlds.site import Bench
 

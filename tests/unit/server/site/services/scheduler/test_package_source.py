@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_server.site.services.package_source import (
+from despoolr_server.site.services.scheduler.package_source import (
     SOURCE_DEPTH_MAX,
     NoRoom,
     Packing,

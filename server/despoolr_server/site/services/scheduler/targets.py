@@ -31,8 +31,6 @@ _SENT: Final = f"""
     LIMIT 1
 """
 DEFAULT_SERVERS: Final = "*"
-NO_PCM: Final = 0
-"""The operating system of a machine on which no Package Command Manager runs: a NetWare server."""
 
 
 class Targets(msgspec.Struct, frozen=True):
@@ -90,7 +88,7 @@ def _workstations(
         machine
         for machine in queries.machines(db, None if is_for_all else spec.machines)
         if machine.operating_system & spec.run.operating_system
-        or (takes_all and machine.operating_system == NO_PCM)
+        or (takes_all and machine.operating_system == queries.NO_PCM)
     ]
 
 

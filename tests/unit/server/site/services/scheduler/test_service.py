@@ -12,8 +12,8 @@ from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.stream import of
 from despoolr_server.database.protocol import Connection
 from despoolr_server.site.jobs.model import DetailKind, JobSpec, RunPhase, SendPhase
-from despoolr_server.site.services.package_source import split_unc
-from despoolr_server.site.services.scheduler import repeated
+from despoolr_server.site.services.scheduler.new_jobs import repeated
+from despoolr_server.site.services.scheduler.package_source import split_unc
 from despoolr_server.site.services.sender import parse_send_request
 from despoolr_server.site.state import boxes, queries
 from despoolr_server.site.state.packages import decompress

@@ -1,12 +1,10 @@
 r"""Scheduler: turns a Pending job into an Active one, compresses the package, sends instructions,
-keeps the job's status.
+and takes jobs back.
 
 Its hops (`domain.md` a.2, d.2): source directory -> `SENDER.BOX\TOSEND` (`.P00` package, one
 `.I00`, `.I01` ... a site) -> a send request (`.SRQ`) for each site in the LAN sender's outbox.
 Status comes back through Job Details, which only the Data Loader writes after the rows are made
-here; the rule that reads them is `job_status.overall_status`. It is asked of a job when something
-was heard of it or its time has come, and of all jobs when the service starts or its version's rules
-change: so a cycle costs the same however many jobs are under way.
+here; what they come to is `job_statuses`.
 """
 
 from __future__ import annotations
@@ -25,40 +23,29 @@ from despoolr_core.formats.instruction import (
     TargetWorkstation,
     render_instruction,
 )
-from despoolr_core.formats.sms_id import job_id as make_job_id
-from despoolr_core.formats.sms_id import request_id as make_request_id
-from despoolr_core.profile import Profile
-from despoolr_core.records.kinds.site import JobStatusChanged
-from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import Share, Watch
+from despoolr_core.share.contract import Watch
 from despoolr_server.database.protocol import Connection, Row
 from despoolr_server.loop.pace import breathe
 from despoolr_server.site.jobs.model import (
     INSTALL_KINDS,
-    UNDER_WAY,
     DetailKind,
-    DetailStatus,
     JobSpec,
     JobStatus,
     JobType,
     RunPhase,
     SendPhase,
 )
-from despoolr_server.site.jobs.retry import patience_s
-from despoolr_server.site.jobs.status import Said, overall_status, status_without_run
-from despoolr_server.site.services import targets
-from despoolr_server.site.services.package_source import NoRoom, Packing, SourceFailure
+from despoolr_server.site.services.scheduler import targets
+from despoolr_server.site.services.scheduler.job_statuses import JobStatuses
+from despoolr_server.site.services.scheduler.new_jobs import make_next_repetition
+from despoolr_server.site.services.scheduler.package_source import NoRoom, Packing, SourceFailure
+from despoolr_server.site.services.scheduler.targets import DEFAULT_SERVERS, Targets
 from despoolr_server.site.services.sender import SendRequest, render_send_request
 from despoolr_server.site.services.service import Service
-from despoolr_server.site.services.targets import DEFAULT_SERVERS, Targets
 from despoolr_server.site.state import boxes, queries
 from despoolr_server.site.state.context import SiteContext
 
 ACTIVATIONS_PER_CYCLE_MAX: Final = 100
-JOB_NUMBER_DIGITS: Final = 5
-"""Of a JobID behind its site code (`domain.md` d.1); a send request's name begins with them."""
-LOOKED_AT: Final = (*UNDER_WAY, JobStatus.COMPLETE)
-"""Overall statuses of jobs that rows of Job Details can change."""
 EVENT_NO_PACKAGE: Final = 33
 EVENT_NO_TARGETS: Final = 323
 
@@ -70,30 +57,27 @@ class Scheduler(Service):
 
     def __init__(self, site: SiteContext) -> None:
         super().__init__(site)
+        self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
         self._packing = Packing(site)
+        self._statuses = JobStatuses(site, self._root, self.log)
         self._seen_change = -1
         self._next_activation = 0.0
-        self._look_at: dict[str, float] = {}
-        """Job to the time of a look at it though nothing is heard: it retries because a workstation
-        failed, and is then Failed for good, or it may have been sent.
-        """
-        self._judged_by: Profile | None = None
-        """The rules by which all jobs have been looked at; None: they have not been."""
 
     async def started(self) -> None:
         # what it was told of may be lost: it may have been stopped in the middle of a cycle
-        self._seen_change, self._judged_by = -1, None
+        self._seen_change = -1
+        self._statuses.forget()
 
     async def cycle(self, tick: float) -> None:
         """Look at the jobs when something about them or the rules changed, or when one is due."""
         change = self.site.change_count
-        is_known = change == self._seen_change and self._judged_by is self.site.profile
+        is_known = change == self._seen_change and self._statuses.are_judged
         if is_known and tick < self._next_look:
             self._rest()
             return
         await self._activate_due(tick)
         await self._send_cancellations(tick)
-        await self._keep_status(tick)
+        await self._statuses.keep(tick)
         self._seen_change = change
         self._rest()
 
@@ -102,7 +86,7 @@ class Scheduler(Service):
 
     @property
     def _next_look(self) -> float:
-        return min(self._next_activation, *self._look_at.values(), math.inf)
+        return min(self._next_activation, self._statuses.next_look)
 
     def watched(self) -> Sequence[Watch]:
         """The tables of jobs: whoever changes them counts it."""
@@ -137,15 +121,15 @@ class Scheduler(Service):
     async def _activate(self, row: Row, spec: JobSpec, tick: float) -> None:
         site = self.site
         if spec.repeat_every_s > 0:
-            await site.database.run(lambda db: self._make_next_repetition(db, row, spec, tick))
+            await site.database.run(lambda db: make_next_repetition(db, site, row, spec, tick))
         package = await site.database.run(lambda db: queries.package(db, spec.package))
         if package is None:
-            await self._fail(row, tick, EVENT_NO_PACKAGE, spec.package)
+            await self._statuses.fail(row, tick, EVENT_NO_PACKAGE, spec.package)
             return
         found = await site.database.run(lambda db: targets.find_targets(db, site, spec))
         if spec.run is not None and not found.workstations:
             # an empty target list: failed without action (Q122180)
-            await self._fail(row, tick, EVENT_NO_TARGETS, row.JobID)
+            await self._statuses.fail(row, tick, EVENT_NO_TARGETS, row.JobID)
             return
         needing = await site.database.run(
             lambda db: self._needing(db, row.JobID, spec, found.sites)
@@ -156,7 +140,7 @@ class Scheduler(Service):
         except NoRoom:
             return  # still Pending: the next cycle tries again
         except SourceFailure as failure:
-            await self._fail(row, tick, failure.event, package.SourcePath)
+            await self._statuses.fail(row, tick, failure.event, package.SourcePath)
             return
         version = packed["StoredVersion"] if packed else int(package.StoredVersion)
         await site.database.run(lambda db: self._make_details(db, row, spec, found, tick))
@@ -166,16 +150,7 @@ class Scheduler(Service):
             )
         # The version counts only with the job: a process that died in between would take the
         # package for sent.
-        await self._set_status(
-            row,
-            JobStatus.ACTIVE,
-            tick,
-            "activated",
-            packed,
-            SendingStatus="Active",
-            WorkingStatus="Active",
-        )
-        site.touched_jobs.add(row.JobID)
+        await self._statuses.activate(row, tick, packed)
 
     def _needing(
         self, db: Connection, job: str, spec: JobSpec, sites: tuple[str, ...]
@@ -239,26 +214,6 @@ class Scheduler(Service):
             if code != self.site.code and spec.type != JobType.REMOVE_PACKAGE:
                 queries.expect_package(db, spec.package, code, tick)
 
-    def _make_next_repetition(self, db: Connection, row: Row, spec: JobSpec, tick: float) -> None:
-        """A repeating job is made anew for its next time: its own JobID, the same phases, its dates
-        moved on.
-        """
-        first = row.RepeatOf or row.JobID
-        due = row.ActivateAt + spec.repeat_every_s
-        twin = db.value(
-            'SELECT "JobID" FROM "Jobs" WHERE "RepeatOf" = :first AND "ActivateAt" = :due LIMIT 1',
-            {"first": first, "due": due},
-        )
-        if twin is None:
-            keeps = self.site.profile.repeat_keeps_mandatory_date
-            create_job(
-                db,
-                self.site.code,
-                repeated(spec, due, keeps_mandatory_date=keeps),
-                tick,
-                repeat_of=first,
-            )
-
     # -- instructions
 
     async def _send(
@@ -306,13 +261,13 @@ class Scheduler(Service):
         self, row: Row, install: Install, code: str, number: int, package: str, priority: int
     ) -> None:
         """One instruction for one site, and the request to send it (and the package) there."""
-        root, stem = self._root(), row.JobID
+        stem = row.JobID
         if install.kind is InstallKind.CANCEL:
             stem = f"{row.JobID}_C"
         instruction = f"{stem}.I{number:02}"
         made = install.to_instruction()
         await breathe(len(install.workstations))
-        await root.write(f"{boxes.TOSEND}/{instruction}", render_instruction(made))
+        await self._root.write(f"{boxes.TOSEND}/{instruction}", render_instruction(made))
         request = SendRequest(
             request=row.RequestID,
             job=row.JobID,
@@ -326,7 +281,9 @@ class Scheduler(Service):
         )
         # One request a job and site, under a name made of both: doing it again after a crash makes
         # no second one.
-        await root.write(f"{boxes.LAN_OUTBOX}/{stem[3:]}{code}.SRQ", render_send_request(request))
+        await self._root.write(
+            f"{boxes.LAN_OUTBOX}/{stem[3:]}{code}.SRQ", render_send_request(request)
+        )
 
     def _package_share(self, server: str) -> str:
         return next(
@@ -362,201 +319,6 @@ class Scheduler(Service):
             await site.database.run(
                 partial(queries.set_job, job_id=row.JobID, now=tick, CancelStatus="Active")
             )
-
-    # -- status
-
-    async def _keep_status(self, tick: float) -> None:
-        """Read the rows of the jobs that something was heard of, or whose time has come, and set
-        their overall, sending and working status (Q150026, Q221945).
-        """
-        site = self.site
-        patience = patience_s(site.profile, site.retry_s)
-        unsent = await self._unsent()  # first: where it cannot be told nothing is forgotten
-        touched, site.touched_jobs = site.touched_jobs, set()
-        looks_at_all = self._judged_by is not site.profile
-        due = {job for job, at in self._look_at.items() if at <= tick}
-        look_at: dict[str, float] = {}
-
-        def work(db: Connection) -> list[tuple[Row, JobStatus]]:
-            changed = []
-            for row in _rows_of(db, None if looks_at_all else touched | due):
-                said = queries.detail_statuses(db, row.JobID)
-                has_given_up = False
-                if (DetailKind.WORKSTATION, DetailStatus.FAILED) in said:
-                    deadline = (queries.first_failure(db, row.JobID) or tick) + patience
-                    has_given_up = tick >= deadline
-                    if not has_given_up:
-                        look_at[row.JobID] = deadline
-                status = overall_status(
-                    JobStatus(row.Status),
-                    said,
-                    stays_retrying=site.profile.job_stays_retrying,
-                    has_given_up=has_given_up,
-                )
-                if row.Type == JobType.RUN_COMMAND and row.JobID[:3] == site.code:
-                    is_sent = row.JobID[3:] not in unsent
-                    status = self._without_run(row, status, said, is_sent=is_sent)
-                    if not is_sent:
-                        look_at[row.JobID] = tick
-                arrived = [status for kind, status in said if kind == DetailKind.SITE_ARRIVAL]
-                if (
-                    arrived
-                    and all(status == DetailStatus.COMPLETE for status in arrived)
-                    and row.SendingStatus != "Complete"
-                ):
-                    queries.set_job(db, row.JobID, tick, SendingStatus="Complete")
-                if status != row.Status:
-                    ended = (
-                        {"CancelStatus": "Complete"}
-                        if status == JobStatus.CANCELLED
-                        else {"WorkingStatus": status}
-                    )
-                    queries.set_job(db, row.JobID, tick, Status=status, **ended)
-                    changed.append((row, status))
-            return changed
-
-        changed = await site.database.run(work)
-        kept = {} if looks_at_all else self._look_at
-        self._look_at = {
-            job: at for job, at in kept.items() if job not in touched and job not in due
-        } | look_at
-        self._judged_by = site.profile
-        for row, status in changed:
-            site.record(
-                self.component,
-                JobStatusChanged(
-                    job=row.JobID,
-                    name=row.Name,
-                    status=str(status),
-                    was=row.Status,
-                    reason="details",
-                    type=row.Type,
-                    package=row.PackageID,
-                ),
-            )
-            self.log(f"~Job {row.JobID} is now {status}.")
-
-    def _without_run(self, row: Row, status: JobStatus, said: Said, *, is_sent: bool) -> JobStatus:
-        profile = self.site.profile
-        if not (profile.send_only_never_completes or profile.unrun_job_ends_when_sent):
-            return status
-        spec = queries.spec_of(row)
-        if spec.run is not None:
-            return status
-        return status_without_run(status, said, spec, profile, is_sent=is_sent)
-
-    async def _unsent(self) -> frozenset[str]:
-        """The numbers of the jobs that have requests in the outbox; nobody asks but Q221945's
-        fault.
-        """
-        if not self.site.profile.unrun_job_ends_when_sent:
-            return frozenset()
-        entries = await self._root().list(boxes.LAN_OUTBOX)
-        return frozenset(fold(entry.name[:JOB_NUMBER_DIGITS]) for entry in entries)
-
-    async def _set_status(
-        self,
-        row: Row,
-        status: JobStatus,
-        tick: float,
-        reason: str,
-        package: dict[str, int] | None = None,
-        **columns: Any,
-    ) -> None:
-        def work(db: Connection) -> tuple[JobStatus, str]:
-            if package is not None:
-                queries.set_package(db, row.PackageID, **package)
-            current = queries.job(db, row.JobID)
-            if current is None or current.Status != JobStatus.CANCELLED:
-                queries.set_job(db, row.JobID, tick, Status=status, **columns)
-                return status, row.Status
-            if status is JobStatus.ACTIVE:
-                # Cancelled while it was being sent: it is under way, and its sites have to take it
-                # back.
-                queries.set_job(
-                    db,
-                    row.JobID,
-                    tick,
-                    **{**columns, "Status": JobStatus.CANCELLING, "CancelStatus": "Pending"},
-                )
-                return JobStatus.CANCELLING, current.Status
-            return JobStatus.CANCELLED, JobStatus.CANCELLED
-
-        now, was = await self.site.database.run(work)
-        if now == was:
-            return
-        self.site.record(
-            self.component,
-            JobStatusChanged(
-                job=row.JobID,
-                name=row.Name,
-                status=str(now),
-                was=was,
-                reason=reason,
-                type=row.Type,
-                package=row.PackageID,
-            ),
-        )
-        self.log(f"~Job {row.JobID} is now {now}.")
-
-    async def _fail(self, row: Row, tick: float, event: int, *insertions: str) -> None:
-        await self.site.report_event(self.component, event, *insertions, job=row.JobID)
-        await self._set_status(
-            row, JobStatus.FAILED, tick, f"event {event}", WorkingStatus="Failed"
-        )
-
-    def _root(self) -> Share:
-        return self.site.share(self.site.server, boxes.ROOT_SHARE, self.component)
-
-
-def _rows_of(db: Connection, jobs: set[str] | None) -> list[Row]:
-    """Those of the jobs (None: all) whose status rows can change."""
-    if jobs is None:
-        return queries.jobs(db, LOOKED_AT)
-    return [row for row in queries.jobs_among(db, jobs) if row.Status in LOOKED_AT]
-
-
-def create_job(db: Connection, site: str, spec: JobSpec, now: float, *, repeat_of: str = "") -> str:
-    """Insert a Pending job and return its JobID. One request for the whole job, as each WINST
-    record names it.
-    """
-    number = queries.next_number(db, "job")
-    job_id = make_job_id(site, number)
-    queries.add_job(
-        db,
-        JobID=job_id,
-        Name=spec.name,
-        Type=spec.type,
-        PackageID=spec.package,
-        RequestID=make_request_id(site, queries.next_number(db, "request")),
-        Status=JobStatus.PENDING,
-        Priority=spec.priority,
-        CreatedAt=now,
-        ActivateAt=spec.activate_at if spec.activate_at > 0 else now,
-        RepeatEvery=spec.repeat_every_s,
-        RepeatOf=repeat_of,
-        StatusAt=now,
-        Spec=msgspec.json.encode(spec).decode(),
-    )
-    return job_id
-
-
-def repeated(spec: JobSpec, activate_at: float, *, keeps_mandatory_date: bool) -> JobSpec:
-    """The same job for its next time: its dates are moved on by the interval, the mandatory date
-    unless Q141192 keeps it.
-    """
-    run = spec.run
-    if run is not None:
-        later = spec.repeat_every_s
-        run = msgspec.structs.replace(
-            run,
-            offer_after=run.offer_after + later,
-            mandatory_after=run.mandatory_after
-            if run.mandatory_after is None or keeps_mandatory_date
-            else run.mandatory_after + later,
-            expires_after=None if run.expires_after is None else run.expires_after + later,
-        )
-    return msgspec.structs.replace(spec, activate_at=activate_at, run=run)
 
 
 def with_run_phase(install: Install, run: RunPhase) -> Install:
