@@ -13,7 +13,7 @@ from typing import Final
 from despoolr_core.formats.instruction import Install, InstallKind, RetryOf
 from despoolr_core.rules.fold import fold
 from despoolr_server.site.state.context import SiteContext, SiteServerRole
-from despoolr_server.site.state.registry import TRANSFER_PACKAGES, Registry
+from despoolr_server.site.state.registry import MASTER_PACKAGES, TRANSFER_PACKAGES, Registry
 
 PACKAGE_DIRECTORIES: Final = r"SMS_Despooler\Package Directories"
 """Ours: only the strategy `new_folder_and_switch` puts a package anywhere but below its own ID."""
@@ -76,6 +76,14 @@ class PackageServers:
     def version(self, role: SiteServerRole, package: str) -> int:
         """Which version of a package a server has; 0 for none."""
         return int(self._registry.get(f"{TRANSFER_PACKAGES}\\W_{package}", role.name, "0"))
+
+    def stored_version(self, package: str) -> int:
+        """Which version of a package the site's master copy is; 0 for none."""
+        return int(self._registry.get(MASTER_PACKAGES, package, "0"))
+
+    def version_of(self, install: Install) -> int:
+        """The version an instruction is about; one that does not say means the master copy's."""
+        return install.package_version or self.stored_version(install.package_id)
 
     def directory(self, role: SiteServerRole, package: str) -> str:
         """Where a package lies on a server, relative to its package share."""
