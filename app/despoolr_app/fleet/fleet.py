@@ -14,35 +14,31 @@ import math
 import random
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import aiohttp
 from msgspec.structs import replace
 
 from despoolr_app.clocks.loop_clock import LoopClock
-from despoolr_app.clocks.skew import SkewWatch
-from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.fleet.churn import Churn, keep_churning
 from despoolr_app.fleet.lease import SlotLease, SlotsLost, steady_now
+from despoolr_app.fleet.site_link import SiteLink
 from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.record_log import log_record
-from despoolr_app.process.runtime import FLUSH_S, StartError
+from despoolr_app.process.runtime import FLUSH_S
 from despoolr_app.process.settings import parse_profile
 from despoolr_app.runs.directory import RecordFile
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
-from despoolr_app.site_client.patience import patiently
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.limiter import PriorityLimiter
-from despoolr_client.transport.session_options import session_options
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.client_number import name_of, sms_id_of
@@ -104,8 +100,7 @@ class FleetClients:
     """Whether they stand still, because their numbers are not this process's now."""
     held_until: float = math.inf
     """When a lease that somebody else keeps ends (`steady_now`)."""
-    _http: aiohttp.ClientSession | None = None
-    _site: SiteClient | None = None
+    _link: SiteLink | None = None
     _urls: dict[str, str] = field(default_factory=dict)
     _logon_names: list[str] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -113,7 +108,6 @@ class FleetClients:
     _background: list[asyncio.Task[None]] = field(default_factory=list)
     _settings: ClientSettings | None = None
     _registered: list[str] = field(default_factory=list)
-    _keeping: asyncio.Task[None] | None = None
     _churning: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -132,27 +126,17 @@ class FleetClients:
         """Ask the site, lease numbers, register the clients. Returns the settings of all these
         clients, which nobody drives yet. Raises `StartError`, `SiteError`.
         """
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
-        self._http = aiohttp.ClientSession(connector=connector, **session_options({}))
-        url = self.settings.site_url
-        skew = SkewWatch(url, lambda text: self.say(f"despoolr: warning: {text}"), wall_now)
-        self._site = SiteClient(
-            aiohttp_transport(self._http, skew.hear), ServerAddress(url, url, self.settings.token)
+        wanted = self.settings
+        self._link = link = SiteLink(
+            wanted.site_url, wanted.token, self.say, connections_max=CONNECTIONS_MAX
         )
-        setup = await self._patiently(self._site.setup)
+        setup, site = await link.meet()
         self.scale = setup.clock.scale
         if self.clock is None:
             self.clock = LoopClock(setup.clock.now, self.scale)
-        if setup.site is None:
-            raise StartError(
-                f"{url} is {setup.server}, which is not a site server; give the site's URL"
-            )
-        logons = self._logon_servers(setup)
-        settings = self._client_settings(setup.site, logons)
-        if self.settings.holder:
-            await self._take(
-                SlotLease(self._site, self.settings.holder, self.settings.count, self.say)
-            )
+        settings = self._client_settings(site, self._logon_servers(link, setup))
+        if wanted.holder:
+            await self._take(SlotLease(link.client, wanted.holder, wanted.count, self.say))
         await self._register(settings)
         return settings
 
@@ -162,10 +146,11 @@ class FleetClients:
 
         Raises `SlotsTaken`, or `SiteRefused` when the site server refuses to give numbers.
         """
-        assert self.lease is not None and self._keeping is not None and self._settings is not None
+        assert self.lease is not None and self._link is not None and self._settings is not None
         while True:
+            assert self._link.keeping is not None
             try:
-                await self._keeping
+                await self._link.keeping
             except SlotsLost as lost:
                 self.say(f"despoolr: {lost}; they are stopped, and the site server is asked anew")
                 await self._halt()
@@ -192,12 +177,13 @@ class FleetClients:
 
     async def _take(self, lease: SlotLease, *, has_stopped: bool = False) -> None:
         """Wait for numbers, and keep them from that moment on."""
-        self.lease = lease
+        assert self._link is not None
+        self.lease = self._link.lease = lease
         lease.prefix, lease.instance = self.settings.prefix, lease.instance or secrets.token_hex(8)
         lease.on_clocks = lambda _clocks: self._turn_clocks()
         lease.wanted_first = 0 if self.settings.takes_any else self.settings.first
         await lease.take(has_stopped=has_stopped)
-        self._keeping = asyncio.create_task(lease.keep(lambda: self.live_count))
+        self._link.keep(lambda: self.live_count)
 
     async def _make(self) -> None:
         """New clients, with these numbers."""
@@ -245,21 +231,16 @@ class FleetClients:
 
     async def reaches_logon_server(self) -> bool:
         """Whether one of the clients' logon servers answers now; the clients know them all."""
-        assert self._http is not None
+        assert self._link is not None
         for url in self.logon_urls:
             address = ServerAddress(url, url, "")
-            logon = SiteClient(aiohttp_transport(self._http), address, timeout_s=REACH_S_MAX)
+            logon = SiteClient(aiohttp_transport(self._link.http), address, timeout_s=REACH_S_MAX)
             try:
                 await logon.send("GET", "/healthz")
             except SiteError:
                 continue
             return True
         return False
-
-    async def _patiently(self, once: Callable[[], Awaitable[T]]) -> T:
-        """Ask a site that may still be starting, or be starting again. Raises `SiteError`."""
-        url = self.settings.site_url
-        return await patiently(once, say=lambda _: self.say(f"waiting for {url} ..."))
 
     def may_act(self) -> bool:
         """Whether these clients' numbers are this process's now."""
@@ -293,13 +274,8 @@ class FleetClients:
         for end in ends:
             if isinstance(end, Exception):
                 raise end
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
-        if self.lease is not None and self.lease.size:
-            await self.lease.give_back()
-        if self._http is not None:
-            await self._http.close()
+        if self._link is not None:
+            await self._link.close()
 
     @property
     def numbers(self) -> range:
@@ -349,22 +325,19 @@ class FleetClients:
 
     # -- asking the site
 
-    def _logon_servers(self, setup: SetupFacts) -> list[str]:
+    def _logon_servers(self, link: SiteLink, setup: SetupFacts) -> list[str]:
         there = setup.servers
         servers = {server.name: server for server in [*there, *self.settings.logons]}
         self._urls = {fold(server.name): server.url for server in servers.values()}
         wanted = [s.name for s in self.settings.logons] or [s.name for s in there if s.logon]
         if not wanted:
-            raise StartError(
-                f"the site at {self.settings.site_url} has no logon server; give one with "
-                "--logon NAME=URL"
-            )
+            raise link.no_logon_server()
         self._logon_names = wanted
         return wanted
 
     async def _register(self, settings: ClientSettings) -> None:
-        site = self._site
-        assert site is not None
+        link = self._link
+        assert link is not None
         names = self.names
         ids = [sms_id_of(settings.site, n) for n in self.numbers]
         for start in range(0, len(names), BATCH):
@@ -375,9 +348,9 @@ class FleetClients:
                 MachineSpec(n, i, settings.domain)
                 for n, i in zip(names[part], ids[part], strict=True)
             ]
-            await self._patiently(partial(site.add_machines, machines))
+            await link.asked(partial(link.client.add_machines, machines))
             wanted = [TokenRequest(name, _user(name)) for name in names[part]]
-            tokens = await self._patiently(partial(site.tokens, wanted))
+            tokens = await link.asked(partial(link.client.tokens, wanted))
             self._tokens |= zip(names[part], tokens, strict=True)
         self._registered = names
 
@@ -405,13 +378,13 @@ class FleetClients:
             self._records(record)
 
     def _connect(self, server: str, machine: str, _user: str) -> ShareServer:
-        assert self._http is not None and self.clock is not None
+        assert self._link is not None and self.clock is not None
         # A distribution server the site named and nobody gave a URL for: its name may be one that
         # resolves.
         url = self._urls.get(fold(server), f"http://{server.lower()}")
         token = self._tokens[machine]
         connected = ShareServer(
-            self._http, url, token, self.clock, name=server, lease_s=60.0 * self.scale
+            self._link.http, url, token, self.clock, name=server, lease_s=60.0 * self.scale
         )
         connected.may_act = self.may_act
         return connected

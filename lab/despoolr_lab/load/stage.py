@@ -16,18 +16,14 @@ from functools import partial
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
 
-from despoolr_app.clocks.skew import SkewWatch
-from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.fleet.lease import SlotLease
+from despoolr_app.fleet.site_link import SiteLink
 from despoolr_app.process.runtime import StartError
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
-from despoolr_app.site_client.patience import patiently
-from despoolr_client.transport.session_options import session_options
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.fleet_api import ServerCard, SiteCard
 from despoolr_core.share.site_api import PackageSpec
@@ -105,23 +101,13 @@ class Stage:
     """Site time at the start of the run."""
     broken: BreakableStack | None = None
     """The servers, where the file has faults for them."""
-    _http: aiohttp.ClientSession | None = None
-    _client: SiteClient | None = None
-    _keeping: asyncio.Task[None] | None = None
+    _link: SiteLink | None = None
 
     async def open(self, wait_s: float) -> None:
         """Ask the site who it is. Raises `StartError`, `SiteError`."""
-        self._http = aiohttp.ClientSession(**session_options({}))
-        skew = SkewWatch(self.url, lambda text: self.say(f"despoolr: warning: {text}"), wall_now)
-        address = ServerAddress(self.url, self.url, self.token)
-        self._client = SiteClient(aiohttp_transport(self._http, skew.hear), address)
-        setup = await patiently(self._client.setup, wait_s=wait_s, say=self._say_waiting)
-        self.scale = setup.clock.scale
-        if setup.site is None:
-            raise StartError(
-                f"{self.url} is {setup.server}, which is not a site server; give the site's URL"
-            )
-        self.site, self.server = setup.site, setup.server
+        self._link = link = SiteLink(self.url, self.token, self.say)
+        setup, self.site = await link.meet(wait_s)
+        self.scale, self.server = setup.clock.scale, setup.server
         there = setup.servers
         known = {server.name: server for server in there}
         for given in self.logons:  # another way to a server the site knows, or one more
@@ -132,9 +118,7 @@ class Stage:
             )
         self.servers = known
         if not any(server.logon for server in known.values()):
-            raise StartError(
-                f"the site at {self.url} has no logon server; give one with --logon NAME=URL"
-            )
+            raise link.no_logon_server()
         await self.now()  # a token that may not administrate is refused here
         await self._meet_all(wait_s)
 
@@ -158,22 +142,14 @@ class Stage:
         """Mend what is broken, and give the clients' numbers back."""
         if self.broken is not None:
             await self.broken.mend_all()
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
-        if self.lease is not None and self.lease.size:
-            await self.lease.give_back()
-        if self._http is not None:
-            await self._http.close()
+        if self._link is not None:
+            await self._link.close()
 
     async def _asked(self, call: Callable[[SiteClient], Awaitable[T]]) -> T:
         """What the site server answers, which may be starting again. Raises `SiteError`."""
-        client = self._client
-        assert client is not None
-        return await patiently(lambda: call(client), wait_s=ATTEMPTS_S_MAX, say=self._say_waiting)
-
-    def _say_waiting(self, _: SiteError) -> None:
-        self.say(f"waiting for {self.url} ...")
+        link = self._link
+        assert link is not None
+        return await link.asked(lambda: call(link.client), ATTEMPTS_S_MAX)
 
     # -- clients
 
@@ -181,8 +157,9 @@ class Stage:
         """Lease numbers for so many clients in one piece; how many there are to be had.
         `lease.first` is the first.
         """
-        assert self._client is not None
-        self.lease = lease = SlotLease(self._client, holder, count, self.say)
+        assert self._link is not None
+        self.lease = lease = SlotLease(self._link.client, holder, count, self.say)
+        self._link.lease = lease
         asked_at = lease.now()
         lease.accept(await self._asked(lambda site: site.lease_slots(lease.request())), asked_at)
         return lease.size
@@ -196,11 +173,10 @@ class Stage:
         """Renew the lease until `close`; `on_held` hears until when it holds, `on_clocks` whose
         clocks are to be wrong. The task ends with `SlotsLost` past that.
         """
-        assert self.lease is not None
+        assert self.lease is not None and self._link is not None
         self.lease.on_held, self.lease.on_clocks = on_held, on_clocks
         on_held(self.lease.ends_at)
-        self._keeping = asyncio.ensure_future(self.lease.keep(live))
-        return self._keeping
+        return self._link.keep(live)
 
     def machines(self, names: Sequence[str]) -> list[str]:
         """The names of the machines of these groups, in order."""
@@ -259,11 +235,11 @@ class Stage:
 
     async def meet_to_break(self, now: Callable[[], float]) -> None:
         """Ask the servers whether they may be broken as the file says. Raises `StartError`."""
-        assert self._http is not None
+        assert self._link is not None
         if self.load.fault:
             self.broken = BreakableStack(self.scale, now)
             faults = [asked(table) for table in self.load.fault]
-            await self.broken.meet(self._http, self.sources(), faults)
+            await self.broken.meet(self._link.http, self.sources(), faults)
 
     async def begin_fault(self, table: FaultTable) -> None:
         """Break what a table says: packages and clients have other names at the site. Raises
@@ -302,11 +278,11 @@ class Stage:
                 group.create_task(self._put("PUT", f"{package.directory}/{name}", data, gate))
 
     async def _put(self, method: str, path: str, data: bytes, gate: asyncio.Semaphore) -> None:
-        assert self._client is not None
+        assert self._link is not None
         place, _, asked = path.partition("?")
         target = f"/{SOURCE_SHARE}/{quote(place)}" + (f"?{asked}" if asked else "")
         async with gate:
-            await self._client.send(method, target, data)
+            await self._link.client.send(method, target, data)
 
     # -- what became of it
 
@@ -323,19 +299,19 @@ class Stage:
 
     async def sample(self) -> list[Sample | ScrapeFailure]:
         """What all servers say of themselves now."""
-        assert self._http is not None
-        return await sample_all(self._http, self.sources())
+        assert self._link is not None
+        return await sample_all(self._link.http, self.sources())
 
     async def look_at_jobs(self) -> None:
         """Ask for the `states` of the jobs that were made. A site that does not answer now has
         told what it told before.
         """
-        client = self._client
-        if client is None or not self.jobs:
+        link = self._link
+        if link is None or not self.jobs:
             return
         with suppress(SiteError, TimeoutError):
             async with asyncio.timeout(LOOK_S_MAX):
-                rows = {row.job: row for row in await client.jobs()}
+                rows = {row.job: row for row in await link.client.jobs()}
             for name, job in self.jobs.items():
                 if row := rows.get(job):
                     since = max(0.0, row.status_at - self.began_at) / self.scale
@@ -361,11 +337,11 @@ class Stage:
         """The states of the episodes that began during the run, of all servers; and what could not
         be asked.
         """
-        assert self._http is not None
+        assert self._link is not None
         states: list[str] = []
         notes: list[str] = []
         for source in self.sources():
-            server = SiteClient(aiohttp_transport(self._http), source, timeout_s=ANSWER_S_MAX)
+            server = SiteClient(aiohttp_transport(self._link.http), source, timeout_s=ANSWER_S_MAX)
             try:
                 told = await server.call("GET", f"episodes?limit={EPISODES_MAX}", EpisodeList)
             except SiteError as error:
