@@ -105,10 +105,8 @@ def build(root: Path, out: Path, *, with_images: bool) -> None:
         image = f"despoolr-{part}:{version}"
         facts = [f"VERSION={version}", f"REVISION={git(root, 'rev-parse', 'HEAD')}"]
         arguments = [word for fact in facts for word in ("--build-arg", fact)]
-        dockerfile = ["-f", str(root / part / "Dockerfile")]
-        subprocess.run(
-            ["docker", "build", "-t", image, *arguments, *dockerfile, str(root)], check=True
-        )
+        build_image = ["docker", "build", "-t", image, "--target", part, *arguments, str(root)]
+        subprocess.run(build_image, check=True)
         tar = out / f"despoolr-{part}-{version}.tar"
         subprocess.run(["docker", "save", "-o", str(tar), image], check=True)
     write_sums(out)
