@@ -16,7 +16,7 @@ CASES = ("upper", "lower", "casefold", "swapcase", "capitalize")
 
 WORDS: dict[str, tuple[int, str]] = {
     "core/despoolr_core/rules/fold.py": (1, "the fold itself"),
-    "core/despoolr_core/formats/winst.py": (2, "hexadecimal digits"),
+    "core/despoolr_core/formats/winst_text.py": (2, "hexadecimal digits"),
     "core/despoolr_core/formats/pcmdump.py": (1, "hexadecimal digits"),
     "core/despoolr_core/formats/mif/tokens.py": (1, "the letter of an escape"),
     "core/despoolr_core/profile.py": (2, "true and false"),

@@ -23,7 +23,7 @@ from despoolr_core.formats.sms_id import parse_sms_id
 from despoolr_core.formats.sms_ini import parse_sms_ini
 from despoolr_core.formats.sta import parse_sta
 from despoolr_core.formats.status_mif import read_status_mif
-from despoolr_core.formats.winst import parse_winst
+from despoolr_core.formats.winst_text import parse_winst
 from worlds.mif_samples import read_job_mif
 
 Parser = Callable[[bytes], Any]

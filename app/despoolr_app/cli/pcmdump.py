@@ -15,7 +15,8 @@ from despoolr_app.cli.output import EXIT_USAGE, echo_json, fail, put, put_prose
 from despoolr_app.disk.bounded_file import read_bounded
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.pcmdump import TOOLS, dump, summary, to_json
-from despoolr_core.formats.winst import FILE_SIZE_MAX, WinstFile, parse_winst
+from despoolr_core.formats.winst import WinstFile
+from despoolr_core.formats.winst_text import FILE_SIZE_MAX, parse_winst
 from despoolr_core.rules.fold import fold
 
 

@@ -17,7 +17,8 @@ import msgspec
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.state import Records
 from despoolr_core.formats.sms_ini import SmsIni
-from despoolr_core.formats.winst import WinstError, parse_winst
+from despoolr_core.formats.winst import WinstError
+from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 
 LOGON_SHARE: Final = "SMS_SHR"

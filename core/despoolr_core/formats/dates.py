@@ -119,9 +119,9 @@ def render_sms_date(epoch_s: float | None, quirk: DateQuirk = NO_QUIRK) -> str:
     return f"{month:02}/{at.day:02}/{year:02} {at.hour:02}:{at.minute:02}:{at.second:02}"
 
 
-def parse_sms_date(text: str, quirk: DateQuirk = NO_QUIRK) -> float | None:
-    """Read `mm/dd/yy hh:mm:ss` as the tool with this quirk printed it; None for `00/00/00
-    00:00:00`. Raises `DateError` for anything else.
+def parse_sms_date(text: str) -> float | None:
+    """Read `mm/dd/yy hh:mm:ss`; None for `00/00/00 00:00:00`. Raises `DateError` for anything
+    else.
     """
     if text == NO_SMS_DATE:
         return None
@@ -129,16 +129,11 @@ def parse_sms_date(text: str, quirk: DateQuirk = NO_QUIRK) -> float | None:
     if match is None:
         raise DateError(f"{text!r} is not a date like 09/21/94 17:56:00")
     month, day, year, hour, minute, second = map(int, match.groups())
-    if quirk.year_since_1900:
-        year += 1900
-    elif len(match[3]) == 3:
+    if len(match[3]) == 3:
         raise DateError(
             f"{text!r} has a year of three digits, as an old PCMDUMP prints it (Q249578)"
         )
-    else:
-        year += 1900 if year >= FIRST_YEAR % 100 else 2000
-    if quirk.month_from_zero:
-        month += 1
+    year += 1900 if year >= FIRST_YEAR % 100 else 2000
     return site_time(year, month, day, hour, minute, second)
 
 

@@ -5,8 +5,6 @@ Stored files have true months and two-digit years. The tool of 1.0 and 1.1 print
 prints 2000 as `100` (Q249578; the article is from the days of 1.2, and no later tool is known). So
 a dump *labelled* 1.0 or 1.1 prints month minus one, and one labelled 1.2 true months. Without a
 tool the file is printed as it is stored. Only the printed text has quirks, never a file in a box.
-
-A dump reads back with the tool that printed it: `parse_winst(text, TOOLS["1.1"])`.
 """
 
 from __future__ import annotations
@@ -16,14 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_core.formats.dates import DateQuirk, render_long_date
-from despoolr_core.formats.winst import (
-    STORED,
-    Layout,
-    OperatingSystem,
-    WinstFile,
-    WorkstationInstruction,
-    render_text,
-)
+from despoolr_core.formats.winst import OperatingSystem, WinstFile, WorkstationInstruction
+from despoolr_core.formats.winst_text import STORED, Layout, render_text
 
 TOOLS: Final[dict[str, Layout]] = {
     "1.0": Layout("1.0", DateQuirk(month_from_zero=True, year_since_1900=True)),

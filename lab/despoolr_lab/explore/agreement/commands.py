@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.winst import parse_winst
+from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.agreement.tables import (
     Disagreement,

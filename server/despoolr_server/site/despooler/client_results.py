@@ -19,7 +19,7 @@ from despoolr_core.formats.instruction import InstructionError, Result, WireRemo
 from despoolr_core.formats.job_mif import JobReport
 from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.status_mif import StatusMif, read_status_mif
-from despoolr_core.formats.winst import parse_winst
+from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.records.kinds.site import MifRefused
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable

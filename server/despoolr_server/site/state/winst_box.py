@@ -12,13 +12,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from despoolr_core.formats.winst import (
-    WinstFile,
-    WorkstationInstruction,
-    add_record,
-    parse_winst,
-    render_winst,
-)
+from despoolr_core.formats.winst import WinstFile, WorkstationInstruction
+from despoolr_core.formats.winst_text import add_record, parse_winst, render_winst
 from despoolr_core.share.contract import Share, ShareError
 from despoolr_server.site.state import boxes
 

@@ -38,7 +38,6 @@ def test_a_date_is_month_day_and_two_digits_of_the_year() -> None:
 def test_no_date_is_all_zeros() -> None:
     assert render_sms_date(None) == NO_SMS_DATE == "00/00/00 00:00:00"
     assert parse_sms_date(NO_SMS_DATE) is None
-    assert parse_sms_date(NO_SMS_DATE, MONTHS_FROM_ZERO) is None
 
 
 @pytest.mark.parametrize(("text", "year"), [("70", 1970), ("99", 1999), ("00", 2000), ("69", 2069)])
@@ -56,15 +55,12 @@ def test_the_old_tool_prints_december_as_11_and_january_as_00() -> None:
     """Q153369: the sample's 11/31/94 is 31 December 1994."""
     december = site_time(1994, 12, 31, 17, 56)
     assert render_sms_date(december, MONTHS_FROM_ZERO) == "11/31/94 17:56:00"
-    assert parse_sms_date("11/31/94 17:56:00", MONTHS_FROM_ZERO) == december
     assert render_sms_date(site_time(1995, 1, 15), MONTHS_FROM_ZERO) == "00/15/95 00:00:00"
-    assert parse_sms_date("00/15/95 00:00:00", MONTHS_FROM_ZERO) == site_time(1995, 1, 15)
 
 
 def test_the_old_tool_prints_the_year_2000_as_100() -> None:
     """Q249578."""
     assert render_sms_date(site_time(2000, 3, 1), YEARS_SINCE_1900) == "03/01/100 00:00:00"
-    assert parse_sms_date("03/01/100 00:00:00", YEARS_SINCE_1900) == site_time(2000, 3, 1)
     assert render_sms_date(site_time(1999, 12, 31), YEARS_SINCE_1900) == "12/31/99 00:00:00"
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from despoolr_core.formats.dates import site_time
 from despoolr_core.formats.pcmdump import TOOLS, dump, summary, to_json
-from despoolr_core.formats.winst import WinstFile, WorkstationInstruction, parse_winst, render_text
+from despoolr_core.formats.winst import WinstFile, WorkstationInstruction
+from despoolr_core.formats.winst_text import render_text
 
 RECORD = WorkstationInstruction(
     site_id="BPC",
@@ -52,10 +53,8 @@ def test_without_a_tool_a_file_is_printed_as_it_is_stored() -> None:
 
 
 @pytest.mark.parametrize("tool", sorted(TOOLS))
-def test_a_dump_names_its_tool_and_reads_back_with_it(tool: str) -> None:
-    text = dump(FILE, tool)
-    assert text.startswith(f"PCM Instruction File Dump Utility v{tool}\n")
-    assert parse_winst(text, TOOLS[tool]) == FILE
+def test_a_dump_names_its_tool(tool: str) -> None:
+    assert dump(FILE, tool).startswith(f"PCM Instruction File Dump Utility v{tool}\n")
 
 
 def test_no_date_is_zeros_in_every_tool() -> None:

@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 
 from despoolr_core.formats.dates import site_time
 from despoolr_core.formats.winst import (
-    FILE_SIZE_MAX,
-    RECORDS_MAX,
     RESERVED_SAMPLE,
-    SERVERS_MAX,
-    TEXT_MAX,
     OperatingSystem,
     PackageServer,
     ServerType,
     WinstError,
     WinstFile,
     WorkstationInstruction,
+)
+from despoolr_core.formats.winst_text import (
+    FILE_SIZE_MAX,
+    RECORDS_MAX,
+    SERVERS_MAX,
+    TEXT_MAX,
     add_record,
     parse_winst,
     render_winst,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from despoolr_core.formats.instruction import Install, RetryOf, parse_instruction
-from despoolr_core.formats.winst import parse_winst
+from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.profile import PROFILES
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.despooler.installer import MEGABYTE
