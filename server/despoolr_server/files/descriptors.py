@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -23,11 +23,6 @@ def write_at(descriptor: int, offset: int, data: bytes) -> None:
     while view:
         count = os.pwrite(descriptor, view, offset)
         offset, view = offset + count, view[count:]
-
-
-def read_at(descriptor: int, length: int, offset: int) -> bytes:
-    """At most `length` bytes from `offset`. Raises `OSError`."""
-    return os.pread(descriptor, length, offset)
 
 
 def find_odd(directory: str) -> str:
@@ -133,6 +128,18 @@ def sync_file_system(path: str) -> None:
         os.close(descriptor)
 
 
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await work that a thread is in the middle of: a cancelled caller waits for its end before it
+    goes.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
 async def in_thread(threads: bool, work: Callable[[T], None], argument: T) -> None:
     """Do work that waits for the disk: in a thread, or in the loop where there are none."""
     if threads:
@@ -145,12 +152,12 @@ def read_whole(descriptor: int, offset: int, length: int | None) -> bytes:
     """Bytes from `offset` on, however often the system must be asked; None: to the end."""
     if length is None:
         length = max(0, os.fstat(descriptor).st_size - offset)
-    first = read_at(descriptor, length, offset)
+    first = os.pread(descriptor, length, offset)
     if len(first) == length or not first:
         return first
     pieces = [first]
     done = len(first)
-    while done < length and (piece := read_at(descriptor, length - done, offset + done)):
+    while done < length and (piece := os.pread(descriptor, length - done, offset + done)):
         pieces.append(piece)
         done += len(piece)
     return b"".join(pieces)

@@ -15,15 +15,13 @@ listing always reads the directory.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Coroutine, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from heapq import merge
 from pathlib import Path
-from typing import Any, TypeVar
 
 import aiofiles
 
@@ -31,7 +29,13 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.attributes import AttributeList
-from despoolr_server.files.descriptors import find_odd, read_whole, write_at, write_whole
+from despoolr_server.files.descriptors import (
+    find_odd,
+    read_whole,
+    to_the_end,
+    write_at,
+    write_whole,
+)
 from despoolr_server.files.errors import answering
 from despoolr_server.files.listings import NAMES_MAX, Listings, Place
 from despoolr_server.files.long_names import on_disk
@@ -47,8 +51,6 @@ from despoolr_server.files.protocol import INLINE_MAX, StoreError
 from despoolr_server.files.refold import refold
 from despoolr_server.files.small_files import SmallFiles
 from despoolr_server.files.spare.inode_pool import InodePool
-
-_T = TypeVar("_T")
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ = os.O_RDONLY | _NOFOLLOW
@@ -537,16 +539,7 @@ class DiskFileStore:
 
     async def sync(self) -> None:
         """The kernel writes it back when it likes; `JournalledFileStore` promises more."""
-        self.touched_properties()
-
-    def touched_properties(self) -> tuple[Path, ...]:
-        """The files of properties that have changed since this was last asked, in order."""
-        touched = self.property_list.touched
-        if not touched:
-            return ()
-        files = tuple(sorted(touched))
-        touched.clear()
-        return files
+        self.property_list.take_touched()
 
     # -- inside
 
@@ -598,18 +591,6 @@ class DiskFileStore:
                 return path, os.open(path, _NEW, 0o666)
             except FileExistsError:
                 continue
-
-
-async def to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
-    """Await work that a thread is in the middle of: a cancelled caller waits for its end before it
-    goes.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def _join(directory: str, part: str) -> str:

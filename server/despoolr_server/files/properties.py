@@ -61,14 +61,11 @@ class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
 
 
 class PropertyList:
-    """The properties by key, kept below `root`. What is wrong with a file goes to `findings`.
-
-    `touched` are the files changed since somebody last cleared it.
-    """
+    """The properties by key, kept below `root`. What is wrong with a file goes to `findings`."""
 
     def __init__(self, root: Path, findings: list[str]) -> None:
         self._findings = findings
-        self.touched: set[Path] = set()
+        self._touched: set[Path] = set()
         self._root = root
         self._directories: dict[str, _Names] = {}
         self._line_counts: dict[str, int] = {}
@@ -76,6 +73,11 @@ class PropertyList:
         """Characters of what is kept of a directory in memory."""
         self._known_size = 0
         self._is_empty = not root.is_dir()
+
+    def take_touched(self) -> tuple[Path, ...]:
+        """The files that have changed since this was last asked, in order."""
+        touched, self._touched = self._touched, set()
+        return tuple(sorted(touched)) if touched else ()
 
     def check(self) -> None:
         """Read every file once, for what is wrong with it."""
@@ -223,7 +225,7 @@ class PropertyList:
     def _append(self, directory: str, names: _Names, line: _Line) -> None:
         count = self._line_counts[directory] = self._line_counts.get(directory, 0) + 1
         file = self._mirror(directory) / FILE
-        self.touched.add(file)
+        self._touched.add(file)
         self._is_empty = False
         try:
             if count > 2 * len(names) + _HISTORY_MAX:

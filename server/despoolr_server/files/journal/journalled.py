@@ -24,8 +24,14 @@ from typing import Final, ParamSpec, TypeVar
 
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import STORED_ATTRIBUTES, FileFacts
-from despoolr_server.files.descriptors import in_thread, sync_file_system, sync_files, sync_path
-from despoolr_server.files.disk import DiskFileStore, to_the_end
+from despoolr_server.files.descriptors import (
+    in_thread,
+    sync_file_system,
+    sync_files,
+    sync_path,
+    to_the_end,
+)
+from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.records import (
     Abort,
@@ -133,7 +139,7 @@ class JournalledFileStore:
         """Return when the journal on disk has every change made so far. Raises `StoreError` if the
         disk cannot keep it.
         """
-        if touched := self._disk.touched_properties():
+        if touched := self._disk.property_list.take_touched():
             with answering:
                 await in_thread(self._threads, sync_files, touched)
         if self._journal is not None:

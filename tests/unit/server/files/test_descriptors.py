@@ -12,7 +12,7 @@ from despoolr.console import run
 from despoolr_server.files.descriptors import (
     choose_sync,
     find_odd,
-    read_at,
+    read_whole,
     sync_data,
     why_no_server,
     write_at,
@@ -33,7 +33,7 @@ def test_all_is_written_where_it_belongs_and_read_back(tmp_path: Path) -> None:
     try:
         write_at(descriptor, 3, b"content")
         sync_data(descriptor)
-        assert read_at(descriptor, 100, 0) == b"\0\0\0content"
+        assert read_whole(descriptor, 0, 100) == b"\0\0\0content"
     finally:
         os.close(descriptor)
 
