@@ -490,7 +490,8 @@ async def _serve_until(stop: asyncio.Event, runtime: Any, start: Start) -> int:
     from msgspec.structs import replace
 
     from despoolr_app.process.record_log import log_record
-    from despoolr_app.servers.servers import Servers, ask_time
+    from despoolr_app.servers.server_clocks import ask_time
+    from despoolr_app.servers.servers import Servers
     from despoolr_core.timing import Timing
 
     now = None

@@ -23,8 +23,6 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from despoolr_app.clocks.skew import LOOK_S, PROMPT_S_MAX, SkewWatch
-from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process import discovery
 from despoolr_app.process.discovery import RunningServer
 from despoolr_app.process.http_listener import why_not
@@ -38,10 +36,7 @@ from despoolr_app.servers.follower import Follower
 from despoolr_app.servers.metrics import BoxMetrics, FaultMetrics, SiteMetrics
 from despoolr_app.servers.outgoing import ServerOverLine
 from despoolr_app.servers.ports import OPTIONS
-from despoolr_app.site_client.client import ServerAddress, SiteClient
-from despoolr_app.site_client.errors import SiteError, SiteRefused
-from despoolr_app.site_client.over_aiohttp import aiohttp_transport
-from despoolr_app.site_client.patience import patiently
+from despoolr_app.servers.server_clocks import keep_comparing
 from despoolr_client.transport.session_options import session_options
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.records.live.fold import LiveFold
@@ -89,8 +84,6 @@ it.
 """
 FINISH_S_MAX: Final = 2.0
 """Seconds the services get to finish their cycles."""
-CLOCK_WAIT_S: Final = 30.0
-"""Seconds to wait for the server whose time is to be taken over."""
 
 
 @dataclass(slots=True)
@@ -280,7 +273,7 @@ class Servers:
         self._tasks.append(
             asyncio.create_task(slots.keep_looking(), name=f"{settings.code}/FLEETS")
         )
-        self.watch(self._keep_comparing_clocks(urls), f"{settings.code}/CLOCKS")
+        self.watch(keep_comparing(urls, self.say), f"{settings.code}/CLOCKS")
         elsewhere = {s.name: s.url for s in servers if s.name not in self._assembly.logons}
         if elsewhere:  # a task that is over would end the servers
             self.watch(self._follow(name, elsewhere), f"{settings.code}/LIVE")
@@ -461,29 +454,6 @@ class Servers:
         data = str(self.runtime.data.absolute())
         self.announced.append(RunningServer(name, role, url, token_file, os.getpid(), site, data))
 
-    async def _keep_comparing_clocks(self, urls: Mapping[str, str]) -> None:
-        """Ask the servers of a site for their time now and then, and warn of a clock that differs
-        from this machine's.
-        """
-        watches = {
-            name: SkewWatch(name, lambda text: self.say(f"despoolr: warning: {text}"), wall_now)
-            for name in urls
-        }
-        async with aiohttp.ClientSession(**session_options({})) as http:
-            servers = [
-                SiteClient(
-                    aiohttp_transport(http, watches[name].hear),
-                    ServerAddress(name, url, ""),
-                    timeout_s=PROMPT_S_MAX,
-                )
-                for name, url in urls.items()
-            ]
-            while True:
-                for server in servers:
-                    with suppress(SiteError):
-                        await server.send("GET", "/healthz")
-                await asyncio.sleep(LOOK_S)
-
     def _connect(self, machine: str, server: str, program: str) -> RemoteServer:
         key = (fold(server), program)
         if key not in self._connections:
@@ -527,28 +497,3 @@ def _place_of(error: Exception) -> str:
     """Which file it is about, where that is known."""
     cause = error.__cause__
     return f" ({cause.filename})" if isinstance(cause, OSError) and cause.filename else ""
-
-
-async def ask_time(url: str, token: str, say: Callable[[str], None]) -> tuple[float, float]:
-    """Site time and its scale, from a running server; waits a while for one that is still starting.
-    Raises `StartError`.
-    """
-    loop = asyncio.get_running_loop()
-    async with aiohttp.ClientSession(**session_options({})) as http:
-        server = SiteClient(aiohttp_transport(http), ServerAddress(url, url, token))
-
-        async def once() -> tuple[float, float]:
-            asked_at = loop.time()
-            clock = (await server.setup()).clock
-            return clock.now + (loop.time() - asked_at) / 2 * clock.scale, clock.scale
-
-        try:
-            return await patiently(
-                once, wait_s=CLOCK_WAIT_S, say=lambda _: say(f"waiting for {url} ...")
-            )
-        except SiteRefused as error:
-            raise StartError(
-                f"{url} does not tell its time (HTTP {error.status}): do both have the same secret?"
-            ) from None
-        except SiteError as error:
-            raise StartError(f"its time cannot be taken over: {error}") from None
