@@ -151,9 +151,6 @@ _.dump_year_2000_is_100
 _.NOT_FOLDED
 _.is_quoted
 
-# Whoever compares remedies (what-if) asks the table for them.
-_.is_of_server
-
 # What a zone of Python's must have.
 _.dst
 

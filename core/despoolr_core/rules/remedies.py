@@ -205,16 +205,14 @@ def marker_of(directory: str) -> str:
 
 
 class HolderChange(msgspec.Struct, frozen=True):
-    """Something else that those who hold files could do: a key of `[[clients]]` and of a hold (or
-    of `[[server]]`, where it `is_of_server`). Where it `takes_span`, its value is a span; else it
-    is done or not.
+    """Something else that those who hold files could do: a key of `[[clients]]` and of a hold (a
+    reaper: of `[[server]]`). Where it `takes_span`, its value is a span; else it is done or not.
     """
 
     name: str
     says: str
     cost: Cost
     takes_span: bool = False
-    is_of_server: bool = False
     held_s_max: float = math.inf
 
     def held_s(self, held_s: float, span_s: float = math.inf) -> float:
@@ -249,7 +247,6 @@ HOLDER_CHANGES: Final[dict[str, HolderChange]] = {
             "the server closes what a client has had open for so long",
             Cost.FORCE,
             takes_span=True,
-            is_of_server=True,
         ),
     )
 }

@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from typing import Any, Final
 
 from despoolr_client.agent.programs import first_word
 from despoolr_client.pcm.behaviour import PcmVariant
 from despoolr_core.rules.fold import fold
-from despoolr_core.suggest import suggestion
+from despoolr_core.suggest import nearest, suggestion
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
@@ -30,7 +29,7 @@ _BOX_FILE: Final = re.compile(
 )
 """How the names of the field's own files end."""
 _ALMOST: Final = 0.8
-"""The likeness of two commands, of 0 to 1 as `difflib` counts it, from which one is a mistake."""
+"""The likeness of two commands (`nearest`) from which one is a mistake."""
 _OF_A_COMMAND: Final = (
     model.MifsExpectation,
     model.ExpiriesExpectation,
@@ -96,7 +95,7 @@ def _programs(scenario: Scenario) -> Iterator[Mistake]:
     }
     for word, index in started.items():
         unused = [name for name in known if name not in started] if word not in known else []
-        for near in get_close_matches(word, unused, 1, _ALMOST):
+        if near := nearest(word, unused, _ALMOST):
             yield (
                 f"there is no program {word!r}; did you mean {near!r}?",
                 ["step", index, "command"],
