@@ -13,7 +13,7 @@ from despoolr_core.formats.instruction import Install, RetryOf, parse_instructio
 from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.profile import PROFILES
 from despoolr_core.share.modes import Access, ShareMode
-from despoolr_server.site.despooler.installer import MEGABYTE
+from despoolr_server.site.despooler.server_update import MEGABYTE
 from despoolr_server.site.jobs.model import DistributePhase, JobType, RunPhase, SendPhase
 from despoolr_server.site.state import boxes
 from worlds.site import NEW_FILES, Bench
