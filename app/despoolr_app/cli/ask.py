@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.at_site import answering, at_site_option, find_servers, site_first
+from despoolr_app.cli.at_site import (
+    Whom,
+    answering,
+    at_site_option,
+    find_servers,
+    site_first,
+    with_whom,
+)
 from despoolr_app.cli.locks_table import echo_contentions, echo_locks, echo_ranges
 from despoolr_app.cli.options import token_option, urls_option
 from despoolr_app.cli.output import (
@@ -42,7 +49,8 @@ SOURCES = (
 
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--url`, `--token`, `--runs`: whom to ask."""
+    """`--url`, `--token`, `--runs`: a running site or a finished run, as `whom`."""
+    command = with_whom(command)
     for option in (
         click.option(
             "--runs",
@@ -58,23 +66,22 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def find_source(
-    run: str, urls: tuple[str, ...], token: str, runs: Path, at_site: str = "", about: str = ""
-) -> Source:
+def find_source(whom: Whom, about: str = "") -> Source:
     """Whom to ask, by the rule of this module. Ends the command where there is nobody.
 
-    Of several sites that run, jobs and events are those of `at_site`, or of the one that `choose`
+    Of several sites that run, jobs and events are those of `--at-site`, or of the one that `choose`
     chooses (`about`: a job).
     """
     from despoolr_app.runs.directory import LATEST, RunError, find_run
     from despoolr_app.site_client.queries import RunSource
 
+    run, runs, at_site = whom.run, whom.runs, whom.at_site
     try:
         if run:
-            if urls:
+            if whom.urls:
                 fail("ask either a finished RUN or a running site (--url), not both")
             return RunSource(find_run(run, runs))
-        servers = find_servers(urls, token)
+        servers = find_servers(whom.urls, whom.token)
         if servers:
             from despoolr_app.site_client.live import LiveSource
 
@@ -159,23 +166,20 @@ def notes_of(notes: list[str]) -> None:
 @source_options
 @json_option
 def locks(
-    run: str,
+    whom: Whom,
     share: str,
     path: str,
     machine: str,
     at: str,
     by: By | None,
     is_wide: bool,
-    urls: tuple[str, ...],
-    token: str,
-    runs: Path,
     is_watched: bool,
     as_json: bool,
 ) -> None:
     """Who has which file open, since when, in what mode, how many opens of others that refused, and
     which bytes are locked.
     """
-    source = find_source(run, urls, token, runs)
+    source = find_source(whom)
     wanted, moment_s = _wanted(share, path, machine), _at(at, source)
 
     def look(source: Source) -> None:
@@ -242,22 +246,19 @@ def _echo_by(
 @source_options
 @json_option
 def why(
-    run: str,
+    whom: Whom,
     machine: str,
     path: str,
     share: str,
     at: str,
     is_wide: bool,
-    urls: tuple[str, ...],
-    token: str,
-    runs: Path,
     is_watched: bool,
     as_json: bool,
 ) -> None:
     """Who was refused what, by whom, how often, since when: one sentence for each update, and who
     holds the file.
     """
-    source = find_source(run, urls, token, runs)
+    source = find_source(whom)
     wanted, moment_s = _wanted(share, path, machine), _at(at, source)
     show(
         source,
@@ -302,17 +303,13 @@ def _echo_why(
 @source_options
 @json_option
 def jobs(
-    run: str,
-    at_site: str,
+    whom: Whom,
     is_wide: bool,
-    urls: tuple[str, ...],
-    token: str,
-    runs: Path,
     is_watched: bool,
     as_json: bool,
 ) -> None:
     """All jobs and their states."""
-    source = find_source(run, urls, token, runs, at_site)
+    source = find_source(whom)
     show(
         source,
         lambda source: _echo_jobs(source, is_wide, as_json),
@@ -366,18 +363,14 @@ def _echo_jobs(source: Source, is_wide: bool, as_json: bool) -> None:
 @source_options
 @json_option
 def events(
-    run: str,
+    whom: Whom,
     codes: tuple[int, ...],
     limit: int,
-    at_site: str,
-    urls: tuple[str, ...],
-    token: str,
-    runs: Path,
     is_watched: bool,
     as_json: bool,
 ) -> None:
     """The NT application log, oldest first."""
-    source = find_source(run, urls, token, runs, at_site)
+    source = find_source(whom)
     show(
         source,
         lambda source: _echo_events(source, codes, limit, as_json),

@@ -5,7 +5,9 @@ said. A question without an answer ends the command with one line (`site_client.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -21,8 +23,30 @@ T = TypeVar("T")
 SITES = "Asks the site at --url or, if several run here, --at-site CODE; else the topmost one."
 
 
+class Whom(NamedTuple):
+    """Whom a command asks, as its options say: `run` of those in `runs`, or servers at `urls`."""
+
+    urls: tuple[str, ...] = ()
+    token: str = ""
+    at_site: str = ""
+    run: str = ""
+    runs: Path = Path("runs")
+
+
+def with_whom(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that gets the options which say whom to ask as one `whom`."""
+
+    @wraps(command)
+    def packed(**given: Any) -> Any:
+        told = {name: given.pop(name) for name in Whom._fields if name in given}
+        return command(whom=Whom(**told), **given)
+
+    return packed
+
+
 def site_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--at-site`, `--url`, `--token`: whom to ask."""
+    """`--at-site`, `--url`, `--token`: the site to ask, as `whom`."""
+    command = with_whom(command)
     for option in (
         token_option,
         urls_option("A running server; repeatable.", show_envvar=True),
@@ -54,6 +78,28 @@ def answering(question: Callable[[], T]) -> T:
         return question()
     except (SiteError, RunError, ConfigError) as error:
         fail(str(error))
+
+
+def site_here(url: str, token: str) -> tuple[str, str]:
+    """The URL of a site server and a token for it: those that were given, else of the one that was
+    started here. Ends the command where there is none. Raises `ConfigError`.
+    """
+    from despoolr_app.cli.secret import secret_token
+    from despoolr_app.process import discovery
+    from despoolr_app.process.private_file import read_token
+    from despoolr_app.process.settings import parse_url
+
+    token = token or secret_token()
+    here = {server.url: server for server in discovery.running(Path.cwd()) if server.role == "site"}
+    if not url and not here:
+        fail(
+            "there is no running site here; start one with `despoolr serve all`, or give --site "
+            "URL and --token"
+        )
+    url = parse_url(url) if url else next(iter(here))
+    if not token and url in here:
+        token = read_token(Path(here[url].token_file))
+    return url, token
 
 
 def find_servers(urls: tuple[str, ...], token: str) -> list[ServerAddress]:
@@ -88,13 +134,13 @@ class AskedSite:
         return answering(lambda: self.running.call("POST", path, kind, body))
 
 
-def find_site(urls: tuple[str, ...], token: str, at_site: str, about: str = "") -> AskedSite:
+def find_site(whom: Whom, about: str = "") -> AskedSite:
     """The site to ask (`site_client.choose`); `about` is the job or package that is asked about.
     Says which it is.
     """
     from despoolr_app.site_client.choose import choose, running_sites
 
-    servers = find_servers(urls, token)
+    servers = find_servers(whom.urls, whom.token)
     if not servers:
         fail(
             "there is no running site here: start one with `despoolr serve all`, or point at one "
@@ -103,9 +149,10 @@ def find_site(urls: tuple[str, ...], token: str, at_site: str, about: str = "") 
     sites, failure = running_sites(servers)
     if not sites:
         fail(failure)
-    site = answering(lambda: choose(sites, at_site, about))
+    site = answering(lambda: choose(sites, whom.at_site, about))
     others = [other.code for other in sites if other is not site]
-    more = f"; {', '.join(others)} could be asked with --at-site" if others and not at_site else ""
+    is_open = others and not whom.at_site
+    more = f"; {', '.join(others)} could be asked with --at-site" if is_open else ""
     say(f"asking site {site.code} at {site.server.url}{more}")
     return AskedSite(site)
 

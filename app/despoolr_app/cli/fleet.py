@@ -190,28 +190,16 @@ def command(**given: Any) -> int:
 
 
 def _settings(given: dict[str, Any]) -> ClientsSettings:
-    from despoolr_app.cli.secret import secret_token
+    from despoolr_app.cli.at_site import site_here
     from despoolr_app.fleet.churn import parse_churn
     from despoolr_app.fleet.fleet import ClientsSettings
-    from despoolr_app.process import discovery
-    from despoolr_app.process.private_file import read_token
     from despoolr_app.process.settings import (
         parse_machine,
         parse_named_server,
         parse_span,
-        parse_url,
     )
 
-    url, token = given["site_url"], given["token"] or secret_token()
-    here = {s.url: s for s in discovery.running(Path.cwd()) if s.role == "site"}
-    if not url and not here:
-        fail(
-            "there is no running site here; start one with `despoolr serve all`, or give --site "
-            "URL and --token"
-        )
-    url = parse_url(url) if url else next(iter(here))
-    if not token and url in here:
-        token = read_token(Path(here[url].token_file))
+    url, token = site_here(given["site_url"], given["token"])
     prefix = parse_machine(given["prefix"])
     parse_machine(f"{prefix}{given['first'] + given['count']:05}")
     return ClientsSettings(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import click
 
-from despoolr_app.cli.at_site import SITES, find_site, site_options
+from despoolr_app.cli.at_site import SITES, Whom, find_site, site_options
 from despoolr_app.cli.output import EXIT_OK, echo_table, json_option, moment, put
 
 
@@ -19,7 +19,7 @@ def command() -> None:
 @click.argument("article", metavar="KB")
 @site_options
 @json_option
-def apply(article: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
+def apply(whom: Whom, article: str, as_json: bool) -> int:
     """Install an article's hotfix.
 
     The SMS Executive is stopped and started for it; everything in flight is kept. It stays
@@ -31,7 +31,7 @@ def apply(article: str, urls: tuple[str, ...], token: str, at_site: str, as_json
 
     from despoolr_core.share.site_api import HotfixInstalled
 
-    site = find_site(urls, token, at_site)
+    site = find_site(whom)
     found = site.post(f"hotfixes/{quote(article, safe='')}", HotfixInstalled)
     if as_json:
         site.echo_json(to_builtins(found))
@@ -45,7 +45,7 @@ def apply(article: str, urls: tuple[str, ...], token: str, at_site: str, as_json
 @command.command("list", epilog=SITES)
 @site_options
 @json_option
-def list_(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
+def list_(whom: Whom, as_json: bool) -> int:
     """List what is installed and what can be installed.
 
     Since when, and which articles have a fault here that could be taken out.
@@ -54,7 +54,7 @@ def list_(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int
 
     from despoolr_core.share.site_api import HotfixList
 
-    site = find_site(urls, token, at_site)
+    site = find_site(whom)
     found = site.get("hotfixes", HotfixList)
     if as_json:
         site.echo_json(to_builtins(found))

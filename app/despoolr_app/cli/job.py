@@ -8,13 +8,12 @@ is Failed or Cancelled.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from despoolr_app.cli.ask import SOURCES, find_source, notes_of, source_options
-from despoolr_app.cli.at_site import SITES, answering, at_site_option, find_site, site_options
+from despoolr_app.cli.at_site import SITES, Whom, answering, at_site_option, find_site, site_options
 from despoolr_app.cli.output import (
     EXIT_EXPECTATION,
     EXIT_OK,
@@ -62,13 +61,9 @@ def command() -> None:
 @source_options
 @json_option
 def show(
+    whom: Whom,
     job_id: str,
-    run: str,
     watch: bool,
-    at_site: str,
-    urls: tuple[str, ...],
-    token: str,
-    runs: Path,
     as_json: bool,
 ) -> int:
     """Show one job and its details, or watch it.
@@ -76,11 +71,11 @@ def show(
     Details are site arrival, completion, servers, workstations.
     """
     if watch:
-        if run:
+        if whom.run:
             fail("a finished run cannot be watched: leave RUN or --watch out")
-        site = find_site(urls, token, at_site, job_id)
+        site = find_site(whom, job_id)
         return _watch(site, job_id, as_json=as_json)
-    source = find_source(run, urls, token, runs, at_site, job_id)
+    source = find_source(whom, job_id)
     found = answering(lambda: source.job(job_id))
     if as_json:
         echo_json(found, source=source.name, at=source.moment(), notes=source.notes)
@@ -182,9 +177,7 @@ def show(
 )
 @site_options
 @json_option
-def create(
-    watch: bool, as_json: bool, urls: tuple[str, ...], token: str, at_site: str, **given: Any
-) -> int:
+def create(whom: Whom, watch: bool, as_json: bool, **given: Any) -> int:
     """Make a job at a running site.
 
     It runs a command on workstations, shares a package on servers, or removes it there.
@@ -194,7 +187,7 @@ def create(
     from despoolr_app.site_client.job_request import Order, OrderError, job_of
     from despoolr_core.share.site_api import JobFacts, JobMade
 
-    site = find_site(urls, token, at_site)
+    site = find_site(whom)
     try:
         spec = job_of(Order(**{**given, "type": given["type"] or ""}), site.facts.now)
     except OrderError as error:
@@ -237,7 +230,7 @@ def _where(spec: Any) -> str:
 @click.argument("job_id", metavar="ID|NAME")
 @site_options
 @json_option
-def cancel(job_id: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
+def cancel(whom: Whom, job_id: str, as_json: bool) -> int:
     """Cancel a job.
 
     A Pending one at once, one under way as far as its sites and machines can still be told.
@@ -246,7 +239,7 @@ def cancel(job_id: str, urls: tuple[str, ...], token: str, at_site: str, as_json
 
     from despoolr_core.share.site_api import JobCancelled
 
-    site = find_site(urls, token, at_site, job_id)
+    site = find_site(whom, job_id)
     job = site.post(f"jobs/{quote(job_id, safe='')}/cancel", JobCancelled).job
     if as_json:
         site.echo_json({"job": job})

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import click
 
-from despoolr_app.cli.at_site import SITES, find_site, site_options
+from despoolr_app.cli.at_site import SITES, Whom, find_site, site_options
 from despoolr_app.cli.output import EXIT_OK, echo_table, json_option, put
 
 
@@ -14,7 +14,7 @@ from despoolr_app.cli.output import EXIT_OK, echo_table, json_option, put
 @click.argument("name")
 @site_options
 @json_option
-def machine(name: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
+def machine(whom: Whom, name: str, as_json: bool) -> int:
     """One machine and the attributes it reported: groups of its NOIDMIFs, as the site loaded
     them.
     """
@@ -24,7 +24,7 @@ def machine(name: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
 
     from despoolr_core.share.site_api import MachineFacts
 
-    site = find_site(urls, token, at_site)
+    site = find_site(whom)
     found = site.get(f"machines/{quote(name, safe='')}", MachineFacts)
     if as_json:
         site.echo_json({"asked": site.code, **to_builtins(found)})
@@ -55,9 +55,7 @@ def machine(name: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
 )
 @site_options
 @json_option
-def machines(
-    limit: int, after: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool
-) -> int:
+def machines(whom: Whom, limit: int, after: str, as_json: bool) -> int:
     """List the machines a running site knows, by name."""
     from urllib.parse import urlencode
 
@@ -65,7 +63,7 @@ def machines(
 
     from despoolr_core.share.site_api import MachineList
 
-    site = find_site(urls, token, at_site)
+    site = find_site(whom)
     asked = {"limit": str(limit)} | ({"after": after} if after else {})
     found = site.get(f"machines?{urlencode(asked)}", MachineList)
     rows = found.machines

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.at_site import SITES, find_site, site_options
+from despoolr_app.cli.at_site import SITES, Whom, find_site, site_options
 from despoolr_app.cli.output import (
     EXIT_OK,
     ShowGroup,
@@ -52,7 +52,7 @@ def command() -> None:
 @click.argument("package", metavar="ID|NAME")
 @site_options
 @json_option
-def show(package: str, urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
+def show(whom: Whom, package: str, as_json: bool) -> int:
     """Show a package and where it is."""
     from urllib.parse import quote
 
@@ -60,7 +60,7 @@ def show(package: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
 
     from despoolr_core.share.site_api import PackageFacts
 
-    site = find_site(urls, token, at_site, package)
+    site = find_site(whom, package)
     found = site.get(f"packages/{quote(package, safe='')}", PackageFacts)
     if as_json:
         site.echo_json(to_builtins(found))
@@ -87,11 +87,11 @@ def show(package: str, urls: tuple[str, ...], token: str, at_site: str, as_json:
 @click.command("packages", epilog=SITES)
 @site_options
 @json_option
-def packages(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
+def packages(whom: Whom, as_json: bool) -> int:
     """List the packages of a running site."""
     from despoolr_core.share.site_api import PackageList
 
-    site = find_site(urls, token, at_site)
+    site = find_site(whom)
     found = site.get("packages", PackageList).packages
     if as_json:
         site.echo_json({"packages": found})
@@ -117,13 +117,11 @@ def packages(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> 
 @site_options
 @json_option
 def create(
+    whom: Whom,
     name: str,
     directory: Path,
     comment: str,
     package_id: str,
-    urls: tuple[str, ...],
-    token: str,
-    at_site: str,
     as_json: bool,
 ) -> int:
     """Make a package of a directory's files.
@@ -144,7 +142,7 @@ def create(
         source = read_source(directory)
     except UploadError as error:
         fail(str(error))
-    site = find_site(urls, token, at_site)
+    site = find_site(whom)
     _check_free(site, name, package_id)
     share = SourceShare(site.server)
     try:
@@ -190,9 +188,7 @@ def _check_free(site: AskedSite, name: str, package_id: str) -> None:
 @click.argument("directory", type=DIRECTORY)
 @site_options
 @json_option
-def update(
-    package: str, directory: Path, urls: tuple[str, ...], token: str, at_site: str, as_json: bool
-) -> int:
+def update(whom: Whom, package: str, directory: Path, as_json: bool) -> int:
     """Replace a package's source files.
 
     Servers get them by a job that sends them even if sent before.
@@ -208,7 +204,7 @@ def update(
         source = read_source(directory)
     except UploadError as error:
         fail(str(error))
-    site = find_site(urls, token, at_site, package)
+    site = find_site(whom, package)
     found = site.get(f"packages/{quote(package, safe='')}", PackageFacts)
     server, share, path = split_unc(found.source)
     if fold(server) != fold(site.facts.server) or fold(share) != "PKGSRC":

@@ -6,20 +6,20 @@ from typing import Any
 
 import click
 
-from despoolr_app.cli.at_site import SITES, find_site, site_options
+from despoolr_app.cli.at_site import SITES, Whom, find_site, site_options
 from despoolr_app.cli.output import EXIT_OK, json_option, moment, put
 
 
 @click.command("sites", epilog=SITES)
 @site_options
 @json_option
-def command(urls: tuple[str, ...], token: str, at_site: str, as_json: bool) -> int:
+def command(whom: Whom, as_json: bool) -> int:
     """The site and those below it: versions, site servers, distribution servers."""
     from msgspec import to_builtins
 
     from despoolr_core.share.site_api import SubSiteList
 
-    site = find_site(urls, token, at_site)
+    site = find_site(whom)
     below = to_builtins(site.get("sites", SubSiteList).sites)
     facts = site.facts
     own = {

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import click
 import msgspec
 
-from despoolr_app.cli.at_site import answering, find_servers, site_first, site_options
+from despoolr_app.cli.at_site import Whom, answering, find_servers, site_first, site_options
 from despoolr_app.cli.output import EXIT_OK, fail
 from despoolr_app.site_client.blocking import ask, call
 from despoolr_app.site_client.choose import watch_pages
@@ -28,21 +28,21 @@ TIMEOUT_S = 5.0
 @click.command("top")
 @click.option("--filter", "word", default="", help="Only what has this word in one of its names.")
 @site_options
-def command(word: str, at_site: str, urls: tuple[str, ...], token: str) -> int:
+def command(whom: Whom, word: str) -> int:
     """Blocked updates, holders, jobs and clients of a running site, or of a share that `watch
     --serve` watches. Keys: tab, arrows, enter, r release, w why, h history, s sort, / filter, q
     quit.
     """
     if find_spec("textual") is None:
         fail("`despoolr top` needs Textual: pip install 'despoolr[tui]', or use `locks --watch`")
-    servers = find_servers(urls, token)
+    servers = find_servers(whom.urls, whom.token)
     pages = answering(watch_pages) if not servers else []
     if not servers and not pages:
         fail(
             "there is no running server here: start one with `despoolr serve all`, or point at one "
             "with --url and --token (or watch a share with `despoolr watch --serve`)"
         )
-    site = AskedServer(site_first(servers, at_site, "")[0] if servers else pages[0])
+    site = AskedServer(site_first(servers, whom.at_site, "")[0] if servers else pages[0])
     answering(lambda: site.look(word))
     from despoolr_app.top.screen import TopApp
 

@@ -222,22 +222,11 @@ def _read(file: str, given: dict[str, Any]) -> LoadFile:
 
 
 def _options(given: dict[str, Any], stamp: str, processes: int) -> LoadOptions:
-    from despoolr_app.cli.secret import secret_token
-    from despoolr_app.process import discovery
-    from despoolr_app.process.private_file import read_token
-    from despoolr_app.process.settings import parse_named_server, parse_url
+    from despoolr_app.cli.at_site import site_here
+    from despoolr_app.process.settings import parse_named_server
     from despoolr_lab.load.run import LoadOptions
 
-    url, token = given["site_url"], given["token"] or secret_token()
-    here = {s.url: s for s in discovery.running(Path.cwd()) if s.role == "site"}
-    if not url and not here:
-        fail(
-            "there is no running site here; start one with `despoolr serve all`, or give --site "
-            "URL and --token"
-        )
-    url = parse_url(url) if url else next(iter(here))
-    if not token and url in here:
-        token = read_token(Path(here[url].token_file))
+    url, token = site_here(given["site_url"], given["token"])
     logons = tuple(parse_named_server(text) for text in given["logons"])
     return LoadOptions(url, token, logons, stamp, processes, os.cpu_count() or 1)
 
