@@ -258,10 +258,6 @@ class SmbShare:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    @property
-    def unc(self) -> str:
-        return rf"\\FS1\{SHARE}"
-
     async def open(
         self,
         path: str,

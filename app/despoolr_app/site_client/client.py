@@ -38,8 +38,6 @@ from despoolr_core.share.site_api import (
     PackageRow,
     PackageSpec,
     SiteFacts,
-    SiteSpec,
-    SubSitesMade,
 )
 from despoolr_core.share.wire import GATEWAY_ERRORS, Problem
 from despoolr_server.site.jobs.model import JobSpec
@@ -151,10 +149,6 @@ class SiteClient:
     async def add_machines(self, machines: Sequence[MachineSpec]) -> int:
         """Make machines known; how many."""
         return (await self.call("POST", "machines", MachinesMade, machines)).machines
-
-    async def add_sites(self, sites: Sequence[SiteSpec]) -> int:
-        """Make sites below known; how many."""
-        return (await self.call("POST", "sites", SubSitesMade, sites)).sites
 
     async def packages(self) -> list[PackageRow]:
         """Every package of the site, by PackageID."""

@@ -21,11 +21,6 @@ AN_ERROR: Final = "An error was detected while attempting to run the job."
 JOB_COMPLETED: Final = "Job completed."
 
 
-def connected(logon_server: str) -> str:
-    """The log line for a logon server that answered."""
-    return rf"Connected to logon server: \\{logon_server}\SMS_SHR\pcmins.box"
-
-
 def looking_for(logon_server: str, sms_id: str) -> str:
     """The instruction file is asked for."""
     return rf"Looking for instruction file: \\{logon_server}\SMS_SHR\pcmins.box\{sms_id}.INS"

@@ -61,10 +61,6 @@ class HttpShare(Share):
         self._name = name
         self._root = f"/{quote(name, safe='')}/"
 
-    @property
-    def unc(self) -> str:
-        return f"\\\\{self._caller.name}\\{self._name}"
-
     async def open(
         self,
         path: str,

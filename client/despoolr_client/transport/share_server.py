@@ -19,10 +19,9 @@ from despoolr_client.transport.calls import HttpCaller, encode, query
 from despoolr_client.transport.http_share import HttpShare
 from despoolr_client.transport.server_session import ServerSession
 from despoolr_core.clock import Clock
-from despoolr_core.records.episodes import Why
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Role
-from despoolr_core.share.wire import EpisodeList, Health, OpenList
+from despoolr_core.share.wire import OpenList
 
 
 class ShareServer(HttpCaller):
@@ -90,26 +89,6 @@ class ShareServer(HttpCaller):
         return await self.call_json(
             "GET", "/api/v1/opens" + query(share=share, path=path, machine=machine), OpenList
         )
-
-    async def episodes(self, machine: str = "", path: str = "") -> EpisodeList:
-        """The updates that were refused there: all, or those of a waiting machine, a path."""
-        return await self.call_json(
-            "GET", "/api/v1/episodes" + query(machine=machine, path=path), EpisodeList
-        )
-
-    async def why(self, machine: str = "", path: str = "", at: float | None = None) -> Why:
-        """Why a machine, or a path, waits or makes others wait: one sentence for each episode, and
-        who holds it.
-        """
-        return await self.call_json(
-            "GET",
-            "/api/v1/why" + query(machine=machine, path=path, at="" if at is None else repr(at)),
-            Why,
-        )
-
-    async def health(self) -> Health:
-        """That the server answers, and its counts."""
-        return await self.call_json("GET", "/healthz", Health)
 
     async def close_by_force(self, handle: str, reason: str = "") -> None:
         """Close somebody else's open. Takes a token of role `service` or `admin`."""

@@ -58,11 +58,6 @@ class StatusMif(msgspec.Struct, frozen=True):
     installation: str = ""
     locale: str | None = None
 
-    @property
-    def succeeded(self) -> bool:
-        """Whether the program says it worked."""
-        return self.status == SUCCESS
-
 
 def render_status_mif(status: StatusMif) -> bytes:
     """The file a setup program writes, in one of its two shapes; a declared length grows with a

@@ -139,11 +139,6 @@ class Share(Protocol):
     nobody answers.
     """
 
-    @property
-    def unc(self) -> str:
-        r"""The share's name for logs: `\\SERVER\SHARE`."""
-        ...
-
     async def open(
         self,
         path: str,

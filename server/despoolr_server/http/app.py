@@ -140,7 +140,7 @@ def make_app(
         for path in ("/api", "/api/{rest:.*}", "/{rest:(?s:.*)}")
     ]
 
-    browser_guard = BrowserGuard(host_names, is_open=auth.is_open)
+    browser_guard = BrowserGuard(host_names)
     usual = UsualRoutes(surface, browser_guard, line)
     app[USUAL_CALLS], app[USUAL_READ] = usual.calls(), usual.polls()
     guard = browser_guard.check

@@ -100,10 +100,6 @@ class LocalShare:
         self._program = program
         self._session = ""
 
-    @property
-    def unc(self) -> str:
-        return rf"\\{self._host.server}\{self._share}"
-
     async def open(
         self,
         path: str,

@@ -2,8 +2,7 @@
 
 A token is `base64url([machine, user, role]) "." base64url(HMAC-SHA256)`; whoever has the server's
 secret can issue one, and changing the secret revokes all. Verified headers are remembered in a
-bounded table, so a poll costs one look-up. The open mode, for development on loopback, believes
-everyone; whoever binds a server keeps it from any other address (`is_loopback`).
+bounded table, so a poll costs one look-up.
 """
 
 from __future__ import annotations
@@ -48,24 +47,7 @@ class Auth:
                 f"a secret of {len(secret)} bytes is too short: give at least {SECRET_SIZE_MIN}"
             )
         self._key = hmac.digest(secret, _LABEL, "sha256")
-        self._open_to: Principal | None = None
         self._remembered: Bounded[Principal] = Bounded(REMEMBERED_MAX, REMEMBERED_SIZE_MAX)
-
-    @classmethod
-    def open(cls, principal: Principal | None = None) -> Auth:
-        """The mode that asks for no token: everyone is `principal` (an administrator called
-        `anonymous`, if left out).
-
-        A Basic user name still names the machine, so that `curl -u PC1:` can play a client.
-        """
-        auth = cls(b"\0" * SECRET_SIZE_MIN)
-        auth._open_to = principal or Principal("anonymous", "anonymous", Role.ADMIN)
-        return auth
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anyone may call without a token."""
-        return self._open_to is not None
 
     def issue(self, machine: str, user: str, role: Role | str) -> str:
         """A token for `machine` and `user`. The same three always give the same token. Raises
@@ -88,7 +70,7 @@ class Auth:
         nothing.
         """
         if header is None:
-            return self._open_to
+            return None
         known = self._remembered.get(header)
         if known is not None:
             return known
@@ -102,9 +84,9 @@ class Auth:
             return None
         scheme, _, rest = header.partition(" ")
         if scheme.lower() == "bearer":
-            return self._verify(rest.strip()) or self._open_to
+            return self._verify(rest.strip())
         if scheme.lower() != "basic":
-            return self._open_to
+            return None
         try:
             name, _, password = (
                 base64.b64decode(rest.strip(), validate=True).decode().partition(":")
@@ -112,14 +94,10 @@ class Auth:
         except ValueError:  # no base64 (of no ASCII even), or no UTF-8 in it
             return None
         principal = self._verify(password)
-        if principal is not None:
-            spoken_of = ("", fold(principal.machine), fold(principal.user))
-            return principal if fold(name) in spoken_of else None
-        if why_unfit(name):
+        if principal is None:
             return None
-        if self._open_to is not None and name:
-            return Principal(name, name, self._open_to.role)
-        return self._open_to
+        spoken_of = ("", fold(principal.machine), fold(principal.user))
+        return principal if fold(name) in spoken_of else None
 
     def _verify(self, token: str) -> Principal | None:
         if len(token) > TOKEN_SIZE_MAX or not token.isascii():

@@ -15,7 +15,6 @@ from aiohttp import hdrs, web
 from msgspec.structs import replace
 from multidict import istr
 
-from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.problem import Handler, Refused, bad_request, known
 from despoolr_server.http.base.single_write import SingleWriteResponse
@@ -120,14 +119,5 @@ class LockRoutes:
 
     def _named(self, request: web.Request, caller: Caller) -> Caller:
         """The caller by the names under which its lock will stand in others' way."""
-        who, program = caller.who, caller.program
-        if (
-            self._surface.auth.is_open
-            and who.role is Role.ADMIN
-            and who.machine == "anonymous"
-            and request.remote
-        ):
-            who = replace(who, machine=request.remote)
-        return replace(
-            caller, who=who, program=program or product(request.headers.get(hdrs.USER_AGENT, ""))
-        )
+        agent = product(request.headers.get(hdrs.USER_AGENT, ""))
+        return replace(caller, program=caller.program or agent)

@@ -91,10 +91,6 @@ class RightsTable:
         """
         return key in self._fixed and role is not Role.ADMIN
 
-    def entries(self) -> dict[str, dict[Role, Rights]]:
-        """What stands in the table, by prefix (upper case) and role."""
-        return {prefix: dict(by_role) for prefix, by_role in self._entries.items()}
-
     def set(self, prefix: str, role: Role, rights: Rights | None) -> Rights | None:
         """Change one entry (None takes it out, so that the directory above decides); returns what
         it was.

@@ -254,11 +254,6 @@ class Executive:
             finally:
                 self._group = None
 
-    @property
-    def is_running(self) -> bool:
-        """Whether the services of the site run."""
-        return bool(self._tasks)
-
     def start(self) -> None:
         """Start every service. Nothing happens while they run."""
         if self._tasks:

@@ -10,7 +10,6 @@ from despoolr_client.pcm import lines
 
 ATTESTED = [
     (lines.POLLING, "Polling ....."),
-    (lines.connected("S768AA0"), r"Connected to logon server: \\S768AA0\SMS_SHR\pcmins.box"),
     (
         lines.looking_for("MACGREGOR", "BP004000"),
         r"Looking for instruction file: \\MACGREGOR\SMS_SHR\pcmins.box\BP004000.INS",

@@ -65,7 +65,7 @@ def test_a_longer_text_widens_its_declaration() -> None:
 def test_install_status_alone_is_enough_and_case_does_not_count() -> None:
     assert read_status_mif(mif(install_status())) == StatusMif("Success", "x")
     assert read_status_mif(mif(install_status('"FAILED"', '""'))) == StatusMif("Failed")
-    assert read_status_mif(mif(install_status('"failed"'))).succeeded is False
+    assert read_status_mif(mif(install_status('"failed"'))).status != "Success"
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,9 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from despoolr_core.share.modes import Role
-from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.dav.bodies import OWNER_SIZE_MAX
 from worlds.dav import D, P, lock, lockinfo, parts, propfind
-from worlds.share_server import Site, serving
+from worlds.share_server import Site
 
 TIMEOUT = f"{D}lockdiscovery/{D}activelock/{D}timeout"
 
@@ -210,13 +209,6 @@ async def test_locks_are_listed_among_the_opens(site: Site) -> None:
     )
     await site.ask("DELETE", f"/api/v1/opens/{row['open']}?force=true&reason=update")
     assert (await site.ask("PUT", "/SMS_SHR/A", b"")).status == 204
-
-
-async def test_where_anybody_may_call_a_lock_is_known_by_the_callers_address() -> None:
-    async with serving(Auth.open()) as site:
-        await lock(site, "/SMS_SHR/A", "", User_Agent="")
-        (row,) = (await site.ask("GET", "/api/v1/opens", token="")).json["opens"]
-        assert (row["machine"], row["program"]) == ("127.0.0.1", "")
 
 
 @pytest.mark.parametrize(
