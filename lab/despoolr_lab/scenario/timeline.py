@@ -28,7 +28,7 @@ left; what is expected at the end is looked at then.
 """
 
 
-class Entry(NamedTuple):
+class TimelineEntry(NamedTuple):
     """Of two entries no first three are equal."""
 
     at: float
@@ -37,14 +37,14 @@ class Entry(NamedTuple):
     what: Any
 
 
-def entries_of(scenario: Scenario, profiles: dict[str, Profile]) -> list[Entry]:
+def entries_of(scenario: Scenario, profiles: dict[str, Profile]) -> list[TimelineEntry]:
     """The timeline in order: at one moment, expectations before steps; those of other versions left
     out.
     """
     profile = profiles[scenario.site[0].code]
     start = scenario.start
     entries = [
-        Entry(moment_s(step.at, start), 1, n, step)
+        TimelineEntry(moment_s(step.at, start), 1, n, step)
         for n, step in enumerate(scenario.step)
         if not step.versions or profile.version in step.versions
     ]
@@ -54,7 +54,7 @@ def entries_of(scenario: Scenario, profiles: dict[str, Profile]) -> list[Entry]:
         if not _applies(expectation.when, profiles[expectation.site or scenario.site[0].code]):
             continue
         entries.append(
-            Entry(
+            TimelineEntry(
                 moment_s(expectation.at, start) if expectation.at else scenario.end,
                 0,
                 n,

@@ -70,9 +70,9 @@ class JobStatuses:
         """
         site = self._site
         unsent = await self._unsent()  # first: where it cannot be told nothing is forgotten
-        touched, site.touched_jobs = site.touched_jobs, set()
         looks_at_all = not self.are_judged
-        heard = touched | {job for job, at in self._look_at.items() if at <= tick}
+        heard = site.touched_jobs | {job for job, at in self._look_at.items() if at <= tick}
+        site.touched_jobs.clear()
         look_at: dict[str, float] = {}
 
         def work(db: Connection) -> list[tuple[Row, JobStatus]]:

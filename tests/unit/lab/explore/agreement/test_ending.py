@@ -19,8 +19,8 @@ from despoolr_server.site.despooler import removal
 from despoolr_server.site.despooler.installer import Installer
 from despoolr_server.site.despooler.package_servers import PackageServers
 from despoolr_server.site.jobs import status
-from despoolr_server.site.services import scheduler, targets
 from despoolr_server.site.services.masters import MasterCarrier
+from despoolr_server.site.services.scheduler import job_statuses, targets
 from despoolr_server.site.services.sender import LanSender
 from despoolr_server.site.state import queries, winst_box
 
@@ -126,7 +126,7 @@ def test_who_was_meant_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_job_that_is_done_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     real = status.overall_status
     monkeypatch.setattr(
-        scheduler,
+        job_statuses,
         "overall_status",
         lambda was, said, **more: was if len(said) > 2 else real(was, said, **more),
     )
@@ -134,7 +134,7 @@ def test_a_job_that_is_done_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_job_is_not_done_before_its_sites_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (scheduler, job_rows):  # the rule itself is wrong, for whoever asks it
+    for module in (job_statuses, job_rows):  # the rule itself is wrong, for whoever asks it
         monkeypatch.setattr(module, "overall_status", lambda *_, **__: "Complete")
         monkeypatch.setattr(module, "status_without_run", lambda was, *_, **__: was)
     held = REMOVED.replace('for = "3h"', 'for = "12h"').replace('type = "remove"', 'type = "share"')

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from despoolr_core.formats.job_mif import Machine, add_identification
 from despoolr_core.formats.noidmif import render_noidmif
+from despoolr_core.records.kinds.site import EventLogged
+from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.state import boxes
 from worlds.site import Bench
@@ -35,6 +37,8 @@ async def test_garbage_goes_to_badmifs_with_a_reason_and_the_rest_is_passed_on()
         == b"garbage"
     )
     assert bench.events() == [245]
+    (logged,) = [fact for _, fact in of(bench.records, EventLogged)]
+    assert "AAAAAAAA.RAW" in logged.text and "BADMIFS" in logged.text, "where it is now"
     assert any(line.startswith("~Compilation failed~") for line in bench.log("INVENTORY_PROCESSOR"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from despoolr_core.formats.site_mif import SiteReport
 from despoolr_core.share.site_api import MachineSpec
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase
-from despoolr_server.site.services import targets
+from despoolr_server.site.services.scheduler import targets
 from despoolr_server.site.state import queries
 from unit.server.site.loader.test_detail_rows import set_row
 from worlds.site import Bench
@@ -82,7 +82,7 @@ async def test_a_job_for_everything_has_a_row_for_what_runs_no_pcm(skips: bool) 
     package = await bench.package()
     machines = [
         MachineSpec("WS1", "BPC00001", "SALES"),
-        MachineSpec("NWSRV1", "BPC00002", "SALES", operating_system=targets.NO_PCM),
+        MachineSpec("NWSRV1", "BPC00002", "SALES", operating_system=queries.NO_PCM),
     ]
     await bench.administrator.add_machines(machines)
 
