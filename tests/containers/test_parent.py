@@ -10,7 +10,7 @@ from typing import Any
 import docker
 import pytest
 
-from despoolr_app.site_client.blocking import ask
+from despoolr_app.site_client.blocking_client import ask
 from despoolr_app.site_client.errors import SiteError
 from worlds.docker import Stack, stack
 from worlds.process import Administrator, until

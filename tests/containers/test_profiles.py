@@ -17,7 +17,7 @@ from typing import Any
 import docker
 import pytest
 
-from despoolr_app.site_client.blocking import ask
+from despoolr_app.site_client.blocking_client import ask
 from despoolr_app.site_client.errors import SiteError
 from worlds.docker import SCALE_S_MAX, Stack, stack
 from worlds.process import until

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from despoolr.console import run
-from despoolr_app.site_client.blocking import ask, call
+from despoolr_app.site_client.blocking_client import ask, call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from despoolr_server.site.state.slots import LEASE_S

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from despoolr_app.site_client import blocking
+from despoolr_app.site_client import blocking_client
 from despoolr_app.site_client.client import HttpAnswer, ServerAddress, SiteClient
 from despoolr_app.site_client.errors import (
     NotDespoolr,
@@ -37,9 +37,9 @@ async def over_aiohttp(url: str, *, timeout_s: float = 5.0, **options: Any) -> H
 
 
 async def over_urllib(url: str, *, timeout_s: float = 5.0, **options: Any) -> HttpAnswer:
-    client = blocking.client(ServerAddress("SITE1", url, "token"), timeout_s=timeout_s)
+    client = blocking_client.client(ServerAddress("SITE1", url, "token"), timeout_s=timeout_s)
     return await asyncio.to_thread(
-        lambda: blocking.now(client.exchange("GET", "/api/v1/site", **options))
+        lambda: blocking_client.now(client.exchange("GET", "/api/v1/site", **options))
     )
 
 
@@ -143,4 +143,4 @@ async def test_an_answer_is_read_up_to_its_bound(exchange: Exchange) -> None:
 
 def test_a_blocking_call_that_waits_for_an_event_loop_is_a_bug() -> None:
     with pytest.raises(RuntimeError, match="waits for an event loop"):
-        blocking.now(asyncio.sleep(0))
+        blocking_client.now(asyncio.sleep(0))

@@ -27,7 +27,7 @@ from despoolr_lab.kb.matrix import AS_SHIPPED, Cell
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import Carrier, RunOptions, run_scenario
-from despoolr_lab.toml.shipped import shipped_directory
+from despoolr_lab.toml.shipped_files import shipped_directory
 
 FILE = Path(__file__).with_name("digests.json")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.blocking_client import call
 from despoolr_app.site_client.errors import SiteRefused
 from despoolr_core.formats.job_mif import Machine, add_identification
 from despoolr_core.formats.noidmif import render_noidmif

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.blocking_client import call
 from despoolr_app.site_client.client import ServerAddress
 from worlds.chaos import DAMAGES, Writer, check_copies, newest, over_http, write_for
 from worlds.process import Process, Workshop

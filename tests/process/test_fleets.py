@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.blocking_client import call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.modes import Role

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.blocking_client import call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteRefused
 from worlds.browser import Page

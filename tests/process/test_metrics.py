@@ -19,7 +19,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.blocking_client import call
 from despoolr_app.site_client.client import ServerAddress
 from worlds.process import SERVE_ALL, Administrator, Workshop, until
 from worlds.support import REPOSITORY, free_port, program

@@ -13,7 +13,7 @@ from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError
 from despoolr_app.servers import database_url as site_database
 from despoolr_app.servers.database_url import open_site_database
-from despoolr_app.site_client.blocking import ask
+from despoolr_app.site_client.blocking_client import ask
 from despoolr_app.site_client.errors import SiteError
 from worlds.postgres import Postgres
 from worlds.process import Administrator, Workshop, until

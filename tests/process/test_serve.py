@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from despoolr.console import run
-from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.blocking_client import call
 from despoolr_app.site_client.errors import SiteError
 from worlds.process import ANY_PORT, Administrator, Workshop, until
 

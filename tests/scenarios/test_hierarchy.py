@@ -14,7 +14,7 @@ from despoolr_core.records.stream import of
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunResult
-from despoolr_lab.toml.shipped import shipped_directory
+from despoolr_lab.toml.shipped_files import shipped_directory
 from golden import write as golden
 from worlds.scenario import failed, log, play
 

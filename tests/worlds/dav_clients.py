@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from despoolr_app.site_client.blocking import ask
+from despoolr_app.site_client.blocking_client import ask
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_core.share.wire import OpenList, OpenRow
 

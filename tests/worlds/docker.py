@@ -19,7 +19,7 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
-from despoolr_app.site_client.blocking import ask
+from despoolr_app.site_client.blocking_client import ask
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from worlds.process import Administrator, Done, until

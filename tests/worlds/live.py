@@ -22,10 +22,10 @@ from despoolr_core.records.kinds.site import (
     InstructionWritten,
     JobStatusChanged,
 )
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LivePage
 from despoolr_core.records.live.page import page_steps
+from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.stream import Record
 from despoolr_core.share.wire import Blocker
 from worlds.record_samples import sample

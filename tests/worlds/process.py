@@ -23,7 +23,7 @@ import msgspec
 from despoolr.console import run
 from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
 from despoolr_app.process.supervisor import BlockingChild, BlockingSupervisor
-from despoolr_app.site_client.blocking import ask, call
+from despoolr_app.site_client.blocking_client import ask, call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from worlds.answer import data_of

@@ -12,8 +12,8 @@ from despoolr_core.records.kinds.site import (
     InstructionWritten,
     JobStatusChanged,
 )
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
+from despoolr_core.records.live.page_query import PageQuery
 from worlds.live import page_of
 from worlds.report import HOUR, START, Site
 

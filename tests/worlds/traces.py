@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.kinds.share import OpenRefused
 from despoolr_core.records.stream import Record, of
 from despoolr_core.records.view import Holding, RunView

@@ -54,7 +54,7 @@ def command(
     from despoolr_app.cli.at_site import find_servers
     from despoolr_app.clocks.skew import SKEW_S_MAX, told
     from despoolr_app.process.settings import ConfigError, parse_span
-    from despoolr_app.site_client.blocking import clock_skew_s
+    from despoolr_app.site_client.blocking_client import clock_skew_s
     from despoolr_app.site_client.errors import SiteError
     from despoolr_app.site_client.live import LiveSource
 

@@ -154,7 +154,7 @@ def clear(
 def _ask_all(urls: tuple[str, ...], token: str) -> list[tuple[ServerAddress, FaultList]]:
     """The servers that may be broken, and what is; the others are told of."""
     from despoolr_app.cli.at_site import find_servers
-    from despoolr_app.site_client.blocking import ask
+    from despoolr_app.site_client.blocking_client import ask
     from despoolr_app.site_client.errors import SiteError
     from despoolr_core.share.fault_api import FaultList
 
@@ -239,7 +239,7 @@ def _call(
     body: object = None,
 ) -> FaultRow:
     from despoolr_app.cli.at_site import answering
-    from despoolr_app.site_client.blocking import client, now
+    from despoolr_app.site_client.blocking_client import client, now
 
     asked = client(server, called=facts.server)
     return answering(lambda: now(asked.call(method, path, kind, body)))

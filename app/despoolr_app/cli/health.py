@@ -67,7 +67,7 @@ def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_
 
 def check(server: ServerAddress, share: str, timeout_s: float) -> dict[str, Any]:
     """One server's round trip: `healthy`, `error`, and `ms` for each step."""
-    from despoolr_app.site_client.blocking import clock_skew_s, fleet_facts, health
+    from despoolr_app.site_client.blocking_client import clock_skew_s, fleet_facts, health
     from despoolr_app.site_client.errors import SiteError
 
     ms: dict[str, float] = {}
@@ -129,7 +129,7 @@ def _check_fleet(server: ServerAddress, fleet: dict[str, Any], timeout_s: float)
 
 
 def _first_share(server: ServerAddress, timeout_s: float) -> str:
-    from despoolr_app.site_client.blocking import ask
+    from despoolr_app.site_client.blocking_client import ask
     from despoolr_app.site_client.errors import SiteError
     from despoolr_core.share.fleet_api import SetupFacts
 
@@ -145,7 +145,7 @@ def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout
     """
     import json
 
-    from despoolr_app.site_client.blocking import call
+    from despoolr_app.site_client.blocking_client import call
     from despoolr_app.site_client.errors import SiteError
 
     def do(step: str, method: str, target: str, body: bytes | None = None) -> bytes:

@@ -102,7 +102,7 @@ def _parts(file: str) -> tuple[str, str, str]:
 
 def _server(servers: list[ServerAddress], name: str, share: str) -> tuple[ServerAddress, float]:
     """The one that is meant, and the pace of its time. Raises `SiteError`."""
-    from despoolr_app.site_client.blocking import ask
+    from despoolr_app.site_client.blocking_client import ask
     from despoolr_app.site_client.errors import SiteError
     from despoolr_core.share.fleet_api import SetupFacts
 
@@ -162,7 +162,7 @@ class _Session:
         self._do("GET", f"/api/v1/opens/{opened}")
 
     def _do(self, method: str, target: str, body: Any = None) -> Any:
-        from despoolr_app.site_client.blocking import call
+        from despoolr_app.site_client.blocking_client import call
 
         answer = call(
             self._server, method, target, None if body is None else json.dumps(body).encode()

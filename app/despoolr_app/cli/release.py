@@ -28,7 +28,7 @@ from despoolr_app.cli.output import (
     wide_option,
     yes_option,
 )
-from despoolr_app.site_client.blocking import client, now
+from despoolr_app.site_client.blocking_client import client, now
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.live import LiveSource

@@ -14,7 +14,7 @@ import msgspec
 
 from despoolr_app.cli.at_site import Whom, answering, find_servers, site_first, site_options
 from despoolr_app.cli.output import EXIT_OK, fail
-from despoolr_app.site_client.blocking import ask, call
+from despoolr_app.site_client.blocking_client import ask, call
 from despoolr_app.site_client.choose import watch_pages
 
 if TYPE_CHECKING:

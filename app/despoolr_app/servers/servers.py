@@ -34,9 +34,9 @@ from despoolr_app.servers.breakable import BreakableServer
 from despoolr_app.servers.database_url import SiteDatabase, open_site_database
 from despoolr_app.servers.follower import Follower
 from despoolr_app.servers.metrics import BoxMetrics, FaultMetrics, SiteMetrics
-from despoolr_app.servers.outgoing import ServerOverLine
 from despoolr_app.servers.ports import OPTIONS
 from despoolr_app.servers.server_clocks import keep_comparing
+from despoolr_app.servers.server_over_line import ServerOverLine
 from despoolr_client.transport.session_options import session_options
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.records.live.fold import LiveFold

@@ -15,7 +15,7 @@ from typing import TypeVar
 from despoolr_app.process import discovery
 from despoolr_app.process.private_file import read_token
 from despoolr_app.process.settings import ConfigError, parse_url
-from despoolr_app.site_client.blocking import ask, client, now
+from despoolr_app.site_client.blocking_client import ask, client, now
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError, SiteRefused
 from despoolr_core.rules.fold import fold

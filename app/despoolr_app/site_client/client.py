@@ -4,8 +4,8 @@ scenarios, metrics.
 The law: a call ends with an answer of the kind that was asked for, or in one of three ways, each a
 `SiteError`: refused, unreachable, or not a Despoolr server. What carries the request is a
 `Transport` that is handed in: a session of aiohttp, over sockets or on the simulated network, or
-for a command that has no event loop `despoolr_app.site_client.blocking`. Opens that are kept, and
-their sessions, are `despoolr_client.transport`'s.
+for a command that has no event loop `despoolr_app.site_client.blocking_client`. Opens that are
+kept, and their sessions, are `despoolr_client.transport`'s.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import to_builtins
 
-from despoolr_app.site_client.blocking import ask, health
+from despoolr_app.site_client.blocking_client import ask, health
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError, SiteRefused, SiteUnreachable
 from despoolr_app.site_client.queries import (

@@ -23,7 +23,7 @@ import aiohttp
 import msgspec
 from aiofiles.threadpool.binary import AsyncBufferedReader
 
-from despoolr_app.site_client.blocking import call
+from despoolr_app.site_client.blocking_client import call
 from despoolr_app.site_client.client import ServerAddress, SiteClient, Streamed
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport

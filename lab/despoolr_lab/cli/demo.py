@@ -94,7 +94,7 @@ def command(as_json: bool, out: str) -> None:
     from despoolr_lab.cli.running import read_scenario, run_and_keep
     from despoolr_lab.scenario.reading.written import baked
     from despoolr_lab.scenario.run import RunOptions
-    from despoolr_lab.toml.shipped import shipped_directory
+    from despoolr_lab.toml.shipped_files import shipped_directory
     from despoolr_lab.whatif.ladder import Question
 
     def say(text: str) -> None:

@@ -148,7 +148,7 @@ def _run(imported: Import, files: tuple[Path, ...], out: Path, as_json: bool) ->
 
 def _into(notes: list[str]) -> Any:
     """What of the records, beside the episodes, is told at the end: all else is in the run."""
-    from despoolr_core.records.kinds.imported import ImportNote
+    from despoolr_core.records.kinds.import_note import ImportNote
 
     def listen(record: Any) -> None:
         if isinstance(record.data, ImportNote):

@@ -16,8 +16,8 @@ from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.reading.written import FILE, baked, to_toml
 from despoolr_lab.scenario.run import RunOptions
-from despoolr_lab.whatif.recording.staged import FILE as STAGED
-from despoolr_lab.whatif.recording.staged import CannotStage, staged
+from despoolr_lab.whatif.recording.staged_scenario import FILE as STAGED
+from despoolr_lab.whatif.recording.staged_scenario import CannotStage, staged
 
 _ARTICLE: Final = re.compile(r"[qQ]?[0-9]{6}")
 

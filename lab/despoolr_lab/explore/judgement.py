@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from despoolr_core.profile import Profile
-from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.stream import Record
 from despoolr_core.response import Response, retry_interval_s
 from despoolr_core.rules.fold import fold

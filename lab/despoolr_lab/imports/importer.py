@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.stream import Listener
 from despoolr_lab.imports.fold.chronicle import Chronicle
 from despoolr_lab.imports.fold.merge import Merge, Track

@@ -11,7 +11,7 @@ from pathlib import Path
 from despoolr_core.articles import ARTICLES, article_of
 from despoolr_core.profile import ProfileError
 from despoolr_core.rules.fold import fold
-from despoolr_lab.toml.shipped import find_shipped, shipped_directory
+from despoolr_lab.toml.shipped_files import find_shipped, shipped_directory
 from despoolr_lab.toml.toml_text import ScenarioError
 
 

@@ -6,7 +6,7 @@
 | Which changes are tried? | `knobs`: of sites, holders, jobs, faults |
 | Which two at once? | `pairs` |
 | What did one rerun come to, and at whose cost? | `rerun`, `harm` |
-| Which comes first, in how many worlds? | `ladder`, of changes that were `tried` |
+| Which comes first, in how many worlds? | `ladder`, of changes that were `tried_change` |
 | What of a run that has no scenario? | `recording` |
 
 The first pass, which needs no rerun, is `despoolr_core.records.bounds`.

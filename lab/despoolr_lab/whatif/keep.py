@@ -16,7 +16,7 @@ from despoolr_core.records.ladder import FILE, Ladder, LadderRow
 from despoolr_lab.scenario.reading.written import to_toml
 from despoolr_lab.whatif.ladder import Climb
 from despoolr_lab.whatif.rerun import with_goal
-from despoolr_lab.whatif.tried import Tried
+from despoolr_lab.whatif.tried_change import Tried
 
 DIRECTORY: Final = "whatif"
 NAME_MAX: Final = 60

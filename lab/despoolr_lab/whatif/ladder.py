@@ -65,7 +65,7 @@ from despoolr_lab.whatif.rerun import (
     rerun,
     with_goal,
 )
-from despoolr_lab.whatif.tried import Tried, one_of_each
+from despoolr_lab.whatif.tried_change import Tried, one_of_each
 
 WORLDS: Final = 20
 BEST: Final = 3

@@ -29,7 +29,7 @@ from despoolr_lab.whatif.knobs.names import (
     STRATEGY,
     WINDOW,
 )
-from despoolr_lab.whatif.tried import Tried
+from despoolr_lab.whatif.tried_change import Tried
 
 PAIRS_MAX: Final = 30
 _OPEN_THE_WAY: Final = frozenset(

@@ -13,7 +13,6 @@ import msgspec
 from msgspec.structs import replace
 
 from despoolr_core.records.bounds import job_of
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import (
     LiveBlock,
@@ -22,6 +21,7 @@ from despoolr_core.records.live.model import (
     LiveRemedy,
     LiveWaiter,
 )
+from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.live.steps import LOOKED_AT, STEP, WORD_COST, Steps
 from despoolr_core.records.live.words import lets_others, why_refused, wishes
 from despoolr_core.records.verdicts import verdict

@@ -19,7 +19,7 @@ import msgspec
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.fact import Fact
-from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.records.kinds.share import (
     MessageSent,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.blocks import (
     BLOCKS_MAX,
     HOLDERS_MAX,
@@ -25,6 +24,7 @@ from despoolr_core.records.live.blocks import (
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.lanes import lanes_of
 from despoolr_core.records.live.model import LiveBlock, LiveMark, LiveOpen, LivePage, LiveTotals
+from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.live.sites import (
     clients_of,
     jobs_of,

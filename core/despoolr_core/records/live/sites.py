@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import OVER, WORKSTATION, ClientNow, JobNow, LiveFold
 from despoolr_core.records.live.model import LiveClients, LiveJob, LivePackage, LiveRetry
+from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.live.steps import LOOKED_AT, STEP, Steps
 from despoolr_core.records.versioned_folder import VersionedFolder
 from despoolr_core.rules.fold import fold

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from despoolr_core.records.episodes import RESOLVED, EpisodeLedger
-from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.kinds.share import (
     EpisodeEnded,
     FileDeleted,

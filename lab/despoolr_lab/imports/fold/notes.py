@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from despoolr_core.records.episodes import EpisodeLedger
-from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.times import moment, span
 
 NOTES_MAX: Final = 200

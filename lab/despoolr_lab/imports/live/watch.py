@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import UNSET
 
 from despoolr_app.runs.directory import RecordFile
-from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.stream import Listener
 from despoolr_core.times import moment, span
 from despoolr_lab.imports.fold.chronicle import Chronicle

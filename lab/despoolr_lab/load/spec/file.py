@@ -23,7 +23,7 @@ from despoolr_lab.load.spec import model
 from despoolr_lab.load.spec.from_scenario import load_of
 from despoolr_lab.load.spec.model import LoadFile
 from despoolr_lab.scenario.reading.load import parse_scenario
-from despoolr_lab.toml.shipped import find_shipped, shipped_directory
+from despoolr_lab.toml.shipped_files import find_shipped, shipped_directory
 from despoolr_lab.toml.toml_text import (
     ScenarioError,
     parse_document,

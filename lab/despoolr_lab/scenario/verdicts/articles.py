@@ -21,7 +21,7 @@ from despoolr_core.records.verdicts import verdict
 from despoolr_core.records.view import DetailHistory
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import moment, moment_s, span, span_s
-from despoolr_lab.scenario.verdicts.blocked import EVENT_NO_SERVER, blocked
+from despoolr_lab.scenario.verdicts.blocked_update import EVENT_NO_SERVER, blocked
 from despoolr_lab.scenario.verdicts.verdict_run import ScenarioJob, VerdictRun
 
 EVENT_NO_SPACE: Final = 109

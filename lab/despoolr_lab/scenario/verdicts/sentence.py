@@ -29,7 +29,7 @@ from despoolr_core.records.verdicts import verdict
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import span
 from despoolr_lab.scenario.verdicts.articles import ARTICLE_SENTENCES
-from despoolr_lab.scenario.verdicts.blocked import blocked
+from despoolr_lab.scenario.verdicts.blocked_update import blocked
 from despoolr_lab.scenario.verdicts.verdict_run import VerdictRun, site_of
 from despoolr_server.site.jobs.model import NOT_INSTALLED
 

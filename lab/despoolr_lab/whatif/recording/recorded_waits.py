@@ -10,7 +10,7 @@ from typing import Final
 
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.hold_table import FileKey, key_of
-from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.kinds.share import OpenRefused
 from despoolr_core.records.stream import Record
 

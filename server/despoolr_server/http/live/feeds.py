@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import msgspec
 
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.page import page_steps
+from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.live.patch import patch_of
 from despoolr_core.records.stream import Record
 from despoolr_server.http.base.problem import Refused, known

@@ -20,8 +20,8 @@ from typing import Any, Final
 import msgspec
 from aiohttp import hdrs, web
 
-from despoolr_core.records.live.asked import DAY_S, PageQuery
 from despoolr_core.records.live.model import LivePage, LiveWatched
+from despoolr_core.records.live.page_query import DAY_S, PageQuery
 from despoolr_core.rules.fields import LineText
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem

@@ -17,7 +17,7 @@ from despoolr.console import run
 from despoolr_app.cli import output
 from despoolr_app.runs.directory import RunDirectory, load_run, utc_stamp
 from despoolr_app.site_client import queries
-from despoolr_app.site_client.blocking import ask, health
+from despoolr_app.site_client.blocking_client import ask, health
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.live import LiveSource

@@ -9,8 +9,8 @@ import aiohttp
 from despoolr_app.servers.follower import Follower, _Past
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
 from despoolr_core.records.kinds.share import ShareStarted
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
+from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.stream import Record, encode
 from despoolr_server.http.live.feeds import LiveFeeds
 from worlds.share_server import serving

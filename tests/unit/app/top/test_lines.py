@@ -9,9 +9,9 @@ from despoolr_app.top.lines import by_hand_lines, head_lines, release_lines, why
 from despoolr_app.top.panes import pane_lines
 from despoolr_app.top.table import texts
 from despoolr_core.records.kinds.run import FaultBegan
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LiveClients, LiveWatched
+from despoolr_core.records.live.page_query import PageQuery
 from worlds.live import Told, page_of
 from worlds.top import NOW, blocked_answer
 

@@ -19,7 +19,7 @@ from despoolr_lab.cli.demo import WORLDS
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
-from despoolr_lab.toml.shipped import shipped_directory
+from despoolr_lab.toml.shipped_files import shipped_directory
 from despoolr_lab.whatif.ladder import Question
 from worlds.answer import data_of
 

@@ -40,7 +40,7 @@ from despoolr_lab.whatif.ladder import Climb, Question, base_of
 from despoolr_lab.whatif.pairs import pairs
 from despoolr_lab.whatif.rerun import RerunOutcome, Task
 from despoolr_lab.whatif.table import forbidden, markdown, rows
-from despoolr_lab.whatif.tried import Tried, wilson
+from despoolr_lab.whatif.tried_change import Tried, wilson
 from worlds.scenario import blocked_update, hold, scenario, share, update
 
 

@@ -8,8 +8,8 @@ from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.records.kinds.share import MessageSent, ShareStarted
 from despoolr_core.records.kinds.site import DetailStatusChanged, InstructionExecuted
 from despoolr_core.records.live import fold as live_fold
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import ATTEMPTS_MAX, JOBS_MAX, MARKS_MAX, LiveFold
+from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.stream import Record
 from worlds.live import HOUR, START, Told, blocked_update, page_of
 

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from despoolr_core.records.kinds.run import FaultBegan, StepTaken
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.blocks import BLOCKS_MAX, HOLDERS_MAX, HOLDS_MAX, WAITERS_MAX
 from despoolr_core.records.live.lanes import LANES_MAX, ticks_of
 from despoolr_core.records.live.page import (
@@ -20,6 +19,7 @@ from despoolr_core.records.live.page import (
     OPENS_MAX,
     page_steps,
 )
+from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.live.sites import FILES_MAX, JOBS_MAX, MACHINES_MAX, SERVERS_MAX
 from despoolr_core.records.live.steps import LOOKED_AT, STEP
 from worlds.live import HOUR, START, Told, blocked_update, page_of

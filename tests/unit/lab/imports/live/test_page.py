@@ -17,7 +17,7 @@ import pytest
 from despoolr_app.process import discovery
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError, Listen
-from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.kinds.share import OpenGranted, ShareStarted
 from despoolr_core.records.live.model import LiveWatched
 from despoolr_core.records.stream import Recorder

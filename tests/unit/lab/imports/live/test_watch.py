@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from despoolr_app.runs.directory import FinishedRun, RecordFile
-from despoolr_core.records.kinds.imported import ImportNote
+from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.kinds.share import OpenGranted, OpenRefused
 from despoolr_core.records.stream import of
 from despoolr_core.records.view import RunView

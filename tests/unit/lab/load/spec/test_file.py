@@ -14,7 +14,7 @@ from despoolr_lab.breaking.tables import asked
 from despoolr_lab.load.spec.file import changed, find_load, parse_load, read_load
 from despoolr_lab.load.spec.model import CLIENTS_MAX, schema, size_of
 from despoolr_lab.scenario.tables import loads as tables
-from despoolr_lab.toml.shipped import shipped_directory
+from despoolr_lab.toml.shipped_files import shipped_directory
 from despoolr_lab.toml.toml_text import ScenarioError
 
 BASE = """\

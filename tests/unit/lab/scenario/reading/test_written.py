@@ -12,7 +12,7 @@ import pytest
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.reading.written import baked, copy_of, to_toml
 from despoolr_lab.scenario.run import RunOptions, run_scenario
-from despoolr_lab.toml.shipped import shipped_directory
+from despoolr_lab.toml.shipped_files import shipped_directory
 from worlds.scenario import blocked_update, scenario
 
 SHIPPED = sorted(p for p in shipped_directory().rglob("*.toml") if p.parent.name != "load")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from despoolr_core.records.live.asked import PageQuery
+from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.live.patch import applied
 from despoolr_core.records.live.steps import STEP
 from despoolr_server.http.base.problem import Refused

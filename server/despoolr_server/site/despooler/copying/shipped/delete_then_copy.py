@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_server.site.despooler.copying.shipped.changed import changed, old_files
+from despoolr_server.site.despooler.copying.shipped.changed_files import changed, old_files
 from despoolr_server.site.despooler.copying.steps import copy, delete
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
 

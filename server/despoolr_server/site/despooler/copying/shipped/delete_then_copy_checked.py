@@ -13,7 +13,7 @@ from contextlib import suppress
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import OpenFile, ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, Disposition, NtStatus, ShareMode
-from despoolr_server.site.despooler.copying.shipped.changed import changed, old_files
+from despoolr_server.site.despooler.copying.shipped.changed_files import changed, old_files
 from despoolr_server.site.despooler.copying.steps import HELD_MAX, copy, delete
 from despoolr_server.site.despooler.copying.target import CopyProgress, CopyResult, Target
 

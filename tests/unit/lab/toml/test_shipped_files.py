@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_lab.kb.gallery import find_scenario
-from despoolr_lab.toml.shipped import find_shipped, shipped_directory
+from despoolr_lab.toml.shipped_files import find_shipped, shipped_directory
 from despoolr_lab.toml.toml_text import ScenarioError
 
 

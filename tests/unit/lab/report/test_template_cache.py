@@ -9,7 +9,7 @@ import jinja2
 import pytest
 from jinja2 import Environment, FileSystemLoader
 
-from despoolr_lab.report.compiled import SUFFIX, CompiledBeside
+from despoolr_lab.report.template_cache import SUFFIX, CompiledBeside
 
 
 def said(templates: Path) -> str:
