@@ -17,6 +17,7 @@ from despoolr_client.agent.programs import first_word
 from despoolr_client.agent.settings import WhenWarned
 from despoolr_client.pcm.behaviour import PcmVariant
 from despoolr_core.formats.sms_id import check_site_code, is_package_id
+from despoolr_core.formats.sms_ini import SmsIniError, parse_sms_ini
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
@@ -296,6 +297,8 @@ class Clients(Table, kw_only=True):
     """What a user does who is told that files will be closed by force: `ignore`, `close` (save and
     close) or `crash`.
     """
+    sms_ini: list[str] = []
+    """What their `SMS.INI` says beyond what Client Setup wrote: the lines of the file."""
     report_gap: Span = "0s"
     """How long PCM takes between the two files of a report: the width of Q138241's race."""
     closes_idle_after: str = ""
@@ -313,6 +316,10 @@ class Clients(Table, kw_only=True):
         check_domain(self.domain)
         one_of(self.when_warned, WhenWarned, "way to take a warning")
         one_of(self.pcm, PCMS, "PCM")
+        try:
+            parse_sms_ini("\n".join(self.sms_ini))
+        except SmsIniError as error:
+            raise ValueError(f"sms_ini: {error}") from None
         for text in (
             self.poll_every,
             self.first_poll or "0s",

@@ -23,11 +23,13 @@ from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.settings import ClientSettings, WhenWarned
+from despoolr_client.agent.windows import Windows
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.clock import Clock
 from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
+from despoolr_core.formats.sms_ini import parse_sms_ini
 from despoolr_core.profile import Profile, with_overrides
 from despoolr_core.records.kinds.site import SettingsChanged
 from despoolr_core.records.stream import Recorder
@@ -405,12 +407,17 @@ class World:
             for number, name in enumerate(names):
                 sms_id = sms_ids[site]
                 sms_ids[site] = next_sms_id(sms_id)
+                files = None
+                if group.sms_ini:
+                    files = Windows()
+                    files.sms_ini = parse_sms_ini("\n".join(group.sms_ini))
                 agent = PcmAgent(
                     name,
                     sms_id,
                     settings if self.variation.honours(name, share) else deaf,
                     user=group.user or f"USER_{name}",
                     programs=self._programs(name),
+                    files=files,
                 )
                 agent.clock_offset_s = signed_span_s(group.clock_offset or "0s")
                 agent.is_on = group.on and not self.variation.is_off(name, named)

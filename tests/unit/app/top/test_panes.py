@@ -9,12 +9,12 @@ import os
 from pathlib import Path
 
 import pytest
+from despoolr_core.records.live.asked import PageQuery
 
 from despoolr_app.top.answer import PANES, TopAnswer
 from despoolr_app.top.lines import head_lines
 from despoolr_app.top.panes import pane_lines
 from despoolr_app.top.table import texts
-from despoolr_core.records.live.asked import PageQuery
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LiveWatched
 from worlds.live import page_of
