@@ -17,6 +17,7 @@ from despoolr_app.top.panes import pane_lines
 from despoolr_app.top.table import texts
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LiveWatched
+from despoolr_core.records.live.page_query import PageQuery
 from worlds.live import page_of
 from worlds.top import NOW, blocked_answer
 
