@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 
 import pytest
-from despoolr_core.records.live.asked import PageQuery
 
 from despoolr_app.top.answer import PANES, TopAnswer
 from despoolr_app.top.lines import head_lines

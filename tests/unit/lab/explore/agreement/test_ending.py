@@ -16,8 +16,8 @@ from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.engine.holders import Holders
 from despoolr_server.site.despooler import removal
-from despoolr_server.site.despooler.installer import Installer
 from despoolr_server.site.despooler.package_servers import PackageServers
+from despoolr_server.site.despooler.retries import Retries
 from despoolr_server.site.jobs import status
 from despoolr_server.site.services.masters import MasterCarrier
 from despoolr_server.site.services.scheduler import job_statuses, targets
@@ -203,8 +203,8 @@ for = "3h"
 def test_a_retry_is_of_both_servers_that_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     held = UPDATE + HELD.format("WS1", "LOGON1") + HELD.format("WS2", "LOGON2")
     assert said(held) == []
-    real = Installer._targets
-    monkeypatch.setattr(Installer, "_targets", lambda self, names: real(self, names)[-1:])
+    real = Retries._targets
+    monkeypatch.setattr(Retries, "_targets", lambda self, names: real(self, names)[-1:])
     assert site_rules.FORGOTTEN_SERVER in said(held)
 
 
