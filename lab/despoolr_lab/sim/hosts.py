@@ -16,8 +16,9 @@ import errno
 import random
 import socket
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, cast
 
+from despoolr_lab.sim.loop import VirtualLoop
 from despoolr_lab.sim.transport import Address, MemoryTransport, Pipe, Tap, connect_pair
 
 __all__ = ["Fault", "HostNetwork", "Link", "Listener"]
@@ -153,7 +154,7 @@ class HostNetwork:
     ) -> None:
         self.carries_values = carries_values and tap is None
         """Whether requests may go as values."""
-        self._loop = asyncio.get_running_loop()
+        self._loop = cast(VirtualLoop, asyncio.get_running_loop())
         self._latency_s = latency_s
         self._jitter_s = jitter_s
         self._rng = random.Random(f"{seed}/network")

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
-from typing import Any, NoReturn, Protocol, TypeVar, cast
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from despoolr_lab.sim.waits import describe_waiting
 
@@ -210,7 +210,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     on turns without time moving.
     """
 
-    _ready: deque[asyncio.Handle]
+    _ready: deque[Any]
+    """Handles, and `Journey`s."""
     _stopping: bool
     _closed: bool
     _task_factory: Any
@@ -268,7 +269,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def take_along(self, journey: Journey, when: float | None = None) -> None:
         """Call it at loop time `when`, or in the next turn."""
         if when is None:
-            self._ready.append(cast("asyncio.Handle", journey))
+            self._ready.append(journey)
         else:
             self._push(when, journey)
 

@@ -99,7 +99,7 @@ class MemoryConnector(aiohttp.BaseConnector):
         near = protocol.transport
         assert near is not None, "it was taken as one that is connected"
         try:
-            reply = await CallInFlight(near, said, until).reply(protocol)
+            reply = await CallInFlight(protocol, near, said, until).reply(protocol)
         except BaseException:
             self._release(address.key, protocol, should_close=True)
             raise

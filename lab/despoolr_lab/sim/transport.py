@@ -13,7 +13,7 @@ import errno
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from typing import Protocol, cast
+from typing import Protocol
 
 from despoolr_lab.sim.loop import Journey, VirtualLoop
 
@@ -110,7 +110,7 @@ class Pipe:
         there it says so: `value_is_there` or `hand_in`.
         """
         self._scheduled = True
-        cast(VirtualLoop, self._loop).take_along(value, due)
+        self._loop.take_along(value, due)
 
     def value_is_there(self) -> None:
         """What followed a value may go on."""
@@ -237,7 +237,7 @@ class MemoryTransport(asyncio.Transport):
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: VirtualLoop,
         protocol: asyncio.Protocol,
         context: Context,
         address: Address,

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import cast
 
 from aiohttp import hdrs
 from aiohttp.client_proto import ResponseHandler
 
 from despoolr_client.transport.exchange import Said
 from despoolr_client.transport.wire import Reply, answer, begin
-from despoolr_lab.sim.loop import Journey, VirtualLoop
+from despoolr_lab.sim.loop import Journey
 from despoolr_lab.sim.transport import MemoryTransport, Pipe
 from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.connections.fast_lane import FirstLine, LaneConnection
@@ -57,18 +56,31 @@ class LateParser(ResponseHandler):
 class CallInFlight(Journey):
     """A request on its way, and its answer on the way back."""
 
-    __slots__ = ("_asked", "_loop", "_near", "_said", "_timer", "_until", "_waiter", "answer")
+    __slots__ = (
+        "_asked",
+        "_connection",
+        "_loop",
+        "_near",
+        "_said",
+        "_timer",
+        "_until",
+        "_waiter",
+        "answer",
+    )
 
     _asked: tuple[FirstLine, FieldBlock]
+    _connection: LaneConnection
 
-    def __init__(self, near: MemoryTransport, said: Said, until: float | None) -> None:
-        self._loop = cast(VirtualLoop, near.loop)
+    def __init__(
+        self, protocol: LateParser, near: MemoryTransport, said: Said, until: float | None
+    ) -> None:
+        self._loop = near.loop
         self._near = near
         self._said = said
         self._until = until
         self._timer: asyncio.TimerHandle | None = None
         self.answer: SingleWriteResponse | None = None
-        self._waiter = cast(LateParser, near.protocol).wait()
+        self._waiter = protocol.wait()
         there = near.outgoing
         super().__init__(there.receiver.context)
         self._callback = self._arrive
@@ -93,7 +105,7 @@ class CallInFlight(Journey):
             fields = said.lines[:-2].encode(errors="surrogateescape")
             asked = connection.asked(line, fields, len(body))
             if asked is not None:
-                self._asked = asked
+                self._asked, self._connection = asked, connection
                 # before 3.12 a handler is a task, which waits its turn
                 self._callback = self._soon if sys.version_info < (3, 12) else self._handle
                 self._loop.take_along(self)
@@ -107,7 +119,7 @@ class CallInFlight(Journey):
         self._loop.take_along(self)
 
     def _handle(self) -> None:
-        connection = cast(LaneConnection, self._near.outgoing.receiver.protocol)
+        connection = self._connection
         if connection.is_lost:
             return self._set_timer()
         self.answer = connection.respond(*self._asked, self._said.data or b"")

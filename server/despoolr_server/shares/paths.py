@@ -9,7 +9,7 @@ or not at all, and is answered when the store calls it safe.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -22,7 +22,7 @@ from despoolr_server.engine.rows import Ask, Ended, FileFacts, Granted, Open, Re
 from despoolr_server.engine.table import file_key
 from despoolr_server.files.protocol import FileStore, StoreError
 from despoolr_server.loop.pace import batches, begun, breathe
-from despoolr_server.shares.base.network_share import entry_of, entry_with_etag
+from despoolr_server.shares.base.network_share import NetworkShare, entry_of, entry_with_etag
 from despoolr_server.shares.base.principal import (
     LARGE_SIZE,
     NOT_MODIFIED,
@@ -114,6 +114,19 @@ class Paths:
         found = self._unopposed(caller, share, path)
         return found is not None and found[2].etag == etag
 
+    def poll_of(self, share: str, path: str) -> Callable[[Caller, str], bool]:
+        """`is_unchanged` for one file, whose share and name are looked up once."""
+        place = self._place_of(share, path)
+        if place is None:
+            return lambda _caller, _etag: False
+        found, name, key = place
+
+        def is_unchanged(caller: Caller, etag: str) -> bool:
+            facts = self._facts_now(caller, found, name, key)
+            return facts is not None and facts.etag == etag
+
+        return is_unchanged
+
     def content_now(self, caller: Caller, share: str, path: str) -> Content | None:
         """What `get` would answer, if that is a small file and nothing goes on record; None: ask
         `get`.
@@ -134,22 +147,36 @@ class Paths:
         self, caller: Caller, share: str, path: str
     ) -> tuple[FileStore, Name, FileFacts] | None:
         """A file that the caller may read, that nobody has open, and for which nobody waits."""
+        place = self._place_of(share, path)
+        if place is None:
+            return None
+        found, name, key = place
+        facts = self._facts_now(caller, found, name, key)
+        return None if facts is None else (found.store, name, facts)
+
+    def _place_of(self, share: str, path: str) -> tuple[NetworkShare, Name, str] | None:
+        """A share, a name on it that may be a file's, and what the table calls that file."""
         found = self._gate.shares.get(fold(share))
         name = parse_name(path)
+        if found is None or isinstance(name, BadName) or path.endswith(SEPARATORS):
+            return None
+        return found, name, file_key(found.name, name)
+
+    def _facts_now(
+        self, caller: Caller, share: NetworkShare, name: Name, key: str
+    ) -> FileFacts | None:
+        """The facts of a file that the caller may read, that nobody has open, and for which nobody
+        waits.
+        """
         if (
-            found is None
-            or isinstance(name, BadName)
-            or caller.session
+            caller.session
             or self._ledger.waiting_count
-            or path.endswith(SEPARATORS)
+            or self._engine.table.file(key) is not None
+            or not share.rights.allowed(caller.who.role, name.key) & _READ
         ):
             return None
-        if self._engine.table.file(file_key(found.name, name)) is not None:
-            return None
-        if not found.rights.allowed(caller.who.role, name.key) & _READ:
-            return None
-        facts = found.store.find(name)
-        return None if facts is None or facts.directory else (found.store, name, facts)
+        facts = share.store.find(name)
+        return None if facts is None or facts.directory else facts
 
     async def put(
         self,

@@ -77,9 +77,11 @@ class UsualRoutes:
             self._surface.counts(hdrs.METH_GET),
             self._surface.latencies[hdrs.METH_GET],
         )
-        line, poll_of, is_unchanged = self._line, self._poll_of, self._paths.is_unchanged
+        line, poll_of = self._line, self._poll_of
 
         def usual_read(share: str, path: str) -> Usual:
+            is_unchanged = self._paths.poll_of(share, path)
+
             def usual(_last: str, block: FieldBlock, body: bytes) -> SingleWriteResponse | None:
                 poll = block.poll
                 if poll is None:
@@ -88,7 +90,7 @@ class UsualRoutes:
                     return None
                 now = get_running_loop().time
                 began = now()
-                if not is_unchanged(poll.caller, share, path, poll.etag):
+                if not is_unchanged(poll.caller, poll.etag):
                     return None
                 counts[304] += 1
                 latency.add(now() - began)
