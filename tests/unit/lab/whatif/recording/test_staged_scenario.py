@@ -14,7 +14,7 @@ from despoolr_lab.scenario.model import HoldStep, Scenario
 from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.reading.written import to_toml
 from despoolr_lab.scenario.run import RunOptions, run_scenario
-from despoolr_lab.whatif.recording import staged as module
+from despoolr_lab.whatif.recording import staged_scenario as module
 from despoolr_lab.whatif.recording.staged_scenario import CannotStage, Staged, staged
 from worlds.share_story import Story
 from worlds.traces import Found, Truth, imported
