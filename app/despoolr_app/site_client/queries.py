@@ -244,7 +244,7 @@ class RunSource:
         return WhyAnswer(
             self.name,
             ledger.moment(at),
-            Again(lambda: map(verdict, episodes)),
+            Again(lambda: _sentences(episodes)),
             episodes,
             oldest_first(holders_of(Again(lambda: self._rows(at)), wanted, episodes)),
             self.notes,
@@ -296,6 +296,11 @@ def oldest_first(rows: Iterable[LockRow]) -> list[LockRow] | Again[LockRow]:
     every = chain(first, each)
     found = SortedRows((row.opened_at, row.path, _ENCODER.encode(row)) for row in every)
     return Again(lambda: map(_DECODER.decode, found))
+
+
+def _sentences(episodes: Again[EpisodeRow]) -> Iterator[str]:
+    for episode in episodes:
+        yield verdict(episode)
 
 
 def _held_row(holding: Holding) -> LockRow:
