@@ -141,8 +141,8 @@ def make_app(
     ]
 
     browser_guard = BrowserGuard(host_names)
-    usual = UsualRoutes(surface, browser_guard, line)
-    app[USUAL_CALLS], app[USUAL_READ] = usual.calls(), usual.polls()
+    usual = UsualRoutes(surface, shares, browser_guard, line)
+    app[USUAL_CALLS], app[USUAL_READ] = usual.calls(), usual.looks()
     guard = browser_guard.check
     expect = _expecting(surface, guard)
     for route in routes:

@@ -57,8 +57,13 @@ class SingleWriteResponse(web.Response):
             and request.keep_alive
             and request.method != hdrs.METH_HEAD
             and not self._is_last
-            and len(self._content) <= BODY_SIZE_MAX
+            and self.is_short
         )
+
+    @property
+    def is_short(self) -> bool:
+        """Whether its body is joined with its head."""
+        return len(self._content) <= BODY_SIZE_MAX
 
     def rendered(self) -> bytes:
         """Head and body, for a connection that is kept."""

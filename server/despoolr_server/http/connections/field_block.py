@@ -39,7 +39,7 @@ _FRAMING: Final = frozenset(
 class FieldBlock:
     """The header fields of a request, and how many bytes of body they say."""
 
-    __slots__ = ("body_size", "headers", "poll", "raw", "who")
+    __slots__ = ("body_size", "headers", "look", "raw", "who")
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class FieldBlock:
         self.body_size = body_size
         self.who: object = None
         """What usual calls have found out about who speaks so; the same for all calls."""
-        self.poll: object = None
+        self.look: object = None
         """What usual polls have found out about what is asked so; the same for all files."""
 
 

@@ -100,16 +100,23 @@ class ShareRoutes:
                 wanted = etag
         if wanted and self._host.paths.is_unchanged(caller, share, path, wanted):
             return SingleWriteResponse(304, {hdrs.ETAG: wanted})
-        if hdrs.RANGE not in headers:
-            now = self._host.paths.content_now(caller, share, path)
-            if now is not None:
-                told = _file_headers(path, now.etag, now.modified_at)
-                return SingleWriteResponse(200, told, now.data)
+        told = self.now_there(caller, share, path) if hdrs.RANGE not in headers else None
+        if told is not None:
+            return told
         with Sending(request) as sending:
             content = await self._host.paths.get(caller, share, path, wanted, sending)
             if content is NOT_MODIFIED:
                 return SingleWriteResponse(304, {hdrs.ETAG: wanted})
             return await self._read(request, share, path, content, caller)
+
+    def now_there(self, caller: Caller, share: str, path: str) -> SingleWriteResponse | None:
+        """The answer with a small file, where nothing of it goes on record and nobody is to be
+        waited for; None where `get` has to be asked.
+        """
+        now = self._host.paths.content_now(caller, share, path)
+        if now is None:
+            return None
+        return SingleWriteResponse(200, _file_headers(path, now.etag, now.modified_at), now.data)
 
     async def head(self, request: web.Request) -> web.StreamResponse:
         """What GET would say of the file, by its attributes alone."""

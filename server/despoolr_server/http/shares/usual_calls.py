@@ -1,5 +1,5 @@
-"""The short way to the usual answers of opens, closes and polls, for connections with the fast
-lane.
+"""The short way to the usual answers of opens, closes, polls and looks at small files, for
+connections with the fast lane.
 
 The law: nothing is answered here that the calls' own handlers would answer otherwise. What stands
 before them (the browser's guard, who calls, how a body is sent) is worked out once for a block of
@@ -33,6 +33,7 @@ from despoolr_server.http.base.surface import (
 )
 from despoolr_server.http.connections.fast_lane import Usual, UsualRead
 from despoolr_server.http.connections.field_block import FieldBlock
+from despoolr_server.http.shares.files import ShareRoutes
 from despoolr_server.http.shares.opens import closed, opened
 from despoolr_server.shares.base.principal import Caller, Principal
 
@@ -45,21 +46,27 @@ _JSON: Final = "application/json"
 _decode: Final = msgspec.json.Decoder(OpenRequest).decode
 
 
-class _Poll(NamedTuple):
-    """Who asks for what is newer than an ETag, and the answer's header if nothing is."""
+class _Look(NamedTuple):
+    """Who asks for a file, or for what is newer than an ETag, and the answer's header if nothing
+    is; whether for all of it.
+    """
 
     caller: Caller
     etag: str
     headers: dict[str, str]
+    is_whole: bool
 
 
 class UsualRoutes:
     """The short ways of one server."""
 
-    def __init__(self, surface: Surface, guard: BrowserGuard, line: ServerLine | None) -> None:
+    def __init__(
+        self, surface: Surface, files: ShareRoutes, guard: BrowserGuard, line: ServerLine | None
+    ) -> None:
         self._auth = surface.auth
         self._usual = surface.host.handles.usual
         self._paths = surface.host.paths
+        self._files = files
         self._guard = guard
         self._line = line
         self._surface = surface
@@ -71,43 +78,50 @@ class UsualRoutes:
             (hdrs.METH_DELETE, OPENS + "/{open}"): self._timed(hdrs.METH_DELETE, self._close),
         }
 
-    def polls(self) -> UsualRead:
-        """The short way of files: a poll that finds nothing new."""
+    def looks(self) -> UsualRead:
+        """The short way of files: a poll that finds nothing new, and what is small."""
         counts, latency = (
             self._surface.counts(hdrs.METH_GET),
             self._surface.latencies[hdrs.METH_GET],
         )
-        line, poll_of = self._line, self._poll_of
+        line, look_of, now_there = self._line, self._look_of, self._files.now_there
 
         def usual_read(share: str, path: str) -> Usual:
             is_unchanged = self._paths.poll_of(share, path)
 
             def usual(_last: str, block: FieldBlock, body: bytes) -> SingleWriteResponse | None:
-                poll = block.poll
-                if poll is None:
-                    poll = block.poll = poll_of(block)
-                if not isinstance(poll, _Poll) or body or (line is not None and not line.is_whole):
+                look = block.look
+                if look is None:
+                    look = block.look = look_of(block)
+                if not isinstance(look, _Look) or body or (line is not None and not line.is_whole):
                     return None
                 now = get_running_loop().time
                 began = now()
-                if not is_unchanged(poll.caller, poll.etag):
+                response: SingleWriteResponse | None = None
+                if look.etag and is_unchanged(look.caller, look.etag):
+                    response = SingleWriteResponse(304, look.headers)
+                elif look.is_whole:
+                    response = now_there(look.caller, share, path)
+                if response is None or not response.is_short:
                     return None
-                counts[304] += 1
+                counts[response.status] += 1
                 latency.add(now() - began)
-                return SingleWriteResponse(304, poll.headers)
+                return response
 
             return usual
 
         return usual_read
 
-    def _poll_of(self, block: FieldBlock) -> _Poll | str:
-        """The poll of such a block; "" if the handlers have to look at it."""
+    def _look_of(self, block: FieldBlock) -> _Look | str:
+        """What such a block asks of a file; "" if the handlers have to look at it."""
         headers = block.headers
-        etag = headers.get(hdrs.IF_NONE_MATCH, "")
-        who = self._who_speaks(block) if is_plain(etag) else ""
+        etag = headers.get(hdrs.IF_NONE_MATCH)
+        is_usual = hdrs.IF_MODIFIED_SINCE not in headers if etag is None else is_plain(etag)
+        who = self._who_speaks(block) if is_usual else ""
         if not isinstance(who, Principal) or any(name in headers for name in _CONDITIONS):
             return ""
-        return _Poll(Caller(who), etag, {hdrs.ETAG: etag})
+        tag = etag or ""
+        return _Look(Caller(who), tag, {hdrs.ETAG: tag}, hdrs.RANGE not in headers)
 
     def _timed(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.base.single_write import BODY_SIZE_MAX
 from despoolr_server.http.base.surface import SURFACE, Surface
 from despoolr_server.http.connections import fast_lane
 from despoolr_server.http.connections.connection import ConnectionLimits
@@ -179,10 +181,9 @@ def test_a_body_that_is_no_open_is_told_by_the_long_way(body: bytes) -> None:
     play(script)
 
 
-async def _polls(
-    served: Served, *fields: str, path: str = "/S/A", etag: str = "", body: bytes = b""
-) -> tuple[list[int], int]:
-    """The statuses of two polls, and how many of them went the long way."""
+@contextmanager
+def _long_ways() -> Iterator[list[object]]:
+    """The requests that go the long way meanwhile."""
     made: list[object] = []
 
     class Noted(WholeRequest):
@@ -192,8 +193,15 @@ async def _polls(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fast_lane, "WholeRequest", Noted)
-        tag = [f"If-None-Match: {etag or await served.etag()}"]
-        made.clear()
+        yield made
+
+
+async def _polls(
+    served: Served, *fields: str, path: str = "/S/A", etag: str = "", body: bytes = b""
+) -> tuple[list[int], int]:
+    """The statuses of two polls, and how many of them went the long way."""
+    tag = [f"If-None-Match: {etag or await served.etag()}"]
+    with _long_ways() as made:
         told = [await served.ask(f"GET {path}", *fields, *tag, body=body) for _ in range(2)]
     return [status for status, _ in told], len(made)
 
@@ -229,13 +237,13 @@ def test_a_poll_with_something_special_goes_the_long_way(field: str, statuses: l
     play(script)
 
 
-def test_a_poll_of_what_changed_or_is_open_goes_the_long_way() -> None:
+def test_a_poll_of_what_changed_is_answered_with_it_and_of_what_is_open_goes_the_long_way() -> None:
     async def script(served: Served, session: str) -> None:
         before = await served.etag()
         assert await _polls(served, WHO, path="/S/%41") == ([304, 304], 2)
         assert await _polls(served, WHO, body=b"one") == ([304, 304], 2)
         await served.host.paths.put(SERVICE, "S", "A", b"two")
-        assert await _polls(served, WHO, etag=before) == ([200, 200], 2)
+        assert await _polls(served, WHO, etag=before) == ([200, 200], 0)
         body = msgspec.json.encode(
             {"session": session, "share": "S", "path": "A", "access": "READ"}
         )
@@ -252,5 +260,42 @@ def test_a_poll_over_a_slow_line_takes_as_long_as_it_says() -> None:
         began = asyncio.get_running_loop().time()
         assert await _polls(served, WHO) == ([304, 304], 2)
         assert asyncio.get_running_loop().time() - began >= 12.0
+
+    play(script)
+
+
+def test_a_look_at_a_small_file_goes_the_short_way_unless_more_is_asked() -> None:
+    async def script(served: Served, session: str) -> None:
+        answers, latency = served.surface.answers["GET"], served.surface.latencies["GET"]
+        await served.host.paths.put(SERVICE, "S", "L", b"x" * (BODY_SIZE_MAX + 1))
+        told, timed, etag = answers[200], sum(latency.classes), await served.etag()
+        with _long_ways() as made:
+            for line in ("GET /S/A", "GET /s/a"):
+                assert await served.ask(line, WHO) == (200, b"one")
+            assert (made, answers[200], sum(latency.classes)) == ([], told + 2, timed + 2)
+            for line, field, status in (
+                ("GET /S/A", "Range: bytes=0-0", 206),
+                ("GET /S/A", f"If-None-Match: W/{etag}", 304),
+                ("GET /S/A", "If-None-Match: *", 304),
+                ("GET /S/A", 'If-Match: "another"', 412),
+                ("GET /S/A", "If: (<urn:x>)", 412),
+                ("GET /S/A", "If-Modified-Since: Sun, 06 Nov 2094 08:49:37 GMT", 304),
+                ("GET /S/A", f"Despoolr-Session: {session}", 200),
+                ("GET /S/%41", "X: y", 200),
+                ("GET /S/L", "X: y", 200),
+                ("GET /S/none", "X: y", 404),
+                ("GET /S/", "X: y", 200),
+                ("GET /S/A/", "X: y", 409),
+            ):
+                made.clear()
+                got, _ = await served.ask(line, WHO, field)
+                assert (line, field, got, len(made)) == (line, field, status, 1)
+            made.clear()
+            assert (await served.ask("GET /S/A"))[0] == 401
+            held = {"session": session, "share": "S", "path": "A", "access": "READ"}
+            await served.ask("POST /api/v1/opens", WHO, body=msgspec.json.encode(held))
+            made.clear()
+            assert await served.ask("GET /S/A", WHO) == (200, b"one")
+            assert len(made) == 1, "who has it open is asked"
 
     play(script)
