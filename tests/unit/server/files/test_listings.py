@@ -165,7 +165,6 @@ def test_what_is_not_ascii_counts_with_the_bytes_that_it_takes(tmp_path: Path) -
     assert sizes[1] - sizes[0] > 2 * 3 * 60
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux tells what is open")
 def test_a_listing_that_nobody_hears_to_its_end_keeps_nothing_open(root: Path) -> None:
     store = DiskFileStore(root)
     listing = store.each(n("BOX"))
