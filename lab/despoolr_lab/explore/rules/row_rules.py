@@ -135,7 +135,7 @@ class RowRules:
             return
         profile = self.profiles[key[0]]
         results = self._results[machine, request]
-        if said.result == EXPIRED and not profile.expiry_status:
+        if said.result == EXPIRED and status != profile.expiry_status:
             text = f"{_told(key)} is {status}, by the report that it has expired"
             yield _of(EXPIRY_COUNTED, text, end)
         told = {one.result for one in results}

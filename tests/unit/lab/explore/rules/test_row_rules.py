@@ -108,6 +108,8 @@ def test_what_sms_tells_wrongly_on_purpose_is_no_breach() -> None:
     assert told(*result("Expired"), rows={WORKSTATION: "Canceled"}) == []
     expiry = replace(RIGHT, expiry_status="Retrying")  # Q152229
     assert told(*result("Expired"), rows={WORKSTATION: "Retrying"}, profile=expiry) == []
+    counted = told(*result("Expired"), rows={WORKSTATION: "Complete"}, profile=expiry)
+    assert counted == [row_rules.EXPIRY_COUNTED]
 
 
 def test_an_expiry_is_no_result() -> None:
