@@ -20,6 +20,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -58,6 +59,7 @@ their hashes.
 SEC_FETCH_SITE: Final = istr("Sec-Fetch-Site")
 _BEARER: Final = "bearer "
 _USUAL_BEARERS: Final = frozenset(("Bearer ", _BEARER))
+_AUTHORITY: Final = re.compile(r"(\[[^][@/\s]*\]|[^][@/:\s]*)(:\d*)?")
 _PORTS: Final = {"http": "80", "https": "443"}
 
 
@@ -101,16 +103,14 @@ class BrowserGuard:
     def _check_origin(self, request: web.Request) -> None:
         headers = request.headers
         origin, site = headers.get(hdrs.ORIGIN), headers.get(SEC_FETCH_SITE)
-        if origin is None and site is None:
-            return  # no browser of today
-        if origin is not None:
-            if self._is_same(origin, headers.get(hdrs.HOST, "")):
-                return
-            told = f"`Origin: {_shown(origin)}` is not this server"
-        elif site in ("same-origin", "none"):
-            return
+        if site == "same-origin":
+            return  # as the browser sees it, whatever name a proxy calls this server by
+        if site not in (None, "none"):
+            told = f"`Sec-Fetch-Site: {_shown(site)}` says that another site's page asks"
+        elif origin is None or self._is_same(origin, headers.get(hdrs.HOST, "")):
+            return  # its own page, or no browser of today
         else:
-            told = f"`Sec-Fetch-Site: {_shown(site or '')}` says that another site's page asks"
+            told = f"`Origin: {_shown(origin)}` is not this server"
         raise Refused(
             known(
                 "cross-origin",
@@ -127,8 +127,8 @@ class BrowserGuard:
             here, here_port = _split(host)
         except (ValueError, KeyError):
             return False
-        if name and name in self._names:
-            return True
+        if name in self._names and not is_ours(name) and (given or port) == port:
+            return True  # a public name, of a proxy that calls this server by another
         return bool(name) and name == here and (given or port) == (here_port or port)
 
     def _check_host(self, host: str) -> None:
@@ -216,7 +216,7 @@ def _hash(text: str) -> str:
 
 def _split(authority: str) -> tuple[str, str]:
     """Host (lower case) and port of an authority. Raises `ValueError`."""
-    if "@" in authority or "/" in authority or authority != authority.strip():
+    if not _AUTHORITY.fullmatch(authority):
         raise ValueError(authority)
     parts = urlsplit(f"//{authority}")
     port = parts.port

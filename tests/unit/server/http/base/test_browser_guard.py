@@ -96,7 +96,10 @@ async def test_its_own_page_and_callers_without_an_origin_go_on(site: Site) -> N
 async def test_a_request_that_says_it_is_from_elsewhere_changes_nothing(
     site: Site, where: str
 ) -> None:
-    assert (await post(site, Authorization=basic(site), Sec_Fetch_Site=where, **JSON)).status == 403
+    own_too: list[dict[str, Any]] = [{}, {"Origin": site.base}]
+    for more in own_too:
+        refused = await post(site, Authorization=basic(site), Sec_Fetch_Site=where, **JSON, **more)
+        assert refused.status == 403
 
 
 async def test_looking_is_not_changing(site: Site) -> None:
@@ -132,6 +135,8 @@ REBOUND = (
     "localhost.evil.example",
     "127.1",
     "a.b@127.0.0.1",
+    "[::1].evil.example",
+    "[::1]evil.example",
     "evil.local.",
 )
 
@@ -182,6 +187,37 @@ async def test_a_name_that_was_allowed_is_the_servers_own() -> None:
             await post(site, Origin="https://files.example", Authorization=basic(site), **JSON)
         ).status == 201
         assert (await site.ask("GET", "/", token="", Host="other.example")).status == 421
+
+
+async def test_another_port_of_the_same_machine_is_another_origin() -> None:
+    """Whatever else listens on this machine is not this server, though its name is allowed."""
+    async with serving(host_names=["127.0.0.1", "localhost", "logon1", "files.example"]) as site:
+        for origin in (
+            "http://127.0.0.1:3000",
+            "http://127.0.0.1",
+            "http://localhost:3000",
+            "http://logon1:3000",
+            "http://files.example:3000",
+        ):
+            for method, target in (("POST", "/api/v1/sessions"), ("PUT", "/SMS_SHR/x")):
+                refused = await post(
+                    site,
+                    target=target,
+                    method=method,
+                    Origin=origin,
+                    Authorization=basic(site),
+                    **JSON,
+                )
+                assert (refused.status, origin) == (403, origin)
+        assert not site.host.session_count
+
+
+async def test_what_a_browser_calls_the_same_origin_is_behind_whatever_proxy(site: Site) -> None:
+    for origin in ("https://127.0.0.1:8443", "https://intranet"):
+        reply = await post(
+            site, Origin=origin, Sec_Fetch_Site="same-origin", Authorization=basic(site), **JSON
+        )
+        assert reply.status == 201
 
 
 @pytest.mark.parametrize(
