@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from despoolr_app.site_client.client import ServerAddress
 
 CONTENT: Final = b"Despoolr was here.\r\n"
+NAMES_MAX: Final = 3
+"""Names that are tried one after the other while each is somebody's."""
 
 
 @click.command("health")
@@ -146,7 +148,7 @@ def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout
     import json
 
     from despoolr_app.site_client.blocking_client import call
-    from despoolr_app.site_client.errors import SiteError
+    from despoolr_app.site_client.errors import SiteError, SiteRefused
 
     def do(step: str, method: str, target: str, body: bytes | None = None) -> bytes:
         began = perf_counter()
@@ -160,15 +162,19 @@ def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout
         wanted = {
             "session": session,
             "share": share,
-            "path": f"H{randbelow(10**7):07}.TMP",
             "access": "READ|WRITE|DELETE",
-            "share_mode": "READ|WRITE|DELETE",
+            "share_mode": "NONE",  # nobody keeps the file when it is closed
             "disposition": "CREATE",
             "options": "DELETE_ON_CLOSE",
         }
-        handle = json.loads(do("open", "POST", "/api/v1/opens", json.dumps(wanted).encode()))[
-            "open"
-        ]
+        for left in reversed(range(NAMES_MAX)):
+            body = json.dumps(wanted | {"path": f"H{randbelow(10**7):07}.TMP"}).encode()
+            try:
+                handle = json.loads(do("open", "POST", "/api/v1/opens", body))["open"]
+                break
+            except SiteRefused as refused:  # that a name is somebody's says nothing of the server
+                if not left or refused.status not in (409, 423):
+                    raise
         do("write", "PUT", f"/api/v1/opens/{handle}/content", CONTENT)
         if do("read", "GET", f"/api/v1/opens/{handle}/content") != CONTENT:
             raise SiteError(f"{server.url} did not return what was written to {share}")

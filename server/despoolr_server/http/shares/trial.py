@@ -13,8 +13,15 @@ import asyncio
 from secrets import randbelow
 from typing import Final
 
-from despoolr_core.share.contract import ShareError
-from despoolr_core.share.modes import Access, CreateOption, Disposition, Role, ShareMode
+from despoolr_core.share.contract import OpenFile, ShareError
+from despoolr_core.share.modes import (
+    Access,
+    CreateOption,
+    Disposition,
+    NtStatus,
+    Role,
+    ShareMode,
+)
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.shares.local import LocalShare
@@ -25,6 +32,13 @@ AGAIN_S: Final = 1.0
 """Seconds for which one that did not counts."""
 ANSWER_S_MAX: Final = 5.0
 """Seconds that a trial is waited for."""
+NAMES_MAX: Final = 3
+"""Names that are tried one after the other while each is somebody's."""
+TAKEN: Final = (
+    NtStatus.OBJECT_NAME_COLLISION,
+    NtStatus.SHARING_VIOLATION,
+    NtStatus.DELETE_PENDING,
+)
 PROGRAM: Final = "despoolr health"
 CONTENT: Final = b"Despoolr was here.\r\n"
 
@@ -63,15 +77,8 @@ class Trial:
         """What kept a file of this share from being written and read back."""
         who = Principal(self._host.server, "Administrator", Role.ADMIN)
         share = LocalShare(self._host, name, who, PROGRAM)
-        everything = Access.READ | Access.WRITE | Access.DELETE
         try:
-            file = await share.open(
-                f"H{randbelow(10**7):07}.TMP",
-                everything,
-                ShareMode.NONE,  # whoever held it on would keep this server from being ready
-                Disposition.CREATE,
-                CreateOption.DELETE_ON_CLOSE,
-            )
+            file = await self._create(share)
             await file.write(CONTENT)
             if await file.read() != CONTENT:
                 return f"{name} did not return what was written"
@@ -81,3 +88,22 @@ class Trial:
         finally:
             await share.close()
         return ""
+
+    async def _create(self, share: LocalShare) -> OpenFile:
+        """A new file. That a name is somebody's says nothing about the server. Raises
+        `ShareError`.
+        """
+        everything = Access.READ | Access.WRITE | Access.DELETE
+        for left in reversed(range(NAMES_MAX)):
+            try:
+                return await share.open(
+                    f"H{randbelow(10**7):07}.TMP",
+                    everything,
+                    ShareMode.NONE,  # whoever held it on would keep this server from being ready
+                    Disposition.CREATE,
+                    CreateOption.DELETE_ON_CLOSE,
+                )
+            except ShareError as error:
+                if not left or error.nt_status not in TAKEN:
+                    raise
+        raise AssertionError("no name was tried")

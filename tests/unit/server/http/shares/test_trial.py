@@ -109,13 +109,23 @@ async def test_nobody_gets_hold_of_the_file_that_is_tried(
 async def test_a_file_that_has_the_name_is_left_alone_and_another_name_is_tried(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers = iter((7, 8))
+    numbers = iter((6, 7, 8))
     monkeypatch.setattr(trial, "randbelow", lambda _: next(numbers))
-    monkeypatch.setattr(trial, "AGAIN_S", 0.0)
+    for taken in (6, 7):
+        assert (await site.ask("PUT", f"/SMS_SHR/H000000{taken}.TMP", b"mine")).status == 201
+    assert (await site.ask("GET", "/ready", token="")).status == 200
+    assert (await site.ask("GET", "/SMS_SHR/H0000007.TMP")).body == b"mine"
+    assert next(numbers, None) is None
+
+
+async def test_no_more_names_are_tried_than_stated(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    monkeypatch.setattr(trial, "randbelow", lambda _: tried.append(1) or 7)
     assert (await site.ask("PUT", "/SMS_SHR/H0000007.TMP", b"mine")).status == 201
     assert (await site.ask("GET", "/ready", token="")).status == 503
-    assert (await site.ask("GET", "/SMS_SHR/H0000007.TMP")).body == b"mine"
-    assert (await site.ask("GET", "/ready", token="")).status == 200
+    assert len(tried) == trial.NAMES_MAX
 
 
 async def test_a_mistake_of_the_servers_is_tried_no_more_often_than_what_it_finds(
