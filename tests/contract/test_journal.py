@@ -5,6 +5,7 @@ stays undone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
-from despoolr_server.files import StoreError
+from despoolr_server.files import StoreError, properties
 from despoolr_server.files.journal import segments
 from despoolr_server.files.journal.chain import JOURNAL_HEADER_SIZE
 from despoolr_server.files.journal.journalled import JournalledFileStore
@@ -138,6 +139,69 @@ def test_files_that_changed_places_are_put_right_after_a_power_cut(tmp_path: Pat
     shutil.copytree(root / ".despoolr" / "journal", snapshot / ".despoolr" / "journal")
     assert contents(JournalledFileStore(snapshot, threads=False)) == {"A": b"B", "B": b"A"}
     assert contents(JournalledFileStore(root, threads=False)) == {"A": b"B", "B": b"A"}
+
+
+@pytest.mark.parametrize("deeds", range(12))
+def test_a_start_that_is_killed_anywhere_loses_nothing_of_files_that_were_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deeds: int
+) -> None:
+    """Three files go round: each is out of the way for a moment."""
+    root, snapshot = tmp_path / "root", tmp_path / "snapshot"
+    store = JournalledFileStore(root, threads=False)
+    for path in ("A", "B", "C"):
+        store.write_whole(n(path), path.encode(), AT)
+    asyncio.run(store.close())
+    same_inodes(root, snapshot)
+    store = JournalledFileStore(root, threads=False)
+    for path, new_path in (("A", "T"), ("B", "A"), ("C", "B"), ("T", "C")):
+        store.rename(n(path), n(new_path))
+    shutil.rmtree(snapshot / ".despoolr" / "journal")
+    shutil.copytree(root / ".despoolr" / "journal", snapshot / ".despoolr" / "journal")
+    left = deeds
+    with monkeypatch.context() as killed:
+        for name in ("rename", "replace"):
+            deed = getattr(os, name)
+
+            def dies(*given: str, deed: Callable[..., None] = deed) -> None:
+                nonlocal left
+                if not left:
+                    raise KeyboardInterrupt
+                left -= 1
+                deed(*given)
+
+            killed.setattr(os, name, dies)
+        with contextlib.suppress(KeyboardInterrupt):
+            JournalledFileStore(snapshot, threads=False)
+    again = JournalledFileStore(snapshot, threads=False)
+    assert contents(again) == {"A": b"B", "B": b"C", "C": b"A"}
+
+
+@pytest.mark.parametrize("what", ["FILE", "DIRECTORY"])
+def test_what_is_refused_for_full_properties_is_never_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A record that a kill leaves without its end would be redone at the next start, and fail."""
+    monkeypatch.setattr(properties, "DIRECTORY_SIZE_MAX", 300)
+    store = JournalledFileStore(tmp_path / "s", threads=False)
+    store.make_directory(n("FULL"), AT)
+    store.make_directory(n("DIRECTORY"), AT)
+    for path in ("FULL/X", "FILE"):
+        store.write_whole(n(path), b"x", AT)
+    for path in ("FULL/X", what):
+        store.set_properties(n(path), {"{urn:o}p": "y" * 200})
+    before = segment_of(tmp_path / "s")
+    with pytest.raises(StoreError) as refused:
+        store.rename(n(what), n("FULL/NEW"))
+    assert refused.value.status is NtStatus.DISK_FULL
+    assert segment_of(tmp_path / "s") == before
+    again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "killed"), threads=False)
+    assert again.properties(n(what)) == {"{urn:o}p": "y" * 200}
+
+
+def segment_of(root: Path) -> dict[str, bytes]:
+    """The segments of a store's journal."""
+    directory = root / ".despoolr" / "journal"
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
 async def test_a_large_file_is_durable_by_its_name_alone(tmp_path: Path) -> None:

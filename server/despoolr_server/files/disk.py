@@ -469,16 +469,37 @@ class DiskFileStore:
         self._forget(key)
 
     def rename(self, name: Name, new_name: Name, *, again: bool = False) -> None:
-        """A file under the new name is replaced; the new name's spelling is kept. What can fail is
-        done before the file moves, and undone if the file then stays.
+        """A file under the new name is replaced; the new name's spelling is kept.
 
         `again`: this was begun before, so what is not kept under the old name any more has gone to
         the new one.
+        """
+        self.rename_at(name, new_name, *self.renamable(name, new_name), again=again)
+
+    def renamable(self, name: Name, new_name: Name) -> tuple[ResolvedPath, ResolvedPath]:
+        """Where the file or directory is that `rename` renames, and where it goes. Raises
+        `StoreError` for whatever can be known before it is renamed.
         """
         self.check_writable()
         place, target = self.index.existing(name), self.index.target(new_name)
         if target.is_directory and new_name.key != name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "a directory is not replaced")
+        with answering:
+            self.property_list.check_room(new_name.key, self.property_list.get(name.key))
+        return place, target
+
+    def rename_at(
+        self,
+        name: Name,
+        new_name: Name,
+        place: ResolvedPath,
+        target: ResolvedPath,
+        *,
+        again: bool = False,
+    ) -> None:
+        """Rename what `renamable` found. What can fail is done before the file moves, and undone if
+        the file then stays.
+        """
         path = f"{target.folder.path}/{on_disk(new_name.last)}"
         attributes, replaced = self.attribute_list.snapshot(), self.property_list.get(new_name.key)
         with answering:

@@ -110,9 +110,8 @@ class PropertyList:
         before = names.get(last, _NONE)
         if before == properties:
             return
+        self.check_room(key, properties)
         size = self._sizes[directory] + _size(last, properties) - _size(last, before)
-        if size > max(DIRECTORY_SIZE_MAX, self._sizes[directory]):
-            raise OSError(errno.ENOSPC, "the properties in this directory take too much")
         self._known_size += size - self._sizes[directory]
         self._sizes[directory] = size
         if properties:
@@ -121,6 +120,16 @@ class PropertyList:
             del names[last]
         self._append(directory, names, _Line(last, dict(properties)))
         self._make_room(0)
+
+    def check_room(self, key: str, properties: Mapping[str, str]) -> None:
+        """Raises `OSError` if these properties of a name are too much for its directory."""
+        if not properties:
+            return
+        directory, _, last = key.rpartition("/")
+        before = self._names(directory).get(last, _NONE)
+        size = self._sizes[directory] + _size(last, properties) - _size(last, before)
+        if size > max(DIRECTORY_SIZE_MAX, self._sizes[directory]):
+            raise OSError(errno.ENOSPC, "the properties in this directory take too much")
 
     def knows(self, key: str) -> bool:
         """Whether a name has any, or may have some below it."""

@@ -234,8 +234,7 @@ class JournalledFileStore:
         its old name.
         """
         disk = self._disk
-        disk.check_writable()
-        place = disk.index.existing(name)
+        place, target = disk.renamable(name, new_name)
         self._puts.pop(place.inode, None)  # the record has another name
         if place.is_directory:
             assert self._journal is not None, "a store without a journal is not written"
@@ -245,8 +244,8 @@ class JournalledFileStore:
             with answering:
                 begin_writing_out(place.path)
             along = disk.attribute_list.get(name.key), dict(disk.property_list.get(name.key))
-            self._log(Move(name.path, place.inode, self._replaced(new_name), new_name.path, *along))
-        self._undo_record_on_error(disk.rename, name, new_name)
+            self._log(Move(name.path, place.inode, target.inode, new_name.path, *along))
+        self._undo_record_on_error(disk.rename_at, name, new_name, place, target)
 
     # -- inside
 

@@ -6,7 +6,7 @@ twice changes nothing, so that a crash in the middle costs only a new start. A f
 inode: a name that somebody has since taken for something else is left alone.
 """
 # Paths are plain strings here, as everywhere in the disk store.
-# ruff: noqa: PTH104
+# ruff: noqa: PTH104, PTH105
 
 from __future__ import annotations
 
@@ -107,11 +107,19 @@ class _Recovery:
                 for former in redo.paths[:-1]:
                     if not former.startswith(PRIVATE + "/"):
                         disk.rename_lists(_named(former).key, _named(path).key, again=True)
-                aside.append((f"{disk.base}/{PRIVATE}/tmp/moved-{len(aside)}", path))
+                aside.append((self._aside(redo), path))
                 os.rename(place, aside[-1][0])
-        for staged, path in aside:
-            attributes = disk.attribute_list.get(_named(path).key)
-            _skip_if_replaced(disk.publish, staged, _named(path), attributes)
+        for place, path in aside:
+            _skip_if_replaced(self._put_in_place, place, _named(path))
+
+    def _put_in_place(self, aside: str, name: Name) -> None:
+        """Not `publish`, which gives up a file that it cannot publish: this one is the only one."""
+        index = self._disk.index
+        target = index.target(name)
+        if target.is_directory:
+            raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
+        os.replace(aside, target.path)
+        index.entered(target, target.actual)
 
     def _redo(self, name: Name, redo: FileRedo) -> None:
         """One file's content and attributes."""
@@ -131,16 +139,19 @@ class _Recovery:
             else:
                 disk.set_attributes(name, change.attributes)
 
+    def _aside(self, redo: FileRedo) -> str:
+        """Where a file lies while it is out of the way, and after a start that was cut short."""
+        return f"{self._disk.base}/{PRIVATE}/tmp/moved-{redo.inode}"
+
     def _locate_inode(self, redo: FileRedo) -> str | None:
         """Where on disk a file that the journal moved is now."""
+        if _has_inode(self._aside(redo), redo.inode):
+            return self._aside(redo)
         for path in reversed(redo.paths):
             if path.startswith(PRIVATE + "/"):
                 place = f"{self._disk.base}/{path}"
-                try:
-                    if os.lstat(place).st_ino == redo.inode:
-                        return place
-                except OSError:
-                    continue
+                if _has_inode(place, redo.inode):
+                    return place
             elif self._inode_at(_named(path)) == redo.inode:
                 return self._disk.index.file(_named(path)).path
         return None
@@ -148,6 +159,13 @@ class _Recovery:
     def _inode_at(self, name: Name) -> int | None:
         found = self._disk.index.resolve(name)
         return found.inode if found else None
+
+
+def _has_inode(place: str, inode: int) -> bool:
+    try:
+        return os.lstat(place).st_ino == inode
+    except OSError:
+        return False
 
 
 def _skip_if_replaced(
