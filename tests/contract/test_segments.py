@@ -8,6 +8,7 @@ import asyncio
 import os
 import shutil
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ async def test_a_segment_for_which_the_disk_has_no_room_takes_none_and_is_tried_
     for number in range(20):
         store.write_whole(n(f"G{number}"), b"x" * 500, AT)
         await store.sync()
-    assert journal.capacity == 40_000, "twice the one before, and no more"
+    assert journal.capacity == 20_000, "the loop waits for it: it is no larger than the first"
     await store.close()
     assert len(contents(JournalledFileStore(tmp_path))) == 50
 
@@ -121,6 +122,40 @@ async def test_a_segment_that_does_not_fit_the_disk_is_none_after_a_kill(tmp_pat
     again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
     assert (again.findings, sorted(contents(again))) == ([], ["A", "C"])
     await again.close()
+    await store.close()
+
+
+@dataclass
+class Room:
+    """What `statvfs` says of a disk that has so much left."""
+
+    f_bavail: int
+    f_frsize: int = 1
+    f_blocks: int = 1
+
+
+async def test_a_segment_is_as_large_as_there_is_room_for_and_none_is_begun_in_vain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "JOURNAL_MAX", 4096)
+    store = JournalledFileStore(tmp_path / "s", journal_max=4096)
+    journal = store._journal
+    assert journal is not None
+    journal.size_max = 16_384
+    room = Room(5000)
+    monkeypatch.setattr(os, "statvfs", lambda _: room)
+    journal._lay_out(2)
+    laid_out = tmp_path / "s/.despoolr/journal/2"
+    assert laid_out.stat().st_size == 4096, "the half of the half that fits"
+    laid_out.unlink()
+    (tmp_path / "s/.despoolr/journal/2.new").mkdir()  # whoever opened it would be told so
+    room.f_bavail = 4095
+    with pytest.raises(OSError, match="no room"):
+        journal._lay_out(2)
+    (tmp_path / "s/.despoolr/journal/2.new").rmdir()
+    room.f_bavail = 4096
+    journal._lay_out(2)
+    laid_out.unlink()
     await store.close()
 
 

@@ -4,14 +4,16 @@
 The law: a record is written whole or not at all; `sync` returns when all records written before it
 are on disk. A segment is laid out full of zeros ahead of its use, so that a sync writes its bytes
 and no metadata: the next one by a thread, from the time when this one is half full; until it is
-ready, this one goes on past its end. A full segment is set aside, a new one begun, and the old one
-dropped once the file system itself has been synced, since what it says is true without it then.
-Beside the segments a mark says how far the chain was safe when the last sync returned (`chain`).
+ready, this one goes on past its end. One that was not ready is small: the loop waits for it. A full
+segment is set aside, a new one begun, and the old one dropped once the file system itself has been
+synced, since what it says is true without it then. Beside the segments a mark says how far the
+chain was safe when the last sync returned (`chain`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 from contextlib import suppress
@@ -60,7 +62,7 @@ class Journal:
     def __init__(
         self, directory: Path, root: str, store: int, *, threads: bool, size_max: int
     ) -> None:
-        self.size_max = size_max
+        self.size_max = self._first_size = size_max
         self.sequence = 0
         """How many records were written since the start."""
         self._directory = directory
@@ -105,8 +107,6 @@ class Journal:
             waits = self._being_laid_out is not None and size <= OVERFULL * self._capacity
             if is_full and not waits and not isinstance(entry, Abort):
                 full = (self._segment, self._number)
-                if self._spare is None:
-                    self._grow()
                 self._segment = self._begin()
                 self._older.append(full)
             self._append(self._segment, payload)
@@ -241,6 +241,7 @@ class Journal:
         if self._being_laid_out == number:
             number += 1  # a thread still writes zeros into that one
         if self._spare != number:
+            self.size_max = self._first_size  # the loop waits for it
             self._lay_out(number)
         segment = os.open(self._path(number), os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
         self._number, self._spare = number, None
@@ -278,6 +279,12 @@ class Journal:
         It gets its name when it is whole: a segment that is too short was cut by somebody.
         """
         path, size = self._directory / f"{number}.new", max(self.size_max, JOURNAL_HEADER_SIZE)
+        disk = os.statvfs(self._directory)
+        free = disk.f_bavail * disk.f_frsize
+        while size > free and size > self._first_size:
+            size = max(size // 2, self._first_size)
+        if size > free and disk.f_blocks:  # it is not tried: each try would write all that is left
+            raise OSError(errno.ENOSPC, "the disk has no room for the next journal")
         try:
             with path.open("wb", buffering=0) as file:
                 # In pieces: a thread that lets go of megabytes keeps them, and every thread of the
