@@ -9,13 +9,13 @@ what it was. A list that cannot be read is never written over.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from despoolr_core.rules.plain_json import read_json
+from despoolr_server.files.descriptors import replace_whole
 
 
 class AttributeList:
@@ -91,8 +91,5 @@ class AttributeList:
             raise
 
     def _save(self) -> None:
-        temporary = self._path.with_suffix(".new")
-        with temporary.open("wb", buffering=0) as file:
-            file.write(msgspec.json.encode(self._bits, order="sorted"))
-            os.fsync(file.fileno())  # or a power cut could leave the name with nothing in it
-        temporary.replace(self._path)
+        text = msgspec.json.encode(self._bits, order="sorted")
+        replace_whole(self._path, text, self._path.with_suffix(".new"))

@@ -168,3 +168,17 @@ def write_whole(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def replace_whole(file: Path, data: bytes, temporary: Path) -> None:
+    """Put a file in the place of another when all of it is safe; one that cannot be written leaves
+    nothing. Raises `OSError`.
+    """
+    try:
+        with temporary.open("wb", buffering=0) as out:
+            write_whole(out.fileno(), data)
+            os.fsync(out.fileno())  # or a power cut could leave the name with nothing in it
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -13,12 +13,12 @@ What the disk has under a hash that no file explains is not shown.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 from typing import Final
 
 from despoolr_core.rules.memory import Bounded
+from despoolr_server.files.descriptors import replace_whole
 
 DISK_MAX: Final = 255
 """Bytes of a name on the disk: ext4's, and of all common file systems."""
@@ -53,12 +53,7 @@ class LongNames:
         if self.name_of(hashed) != name:
             directory = Path(self._directory)
             directory.mkdir(parents=True, exist_ok=True)
-            temporary = directory / "new"
-            with temporary.open("wb") as file:
-                file.write(name.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(directory / hashed)
+            replace_whole(directory / hashed, name.encode(), directory / "new")
         self._known.keep(hashed, name)
 
     def name_of(self, entry: str) -> str:

@@ -28,6 +28,7 @@ from typing import Final
 import msgspec
 
 from despoolr_core.rules.plain_json import read_json
+from despoolr_server.files.descriptors import replace_whole, write_at
 
 FILE: Final = "properties.jsonl"
 """In lower case, where every key is in upper case: no mirrored directory can have that name."""
@@ -242,10 +243,14 @@ class PropertyList:
                 self._line_counts[directory] = len(names)
                 return
             file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("a+b") as out:
-                if out.tell() and not _ends_a_line(out.tell(), file):
-                    out.write(b"\n")
-                out.write(_render(line))
+            with file.open("ab", buffering=0) as out:
+                size = out.tell()
+                cut = b"\n" if size and not _ends_a_line(size, file) else b""
+                try:
+                    write_at(out.fileno(), size, cut + _render(line))
+                except OSError:
+                    out.truncate(size)  # what is left of a full disk is for who deletes
+                    raise
         except BaseException:
             self._let_go(directory)  # what the disk has is what counts
             raise
@@ -254,11 +259,8 @@ class PropertyList:
         if not names:
             file.unlink(missing_ok=True)
             return
-        temporary = file.with_suffix(".new")
-        with temporary.open("wb", buffering=0) as out:
-            out.write(b"".join(_render(_Line(*pair)) for pair in names.items()))
-            os.fsync(out.fileno())
-        temporary.replace(file)
+        lines = b"".join(_render(_Line(*pair)) for pair in names.items())
+        replace_whole(file, lines, file.with_suffix(".new"))
 
     def _forget(self, key: str) -> None:
         """Read again what was remembered of a directory and those below it."""

@@ -26,6 +26,7 @@ from despoolr_server.files.descriptors import (
     sync_file_system,
     sync_path,
     write_at,
+    write_whole,
 )
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.chain import (
@@ -289,9 +290,9 @@ class Journal:
             with path.open("wb", buffering=0) as file:
                 # In pieces: a thread that lets go of megabytes keeps them, and every thread of the
                 # pool would come to have its own.
-                file.write(render_header(self._store, number, size))
+                write_whole(file.fileno(), render_header(self._store, number, size))
                 for start in range(JOURNAL_HEADER_SIZE, size, len(_ZEROS)):
-                    file.write(_ZEROS[: size - start])
+                    write_whole(file.fileno(), _ZEROS[: size - start])
             sync_path(str(path))
         except OSError:
             path.unlink(missing_ok=True)  # a full disk needs the room

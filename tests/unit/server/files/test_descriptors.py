@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from despoolr_server.files.descriptors import (
     choose_sync,
     find_odd,
     read_whole,
+    replace_whole,
     sync_data,
     why_no_server,
     write_at,
@@ -36,6 +38,29 @@ def test_all_is_written_where_it_belongs_and_read_back(tmp_path: Path) -> None:
         assert read_whole(descriptor, 0, 100) == b"\0\0\0content"
     finally:
         os.close(descriptor)
+
+
+def test_a_file_takes_anothers_place_only_when_all_of_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is nearly full takes a part, and says so by a number only."""
+    file, temporary = tmp_path / "list", tmp_path / "list.new"
+    write = os.write
+    taken = 0
+
+    def some(descriptor: int, data: memoryview) -> int:
+        nonlocal taken
+        taken += 1
+        if taken > 5:
+            raise OSError(errno.ENOSPC, "full")
+        return write(descriptor, data[:3])
+
+    monkeypatch.setattr(os, "write", some)
+    replace_whole(file, b"0123456789", temporary)
+    assert file.read_bytes() == b"0123456789"
+    with pytest.raises(OSError, match="full"):
+        replace_whole(file, b"another", temporary)
+    assert file.read_bytes() == b"0123456789" and not temporary.exists()
 
 
 def test_servers_run_on_linux_and_macos_and_not_on_windows() -> None:

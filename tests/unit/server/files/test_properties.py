@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,45 @@ def test_the_last_line_of_a_name_counts_and_one_cut_short_is_passed_over(tmp_pat
     assert dict(again.get("A")) == TWO
     again.set("B", ONE)
     assert {key: dict(PropertyList(tmp_path, []).get(key)) for key in "AB"} == {"A": TWO, "B": ONE}
+
+
+@contextmanager
+def room(file: Path, more: int) -> Iterator[None]:
+    """No file grows longer than this one and so many bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + more, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_line_that_a_full_disk_does_not_take_leaves_the_room_there_is(tmp_path: Path) -> None:
+    """Half a line filled the last block: then nothing that had properties could be deleted."""
+    store = DiskFileStore(tmp_path)
+    for name in ("A", "B"):
+        store.write_whole(n(name), b"", 0.0)
+        store.set_properties(n(name), ONE)
+    file = tmp_path / ".despoolr" / "properties" / FILE
+    before = file.read_bytes()
+    with room(file, 200):
+        with pytest.raises(StoreError):
+            store.set_properties(n("B"), {"{urn:x}z": "z" * 1000})
+        assert file.read_bytes() == before
+        store.remove(n("A"))
+    assert (store.properties(n("A")), store.properties(n("B"))) == ({}, ONE)
+
+
+def test_a_file_that_a_full_disk_does_not_take_anew_leaves_nothing(tmp_path: Path) -> None:
+    store = DiskFileStore(tmp_path)
+    store.write_whole(n("A"), b"", 0.0)
+    for number in range(module._HISTORY_MAX + 2):
+        store.set_properties(n("A"), {"{urn:x}y": f"{number}"})
+    file = tmp_path / ".despoolr" / "properties" / FILE
+    with room(file, 0), pytest.raises(StoreError):
+        store.set_properties(n("A"), {"{urn:x}y": "z" * 10_000})
+    assert [path.name for path in file.parent.iterdir()] == [FILE]
+    assert store.properties(n("A")) == {"{urn:x}y": f"{module._HISTORY_MAX + 1}"}
 
 
 def test_a_file_that_is_mostly_history_is_written_anew(tmp_path: Path) -> None:
