@@ -71,6 +71,11 @@ TOUCHED: Final[dict[str, tuple[str, ...]]] = {
 LATE_S: Final = 2.0
 """Seconds after which a timer that fires too late says that this process was stopped."""
 
+GONE_S: Final = 5.0
+"""Seconds for which a caller who waits may have sent more than is read ahead (aiohttp's 32
+requests): where the end of what it sends is not read, nobody sees whether it has gone.
+"""
+
 LINGER_S: Final = 1.0
 """Seconds for which a body is still read and thrown away that was refused before it was to be
 sent.
@@ -177,6 +182,8 @@ class Connection(RequestHandler):
         back.
         """
         self._gone.append(callback)
+        if self._connections.limits.head_s:
+            self._watch_by(self._loop.time() + GONE_S)
 
         def forget() -> None:
             if callback in self._gone:
@@ -422,6 +429,10 @@ class Connection(RequestHandler):
             self._head_at = self._head_at and now
             self._body_at = self._body_read_at = now
         dues = []
+        if self._gone and limits.head_s:
+            if self._buffer_paused:
+                return self.abort()
+            dues.append(now + GONE_S)
         if self._head_at:
             dues.append(self._head_at + limits.head_s)
             if dues[-1] <= now:

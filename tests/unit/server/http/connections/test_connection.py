@@ -370,6 +370,26 @@ def test_a_caller_that_goes_ends_its_wait_and_is_granted_nothing() -> None:
     within(test)
 
 
+@pytest.mark.parametrize("behind", [30, 200])
+def test_who_sends_more_than_is_read_ahead_is_not_waited_with(behind: int) -> None:
+    """Nothing is read of it any more, so that it would not be seen to go."""
+
+    async def test(world: World) -> None:
+        handles = await two_handles(world)
+        raw = await waiting_for(world, handles[1])
+        raw.say((HEAD + world.authorization + b"\r\n") * behind)
+        await asyncio.sleep(4.9)
+        assert world.host.engine.locking.waiting_count == 1
+        await asyncio.sleep(6)
+        assert world.host.engine.locking.waiting_count == (behind < 32)
+        raw.hang_up()
+        await asyncio.sleep(0.01)
+        assert world.host.engine.locking.waiting_count == 0
+        world.host.engine.locking.validate()
+
+    within(test)
+
+
 def test_a_lock_that_is_granted_in_the_turn_in_which_its_caller_goes_is_taken_back() -> None:
     async def test(world: World) -> None:
         handles = await two_handles(world)
