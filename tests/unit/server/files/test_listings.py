@@ -141,6 +141,10 @@ def test_what_is_listed_again_is_what_is_there(root: Path) -> None:
     assert list(first) == ["BOX/A.TXT", "BOX/b.txt", "BOX/c.txt"]
     assert told() == first
     assert [*map(id, store.list(n("BOX")))] == [*map(id, store.list(n("BOX")))]
+    (root / "BOX" / "d.txt").touch()
+    assert told() == first | {"BOX/d.txt": (0, False)}
+    (root / "BOX" / "d.txt").unlink()
+    assert told() == told() == first
     (root / "BOX" / "A.TXT").write_bytes(b"longer")
     (root / "BOX" / "b.txt").unlink()
     (root / "BOX" / "b.txt").mkdir()
