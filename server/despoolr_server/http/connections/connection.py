@@ -362,6 +362,14 @@ class Connection(RequestHandler):
                 )
                 self._messages[at] = (_ErrInfo(status=400, exc=refused, message=""), payload)
                 self._is_head = message.method == hdrs.METH_HEAD
+            elif payload is not EMPTY_PAYLOAD and _is_coded(message):
+                refused = Refused(
+                    known(
+                        "bad-request",
+                        "Bodies are taken as they are: of the transfer codings only `chunked`.",
+                    )
+                )
+                self._messages[at] = (_ErrInfo(status=400, exc=refused, message=""), payload)
             else:
                 self._messages[at] = (_as_ours(message), payload)
         self._has_begun = False
@@ -531,6 +539,14 @@ def _as_ours(message: RawRequestMessage) -> RawRequestMessage | _ErrInfo:
     if message.path[0] != "/" and message.url.raw_path == "/":
         return message._replace(url=message.url.with_path("/").with_query(message.url.query_string))
     return message
+
+
+def _is_coded(message: RawRequestMessage) -> bool:
+    """Whether a body has been put into another form than chunks, which nobody here would undo (RFC
+    9112, 6.1).
+    """
+    codings = ",".join(message.headers.getall(hdrs.TRANSFER_ENCODING, ()))
+    return any(coding.strip().lower() not in ("", "chunked") for coding in codings.split(","))
 
 
 def _is_utf8(message: Any) -> bool:

@@ -13,10 +13,10 @@ from aiohttp import hdrs, web
 
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Problem
-from despoolr_server.http.base.problem import Handler, Refused, known
+from despoolr_server.http.base.problem import Handler
 from despoolr_server.http.base.surface import Surface, query, switch
 from despoolr_server.http.dav.answers import failed_response, lock_error, multistatus, refuse
-from despoolr_server.http.dav.request import Asking, depth
+from despoolr_server.http.dav.request import Asking, depth, no_body
 from despoolr_server.shares.trees import Failures
 
 
@@ -37,6 +37,7 @@ class CollectionRoutes:
     async def delete(self, request: web.Request) -> web.StreamResponse:
         """Delete a file, or a directory with all that is in it (`Depth: 0`: only an empty one)."""
         caller, share, path = self._asking.asked(request)
+        await no_body(request)
         how = depth(request, "infinity", "0", "infinity")
         self._asking.check_conditions(request, caller, share, path)
         if how == "0":
@@ -50,6 +51,7 @@ class CollectionRoutes:
         `Depth: 0` a directory.
         """
         caller, share, path = self._asking.asked(request)
+        await no_body(request)
         new_path, replace = self._asking.destination(request, share)
         how = depth(request, "infinity", "0", "infinity")
         self._asking.check_conditions(request, caller, share, path)
@@ -63,6 +65,7 @@ class CollectionRoutes:
         `Depth: 0` copies one name.
         """
         caller, share, path = self._asking.asked(request)
+        await no_body(request)
         new_path, replace = self._asking.destination(request, share)
         infinite = depth(request, "infinity", "0", "infinity") == "infinity"
         self._asking.check_conditions(request, caller, share, path)
@@ -78,8 +81,7 @@ class CollectionRoutes:
         """
         caller, share, path = self._asking.asked(request, "parents")
         parents = switch("parents", query(request, "parents")["parents"])
-        if request.can_read_body:
-            raise Refused(known("unsupported-media-type", "MKCOL takes no body here. Send none."))
+        await no_body(request)
         existing = self._asking.exists(caller, share, path)
         if parents or not existing:  # where it is answered 405, conditions are not looked at
             self._asking.check_conditions(request, caller, share, path)

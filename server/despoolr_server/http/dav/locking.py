@@ -29,7 +29,15 @@ from despoolr_server.http.dav.answers import (
     refuse,
 )
 from despoolr_server.http.dav.bodies import XML_SIZE_MAX, XmlRefused, parse_lockinfo
-from despoolr_server.http.dav.request import Asking, depth, only, product, timeout_s, xml_refused
+from despoolr_server.http.dav.request import (
+    Asking,
+    depth,
+    no_body,
+    only,
+    product,
+    timeout_s,
+    xml_refused,
+)
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import LockWish
 from despoolr_server.shares.dav_locks import DavLock
@@ -86,6 +94,7 @@ class LockRoutes:
     async def unlock(self, request: web.Request) -> web.StreamResponse:
         """204, or 409 for a token that is that of no lock there."""
         caller, share, path = self._asking.asked(request)
+        await no_body(request)
         self._asking.check_conditions(request, caller, share, path)
         found = _TOKEN.fullmatch(only(request, _LOCK_TOKEN, "").strip())
         if found is None:

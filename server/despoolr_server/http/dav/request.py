@@ -59,6 +59,15 @@ is one.
 _MISSING: Final = (NtStatus.OBJECT_NAME_NOT_FOUND, NtStatus.OBJECT_PATH_NOT_FOUND)
 
 
+async def no_body(request: web.Request) -> None:
+    """Raises `Refused` for a call with a body that would be ignored (415; RFC 4918, 8.4).
+    Nothing is done before it has begun to come.
+    """
+    if request.can_read_body and await request.content.read(1):
+        told = f"{request.method} takes no body here. Send none."
+        raise Refused(known("unsupported-media-type", told))
+
+
 class Asking:
     """The requests of one server's WebDAV clients."""
 

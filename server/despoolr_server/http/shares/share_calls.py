@@ -125,7 +125,7 @@ CALLS: Final = (
         FILES,
         (done("It is gone."), _PARTLY),
         (*IDENTITY, _DEPTH, *_CONDITIONS, _IF),
-        refusals=CHANGING,
+        refusals=(*CHANGING, 415),
         text="`Depth: 0` deletes only an empty directory, as a Windows redirector does.",
     ),
     Call(
@@ -147,7 +147,7 @@ CALLS: Final = (
             _PARTLY,
         ),
         (*IDENTITY, _DESTINATION, _OVERWRITE, _DEPTH, *_CONDITIONS, _IF),
-        refusals=(*CHANGING, 502),
+        refusals=(*CHANGING, 415, 502),
     ),
     Call(
         "COPY",
@@ -160,7 +160,7 @@ CALLS: Final = (
             _PARTLY,
         ),
         (*IDENTITY, _DESTINATION, _OVERWRITE, _DEPTH, *_CONDITIONS, _IF),
-        refusals=(*CHANGING, 502),
+        refusals=(*CHANGING, 415, 502),
     ),
     Call(
         "MKCOL",
@@ -232,7 +232,7 @@ CALLS: Final = (
             *_CONDITIONS,
             _IF,
         ),
-        refusals=ASKING,
+        refusals=(*ASKING, 415),
     ),
 )
 """Every method of a share, with the address of a file."""

@@ -17,6 +17,7 @@ from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import LockElement, LockRequest, OpenRequest, SessionRequest
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
+from despoolr_server.engine.names import ROOT
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
@@ -43,7 +44,8 @@ class World:
         self.host = ShareHost(
             "LOGON1", self.clock, Recorder(self.clock.now, []), ShareLimits(file_size_max=1_000_000)
         )
-        self.host.add_share("S", MemoryFileStore())
+        self.store = MemoryFileStore()
+        self.host.add_share("S", self.store)
         auth = Auth(b"sixteen bytes!!!")
         self.app = make_app(self.host, auth, self.clock)
         self.authorization = (
@@ -219,6 +221,24 @@ def test_a_chunk_that_is_none_in_a_later_packet_gets_400_and_the_end(garbage: by
         assert now() - began < 1.0
         assert asyncio.all_tasks() == before, "nothing is left waiting"
         assert world.counts == {"malformed": 1}
+
+    within(test)
+
+
+@pytest.mark.parametrize(
+    "coding", [b"gzip, chunked", b"Deflate,chunked", b"identity, chunked", b"x;q=1, chunked"]
+)
+@pytest.mark.parametrize("before", [b"", HEAD + b"\r\n"])
+def test_a_body_in_a_transfer_coding_but_chunks_is_not_stored(coding: bytes, before: bytes) -> None:
+    async def test(world: World) -> None:
+        raw = await world.dial()
+        raw.say(before + world.put(b"Transfer-Encoding: " + coding) + b"1\r\nx\r\n0\r\n\r\n")
+        if before:
+            assert (await raw.answer())[0] == 200
+        status, body = await raw.answer()
+        assert (status, b"chunked" in body) == (400, True)
+        assert await raw.heard() == b"", "what follows may be anything"
+        assert world.host.open_count == 0 and world.store.list(ROOT) == []
 
     within(test)
 

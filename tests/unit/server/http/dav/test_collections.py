@@ -8,6 +8,7 @@ import pytest
 from yarl import URL
 
 from worlds.dav import D, P, lock, parts
+from worlds.raw_http import dial
 from worlds.share_server import Site
 
 
@@ -35,6 +36,27 @@ async def test_with_depth_zero_only_an_empty_directory_is_deleted(site: Site) ->
     await site.ask("DELETE", "/SMS_SHR/D/E/B%20%C3%A4", Depth="0")
     assert (await site.ask("DELETE", "/SMS_SHR/D/E/", Depth="0")).status == 204
     assert (await site.ask("DELETE", "/SMS_SHR/D", Depth="1")).status == 400
+
+
+@pytest.mark.parametrize("method", ["DELETE", "MOVE", "COPY", "UNLOCK", "MKCOL"])
+async def test_a_body_that_would_be_ignored_is_refused_and_nothing_is_done(
+    site: Site, method: str
+) -> None:
+    """RFC 4918, 8.4; and a body that is cut short is the request cut short."""
+    await plant(site)
+    path = "/SMS_SHR/D/E" if method != "MKCOL" else "/SMS_SHR/D/NEW"
+    more = {"Destination": "/SMS_SHR/D/F", "Lock_Token": "<urn:x>"}
+    refused = await site.ask(method, path, b"x", **more)
+    assert (refused.status, refused.problem.type) == (415, "/problems/unsupported-media-type")
+    raw = await dial(int(site.base.rpartition(":")[2]))
+    told = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {site.token}\r\n"
+    raw.say(f"{told}Destination: /SMS_SHR/D/F\r\nContent-Length: 5\r\n\r\n".encode())
+    await asyncio.sleep(0.05)
+    raw.hang_up()
+    await asyncio.sleep(0.05)
+    assert await names(site, "D") == ["A", "E"]
+    empty = (await site.ask(method, path, b"", **more)).status
+    assert empty == (409 if method == "UNLOCK" else 204 if method == "DELETE" else 201)
 
 
 async def test_a_held_file_is_named_in_a_multi_status_and_stays(site: Site) -> None:
