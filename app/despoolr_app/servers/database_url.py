@@ -32,6 +32,8 @@ from despoolr_server.database.schema import COUNTERS
 from despoolr_server.database.write_ahead import why_log_broken
 from despoolr_server.engine.names import printable
 
+IN_USE: Final = "-in-use"
+"""What the name of the mark ends in: a server has the file open, or was killed with it open."""
 CHECK_SIZE_MAX: Final = 256 * 1024 * 1024
 """Bytes up to which a SQLite file is checked whole at start."""
 WAIT_S: Final = 60.0
@@ -52,9 +54,13 @@ class SiteDatabase(msgspec.Struct):
 
     database: ThreadedDatabase
     claim: Connection | None = None
+    mark: Path | None = None
+    """The file that says that the latest changes are in the log beside a SQLite file."""
 
     async def close(self) -> None:
         """Finish what is queued, then let others in."""
+        if self.mark is not None:
+            self.mark.unlink(missing_ok=True)  # first: SQLite takes the log away as it closes
         await self.database.close()
         if self.claim is not None:
             self.claim.close()
@@ -105,7 +111,10 @@ def _open_file(path: Path, code: str) -> SiteDatabase:
         except BaseException:
             database.abandon()
             raise
-        return SiteDatabase(database)
+        mark = path.with_name(f"{path.name}{IN_USE}")
+        if path.with_name(f"{path.name}-wal").exists():
+            mark.touch(0o600)
+        return SiteDatabase(database, mark=mark)
     except (sqlite3.Error, SQLAlchemyError, SchemaError, OSError) as error:
         reason = getattr(error, "orig", None) or error
         raise StartError(
@@ -124,7 +133,13 @@ def _check_file(path: Path) -> None:
         beside = path.with_name(f"{path.name}{suffix}")
         if beside.exists() and not beside.is_file():
             raise SchemaError(f"{beside.name} beside it is not a file")
-    broken_at = why_log_broken(path.with_name(f"{path.name}-wal"))
+    log, mark = (path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", IN_USE))
+    if mark.exists() and not log.exists():
+        raise SchemaError(
+            f"{log.name} is gone, which has its latest changes; if it is right without them, "
+            f"remove {mark.name}"
+        )
+    broken_at = why_log_broken(log)
     if broken_at:
         raise SchemaError(broken_at)
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
@@ -154,6 +169,7 @@ def _make_file(path: Path, code: str) -> None:
         raise SchemaError("it is a link that leads nowhere")
     if log.exists() and log.stat().st_size:
         raise SchemaError(f"it is gone, but {log.name} beside it holds changes to it")
+    path.with_name(f"{path.name}{IN_USE}").unlink(missing_ok=True)
     new = path.with_name(f"{path.name}.new")
     for suffix in ("", "-wal", "-shm", "-journal"):
         new.with_name(new.name + suffix).unlink(missing_ok=True)

@@ -46,6 +46,8 @@ KNOWN_SIZE_MAX: Final = 64 * 1024 * 1024
 again.
 """
 
+_NONE_THERE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+"""There is no such file, or a name so long that nothing can be kept for it."""
 _DIRECTORIES_MAX: Final = 4096
 _HISTORY_MAX: Final = 64
 _NONE: Final[Mapping[str, str]] = {}
@@ -209,7 +211,9 @@ class PropertyList:
         """The lines of a file, but for those that a crash cut short."""
         try:
             texts = file.read_bytes().split(b"\n")
-        except OSError:  # none, or a name so long that nothing can be kept for it
+        except OSError as error:
+            if error.errno not in _NONE_THERE:
+                self._tell(f"{self._name(file)} cannot be read ({error.strerror})")
             return []
         lines: list[_Line] = []
         for number, text in enumerate(texts, 1):
@@ -217,20 +221,25 @@ class PropertyList:
                 line = read_json(text, _Line)
             except msgspec.DecodeError as error:
                 if text and number < len(texts) and "truncated" not in str(error):
-                    self._found(file, number)
+                    self._tell_line(file, number)
                 continue
             if line.check not in (0, _check(line)):
-                self._found(file, number)
+                self._tell_line(file, number)
             lines.append(line)
         return lines
 
-    def _found(self, file: Path, number: int) -> None:
-        name = file.relative_to(self._root.parent.parent)
-        finding = (
-            f"line {number} of {name} is damaged: mend it, restore the file, or take the line out"
+    def _tell_line(self, file: Path, number: int) -> None:
+        self._tell(
+            f"line {number} of {self._name(file)} is damaged: mend it, restore the file, or take "
+            "the line out"
         )
+
+    def _tell(self, finding: str) -> None:
         if finding not in self._findings and len(self._findings) < FINDINGS_MAX:
             self._findings.append(finding)
+
+    def _name(self, file: Path) -> Path:
+        return file.relative_to(self._root.parent.parent)
 
     def _append(self, directory: str, names: _Names, line: _Line) -> None:
         count = self._line_counts[directory] = self._line_counts.get(directory, 0) + 1

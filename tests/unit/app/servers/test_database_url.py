@@ -130,6 +130,30 @@ async def test_a_database_of_a_version_that_did_not_say_whose_it_is_says_so_from
         await opened(path, "ABC")
 
 
+async def test_a_database_whose_log_was_taken_away_after_a_kill_is_not_used(tmp_path: Path) -> None:
+    path, log, mark = (tmp_path / f"BPC.db{suffix}" for suffix in ("", "-wal", "-in-use"))
+    database = await opened(path)
+
+    def count(db: Connection) -> None:
+        db.change(insert_into("Counters", "Name", "Value"), {"Name": "N", "Value": 1})
+
+    await database.database.run(count)
+    for file in (path, log, mark):
+        shutil.copy(file, tmp_path / f"killed-{file.name}")
+    await database.close()
+    assert not log.exists() and not mark.exists(), "it was closed in order"
+    await served(path)
+    for file in (path, mark):
+        shutil.copy(tmp_path / f"killed-{file.name}", file)
+    with pytest.raises(StartError, match=r"BPC\.db-wal is gone, .*, remove BPC\.db-in-use"):
+        await opened(path)
+    shutil.copy(tmp_path / "killed-BPC.db-wal", log)
+    await served(path)
+    path.unlink()
+    mark.touch()
+    await served(path)  # moved away: a new one
+
+
 async def test_a_log_without_its_database_and_a_damaged_log_are_told_of(tmp_path: Path) -> None:
     path, log = tmp_path / "BPC.db", tmp_path / "BPC.db-wal"
     database = await opened(path)

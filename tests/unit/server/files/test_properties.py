@@ -262,6 +262,19 @@ def test_lines_without_a_checksum_are_those_of_the_version_before(tmp_path: Path
     )
 
 
+def test_a_file_that_cannot_be_read_is_told_of_and_nothing_can_be_changed(tmp_path: Path) -> None:
+    store = DiskFileStore(tmp_path)
+    store.write_whole(n("A"), b"a", 0.0)
+    store.set_properties(n("A"), ONE)
+    file = tmp_path / ".despoolr" / "properties" / FILE
+    file.unlink()
+    file.mkdir()
+    again = DiskFileStore(tmp_path)
+    assert again.findings == [f".despoolr/properties/{FILE} cannot be read (Is a directory)"]
+    with pytest.raises(StoreError):
+        again.set_properties(n("A"), TWO)
+
+
 @pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
 @pytest.mark.parametrize(
     "damage",
