@@ -63,6 +63,36 @@ def test_what_a_crash_cut_short_at_the_end_is_ordinary(log: Path) -> None:
         assert why_log_broken(log) == ""
 
 
+def test_the_index_tells_of_the_last_frames_that_a_kill_left(log: Path, tmp_path: Path) -> None:
+    """A killed process leaves it as it was; what is in it was committed, and synced."""
+    whole, index = log.read_bytes(), log.with_name("BPC.db-shm")
+    with closing(sqlite3.connect(tmp_path / "other.db")) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("CREATE TABLE t (n INTEGER)")
+        for number in range(5):
+            db.execute("INSERT INTO t VALUES (?)", (number,))
+            db.commit()
+        shutil.copy(tmp_path / "other.db-wal", log)
+        shutil.copy(tmp_path / "other.db-shm", index)
+    ours, told = log.read_bytes(), index.read_bytes()
+    assert why_log_broken(log) == ""
+    count = frame_count(log)
+    for damaged in (ours[:-1], ours[: -(FRAME + PAGE)], ours[:-1] + bytes([ours[-1] ^ 1])):
+        log.write_bytes(damaged)
+        assert why_log_broken(log) == f"BPC.db-wal is damaged or cut after frame {count - 1}"
+    for emptied in (b"", ours[:20], bytes(5000)):
+        log.write_bytes(emptied)
+        assert why_log_broken(log) == "BPC.db-wal was emptied"
+    for other in (told[:20], told[:60] + b"\xff" + told[61:], bytes(len(told))):
+        index.write_bytes(other)  # what a power cut leaves of it
+        for cut in (ours[:-1], b""):
+            log.write_bytes(cut)
+            assert why_log_broken(log) == ""
+    index.write_bytes(told)
+    log.write_bytes(whole[:-1])  # another log's
+    assert why_log_broken(log) == ""
+
+
 def test_a_log_past_the_bound_is_not_looked_at(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = bytearray(log.read_bytes())
     data[13] ^= 1
