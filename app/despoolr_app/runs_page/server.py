@@ -32,6 +32,7 @@ from despoolr_app.runs_page.files import FILES_MAX, REPORT, files_of, open_file
 from despoolr_app.runs_page.html import Beside, list_page, message_page, run_page, style
 from despoolr_app.runs_page.lists import listed, wanted_of
 from despoolr_server.http.base.browser_guard import POLICY, BrowserGuard, page_headers
+from despoolr_server.http.base.pieces import StreamedResponse
 from despoolr_server.http.base.problem import Refused, answer
 
 KEPT_S: Final = 2.0
@@ -179,9 +180,11 @@ async def _give(
 ) -> web.StreamResponse:
     """A file in pieces, as long as it was when it was opened: a run may go on."""
     with file:
-        reply = web.StreamResponse(headers={**_GUARDED, **headers})
+        reply = StreamedResponse(headers={**_GUARDED, **headers})
         reply.content_length = size
         await reply.prepare(request)
+        if reply.is_head_only:
+            return reply
         while size and (piece := await asyncio.to_thread(file.read, min(PIECE, size))):
             size -= len(piece)
             await reply.write(piece)

@@ -22,6 +22,7 @@ from despoolr_lab.load.run import LoadProgress
 from despoolr_lab.load.spec.model import LoadFile
 from despoolr_lab.measured.page import render_course, render_live
 from despoolr_server.http.base.browser_guard import BrowserGuard, inline, page_headers
+from despoolr_server.http.base.pieces import StreamedResponse
 from despoolr_server.http.base.problem import Refused, answer
 
 LISTENERS_MAX: Final = 16
@@ -110,7 +111,7 @@ class LiveLoad:
             self._left.set()
 
     async def _tell(self, request: web.Request) -> web.StreamResponse:
-        reply = web.StreamResponse(
+        reply = StreamedResponse(
             headers={
                 hdrs.CONTENT_TYPE: "text/event-stream",
                 hdrs.CACHE_CONTROL: "no-store",
@@ -118,6 +119,8 @@ class LiveLoad:
             }
         )
         await reply.prepare(request)
+        if reply.is_head_only:
+            return reply
         told: LoadProgress | None = None
         while self._report is None:
             changed, wait_s = self._changed, BEAT_S

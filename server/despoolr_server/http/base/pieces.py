@@ -99,7 +99,25 @@ async def in_pieces(
         return await _sent(request, status, content_type, texts, more)
 
 
-class PieceResponse(web.StreamResponse):
+class StreamedResponse(web.StreamResponse):
+    """An answer that is sent as it is made. To HEAD its head goes alone: whatever came after it
+    would be taken for the next answer (RFC 9110, 9.3.2).
+    """
+
+    is_head_only = False
+
+    async def prepare(self, request: web.BaseRequest) -> Any:
+        """Begin the answer to a request."""
+        self.is_head_only = request.method == hdrs.METH_HEAD
+        return await super().prepare(request)
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send a part of the body, to whoever wants one."""
+        if not self.is_head_only:
+            await super().write(data)
+
+
+class PieceResponse(StreamedResponse):
     """An answer whose head goes out with its first piece. (An aiohttp without this switch sends it
     by itself: the bytes are the same.)
     """
@@ -147,7 +165,7 @@ async def bytes_answer(
     """
     if len(data) <= PIECE_SIZE or request.method == hdrs.METH_HEAD:
         return SingleWriteResponse(status, headers, data)
-    stream = web.StreamResponse(status=status, headers=headers)
+    stream = StreamedResponse(status=status, headers=headers)
     stream.content_length = len(data)
     await stream.prepare(request)
     view = memoryview(data)

@@ -16,6 +16,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from despoolr_core.records.stream import Record, Recorder, encode
+from despoolr_server.http.base.pieces import StreamedResponse
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, query, switch
 from despoolr_server.loop.pace import BATCH, batches, turn
@@ -70,8 +71,10 @@ class RecordRoutes:
         self, request: web.Request, reader: _Reader, *, follow: bool
     ) -> web.StreamResponse:
         last = count = self._recorder.count
-        stream = web.StreamResponse(headers={hdrs.CONTENT_TYPE: JSON_LINES})
+        stream = StreamedResponse(headers={hdrs.CONTENT_TYPE: JSON_LINES})
         await stream.prepare(request)
+        if stream.is_head_only:
+            return stream
         for batch in batches(self._history(), BATCH):
             await stream.write(b"".join(encode(record) + b"\n" for record in batch))
             # the file is read while it grows; its last record is of this start if there is any

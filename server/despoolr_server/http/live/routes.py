@@ -26,6 +26,7 @@ from despoolr_core.rules.fields import LineText
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.base.pieces import StreamedResponse
 from despoolr_server.http.base.problem import answer
 from despoolr_server.http.base.surface import (
     json_answer,
@@ -128,7 +129,7 @@ class LiveRoutes:
         return answer(refusal) if refusal else web.Response(status=204)
 
     async def _stream(self, request: web.Request, feed: Feed) -> web.StreamResponse:
-        stream = web.StreamResponse(
+        stream = StreamedResponse(
             headers={
                 hdrs.CONTENT_TYPE: EVENT_STREAM,
                 hdrs.CACHE_CONTROL: "no-store",
@@ -137,6 +138,8 @@ class LiveRoutes:
             }
         )
         await stream.prepare(request)
+        if stream.is_head_only:
+            return stream
         await stream.write(event_text("hello", "", msgspec.json.encode(self._head())))
         version = feed.version_of(request.headers.get(LAST_EVENT_ID, ""))
         loop = asyncio.get_running_loop()

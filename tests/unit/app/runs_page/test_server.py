@@ -22,6 +22,7 @@ from despoolr_app.runs.store import RunStore
 from despoolr_app.runs_page.html import TEXT_SIZE_MAX
 from despoolr_app.runs_page.server import PIECE, RunsPage
 from despoolr_core.records.ladder import FIXES, Ladder, LadderRow
+from worlds.raw_http import dial
 
 TOKEN = "a-token-of-this-test"
 NAME = "19960603T080000Z-demo-live-seed0"
@@ -151,6 +152,20 @@ async def test_a_file_is_kept_and_never_shown(root: Path) -> None:
     assert got.body == whole and got.headers["Content-Disposition"] == "attachment"
     assert got.headers["Content-Type"] == "application/octet-stream"
     assert got.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_head_is_answered_with_a_head_alone(root: Path) -> None:
+    (root / NAME / "report.html").write_text("<!doctype html>")
+    async with serving(root) as client:
+        raw = await dial(int(client.url.rpartition(":")[2]))
+        auth = b64encode(f"anyone:{TOKEN}".encode()).decode()
+        told = f"Host: 127.0.0.1\r\nAuthorization: Basic {auth}\r\n\r\n"
+        for path in (f"/runs/{NAME}/files/summary.json", f"/runs/{NAME}/report"):
+            raw.say(f"HEAD {path} HTTP/1.1\r\n{told}GET /nowhere HTTP/1.1\r\n{told}".encode())
+            head = await raw.reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ") and b"\r\nContent-Length: " in head
+            assert (await raw.answer())[0] == 404
+        raw.hang_up()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from despoolr_core.share.wire import EpisodeList, OpenList
+from despoolr_server.http.base import pieces
 from despoolr_server.http.base.pieces import (
     ANSWER_SIZE_MAX,
     PIECE_SIZE,
@@ -22,7 +23,9 @@ from despoolr_server.http.base.pieces import (
 )
 from despoolr_server.http.base.problem import Refused
 from despoolr_server.loop.pace import BATCH
+from worlds.raw_http import dial
 from worlds.share_server import Site
+from worlds.support import REPOSITORY
 
 
 def test_an_answer_has_as_many_bytes_as_the_budget_says_and_no_more() -> None:
@@ -67,6 +70,39 @@ async def test_an_answer_arrives_as_it_was_made_whole_or_in_pieces(size: int) ->
             assert ("Content-Length" in answer.headers) is (size <= PIECE_SIZE)
         task.cancel()
     assert turns >= size // BATCH
+
+
+@pytest.mark.parametrize(
+    ("target", "accept"),
+    [
+        ("/api/v1/records", "*/*"),
+        ("/api/v1/records?follow=true", "*/*"),
+        ("/api/v1/live", "text/event-stream"),
+        ("/api/v1/opens", "*/*"),
+        ("/SMS_SHR/", "*/*"),
+        ("/SMS_SHR/large", "*/*"),
+    ],
+)
+async def test_what_is_asked_for_by_head_has_no_body_and_an_end(
+    site: Site, monkeypatch: pytest.MonkeyPatch, target: str, accept: str
+) -> None:
+    assert (await site.ask("PUT", "/SMS_SHR/large", bytes(900))).status == 201
+    monkeypatch.setattr(pieces, "PIECE_SIZE", 10)
+    raw = await dial(int(site.base.rpartition(":")[2]))
+    told = f"Host: x\r\nAuthorization: Bearer {site.token}\r\nAccept: {accept}\r\n\r\n"
+    raw.say(f"HEAD {target} HTTP/1.1\r\n{told}GET /ready HTTP/1.1\r\n{told}".encode())
+    async with asyncio.timeout(30):
+        head = await raw.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        assert await raw.answer() == (200, b"ok\n")
+    raw.hang_up()
+
+
+def test_all_that_is_sent_as_it_is_made_knows_of_head() -> None:
+    said = "= web.StreamResponse("
+    rooms = [REPOSITORY / room for room in ("server", "app", "client", "lab")]
+    files = [file for room in rooms for file in room.rglob("*.py")]
+    assert files and [file for file in files if said in file.read_text("utf-8")] == []
 
 
 async def test_others_have_a_turn_after_each_batch() -> None:
