@@ -21,7 +21,7 @@ from despoolr_app.cli.at_site import (
     with_whom,
 )
 from despoolr_app.cli.locks_table import echo_contentions, echo_locks, echo_ranges
-from despoolr_app.cli.options import token_option, urls_option
+from despoolr_app.cli.options import Whole, token_option, urls_option
 from despoolr_app.cli.output import (
     echo_json,
     echo_table,
@@ -349,7 +349,11 @@ def _echo_jobs(source: Source, is_wide: bool, as_json: bool) -> None:
 @click.command("events", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
 @click.option(
-    "--code", "codes", type=int, multiple=True, help="Only events with this code; repeatable."
+    "--code",
+    "codes",
+    type=Whole("an event", 0, 65_535),
+    multiple=True,
+    help="Only events with this code; repeatable.",
 )
 @click.option(
     "--limit",

@@ -46,6 +46,10 @@ class Whole(click.ParamType[int]):
         return int(text)
 
 
+SEED: Final = Whole("a seed", 1 - 10**WHOLE_SIZE_MAX, 10**WHOLE_SIZE_MAX - 1)
+"""What `--seed` takes."""
+
+
 class Text(click.ParamType[str]):
     """A text that a function of `despoolr_app.process.settings` can read: what it refuses is
     refused with the option's name.

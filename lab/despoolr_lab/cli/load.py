@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.options import site_option, token_option
+from despoolr_app.cli.options import SEED, site_option, token_option
 from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, put, put_over, say
 from despoolr_core.times import stopwatch
 
@@ -74,7 +74,7 @@ Kept = tuple[dict[str, Any], Path]
 @click.option(
     "--for", "for_", default="", metavar="SPAN", help="How long, in site time. Default: the file's."
 )
-@click.option("--seed", type=int, help="Default: the file's.")
+@click.option("--seed", type=SEED, help="Default: the file's.")
 @click.option(
     "--out",
     envvar="DESPOOLR_RUNS",

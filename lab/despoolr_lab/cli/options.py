@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from despoolr_app.cli.options import LOG_FORMATS
+from despoolr_app.cli.options import LOG_FORMATS, SEED
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,7 +64,7 @@ _OF_A_RUN: Final[tuple[Callable[[Any], Any], ...]] = (
     ),
     click.option(
         "--seed",
-        type=int,
+        type=SEED,
         default=None,
         help="Seed of the run; the same seed gives the same run.",
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from msgspec import structs
 
-from despoolr_app.cli.options import runs_option, token_option
+from despoolr_app.cli.options import SEED, runs_option, token_option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     echo_json,
@@ -89,7 +89,7 @@ _OF_RERUNS: Final = (
 )
 @token_option
 @click.option("--version", default="", help="SMS version of a scenario or article.")
-@click.option("--seed", type=int, default=None, help="World of a scenario or article.")
+@click.option("--seed", type=SEED, default=None, help="World of a scenario or article.")
 @runs_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print a table for a pull request.")

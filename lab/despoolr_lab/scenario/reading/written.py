@@ -26,8 +26,10 @@ def baked(scenario: Scenario, options: RunOptions) -> Scenario:
     found = copy_of(scenario)
     if options.clients is not None:
         groups = [group for group in found.clients if group.count]
-        if groups:
+        if groups and options.clients:
             groups[-1].count = options.clients
+        elif groups:  # a group of nobody cannot be written
+            found.clients.remove(groups[-1])
     if options.for_s:
         found.run.for_ = f"{options.for_s}s"
     if options.seed is not None:
