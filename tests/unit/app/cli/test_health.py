@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from despoolr_app.cli import health
-from despoolr_app.site_client import blocking
+from despoolr_app.site_client import blocking_client
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteRefused
 from despoolr_core.share.wire import Problem
@@ -42,7 +42,7 @@ class Staged:
 
 def asked(taken: int, monkeypatch: pytest.MonkeyPatch) -> Staged:
     staged = Staged(taken)
-    monkeypatch.setattr(blocking, "call", staged)
+    monkeypatch.setattr(blocking_client, "call", staged)
     health._round_trip(SERVER, "SMS_SHR", {}, 1.0)
     return staged
 
