@@ -122,7 +122,12 @@ async def test_no_more_names_are_tried_than_stated(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[int] = []
-    monkeypatch.setattr(trial, "randbelow", lambda _: tried.append(1) or 7)
+
+    def drawn(most: int) -> int:
+        tried.append(most)
+        return 7
+
+    monkeypatch.setattr(trial, "randbelow", drawn)
     assert (await site.ask("PUT", "/SMS_SHR/H0000007.TMP", b"mine")).status == 201
     assert (await site.ask("GET", "/ready", token="")).status == 503
     assert len(tried) == trial.NAMES_MAX
