@@ -41,7 +41,8 @@ class Remedy(StrEnum):
 class Article(msgspec.Struct, frozen=True):
     """One article as a switch: the values of behaviours that have its fault, and those that do not.
 
-    `versions` are those it speaks of. `also` are other values of a behaviour in `bug` that are the
+    `versions` are those it speaks of, `affected` those of them that have the fault, whatever a
+    profile says. `also` are other values of a behaviour in `bug` that are the
     fault as well. `cure` says what to do, in the words of an administrator.
     """
 
@@ -51,6 +52,7 @@ class Article(msgspec.Struct, frozen=True):
     bug: dict[str, Any]
     fix: dict[str, Any]
     versions: tuple[str, ...]
+    affected: tuple[str, ...]
     remedy: Remedy
     cure: str
     also: dict[str, tuple[Any, ...]] = msgspec.field(default_factory=dict)
@@ -83,6 +85,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"forced_disconnect_available": False},
             fix={"forced_disconnect_available": True, "use_forced_disconnect": True},
             versions=("1.0", "1.1", "1.2"),
+            affected=("1.0", "1.1"),
             remedy=Remedy.SETTING,
             cure="upgrade to SMS 1.2 and set the registry value Use Forced Disconnect of "
             "SMS_Despooler; it is off by default",
@@ -94,6 +97,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"sni_before_pck": True},
             fix={"sni_before_pck": False},
             versions=("1.0", "1.1", "1.2"),
+            affected=("1.0", "1.1", "1.2"),
             remedy=Remedy.NONE,
             cure="no SMS 1.x cures it; look into the log of the setup itself",
         ),
@@ -104,6 +108,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"run_job_refreshes_specified": False},
             fix={"run_job_refreshes_specified": True},
             versions=("1.1", "1.2", "1.2 SP4"),
+            affected=("1.1", "1.2", "1.2 SP4"),
             remedy=Remedy.NONE,
             cure="choose Refresh Existing Distribution Servers, which refreshes all servers that "
             "have the package, or use a Share Package job",
@@ -115,6 +120,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"restart_resets_retry_count": True},
             fix={"restart_resets_retry_count": False},
             versions=("1.1", "1.2", "1.2 SP4"),
+            affected=("1.1", "1.2"),
             remedy=Remedy.VERSION,
             cure="install SMS 1.2 SP4; until then do not restart the Despooler while a job retries",
         ),
@@ -125,6 +131,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"escaped_quote_in_mif_loads": False},
             fix={"escaped_quote_in_mif_loads": True},
             versions=("1.0", "1.1", "1.2"),
+            affected=("1.0", "1.1"),
             remedy=Remedy.VERSION,
             cure="upgrade to SMS 1.2; until then use no quotation marks in descriptions",
         ),
@@ -139,6 +146,7 @@ ARTICLES: Final[dict[str, Article]] = {
                 "forced_disconnect_restores_rights": True,
             },
             versions=("1.0", "1.1", "1.2"),
+            affected=("1.0", "1.1", "1.2"),
             remedy=Remedy.SETTING,
             cure="close users' connections before the update; from SMS 1.2 on, set the registry "
             "value Use Forced Disconnect (Q128458)",
@@ -151,6 +159,7 @@ ARTICLES: Final[dict[str, Article]] = {
             also={"expiry_status": ("Retrying",)},
             fix={"expiry_status": ""},
             versions=("1.0", "1.1", "1.2"),
+            affected=("1.0", "1.1"),
             remedy=Remedy.VERSION,
             cure="upgrade to SMS 1.2; until then use later expiration dates, or report by NOIDMIF",
         ),
@@ -161,6 +170,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"partial_retry_list_lost": True},
             fix={"partial_retry_list_lost": False},
             versions=("1.0", "1.1", "1.2"),
+            affected=("1.0", "1.1"),
             remedy=Remedy.VERSION,
             cure="upgrade to SMS 1.2; until then send the job again",
         ),
@@ -171,6 +181,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"removal_forgets_netware_name": True},
             fix={"removal_forgets_netware_name": False},
             versions=("1.0", "1.1", "1.2"),
+            affected=("1.0", "1.1"),
             remedy=Remedy.VERSION,
             cure="upgrade to SMS 1.2; until then delete by hand what is left on NetWare servers",
         ),
@@ -181,6 +192,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"site_job_skips_unsupported": False},
             fix={"site_job_skips_unsupported": True},
             versions=("1.0", "1.1", "1.2", "1.2 SP4"),
+            affected=("1.0", "1.1", "1.2", "1.2 SP4"),
             remedy=Remedy.NONE,
             cure="let jobs go to machine groups, queries or single clients, not to a whole site",
         ),
@@ -191,6 +203,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"polls_only_changed_file": True},
             fix={"polls_only_changed_file": False},
             versions=("1.2", "1.2 SP1", "1.2 SP2"),
+            affected=("1.2", "1.2 SP1"),
             remedy=Remedy.VERSION,
             cure="install SMS 1.2 SP2; until then send a dummy package at the date, or use dates "
             "that lie before the package arrives",
@@ -202,6 +215,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"failed_mif_status": "Retrying"},
             fix={"failed_mif_status": "Failed"},
             versions=_V12,
+            affected=("1.2", "1.2 SP1", "1.2 SP2", "1.2 SP3", "1.2 SP4", "1.2 SP4 + hotfixes"),
             remedy=Remedy.NONE,
             cure="look for event 374, which tells of the failure",
         ),
@@ -212,6 +226,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"results_wait_for_client_date": True},
             fix={"results_wait_for_client_date": False},
             versions=("1.2", "1.2 SP3", "1.2 SP4"),
+            affected=("1.2", "1.2 SP3"),
             remedy=Remedy.HOTFIX,
             cure="install SMS 1.2 SP4, or the hotfix of 22 June 1998; until then set the clients' "
             "clocks by NET TIME, and delete the instructions with dates that lie ahead",
@@ -223,6 +238,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"forced_disconnect_restores_rights": False},
             fix={"forced_disconnect_restores_rights": True},
             versions=("1.2", "1.2 SP3", "1.2 SP4"),
+            affected=("1.2", "1.2 SP3"),
             remedy=Remedy.VERSION,
             cure="install SMS 1.2 SP4; until then reset the NTFS rights of the package directory "
             "by hand on every distribution server",
@@ -234,6 +250,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"copy_strategy": "delete_then_copy"},
             fix={"copy_strategy": "delete_then_copy_checked"},
             versions=("1.2", "1.2 SP3", "1.2 SP4"),
+            affected=("1.2", "1.2 SP3"),
             remedy=Remedy.HOTFIX,
             cure="install the hotfix of 2 April 1998 (Smsinst.dll) or SMS 1.2 SP4, or use forced "
             "disconnect (Q128458)",
@@ -245,6 +262,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"refresh_every_file": True},
             fix={"refresh_every_file": False},
             versions=("1.2", "1.2 SP3", "1.2 SP4"),
+            affected=("1.2", "1.2 SP3"),
             remedy=Remedy.VERSION,
             cure="install SMS 1.2 SP4",
         ),
@@ -255,6 +273,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"failed_removal_is_sent_again": False},
             fix={"failed_removal_is_sent_again": True},
             versions=("1.1", "1.2", "1.2 SP4 + hotfixes"),
+            affected=("1.1", "1.2"),
             remedy=Remedy.HOTFIX,
             cure="install the hotfix of 24 April 1998 (Base4.dll); until then make the job again",
         ),
@@ -265,6 +284,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"send_only_never_completes": True},
             fix={"send_only_never_completes": False},
             versions=("1.2", "1.2 SP2", "1.2 SP4"),
+            affected=("1.2", "1.2 SP2"),
             remedy=Remedy.VERSION,
             cure="install SMS 1.2 SP4; until then see that the package has arrived, and cancel "
             "the job",
@@ -276,6 +296,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"expiry_notice_repeats": True},
             fix={"expiry_notice_repeats": False},
             versions=("1.2", "1.2 SP4"),
+            affected=("1.2",),
             remedy=Remedy.VERSION,
             cure="install SMS 1.2 SP4; until then cancel jobs, and let none expire",
         ),
@@ -286,6 +307,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"malformed_mif_is_success": True},
             fix={"malformed_mif_is_success": False},
             versions=("1.2", "1.2 SP4", "1.2 SP4 + hotfixes"),
+            affected=("1.2", "1.2 SP4"),
             remedy=Remedy.HOTFIX,
             cure="install the hotfix of 10 July 1998 (Base.dll); until then check the MIFs that "
             "setup scripts write",
@@ -297,6 +319,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"retry_count_step": 2},
             fix={"retry_count_step": 1},
             versions=("1.2", "1.2 SP1", "1.2 SP2", "1.2 SP4"),
+            affected=("1.2 SP1", "1.2 SP2"),
             remedy=Remedy.VERSION,
             cure="install SMS 1.2 SP4",
         ),
@@ -307,6 +330,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"copy_failure_says_disk_full": True},
             fix={"copy_failure_says_disk_full": False},
             versions=("1.2", "1.2 SP4"),
+            affected=("1.2", "1.2 SP4"),
             remedy=Remedy.NONE,
             cure="look into the Despooler's log for the Win32 error, and make whoever holds the "
             "file let go: a user, a backup, a virus scanner",
@@ -318,6 +342,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"retry_keeps_refresh": False},
             fix={"retry_keeps_refresh": True},
             versions=_V12,
+            affected=("1.2", "1.2 SP1", "1.2 SP2", "1.2 SP3", "1.2 SP4"),
             remedy=Remedy.HOTFIX,
             cure="install the hotfix of 28 September 1998 (Smsinst.dll)",
         ),
@@ -328,6 +353,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"unrun_job_ends_when_sent": True},
             fix={"unrun_job_ends_when_sent": False},
             versions=("1.2 SP4", "1.2 SP4 + hotfixes"),
+            affected=("1.2 SP4",),
             remedy=Remedy.HOTFIX,
             cure="install the hotfix of 8 March 1999 (Base4.dll)",
         ),
@@ -338,6 +364,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"marked_package_id_resolves": False},
             fix={"marked_package_id_resolves": True},
             versions=("2.0", "2.0 SP1"),
+            affected=("2.0",),
             remedy=Remedy.VERSION,
             cure="install SMS 2.0 SP1",
         ),
@@ -348,6 +375,7 @@ ARTICLES: Final[dict[str, Article]] = {
             bug={"runs_newly_found_expired": True},
             fix={"runs_newly_found_expired": False},
             versions=("1.2 SP4", "1.2 SP4 + hotfixes"),
+            affected=("1.2 SP4",),
             remedy=Remedy.HOTFIX,
             cure="install the hotfix of 22 April 2000 for the Package Command Managers",
         ),

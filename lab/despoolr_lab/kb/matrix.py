@@ -71,12 +71,25 @@ class CellOutcome:
     @property
     def passed(self) -> bool:
         """Whether it was as Microsoft said."""
-        return bool(self.result["passed"])
+        return not self.misplaced and bool(self.result["passed"])
 
     @property
     def wrong(self) -> list[dict[str, Any]]:
         """The expectations that do not hold."""
-        return [e for e in self.result["expectations"] if not e["ok"]]
+        return self.misplaced + [e for e in self.result["expectations"] if not e["ok"]]
+
+    @property
+    def misplaced(self) -> list[dict[str, Any]]:
+        """What is wrong where the version has a fault that the article says it has not, or the
+        other way round: its expectations ask for the behaviour, not for the version.
+        """
+        article = ARTICLES[self.cell.kb]
+        wanted = self.cell.version in article.affected
+        has = article.has_fault(profile_of(self.cell.version))
+        if self.cell.variant != AS_SHIPPED or has == wanted:
+            return []
+        name = f"{self.cell.version} has the fault of {self.cell.kb}"
+        return [{"name": name, "expected": wanted, "actual": has, "ok": False}]
 
 
 def cells(version: str = "", worlds: int = 0) -> list[Cell]:

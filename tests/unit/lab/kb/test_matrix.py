@@ -7,12 +7,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from despoolr_core.articles import ARTICLES
 from despoolr_core.profile import profile_of
 from despoolr_lab.cli.running import run_and_keep
 from despoolr_lab.kb import matrix
-from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell
+from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell, CellOutcome
 from despoolr_lab.scenario.run import RunOptions
 
 
@@ -65,3 +66,19 @@ def test_worlds_are_cells_of_their_own() -> None:
     assert seeds == [1, 2, 3, 1, 2, 3]
     assert matrix.cells("1.2", worlds=3)[1].options(RunOptions(seed=9)).seed == 2
     assert matrix.cells("1.2")[0].options(RunOptions(seed=9)).seed == 9
+
+
+def test_a_version_without_the_fault_that_its_article_tells_of_is_not_as_microsoft_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def outcome(version: str, variant: str = AS_SHIPPED) -> CellOutcome:
+        return CellOutcome(
+            Cell("Q153637", version, variant), {"passed": True, "expectations": []}, ""
+        )
+
+    assert outcome("1.1").passed and outcome("1.2").passed
+    mended = replace(profile_of("1.1"), removal_forgets_netware_name=False)
+    monkeypatch.setattr(matrix, "profile_of", lambda _version: mended)
+    assert not outcome("1.1").passed
+    assert [one["name"] for one in outcome("1.1").wrong] == ["1.1 has the fault of Q153637"]
+    assert outcome("1.2").passed and outcome("1.1", FIX).passed
