@@ -371,7 +371,7 @@ async def test_a_large_directory_is_listed_in_slices(
     for number in range(4 * NAMES_AT_ONE_TIME):
         (tmp_path / "root" / "BOX" / f"F{number:05}").touch()
     work = 0
-    lstat = os.lstat
+    look = os.stat
 
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
         def counting(*arguments: Any, **options: Any) -> Any:
@@ -382,7 +382,7 @@ async def test_a_large_directory_is_listed_in_slices(
         return counting
 
     monkeypatch.setattr(path_index, "fold", counted(fold))
-    monkeypatch.setattr(os, "lstat", counted(lstat))
+    monkeypatch.setattr(os, "stat", counted(look))
     turns: list[int] = []
 
     async def others() -> None:
