@@ -168,6 +168,30 @@ def test_a_bug_of_ours_is_one_line_that_says_so(
         run(["locks"])
 
 
+@pytest.mark.parametrize("command", ["import", "shrink", "compare"])
+@pytest.mark.parametrize("length", [root.PATH_SHOWN_MAX + 100, 100_000])
+def test_a_path_that_the_system_cannot_take_is_no_bug_and_shown_up_to_a_bound(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, length: int
+) -> None:
+    monkeypatch.delenv("DESPOOLR_DEBUG", raising=False)
+    assert run([command, length * "a"]) == 2
+    shown = root.PATH_SHOWN_MAX * "a"
+    assert capsys.readouterr().err == f"despoolr: cannot use {shown}...: File name too long\n"
+
+
+def test_a_file_of_ours_that_is_missing_is_a_bug(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command()
+    def broken() -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/opt/page.html")
+
+    monkeypatch.delenv("DESPOOLR_DEBUG", raising=False)
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *_: broken)
+    assert run(["locks"]) == 1
+    assert "this is a bug of Despoolr's" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (SystemExit(10), 10)])
 def test_an_interruption_and_a_commands_own_code_are_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int

@@ -31,6 +31,8 @@ from despoolr_app.cli.streams import OutputLost, finish, take_over
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+PATH_SHOWN_MAX: Final = 200
+"""Characters of a path that an error shows."""
 PURPOSE: Final = """Who blocked the update, for how long, and what would have fixed it?
 
 A Systems Management Server site you can run: servers, shares with Windows share modes, and any
@@ -238,7 +240,8 @@ def _run(table: Table, arguments: Sequence[str] | None) -> tuple[int, str]:
         is_ours = lost_in_tasks is None or others is not None
         return _explain(group) if is_ours else (EXIT_OK, "")
     except Exception as error:
-        return _explain(error)
+        words = sys.argv[1:] if arguments is None else arguments
+        return _explain_path(error, words) or _explain(error)
 
 
 def _take_sigterm_for_ctrl_c() -> None:
@@ -254,6 +257,24 @@ def _take_sigterm_for_ctrl_c() -> None:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, act)
+
+
+def _explain_path(error: Exception, words: Sequence[str]) -> tuple[int, str] | None:
+    """What the system says of a path that the command line names, or of one below it: no bug of
+    ours. None if the error is anything else.
+    """
+    if not isinstance(error, OSError) or not isinstance(error.filename, str | bytes):
+        return None
+    path = os.fsdecode(error.filename)
+    named = [word.partition("=")[2] if word.startswith("--") else word for word in words]
+    if os.environ.get("DESPOOLR_DEBUG") == "1" or not any(
+        path.startswith(word) for word in named if word
+    ):
+        return None
+    shown = path if len(path) <= PATH_SHOWN_MAX else f"{path[:PATH_SHOWN_MAX]}..."
+    message = f"cannot use {shown}: {error.strerror}"
+    put(f"despoolr: {message}", err=True)
+    return EXIT_USAGE, message
 
 
 def _explain(error: Exception) -> tuple[int, str]:
