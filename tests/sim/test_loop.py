@@ -453,6 +453,20 @@ def test_what_one_does_that_wakes_is_seen_by_those_that_sleep_soundly_beside_it(
     assert loop.run_until_complete(story()) == (50.0, [51.0], 51.0)
 
 
+def test_who_was_given_up_in_its_sleep_is_nobody_when_its_own_time_comes(loop):
+    async def story():
+        before_it = loop.repeated_sleeper(60.0, Asked(lambda: 0.0), "who goes before it")
+        sleeper = Sound(loop, 10.0, until=55.0)
+        waiting = loop.repeated_sleeper(10.0, sleeper, "a service")
+        await asyncio.sleep(15.0)
+        waiting.cancel()
+        await asyncio.sleep(15.0)
+        await before_it  # to its time
+        return sleeper.asked, loop.time()
+
+    assert loop.run_until_complete(story()) == ([], 60.0)
+
+
 def test_who_sleeps_soundly_alone_lets_time_go_on(loop):
     loop.extend(1000.0)
 

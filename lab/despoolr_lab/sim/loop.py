@@ -472,7 +472,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         for one in self._sound:
             if one.when > until or one.when >= one.entry_at or _sleeps_through(one, until):
                 sleeping.append(one)
-            elif not one.waiter.done():
+            elif one.waiter.done():  # it was given up, and lies here no more
+                one.is_sound = False
+            else:
                 disturbed.append(one)
         for one in disturbed:  # what they do may be what others sleep for
             self._have_asked(one)
