@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -47,8 +47,6 @@ from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.fleet_api import ServerCard, SetupFacts, SiteCard, TokenRequest
 from despoolr_core.share.site_api import MachineSpec
-
-T = TypeVar("T")
 
 BATCH: Final = 1000
 """Machines registered, and tokens asked for, in one request."""
@@ -271,11 +269,11 @@ class FleetClients:
         finally:
             if self._records is not None:
                 self._records.close()
+        if self._link is not None:
+            await self._link.close()
         for end in ends:
             if isinstance(end, Exception):
                 raise end
-        if self._link is not None:
-            await self._link.close()
 
     @property
     def numbers(self) -> range:

@@ -84,12 +84,14 @@ class SiteLink:
 
     async def close(self) -> None:
         """Give the numbers back, and ask no more."""
-        if self.keeping is not None:
-            self.keeping.cancel()
-            await asyncio.gather(self.keeping, return_exceptions=True)
-        if self.lease is not None and self.lease.size:
-            await self.lease.give_back()
-        await self.http.close()
+        try:
+            if self.keeping is not None:
+                self.keeping.cancel()
+                await asyncio.gather(self.keeping, return_exceptions=True)
+            if self.lease is not None and self.lease.size:
+                await self.lease.give_back()
+        finally:
+            await self.http.close()
 
     def _say_waiting(self, _: SiteError) -> None:
         self._say(f"waiting for {self.url} ...")
