@@ -269,6 +269,8 @@ class FleetClients:
         finally:
             if self._records is not None:
                 self._records.close()
+                if self._records.loss:
+                    self.say(f"despoolr: {self._records.loss}")
         if self._link is not None:
             await self._link.close()
         for end in ends:

@@ -13,6 +13,7 @@ It never goes back, whatever is done to the wall clock (`despoolr_app.clocks.tim
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.clocks.time_source import MACHINE, TimeSource
 from despoolr_app.disk.plain_file import opener
 from despoolr_app.disk.privacy import make_directory, tighten
+from despoolr_app.process import process_log
 from despoolr_app.process.private_file import make_secret, read_secret, write_private
 from despoolr_app.process.settings import ConfigError, RuntimeSettings
 from despoolr_app.process.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
@@ -84,6 +86,7 @@ class Runtime:
     _beat: asyncio.TimerHandle | None = None
     _lock: IO[str] | None = None
     _flusher: asyncio.TimerHandle | None = None
+    _has_told_loss: bool = False
 
     @property
     def data(self) -> Path:
@@ -261,6 +264,9 @@ class Runtime:
     def _flush(self) -> None:
         self._flusher = None
         self.records.flush()
+        if self.records.loss and not self._has_told_loss:
+            self._has_told_loss = True
+            process_log.tell(logging.ERROR, "records", self.records.loss)
 
 
 def _pace(scale: float) -> str:

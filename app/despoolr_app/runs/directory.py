@@ -111,6 +111,13 @@ class RecordFile:
             except OSError as error:
                 self._fail(error)
 
+    @property
+    def loss(self) -> str:
+        """What could not be written, in one sentence; empty if nothing was lost."""
+        if not self.lost_count:
+            return ""
+        return f"{self.lost_count:,} records could not be written to {self.path}: {self.failure}"
+
     def _open(self) -> None:
         _end_cut_line(self.path)
         self._file = open(self.path, "ab", buffering=_BUFFER, opener=opener)  # noqa: SIM115 - until `close`
@@ -164,15 +171,8 @@ class RunDirectory:
     @property
     def notes(self) -> list[str]:
         """What the user should know about the writing: records that were lost."""
-        lost = self.listener.lost_count
-        return (
-            [
-                f"{lost:,} records could not be written to {self.listener.path}: "
-                f"{self.listener.failure}"
-            ]
-            if lost
-            else []
-        )
+        loss = self.listener.loss
+        return [loss] if loss else []
 
     def close(self) -> None:
         """Close the records file; nothing can be recorded afterwards."""

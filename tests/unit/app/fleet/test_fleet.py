@@ -1,15 +1,21 @@
-"""The clients of a process: what becomes of their numbers at the end."""
+"""The clients of a process: what becomes of their numbers and records at the end."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 
 from despoolr_app.fleet.fleet import ClientsSettings, FleetClients
 from despoolr_app.fleet.site_link import SiteLink
-from despoolr_app.runs.directory import RunError
+from despoolr_app.runs import directory as runs
+from despoolr_app.runs.directory import RecordFile, RunError
+from despoolr_core.records.kinds.site import LineLogged
+from despoolr_core.records.stream import Record
 from unit.app.fleet.test_lease import Site, answer, lease
+from worlds.support import leave_out
 
 
 async def test_numbers_are_given_back_also_where_a_task_of_the_fleet_failed() -> None:
@@ -27,3 +33,18 @@ async def test_numbers_are_given_back_also_where_a_task_of_the_fleet_failed() ->
         await clients.stop()
     assert [what for what, _ in site.asked][-1] == "release h"
     assert link.http.closed
+
+
+async def test_a_fleet_says_in_the_end_which_records_a_full_disk_did_not_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        leave_out("this system has no /dev/full")
+    monkeypatch.setattr(runs, "opener", lambda _, flags: os.open(full, flags))
+    said: list[str] = []
+    clients = FleetClients(ClientsSettings(7, "http://site1", "token"), said.append)
+    clients._records = RecordFile(tmp_path / "clients.jsonl")
+    clients._records(Record(1, 1.0, "LOGON1/WS1", LineLogged(component="x", text="y")))
+    await clients.stop()
+    assert "could not be written" in said[0] and "No space left on device" in said[0]
