@@ -239,4 +239,4 @@ CALLS: Final = (
         "base64.",
     ),
 )
-"""Every call of `http.opens` and `http.chain`."""
+"""Every call of `opens` and `chain` beside it."""

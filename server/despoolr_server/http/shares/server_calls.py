@@ -193,4 +193,4 @@ CALLS: Final = (
         who=ANYONE,
     ),
 )
-"""Every call of `http.introspection`, `http.administration` and `http.openapi.routes`."""
+"""Every call of `introspection` and `administration` beside it, and of `http.openapi.routes`."""

@@ -208,4 +208,4 @@ SITE_CALLS: Final = (
         404,
     ),
 )
-"""Every call of `http.site_api`."""
+"""Every call of `http.site.routes`."""

@@ -21,7 +21,9 @@ from despoolr_server.site.state.quarantine import quarantine
 
 
 class BoxService(Service):
-    """One service. Subclasses say `component`, `box` and `bad`, and do `cycle(tick)`."""
+    """One service. Subclasses say `component`, `box` and, if they set files aside, `bad`, and do
+    `cycle(tick)`.
+    """
 
     box: ClassVar[str]
     """The directory that is emptied."""

@@ -7,7 +7,7 @@ reports must not wait for each other's round trips. Each is written here first a
 after, so that a file is never nowhere. A file that was carried twice (a death between the two) is
 told apart later by the report it carries. Files of the same name from two servers wait for each
 other. Stale `.INS` files on logon servers are left there (Q269768). Boxes that are missing, here or
-there, are made again first (`site.box_repair`).
+there, are made again first (`services.box_repair`).
 """
 
 from __future__ import annotations

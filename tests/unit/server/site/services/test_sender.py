@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_core.records.kinds.share import FileWritten
+from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.jobs.model import JobType
@@ -69,6 +70,9 @@ async def test_garbage_in_the_outbox_is_set_aside_and_the_rest_is_sent() -> None
     ]
     assert bench.names("SITE1/SMS_SITE") == [f"{job}.INS", f"{job}.PCK"]
     assert bench.events() == [309]
+    (logged,) = [fact for _, fact in of(bench.records, EventLogged)]
+    moved = f"{boxes.BAD_INSTRUCTIONS}/00000BPC.SRQ".replace("/", "\\")
+    assert moved in logged.text, "where it is now"
     assert any(
         "Send request 00000BPC.SRQ is invalid and has been set aside" in line
         for line in bench.log("LAN_SENDER")
