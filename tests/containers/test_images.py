@@ -21,6 +21,7 @@ def test_an_image_says_what_it_is_and_runs_as_nobody_in_particular(
     image = client.images.get(f"{name}:{tag}")
     config = image.attrs["Config"]
     assert config["User"] == "10001:10001"
+    assert config["Labels"]["org.opencontainers.image.title"] == name
     assert config["StopSignal"] == "SIGTERM"
     assert config["Healthcheck"]["Test"] == ["CMD", "bash", "/opt/despoolr/bin/probe"]
     container = client.containers.run(image, ["--version"], detach=True, read_only=True)
