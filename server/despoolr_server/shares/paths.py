@@ -117,8 +117,8 @@ class Paths:
     def poll_of(self, share: str, path: str) -> Callable[[Caller, str], bool]:
         """`is_unchanged` for one file, whose share and name are looked up once."""
         place = self._place_of(share, path)
-        if place is None:
-            return lambda _caller, _etag: False
+        if place is None:  # a share may come later
+            return lambda caller, etag: self.is_unchanged(caller, share, path, etag)
         found, name, key = place
 
         def is_unchanged(caller: Caller, etag: str) -> bool:
@@ -127,15 +127,17 @@ class Paths:
 
         return is_unchanged
 
-    def content_now(self, caller: Caller, share: str, path: str) -> Content | None:
-        """What `get` would answer, if that is a small file and nothing goes on record; None: ask
-        `get`.
+    def content_now(
+        self, caller: Caller, share: str, path: str, size_max: int = LARGE_SIZE
+    ) -> Content | None:
+        """What `get` would answer, if that is a file of at most `size_max` bytes, not a large one,
+        and nothing goes on record; None: ask `get`.
         """
         found = self._unopposed(caller, share, path)
         if found is None:
             return None
         store, name, facts = found
-        if facts.size > store.inline_max or facts.size > LARGE_SIZE:
+        if facts.size > store.inline_max or facts.size > size_max:
             return None
         try:
             data = store.content(name, facts)

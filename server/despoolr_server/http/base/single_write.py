@@ -57,13 +57,8 @@ class SingleWriteResponse(web.Response):
             and request.keep_alive
             and request.method != hdrs.METH_HEAD
             and not self._is_last
-            and self.is_short
+            and len(self._content) <= BODY_SIZE_MAX
         )
-
-    @property
-    def is_short(self) -> bool:
-        """Whether its body is joined with its head."""
-        return len(self._content) <= BODY_SIZE_MAX
 
     def rendered(self) -> bytes:
         """Head and body, for a connection that is kept."""

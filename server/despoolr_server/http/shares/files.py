@@ -39,7 +39,13 @@ from despoolr_server.http.dav.locking import LockRoutes
 from despoolr_server.http.dav.properties import PropertyRoutes
 from despoolr_server.http.dav.request import DIRECTORY_TAG, Asking, check_query
 from despoolr_server.http.shares.listings import listing_answer, listing_page
-from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content, NotModified
+from despoolr_server.shares.base.principal import (
+    LARGE_SIZE,
+    NOT_MODIFIED,
+    Caller,
+    Content,
+    NotModified,
+)
 
 
 class ShareRoutes:
@@ -109,11 +115,13 @@ class ShareRoutes:
                 return SingleWriteResponse(304, {hdrs.ETAG: wanted})
             return await self._read(request, share, path, content, caller)
 
-    def now_there(self, caller: Caller, share: str, path: str) -> SingleWriteResponse | None:
-        """The answer with a small file, where nothing of it goes on record and nobody is to be
-        waited for; None where `get` has to be asked.
+    def now_there(
+        self, caller: Caller, share: str, path: str, size_max: int = LARGE_SIZE
+    ) -> SingleWriteResponse | None:
+        """The answer with a file of at most `size_max` bytes, where nothing of it goes on record
+        and nobody is to be waited for; None where `get` has to be asked.
         """
-        now = self._host.paths.content_now(caller, share, path)
+        now = self._host.paths.content_now(caller, share, path, size_max)
         if now is None:
             return None
         return SingleWriteResponse(200, _file_headers(path, now.etag, now.modified_at), now.data)

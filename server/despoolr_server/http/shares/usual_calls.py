@@ -22,7 +22,7 @@ from despoolr_core.share.wire import OpenRequest
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.http.base.browser_guard import BrowserGuard
 from despoolr_server.http.base.conditions import is_plain
-from despoolr_server.http.base.single_write import SingleWriteResponse
+from despoolr_server.http.base.single_write import BODY_SIZE_MAX, SingleWriteResponse
 from despoolr_server.http.base.surface import (
     IF,
     JSON_SIZE_MAX,
@@ -101,8 +101,9 @@ class UsualRoutes:
                 if look.etag and is_unchanged(look.caller, look.etag):
                     response = SingleWriteResponse(304, look.headers)
                 elif look.is_whole:
-                    response = now_there(look.caller, share, path)
-                if response is None or not response.is_short:
+                    # a longer one is not said in one write, and would be read twice
+                    response = now_there(look.caller, share, path, BODY_SIZE_MAX)
+                if response is None:
                     return None
                 counts[response.status] += 1
                 latency.add(now() - began)

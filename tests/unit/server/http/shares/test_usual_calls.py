@@ -16,6 +16,8 @@ from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenReply, OpenRequest
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import EPOCH, run_virtual
+from despoolr_server.engine.names import Name
+from despoolr_server.engine.rows import FileFacts
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.app import make_app
@@ -196,6 +198,22 @@ def _long_ways() -> Iterator[list[object]]:
         yield made
 
 
+@contextmanager
+def _reads(served: Served) -> Iterator[list[str]]:
+    """The files that are read meanwhile."""
+    read: list[str] = []
+    store = served.host.gate.shares["S"].store
+    content = store.content
+
+    def noted(name: Name, facts: FileFacts) -> bytes:
+        read.append(name.path)
+        return content(name, facts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "content", noted)
+        yield read
+
+
 async def _polls(
     served: Served, *fields: str, path: str = "/S/A", etag: str = "", body: bytes = b""
 ) -> tuple[list[int], int]:
@@ -291,11 +309,30 @@ def test_a_look_at_a_small_file_goes_the_short_way_unless_more_is_asked() -> Non
                 got, _ = await served.ask(line, WHO, field)
                 assert (line, field, got, len(made)) == (line, field, status, 1)
             made.clear()
+            with _reads(served) as read:
+                assert (await served.ask("GET /S/L", WHO))[0] == 200
+            assert read == ["L"], "not once for each way"
+            await served.host.paths.put(SERVICE, "S", "L", b"x" * BODY_SIZE_MAX)
+            made.clear()
+            assert (await served.ask("GET /S/L", WHO))[0] == 200
+            assert made == []
             assert (await served.ask("GET /S/A"))[0] == 401
             held = {"session": session, "share": "S", "path": "A", "access": "READ"}
             await served.ask("POST /api/v1/opens", WHO, body=msgspec.json.encode(held))
             made.clear()
             assert await served.ask("GET /S/A", WHO) == (200, b"one")
             assert len(made) == 1, "who has it open is asked"
+
+    play(script)
+
+
+def test_a_poll_of_a_share_that_came_later_finds_nothing_new() -> None:
+    async def script(served: Served, _session: str) -> None:
+        assert await _polls(served, WHO, path="/LATER/A") == ([404, 404], 2)
+        served.host.add_share("LATER", MemoryFileStore())
+        await served.host.paths.put(SERVICE, "LATER", "A", b"one")
+        found = await served.host.paths.get(SERVICE, "LATER", "A")
+        assert isinstance(found, Content)
+        assert await _polls(served, WHO, path="/LATER/A", etag=found.etag) == ([304, 304], 0)
 
     play(script)
