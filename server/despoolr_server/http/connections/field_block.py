@@ -53,7 +53,9 @@ class FieldBlock:
         self.who: object = None
         """What usual calls have found out about who speaks so; the same for all calls."""
         self.look: object = None
-        """What usual polls have found out about what is asked so; the same for all files."""
+        """What usual looks at files have found out about what is asked so; the same for all
+        files.
+        """
 
 
 @remembered(256, 64, len)

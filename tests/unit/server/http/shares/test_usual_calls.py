@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,13 +21,14 @@ from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import MemoryFileStore
-from despoolr_server.http.app import make_app
+from despoolr_server.http.app import IN_LANE, make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.single_write import BODY_SIZE_MAX
 from despoolr_server.http.base.surface import SURFACE, Surface
 from despoolr_server.http.connections import fast_lane
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.http.connections.fast_lane import KNOWN_MAX
 from despoolr_server.http.connections.whole_request import WholeRequest
 from despoolr_server.shares.base.principal import Caller, Content, Principal
 from despoolr_server.shares.host import ShareHost
@@ -334,5 +336,27 @@ def test_a_poll_of_a_share_that_came_later_finds_nothing_new() -> None:
         found = await served.host.paths.get(SERVICE, "LATER", "A")
         assert isinstance(found, Content)
         assert await _polls(served, WHO, path="/LATER/A", etag=found.etag) == ([304, 304], 0)
+
+    play(script)
+
+
+def test_what_is_remembered_of_heads_with_what_looks_found_out_takes_a_few_megabytes() -> None:
+    async def script(served: Served, _session: str) -> None:
+        lane = fast_lane.FastLane(served.app, IN_LANE)
+        tracemalloc.start()
+        for n in range(KNOWN_MAX):
+            line = lane.line(b"GET /S/%0230d HTTP/1.1" % n)
+            block = lane.block(
+                b"Host: 127.0.0.1:8802\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+                b'User-Agent: despoolr/0.1.0\r\n%s\r\nIf-None-Match: "%032d"' % (WHO.encode(), n)
+            )
+            assert line is not None
+            assert block is not None
+            assert line.usual is not None
+            assert line.usual("", block, b"") is None, "there is no such file"
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(lane._blocks) == len(lane._lines) == KNOWN_MAX
+        assert size < 22 * 1024 * 1024
 
     play(script)
