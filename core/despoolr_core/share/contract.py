@@ -24,9 +24,9 @@ _REFUSALS: Final = (
 
 
 Watch = Callable[[float], object | None]
-"""What directories are like from now until a site time (0: now), if nothing changes: told without a
-call. As long as it says the same, a look at them and a listing would say what they said before.
-None: only a look can tell.
+"""What directories are like from now until a site time (one that has passed: now), if nothing
+changes: told without a call. As long as it says the same, a look at them and a listing would say
+what they said before. None: only a look can tell.
 """
 
 

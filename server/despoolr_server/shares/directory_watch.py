@@ -49,7 +49,7 @@ class DirectoryWatch:
         """
         gate = self._gate
         share = gate.shares.get(self._share)
-        sessions, soon = gate.engine.sessions, (until or gate.clock.now()) + SOON_S
+        sessions, soon = gate.engine.sessions, max(until, gate.clock.now()) + SOON_S
         if share is None or (sessions.next_deadline() <= soon and sessions.next_lapse() <= soon):
             return None
         store, rights, table = share.store, share.rights, gate.engine.table

@@ -56,8 +56,8 @@ class Service:
         self._busy = asyncio.Lock()
 
     async def cycle(self, tick: float) -> None:
-        """One watchdog cycle. `tick` is the site time this cycle was due: the time decisions are
-        made with.
+        """One watchdog cycle. `tick` is the site time this cycle was due, or at which a pause ended
+        that lasted longer: the time decisions are made with.
         """
         raise NotImplementedError
 

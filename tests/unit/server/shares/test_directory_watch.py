@@ -135,6 +135,17 @@ async def test_nothing_is_told_for_longer_than_until_a_lease_ends() -> None:
     assert watch(now + 60.0 - SOON_S) is None
 
 
+async def test_nothing_is_told_to_who_comes_late_when_a_lease_has_ended_meanwhile() -> None:
+    watched = Watched()
+    watch = await watched.begin()
+    clock = watched.world.clock
+    due = clock.time + 30.0
+    watched.world.session(client(), "WINWORD.EXE", 60.0)
+    assert watch(due) is not None
+    clock.time += 100.0
+    assert watch(due) is None
+
+
 async def test_a_lease_that_was_renewed_keeps_nobody_from_resting() -> None:
     watched = Watched()
     watch = await watched.begin()
