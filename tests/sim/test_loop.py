@@ -453,18 +453,18 @@ def test_what_one_does_that_wakes_is_seen_by_those_that_sleep_soundly_beside_it(
     assert loop.run_until_complete(story()) == (50.0, [51.0], 51.0)
 
 
-def test_who_was_given_up_in_its_sleep_is_nobody_when_its_own_time_comes(loop):
-    async def story():
-        before_it = loop.repeated_sleeper(60.0, Asked(lambda: 0.0), "who goes before it")
-        sleeper = Sound(loop, 10.0, until=55.0)
-        waiting = loop.repeated_sleeper(10.0, sleeper, "a service")
-        await asyncio.sleep(15.0)
-        waiting.cancel()
-        await asyncio.sleep(15.0)
-        await before_it  # to its time
-        return sleeper.asked, loop.time()
+def test_one_that_goes_in_its_sound_sleep_is_not_missed_where_it_would_have_been_asked(loop):
+    """The service of another site wakes at that very time."""
 
-    assert loop.run_until_complete(story()) == ([], 60.0)
+    async def story():
+        first, second = Sound(loop, 10.0, until=55.0), Sound(loop, 10.0, until=55.0)
+        waiting = loop.repeated_sleeper(10.0, first, "first")
+        loop.repeated_sleeper(10.0, second, "second").cancel()
+        await asyncio.sleep(25.0)
+        await waiting
+        return first.asked, second.asked, loop.time()
+
+    assert loop.run_until_complete(story()) == ([60.0], [], 60.0)
 
 
 def test_who_sleeps_soundly_alone_lets_time_go_on(loop):

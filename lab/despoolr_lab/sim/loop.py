@@ -470,10 +470,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         sleeping: list[_Repeated] = []
         disturbed: list[_Repeated] = []
         for one in self._sound:
-            if one.when > until or one.when >= one.entry_at or _sleeps_through(one, until):
+            if one.waiter.done():
+                one.is_sound = False  # it has gone; it may have an entry yet
+            elif one.when > until or one.when >= one.entry_at or _sleeps_through(one, until):
                 sleeping.append(one)
-            elif one.waiter.done():  # it was given up, and lies here no more
-                one.is_sound = False
             else:
                 disturbed.append(one)
         for one in disturbed:  # what they do may be what others sleep for
@@ -523,8 +523,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 
 def _sleeps_through(repeated: _Repeated, until: float) -> bool:
-    if repeated.waiter.done():
-        return False
     try:
         return repeated.sleeper.sleeps_through(min(until, repeated.last_passed))
     except Exception:
