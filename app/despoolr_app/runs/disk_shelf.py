@@ -19,6 +19,7 @@ from despoolr_app.runs.directory import RunError
 _CACHE_KIB: Final = 4096
 _LONG: Final = 1024
 """Bytes of a row from which on it is compressed."""
+_IN_ORDER: Final = "SELECT row FROM sorted INDEXED BY in_order ORDER BY at, name, rowid"
 
 
 class DiskShelf:
@@ -48,20 +49,22 @@ class DiskShelf:
 
 
 class SortedRows:
-    """Rows in the order of a time and a name; equal ones as they came."""
+    """Rows in the order of a time and a name; equal ones as they came. They are sorted once, before
+    the first is told, so that a lack of room shows before anything is printed.
+    """
 
     def __init__(self, rows: Iterable[tuple[float, str, bytes]]) -> None:
         self._database = _nameless("CREATE TABLE sorted (at REAL, name TEXT, row BLOB)")
         with _no_room():
             self._database.executemany("INSERT INTO sorted VALUES (?, ?, ?)", rows)
+            self._database.execute("CREATE INDEX in_order ON sorted (at, name)")
 
     def __del__(self) -> None:
         self._database.close()
 
     def __iter__(self) -> Iterator[bytes]:
-        asked = "SELECT row FROM sorted ORDER BY at, name, rowid"
         with _no_room():
-            for (row,) in self._database.execute(asked):
+            for (row,) in self._database.execute(_IN_ORDER):
                 yield row
 
 

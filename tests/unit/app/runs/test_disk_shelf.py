@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from despoolr_app.runs.directory import RunError
-from despoolr_app.runs.disk_shelf import DiskShelf, SortedRows
+from despoolr_app.runs.disk_shelf import _IN_ORDER, DiskShelf, SortedRows
 
 LONG = b"x" * 5000
 
@@ -25,6 +25,12 @@ def test_rows_of_one_time_and_name_stay_as_they_came() -> None:
     rows = [(2.0, "a", b"4"), (1.0, "b", b"2"), (1.0, "b", b"3"), (1.0, "B", b"1")]
     found = SortedRows(rows)
     assert [*found] == [*found] == [b"1", b"2", b"3", b"4"]
+
+
+def test_rows_are_sorted_before_the_first_of_them_is_told() -> None:
+    found = SortedRows([(2.0, "a", b"2"), (1.0, "b", b"1")])
+    (step,) = found._database.execute(f"EXPLAIN QUERY PLAN {_IN_ORDER}")
+    assert "USING INDEX in_order" in step[-1]
 
 
 def test_without_room_there_is_one_line_that_says_what_to_do() -> None:
