@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.fault_api import KINDS
@@ -18,6 +18,8 @@ from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
 
 Mistake = tuple[str, list[str | int]]
+_IN_ORDER: Final = ("jobs", "sms_ini")
+"""Lists in which one word may stand twice: what was started in a row, and lines of a file."""
 
 
 def mistakes(scenario: Scenario) -> Iterator[Mistake]:
@@ -61,7 +63,7 @@ def _twice(scenario: Scenario) -> Iterator[Mistake]:
     for where, one in tables:
         for key in one.__struct_fields__:
             words = getattr(one, key)
-            if key == "jobs" or not isinstance(words, list):
+            if key in _IN_ORDER or not isinstance(words, list):
                 continue
             names = [fold(word) for word in words if isinstance(word, str)]
             again = next((name for n, name in enumerate(names) if name in names[:n]), "")

@@ -70,3 +70,9 @@ def test_results_go_where_sms_ini_says() -> None:
 def test_what_is_no_sms_ini_is_refused() -> None:
     with pytest.raises(ScenarioError, match="sms_ini: line 1, column 1: a section"):
         parse_scenario(SCENARIO.replace("[INI]", '["[Local"]'))
+
+
+def test_a_line_may_stand_in_two_sections() -> None:
+    ini = '["[Local]", "LogonPath=C", "", "[Other]", "LogonPath=C", ""]'
+    (group,) = parse_scenario(SCENARIO.replace("[INI]", ini)).clients
+    assert len(group.sms_ini) == 6
