@@ -51,9 +51,13 @@ def parts_of(line: str) -> dict[str, str] | None:
 
 
 def seconds_of(text: str) -> float:
-    """A time: of 1970 in seconds, as ISO 8601, or as nginx' `$time_local`. Raises `ValueError`."""
+    """A time: of 1970 in seconds, as ISO 8601, or as nginx' `$time_local`. Raises `ValueError` and
+    `OverflowError`, also for one after the year 9999.
+    """
     if text[:1].isdigit() and text.replace(".", "", 1).isdecimal():
-        return float(text)
+        seconds = float(text)
+        dt.datetime.fromtimestamp(seconds, dt.UTC)
+        return seconds
     if "/" in text:
         return dt.datetime.strptime(text, "%d/%b/%Y:%H:%M:%S %z").timestamp()
     at = dt.datetime.fromisoformat(text)

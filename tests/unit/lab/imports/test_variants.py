@@ -518,6 +518,17 @@ def test_an_access_log_of_any_server(line: str, tmp_path: Path) -> None:
     assert dt.datetime.fromtimestamp(found.refusals[0][0], dt.UTC).hour == 7
 
 
+@pytest.mark.parametrize("at", ['"' + "1" * 400 + '"', "99999999999999", "1" * 25])
+def test_a_time_that_no_calendar_has_is_left_out_of_an_access_log(at: str, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    line = '{{"ts":{0},"request":{{"method":"PUT","uri":"/f"}},"status":423}}\n'
+    log.write_text("".join(line.format(one) for one in ("1700000000.5", at)))
+    found = imported([log])
+    assert [at for at, _ in found.refusals] == [1700000000.5]
+    ((source,),) = [track.sources for track in found.imported.tracks]
+    assert source.damages == ["line 2 has no time"]
+
+
 def test_an_access_log_is_read_four_objects_deep(tmp_path: Path) -> None:
     whole = '"time":"2026-10-05T07:00:00Z","method":"PUT","uri":"/f","status":423'
     for depth, count in ((json_line.DEPTH_MAX, 1), (json_line.DEPTH_MAX + 1, 0)):
