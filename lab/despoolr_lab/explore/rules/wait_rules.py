@@ -94,8 +94,8 @@ class WaitRules:
             LockReleased: self._unlocked,
             OpenClosed: self._closed,
             FileWritten: self._got_through,
-            FileDeleted: self._got_through,
-            FileRenamed: self._got_through,
+            FileDeleted: self._deleted,
+            FileRenamed: self._renamed,
             EpisodeEnded: self._ended,
             ShareStarted: self._started,
             CopyStarted: self._copied,
@@ -191,12 +191,13 @@ class WaitRules:
         there.setdefault(locked.open, []).append(locked)
 
     def _unlocked(self, _record: Record, released: LockReleased) -> Iterator[Breach]:
-        locks = self._locks.get((released.server, _file(released)), {}).get(released.open, [])
         wanted = (released.lock, released.offset, released.length)
-        for number, one in enumerate(locks):
-            if (one.lock, one.offset, one.length) == wanted:
-                del locks[number]
-                break
+        for (server, _), there in self._locks.items():
+            locks = there.get(released.open, []) if server == released.server else []
+            for number, one in enumerate(locks):
+                if (one.lock, one.offset, one.length) == wanted:
+                    del locks[number]
+                    return
         yield from ()
 
     def _closed(self, _record: Record, closed: OpenClosed) -> Iterator[Breach]:
@@ -209,6 +210,24 @@ class WaitRules:
         for key in [key for key in self._locks if key[0] == started.server]:
             del self._locks[key]
         yield from ()
+
+    def _deleted(self, record: Record, deleted: FileDeleted) -> Iterator[Breach]:
+        """What is called so from now on is another file."""
+        yield from self._got_through(record, deleted)
+        self._taken(deleted.server, _file(deleted))
+
+    def _renamed(self, record: Record, renamed: FileRenamed) -> Iterator[Breach]:
+        """Locks go with their file."""
+        yield from self._got_through(record, renamed)
+        was, now = _file(renamed), f"{fold(renamed.share)}/{fold(renamed.new_path)}"
+        moved = self._taken(renamed.server, was)
+        self._taken(renamed.server, now)
+        self._locks |= {(renamed.server, now + file[len(was) :]): of for file, of in moved.items()}
+
+    def _taken(self, server: str, file: str) -> dict[str, dict[str, list[LockGranted]]]:
+        """The locks of a file, or below a directory, which are forgotten here."""
+        keys = [(at, key) for at, key in self._locks if at == server and _is_in(key, file)]
+        return {key: self._locks.pop((at, key)) for at, key in keys}
 
     # -- rights
 
@@ -231,6 +250,10 @@ def _waiter(fact: Any) -> Waiter:
 
 def _file(fact: Any) -> str:
     return f"{fold(fact.share)}/{fold(fact.path)}"
+
+
+def _is_in(file: str, place: str) -> bool:
+    return file == place or file.startswith(f"{place}/")
 
 
 def _is_it(got: Any, refused: OpenRefused) -> bool:

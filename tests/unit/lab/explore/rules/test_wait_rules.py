@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.share import (
     EpisodeEnded,
+    FileDeleted,
+    FileRenamed,
     FileWritten,
     LockGranted,
     LockReleased,
@@ -127,6 +131,20 @@ def test_of_two_locks_of_a_range_none_is_exclusive() -> None:
     assert told(lock("1"), closed, lock("2")) == []
     released = LockReleased(**WHERE, open="1", machine="WS1", lock="EXCLUSIVE", offset=0, length=10)
     assert told(lock("1"), released, lock("2")) == []
+
+
+def test_locks_go_with_their_file_and_not_with_its_name() -> None:
+    aside = f"{WHERE['path']}.old"
+    there = {**WHERE, "machine": "SITE1", "program": "SMS_DESPOOLER", "purpose": ""}
+    renamed = FileRenamed(**there, new_path=aside)
+    assert told(lock("1"), renamed, lock("2")) == []
+    moved = replace(lock("2"), path=aside)
+    assert told(lock("1"), renamed, moved) == [wait_rules.TWO_LOCKS]
+    released = LockReleased(**WHERE, open="1", machine="WS1", lock="EXCLUSIVE", offset=0, length=10)
+    assert told(lock("1"), renamed, released, moved) == []
+    back = FileRenamed(**{**there, "path": aside}, new_path=WHERE["path"])
+    assert told(moved, lock("1"), back, lock("3")) == [wait_rules.TWO_LOCKS]
+    assert told(lock("1"), FileDeleted(**there), lock("2")) == []
 
 
 def rights(now: str | None, was: str | None) -> RightsChanged:
