@@ -13,6 +13,7 @@ from typing import Final
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.rules.fold import fold
+from despoolr_core.times import span_s
 from despoolr_lab.explore.agreement.tables import (
     Disagreement,
     SiteTables,
@@ -24,6 +25,7 @@ from despoolr_lab.explore.agreement.tables import (
 )
 from despoolr_lab.explore.rules.breach import Breach
 from despoolr_lab.explore.rules.calm import SETTLED_S
+from despoolr_lab.scenario.model import ProgramOutcome
 from despoolr_server.database.protocol import Row
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.state import boxes
@@ -73,6 +75,10 @@ def due(tables: SiteTables) -> dict[tuple[str, str], float]:
         return {}  # Q163488: a date passes unnoticed; and who hangs runs nothing else
     have = {row.PkgID for row in tables.statuses if row.Status == DetailStatus.COMPLETE}
     requests = {job.RequestID for job in tables.own_jobs if job.PackageID in have}
+    programs = tables.world.scenario.program
+    outcomes = [ProgramOutcome(), *(one for all_ in programs for one in (all_, *all_.then))]
+    # a machine runs one program after another
+    busy_s = len(tables.jobs) * max(span_s(one.runs) for one in outcomes)
     found: dict[tuple[str, str], float] = {}
     for (machine, request), at in mandatory(tables).items():
         agent = tables.world.agents.get(machine)
@@ -80,7 +86,7 @@ def due(tables: SiteTables) -> dict[tuple[str, str], float]:
             continue
         settings = agent.settings
         if not settings.behaviour.is_service and not settings.habits.honours_marker:
-            found[machine, request] = at + 2 * settings.polling_interval_s
+            found[machine, request] = at + busy_s + 2 * settings.polling_interval_s
     return found
 
 

@@ -107,6 +107,12 @@ def test_who_was_meant_has_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said() == [commands.NO_COMMAND, client_rules.NEVER_RUN]
 
 
+def test_who_is_busy_with_another_program_runs_the_next_one_after_it() -> None:
+    later = HEAD.partition("[[step]]")[2].replace('"0s"', '"1h"', 1).replace("RUN", "NEXT")
+    busy = '\n[[program]]\ncommand = "SETUP.EXE"\nruns = "2d"\n'
+    assert said(f"\n[[step]]{later}{busy}") == []
+
+
 def test_a_logon_server_has_the_master_files(monkeypatch: pytest.MonkeyPatch) -> None:
     real = MasterCarrier._write
 
