@@ -42,18 +42,22 @@ BROKEN_MAX: Final = 8
 
 
 def mended(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
-    off = {fold(name) for group in case.scenario.clients if not group.on for name in group.expand()}
+    groups = case.scenario.clients
+    off = {fold(name) for group in groups if not group.on for name in group.expand()}
+    wrong = {fold(name) for group in groups if group.clock_offset for name in group.expand()}
     broken: dict[str, set[int]] = {}
     for number, step in enumerate(case.scenario.step):
         if isinstance(step, PowerStep) and fold(step.machine) in off:
             continue  # it began switched off, and would stay so
+        if isinstance(step, ClockStep) and fold(step.machine) in wrong:
+            continue  # it began wrong, and would stay so
         if whole := _whole(step):
             broken.setdefault(whole, set()).add(number)
     yield from _clocks(case)
-    groups = [([whole], numbers) for whole, numbers in list(broken.items())[:BROKEN_MAX]]
+    parts = [([whole], numbers) for whole, numbers in list(broken.items())[:BROKEN_MAX]]
     if len(broken) > 1:
-        groups.append((list(broken), set().union(*broken.values())))
-    for names, numbers in groups:
+        parts.append((list(broken), set().union(*broken.values())))
+    for names, numbers in parts:
         scenario = copy_of(case.scenario)
         scenario.step = [s for number, s in enumerate(scenario.step) if number not in numbers]
         says = names[0] if len(names) == 1 else f"nothing of {len(names)} things being broken"
@@ -62,7 +66,7 @@ def mended(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
 
 
 def _clocks(case: Case) -> Iterator[ScenarioChange]:
-    """Clocks that are wrong from the start."""
+    """Clocks that are wrong from the start, and stay right."""
     wrong = [number for number, group in enumerate(case.scenario.clients) if group.clock_offset]
     if not wrong:
         return
@@ -70,6 +74,12 @@ def _clocks(case: Case) -> Iterator[ScenarioChange]:
     for number in wrong:
         scenario.clients[number].clock_offset = ""
     machines = [name for number in wrong for name in case.scenario.clients[number].expand()]
+    folded = {fold(name) for name in machines}
+    scenario.step = [
+        step
+        for step in scenario.step
+        if not (isinstance(step, ClockStep) and fold(step.machine) in folded)
+    ]
     says = f"the clock{'s' * (len(machines) > 1)} of {_some(machines)} being right"
     yield ScenarioChange(says, Cost.HABIT, scenario, family=says)
 

@@ -171,11 +171,11 @@ def test_what_is_mended_is_whole_from_the_start() -> None:
 RUN = share("RUN", type="run", command="SETUP.EXE", machines=["WS1"], mandatory_after="0s")
 
 
-@pytest.mark.parametrize("is_from_the_start", [True, False])
-def test_a_report_waits_for_a_clock_that_is_wrong(is_from_the_start: bool) -> None:
-    offset = {"clock_offset": "1d"} if is_from_the_start else {}
-    later = [] if is_from_the_start else [{"do": "clock", "at": "5m", "machine": "WS1"}]
-    wrong = [{**step, "offset": "1d"} for step in later]
+@pytest.mark.parametrize("wrong_at", [("start",), ("5m",), ("start", "5m")])
+def test_a_report_waits_for_a_clock_that_is_wrong(wrong_at: tuple[str, ...]) -> None:
+    offset = {"clock_offset": "1d"} if "start" in wrong_at else {}
+    clock = {"do": "clock", "machine": "WS1", "offset": "1d"}
+    wrong = [{**clock, "at": at} for at in wrong_at if at != "start"]
     clients = [{"names": ["WS1"], "poll_every": "30m", **offset}]
     staged = scenario(RUN, *wrong, clients=clients, hours=14)
     found = ladder(staged, version="1.2", knobs={"mended": (), "fix": ("Q172899",)}, worlds=1)
