@@ -128,6 +128,11 @@ KNOWN: Final[dict[str, tuple[int, str, str]]] = {
         "This server does not know that method",
         "Use one of those in an address's `Allow`.",
     ),
+    "unknown-coding": (
+        501,
+        "This server does not know that transfer coding",
+        "Send the body as it is, or in chunks.",
+    ),
     "server-busy": (
         503,
         "The server has no room for more now",

@@ -365,11 +365,11 @@ class Connection(RequestHandler):
             elif payload is not EMPTY_PAYLOAD and _is_coded(message):
                 refused = Refused(
                     known(
-                        "bad-request",
+                        "unknown-coding",
                         "Bodies are taken as they are: of the transfer codings only `chunked`.",
                     )
                 )
-                self._messages[at] = (_ErrInfo(status=400, exc=refused, message=""), payload)
+                self._messages[at] = (_ErrInfo(status=501, exc=refused, message=""), payload)
             else:
                 self._messages[at] = (_as_ours(message), payload)
         self._has_begun = False

@@ -33,7 +33,7 @@ from despoolr_server.http.base.addresses import (
 )
 from despoolr_server.http.base.conditions import are_in, evaluate
 from despoolr_server.http.base.problem import Refused, bad_request, known
-from despoolr_server.http.base.surface import IF, Surface, query
+from despoolr_server.http.base.surface import IF, Surface, expects, query
 from despoolr_server.http.dav.bodies import XmlRefused
 from despoolr_server.http.dav.if_header import ResourceState, holds, parse_if, submitted
 from despoolr_server.shares.base.principal import Caller
@@ -61,9 +61,10 @@ _MISSING: Final = (NtStatus.OBJECT_NAME_NOT_FOUND, NtStatus.OBJECT_PATH_NOT_FOUN
 
 async def no_body(request: web.Request) -> None:
     """Raises `Refused` for a call with a body that would be ignored (415; RFC 4918, 8.4).
-    Nothing is done before it has begun to come.
+    Nothing is done before it has begun to come; who waits to be told to send it is answered at
+    once.
     """
-    if request.can_read_body and await request.content.read(1):
+    if request.can_read_body and (expects(request) or await request.content.read(1)):
         told = f"{request.method} takes no body here. Send none."
         raise Refused(known("unsupported-media-type", told))
 
