@@ -57,6 +57,8 @@ that the servers apply (`make security`); a test holds the page to them.
   else can point at this server. Allowed are IP addresses, loopback names, names without a dot,
   names below `.local`, `.internal`, `.home.arpa`, `.svc` and `.cluster.local`, the machine's own
   name, the name given to `--listen`, and those given with `--allow-host` or `DESPOOLR_ALLOW_HOST`.
+  Another port is another origin; a proxy that does not pass `Host` on as it came wants the name
+  with the port that browsers see (`--allow-host intranet:80`).
   Our own pages run the scripts and styles that their policy names by hash, cannot be framed, and
   send no referrer.
 * **Emulation does not protect.** Share modes, locks and retries are behaviour of the emulated

@@ -64,12 +64,15 @@ _PORTS: Final = {"http": "80", "https": "443"}
 
 
 class BrowserGuard:
-    """The checks of one server. `names` are those it may be addressed by besides; `is_open`: it
-    asks nobody for a token.
+    """The checks of one server. `names` are those it may be addressed by besides, one with a port
+    where browsers see that port and a proxy leaves it out of `Host`; `is_open`: it asks nobody for
+    a token.
     """
 
     def __init__(self, names: Iterable[str] = (), *, is_open: bool = False) -> None:
-        self._names = frozenset(name.rstrip(".").lower() for name in names if name)
+        pairs = [_name_and_port(name) for name in names if name]
+        self._names = frozenset(name for name, _ in pairs)
+        self._origins = frozenset(pair for pair in pairs if pair[1])
         self._is_open = is_open
         self._known: set[str] = set()
 
@@ -129,6 +132,8 @@ class BrowserGuard:
             return False
         if name in self._names and not is_ours(name) and (given or port) == port:
             return True  # a public name, of a proxy that calls this server by another
+        if (name, given or port) in self._origins:
+            return True
         return bool(name) and name == here and (given or port) == (here_port or port)
 
     def _check_host(self, host: str) -> None:
@@ -221,6 +226,14 @@ def _split(authority: str) -> tuple[str, str]:
     parts = urlsplit(f"//{authority}")
     port = parts.port
     return (parts.hostname or "").rstrip("."), "" if port is None else str(port)
+
+
+def _name_and_port(name: str) -> tuple[str, str]:
+    """What an operator calls a server: a name or an address, with a port or without."""
+    try:
+        return _split(name)
+    except ValueError:  # an IPv6 address as it is listened at
+        return name.rstrip(".").lower(), ""
 
 
 def _shown(text: str) -> str:

@@ -212,6 +212,21 @@ async def test_another_port_of_the_same_machine_is_another_origin() -> None:
         assert not site.host.session_count
 
 
+async def test_a_name_that_was_allowed_with_a_port_is_an_origin_behind_a_proxy() -> None:
+    """Where the proxy calls this server by another name, or leaves the port out of `Host`."""
+    async with serving(host_names=["::1", "intranet:80", "Files.Example:8443"]) as site:
+        for origin, host, status in (
+            ("http://intranet", "127.0.0.1:8802", 201),
+            ("https://intranet", "127.0.0.1:8802", 403),
+            ("http://intranet:3000", "127.0.0.1:8802", 403),
+            ("https://files.example:8443", "files.example", 201),
+            ("https://files.example:3000", "files.example", 403),
+            ("http://[::1]:3000", "[::1]:8802", 403),
+        ):
+            reply = await post(site, Origin=origin, Host=host, Authorization=basic(site), **JSON)
+            assert (reply.status, origin) == (status, origin)
+
+
 async def test_what_a_browser_calls_the_same_origin_is_behind_whatever_proxy(site: Site) -> None:
     for origin in ("https://127.0.0.1:8443", "https://intranet"):
         reply = await post(
