@@ -19,16 +19,20 @@ class Roots:
 
     def __init__(self) -> None:
         self._roots: dict[str, tuple[str, str]] = {}
+        self._shares: dict[str, str] = {}
+        """Directory, as names are compared, to the first share that it is."""
 
     def learn(self, share: str, root: str) -> None:
         """A source says that a share is this directory."""
-        if len(self._roots) < SHARES_MAX:
-            self._roots.setdefault(fold(share), (share, root.replace("\\", "/").rstrip("/")))
+        key = fold(share)
+        if key not in self._roots and len(self._roots) < SHARES_MAX:
+            root = root.replace("\\", "/").rstrip("/")
+            self._roots[key] = share, root
+            self._shares.setdefault(fold(root), share)
 
     def share_at(self, root: str) -> str:
         """The share whose directory it is; empty where nobody said so."""
-        folded = fold(root.replace("\\", "/").rstrip("/"))
-        return next((share for share, known in self._roots.values() if fold(known) == folded), "")
+        return self._shares.get(fold(root.replace("\\", "/").rstrip("/")), "")
 
     def below(self, share: str, path: str) -> str:
         """A path of the server's as it is on a share."""
