@@ -22,7 +22,12 @@ from despoolr_lab.explore.agreement.packages import LEFT_OUT, OLD_FILES
 from despoolr_lab.explore.rules.box_rules import BoxRules
 from despoolr_lab.explore.rules.breach import Breach, FailureKey, without_ids
 from despoolr_lab.explore.rules.calm import SETTLED_S, calm_from, cut_off, off_since
-from despoolr_lab.explore.rules.client_rules import RUN_EXPIRED, ClientRules
+from despoolr_lab.explore.rules.client_rules import (
+    NEVER_RUN,
+    RUN_EARLY,
+    RUN_EXPIRED,
+    ClientRules,
+)
 from despoolr_lab.explore.rules.row_rules import RowRules
 from despoolr_lab.explore.rules.share_rules import NEVER_CLOSED, ShareRules
 from despoolr_lab.explore.rules.site_rules import (
@@ -125,7 +130,10 @@ class Judge:
         if any(isinstance(step, HandleLeaksStep) for step in scenario.step):
             # that is what the file says of a service
             breaches = [breach for breach in breaches if breach.kind != NEVER_CLOSED]
-        if self._may_run_late(scenario):
+        if _has_wrong_clocks(scenario):
+            in_time = (NEVER_RUN, RUN_EARLY, RUN_EXPIRED)
+            breaches = [breach for breach in breaches if breach.kind not in in_time]
+        elif self._runs_expired(scenario):
             breaches = [breach for breach in breaches if breach.kind != RUN_EXPIRED]
         for finding in result.findings:
             if not finding.ok:
@@ -134,18 +142,10 @@ class Judge:
                 breaches.append(Breach(kind, text, scenario.end))
         return self._judged(result.digest, breaches)
 
-    def _may_run_late(self, scenario: Scenario) -> bool:
-        """Whether clients go by clocks that are wrong, or run what has expired on purpose
-        (Q255284).
-        """
-        return (
-            any(isinstance(step, ClockStep | ClockJumpsStep) for step in scenario.step)
-            or any(group.clock_offset for group in scenario.clients)
-            or any(
-                profile.runs_newly_found_expired
-                for profile in profiles_of(scenario, self.options).values()
-            )
-        )
+    def _runs_expired(self, scenario: Scenario) -> bool:
+        """Whether clients run what has expired on purpose (Q255284)."""
+        profiles = profiles_of(scenario, self.options).values()
+        return any(profile.runs_newly_found_expired for profile in profiles)
 
     def of_crash(self, crash: Crash) -> WorldJudgement:
         """Of a run that had no end."""
@@ -163,6 +163,13 @@ class Judge:
         for breach in breaches:
             said.setdefault(breach.key(self.strategy), (breach.text, breach.at))
         return WorldJudgement(digest, dict(sorted(said.items())))
+
+
+def _has_wrong_clocks(scenario: Scenario) -> bool:
+    """Whether clients go by clocks that are wrong, at times."""
+    return any(isinstance(step, ClockStep | ClockJumpsStep) for step in scenario.step) or any(
+        group.clock_offset for group in scenario.clients
+    )
 
 
 def _is_clean(scenario: Scenario, profiles: Mapping[str, Profile]) -> bool:

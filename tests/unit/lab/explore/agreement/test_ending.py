@@ -113,6 +113,17 @@ def test_who_is_busy_with_another_program_runs_the_next_one_after_it() -> None:
     assert said(f"\n[[step]]{later}{busy}") == []
 
 
+@pytest.mark.parametrize("clocks", ['clock_offset = "1d"', ""])
+def test_a_clock_that_is_wrong_says_when_a_command_is_run(clocks: str) -> None:
+    fast = HEAD.replace("poll_every", f"{clocks}\npoll_every").replace(
+        'after = "0s"', 'after = "10h"'
+    )
+    step = '\n[[step]]\nat = "30m"\ndo = "clock"\nmachine = "WS1"\noffset = "1d"\n'
+    right = step.replace("30m", "9h").replace("1d", "0s")
+    scenario: Scenario = parse_scenario(fast + ("" if clocks else step + right))
+    assert judge_here(scenario, RunOptions()).said == {}
+
+
 def test_a_logon_server_has_the_master_files(monkeypatch: pytest.MonkeyPatch) -> None:
     real = MasterCarrier._write
 
