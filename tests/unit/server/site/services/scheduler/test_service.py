@@ -251,22 +251,29 @@ async def test_a_job_that_something_was_heard_of_is_looked_at_once_the_outbox_ca
     assert not bench.site.touched_jobs
 
 
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The jobs whose rows the Scheduler looks at from now on."""
+    jobs: list[str] = []
+    statuses = queries.detail_statuses
+
+    def counted(db: Connection, job: str) -> set[tuple[str, str]]:
+        jobs.append(job)
+        return statuses(db, job)
+
+    monkeypatch.setattr(queries, "detail_statuses", counted)
+    return jobs
+
+
 async def test_a_cycle_looks_at_the_jobs_that_something_was_heard_of_and_at_no_others(
-    monkeypatch: pytest.MonkeyPatch,
+    looked: list[str],
 ) -> None:
     bench = Bench()
     await bench.machines(1)
     package = await bench.package()
     jobs = [await bench.run_job(package, f"J{n}") for n in range(20)]
     await bench.pump(2)
-    looked: list[str] = []
-    statuses = queries.detail_statuses
-
-    def counted(db: Connection, job: str) -> set[tuple[str, str]]:
-        looked.append(job)
-        return statuses(db, job)
-
-    monkeypatch.setattr(queries, "detail_statuses", counted)
+    looked.clear()
     bench.site.touched_jobs.add(jobs[7])
     bench.site.change_count += 1
     await bench.cycle("SCHEDULER")
@@ -282,21 +289,14 @@ async def test_a_cycle_looks_at_the_jobs_that_something_was_heard_of_and_at_no_o
 
 
 async def test_new_rules_are_applied_to_all_jobs_though_nothing_is_heard_of_them(
-    monkeypatch: pytest.MonkeyPatch,
+    looked: list[str],
 ) -> None:
     bench = Bench()
     await bench.machines(1)
     package = await bench.package()
     jobs = [await bench.run_job(package, f"J{n}") for n in range(3)]
     await bench.pump(2)
-    looked: list[str] = []
-    statuses = queries.detail_statuses
-
-    def counted(db: Connection, job: str) -> set[tuple[str, str]]:
-        looked.append(job)
-        return statuses(db, job)
-
-    monkeypatch.setattr(queries, "detail_statuses", counted)
+    looked.clear()
     bench.site.profile = with_overrides(bench.site.profile, {"job_stays_retrying": True})
     await bench.cycle("SCHEDULER")
     assert looked == jobs
