@@ -14,6 +14,7 @@ from despoolr_core.records.bounds import Bound, together
 from despoolr_core.records.view import Holding
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import Cost
+from despoolr_core.share.modes import ShareMode, parse_flags
 from despoolr_core.times import moment_s, span, span_s
 from despoolr_lab.scenario.model import (
     HoldStep,
@@ -233,14 +234,23 @@ def sharing(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
         def shared(holding: Holding, mode: str = mode) -> Holding:
             return replace(holding, share_mode=mode)
 
-        for who, scenario, bound, _ in _for_each(case, sharing, shared):
+        for who, scenario, bound, group in _for_each(case, sharing, shared):
             yield ScenarioChange(
                 f"{who} sharing {mode}",
                 Cost.CLIENT,
                 scenario,
                 needs="another program",
-                bound=bound,
+                bound=None if _shares_less(case.scenario, group, mode) else bound,
             )
+
+
+def _shares_less(scenario: Scenario, group: Sequence[_Holder], mode: str) -> bool:
+    """Whether somebody would no longer share what it shared: that keeps others out who held the
+    file, so that what they held says nothing.
+    """
+    steps = (scenario.step[number] for number in _numbers(group))
+    before = [parse_flags(ShareMode, one.share_mode) for one in steps if isinstance(one, HoldStep)]
+    return any(shared & ~parse_flags(ShareMode, mode) for shared in before)
 
 
 def local(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
