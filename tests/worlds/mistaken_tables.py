@@ -17,6 +17,14 @@ TABLES: Final = {
         changed('for = "3h"', 'for = "3h"; start = 1996-06-03T08:00:00+02:00'),
         "has a zone, and a site's calendar has none",
     ),
+    "a run that is stopped after its end": (
+        changed('for = "3h"', 'for = "3h"; stop_after = "4h"'),
+        "a run of 3h cannot be stopped after 4h",
+    ),
+    "a run that is stopped at its start": (
+        changed('for = "3h"', 'for = "3h"; stop_after = "0s"'),
+        "a run of 3h cannot be stopped after 0s",
+    ),
     "a version twice": (
         changed('title = "One update"', 'title = "One update"; versions = ["1.1", "1.1"]'),
         "versions names '1.1' twice",

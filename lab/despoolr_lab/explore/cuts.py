@@ -133,6 +133,8 @@ def label(part: Any) -> str:
 
 def _shorter(scenario: Scenario) -> Iterator[_Change]:
     length = scenario.end - scenario.start
+    if scenario.run.stop_after:
+        yield "its time after it is stopped", ("run", 0, "for"), _lasts(scenario.run.stop_after)
     last = max((moment_s(step.at, scenario.start) for step in scenario.step), default=0.0)
     after = last - scenario.start
     for new in [*(after + margin for margin in MARGIN_S), length / 2, length * 3 / 4]:
@@ -145,7 +147,10 @@ def _shorter(scenario: Scenario) -> Iterator[_Change]:
 
 
 def _lasts(span: str) -> Change:
-    return lambda scenario: setattr(scenario.run, "for_", span)
+    def change(scenario: Scenario) -> Any:
+        scenario.run.for_, scenario.run.stop_after = span, ""
+
+    return change
 
 
 def _machines(scenario: Scenario) -> Iterator[_Change]:

@@ -203,12 +203,22 @@ class Run(Table, kw_only=True):
 
     start: str = "1996-06-03 08:00"
     for_: Span = field(default="1d", name="for")
+    stop_after: str = ""
+    """When it is stopped, whatever was to come later; empty: it goes on to its end."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         if span_s(self.for_) > FOR_S_MAX:
             raise ValueError(f"a run goes for 36525d at most, not {self.for_}")
+        if self.stop_after and not 0 < span_s(self.stop_after) <= span_s(self.for_):
+            raise ValueError(f"a run of {self.for_} cannot be stopped after {self.stop_after}")
         moment_s(str(self.start), 0.0)
+
+    def last(self, for_s: float) -> None:
+        """Let it go for so many seconds. What is to happen later stays in the file."""
+        is_shorter = for_s < span_s(self.for_)
+        self.stop_after = f"{for_s}s" if is_shorter else ""
+        self.for_ = self.for_ if is_shorter else f"{for_s}s"
 
 
 class Worlds(Table, kw_only=True):
@@ -479,6 +489,11 @@ class Scenario(Table, kw_only=True):
     @property
     def end(self) -> float:
         """Site seconds at its end."""
+        return self.start + span_s(self.run.stop_after or self.run.for_)
+
+    @property
+    def end_as_written(self) -> float:
+        """Site seconds at its end if nothing stops it before: what the file may speak of."""
         return self.start + span_s(self.run.for_)
 
 

@@ -210,7 +210,7 @@ def _adapted(scenario: Scenario, options: RunOptions) -> Scenario:
         if groups:
             groups[-1].count = options.clients
     if options.for_s:
-        scenario.run.for_ = f"{options.for_s}s"
+        scenario.run.last(options.for_s)
     return scenario
 
 

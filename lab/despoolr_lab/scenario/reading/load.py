@@ -88,7 +88,7 @@ def _refuse_after_the_end(scenario: Scenario, text: str) -> None:
             if one.at and moment_s(one.at, scenario.start) < scenario.start:
                 reason = f"{one.at} is before the start of the run, {scenario.run.start}"
                 raise ScenarioError(reason, *place([table, index, "at"], text))
-            if one.at and moment_s(one.at, scenario.start) > scenario.end:
+            if one.at and moment_s(one.at, scenario.start) > scenario.end_as_written:
                 reason = (
                     f"{one.at} is after the end of the run, which goes for "
                     f"{scenario.run.for_}; let it go on longer ([run] for)"

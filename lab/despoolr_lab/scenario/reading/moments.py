@@ -34,7 +34,7 @@ def mistakes(scenario: Scenario) -> Iterator[Mistake]:
 
 def _calendar(scenario: Scenario) -> Iterator[Mistake]:
     """Times that the calendar of a site does not have."""
-    start, end = scenario.start, scenario.end
+    start, end = scenario.start, scenario.end_as_written
     yield from _zones(scenario)
     if not 0 <= start < _TIME_MAX:
         yield f"a run starts in {_YEARS}", ["run", "start"]
@@ -80,7 +80,7 @@ def _jobs(scenario: Scenario) -> Iterator[Mistake]:
         if isinstance(step, model.JobStep)
     }
     for step, at, number in made.values():
-        if step.activate_after and moment_s(step.activate_after, at) > scenario.end:
+        if step.activate_after and moment_s(step.activate_after, at) > scenario.end_as_written:
             reason = f"job {step.name} would be activated after the end of the run"
             yield reason, ["step", number, "activate_after"]
     for rank, table in ((1, "step"), (0, "expect")):
@@ -88,7 +88,7 @@ def _jobs(scenario: Scenario) -> Iterator[Mistake]:
         for index, one in enumerate(items):
             if isinstance(one, model.JobStep):
                 continue
-            asked = (moment_s(one.at, start) if one.at else scenario.end, rank, index)
+            asked = (moment_s(one.at, start) if one.at else scenario.end_as_written, rank, index)
             for key in _KEYS:
                 for name in _named(key, getattr(one, key, None)):
                     plain, instance = split_job(name)
@@ -153,13 +153,13 @@ def _bounds(scenario: Scenario) -> Iterator[Mistake]:
         if not isinstance(e, model.ReachedExpectation):
             continue
         start, went = scenario.start, f"the run goes for {scenario.run.for_}"
-        if e.after and moment_s(e.after, start) > scenario.end:
+        if e.after and moment_s(e.after, start) > scenario.end_as_written:
             yield f"nothing happens after {e.after}: {went}", ["expect", index, "after"]
         if e.before and moment_s(e.before, start) < start:
             yield f"nothing happens before {e.before}: {went}", ["expect", index, "before"]
     for index, e in enumerate(scenario.expect):
         if isinstance(e, model.EpisodeExpectation) and e.blocked_at_least:
-            asked = moment_s(e.at, scenario.start) if e.at else scenario.end
+            asked = moment_s(e.at, scenario.start) if e.at else scenario.end_as_written
             if span_s(e.blocked_at_least) > asked - scenario.start:
                 yield (
                     f"nothing lasted {e.blocked_at_least} by then: the run goes for "

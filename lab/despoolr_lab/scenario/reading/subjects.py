@@ -288,7 +288,7 @@ def _never_on(scenario: Scenario) -> Iterator[Mistake]:
         ):
             continue
         machine = getattr(e, key)
-        asked = moment_s(e.at, start) if e.at else scenario.end
+        asked = moment_s(e.at, start) if e.at else scenario.end_as_written
         if machine in off and switched.get(machine, math.inf) >= asked:
             yield f"{machine} is not switched on by then", ["expect", index, key]
 

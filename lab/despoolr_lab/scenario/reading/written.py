@@ -31,7 +31,7 @@ def baked(scenario: Scenario, options: RunOptions) -> Scenario:
         elif groups:  # a group of nobody cannot be written
             found.clients.remove(groups[-1])
     if options.for_s:
-        found.run.for_ = f"{options.for_s}s"
+        found.run.last(options.for_s)
     if options.seed is not None:
         found.run.seed = options.seed
     for site in found.site:

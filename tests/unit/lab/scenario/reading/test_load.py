@@ -134,7 +134,7 @@ def test_a_wrong_key_is_named_with_its_line_and_the_nearest_right_one(
 
 def test_a_wrong_key_like_no_other_is_answered_with_the_keys_there_are() -> None:
     error = mistake(spoilt('for = "5h"', 'zzz = "5h"'))
-    assert error.reason == "unknown key 'zzz'; there are for, seed, start"
+    assert error.reason == "unknown key 'zzz'; there are for, seed, start, stop_after"
 
 
 def test_a_wrong_key_in_the_second_table_of_a_kind_is_found_in_the_second() -> None:

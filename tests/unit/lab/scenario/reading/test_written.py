@@ -41,11 +41,25 @@ def test_options_are_written_into_the_file_and_it_gives_the_same_run_alone() -> 
     assert len(alone.records) > 100
 
 
+@pytest.mark.parametrize(("for_s", "last"), [(1800.0, "1800.0s"), (30 * 3600.0, "")])
+def test_a_run_that_is_made_shorter_or_longer_can_be_read_and_made_again(
+    for_s: float, last: str
+) -> None:
+    staged = blocked_update(hours=24)
+    options = RunOptions(for_s=for_s)
+    run = run_scenario(copy_of(staged), options)
+    again = parse_scenario(to_toml(baked(staged, options)))
+    alone = run_scenario(copy_of(again), RunOptions())
+    assert (again.run.stop_after, again.end - again.start) == (last, for_s)
+    assert (alone.digest, alone.virtual_s) == (run.digest, run.virtual_s)
+    assert baked(again, RunOptions(for_s=90 * 3600.0)).run.stop_after == ""
+
+
 def test_baking_changes_nothing_of_what_it_was_given() -> None:
     staged = blocked_update(hours=6, expect=[])
     before = msgspec.to_builtins(staged)
     found = baked(staged, RunOptions(clients=1, for_s=3600.0, overrides={"attempts_max": 2}))
-    assert found.run.for_ == "3600.0s"
+    assert (found.run.for_, found.run.stop_after) == ("6h", "3600.0s")
     assert found.site[0].profile == {"attempts_max": 2}
     assert msgspec.to_builtins(staged) == before
 
