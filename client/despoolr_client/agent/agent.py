@@ -29,7 +29,7 @@ from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.rest import REST_S_MAX, Rest
 from despoolr_client.agent.runner import ProgramRunner, Turn
 from despoolr_client.agent.settings import MESSAGES_EVERY_S, ClientSettings, Spawn, WhenWarned
-from despoolr_client.agent.windows import Windows, set_up, unc
+from despoolr_client.agent.windows import Windows, unc
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import Reporter, expiry_notice
@@ -174,26 +174,6 @@ class PcmAgent:
         """
         ini = self.own_ini
         return self.settings.behaviour if ini is None else self.settings.behaviour.with_sms_ini(ini)
-
-    @property
-    def sms_ini(self) -> SmsIni:
-        r"""`C:\SMS.INI` as it stands: what Client Setup wrote, and what was changed since
-        (`files.sms_ini`).
-        """
-        server, share, directory = self._results_place()
-        return set_up(
-            SmsIni() if self.own_ini is None else self.own_ini,
-            {
-                "SMS Unique ID": self.sms_id,
-                "SiteCode": self.settings.site,
-                "Domain": self.settings.domain,
-                "MachineName": self.machine,
-                "LastLoggedUser": self.user,
-                "CurrentLogonServer": self.logon_server,
-            },
-            self.settings.logon_servers,
-            unc(server, share, directory.lower()),
-        )
 
     @property
     def reporter(self) -> Reporter:
@@ -432,11 +412,6 @@ class PcmAgent:
             raise ValueError(f"{self.machine} has no package {request_id} to run")
         self._enqueue(Turn(self._pcm.record(request_id)))
         self._start_runner()
-
-    def archive(self, request_id: str) -> None:
-        """The user archives a command. Raises `ValueError` if there is none."""
-        if self._pcm is None or not self._pcm.archive(request_id):
-            raise ValueError(f"{self.machine} has no package {request_id} to archive")
 
     def _enqueue(self, turn: Turn) -> None:
         if self._runner is None:

@@ -25,13 +25,10 @@ Records = tuple[WorkstationInstruction, ...]
 
 
 class Folder(StrEnum):
-    """The folders of the PCM window. The archive's literal name is not known; *Archived* is our
-    word (Q122202).
-    """
+    """The folders of the PCM window in which packages are."""
 
     PENDING = "Pending Commands"
     EXECUTED = "Executed Commands"
-    ARCHIVED = "Archived"
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -58,12 +55,11 @@ NOTHING: Final = Decisions()
 class Pcm:
     """The packages one client knows."""
 
-    __slots__ = ("archived", "executed_at", "history", "records")
+    __slots__ = ("executed_at", "history", "records")
 
     def __init__(self, history: dict[str, HistoryState] | None = None) -> None:
         self.records: Records = ()
         self.history: dict[str, HistoryState] = history if history is not None else {}
-        self.archived: frozenset[str] = frozenset()
         self.executed_at: dict[str, float] | None = None
 
     # -- a poll
@@ -82,7 +78,6 @@ class Pcm:
             and self.history.get(record.request_id) is not HistoryState.EXPIRED
         )
         self.records = passed
-        self.archived -= frozenset(gone)
         said = [lines.before_filter(len(records))]
         said += [lines.service_only(record.request_id) for record in skipped]
         said.append(lines.after_filter(len(passed)))
@@ -115,7 +110,6 @@ class Pcm:
                 behaviour.runs_newly_found_expired and state is None
             ):
                 self.history[request] = HistoryState.EXPIRED
-                self.archived -= {request}
                 expired.append(record)
                 continue
             if only_expiry or not is_offered(record, now):
@@ -165,21 +159,6 @@ class Pcm:
             self.executed_at = {}
         self.executed_at.setdefault(request_id, now)
 
-    def archive(self, request_id: str) -> bool:
-        """The user moves a package to the archive (Q122202); whether there is one. A mandatory one
-        runs all the same.
-        """
-        is_there = any(record.request_id == request_id for record in self.records)
-        if is_there:
-            self.archived |= {request_id}
-        return is_there
-
-    def forget(self) -> None:
-        """The history file is lost."""
-        self.history.clear()
-        self.archived = frozenset()
-        self.executed_at = None
-
     # -- what there is
     def record(self, request_id: str) -> WorkstationInstruction:
         """The record of one request. Raises `KeyError` if the instruction file does not have it,
@@ -215,8 +194,6 @@ class Pcm:
             or not is_shown(record, now)
         ):
             return None
-        if request_id in self.archived:
-            return Folder.ARCHIVED
         return Folder.EXECUTED if state is HistoryState.EXECUTED else Folder.PENDING
 
     def folder(self, folder: Folder, now: float) -> Records:

@@ -132,7 +132,7 @@ def test_an_expired_package_leaves_the_window_and_writes_exactly_one_sni(runs_be
         await agent.power_on()
         expired = [report for report in await world.reports() if report.result is Result.EXPIRED]
         assert (before, len(expired)) == (int(runs_before), 1)
-        assert [agent.folder(folder) for folder in Folder] == [[], [], []]
+        assert [agent.folder(folder) for folder in Folder] == [[], []]
         assert agent.files.history == {"BPC0001": HistoryState.EXPIRED}
 
     play(main)

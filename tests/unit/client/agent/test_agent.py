@@ -11,8 +11,7 @@ from msgspec.structs import replace
 
 from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
-from despoolr_client.pcm.state import Folder
-from despoolr_core.formats.sms_ini import SmsIni
+from despoolr_core.formats.sms_ini import parse_sms_ini
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import ShareMode
 from worlds.client import World, driven, offered, play, poll_and_run
@@ -112,24 +111,10 @@ def test_a_lost_history_makes_a_mandatory_package_run_again() -> None:
         await world.offer(offered())
         agent = world.agent()
         await poll_and_run(agent)
-        agent.pcm.forget()
+        agent.forget_history()
         await poll_and_run(agent)
         assert len(world.facts("pcm.run")) == 2
         assert len({report.report_id for report in await world.reports()}) == 2
-
-    play(main)
-
-
-def test_an_archived_command_moves_to_the_archive() -> None:
-    async def main() -> None:
-        world = await World().set_up()
-        await world.offer(offered(install_by_full=0))
-        agent = world.agent()
-        await agent.poll_once()
-        agent.archive("BPC0001")
-        assert agent.folder(Folder.ARCHIVED) == ["BPC0001"]
-        with pytest.raises(ValueError, match="to archive"):
-            agent.archive("BPC0009")
 
     play(main)
 
@@ -160,23 +145,13 @@ def test_sms_ini_says_where_a_client_gets_its_instructions_and_puts_its_results(
         world = await World().set_up()
         await world.offer(offered(), server="SRV2")
         files = Windows()
-        files.sms_ini = (
-            SmsIni()
-            .with_value("Local", "CurrentLogonServer", "SRV2")
-            .with_value(
-                "Package Command Manager", "ResultsSharePoint", r"\\SRV1\SMS_SHR\despoolr.box"
-            )
+        files.sms_ini = parse_sms_ini(
+            "[Local]\nCurrentLogonServer=SRV2\n"
+            "[Package Command Manager]\nResultsSharePoint=\\\\SRV1\\SMS_SHR\\despoolr.box"
         )
         agent = world.agent(files=files)
         await poll_and_run(agent)
         assert (len(await world.reports("SRV1")), len(await world.reports("SRV2"))) == (1, 0)
-        ini = agent.sms_ini
-        assert (ini.sms_id, ini.current_logon_server, ini.servers) == (
-            "BPC00001",
-            "SRV2",
-            ("SRV1", "SRV2"),
-        )
-        assert ini.result_share_point == r"\\SRV1\SMS_SHR\despoolr.box"
 
     play(main)
 

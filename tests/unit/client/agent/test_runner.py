@@ -15,7 +15,7 @@ from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.state import Folder
 from despoolr_core.formats.instruction import Result
-from despoolr_core.formats.sms_ini import SmsIni
+from despoolr_core.formats.sms_ini import parse_sms_ini
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, ShareMode
 from worlds.client import START, World, driven, offered, play, poll_and_run
@@ -143,7 +143,7 @@ def test_a_desktop_counts_down_five_minutes_before_a_mandatory_package() -> None
         await poll_and_run(agent)
         assert next(r.at for r in world.records if r.kind == "pcm.run") == START + 300
         other = world.agent("PC2", "BPC00002", files=Windows())
-        other.files.sms_ini = SmsIni().with_value("Local", "DisablePCMCountdown", "TRUE")
+        other.files.sms_ini = parse_sms_ini("[Local]\nDisablePCMCountdown=TRUE")
         await world.offer(offered(), sms_id="BPC00002")
         before = world.clock.now()
         await poll_and_run(other)

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from despoolr_client.pcm.behaviour import OF_PROFILE, PcmBehaviour, PcmVariant, ServerChoice
-from despoolr_core.formats.sms_ini import SmsIni
+from despoolr_core.formats.sms_ini import parse_sms_ini
 from despoolr_core.profile import Profile, profile_of
 
 
@@ -31,15 +31,15 @@ def test_a_desktop_counts_down_five_minutes_and_the_service_not_at_all() -> None
 
 
 def test_sms_ini_disables_the_countdown_where_pcm_honours_the_key() -> None:
-    ini = SmsIni().with_value("Local", "DisablePCMCountdown", "TRUE")
+    ini = parse_sms_ini("[Local]\nDisablePCMCountdown=TRUE")
     assert PcmBehaviour().with_sms_ini(ini).countdown == 0
     assert PcmBehaviour(honours_disabled_countdown=False).with_sms_ini(ini).countdown == 300
 
 
 def test_sms_ini_chooses_how_servers_are_chosen_and_nonsense_changes_nothing() -> None:
-    ini = SmsIni().with_value("Local", "DisableRandomPCMServers", "LocalOnly")
+    ini = parse_sms_ini("[Local]\nDisableRandomPCMServers=LocalOnly")
     assert PcmBehaviour().with_sms_ini(ini).server_choice is ServerChoice.LOCAL_ONLY
-    ini = ini.with_value("Local", "DisableRandomPCMServers", "PERHAPS")
+    ini = parse_sms_ini("[Local]\nDisableRandomPCMServers=PERHAPS")
     assert PcmBehaviour().with_sms_ini(ini).server_choice is ServerChoice.DOCUMENTED
 
 

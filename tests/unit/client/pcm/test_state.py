@@ -142,17 +142,8 @@ def test_a_lost_history_runs_mandatory_packages_again() -> None:
     pcm = pcm_with(record(install_by_full=1))
     decide(pcm, 0)
     pcm.executed("BPC0001", 1)
-    pcm.forget()
+    pcm.history.clear()
     assert len(decide(pcm, 2).due) == 1
-
-
-def test_an_archived_package_is_in_the_archive_and_runs_all_the_same() -> None:
-    pcm = pcm_with(record(install_by_full=1, install_by_date=100.0))
-    decide(pcm, 0)
-    assert pcm.archive("BPC0001")
-    assert not pcm.archive("BPC0009")
-    assert pcm.folder(Folder.ARCHIVED, 0) == pcm.records
-    assert len(decide(pcm, 100).due) == 1
 
 
 SERVICE = PcmBehaviour(variant=PcmVariant.SERVICE)
