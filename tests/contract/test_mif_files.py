@@ -6,27 +6,13 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.mif import (
-    Component,
-    Mif,
-    MifError,
-    MifKind,
-    Mode,
-    PathReference,
-    Type,
-    check,
-    examine,
-    kind_of,
-    parse,
-    plain,
-    read,
-    render,
-    render_verbatim,
-    would_sms_take,
-)
-from despoolr_core.formats.mif.findings import Severity
+from despoolr_core.formats.mif.codec import check, examine, parse, read
+from despoolr_core.formats.mif.findings import MifError, Mode, Severity
+from despoolr_core.formats.mif.model import Component, Mif, PathReference, Type
+from despoolr_core.formats.mif.render import render, render_verbatim
+from despoolr_core.formats.mif.sms import MifKind, kind_of
 from despoolr_core.formats.status_mif import read_status_mif, render_status_mif
-from worlds.mif_samples import HEAD, wrap_attribute, wrap_block
+from worlds.mif_samples import HEAD, plain, would_sms_take, wrap_attribute, wrap_block
 from worlds.support import data
 
 MIFS = data("mif")

@@ -13,7 +13,7 @@ LARGE = {
     "despoolr_app.cli": "a module a command, in the order of `despoolr --help`",
     "despoolr_lab.cli": "a module a command, in the order of `despoolr --help`",
     "despoolr_core.formats": "a module a file format of the field",
-    "despoolr_core.formats.mif": "one door, `despoolr_core.formats.mif`, with its parts behind it",
+    "despoolr_core.formats.mif": "one format: its page names the way in, and the parts of a reader",
 }
 """Folders of more, and why a reader finds their way in them all the same."""
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_lab.report.html import render_report
 from worlds.browser import Page
-from worlds.report import blocked_update
+from worlds.report import blocked_update, render_report
 
 RANGE = "t=1996-06-03T10:00:00/1996-06-04T12:00:00"
 SHOWN = "document.querySelector('#shown').textContent"

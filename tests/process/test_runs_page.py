@@ -16,10 +16,9 @@ from despoolr_app.process.settings import Listen
 from despoolr_app.runs.store import RunStore
 from despoolr_app.runs_page.server import RunsPage
 from despoolr_core.records.ladder import FIXES, HARMS, Effects, Ladder, LadderRow
-from despoolr_lab.report.html import render_report
 from worlds.axe import axe_script
 from worlds.browser import Page
-from worlds.report import blocked_update
+from worlds.report import blocked_update, render_report
 
 pytestmark = pytest.mark.slow
 NAME: Final = "19960603T080000Z-q147819-update-in-use-seed0"

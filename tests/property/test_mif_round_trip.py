@@ -15,30 +15,14 @@ from hypothesis import strategies as st
 from lark import Lark
 from lark.exceptions import LarkError
 
-from despoolr_core.formats.mif import (
-    Attribute,
-    Block,
-    Mif,
-    MifError,
-    Mode,
-    Severity,
-    Special,
-    Type,
-    build_attribute,
-    build_enum,
-    build_group,
-    build_mif,
-    build_table,
-    check,
-    fast,
-    parse,
-    plain,
-    read,
-    render,
-    render_verbatim,
-)
-from despoolr_core.formats.mif.model import Value
+from despoolr_core.formats.mif import fast
+from despoolr_core.formats.mif.build import build_attribute, build_group, build_mif
+from despoolr_core.formats.mif.codec import check, parse, read
+from despoolr_core.formats.mif.findings import MifError, Mode, Severity
+from despoolr_core.formats.mif.model import Attribute, Block, Mif, Special, Type, Value
 from despoolr_core.formats.mif.parser import Parser
+from despoolr_core.formats.mif.render import render, render_verbatim
+from worlds.mif_samples import build_enum, build_table, plain
 from worlds.support import THEIR_MIFS, data
 
 STRINGS = st.text(st.characters(max_codepoint=255), max_size=30)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
@@ -277,3 +279,17 @@ def many(blocked: int = 1000, clients: int = 5000) -> Told:
         told.refused(handle, episode=f"W{n}", job="")
     told.retries("BPC00002", told.at + HOUR, *servers)
     return told
+
+
+def applied(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """The object after a merge patch (RFC 7396); `old` stays as it is."""
+    new = dict(old)
+    for name, value in patch.items():
+        if value is None:
+            new.pop(name, None)
+        elif isinstance(value, dict):
+            before = new.get(name)
+            new[name] = applied(before if isinstance(before, dict) else {}, value)
+        else:
+            new[name] = value
+    return new

@@ -4,12 +4,17 @@ workstations, events.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.share import FileWritten, OpenClosed, OpenGranted, OpenRefused
 from despoolr_core.records.kinds.site import DetailStatusChanged, EventLogged, JobStatusChanged
+from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.wire import Blocker
+from despoolr_lab.report.html import stream_report
 
 START = 833788800.0
 """1996-06-03 08:00."""
@@ -158,3 +163,12 @@ def blocked_update(attempts: int = 12, *, resolved: bool = True) -> list[Record]
     if resolved:
         site.at(end - 1).close().at(end).write().job("Complete", "Retrying")
     return site.at(end + 10).step().records
+
+
+def render_report(
+    records: Iterable[Record],
+    summary: Mapping[str, Any],
+    ladder: Ladder | None = None,
+) -> str:
+    """The page of `stream_report` as one text, for who has no use for pieces."""
+    return "".join(stream_report(records, summary, ladder))

@@ -17,12 +17,12 @@ from despoolr_app.cli.output import echo_json, fail, put
 from despoolr_core.rules.text import escaped
 
 if TYPE_CHECKING:
-    from despoolr_core.formats.mif import (
+    from despoolr_core.formats.mif.findings import MifFinding
+    from despoolr_core.formats.mif.model import (
         Attribute,
         Component,
         Group,
         Mif,
-        MifFinding,
         MifTable,
         Type,
         Value,
@@ -51,8 +51,9 @@ def mif() -> None:
 def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
     """List everything there is to say about FILES, with line, column and the rule's source."""
     from despoolr_app.disk.bounded_file import read_bounded
-    from despoolr_core.formats.mif import Mode, Severity, examine, kind_of
-    from despoolr_core.formats.mif.sms import MIF_SIZE_MAX
+    from despoolr_core.formats.mif.codec import examine
+    from despoolr_core.formats.mif.findings import Mode, Severity
+    from despoolr_core.formats.mif.sms import MIF_SIZE_MAX, kind_of
 
     results: list[dict[str, Any]] = []
     for file in files:
@@ -123,7 +124,8 @@ def _plural(word: str, count: int) -> str:
 def show(file: Path, as_json: bool) -> None:
     """Show FILE's component: groups, attributes, values, enumerations, paths, tables."""
     from despoolr_app.disk.bounded_file import read_bounded
-    from despoolr_core.formats.mif import MifError, Mode, Severity, examine, read
+    from despoolr_core.formats.mif.codec import examine, read
+    from despoolr_core.formats.mif.findings import MifError, Mode, Severity
     from despoolr_core.formats.mif.sms import MIF_SIZE_MAX
 
     try:
@@ -160,7 +162,7 @@ def _finding(finding: MifFinding) -> dict[str, Any]:
 
 
 def _described(tree: Mif, findings: list[MifFinding]) -> dict[str, Any]:
-    from despoolr_core.formats.mif import kind_of
+    from despoolr_core.formats.mif.sms import kind_of
 
     component = tree.component
     return {
@@ -228,7 +230,7 @@ def _meaning(component: Component, attribute: Attribute) -> str | None:
 
 
 def _json_value(value: Value | None) -> str | int | None:
-    from despoolr_core.formats.mif import PathReference, Special
+    from despoolr_core.formats.mif.model import PathReference, Special
 
     if isinstance(value, PathReference):
         return f'*"{value.name}"'
@@ -255,7 +257,7 @@ def _print_tree(tree: Mif) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from despoolr_core.formats.mif import kind_of
+    from despoolr_core.formats.mif.sms import kind_of
 
     console = Console(highlight=False)
     component = tree.component

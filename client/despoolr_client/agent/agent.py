@@ -67,9 +67,7 @@ class Dice:
 
 
 class PcmAgent:
-    """One client. `user` is logged on; `drives` are the servers of its connected drives, in drive
-    order.
-    """
+    """One client. `user` is logged on."""
 
     __slots__ = (
         "_connections",
@@ -82,7 +80,6 @@ class PcmAgent:
         "_runner",
         "_spawn",
         "clock_offset_s",
-        "drives",
         "etag",
         "is_on",
         "logon_server",
@@ -101,13 +98,11 @@ class PcmAgent:
         user: str = "",
         programs: Programs | None = None,
         files: Windows | None = None,
-        drives: tuple[str, ...] = (),
     ) -> None:
         self.machine = machine
         self.sms_id = sms_id
         self.user = user
         self.settings = settings
-        self.drives = drives
         self.is_on = True
         self.clock_offset_s = 0.0
         self.etag = ""
@@ -431,7 +426,7 @@ class PcmAgent:
         self, record: WorkstationInstruction
     ) -> Iterator[tuple[SelectionStep, PackagePlace]]:
         """Where to look for a package, in the documented order."""
-        connected = [*self.drives, *(hold.server for hold in self.connections.holds)]
+        connected = [hold.server for hold in self.connections.holds]
         uncs = [server.unc for server in record.servers]
         return candidates(uncs, self.logon_server, connected, self.behaviour, self.dice("server"))
 

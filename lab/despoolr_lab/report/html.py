@@ -83,15 +83,6 @@ class Figure(msgspec.Struct, frozen=True):
     kind: str = ""
 
 
-def render_report(
-    records: Iterable[Record],
-    summary: Mapping[str, Any],
-    ladder: Ladder | None = None,
-) -> str:
-    """The page of `stream_report` as one text, for who has no use for pieces."""
-    return "".join(stream_report(records, summary, ladder))
-
-
 def stream_report(
     records: Iterable[Record],
     summary: Mapping[str, Any],

@@ -7,20 +7,16 @@ render(mif)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from despoolr_core.formats.mif.model import (
     Attribute,
     Block,
     Component,
     Encoding,
-    Enumeration,
     Group,
     Item,
-    Member,
     Mif,
-    MifTable,
-    Row,
     Statement,
     Type,
     Value,
@@ -28,7 +24,6 @@ from despoolr_core.formats.mif.model import (
 
 DATE: Type = Type("DATE")
 INTEGER: Type = Type("INTEGER")
-COUNTER: Type = Type("COUNTER")
 
 
 def build_attribute(
@@ -82,31 +77,6 @@ def build_group(
     if pragma:
         items.append(Statement("PRAGMA", pragma))
     return Group((*items, *attributes))
-
-
-def build_enum(name: str, members: Mapping[int, str]) -> Enumeration:
-    """A named enumeration of numbers and their strings."""
-    return Enumeration(
-        (
-            Statement("NAME", name),
-            Statement("TYPE", INTEGER),
-            *(Member(number, string) for number, string in members.items()),
-        )
-    )
-
-
-def build_table(
-    name: str, number: int, class_name: str, rows: Iterable[Sequence[Value | None]]
-) -> MifTable:
-    """A table for a template of this class; values in ascending order of the attributes' ids."""
-    return MifTable(
-        (
-            Statement("NAME", name),
-            Statement("ID", number),
-            Statement("CLASS", class_name),
-            *(Row(tuple(row)) for row in rows),
-        )
-    )
 
 
 def build_mif(

@@ -128,9 +128,3 @@ def _check_tree(mif: Mif, mode: Mode, size: int | None) -> list[MifFinding]:
 
 def _sorted(findings: list[MifFinding]) -> tuple[MifFinding, ...]:
     return tuple(sorted(findings, key=lambda f: (f.line, f.column)))
-
-
-def would_sms_take(data: bytes) -> sms.Verdict:
-    """Would SMS take this file, as what kind, and if not, why?"""
-    mif, found = examine(data, Mode.SMS)
-    return sms.verdict(found, sms.kind_of(mif) if mif is not None else None)

@@ -1,6 +1,6 @@
 """A tree back to bytes: letter for letter (`render_verbatim`), or in one clean style (`render`).
 
-Law: `render_verbatim(parse(x)) == x`; `parse(render(m))` means what `m` means (`plain`). The style
+Law: `render_verbatim(parse(x)) == x`; `parse(render(m))` means what `m` means. The style
 is ISMIF32's: CRLF, ASCII, upper-case keywords, one statement a line, two blanks a level; everything
 outside 20-7E is an escape. Comments are kept, each on a line of its own before the statement it
 stood with: delta headers are comments.
@@ -17,13 +17,11 @@ from despoolr_core.formats.mif.model import (
     KIND_OF,
     Block,
     Encoding,
-    Enumeration,
     Item,
     Member,
     Mif,
     PathReference,
     Row,
-    Skipped,
     Statement,
     Type,
     Value,
@@ -193,40 +191,3 @@ def _literals(string: str, wide: bool) -> list[str]:
     if len(string) <= step:
         return [quote(string, wide=wide)]
     return [quote(string[n : n + step], wide=wide) for n in range(0, len(string), step)]
-
-
-def plain(mif: Mif) -> Mif:
-    """What a MIF means, without its spelling: no text, comments, skipped parts, findings or
-    encoding. For comparing.
-    """
-    header = tuple(
-        msgspec.structs.replace(s, lead="", text="") for s in mif.header if isinstance(s, Statement)
-    )
-    component = _plain_block(mif.component)
-    return Mif(
-        msgspec.structs.replace(
-            mif.component, items=component.items, lead="", start="", end_lead="", end=""
-        ),
-        header,
-    )
-
-
-def _plain_block(block: Block) -> Block:
-    items: list[Item] = []
-    for item in block.items:
-        if isinstance(item, Block):
-            items.append(_plain_block(item))
-        elif not isinstance(item, Skipped):
-            item = msgspec.structs.replace(item, lead="", text="")
-            if (
-                isinstance(item, Statement)
-                and isinstance(item.value, Type)
-                and item.value.enum is not None
-            ):
-                inline = _plain_block(item.value.enum)
-                assert isinstance(inline, Enumeration)
-                item = msgspec.structs.replace(
-                    item, value=msgspec.structs.replace(item.value, enum=inline)
-                )
-            items.append(item)
-    return type(block)(tuple(items))

@@ -12,11 +12,8 @@ import enum
 import re
 from typing import Final
 
-import msgspec
-
 from despoolr_core.formats.mif.checks import Checker, Facts
 from despoolr_core.formats.mif.dates import DATE_LENGTH, date_year
-from despoolr_core.formats.mif.findings import MifFinding, Severity
 from despoolr_core.formats.mif.model import (
     Attribute,
     Component,
@@ -64,14 +61,6 @@ class MifKind(enum.StrEnum):
     DELTA = "delta MIF"
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """Would SMS take it? If not, `reason` is the first finding that says no."""
-
-    taken: bool
-    kind: MifKind | None
-    reason: MifFinding | None
-
-
 def kind_of(mif: Mif) -> MifKind:
     """What this MIF is to SMS."""
     component, headers = mif.component, {fold(name) for name in mif.delta_headers}
@@ -86,12 +75,6 @@ def kind_of(mif: Mif) -> MifKind:
     ):
         return MifKind.IDMIF
     return MifKind.NOIDMIF
-
-
-def verdict(findings: list[MifFinding], kind: MifKind | None) -> Verdict:
-    """Would SMS take the file these findings (of a check in the mode `sms`) are about?"""
-    reason = next((f for f in findings if f.severity >= Severity.ERROR), None)
-    return Verdict(reason is None, kind, reason)
 
 
 def stored_value(component: Component, attribute: Attribute) -> str | int | None:

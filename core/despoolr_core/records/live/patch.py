@@ -1,7 +1,7 @@
 """What changed between two JSON objects, as a merge patch (RFC 7396).
 
-The law: `applied(old, patch_of(old, new)) == new` for objects without nulls in them. A member that
-is gone is null in the patch; an array that differs in anything is sent whole.
+The law: `patch_of(old, new)` applied to `old` is `new`, for objects without nulls in them. A member
+that is gone is null in the patch; an array that differs in anything is sent whole.
 """
 
 from __future__ import annotations
@@ -21,17 +21,3 @@ def patch_of(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         elif name not in old or before != value:
             patch[name] = value
     return patch
-
-
-def applied(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    """The object after a patch; `old` stays as it is."""
-    new = dict(old)
-    for name, value in patch.items():
-        if value is None:
-            new.pop(name, None)
-        elif isinstance(value, dict):
-            before = new.get(name)
-            new[name] = applied(before if isinstance(before, dict) else {}, value)
-        else:
-            new[name] = value
-    return new

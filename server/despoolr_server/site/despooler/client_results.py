@@ -17,7 +17,7 @@ import msgspec
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.instruction import InstructionError, Result, WireRemove
 from despoolr_core.formats.job_mif import JobReport
-from despoolr_core.formats.mif import MifError
+from despoolr_core.formats.mif.findings import MifError
 from despoolr_core.formats.status_mif import StatusMif, read_status_mif
 from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.records.kinds.site import MifRefused

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.formats.instruction import MifTransfer
-from despoolr_core.formats.mif import MifError
+from despoolr_core.formats.mif.findings import MifError
 from despoolr_core.formats.site_mif import PACKAGE_STATUS_CLASS, PackageReport, read_delta_mif
 from despoolr_core.formats.sta import render_sta
 from despoolr_core.rules.fold import fold

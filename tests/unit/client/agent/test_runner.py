@@ -263,7 +263,7 @@ def test_the_package_comes_from_the_next_server_when_one_is_silent() -> None:
         await world.offer(offered("BPC0001", "SRV2", "SRV3"))
         world.down.add("SRV2")
         await world.package("SRV1", {})
-        agent = world.agent(drives=("SRV2",))
+        agent = world.agent()
         await world.service("SRV1", "SMS_PKGD").delete("BPC00001/DATA/B.DAT")
         await world.service("SRV1", "SMS_PKGD").delete("BPC00001/DATA")
         await world.service("SRV1", "SMS_PKGD").delete("BPC00001/SETUP.EXE")

@@ -19,9 +19,8 @@ from despoolr_core.formats.job_mif import (
     render_job_mif,
 )
 from despoolr_core.formats.job_mif_fast import SAMPLE_EVENT, SAMPLE_TIME, mark
-from despoolr_core.formats.mif import MifError
 from despoolr_core.formats.mif.codec import read
-from despoolr_core.formats.mif.findings import Mode
+from despoolr_core.formats.mif.findings import MifError, Mode
 from despoolr_core.formats.site_mif import read_delta_mif
 
 REPORT = JobReport(

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.mif import RULES, MifError, Mode, Severity, check, parse
+from despoolr_core.formats.mif.codec import check, parse
+from despoolr_core.formats.mif.findings import MifError, Mode, Severity
+from despoolr_core.formats.mif.rules import RULES
 from worlds.mif_samples import attribute, group, mif
 
 ENUM = 'START ENUM NAME="e" 1="one" -2="two" END ENUM\n'

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.mif import MifError, date_flaw, parse_date, render_date
-from despoolr_core.formats.mif.dates import EMPTY_DATE, date_year
+from despoolr_core.formats.mif.dates import (
+    EMPTY_DATE,
+    date_flaw,
+    date_year,
+    parse_date,
+    render_date,
+)
+from despoolr_core.formats.mif.findings import MifError
 
 
 @pytest.mark.parametrize(

@@ -5,27 +5,12 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from despoolr_core.formats.mif import (
-    DATE,
-    Encoding,
-    MifError,
-    Mode,
-    PathReference,
-    Severity,
-    Special,
-    Type,
-    build_attribute,
-    build_enum,
-    build_group,
-    build_mif,
-    build_table,
-    check,
-    parse,
-    plain,
-    render,
-    render_verbatim,
-)
-from worlds.mif_samples import attribute, group, mif
+from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, build_mif
+from despoolr_core.formats.mif.codec import check, parse
+from despoolr_core.formats.mif.findings import MifError, Mode, Severity
+from despoolr_core.formats.mif.model import Encoding, PathReference, Special, Type
+from despoolr_core.formats.mif.render import render, render_verbatim
+from worlds.mif_samples import attribute, build_enum, build_table, group, mif, plain
 
 
 def built() -> bytes:

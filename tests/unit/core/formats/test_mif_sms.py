@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.mif import (
-    RULES,
-    MifError,
-    MifKind,
-    Mode,
-    Severity,
-    check,
-    kind_of,
-    parse,
-    read,
-    stored_value,
-    would_sms_take,
-)
-from despoolr_core.formats.mif.sms import STATUS_MIF_SIZE_MAX
-from worlds.mif_samples import attribute, group, mif
+from despoolr_core.formats.mif.codec import check, parse, read
+from despoolr_core.formats.mif.findings import MifError, Mode, Severity
+from despoolr_core.formats.mif.rules import RULES
+from despoolr_core.formats.mif.sms import STATUS_MIF_SIZE_MAX, MifKind, kind_of, stored_value
+from worlds.mif_samples import attribute, group, mif, would_sms_take
 
 IDENTIFICATION = group(attribute(name='"Name"'), head='ID=2 CLASS="MICROSOFT|IDENTIFICATION|1.0"')
 

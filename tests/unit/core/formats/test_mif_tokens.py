@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.mif import Encoding, MifError, Mode, check, parse, render_verbatim
+from despoolr_core.formats.mif.codec import check, parse
+from despoolr_core.formats.mif.findings import MifError, Mode
+from despoolr_core.formats.mif.model import Encoding
+from despoolr_core.formats.mif.render import render_verbatim
 from despoolr_core.formats.mif.tokens import byte_count, has_escaped_quote, parse_integer, quote
 from worlds.mif_samples import attribute, group, mif, with_value
 

@@ -15,7 +15,7 @@ from despoolr_core.formats.job_mif import (
     render_job_mif,
     render_machine_mif,
 )
-from despoolr_core.formats.mif import MifError
+from despoolr_core.formats.mif.findings import MifError
 from despoolr_core.formats.site_mif import (
     PackageReport,
     SiteReport,

@@ -6,14 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.mif import (
-    STATUS_MIF_SIZE_MAX,
-    MifError,
-    MifTooLarge,
-    Severity,
-    check,
-    parse,
-)
+from despoolr_core.formats.mif.codec import check, parse
+from despoolr_core.formats.mif.findings import MifError, MifTooLarge, Severity
+from despoolr_core.formats.mif.sms import STATUS_MIF_SIZE_MAX
 from despoolr_core.formats.status_mif import StatusMif, read_status_mif, render_status_mif
 from worlds.mif_samples import attribute, group, mif
 

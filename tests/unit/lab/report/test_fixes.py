@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from despoolr_core.records.ladder import Effects, Ladder, LadderRow
 from despoolr_lab.report.fixes import ROWS_MAX, fixes_of
-from despoolr_lab.report.html import render_report
 from despoolr_lab.report.markdown import render_markdown
-from worlds.report import blocked_update
+from worlds.report import blocked_update, render_report
 
 FIX = LadderRow(
     change="copying to a new folder",

@@ -15,10 +15,10 @@ import despoolr_lab
 import despoolr_lab.report
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted
 from despoolr_core.records.stream import Record
-from despoolr_lab.report.html import ROWS_MAX, render_report, stream_report
+from despoolr_lab.report.html import ROWS_MAX, stream_report
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
-from worlds.report import Site, blocked_update
+from worlds.report import Site, blocked_update, render_report
 
 SECTIONS = [
     "picture",

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_core.records.live.patch import applied, patch_of
+from despoolr_core.records.live.patch import patch_of
+from worlds.live import applied
 
 SCALARS = st.integers(0, 3) | st.text("ab", max_size=2) | st.lists(st.integers(0, 2), max_size=2)
 OBJECTS: st.SearchStrategy[dict[str, Any]] = st.recursive(

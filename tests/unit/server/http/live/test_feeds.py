@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from despoolr_core.records.live.page_query import PageQuery
-from despoolr_core.records.live.patch import applied
 from despoolr_core.records.live.steps import STEP
 from despoolr_server.http.base.problem import Refused
 from despoolr_server.http.live.feeds import (
@@ -25,7 +24,7 @@ from despoolr_server.http.live.feeds import (
     Feed,
     LiveFeeds,
 )
-from worlds.live import blocked_update
+from worlds.live import applied, blocked_update
 
 NOW = 5.0
 

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from despoolr_core.records.live.patch import applied
+from worlds.live import applied
 from worlds.share_server import Site
 
 
