@@ -25,6 +25,28 @@ TABLES: Final = {
         changed('for = "3h"', 'for = "3h"; stop_after = "0s"'),
         "a run of 3h cannot be stopped after 0s",
     ),
+    "a logon server of SMS.INI that nobody has": (
+        changed(
+            'names = ["PC1", "PC2"]',
+            'names = ["PC1", "PC2"]; sms_ini = ["[Servers]", "Server1=LOGON7"]',
+        ),
+        "there is no logon server 'LOGON7'",
+    ),
+    "a current logon server of SMS.INI that is none": (
+        changed(
+            'names = ["PC1", "PC2"]',
+            'names = ["PC1", "PC2"]; sms_ini = ["[Local]", "CurrentLogonServer=SITE1"]',
+        ),
+        "there is no logon server 'SITE1'",
+    ),
+    "a place for results that nobody has": (
+        changed(
+            'names = ["PC1", "PC2"]',
+            'names = ["PC1", "PC2"]; '
+            "sms_ini = ['[Package Command Manager]', 'ResultSharePoint=\\\\LOGON1\\RESULTS\\BOX']",
+        ),
+        "results cannot go to \\\\LOGON1\\RESULTS\\BOX: there is no such share",
+    ),
     "a version twice": (
         changed('title = "One update"', 'title = "One update"; versions = ["1.1", "1.1"]'),
         "versions names '1.1' twice",

@@ -46,8 +46,8 @@ def new(file: Path) -> None:
 
 @command.command(
     "lint",
-    help="Say what in SCENARIO is never used, and what happens in it and is never checked. Exit 0 "
-    "if there is nothing to say, 10 if there is.",
+    help="Say what in SCENARIO is never used or in vain, and what happens in it and is never "
+    "checked. Exit 0 if there is nothing to say, 10 if there is.",
 )
 @click.argument("scenario")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

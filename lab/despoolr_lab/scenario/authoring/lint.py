@@ -1,4 +1,5 @@
-"""What a scenario has and never uses, and what happens in it and is never checked.
+"""What a scenario has and never uses, what it says in vain, and what happens in it and is never
+checked.
 
 The law: a remark is no mistake: the file runs, and may be as it was meant. Whoever reads a remark
 should know what to add or to leave out. A step or an expectation for other versions counts as well
@@ -18,11 +19,13 @@ from despoolr_core.profile import Profile, profile_of, with_overrides
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
+from despoolr_lab.scenario.authoring.vain import vain
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.toml.tables import split_job
 
 UNUSED: Final = "never used"
 UNCHECKED: Final = "never checked"
+VAIN: Final = "in vain"
 SETTINGS_MAX: Final = 2
 """How many settings of a `when` a remark shows."""
 
@@ -36,7 +39,7 @@ class Remark(Struct, frozen=True):
 
 
 def remarks(scenario: Scenario) -> Iterator[Remark]:
-    """What is never used, then what is never checked, each in the order of the file."""
+    """What is never used, never checked, in vain, each in the order of the file."""
     yield from _unused_packages(scenario)
     yield from _unused_programs(scenario)
     yield from _unused_clients(scenario)
@@ -45,6 +48,7 @@ def remarks(scenario: Scenario) -> Iterator[Remark]:
     yield from _unchecked_jobs(scenario)
     yield from _unchecked_holds(scenario)
     yield from _unchecked_outcomes(scenario)
+    yield from (Remark(VAIN, text, where) for text, where in vain(scenario))
 
 
 def _words(items: list[Any], *keys: str) -> set[str]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from despoolr_core.formats.sms_ini import parse_sms_ini
 from despoolr_core.rules.fold import fold
 from despoolr_core.suggest import suggestion
 from despoolr_core.times import moment_s
@@ -62,6 +63,7 @@ def mistakes(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
                 known = {"package": packages, "job": jobs} if table == "expect" else {}
                 for reason in _unknown_ids(getattr(one, key), known or {"package": packages}):
                     yield reason, [table, index, key]
+    yield from _settings_files(scenario)
     yield from _sources(scenario)
     yield from _programs(scenario)
 
@@ -99,6 +101,22 @@ def _unknown_ids(value: str, known: Mapping[str, Iterable[str]]) -> Iterator[str
     for noun in known:
         if f"{{{noun}:" in rest:
             yield f"{{{noun}: has no end: say {{{noun}:NAME}}"
+
+
+def _settings_files(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
+    """Logon servers, and a place for results, that an SMS.INI names and nobody has."""
+    shares = {fold(server): names for server, names in shares_of(scenario).items()}
+    logon = [server.name for server in scenario.server if "logon" in server.roles]
+    for index, group in enumerate(scenario.clients):
+        ini = parse_sms_ini("\n".join(group.sms_ini))
+        here: list[str | int] = ["clients", index, "sms_ini"]
+        for name in (ini.current_logon_server, *ini.servers):
+            if name and fold(name) not in map(fold, logon):
+                yield f"there is no logon server {name!r}{suggestion(name, logon)}", here
+        server, _, rest = ini.result_share_point.removeprefix("\\\\").partition("\\")
+        share = rest.partition("\\")[0]
+        if server and fold(share) not in map(fold, shares.get(fold(server), [])):
+            yield f"results cannot go to {ini.result_share_point}: there is no such share", here
 
 
 def _sources(scenario: Scenario) -> Iterator[tuple[str, list[str | int]]]:
