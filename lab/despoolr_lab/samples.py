@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import NotDespoolr, SiteError, SiteUnreachable
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
+from despoolr_core.rules.memory import remembered
 
 TIMEOUT_S: Final = 5.0
 """Seconds of this machine's time a process has for its answer."""
@@ -228,15 +229,35 @@ none.
 PREFIX: Final = "despoolr_"
 
 
+SERIES_REMEMBERED_MAX: Final = 8192
+"""Series whose names and labels are read once: a process tells the same ones every second."""
+SERIES_SIZE_MAX: Final = 512
+"""Characters of one that is remembered."""
+
+
 def _metrics(text: str) -> Metrics:
     found: dict[str, dict[Labels, float]] = defaultdict(dict)
-    for family in text_string_to_metric_families(text):
-        for row in family.samples:
-            if row.name.startswith(PREFIX):
-                name = row.name.removeprefix(PREFIX)
-                key = tuple(row.labels.get(label, "") for label in LABELS.get(name, ()))
-                found[name][key] = float(row.value)
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            series, _, value = line.rpartition(" ")
+            name, labels = _series(series)
+            found[name][labels] = float(value)
     return found
+
+
+@remembered(SERIES_REMEMBERED_MAX, SERIES_SIZE_MAX, len)
+def _series(text: str) -> tuple[str, Labels]:
+    """The name of a series without `PREFIX`, `""` for one that is not ours, and what stands in its
+    labels. Raises `ValueError`.
+    """
+    rows = [row for one in text_string_to_metric_families(f"{text} 0") for row in one.samples]
+    if len(rows) != 1 or rows[0].value or rows[0].timestamp is not None:
+        raise ValueError(f"{text!r} is no series")
+    row = rows[0]
+    name = row.name.removeprefix(PREFIX)
+    if name == row.name:
+        return "", ()
+    return name, tuple(row.labels.get(label, "") for label in LABELS.get(name, ()))
 
 
 def _one(metrics: Metrics, name: str) -> float | None:

@@ -82,6 +82,13 @@ def test_what_was_not_told_is_none_or_empty() -> None:
     )
 
 
+def test_a_series_is_read_as_often_as_it_comes_and_with_nothing_beside_its_value() -> None:
+    for value in (1.0, 2.0):
+        assert read("A", 0.0, 0.0, f"despoolr_opens {value}\n").share.opens == value
+    with pytest.raises(ValueError, match="is no series"):
+        read("A", 0.0, 0.0, "despoolr_opens 1.0 1795600000\n")
+
+
 async def ask_one(answer: web.Response | None) -> Sample | ScrapeFailure:
     async def metrics(request: web.Request) -> web.Response:
         if answer is None:
