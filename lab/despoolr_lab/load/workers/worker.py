@@ -80,6 +80,10 @@ class Worker:
         self._runs = self._reports = self._others = 0
         self._first_report_at: float | None = None
         self._agents: list[PcmAgent] = []
+        self._at_work: dict[int, PcmAgent] = {}
+        """Those whom a poll gave something to do, by their place: nothing else does, and a look at
+        all of them each second costs more than their reports.
+        """
         self._driver: Driver | None = None
         settings = ClientsSettings(
             orders.count,
@@ -134,7 +138,7 @@ class Worker:
             self._tally,
             self.now,
             self._orders.end,
-            lambda index: PollOwner(owners[index], self._agents[index].logon_server),
+            lambda index: self._polled(index, owners[index]),
         )
 
     def hold(self, until: float) -> None:
@@ -211,13 +215,23 @@ class Worker:
             await asyncio.sleep(max(0.0, count * BEAT_S - self.now()))
             self._say(self._status("told"))
 
+    def _polled(self, index: int, owner: str) -> PollOwner:
+        agent = self._agents[index]
+        if not agent.is_at_rest:
+            self._at_work[index] = agent
+        return PollOwner(owner, agent.logon_server)
+
+    def _at_work_now(self) -> list[PcmAgent]:
+        self._at_work = {k: agent for k, agent in self._at_work.items() if not agent.is_at_rest}
+        return [*self._at_work.values()]
+
     async def _send_rest(self, driver: Driver) -> None:
         """What could not be sent goes with the next poll; when there is none any more, it goes by
         itself.
         """
         while True:
             await asyncio.sleep(BEAT_S)
-            for agent in () if driver.is_pacing else self._agents:
+            for agent in () if driver.is_pacing else self._at_work_now():
                 if agent.unsent_count:
                     async with agent.settings.limiter.ends:
                         await agent.send()
@@ -229,7 +243,7 @@ class Worker:
         self._tally.judge(share)
         driver = self._driver
         groups, servers = self._tally.take_parts()
-        at_work = [agent for agent in self._agents if not agent.is_at_rest]
+        at_work = self._at_work_now()
         return WorkerStatus(
             kind,
             clients=len(self._agents) if driver is not None else 0,
