@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from aiohttp import hdrs
 from aiohttp.client_proto import ResponseHandler
 
 from despoolr_client.transport.exchange import Said
@@ -166,5 +165,4 @@ class CallInFlight(Journey):
         if told is None:
             async with asyncio.timeout_at(self._until):
                 return await answer(protocol)
-        plain = told._plain or {}
-        return Reply(told._status, plain.get("ETag") or plain.get(hdrs.ETAG, ""), told._content)
+        return Reply(told._status, told.told_etag, told._content)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from heapq import merge
 
-from despoolr_core.rules.conflict import conflict_class, conflicts, effective_modes, wants
+from despoolr_core.rules.conflict import conflict_class, conflicts, effective_modes
 from despoolr_core.share.modes import CreateAction, NtStatus, ShareMode
 from despoolr_server.engine.deletion import may_mark
 from despoolr_server.engine.dispositions import BEFORE_DELETE_PENDING, STAYS, Plan, decide
@@ -241,6 +241,7 @@ class ShareEngine:
             file_key(ask.share, ask.name),
             plan.access,
             ask.share_mode,
+            conflict_class(plan.access, ask.share_mode),
             plan.directory,
             ask.delete_on_close,
             ask.program,
@@ -258,22 +259,38 @@ class ShareEngine:
         file: str,
         access: int,
         share_mode: int,
+        held_class: int,
         program: str,
         purpose: str,
     ) -> Open | None:
         """Grant an open of a file that is as it was when `check` last planned OPENED for the same
-        wish; None if `open` has to look. `file` is the file's key.
+        wish; None if `open` has to look. `file` is the file's key, `held_class` its class
+        (`conflict.conflict_class`).
         """
         opened = self.table.file(file)
         if (
-            (opened is not None and opened.delete_pending)
+            (
+                opened is not None
+                and (opened.delete_pending or opened.holders.refuse(held_class >> 3, share_mode))
+            )
             or self.table.tree_locks.count
-            or (opened is not None and opened.holders.refuse(wants(access), share_mode))
             or self._why_no_more(session) is not None
         ):
             return None
         return self._enter(
-            now, session, share, path, file, access, share_mode, False, False, program, purpose, 0
+            now,
+            session,
+            share,
+            path,
+            file,
+            access,
+            share_mode,
+            held_class,
+            False,
+            False,
+            program,
+            purpose,
+            0,
         )
 
     def _why_no_more(self, session: Session) -> Refusal | None:
@@ -304,6 +321,7 @@ class ShareEngine:
         file: str,
         access: int,
         share_mode: int,
+        held_class: int,
         directory: bool,
         delete_on_close: bool,
         program: str,
@@ -323,7 +341,7 @@ class ShareEngine:
             file,
             access,
             share_mode,
-            conflict_class(access, share_mode),
+            held_class,
             now,
             directory,
             delete_on_close,

@@ -13,6 +13,7 @@ from itertools import islice
 
 import msgspec
 
+from despoolr_core.rules.memory import remembered
 from despoolr_server.engine.holders import Holders
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.ranges import FileRanges
@@ -162,10 +163,18 @@ class OpenTable:
     def _count_below(self, key: str, step: int) -> None:
         self.change_count += 1
         below = self._below
-        while (cut := key.rfind("/")) >= 0:
-            key = key[:cut]
-            count = below.get(key, 0) + step
+        for above in _above(key):
+            count = below.get(above, 0) + step
             if count:
-                below[key] = count
+                below[above] = count
             else:
-                del below[key]
+                del below[above]
+
+
+@remembered(1024, 512, len)
+def _above(key: str) -> tuple[str, ...]:
+    """The keys of the directories that a file is in, nearest first."""
+    found = []
+    while (cut := key.rfind("/")) >= 0:
+        found.append(key := key[:cut])
+    return tuple(found)

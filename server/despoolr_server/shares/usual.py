@@ -50,6 +50,7 @@ class _Granted(msgspec.Struct, frozen=True, gc=False):
     file: str
     access: int
     share_mode: int
+    held_class: int
     attributes: int
     attribute_words: str
 
@@ -82,6 +83,7 @@ class UsualCalls:
                 row.file,
                 row.access,
                 row.share_mode,
+                row.conflict_class,
                 facts.attributes,
                 render_attributes(facts.attributes),
             ),
@@ -121,6 +123,7 @@ class UsualCalls:
             known.file,
             known.access,
             known.share_mode,
+            known.held_class,
             request.program,
             request.purpose,
         )

@@ -30,13 +30,13 @@ BODY_SIZE_MAX: Final = 64 * 1024
 
 class SingleWriteResponse(web.Response):
     """`web.Response(status=, body=, headers=)`, made when it is sent: it has no `headers` before. A
-    body has a `Content-Type`.
+    body has a `Content-Type`. Headers may come as the lines that they make, each with its end.
     """
 
     _is_last = False
 
     def __init__(
-        self, status: int, headers: dict[str, str] | None = None, body: bytes = b""
+        self, status: int, headers: dict[str, str] | str | None = None, body: bytes = b""
     ) -> None:
         # Not `super().__init__()`, which is what is saved.
         assert not body or (headers is not None and hdrs.CONTENT_TYPE in headers), (
@@ -45,6 +45,14 @@ class SingleWriteResponse(web.Response):
         self._status = status
         self._plain = headers
         self._content = body
+
+    @property
+    def told_etag(self) -> str:
+        """The ETag that it tells, or `""`: no answer whose headers are lines has one."""
+        plain = self._plain
+        if plain is None or isinstance(plain, str):
+            return ""
+        return plain.get("ETag") or plain.get(hdrs.ETAG, "")
 
     def force_close(self) -> None:
         """Close the connection after this answer, and say so in it."""
@@ -64,7 +72,9 @@ class SingleWriteResponse(web.Response):
         """Head and body, for a connection that is kept."""
         body, plain = self._content, self._plain
         head = _status_line(self._status)
-        if plain is not None:
+        if isinstance(plain, str):
+            head += plain
+        elif plain is not None:
             for name, value in plain.items():
                 head += f"{name}: {value}\r\n"
         date = rfc822_formatted_time()
@@ -79,7 +89,10 @@ class SingleWriteResponse(web.Response):
         """
         body = self._content
         if not self.is_usual(request):
-            super().__init__(status=self._status, headers=self._plain, body=body or None)
+            plain = self._plain
+            if isinstance(plain, str):
+                plain = dict(line.split(": ", 1) for line in plain.split("\r\n")[:-1])
+            super().__init__(status=self._status, headers=plain, body=body or None)
             if self._is_last:
                 super().force_close()
             return await super().prepare(request)

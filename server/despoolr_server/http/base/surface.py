@@ -55,7 +55,7 @@ EXPECTING: Final = web.RequestKey("expecting", bool)
 """Set for a request with `Expect: 100-continue`: true until it has been told to continue."""
 
 CHALLENGED: Final = CIMultiDict((hdrs.WWW_AUTHENTICATE, challenge) for challenge in CHALLENGES)
-_encode: Final = msgspec.json.Encoder().encode
+encode: Final = msgspec.json.Encoder().encode
 _JSON: Final[dict[str, str]] = {hdrs.CONTENT_TYPE: "application/json"}
 
 
@@ -232,9 +232,9 @@ def json_answer(
 ) -> SingleWriteResponse:
     """A struct as a JSON response. `headers` hold nothing that a caller sent."""
     if headers is None:
-        return SingleWriteResponse(status, _JSON, _encode(body))
+        return SingleWriteResponse(status, _JSON, encode(body))
     headers[hdrs.CONTENT_TYPE] = "application/json"
-    return SingleWriteResponse(status, headers, _encode(body))
+    return SingleWriteResponse(status, headers, encode(body))
 
 
 def query(request: web.Request, *names: str) -> dict[str, str]:

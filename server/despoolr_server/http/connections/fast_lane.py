@@ -31,6 +31,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
@@ -57,8 +58,10 @@ _Rest = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 LANE_CALLS: Final = web.AppKey("lane_calls", frozenset[tuple[str, str]])
 """Which calls of an application may go this way: methods and addresses as its router has them."""
 
-Usual = Callable[[str, FieldBlock, bytes], SingleWriteResponse | None]
-"""`usual(last, block, body)`: the answer to a call whose path ends with `last`, or None."""
+Usual = Callable[[str, FieldBlock, bytes, Callable[[], float]], SingleWriteResponse | None]
+"""`usual(last, block, body, now)`: the answer to a call whose path ends with `last`, or None; `now`
+is the loop's.
+"""
 
 USUAL_CALLS: Final = web.AppKey("usual_calls", dict[tuple[str, str], Usual])
 """Short ways to the answers of some of `LANE_CALLS`, whose last part is a word, or that have no
@@ -97,25 +100,31 @@ stops where it has no more room.
 
 _LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[\x21-\x7e]*) HTTP/1\.1")
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?")
-_LAST: Final = re.compile(rb"/([A-Za-z0-9]{1,64}) HTTP/1\.1")
-_END_SIZE: Final = len(b" HTTP/1.1")
+_END: Final = b" HTTP/1.1"
+_LAST_MAX: Final = 64
 
 
 _ONCE: Final = (istr("Lock-Token"), istr("If"))
 """Fields with a lock's token: no other head will be like it."""
 
 
-class FirstLine(NamedTuple):
+class FirstLine(msgspec.Struct, frozen=True):
     """A request line. Without a `handler` the call is none that goes this way."""
 
     method: str
-    path: str
+    above: str
+    """Its path, or with a `pattern` what stands before `last`."""
     handler: Handler | None = None
     match_info: UrlMappingMatchInfo | None = None
     """None where it is worked out for a request (`FastLane.match_info`)."""
     pattern: _Pattern | None = None
     last: str = ""
     usual: Usual | None = None
+
+    @property
+    def path(self) -> str:
+        """The path that it asks for."""
+        return f"{self.above}/{self.last}" if self.pattern is not None else self.above
 
 
 class _Pattern(NamedTuple):
@@ -124,8 +133,9 @@ class _Pattern(NamedTuple):
     method: str
     above: str
     name: str
-    route: web.AbstractRoute
+    handler: Handler
     usual: Usual | None
+    route: web.AbstractRoute
 
 
 class FastLane:
@@ -147,13 +157,11 @@ class FastLane:
         known = self._lines.get(data)
         if known is not None:
             return known
-        cut = data.rfind(b"/", 0, -_END_SIZE)
+        cut = data.rfind(b"/", 0, -len(_END))
         pattern = self._patterns.get(data[:cut])
-        if pattern is not None and (found := _LAST.fullmatch(data, cut)) is not None:
-            last = found[1].decode()
-            path = f"{pattern.above}/{last}"
-            route, usual = pattern.route, pattern.usual
-            return FirstLine(pattern.method, path, route.handler, None, pattern, last, usual)
+        if pattern is not None and (word := _last(data, cut)):
+            method, above, _, handler, usual, _ = pattern
+            return FirstLine(method, above, handler, None, pattern, word.decode(), usual)
         found = _LINE.fullmatch(data) if len(data) <= LINE_SIZE_MAX else None
         if found is None or found[1] == b"CONNECT":
             return None
@@ -167,8 +175,8 @@ class FastLane:
 
     def block(self, data: bytes) -> FieldBlock | None:
         """What header fields say; None if they are not understood."""
-        known = self._blocks.get(data) or read_once(data, self._around)
-        if known is None:
+        known = self._blocks.get(data)
+        if known is None and (known := read_once(data, self._around)) is None:
             known = read_block(data)
             if (
                 known is not None
@@ -213,8 +221,8 @@ class FastLane:
         """Whether all addresses beside this one are the same call's, and so need not be resolved,
         nor remembered, one by one.
         """
-        info, cut = line.match_info, data.rfind(b"/", 0, -_END_SIZE)
-        if info is None or len(info) != 1 or not _LAST.fullmatch(data, cut):
+        info, cut = line.match_info, data.rfind(b"/", 0, -len(_END))
+        if info is None or len(info) != 1 or not _last(data, cut):
             return False
         (name,) = info
         above = line.path.rpartition("/")[0]
@@ -224,20 +232,23 @@ class FastLane:
         if set(beside) != {canonical}:
             return False
         usual = self._usual.get((line.method, canonical))
-        self._patterns[data[:cut]] = _Pattern(line.method, above, name, info.route, usual)
+        self._patterns[data[:cut]] = _Pattern(
+            line.method, above, name, info.handler, usual, info.route
+        )
         return True
 
 
 class LaneConnection(Connection):
     """A connection that has the lane before aiohttp's parser."""
 
-    __slots__ = ("_body_left", "_head_part", "_is_ordinary", "_lane")
+    __slots__ = ("_body_left", "_head_part", "_is_ordinary", "_lane", "_now")
 
     def __init__(
         self, manager: Server, admission: Admission, lane: FastLane, **kwargs: Any
     ) -> None:
         super().__init__(manager, admission, **kwargs)
         self._lane = lane
+        self._now: Callable[[], float] = self._loop.time
         self._is_ordinary = False
         self._head_part = b""
         """What aiohttp has been fed of a head that is not whole."""
@@ -268,12 +279,11 @@ class LaneConnection(Connection):
         head_end, line_end = data.find(b"\r\n\r\n"), data.find(b"\r\n")
         if head_end < 0:
             return False
-        body_at = head_end + 4
-        fields, size = data[line_end + 2 : head_end], len(data) - body_at
-        asked = self.asked(data[:line_end], fields, size)
+        body = data[head_end + 4 :]
+        asked = self.asked(data[:line_end], data[line_end + 2 : head_end], len(body))
         if asked is None:
             return False
-        answer = self.respond(*asked, data[body_at:])
+        answer = self.respond(*asked, body)
         if answer is not None:
             self.transport.write(answer.rendered())  # type: ignore[union-attr]
         return True
@@ -350,9 +360,11 @@ class LaneConnection(Connection):
         assert manager is not None and handler is not None
         manager.requests_count += 1
         self._has_spoken()
-        if line.usual is not None and (usual := line.usual(line.last, block, body)) is not None:
-            self._wait_for_next()
-            return usual
+        if line.usual is not None:
+            usual = line.usual(line.last, block, body, self._now)
+            if usual is not None:
+                self._wait_for_next()
+                return usual
         lane = self._lane
         request = WholeRequest(
             _message(line, block), body, self, self._loop, lane.match_info(line), lane.size_max
@@ -413,7 +425,7 @@ class LaneConnection(Connection):
 
     def _wait_for_next(self) -> None:
         """A request has been answered, and the connection is kept."""
-        due = self._loop.time() + self._keepalive_timeout
+        due = self._now() + self._keepalive_timeout
         self._next_keepalive_close_time = due
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(due, self._process_keepalive)
@@ -427,6 +439,13 @@ class _Nobody:
     """Who asks the router for a route before there is a request."""
 
     ssl_context = peername = sockname = transport = None
+
+
+def _last(line: bytes, cut: int) -> bytes:
+    """The last part of a request line, if it is a word; `cut` is the place of the `/` before it."""
+    word = line[cut + 1 : -len(_END)]
+    is_word = len(word) <= _LAST_MAX and word.isalnum() and line.endswith(_END)
+    return word if is_word else b""
 
 
 def _message(line: FirstLine, block: FieldBlock) -> RawRequestMessage:

@@ -27,6 +27,7 @@ from despoolr_server.http.base.problem import Refused, answer, bad_request, know
 from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.surface import (
     Surface,
+    encode,
     expects,
     json_answer,
     query,
@@ -317,7 +318,8 @@ class OpenRoutes:
 
 def opened(reply: OpenReply) -> SingleWriteResponse:
     """The answer to an open that was granted."""
-    return json_answer(reply, 201, {hdrs.LOCATION: f"/api/v1/opens/{reply.open}"})
+    lines = f"Location: /api/v1/opens/{reply.open}\r\nContent-Type: application/json\r\n"
+    return SingleWriteResponse(201, lines, encode(reply))
 
 
 def closed() -> SingleWriteResponse:

@@ -11,13 +11,13 @@ of the handlers, and are counted and timed with them.
 
 from __future__ import annotations
 
-from asyncio import get_running_loop
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import msgspec
 from aiohttp import hdrs
 
+from despoolr_core.rules.memory import Bounded
 from despoolr_core.share.wire import OpenRequest
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.http.base.browser_guard import BrowserGuard
@@ -43,6 +43,12 @@ _SPECIAL: Final = (hdrs.CONTENT_ENCODING, SESSION, PROGRAM, PURPOSE)
 _CONDITIONS: Final = (IF, hdrs.IF_MATCH, hdrs.IF_UNMODIFIED_SINCE)
 """Looked at before `If-None-Match`."""
 _JSON: Final = "application/json"
+WISHES_MAX: Final = 4096
+WISHES_SIZE_MAX: Final = 1024 * 1024
+"""How many bodies of opens are remembered, and how many bytes of them: who opens a file again says
+so in the same words.
+"""
+
 _decode: Final = msgspec.json.Decoder(OpenRequest).decode
 
 
@@ -70,6 +76,7 @@ class UsualRoutes:
         self._guard = guard
         self._line = line
         self._surface = surface
+        self._wishes: Bounded[OpenRequest] = Bounded(WISHES_MAX, WISHES_SIZE_MAX)
 
     def calls(self) -> dict[tuple[str, str], Usual]:
         """The short ways, by method and address."""
@@ -89,13 +96,14 @@ class UsualRoutes:
         def usual_read(share: str, path: str) -> Usual:
             is_unchanged = self._paths.poll_of(share, path)
 
-            def usual(_last: str, block: FieldBlock, body: bytes) -> SingleWriteResponse | None:
+            def usual(
+                _last: str, block: FieldBlock, body: bytes, now: Callable[[], float]
+            ) -> SingleWriteResponse | None:
                 look = block.look
                 if look is None:
                     look = block.look = look_of(block)
                 if not isinstance(look, _Look) or body or (line is not None and not line.is_whole):
                     return None
-                now = get_running_loop().time
                 began = now()
                 response: SingleWriteResponse | None = None
                 if look.etag and is_unchanged(look.caller, look.etag):
@@ -132,13 +140,14 @@ class UsualRoutes:
         counts, latency = self._surface.counts(method), self._surface.latencies[method]
         line, who_speaks = self._line, self._who_speaks
 
-        def usual(last: str, block: FieldBlock, body: bytes) -> SingleWriteResponse | None:
+        def usual(
+            last: str, block: FieldBlock, body: bytes, now: Callable[[], float]
+        ) -> SingleWriteResponse | None:
             who = block.who
             if who is None:
                 who = block.who = who_speaks(block)
             if not isinstance(who, Principal) or (line is not None and not line.is_whole):
                 return None
-            now = get_running_loop().time
             began = now()
             response = answer(who, last, body)
             if response is not None:
@@ -158,14 +167,24 @@ class UsualRoutes:
         return who if who is not None and self._guard.passes(headers) else ""
 
     def _open(self, who: Principal, _last: str, body: bytes) -> SingleWriteResponse | None:
-        if len(body) > JSON_SIZE_MAX or not body.isascii() or b"\\" in body or b"\x7f" in body:
+        known = self._wishes.get(body)
+        request = _wish_of(body) if known is None else known
+        reply = None if request is None else self._usual.open(who, request)
+        if request is None or reply is None:
             return None
-        try:
-            request = _decode(body)
-        except (msgspec.MsgspecError, RecursionError):
-            return None
-        reply = self._usual.open(who, request)
-        return None if reply is None else opened(reply)
+        if known is None:
+            self._wishes.keep(body, request)
+        return opened(reply)
 
     def _close(self, who: Principal, last: str, body: bytes) -> SingleWriteResponse | None:
         return None if body or not self._usual.close(who, last) else closed()
+
+
+def _wish_of(body: bytes) -> OpenRequest | None:
+    """What a body asks for that is plain; None if it has to be looked at."""
+    if len(body) > JSON_SIZE_MAX or not body.isascii() or b"\\" in body or b"\x7f" in body:
+        return None
+    try:
+        return _decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return None

@@ -14,7 +14,8 @@ from aiohttp import web
 from despoolr_server.http.base.single_write import BODY_SIZE_MAX, SingleWriteResponse
 
 TYPED = {"Content-Type": "text/plain"}
-ANSWERS: dict[str, tuple[int, dict[str, str] | None, bytes]] = {
+LINES = "Location: /a: b\r\nContent-Type: text/plain\r\n"
+ANSWERS: dict[str, tuple[int, dict[str, str] | str | None, bytes]] = {
     "nothing": (204, None, b""),
     "unchanged": (304, {"ETag": '"1"'}, b""),
     "made": (201, {"ETag": '"1"', "Location": "/a"}, b""),
@@ -23,6 +24,7 @@ ANSWERS: dict[str, tuple[int, dict[str, str] | None, bytes]] = {
     "longest": (200, TYPED, b"x" * BODY_SIZE_MAX),
     "longer": (200, TYPED, b"x" * (BODY_SIZE_MAX + 1)),
     "several": (207, TYPED, b"<a/>"),
+    "lines": (201, LINES, b"{}"),
 }
 
 
@@ -34,6 +36,9 @@ async def port() -> AsyncIterator[int]:
 
     async def own(request: web.Request) -> web.StreamResponse:
         status, headers, body = ANSWERS[request.match_info["name"]]
+        if headers == LINES:
+            headers = {"Location": "/a: b", **TYPED}
+        assert not isinstance(headers, str)
         return web.Response(status=status, headers=headers, body=body or None)
 
     app = web.Application()
@@ -87,3 +92,5 @@ def test_bytes_without_a_type_are_a_mistake_of_ours() -> None:
         SingleWriteResponse(200, None, b"x")
     with pytest.raises(AssertionError, match="bytes of no type"):
         SingleWriteResponse(200, {"ETag": '"1"'}, b"x")
+    with pytest.raises(AssertionError, match="bytes of no type"):
+        SingleWriteResponse(200, "ETag: 1\r\n", b"x")

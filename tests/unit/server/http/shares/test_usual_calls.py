@@ -30,6 +30,7 @@ from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.fast_lane import KNOWN_MAX
 from despoolr_server.http.connections.whole_request import WholeRequest
+from despoolr_server.http.shares import usual_calls
 from despoolr_server.shares.base.principal import Caller, Content, Principal
 from despoolr_server.shares.host import ShareHost
 from worlds.raw_http import Raw, dial_in_memory
@@ -82,10 +83,12 @@ class Served:
         assert isinstance(found, Content)
         return found.etag
 
-    async def pair(self, session: str, *fields: str, share: str = "S") -> tuple[int, int]:
+    async def pair(
+        self, session: str, *fields: str, share: str = "S", path: str = "A"
+    ) -> tuple[int, int]:
         """The statuses of an open and of its close."""
         body = msgspec.json.encode(
-            {"session": session, "share": share, "path": "A"} | {"access": "READ"}
+            {"session": session, "share": share, "path": path} | {"access": "READ"}
         )
         status, told = await self.ask("POST /api/v1/opens", *fields, body=body)
         handle = msgspec.json.decode(told)["open"] if status == 201 else "O0"
@@ -112,6 +115,31 @@ def play(script: Callable[[Served, str], Awaitable[None]]) -> None:
         await runner.cleanup()
 
     run_virtual(main)
+
+
+def test_bodies_of_opens_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usual_calls, "WISHES_MAX", 2)
+    decoded: list[bytes] = []
+    decode = usual_calls._decode
+
+    def noted(body: bytes) -> OpenRequest:
+        decoded.append(body)
+        return decode(body)
+
+    monkeypatch.setattr(usual_calls, "_decode", noted)
+
+    async def script(served: Served, session: str) -> None:
+        await served.host.paths.put(SERVICE, "S", "B", b"two")
+        await served.host.paths.put(SERVICE, "S", "C", b"three")
+        seen = []
+        for path in "BBBCCCAAACBB":
+            before = len(decoded)
+            assert await served.pair(session, WHO, path=path) == (201, 204)
+            seen.append(len(decoded) - before)
+        # the first is granted in the long way, the second in the short one, and its body is kept
+        assert seen == [1, 1, 0, 1, 1, 0, 1, 0, 0, 0, 1, 0]
+
+    play(script)
 
 
 def test_a_pair_goes_the_short_way_and_is_counted_and_timed_as_any() -> None:
@@ -353,7 +381,7 @@ def test_what_is_remembered_of_heads_with_what_looks_found_out_takes_a_few_megab
             assert line is not None
             assert block is not None
             assert line.usual is not None
-            assert line.usual("", block, b"") is None, "there is no such file"
+            assert line.usual("", block, b"", lambda: 0.0) is None, "there is no such file"
         size, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert len(lane._blocks) == len(lane._lines) == KNOWN_MAX
