@@ -8,47 +8,31 @@ installed. Doing it twice changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from despoolr_core.formats.instruction import Install
-from despoolr_core.share.contract import Share, ShareError
+from despoolr_core.share.contract import ShareError
 from despoolr_server.site.despooler.episode_end import end_episode
 from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
 from despoolr_server.site.despooler.job_reports import JobReports
+from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState, retry_file
 from despoolr_server.site.state import boxes, winst_box
-from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.registry import (
     COPIED_FILES,
     REMEMBERED_DIRECTORIES,
     RETRY_HISTORY,
-    Registry,
 )
 
 EVENT_CANCELLED = 6
 
 
-class Cancelling:
+class Cancelling(Part):
     """The Despooler's part that takes a job back."""
 
-    def __init__(
-        self,
-        site: SiteContext,
-        root: Share,
-        receive: Share,
-        registry: Registry,
-        reports: JobReports,
-        forced: ForcedDisconnect,
-        log: Callable[[str], None],
-    ) -> None:
-        self._site = site
-        self._root = root
-        self._receive = receive
-        self._registry = registry
+    def __init__(self, desk: Desk, reports: JobReports, forced: ForcedDisconnect) -> None:
+        super().__init__(desk)
         self._reports = reports
         self._forced = forced
-        self._log = log
 
     async def execute(self, name: str, install: Install, tick: float) -> str:
         """Cancel the job. Returns what became of it, for the record."""
@@ -71,7 +55,7 @@ class Cancelling:
             f"~Job {install.job_id} has been cancelled: {count} commands and {len(waiting)} "
             "waiting files removed."
         )
-        await self._site.report_event("SMS_DESPOOLER", EVENT_CANCELLED, job=install.job_id)
+        await self._site.report_event(COMPONENT, EVENT_CANCELLED, job=install.job_id)
         await self._reports.detail(
             install, DetailKind.COMPLETION, "", DetailStatus.CANCELED, RetryState(), tick
         )

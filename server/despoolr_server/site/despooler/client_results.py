@@ -10,7 +10,7 @@ workstation last reported (Q152229): the profile's `expiry_status`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -22,12 +22,11 @@ from despoolr_core.formats.status_mif import StatusMif, read_status_mif
 from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.records.kinds.site import MifRefused
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
+from despoolr_core.share.contract import ShareError, ShareUnreachable
+from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.concurrency import gather_all
-from despoolr_server.site.state.context import SiteContext
-from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.quarantine import quarantine
 
 FILES_REMEMBERED_MAX = 50_000
@@ -53,22 +52,11 @@ class _Verdict(msgspec.Struct):
     failure: ShareError | None = None
 
 
-class ClientResults:
+class ClientResults(Part):
     """The Despooler's part that serves clients."""
 
-    def __init__(
-        self,
-        site: SiteContext,
-        root: Share,
-        receive: Share,
-        mifs: MifBox,
-        log: Callable[[str], None],
-    ) -> None:
-        self._site = site
-        self._root = root
-        self._receive = receive
-        self._mifs = mifs
-        self._log = log
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
         self._requests: dict[str, tuple[str, frozenset[str]]] = {}
         """Master instruction file to its ETag and the requests it had: a file that has not changed
         is not parsed again.
@@ -127,7 +115,7 @@ class ClientResults:
     async def _report(self, verdict: _Verdict) -> None:
         result = verdict.result
         await self._site.report_event(
-            "SMS_DESPOOLER", verdict.event, result.machine or result.sms_id, job=result.job_id
+            COMPONENT, verdict.event, result.machine or result.sms_id, job=result.job_id
         )
 
     async def _write(self, verdicts: Iterable[_Verdict]) -> None:
@@ -235,7 +223,7 @@ class ClientResults:
             self._log(f"~Compilation failed~{error}")
             self._log("~Despooler failed to execute the instruction, error code = cb")
             await self._keep_bad_mif(result, str(error))
-            await self._site.report_event("SMS_DESPOOLER", EVENT_MIF_INVALID, job=result.job_id)
+            await self._site.report_event(COMPONENT, EVENT_MIF_INVALID, job=result.job_id)
             # Q190135: the MIF is discarded and the job counts as Complete, whatever it said.
             return (
                 StatusMif("Success", "")
@@ -248,7 +236,7 @@ class ClientResults:
         data = await self._receive.read(name)
         subject = f"{name} of {result.machine}"
         await quarantine(self._root, boxes.BAD_MIFS, name, data, reason, subject=subject)
-        self._site.record("SMS_DESPOOLER", MifRefused(file=result.mif_file, reason=reason))
+        self._site.record(COMPONENT, MifRefused(file=result.mif_file, reason=reason))
 
     def _mif(
         self, result: WireRemove, status: str, tick: float, description: str, event: int = 0

@@ -9,9 +9,6 @@ Despooler that was restarted knows of nothing to look for, and retries when the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
-
 from msgspec import structs
 
 from despoolr_core.errors import FormatError
@@ -20,23 +17,20 @@ from despoolr_core.records.kinds.site import InstructionWritten
 from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES
-from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
+from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.share.wire import OpenRow
 from despoolr_server.site.despooler.copying.target import CopyResult
+from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
 from despoolr_server.site.jobs.retry import retry_file
-from despoolr_server.site.state.context import SiteContext, SiteServerRole
-
-COMPONENT: Final = "SMS_DESPOOLER"
+from despoolr_server.site.state.context import SiteServerRole
 
 
-class CloseWatch:
+class CloseWatch(Part):
     """The files that stopped the last attempt of each job, by server."""
 
-    def __init__(self, site: SiteContext, receive: Share, log: Callable[[str], None]) -> None:
-        self._site = site
-        self._receive = receive
-        self._log = log
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
         self._refused: dict[tuple[str, str], tuple[SiteServerRole, frozenset[str]]] = {}
         """By job and server: the folded paths that were in use."""
         self._tried: dict[tuple[str, str], frozenset[str]] = {}

@@ -10,6 +10,7 @@ from despoolr_core.formats.instruction import Install
 from despoolr_core.rules.remedies import COPY_STRATEGIES, marker_of
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_server.site.despooler.package_servers import PACKAGE_DIRECTORIES
+from despoolr_server.site.despooler.part import COMPONENT
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.registry import (
     COPIED_FILES,
@@ -17,8 +18,6 @@ from despoolr_server.site.state.registry import (
     RETRY_HISTORY,
     Registry,
 )
-
-COMPONENT = "SMS_DESPOOLER"
 
 
 async def end_episode(

@@ -9,7 +9,6 @@ Where SMS failed to restore access (Q182414), so does the profile.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.formats.instruction import Install
@@ -17,21 +16,15 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenRow
-from despoolr_server.site.state.context import RemoteServer, SiteContext, SiteServerRole
-from despoolr_server.site.state.registry import Registry
+from despoolr_server.site.despooler.part import COMPONENT, Part
+from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 
-COMPONENT: Final = "SMS_DESPOOLER"
 FORCED_DISCONNECT: Final = r"SMS_Despooler\Forced Disconnect"
 NO_ENTRY: Final = "(none)"
 
 
-class ForcedDisconnect:
+class ForcedDisconnect(Part):
     """The ladder for one site's Despooler."""
-
-    def __init__(self, site: SiteContext, registry: Registry, log: Callable[[str], None]) -> None:
-        self._site = site
-        self._registry = registry
-        self._log = log
 
     async def warn(self, role: SiteServerRole, install: Install) -> bool:
         """Revoke new opens and tell those who have files open; whether anybody has."""

@@ -10,7 +10,6 @@ whole, reports carry their number, the retry instruction's name is the job's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.formats.instruction import (
@@ -21,13 +20,14 @@ from despoolr_core.formats.instruction import (
 )
 from despoolr_core.formats.winst import PackageServer, ServerType, WorkstationInstruction
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import Share, ShareError
+from despoolr_core.share.contract import ShareError
 from despoolr_server.site.despooler.cancel import Cancelling
 from despoolr_server.site.despooler.close_watch import CloseWatch
 from despoolr_server.site.despooler.episode_end import end_episode
 from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
 from despoolr_server.site.despooler.job_reports import JobReports
 from despoolr_server.site.despooler.package_servers import PackageServers
+from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
 from despoolr_server.site.despooler.removal import PackageRemoval
 from despoolr_server.site.despooler.retries import Outcome, Retries
 from despoolr_server.site.despooler.server_update import (
@@ -39,46 +39,28 @@ from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState, has_given_up
 from despoolr_server.site.state import boxes, winst_box
 from despoolr_server.site.state.concurrency import gather_all
-from despoolr_server.site.state.context import SiteContext, SiteServerRole
-from despoolr_server.site.state.mif_box import MifBox
+from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.packages import Files, PackageError, decompress
-from despoolr_server.site.state.registry import MASTER_PACKAGES, RETRY_HISTORY, Registry
+from despoolr_server.site.state.registry import MASTER_PACKAGES, RETRY_HISTORY
 
-COMPONENT: Final = "SMS_DESPOOLER"
 RECORDS_AT_ONE_TIME: Final = 64
 """Clients whose instruction files are written side by side: they share the waits for the disk."""
 
 
-class Installer:
+class Installer(Part):
     """The Despooler's part that serves packages."""
 
-    def __init__(
-        self,
-        site: SiteContext,
-        root: Share,
-        receive: Share,
-        registry: Registry,
-        mifs: MifBox,
-        log: Callable[[str], None],
-    ) -> None:
-        self._site = site
-        self._root = root
-        self._receive = receive
-        self._registry = registry
-        self._reports = JobReports(site, mifs)
-        self._log = log
-        self._servers = PackageServers(site, registry, log)
-        self._forced = ForcedDisconnect(site, registry, log)
-        self._removal = PackageRemoval(site, root, registry, self._servers, self._reports, log)
-        self.closes = CloseWatch(site, receive, log)
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._reports = JobReports(desk)
+        self._servers = PackageServers(desk)
+        self._forced = ForcedDisconnect(desk)
+        self._removal = PackageRemoval(desk, self._servers, self._reports)
+        self.closes = CloseWatch(desk)
         """What stopped the last attempts, where somebody tells when it is closed."""
-        self._updates = ServerUpdates(
-            site, root, registry, self._servers, self._reports, self.closes, log
-        )
-        self._retries = Retries(site, receive, self._servers, self._forced, log)
-        self._cancelling = Cancelling(
-            site, root, receive, registry, self._reports, self._forced, log
-        )
+        self._updates = ServerUpdates(desk, self._servers, self._reports, self.closes)
+        self._retries = Retries(desk, self._servers, self._forced)
+        self._cancelling = Cancelling(desk, self._reports, self._forced)
 
     async def execute(
         self, name: str, install: Install, instruction: DespoolerInstruction, tick: float

@@ -13,20 +13,15 @@ from despoolr_core.formats.instruction import Install, InstallKind
 from despoolr_core.formats.job_mif import JobNotice, JobReport
 from despoolr_core.formats.site_mif import FAILED, SUCCESS, PackageReport, mark, render_package_mif
 from despoolr_core.records.kinds.site import PackageReported
+from despoolr_server.site.despooler.part import COMPONENT, Part
 from despoolr_server.site.jobs.model import INSTALL_KINDS, DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
-from despoolr_server.site.state.context import SiteContext
-from despoolr_server.site.state.mif_box import MifBox
 
 DESCRIPTION_MAX = 255
 
 
-class JobReports:
+class JobReports(Part):
     """One Despooler's pen for Job Details."""
-
-    def __init__(self, site: SiteContext, mifs: MifBox) -> None:
-        self._site = site
-        self._mifs = mifs
 
     async def arrived(self, install: Install, state: RetryState, tick: float) -> None:
         """The instruction is here. Of a job from elsewhere the workstations are told, too: they
@@ -114,7 +109,7 @@ class JobReports:
         )
         await self._mifs.put_data(render_package_mif(report))
         self._site.record(
-            "SMS_DESPOOLER",
+            COMPONENT,
             PackageReported(
                 package=install.package_id,
                 said=package_id,

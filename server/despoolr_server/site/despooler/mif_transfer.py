@@ -9,7 +9,6 @@ site a package-status MIF becomes a package status record, `*.STA` in Distributi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.formats.instruction import MifTransfer
@@ -17,9 +16,9 @@ from despoolr_core.formats.mif.findings import MifError
 from despoolr_core.formats.site_mif import PACKAGE_STATUS_CLASS, PackageReport, read_delta_mif
 from despoolr_core.formats.sta import render_sta
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.contract import Share, ShareError
+from despoolr_core.share.contract import ShareError
+from despoolr_server.site.despooler.part import Desk, Part
 from despoolr_server.site.state import boxes
-from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.packages import PackageError, decompress
 from despoolr_server.site.state.quarantine import keep
@@ -27,23 +26,12 @@ from despoolr_server.site.state.quarantine import keep
 _PACKAGE_STATUS: Final = PACKAGE_STATUS_CLASS.encode("ascii")
 
 
-class MifTransfers:
+class MifTransfers(Part):
     """The Despooler's part that serves child sites."""
 
-    def __init__(
-        self,
-        site: SiteContext,
-        root: Share,
-        receive: Share,
-        mifs: MifBox,
-        log: Callable[[str], None],
-    ) -> None:
-        self._site = site
-        self._root = root
-        self._receive = receive
-        self._mifs = mifs
-        self._records = MifBox(root, "P", boxes.DISTRIBUTION_MANAGER)
-        self._log = log
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._records = MifBox(desk.root, "P", boxes.DISTRIBUTION_MANAGER)
 
     async def started(self) -> None:
         """Find where to go on with names."""

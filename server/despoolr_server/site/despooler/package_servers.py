@@ -7,25 +7,20 @@ that a restarted Despooler knows it too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.formats.instruction import Install, InstallKind, RetryOf
 from despoolr_core.rules.fold import fold
-from despoolr_server.site.state.context import SiteContext, SiteServerRole
-from despoolr_server.site.state.registry import MASTER_PACKAGES, TRANSFER_PACKAGES, Registry
+from despoolr_server.site.despooler.part import Part
+from despoolr_server.site.state.context import SiteServerRole
+from despoolr_server.site.state.registry import MASTER_PACKAGES, TRANSFER_PACKAGES
 
 PACKAGE_DIRECTORIES: Final = r"SMS_Despooler\Package Directories"
 """Ours: only the strategy `new_folder_and_switch` puts a package anywhere but below its own ID."""
 
 
-class PackageServers:
+class PackageServers(Part):
     """What one site's Despooler knows of its distribution servers."""
-
-    def __init__(self, site: SiteContext, registry: Registry, log: Callable[[str], None]) -> None:
-        self._site = site
-        self._registry = registry
-        self._log = log
 
     @property
     def roles(self) -> list[SiteServerRole]:

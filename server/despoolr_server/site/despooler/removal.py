@@ -8,7 +8,6 @@ they do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.formats.instruction import Install, RetryOf
@@ -18,35 +17,24 @@ from despoolr_server.site.despooler.copying.ours.leftovers import beside
 from despoolr_server.site.despooler.copying.target import CopyResult
 from despoolr_server.site.despooler.job_reports import JobReports
 from despoolr_server.site.despooler.package_servers import PackageServers
+from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
 from despoolr_server.site.state import boxes, winst_box
-from despoolr_server.site.state.context import SiteContext, SiteServerRole
-from despoolr_server.site.state.registry import REMEMBERED_DIRECTORIES, Registry
+from despoolr_server.site.state.context import SiteServerRole
+from despoolr_server.site.state.registry import REMEMBERED_DIRECTORIES
 
-COMPONENT: Final = "SMS_DESPOOLER"
 GARBLED: Final = "\xe2O\xf8w\xf4\xefv"
 """The name that Q153637 prints in the place of a directory."""
 
 
-class PackageRemoval:
+class PackageRemoval(Part):
     """The Despooler's part that takes packages off servers."""
 
-    def __init__(
-        self,
-        site: SiteContext,
-        root: Share,
-        registry: Registry,
-        servers: PackageServers,
-        reports: JobReports,
-        log: Callable[[str], None],
-    ) -> None:
-        self._site = site
-        self._root = root
-        self._registry = registry
+    def __init__(self, desk: Desk, servers: PackageServers, reports: JobReports) -> None:
+        super().__init__(desk)
         self._servers = servers
         self._reports = reports
-        self._log = log
 
     async def remove(
         self, install: Install, state: RetryState, tick: float, purpose: str

@@ -9,26 +9,22 @@ the job's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import msgspec
 
 from despoolr_core.formats.instruction import Install, PackageTarget, RetryOf, render_instruction
 from despoolr_core.records.kinds.site import InstructionWritten
 from despoolr_core.rules.remedies import COPY_STRATEGIES
-from despoolr_core.share.contract import Share
 from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
 from despoolr_server.site.despooler.package_servers import PackageServers
+from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
 from despoolr_server.site.jobs.retry import (
     RetryState,
     after_failure,
     forces_disconnect,
     retry_file,
 )
-from despoolr_server.site.state.context import SiteContext
-
-COMPONENT: Final = "SMS_DESPOOLER"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -46,22 +42,13 @@ class Outcome(msgspec.Struct, frozen=True):
         return not self.failed and not self.store_failed
 
 
-class Retries:
+class Retries(Part):
     """The Despooler's part that tries again."""
 
-    def __init__(
-        self,
-        site: SiteContext,
-        receive: Share,
-        servers: PackageServers,
-        forced: ForcedDisconnect,
-        log: Callable[[str], None],
-    ) -> None:
-        self._site = site
-        self._receive = receive
+    def __init__(self, desk: Desk, servers: PackageServers, forced: ForcedDisconnect) -> None:
+        super().__init__(desk)
         self._servers = servers
         self._forced = forced
-        self._log = log
 
     async def write(
         self, install: Install, outcome: Outcome, state: RetryState, tick: float, was_due: float

@@ -7,26 +7,25 @@ The law: a copy fails because a share refused it, and what is told of it is what
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.formats.instruction import Install
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied
-from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
+from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.site.despooler.close_watch import CloseWatch
 from despoolr_server.site.despooler.copy_strategies import STRATEGIES
 from despoolr_server.site.despooler.copying.target import CopyResult, Target
 from despoolr_server.site.despooler.job_reports import JobReports
 from despoolr_server.site.despooler.package_servers import PackageServers
+from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
 from despoolr_server.site.state import winst_box
-from despoolr_server.site.state.context import SiteContext, SiteServerRole
+from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.packages import Files
-from despoolr_server.site.state.registry import COPIED_FILES, RETRY_HISTORY, Registry
+from despoolr_server.site.state.registry import COPIED_FILES, RETRY_HISTORY
 
-COMPONENT: Final = "SMS_DESPOOLER"
 MEGABYTE: Final = 1 << 20
 TEMP_DIRECTORY: Final = r"D:\_S M0000.TMP"
 
@@ -36,26 +35,16 @@ def purpose_of(install: Install) -> str:
     return f"job {install.job_id} package {install.package_id}"
 
 
-class ServerUpdates:
+class ServerUpdates(Part):
     """The Despooler's part that copies a package to a server."""
 
     def __init__(
-        self,
-        site: SiteContext,
-        root: Share,
-        registry: Registry,
-        servers: PackageServers,
-        reports: JobReports,
-        closes: CloseWatch,
-        log: Callable[[str], None],
+        self, desk: Desk, servers: PackageServers, reports: JobReports, closes: CloseWatch
     ) -> None:
-        self._site = site
-        self._root = root
-        self._registry = registry
+        super().__init__(desk)
         self._servers = servers
         self._reports = reports
         self._closes = closes
-        self._log = log
 
     async def update(
         self, role: SiteServerRole, install: Install, files: Files, state: RetryState, tick: float

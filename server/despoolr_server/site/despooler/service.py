@@ -41,6 +41,7 @@ from despoolr_core.share.wire import Entry
 from despoolr_server.site.despooler.client_results import ClientResults, Failure
 from despoolr_server.site.despooler.installer import Installer
 from despoolr_server.site.despooler.mif_transfer import MifTransfers
+from despoolr_server.site.despooler.part import COMPONENT, Desk
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
@@ -71,7 +72,7 @@ class _Begun(msgspec.Struct):
 class Despooler(Service):
     """The service SMS_DESPOOLER of one site."""
 
-    component: ClassVar[str] = "SMS_DESPOOLER"
+    component: ClassVar[str] = COMPONENT
 
     def __init__(self, site: SiteContext) -> None:
         super().__init__(site)
@@ -80,9 +81,10 @@ class Despooler(Service):
         self._receive = site.share(site.server, boxes.SITE_SHARE, self.component)
         self._registry = Registry(root)
         self._mifs = MifBox(root, "X")
-        self._installer = Installer(site, root, self._receive, self._registry, self._mifs, self.log)
-        self._results = ClientResults(site, root, self._receive, self._mifs, self.log)
-        self._transfers = MifTransfers(site, root, self._receive, self._mifs, self.log)
+        desk = Desk(site, root, self._receive, self._registry, self._mifs, self.log)
+        self._installer = Installer(desk)
+        self._results = ClientResults(desk)
+        self._transfers = MifTransfers(desk)
         self._inbox = Inbox(self._receive, "")
         self._waits_for: dict[str, float] = {}
         """Instruction to its execution time, where that lies ahead: an extra cycle may be due for

@@ -6,6 +6,8 @@ import pytest
 
 from despoolr_core.formats.instruction import Install, InstallKind, PackageTarget, RetryOf
 from despoolr_server.site.despooler.package_servers import PackageServers
+from despoolr_server.site.despooler.part import Desk
+from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.registry import Registry
 from worlds.site import Bench
 
@@ -14,7 +16,9 @@ PACKAGE = "BPC00001"
 
 def servers(**overrides: object) -> PackageServers:
     bench = Bench("1.2", ("LOGON1", "LOGON2", "LOGON3"), **overrides)  # type: ignore[arg-type]
-    return PackageServers(bench.site, Registry(bench.root), lambda text: None)
+    root = bench.root
+    mifs = MifBox(root, "X")
+    return PackageServers(Desk(bench.site, root, root, Registry(root), mifs, lambda text: None))
 
 
 def install(
