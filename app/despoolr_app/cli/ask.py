@@ -21,7 +21,7 @@ from despoolr_app.cli.at_site import (
     with_whom,
 )
 from despoolr_app.cli.locks_table import echo_contentions, echo_locks, echo_ranges
-from despoolr_app.cli.options import Whole, token_option, urls_option
+from despoolr_app.cli.options import Whole, option, options, token_option, urls_option
 from despoolr_app.cli.output import (
     echo_json,
     echo_table,
@@ -50,20 +50,15 @@ SOURCES = (
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--url`, `--token`, `--runs`: a running site or a finished run, as `whom`."""
-    command = with_whom(command)
-    for option in (
-        click.option(
-            "--runs",
-            envvar="DESPOOLR_RUNS",
-            default="runs",
-            type=click.Path(path_type=Path),
-            help="Where runs are kept.",
-        ),
-        token_option,
-        urls_option("A running server; repeatable.", show_envvar=True),
-    ):
-        command = option(command)
-    return command
+    runs = click.option(
+        "--runs",
+        envvar="DESPOOLR_RUNS",
+        default="runs",
+        type=click.Path(path_type=Path),
+        help="Where runs are kept.",
+    )
+    told = urls_option("A running server; repeatable.", show_envvar=True)
+    return options(told, token_option, runs)(with_whom(command))
 
 
 def find_source(whom: Whom, about: str = "") -> Source:
@@ -150,13 +145,13 @@ def notes_of(notes: list[str]) -> None:
 
 @click.command("locks", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
-@click.option("--share", default="", help="Only this share.")
-@click.option(
+@option("--share", default="", help="Only this share.")
+@option(
     "--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'."
 )
-@click.option("--machine", default="", help="Only what this machine holds.")
-@click.option("--at", default="", help="At this site time instead of now.")
-@click.option(
+@option("--machine", default="", help="Only what this machine holds.")
+@option("--at", default="", help="At this site time instead of now.")
+@option(
     "--by",
     type=click.Choice(["file", "holder", "waiter", "program", "share"]),
     help="Add up what waiting comes from, most waiting first.",
@@ -229,14 +224,12 @@ def _echo_by(
 
 @click.command("why", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
-@click.option(
-    "--machine", default="", help="Only updates in which this machine waits or is waited for."
-)
-@click.option(
+@option("--machine", default="", help="Only updates in which this machine waits or is waited for.")
+@option(
     "--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'."
 )
-@click.option("--share", default="", help="Only this share.")
-@click.option(
+@option("--share", default="", help="Only this share.")
+@option(
     "--at",
     default="",
     help="Only updates that were waiting at this site time, and who held what then.",
@@ -348,18 +341,17 @@ def _echo_jobs(source: Source, is_wide: bool, as_json: bool) -> None:
 
 @click.command("events", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
-@click.option(
+@option(
     "--code",
     "codes",
     type=Whole("an event", 0, 65_535),
     multiple=True,
     help="Only events with this code; repeatable.",
 )
-@click.option(
+@option(
     "--limit",
     type=click.IntRange(1, 10_000),
     default=1000,
-    show_default=True,
     help="How many of the newest to look at.",
 )
 @at_site_option

@@ -9,9 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import click
-
-from despoolr_app.cli.options import token_option, urls_option
+from despoolr_app.cli.options import options, token_option, urls_option, variable_option
 from despoolr_app.cli.output import echo_json, fail, say
 
 if TYPE_CHECKING:
@@ -46,25 +44,17 @@ def with_whom(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def site_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--at-site`, `--url`, `--token`: the site to ask, as `whom`."""
-    command = with_whom(command)
-    for option in (
-        token_option,
-        urls_option("A running server; repeatable.", show_envvar=True),
-        at_site_option,
-    ):
-        command = option(command)
-    return command
+    told = urls_option("A running server; repeatable.", show_envvar=True)
+    return options(at_site_option, told, token_option)(with_whom(command))
 
 
 def at_site_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--at-site` of a command."""
-    return click.option(
+    return variable_option(
         "--at-site",
-        envvar="DESPOOLR_AT_SITE",
         default="",
         metavar="CODE",
         help="Code of the site to ask, if several run here.",
-        show_envvar=True,
     )(command)
 
 

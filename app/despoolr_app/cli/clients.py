@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from despoolr_app.cli.options import token_option, urls_option
+from despoolr_app.cli.options import option, token_option, urls_option
 from despoolr_app.cli.output import (
     EXIT_INVALID,
     EXIT_OK,
@@ -31,12 +31,12 @@ STEP_S: Final = 0.5
 @click.command("clients")
 @urls_option("The site server. Else the one started here.")
 @token_option
-@click.option(
+@option(
     "--expect",
     type=click.IntRange(0),
     help="How many there must be. Default: what the site was told, or the leases' sum.",
 )
-@click.option(
+@option(
     "--within",
     default="",
     metavar="SPAN",

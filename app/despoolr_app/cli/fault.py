@@ -7,12 +7,11 @@ server. None of it needs more than the administrator's token.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.options import token_option, urls_option
+from despoolr_app.cli.options import option, options, token_option, urls_option
 from despoolr_app.cli.output import (
     EXIT_OK,
     echo_json,
@@ -54,10 +53,7 @@ def command() -> None:
     """
 
 
-def _asking(decorated: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (json_option, token_option, urls_option("A running server; repeatable.")):
-        decorated = option(decorated)
-    return decorated
+_asking = options(urls_option("A running server; repeatable."), token_option, json_option)
 
 
 @command.command("list")
@@ -86,12 +82,12 @@ def list_(urls: tuple[str, ...], token: str, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _field_options(decorated: Callable[..., Any]) -> Callable[..., Any]:
-    for name, (metavar, text) in reversed(FIELDS.items()):
-        decorated = click.option(
-            f"--{name}", f"field_{name}", default=None, metavar=metavar, help=text
-        )(decorated)
-    return decorated
+_field_options = options(
+    *(
+        option(f"--{name}", f"field_{name}", default=None, metavar=metavar, help=text)
+        for name, (metavar, text) in FIELDS.items()
+    )
+)
 
 
 @command.command("add")
@@ -118,7 +114,7 @@ def add(name: str, urls: tuple[str, ...], token: str, as_json: bool, **given: st
 
 @command.command("clear")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@click.option("--all", "clears_all", is_flag=True, help="Whatever is broken.")
+@option("--all", "clears_all", is_flag=True, help="Whatever is broken.")
 @_asking
 def clear(
     ids: tuple[str, ...], clears_all: bool, urls: tuple[str, ...], token: str, as_json: bool

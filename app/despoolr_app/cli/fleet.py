@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.options import Text, Whole, log_format_option, site_option, token_option
+from despoolr_app.cli.options import (
+    Text,
+    Whole,
+    log_format_option,
+    option,
+    site_option,
+    token_option,
+    variable_option,
+)
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_INVALID,
@@ -42,114 +50,81 @@ PROGRESS_PLAIN_S = 10.0
 
 
 @click.command("fleet")
-@click.option(
-    "--clients",
-    "count",
-    envvar="DESPOOLR_CLIENTS",
-    default=50,
-    show_default=True,
-    type=Whole("clients", 1, 1_000_000),
-    help="Number of clients.",
-    show_envvar=True,
+@variable_option(
+    "--clients", "count", default=50, type=Whole("clients", 1, 1_000_000), help="Number of clients."
 )
 @site_option
-@click.option(
+@variable_option(
     "--logon",
     "logons",
-    envvar="DESPOOLR_LOGON",
     multiple=True,
     metavar="NAME=URL",
     help="A logon server; repeatable. Default: the site's.",
-    show_envvar=True,
 )
 @token_option
-@click.option(
+@option(
     "--first",
     default=1,
-    show_default=True,
     type=Whole("a client", 1, 1_000_000),
     help="Number of the first client, without --lease. Numbers of another fleet are refused.",
 )
-@click.option(
-    "--lease",
-    envvar="DESPOOLR_LEASE",
-    is_flag=True,
-    help="Take any free numbers that the site server gives out.",
-    show_envvar=True,
+@variable_option(
+    "--lease", is_flag=True, help="Take any free numbers that the site server gives out."
 )
-@click.option(
+@variable_option(
     "--holder",
-    envvar="DESPOOLR_HOLDER",
     default="",
     help="Name that the site keeps these clients for: the same name gets the same clients. "
     "Default: the host name.",
-    show_envvar=True,
 )
-@click.option(
+@variable_option(
     "--listen",
-    envvar="DESPOOLR_LISTEN",
     default="",
     metavar="HOST:PORT",
     help="Answer /healthz and /metrics there. Default: nowhere.",
-    show_envvar=True,
 )
-@click.option(
-    "--prefix",
-    envvar="DESPOOLR_PREFIX",
-    default="PC",
-    show_default=True,
-    help="What the clients' names begin with.",
-    show_envvar=True,
-)
-@click.option(
+@variable_option("--prefix", default="PC", help="What the clients' names begin with.")
+@variable_option(
     "--poll-every",
-    envvar="DESPOOLR_POLL_EVERY",
     default="1h",
-    show_default=True,
     type=Text("parse_span"),
     metavar="SPAN",
     help="Polling interval, in site time.",
-    show_envvar=True,
 )
-@click.option(
+@variable_option(
     "--time",
     "pace",
-    envvar="DESPOOLR_TIME",
     default="",
     type=Text("parse_pace"),
     metavar="real|xN",
     help="The pace that the site must have. Default: the pace it has.",
-    show_envvar=True,
 )
-@click.option(
+@option(
     "--for",
     "for_",
     default="",
     metavar="SPAN",
     help="End after this much site time. Default: run until stopped.",
 )
-@click.option(
+@variable_option(
     "--seed",
-    envvar="DESPOOLR_SEED",
     default=1,
     type=Whole("a seed", -(10**15), 10**15),
-    show_default=True,
     help="Seed of the clients' choices.",
-    show_envvar=True,
 )
-@click.option(
+@option(
     "--churn",
     default="",
     metavar="SHARE/SPAN",
     help="How many machines lose their power, e.g. 5%/1h in site time.",
 )
-@click.option(
+@option(
     "--churn-until",
     default=0.0,
     metavar="SECONDS",
     help="Site time (seconds since 1970) at which the churn ends. Default: never.",
 )
-@click.option(
+@option(
     "--records",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Append what the clients do, one JSON record a line.",

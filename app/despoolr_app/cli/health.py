@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.options import urls_option
+from despoolr_app.cli.options import option, urls_option, variable_option
 from despoolr_app.cli.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option, put, say
 
 if TYPE_CHECKING:
@@ -28,21 +28,9 @@ NAMES_MAX: Final = 3
 
 @click.command("health")
 @urls_option("URL of a server; repeatable. Default: those started here.")
-@click.option(
-    "--token",
-    envvar="DESPOOLR_TOKEN",
-    default="",
-    help="An administrator's token (or set DESPOOLR_SECRET).",
-    show_envvar=True,
-)
-@click.option("--share", default="", help="The share to try. Default: the server's first.")
-@click.option(
-    "--timeout",
-    "timeout_s",
-    default=5.0,
-    show_default=True,
-    help="Seconds to wait for each answer.",
-)
+@variable_option("--token", default="", help="An administrator's token (or set DESPOOLR_SECRET).")
+@option("--share", default="", help="The share to try. Default: the server's first.")
+@option("--timeout", "timeout_s", default=5.0, help="Seconds to wait for each answer.")
 @json_option
 def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_json: bool) -> int:
     """Whether servers answer: open a file on a share, write, read, close; how many milliseconds

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.options import token_option, urls_option
+from despoolr_app.cli.options import option, token_option, urls_option
 from despoolr_app.cli.output import EXIT_OK, echo_json, fail, json_option, put, say
 from despoolr_core.rules.fold import fold
 
@@ -31,21 +31,16 @@ LEASE_S: Final = 60.0
 @click.argument("file", metavar="FILE")
 @urls_option("URL of a server; repeatable. Default: those started here.")
 @token_option
-@click.option(
-    "--machine", default="WS1", show_default=True, help="The machine that opens the file."
-)
-@click.option("--user", default="ALICE", show_default=True, help="The user.")
-@click.option("--program", default="WINWORD.EXE", show_default=True, help="The program.")
-@click.option(
-    "--access", default="READ", show_default=True, help="READ, WRITE, EXECUTE, DELETE, joined by |."
-)
-@click.option(
+@option("--machine", default="WS1", help="The machine that opens the file.")
+@option("--user", default="ALICE", help="The user.")
+@option("--program", default="WINWORD.EXE", help="The program.")
+@option("--access", default="READ", help="READ, WRITE, EXECUTE, DELETE, joined by |.")
+@option(
     "--share-mode",
     default="READ",
-    show_default=True,
     help="What others may: READ, WRITE, DELETE, joined by |; or NONE.",
 )
-@click.option(
+@option(
     "--for",
     "for_",
     default="",

@@ -14,6 +14,7 @@ import click
 
 from despoolr_app.cli.ask import SOURCES, find_source, notes_of, source_options
 from despoolr_app.cli.at_site import SITES, Whom, answering, at_site_option, find_site, site_options
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import (
     EXIT_EXPECTATION,
     EXIT_OK,
@@ -52,7 +53,7 @@ def command() -> None:
 @command.command("show", epilog=SOURCES)
 @click.argument("job_id", metavar="ID|NAME")
 @click.argument("run", default="", metavar="[RUN]")
-@click.option(
+@option(
     "--watch",
     is_flag=True,
     help="Follow it until it ends, one line a change; exit code 10 unless it is Complete.",
@@ -106,75 +107,65 @@ def show(
 
 @command.command("create", epilog=f"{SPANS} {SITES}")
 @click.argument("name")
-@click.option("--package", required=True, metavar="ID|NAME", help="The package.")
-@click.option(
+@option("--package", required=True, metavar="ID|NAME", help="The package.")
+@option(
     "--type",
     "type",
     type=click.Choice(["run", "share", "remove"]),
     help="Default: run if there is a command, else share.",
 )
-@click.option(
-    "--command", default="", help="The command line that workstations run, e.g. SETUP.EXE."
-)
-@click.option(
+@option("--command", default="", help="The command line that workstations run, e.g. SETUP.EXE.")
+@option(
     "--machines",
     multiple=True,
     metavar="WS1,WS2|*",
     help="Machines that run it; '*' (quoted) is all machines.",
 )
-@click.option(
+@option(
     "--site",
     "sites",
     multiple=True,
     metavar="CODE",
     help="Send it to this site; repeatable. Default: the sites of its machines and servers.",
 )
-@click.option(
+@option(
     "--put-on",
     multiple=True,
     metavar="SERVER",
     help="Distribution server; repeatable. Default: each site's own servers.",
 )
-@click.option(
+@option(
     "--refresh-existing",
     is_flag=True,
     help="Refresh the package on every distribution server that has it.",
 )
-@click.option(
+@option(
     "--send-even-if-sent",
     is_flag=True,
     help="Send the files again, even to sites that have the package.",
 )
-@click.option("--send-only", is_flag=True, help="Send the package to its sites, and no further.")
-@click.option("--at", default="", metavar="SPAN|DATE", help="When it begins. Default: now.")
-@click.option(
+@option("--send-only", is_flag=True, help="Send the package to its sites, and no further.")
+@option("--at", default="", metavar="SPAN|DATE", help="When it begins. Default: now.")
+@option(
     "--offer-after", default="", metavar="SPAN|DATE", help="When workstations are first offered it."
 )
-@click.option(
+@option(
     "--mandatory-after",
     default="",
     metavar="SPAN|DATE",
     help="When it runs without asking. Default: never.",
 )
-@click.option(
+@option(
     "--expires-after",
     default="",
     metavar="SPAN|DATE",
     help="When it is offered no more. Default: never.",
 )
-@click.option("--repeat-every", default="", metavar="SPAN", help="Repeat the job at this interval.")
-@click.option(
-    "--priority",
-    type=click.IntRange(1, 3),
-    default=2,
-    show_default=True,
-    help="1 high, 2 medium, 3 low.",
-)
-@click.option("--background", is_flag=True, help="Run it as a system background task.")
-@click.option("--user-input", is_flag=True, help="The command needs input from the user.")
-@click.option(
-    "--watch", is_flag=True, help="Watch it until it ends; exit code 10 unless it is Complete."
-)
+@option("--repeat-every", default="", metavar="SPAN", help="Repeat the job at this interval.")
+@option("--priority", type=click.IntRange(1, 3), default=2, help="1 high, 2 medium, 3 low.")
+@option("--background", is_flag=True, help="Run it as a system background task.")
+@option("--user-input", is_flag=True, help="The command needs input from the user.")
+@option("--watch", is_flag=True, help="Watch it until it ends; exit code 10 unless it is Complete.")
 @site_options
 @json_option
 def create(whom: Whom, watch: bool, as_json: bool, **given: Any) -> int:

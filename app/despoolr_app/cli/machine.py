@@ -7,6 +7,7 @@ from __future__ import annotations
 import click
 
 from despoolr_app.cli.at_site import SITES, Whom, find_site, site_options
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import EXIT_OK, echo_table, json_option, put
 
 
@@ -43,16 +44,8 @@ def machine(whom: Whom, name: str, as_json: bool) -> int:
 
 
 @click.command("machines", epilog=SITES)
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=1000,
-    show_default=True,
-    help="How many to list.",
-)
-@click.option(
-    "--after", default="", metavar="NAME", help="Only those whose name comes after this one."
-)
+@option("--limit", type=click.IntRange(1, 10_000), default=1000, help="How many to list.")
+@option("--after", default="", metavar="NAME", help="Only those whose name comes after this one.")
 @site_options
 @json_option
 def machines(whom: Whom, limit: int, after: str, as_json: bool) -> int:

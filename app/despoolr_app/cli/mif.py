@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import echo_json, fail, put
 from despoolr_core.rules.text import escaped
 
@@ -40,14 +41,13 @@ def mif() -> None:
 
 @mif.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
+@option(
     "--mode",
     type=click.Choice(["strict", "lenient", "sms"]),
     default="strict",
-    show_default=True,
     help="strict: the DMI rules; lenient: a forgiving reader; sms: would SMS take it?",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
     """List everything there is to say about FILES, with line, column and the rule's source."""
     from despoolr_app.disk.bounded_file import read_bounded
@@ -120,7 +120,7 @@ def _plural(word: str, count: int) -> str:
 
 @mif.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def show(file: Path, as_json: bool) -> None:
     """Show FILE's component: groups, attributes, values, enumerations, paths, tables."""
     from despoolr_app.disk.bounded_file import read_bounded

@@ -20,6 +20,29 @@ PROCESS_LOG_FORMATS: Final = ("plain", "text", "json")
 """The forms of a process's own log; `process_log.FORMATS`, so that help imports nothing."""
 
 
+def option(*names: str, **said: Any) -> Callable[[F], F]:
+    """An option whose help shows its default, where it has one, and its variable."""
+    return click.option(*names, show_default=bool(said.get("default")), show_envvar=True, **said)
+
+
+def variable_option(*names: str, **said: Any) -> Callable[[F], F]:
+    """An option with its variable: `--secret-file` reads `DESPOOLR_SECRET_FILE`."""
+    longest = next(name for name in names if name.startswith("--"))
+    variable = f"DESPOOLR_{longest[2:].upper().replace('-', '_')}"
+    return option(*names, **{"envvar": variable, **said})
+
+
+def options(*chosen: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Several options as one decorator, in the order in which help shows them."""
+
+    def decorate(function: F) -> F:
+        for one in reversed(chosen):
+            function = one(function)
+        return function
+
+    return decorate
+
+
 class Whole(click.ParamType[int]):
     """A whole number of something, from `least` to `most`, in the digits of this language and
     nothing else.
@@ -86,52 +109,47 @@ def urls_option(told: str, *, show_envvar: bool = False) -> Callable[[F], F]:
 
 def token_option(function: F) -> F:
     """`--token`: by what a server knows an administrator."""
-    return click.option(
-        "--token",
-        envvar="DESPOOLR_TOKEN",
-        default="",
-        help="An administrator's token.",
-        show_envvar=True,
-    )(function)
+    return variable_option("--token", default="", help="An administrator's token.")(function)
 
 
 def site_option(function: F) -> F:
     """`--site`, as `site_url`: whose clients these are."""
-    return click.option(
+    return variable_option(
         "--site",
         "site_url",
-        envvar="DESPOOLR_SITE",
         default="",
         metavar="URL",
         help="The site server. Default: the one started here.",
-        show_envvar=True,
     )(function)
 
 
 def runs_option(function: F) -> F:
     """`--runs`, as `root`: the directory that the runs are in."""
-    return click.option(
-        "--runs",
-        "root",
+    return _kept("--runs", "root")(function)
+
+
+def out_option(function: F) -> F:
+    """`--out`, as `out`: the directory that a run goes to. `--runs` is the same option."""
+    return _kept("--out", "--runs", "out")(function)
+
+
+def _kept(*names: str) -> Callable[[F], F]:
+    return option(
+        *names,
         envvar="DESPOOLR_RUNS",
         default="runs",
-        type=click.Path(path_type=Path),
-        show_default=True,
+        type=click.Path(file_okay=False, path_type=Path),
         help="Where runs are kept.",
-        show_envvar=True,
-    )(function)
+    )
 
 
 def log_format_option(function: F) -> F:
     """How a process that stays tells what happens: `log_format` is its form and the layout of its
     services' files.
     """
-    return click.option(
+    return variable_option(
         "--log-format",
-        envvar="DESPOOLR_LOG_FORMAT",
-        show_envvar=True,
         default="plain",
-        show_default=True,
         metavar="FORM[,LAYOUT]",
         callback=_log_format,
         help=f"What this process tells: {', '.join(PROCESS_LOG_FORMATS)}. Layout of the services' "

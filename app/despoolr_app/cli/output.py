@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from despoolr_app.cli.options import option
 from despoolr_core import times
 from despoolr_core.again import Again
 from despoolr_core.phrases import counted
@@ -369,21 +370,21 @@ def moment(at: float | None) -> str:
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--json`, which a command gets as `as_json`."""
-    return click.option(
+    return option(
         "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
     )(command)
 
 
 def wide_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--wide`, which a command gets as `is_wide`."""
-    return click.option(
+    return option(
         "--wide", "is_wide", is_flag=True, help="All columns, however wide the terminal is."
     )(command)
 
 
 def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--yes`, which a command gets as `is_sure`."""
-    return click.option("--yes", "is_sure", is_flag=True, help="Do it without asking.")(command)
+    return option("--yes", "is_sure", is_flag=True, help="Do it without asking.")(command)
 
 
 def confirm(question: str, is_sure: bool) -> None:

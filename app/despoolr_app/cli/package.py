@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from despoolr_app.cli.at_site import SITES, Whom, find_site, site_options
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import (
     EXIT_OK,
     ShowGroup,
@@ -106,8 +107,8 @@ def packages(whom: Whom, as_json: bool) -> int:
 @command.command("create", epilog=f"{BOUNDS} {SITES}")
 @click.argument("name")
 @click.argument("directory", type=DIRECTORY)
-@click.option("--comment", default="", help="A line about the package.")
-@click.option(
+@option("--comment", default="", help="A line about the package.")
+@option(
     "--id",
     "package_id",
     default="",

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import EXIT_USAGE, echo_json, fail, put, put_prose
 from despoolr_app.disk.bounded_file import read_bounded
 from despoolr_core.errors import FormatError
@@ -22,19 +23,19 @@ from despoolr_core.rules.fold import fold
 
 @click.command("pcmdump", short_help="Show a client's instruction file (WINST).")
 @click.argument("arguments", nargs=-1, metavar="FILE | /r FILE | /a DIRECTORY | /l DIRECTORY")
-@click.option(
+@option(
     "--all", "box", metavar="DIRECTORY", help="Dump every .INS file of a box (the old tool's /a)."
 )
-@click.option(
+@option(
     "--list", "listed", metavar="DIRECTORY", help="List a box, one line a file (the old tool's /l)."
 )
-@click.option(
+@option(
     "--tool",
     type=click.Choice(tuple(TOOLS)),
     help="Print as the tool of that SMS version: 1.0 and 1.1 count months from 0, all print 2000 "
     "as 100. Default: true dates.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the tool's layout.")
+@option("--json", "as_json", is_flag=True, help="Print JSON instead of the tool's layout.")
 def command(
     arguments: tuple[str, ...], box: str | None, listed: str | None, tool: str | None, as_json: bool
 ) -> None:

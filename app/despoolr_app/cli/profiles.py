@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import click
 
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import echo_json, json_option, put
 
 
 @click.command("profiles", help="Print the table of behaviours: field, value per version, article.")
-@click.option("--version", "versions", multiple=True, help="Only these versions (repeatable).")
+@option("--version", "versions", multiple=True, help="Only these versions (repeatable).")
 @json_option
 def command(versions: tuple[str, ...], as_json: bool) -> None:
     """The profiles as they are in the code: `despoolr_core.profile`."""

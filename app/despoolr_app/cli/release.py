@@ -15,7 +15,7 @@ import click
 
 from despoolr_app.cli.at_site import answering, find_servers
 from despoolr_app.cli.locks_table import echo_locks
-from despoolr_app.cli.options import token_option, urls_option
+from despoolr_app.cli.options import option, token_option, urls_option
 from despoolr_app.cli.output import (
     EXIT_OK,
     EXIT_USAGE,
@@ -42,10 +42,10 @@ REASON_MAX = 200
 
 @click.command("release")
 @click.argument("opens", nargs=-1, metavar="[OPEN]...")
-@click.option("--share", default="", help="What is open on this share.")
-@click.option("--path", default="", help="This file: its path, its name, or a pattern.")
-@click.option("--machine", default="", help="What this machine holds.")
-@click.option("--reason", default=REASON, show_default=True, help="Why; it stands in the records.")
+@option("--share", default="", help="What is open on this share.")
+@option("--path", default="", help="This file: its path, its name, or a pattern.")
+@option("--machine", default="", help="What this machine holds.")
+@option("--reason", default=REASON, help="Why; it stands in the records.")
 @wide_option
 @urls_option("A running server; repeatable.", show_envvar=True)
 @token_option

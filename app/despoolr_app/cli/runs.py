@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from despoolr_app.cli.options import runs_option
+from despoolr_app.cli.options import option, runs_option
 from despoolr_app.cli.output import (
     EXIT_OK,
     confirm,
@@ -37,7 +37,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--limit", type=click.IntRange(1), default=None, help="Only the newest so many.")
+@option("--limit", type=click.IntRange(1), default=None, help="Only the newest so many.")
 @runs_option
 @json_option
 def list_(limit: int | None, root: Path, as_json: bool) -> int:
@@ -91,10 +91,9 @@ def show(run: str, root: Path, as_json: bool) -> int:
 
 
 @command.command("serve")
-@click.option(
+@option(
     "--listen",
     default="127.0.0.1:8805",
-    show_default=True,
     metavar="HOST:PORT",
     help="Where it answers; port 0 takes a free one.",
 )
@@ -154,13 +153,7 @@ def remove(names: tuple[str, ...], root: Path, is_sure: bool, as_json: bool) -> 
 
 
 @command.command("gc")
-@click.option(
-    "--keep",
-    type=click.IntRange(0),
-    default=20,
-    show_default=True,
-    help="How many of the newest stay.",
-)
+@option("--keep", type=click.IntRange(0), default=20, help="How many of the newest stay.")
 @runs_option
 @yes_option
 @json_option

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.options import Text, Whole, log_format_option
+from despoolr_app.cli.options import Text, Whole, log_format_option, options, variable_option
 from despoolr_app.cli.output import EXIT_OK, fail
 from despoolr_app.process.process_log import say
 from despoolr_core.rules.fold import fold
@@ -26,32 +26,8 @@ if TYPE_CHECKING:
     from despoolr_core.share.fleet_api import ServerCard
 
 
-def _option(*names: str, **kwargs: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option with its variable: `--secret-file` reads `DESPOOLR_SECRET_FILE`."""
-    longest = next(name for name in names if name.startswith("--"))
-    variable = f"DESPOOLR_{longest[2:].upper().replace('-', '_')}"
-    return click.option(
-        *names,
-        envvar=kwargs.pop("envvar", variable),
-        show_envvar=True,
-        show_default=bool(kwargs.get("default")),
-        **kwargs,
-    )
-
-
-def _options(
-    *options: Callable[[Callable[..., Any]], Callable[..., Any]],
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-_GROUND = _options(
-    _option(
+_GROUND = options(
+    variable_option(
         "--time",
         "time",
         default="real",
@@ -59,23 +35,23 @@ _GROUND = _options(
         metavar="real|xN",
         help="Site time: real, or N site seconds a second.",
     ),
-    _option(
+    variable_option(
         "--clock",
         default="",
         metavar="URL",
         help="Take time and pace from a running server.",
     ),
-    _option(
+    variable_option(
         "--secret-file",
         type=click.Path(path_type=Path),
         help="File with the secret that all servers of a site share.",
     ),
-    _option(
+    variable_option(
         "--common",
         type=click.Path(path_type=Path),
         help="Directory all processes share: secrets and time, made by the first.",
     ),
-    _option(
+    variable_option(
         "--allow-host",
         "allow_hosts",
         multiple=True,
@@ -83,12 +59,12 @@ _GROUND = _options(
         metavar="NAME",
         help="A name browsers and WebDAV clients may use; repeatable.",
     ),
-    _option(
+    variable_option(
         "--allow-faults",
         is_flag=True,
         help="Let an administrator break this server: despoolr fault add.",
     ),
-    _option(
+    variable_option(
         "--fast-lane/--no-fast-lane",
         default=True,
         envvar="DESPOOLR_FAST_LANE",
@@ -96,44 +72,44 @@ _GROUND = _options(
     ),
     log_format_option,
 )
-_SITE = _options(
-    _option("--name", default="SITE1", help="The site server's machine name."),
-    _option("--code", default="BPC", help="The site code."),
-    _option("--domain", default="SALES", help="The domain of the site's machines."),
-    _option("--version", default="1.2", help="SMS version whose behaviour the site has."),
-    _option(
+_SITE = options(
+    variable_option("--name", default="SITE1", help="The site server's machine name."),
+    variable_option("--code", default="BPC", help="The site code."),
+    variable_option("--domain", default="SALES", help="The domain of the site's machines."),
+    variable_option("--version", default="1.2", help="SMS version whose behaviour the site has."),
+    variable_option(
         "--response",
         default="Fast",
         help="Very Fast, Fast, Medium or Slow: a service cycle each 1, 5, 15, 30 min.",
     ),
-    _option(
+    variable_option(
         "--set",
         "overrides",
         multiple=True,
         metavar="FIELD=VALUE",
         help="Change one behaviour; repeatable.",
     ),
-    _option(
+    variable_option(
         "--address",
         "addresses",
         multiple=True,
         metavar="SITE=SERVER=URL",
         help="Another site; repeatable.",
     ),
-    _option(
+    variable_option(
         "--parent",
         default="",
         metavar="SITE=SERVER=URL",
         help="The site above this one: it is told of every status.",
     ),
-    _option(
+    variable_option(
         "--netware",
         "netware",
         multiple=True,
         metavar="NAME",
         help="A server of the site that is NetWare's; repeatable.",
     ),
-    _option(
+    variable_option(
         "--fleet-lease",
         default="30s",
         type=Text("parse_fleet_lease"),
@@ -153,33 +129,33 @@ def command() -> None:
 
 
 @command.command("site")
-@_option(
+@variable_option(
     "--listen",
     default="127.0.0.1:8801",
     metavar="HOST:PORT",
     help="Where to listen; port 0 takes a free one.",
 )
-@_option(
+@variable_option(
     "--data",
     default="despoolr-data/site",
     type=click.Path(path_type=Path),
     help="Files, database, logs, records.",
 )
 @_SITE
-@_option(
+@variable_option(
     "--logon",
     "logons",
     multiple=True,
     metavar="NAME=URL[,distribution]",
     help="A logon server of the site; repeatable.",
 )
-@_option(
+@variable_option(
     "--database",
     default="",
     metavar="URL",
     help="The site database, such as postgresql://USER@HOST/NAME. Default: a file.",
 )
-@_option(
+@variable_option(
     "--clients-wanted",
     default=0,
     type=Whole("clients", 0, 1_000_000),
@@ -217,21 +193,23 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
 
 
 @command.command("logon")
-@_option(
+@variable_option(
     "--listen",
     default="127.0.0.1:8802",
     metavar="HOST:PORT",
     help="Where to listen; port 0 takes a free one.",
 )
-@_option(
+@variable_option(
     "--data",
     default="despoolr-data/logon",
     type=click.Path(path_type=Path),
     help="Files and records.",
 )
-@_option("--name", default="LOGON1", help="The server's machine name.")
-@_option("--roles", default="logon,distribution", help="What it is: logon, distribution or both.")
-@_option("--package-share", default="SMS_PKGD", help="The share packages lie on.")
+@variable_option("--name", default="LOGON1", help="The server's machine name.")
+@variable_option(
+    "--roles", default="logon,distribution", help="What it is: logon, distribution or both."
+)
+@variable_option("--package-share", default="SMS_PKGD", help="The share packages lie on.")
 @_GROUND
 def logon(listen: str, data: Path, **given: Any) -> int:
     """Run a logon server, a distribution server, or both."""
@@ -265,23 +243,23 @@ def logon(listen: str, data: Path, **given: Any) -> int:
 
 
 @command.command("all")
-@_option(
+@variable_option(
     "--listen", default="127.0.0.1:8801", metavar="HOST:PORT", help="Where the site server listens."
 )
-@_option(
+@variable_option(
     "--listen-logon", default="127.0.0.1:8802", metavar="HOST:PORT", help="Where LOGON1 listens."
 )
-@_option(
+@variable_option(
     "--data",
     default="despoolr-data/all",
     type=click.Path(path_type=Path),
     help="Files, database, logs, records.",
 )
 @_SITE
-@_option(
+@variable_option(
     "--clients", default=0, type=Whole("clients", 0, 100_000), help="Also run this many clients."
 )
-@_option(
+@variable_option(
     "--poll-every",
     default="1h",
     type=Text("parse_span"),

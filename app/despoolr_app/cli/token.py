@@ -11,16 +11,15 @@ from pathlib import Path
 
 import click
 
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import EXIT_OK, fail, put
 
 
 @click.command("token")
 @click.argument("machine")
-@click.option("--user", default="", help="The user that the token names. Default: none.")
-@click.option(
-    "--role", type=click.Choice(["client", "service", "admin"]), default="client", show_default=True
-)
-@click.option(
+@option("--user", default="", help="The user that the token names. Default: none.")
+@option("--role", type=click.Choice(["client", "service", "admin"]), default="client")
+@option(
     "--data",
     type=click.Path(path_type=Path),
     help="A data directory, whose secret signs. Default: the one given.",

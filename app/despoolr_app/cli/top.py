@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from despoolr_app.cli.at_site import Whom, answering, find_servers, site_first, site_options
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import EXIT_OK, fail
 from despoolr_app.site_client.blocking_client import ask, call
 from despoolr_app.site_client.choose import watch_pages
@@ -26,7 +27,7 @@ TIMEOUT_S = 5.0
 
 
 @click.command("top")
-@click.option("--filter", "word", default="", help="Only what has this word in one of its names.")
+@option("--filter", "word", default="", help="Only what has this word in one of its names.")
 @site_options
 def command(whom: Whom, word: str) -> int:
     """Blocked updates, holders, jobs and clients of a running site, or of a share that `watch

@@ -14,8 +14,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import Failure, fail, put, put_prose, put_screen
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ EVERY_S = 2.0
 
 def watch_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--watch`, which a command gets as `is_watched`."""
-    return click.option(
+    return option(
         "--watch", "is_watched", is_flag=True, help="Show it again every 2 s, until Ctrl-C."
     )(command)
 

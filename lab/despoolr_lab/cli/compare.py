@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.options import runs_option
+from despoolr_app.cli.options import option, runs_option
 from despoolr_app.cli.output import EXIT_OK, echo_json, echo_table, fail, json_option, put, say
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ FAULTS_MAX: Final = 8
 @click.command("compare")
 @click.argument("a")
 @click.argument("b", default="latest")
-@click.option(
-    "--anyway", is_flag=True, help="Compare even if the loads differ or a run is invalid."
-)
+@option("--anyway", is_flag=True, help="Compare even if the loads differ or a run is invalid.")
 @runs_option
 @json_option
 def command(a: str, b: str, anyway: bool, root: Path, as_json: bool) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from despoolr_app.cli.options import option, out_option
 from despoolr_app.cli.output import echo_json, put_prose
 from despoolr_app.cli.streams import OutputLost
 from despoolr_core.records.ladder import Ladder
@@ -78,15 +79,9 @@ def remedy_lines(ladder: Ladder) -> Iterator[str]:
 @click.command(
     "demo", help="The blocked update, live, in seconds: servers, 50 clients, verdict, report."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the story.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False),
-    default="runs",
-    show_default=True,
-    help="Where runs are kept.",
-)
-def command(as_json: bool, out: str) -> None:
+@option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the story.")
+@out_option
+def command(as_json: bool, out: Path) -> None:
     """Exit 0 if both halves went as Microsoft said."""
     from despoolr_core.timing import Timing
     from despoolr_lab.cli.narrator import Narrator
@@ -122,7 +117,7 @@ def command(as_json: bool, out: str) -> None:
     live, live_directory = run_and_keep(
         scenario,
         RunOptions(timing=Timing(SCALE)),
-        Path(out),
+        out,
         quiet=True,
         listeners=[Narrator(tell, until=scenario.end)],
     )
@@ -132,7 +127,7 @@ def command(as_json: bool, out: str) -> None:
     gone, gone_directory = run_and_keep(
         scenario,
         RunOptions(),
-        Path(out),
+        out,
         quiet=True,
         listeners=[Narrator(tell, brief=True, until=scenario.end)],
     )
@@ -146,7 +141,7 @@ def command(as_json: bool, out: str) -> None:
     passed = live.passed and gone.passed
     if as_json:
         runs = {"live": live.to_json(), "virtual": gone.to_json()}
-        echo_json({"passed": passed, **runs, "whatif": ladder}, source=out)
+        echo_json({"passed": passed, **runs, "whatif": ladder}, source=str(out))
         sys.exit(0 if passed else 10)
     checks = [*live.findings, *gone.findings]
     for finding in checks:

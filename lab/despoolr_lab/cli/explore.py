@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -35,20 +36,14 @@ _RANGE: Final = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
     "its faults and holds and with faults of its own, and list what goes wrong by its kind.",
 )
 @click.argument("scenario")
-@click.option(
-    "--seeds",
-    default=SEEDS,
-    metavar="A-B",
-    show_default=True,
-    help="The worlds to run: a range of seeds, or one.",
+@option(
+    "--seeds", default=SEEDS, metavar="A-B", help="The worlds to run: a range of seeds, or one."
 )
-@click.option(
+@option(
     "--jobs", type=click.IntRange(1, 256), help="Processes that run them. Default: all processors."
 )
-@click.option("--first", is_flag=True, help="Stop at the first failure.")
-@click.option(
-    "--fix", multiple=True, metavar="KB", help="Switch an article's fault off, e.g. Q147819."
-)
+@option("--first", is_flag=True, help="Stop at the first failure.")
+@option("--fix", multiple=True, metavar="KB", help="Switch an article's fault off, e.g. Q147819.")
 @rerun_options
 def command(
     scenario: str, seeds: str, jobs: int | None, first: bool, fix: tuple[str, ...], **options: Any

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from despoolr_app.cli.options import runs_option
+from despoolr_app.cli.options import option, runs_option
 from despoolr_app.cli.output import EXIT_OK, echo_json, fail, json_option, put, say
 from despoolr_core.phrases import size
 
@@ -18,12 +18,12 @@ TABLE_NAMES = ("opens", "refusals", "episodes", "jobs", "events")
 @click.command("export")
 @click.argument("form", type=click.Choice([*FORMATS]), metavar="perfetto|csv|cmtrace")
 @click.argument("run", default="latest")
-@click.option(
+@option(
     "--table",
     type=click.Choice(TABLE_NAMES),
     help="What csv lists. Default: opens.",
 )
-@click.option(
+@option(
     "--to",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file to write. Default: one in the run's directory.",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from despoolr_app.cli.options import option, out_option
 from despoolr_app.cli.output import (
     EXIT_OK,
     EXIT_USAGE,
@@ -36,46 +37,38 @@ NOTES_MAX = 40
 
 @click.command("import")
 @click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--as", "wanted", default="", metavar="FORMAT", help="Which format it is.")
-@click.option(
+@option("--as", "wanted", default="", metavar="FORMAT", help="Which format it is.")
+@option(
     "--tz",
     default="",
     help="Zone of times that have none: +02:00, UTC, Europe/Berlin. Default: UTC.",
 )
-@click.option(
-    "--year", type=click.IntRange(1980, 2200), help="Year of times that have none (syslog)."
-)
-@click.option(
+@option("--year", type=click.IntRange(1980, 2200), help="Year of times that have none (syslog).")
+@option(
     "--map",
     "maps",
     multiple=True,
     metavar="ADDRESS=NAME",
     help="What a machine is called; repeatable.",
 )
-@click.option("--server", default="", metavar="NAME", help="What the server is called.")
-@click.option(
+@option("--server", default="", metavar="NAME", help="What the server is called.")
+@option(
     "--port",
     type=click.IntRange(1, 65535),
     help="The SMB server's port in a capture, where it is not 445 or 139.",
 )
-@click.option(
+@option(
     "--anonymise",
     is_flag=True,
     help="Replace names of machines, users, shares and files, equal ones by equal ones.",
 )
-@click.option(
+@option(
     "--salt",
     default="",
     help="With --anonymise: what keeps equal names equal over several runs. Keep it to yourself.",
 )
-@click.option("--list", "lists", is_flag=True, help="List the formats and how to record each.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default="runs",
-    show_default=True,
-    help="Where runs are kept.",
-)
+@option("--list", "lists", is_flag=True, help="List the formats and how to record each.")
+@out_option
 @json_option
 def command(
     files: tuple[Path, ...],

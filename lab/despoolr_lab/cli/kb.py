@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     echo_json,
@@ -139,20 +139,20 @@ def show(kb: str, as_json: bool) -> None:
     "it speaks of.",
 )
 @click.argument("kb", required=False, default="")
-@click.option(
+@option(
     "--all",
     "every",
     is_flag=True,
     help="Every article on every version: as it shipped, and with the fault switched.",
 )
-@click.option(
+@option(
     "--worlds",
     type=click.IntRange(0, WORLDS_MAX),
     default=0,
     metavar="N",
     help="With --all: each run in the worlds of the seeds 1 to N.",
 )
-@click.option(
+@option(
     "--fix",
     is_flag=False,
     flag_value=THIS,
@@ -160,7 +160,7 @@ def show(kb: str, as_json: bool) -> None:
     metavar="[KB]",
     help="Switch the article's fault off.",
 )
-@click.option(
+@option(
     "--whatif", "is_asked", is_flag=True, help="Find what would have fixed it, as `whatif` does."
 )
 @run_options
@@ -204,7 +204,7 @@ def run(
         result, directory = run_and_keep(
             load_scenario(entry(number)[1]),
             parsed,
-            Path(options["out"]),
+            options["out"],
             quiet=options["as_json"],
             log_format=log_format,
         )
@@ -233,7 +233,7 @@ def _run_all(parsed: Any, options: dict[str, Any], worlds: int) -> int:
         run_and_keep,
         todo,
         parsed,
-        Path(options["out"]),
+        options["out"],
         jobs=0 if parsed.timing.is_virtual else 1,
         log_format=options["log_format"] or "",
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.options import SEED, site_option, token_option
+from despoolr_app.cli.options import SEED, option, out_option, site_option, token_option
 from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, put, put_over, say
 from despoolr_core.times import stopwatch
 
@@ -41,7 +41,7 @@ Kept = tuple[dict[str, Any], Path]
 @click.argument("file", metavar="LOADFILE | join")
 @click.argument("load_url", metavar="[URL]", required=False)
 @site_option
-@click.option(
+@option(
     "--logon",
     "logons",
     multiple=True,
@@ -49,49 +49,39 @@ Kept = tuple[dict[str, Any], Path]
     help="URL of a server of the site, if not the one that the site says; repeatable.",
 )
 @token_option
-@click.option(
+@option(
     "--processes",
     default=1,
-    show_default=True,
     type=click.IntRange(1, 64),
     help="Processes that make the load; each uses one core at most.",
 )
-@click.option(
+@option(
     "--workers-from",
     metavar="HOST:PORT",
     help="Make no load here: wait there until --workers have joined.",
 )
-@click.option(
+@option(
     "--workers",
     type=click.IntRange(1, WORKERS_MAX),
     help="Processes that are to join; with `join`: that join from here.  [default: 1]",
 )
-@click.option(
+@option(
     "--clients",
     type=click.IntRange(1, 200_000),
     help="Number of clients in all; groups keep their proportions.",
 )
-@click.option(
+@option(
     "--for", "for_", default="", metavar="SPAN", help="How long, in site time. Default: the file's."
 )
-@click.option("--seed", type=SEED, help="Default: the file's.")
-@click.option(
-    "--out",
-    envvar="DESPOOLR_RUNS",
-    default="runs",
-    type=click.Path(path_type=Path),
-    show_default=True,
-    help="Where runs are kept.",
-    show_envvar=True,
-)
-@click.option(
+@option("--seed", type=SEED, help="Default: the file's.")
+@out_option
+@option(
     "--page",
     default="127.0.0.1:0",
-    show_default=True,
     metavar="HOST:PORT",
     help="Where the live page of the load answers while it runs; `none`: nowhere.",
 )
-@click.option("--quiet", is_flag=True, help="No progress.")
+@option("--quiet", is_flag=True, help="No progress.")
 @json_option
 def command(
     file: str,

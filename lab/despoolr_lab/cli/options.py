@@ -3,100 +3,66 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import click
 
-from despoolr_app.cli.options import LOG_FORMATS, SEED
+from despoolr_app.cli.options import LOG_FORMATS, SEED, option, options, out_option
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-_OF_A_RERUN: Final[tuple[Callable[[Any], Any], ...]] = (
-    click.option(
+rerun_options = options(
+    option(
         "--version",
         "version",
         default="",
         help="SMS version of the first site, e.g. 1.1 or '1.2 SP4'.",
     ),
-    click.option(
+    option(
         "--set",
         "sets",
         multiple=True,
         metavar="NAME=VALUE",
         help="Override one behaviour of the profile.",
     ),
-    click.option(
+    option(
         "--bug",
         multiple=True,
         metavar="KB",
         help="Switch an article's fault on, e.g. Q152229.",
     ),
-    click.option(
+    option(
         "--clients",
         type=int,
         default=None,
         help="Number of clients of the last group that has a count.",
     ),
-    click.option(
-        "--for", "for_", default="", metavar="SPAN", help="How long the run lasts, e.g. 7d."
-    ),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+    option("--for", "for_", default="", metavar="SPAN", help="How long the run lasts, e.g. 7d."),
+    option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
 )
-"""What is said of a run, and not of how it goes and is kept."""
-_OF_A_RUN: Final[tuple[Callable[[Any], Any], ...]] = (
-    *_OF_A_RERUN,
-    click.option(
-        "--time",
-        "time_",
-        default="virtual",
-        show_default=True,
-        help="real, virtual, or xN (N times faster).",
-    ),
-    click.option(
+"""Those of a command that runs a scenario many times, in virtual time."""
+run_options = options(
+    rerun_options,
+    option("--time", "time_", default="virtual", help="real, virtual, or xN (N times faster)."),
+    option(
         "--carrier",
         type=click.Choice(["calls", "bytes"]),
         default="calls",
-        show_default=True,
         help="How requests travel in virtual time: as function calls, or as HTTP's bytes. "
         "The records are the same.",
     ),
-    click.option(
+    option(
         "--seed",
         type=SEED,
         default=None,
         help="Seed of the run; the same seed gives the same run.",
     ),
-    click.option(
-        "--out",
-        type=click.Path(file_okay=False),
-        default="runs",
-        show_default=True,
-        help="Where runs are kept.",
-    ),
-    click.option(
+    out_option,
+    option(
         "--log-format",
         type=click.Choice(LOG_FORMATS),
         help="Layout of the run's log files. Default: the version's.",
     ),
 )
-
-
-def run_options(function: F) -> F:
-    """Add them to a command."""
-    return _with(_OF_A_RUN, function)
-
-
-def rerun_options(function: F) -> F:
-    """Add those of a command that runs a scenario many times, in virtual time."""
-    return _with(_OF_A_RERUN, function)
-
-
-def _with(options: Sequence[Callable[[Any], Any]], function: F) -> F:
-    for option in reversed(options):
-        function = option(function)
-    return function
+"""Those of a command that runs a scenario once, and keeps it."""
 
 
 def to_run_options(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from despoolr_app.cli.options import option, out_option
 from despoolr_app.cli.output import echo_json, fail, json_option, page_width, put, put_prose, say
 
 if TYPE_CHECKING:
@@ -26,20 +27,14 @@ MARKDOWN = "report.md"
     "report", help="Write report.html of a finished run (latest by default) and print its path."
 )
 @click.argument("run", default="latest")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default="runs",
-    show_default=True,
-    help="Where runs are kept.",
-)
-@click.option(
+@out_option
+@option(
     "--text",
     "as_text",
     is_flag=True,
     help="Print the run in words and ASCII instead; write nothing.",
 )
-@click.option(
+@option(
     "--markdown",
     "as_markdown",
     is_flag=True,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
+from despoolr_app.cli.options import option
 from despoolr_lab.cli.options import run_options, to_run_options
 
 
@@ -17,16 +17,14 @@ from despoolr_lab.cli.options import run_options, to_run_options
     "what, for how long, and whether its expectations held.",
 )
 @click.argument("scenario")
-@click.option(
-    "--fix", multiple=True, metavar="KB", help="Switch an article's fault off, e.g. Q147819."
-)
-@click.option(
+@option("--fix", multiple=True, metavar="KB", help="Switch an article's fault off, e.g. Q147819.")
+@option(
     "--expect",
     default="",
     metavar="NAME",
     help="Ask this expectation alone; the exit code is 0 if it holds, 10 if not.",
 )
-@click.option("--whatif", "is_asked", is_flag=True, help="Find what would have fixed it as well.")
+@option("--whatif", "is_asked", is_flag=True, help="Find what would have fixed it as well.")
 @run_options
 def command(
     scenario: str, fix: tuple[str, ...], expect: str, is_asked: bool, **options: Any
@@ -55,7 +53,7 @@ def command(
         result, directory = run_and_keep(
             loaded,
             parsed,
-            Path(options["out"]),
+            options["out"],
             quiet=options["as_json"],
             log_format=log_format,
             source=find_scenario(scenario),

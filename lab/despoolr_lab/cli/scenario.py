@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from despoolr_app.cli.options import option
 from despoolr_app.cli.output import echo_json, put
 
 
@@ -50,7 +51,7 @@ def new(file: Path) -> None:
     "checked. Exit 0 if there is nothing to say, 10 if there is.",
 )
 @click.argument("scenario")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def lint(scenario: str, as_json: bool) -> None:
     from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, read_scenario
     from despoolr_lab.kb.gallery import find_scenario

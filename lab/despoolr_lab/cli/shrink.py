@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from despoolr_app.cli.options import runs_option
+from despoolr_app.cli.options import option, runs_option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -28,20 +28,18 @@ from despoolr_lab.cli.options import rerun_options, to_run_options
     "in the same way; a TOML file comes out.",
 )
 @click.argument("subject", metavar="RUN|SCENARIO")
-@click.option("--seed", type=click.IntRange(0), help="The world, of a scenario. Default: 0.")
-@click.option(
+@option("--seed", type=click.IntRange(0), help="The world, of a scenario. Default: 0.")
+@option(
     "--key",
     default="",
     metavar="TEXT",
     help="Of several failures, the one whose kind has this text in it.",
 )
-@click.option(
+@option(
     "--to", type=click.Path(path_type=Path, dir_okay=False), help="Write the file here instead."
 )
 @runs_option
-@click.option(
-    "--fix", multiple=True, metavar="KB", help="Switch an article's fault off, e.g. Q147819."
-)
+@option("--fix", multiple=True, metavar="KB", help="Switch an article's fault off, e.g. Q147819.")
 @rerun_options
 def command(
     subject: str,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from despoolr_app.cli.options import option, out_option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     EXIT_INVALID,
@@ -42,48 +43,22 @@ DURATION_S_MIN = 10.0
 
 
 @click.command("soak")
-@click.option(
-    "--clients",
-    default=500,
-    show_default=True,
-    type=click.IntRange(CLIENTS_MIN, 99_999),
-    help="Number of clients.",
+@option(
+    "--clients", default=500, type=click.IntRange(CLIENTS_MIN, 99_999), help="Number of clients."
 )
-@click.option(
-    "--for",
-    "for_",
-    default="30m",
-    show_default=True,
-    metavar="SPAN",
-    help="How long, in time of this machine.",
-)
-@click.option(
-    "--time",
-    "pace",
-    default="x60",
-    show_default=True,
-    metavar="real|xN",
-    help="The pace of site time.",
-)
-@click.option(
-    "--seed", default=1, show_default=True, help="Seed of the plan and of the clients' choices."
-)
-@click.option(
-    "--out",
-    default="runs",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where runs go.",
-)
-@click.option(
+@option("--for", "for_", default="30m", metavar="SPAN", help="How long, in time of this machine.")
+@option("--time", "pace", default="x60", metavar="real|xN", help="The pace of site time.")
+@option("--seed", default=1, help="Seed of the plan and of the clients' choices.")
+@out_option
+@option(
     "--faults",
     "faults_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="What is broken besides: a file of [[fault]] tables.",
 )
-@click.option("--plan", "only_plan", is_flag=True, help="Print the plan and do nothing.")
-@click.option(
+@option("--plan", "only_plan", is_flag=True, help="Print the plan and do nothing.")
+@option(
     "--judge",
     default="",
     metavar="RUN",

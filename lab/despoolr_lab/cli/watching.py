@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.options import Whole
+from despoolr_app.cli.options import Whole, option, out_option
 from despoolr_app.cli.output import (
     EXIT_OK,
     fail,
@@ -48,53 +48,40 @@ EVERY_S_MAX: Final = 86_400.0
 
 
 @click.command("watch")
-@click.option(
-    "--smbstatus", "program", default="smbstatus", show_default=True, help="Samba's program."
-)
-@click.option(
+@option("--smbstatus", "program", default="smbstatus", help="Samba's program.")
+@option(
     "--conf", type=click.Path(path_type=Path), help="Its smb.conf, where it is not the usual one."
 )
-@click.option(
+@option(
     "--audit",
     type=click.Path(path_type=Path),
     metavar="LOG",
     help="A log with full_audit's lines, which is followed: refusals are only there.",
 )
-@click.option(
+@option(
     "--arrivals",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIRECTORY",
     help="Instead of Samba: where samples of Get-SmbOpenFile or openfiles come in as files.",
 )
-@click.option("--every", default="1s", show_default=True, help="How often is looked.")
-@click.option("--for", "for_", default="", metavar="SPAN", help="End after so long.")
-@click.option("--server", default="", metavar="NAME", help="What the server is called.")
-@click.option(
-    "--map", "maps", multiple=True, metavar="ADDRESS=NAME", help="What a machine is called."
-)
-@click.option("--tz", default="", help="Zone of the log's times. Default: this machine's.")
-@click.option("--anonymise", is_flag=True, help="Replace names, as `import` does.")
-@click.option("--salt", default="", help="With --anonymise: as of `import`.")
-@click.option(
+@option("--every", default="1s", help="How often is looked.")
+@option("--for", "for_", default="", metavar="SPAN", help="End after so long.")
+@option("--server", default="", metavar="NAME", help="What the server is called.")
+@option("--map", "maps", multiple=True, metavar="ADDRESS=NAME", help="What a machine is called.")
+@option("--tz", default="", help="Zone of the log's times. Default: this machine's.")
+@option("--anonymise", is_flag=True, help="Replace names, as `import` does.")
+@option("--salt", default="", help="With --anonymise: as of `import`.")
+@option(
     "--keep",
     "keep_mb",
     type=Whole("megabytes", 1, 100_000),
     default=512,
-    show_default=True,
     help="Megabytes of records that are kept; the oldest go.",
 )
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default="runs",
-    show_default=True,
-    help="Where runs are kept.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, at each change.")
-@click.option("--serve", is_flag=True, help="Serve the live page of it, for browsers and `top`.")
-@click.option(
-    "--listen", default="", metavar="HOST:PORT", help="Where, with --serve.  [127.0.0.1:8805]"
-)
+@out_option
+@option("--json", "as_json", is_flag=True, help="One JSON object a line, at each change.")
+@option("--serve", is_flag=True, help="Serve the live page of it, for browsers and `top`.")
+@option("--listen", default="", metavar="HOST:PORT", help="Where, with --serve.  [127.0.0.1:8805]")
 def command(**options: Any) -> int:
     """Watch a real share while it is used: who is blocked, by whom, since when.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from msgspec import structs
 
-from despoolr_app.cli.options import SEED, runs_option, token_option
+from despoolr_app.cli.options import SEED, option, runs_option, token_option
 from despoolr_app.cli.output import (
     EXIT_INTERRUPTED,
     echo_json,
@@ -35,7 +35,7 @@ _OF_RERUNS: Final = (
     "SUBJECT is `latest`, a run's directory or name, a scenario file, or an article (Q147819).",
 )
 @click.argument("subject", default="latest", metavar="[SUBJECT]")
-@click.option(
+@option(
     "--goal",
     "goal",
     multiple=True,
@@ -43,56 +43,53 @@ _OF_RERUNS: Final = (
     help="What has to hold: an expectation of the scenario, by its name or a part of it. "
     "Default: new files on every server, and statuses that are true.",
 )
-@click.option(
+@option(
     "--knob",
     "knobs",
     multiple=True,
     metavar="NAME[=V,V]",
     help="Only this knob, at these values; repeatable. `--knob help` lists them.",
 )
-@click.option(
+@option(
     "--worlds",
     type=click.IntRange(1, 1000),
     default=20,
-    show_default=True,
     help="Worlds in which the best changes are confirmed.",
 )
-@click.option("--pairs", is_flag=True, help="Two changes at once, too (else: where none helps).")
-@click.option(
+@option("--pairs", is_flag=True, help="Two changes at once, too (else: where none helps).")
+@option(
     "--deadline",
     is_flag=True,
     help="Find the last moment at which the best still helps.",
 )
-@click.option(
-    "--budget", default="", metavar="SPAN", help="Stop after so long (wall time), e.g. 60s."
-)
-@click.option(
+@option("--budget", default="", metavar="SPAN", help="Stop after so long (wall time), e.g. 60s.")
+@option(
     "--files",
     multiple=True,
     metavar="PATTERN",
     help="Of an imported run: the windows of these files ('office/*'); repeatable. Default: those "
     "that were refused, or all.",
 )
-@click.option(
+@option(
     "--simulate",
     is_flag=True,
     help="Of an imported run: make a scenario of its holds and an update, and run that again.",
 )
-@click.option(
+@option(
     "--jobs", type=click.IntRange(0, 256), default=0, help="Processes. Default: one a processor."
 )
-@click.option(
+@option(
     "--site",
     default="",
     metavar="URL",
     help="What would let through what waits at a running site now, by the sharing rule alone.",
 )
 @token_option
-@click.option("--version", default="", help="SMS version of a scenario or article.")
-@click.option("--seed", type=SEED, default=None, help="World of a scenario or article.")
+@option("--version", default="", help="SMS version of a scenario or article.")
+@option("--seed", type=SEED, default=None, help="World of a scenario or article.")
 @runs_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="Print a table for a pull request.")
+@option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@option("--markdown", "as_markdown", is_flag=True, help="Print a table for a pull request.")
 def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **options: Any) -> None:
     """Exit 0 with a ladder (also where nothing needs fixing), 2 for what cannot be asked."""
     from despoolr_lab.report.markdown import escape
