@@ -82,7 +82,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "app/despoolr_app/cli/pcmdump.py": (4, "switches"),
     "app/despoolr_app/cli/mif.py": (3, "shown"),
     "app/despoolr_app/cli/hotfix.py": (1, "shown"),
-    "app/despoolr_app/cli/serve.py": (1, "the name of an environment variable"),
+    "app/despoolr_app/cli/options.py": (1, "the name of an environment variable"),
     "lab/despoolr_lab/docs/semantics.py": (1, "shown"),
     "lab/despoolr_lab/bench/reports.py": (1, "host names: a machine's name is ASCII"),
 }

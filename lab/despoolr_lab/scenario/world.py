@@ -52,11 +52,10 @@ from despoolr_server.files import FileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.site.despooler.package_servers import PACKAGE_DIRECTORIES
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.queries import NO_PCM
-from despoolr_server.site.state.registry import parse_keys
+from despoolr_server.site.state.registry import PACKAGE_DIRECTORIES, parse_keys
 from despoolr_server.site_server import SiteServer, SiteSetup
 
 SECRET: Final = b"a secret for machines that exist only in this process"

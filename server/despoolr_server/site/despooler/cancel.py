@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from despoolr_core.formats.instruction import Install
 from despoolr_core.share.contract import ShareError
-from despoolr_server.site.despooler.episode_end import end_episode
 from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
 from despoolr_server.site.despooler.job_reports import JobReports
-from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
+from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState, retry_file
 from despoolr_server.site.state import boxes, winst_box
@@ -26,7 +25,7 @@ from despoolr_server.site.state.registry import (
 EVENT_CANCELLED = 6
 
 
-class Cancelling(Part):
+class Cancelling(DespoolerPart):
     """The Despooler's part that takes a job back."""
 
     def __init__(self, desk: Desk, reports: JobReports, forced: ForcedDisconnect) -> None:
@@ -43,9 +42,7 @@ class Cancelling(Part):
             for server in self._registry.values(f"{key}\\{install.job_id}")
         ]
         for server in dict.fromkeys(tried):
-            await end_episode(
-                self._site, self._registry, install, server, f"job {install.job_id} was cancelled"
-            )
+            await self.end_episode(install, server, f"job {install.job_id} was cancelled")
         for role in self._site.servers:
             if role.distribution:
                 await self._forced.restore(role, install)

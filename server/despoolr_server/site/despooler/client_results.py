@@ -23,7 +23,7 @@ from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.records.kinds.site import MifRefused
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
-from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
+from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.concurrency import gather_all
@@ -52,7 +52,7 @@ class _Verdict(msgspec.Struct):
     failure: ShareError | None = None
 
 
-class ClientResults(Part):
+class ClientResults(DespoolerPart):
     """The Despooler's part that serves clients."""
 
     def __init__(self, desk: Desk) -> None:

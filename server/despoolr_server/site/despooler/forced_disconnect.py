@@ -16,14 +16,14 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenRow
-from despoolr_server.site.despooler.part import COMPONENT, Part
+from despoolr_server.site.despooler.part import COMPONENT, DespoolerPart
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 
 FORCED_DISCONNECT: Final = r"SMS_Despooler\Forced Disconnect"
 NO_ENTRY: Final = "(none)"
 
 
-class ForcedDisconnect(Part):
+class ForcedDisconnect(DespoolerPart):
     """The ladder for one site's Despooler."""
 
     async def warn(self, role: SiteServerRole, install: Install) -> bool:

@@ -23,11 +23,10 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
 from despoolr_server.site.despooler.cancel import Cancelling
 from despoolr_server.site.despooler.close_watch import CloseWatch
-from despoolr_server.site.despooler.episode_end import end_episode
 from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
 from despoolr_server.site.despooler.job_reports import JobReports
 from despoolr_server.site.despooler.package_servers import PackageServers
-from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
+from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.despooler.removal import PackageRemoval
 from despoolr_server.site.despooler.retries import Outcome, Retries
 from despoolr_server.site.despooler.server_update import (
@@ -47,7 +46,7 @@ RECORDS_AT_ONE_TIME: Final = 64
 """Clients whose instruction files are written side by side: they share the waits for the disk."""
 
 
-class Installer(Part):
+class Installer(DespoolerPart):
     """The Despooler's part that serves packages."""
 
     def __init__(self, desk: Desk) -> None:
@@ -146,7 +145,7 @@ class Installer(Part):
         await self._site.report_event(COMPONENT, 13, job=install.job_id)
         for forgotten in list(self._registry.values(f"{RETRY_HISTORY}\\{install.job_id}")):
             reason = f"job {install.job_id} forgot to retry {forgotten} (Q153576)"
-            await end_episode(self._site, self._registry, install, forgotten, reason)
+            await self.end_episode(install, forgotten, reason)
 
     async def _take_master(self, install: Install) -> Files | None:
         """The package's files: from the one that came along, which is the new master copy, else
@@ -198,7 +197,7 @@ class Installer(Part):
             await self._reports.detail(
                 install, kind, name, status, state, tick, reason, version=version
             )
-            await end_episode(self._site, self._registry, install, name, reason)
+            await self.end_episode(install, name, reason)
         await self._registry.save()
         await self._fail(install, state, tick, reason)
         await self._site.report_event(COMPONENT, 14, COMPONENT, job=install.job_id)

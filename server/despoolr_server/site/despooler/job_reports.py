@@ -13,14 +13,14 @@ from despoolr_core.formats.instruction import Install, InstallKind
 from despoolr_core.formats.job_mif import JobNotice, JobReport
 from despoolr_core.formats.site_mif import FAILED, SUCCESS, PackageReport, mark, render_package_mif
 from despoolr_core.records.kinds.site import PackageReported
-from despoolr_server.site.despooler.part import COMPONENT, Part
+from despoolr_server.site.despooler.part import COMPONENT, DespoolerPart
 from despoolr_server.site.jobs.model import INSTALL_KINDS, DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
 
 DESCRIPTION_MAX = 255
 
 
-class JobReports(Part):
+class JobReports(DespoolerPart):
     """One Despooler's pen for Job Details."""
 
     async def arrived(self, install: Install, state: RetryState, tick: float) -> None:

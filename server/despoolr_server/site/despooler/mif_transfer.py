@@ -17,7 +17,7 @@ from despoolr_core.formats.site_mif import PACKAGE_STATUS_CLASS, PackageReport, 
 from despoolr_core.formats.sta import render_sta
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
-from despoolr_server.site.despooler.part import Desk, Part
+from despoolr_server.site.despooler.part import Desk, DespoolerPart
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.packages import PackageError, decompress
@@ -26,7 +26,7 @@ from despoolr_server.site.state.quarantine import keep
 _PACKAGE_STATUS: Final = PACKAGE_STATUS_CLASS.encode("ascii")
 
 
-class MifTransfers(Part):
+class MifTransfers(DespoolerPart):
     """The Despooler's part that serves child sites."""
 
     def __init__(self, desk: Desk) -> None:

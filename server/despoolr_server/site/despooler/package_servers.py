@@ -7,19 +7,18 @@ that a restarted Despooler knows it too.
 
 from __future__ import annotations
 
-from typing import Final
-
 from despoolr_core.formats.instruction import Install, InstallKind, RetryOf
 from despoolr_core.rules.fold import fold
-from despoolr_server.site.despooler.part import Part
+from despoolr_server.site.despooler.part import DespoolerPart
 from despoolr_server.site.state.context import SiteServerRole
-from despoolr_server.site.state.registry import MASTER_PACKAGES, TRANSFER_PACKAGES
+from despoolr_server.site.state.registry import (
+    MASTER_PACKAGES,
+    PACKAGE_DIRECTORIES,
+    TRANSFER_PACKAGES,
+)
 
-PACKAGE_DIRECTORIES: Final = r"SMS_Despooler\Package Directories"
-"""Ours: only the strategy `new_folder_and_switch` puts a package anywhere but below its own ID."""
 
-
-class PackageServers(Part):
+class PackageServers(DespoolerPart):
     """What one site's Despooler knows of its distribution servers."""
 
     @property

@@ -17,7 +17,7 @@ from despoolr_server.site.despooler.copying.ours.leftovers import beside
 from despoolr_server.site.despooler.copying.target import CopyResult
 from despoolr_server.site.despooler.job_reports import JobReports
 from despoolr_server.site.despooler.package_servers import PackageServers
-from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
+from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
 from despoolr_server.site.state import boxes, winst_box
@@ -28,7 +28,7 @@ GARBLED: Final = "\xe2O\xf8w\xf4\xefv"
 """The name that Q153637 prints in the place of a directory."""
 
 
-class PackageRemoval(Part):
+class PackageRemoval(DespoolerPart):
     """The Despooler's part that takes packages off servers."""
 
     def __init__(self, desk: Desk, servers: PackageServers, reports: JobReports) -> None:

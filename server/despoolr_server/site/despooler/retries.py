@@ -18,7 +18,7 @@ from despoolr_core.records.kinds.site import InstructionWritten
 from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
 from despoolr_server.site.despooler.package_servers import PackageServers
-from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
+from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.retry import (
     RetryState,
     after_failure,
@@ -42,7 +42,7 @@ class Outcome(msgspec.Struct, frozen=True):
         return not self.failed and not self.store_failed
 
 
-class Retries(Part):
+class Retries(DespoolerPart):
     """The Despooler's part that tries again."""
 
     def __init__(self, desk: Desk, servers: PackageServers, forced: ForcedDisconnect) -> None:

@@ -18,7 +18,7 @@ from despoolr_server.site.despooler.copy_strategies import STRATEGIES
 from despoolr_server.site.despooler.copying.target import CopyResult, Target
 from despoolr_server.site.despooler.job_reports import JobReports
 from despoolr_server.site.despooler.package_servers import PackageServers
-from despoolr_server.site.despooler.part import COMPONENT, Desk, Part
+from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
 from despoolr_server.site.state import winst_box
@@ -35,7 +35,7 @@ def purpose_of(install: Install) -> str:
     return f"job {install.job_id} package {install.package_id}"
 
 
-class ServerUpdates(Part):
+class ServerUpdates(DespoolerPart):
     """The Despooler's part that copies a package to a server."""
 
     def __init__(

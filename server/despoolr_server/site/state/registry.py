@@ -15,6 +15,8 @@ from despoolr_server.site.state import boxes
 
 MASTER_PACKAGES: Final = r"SMS_Despooler\Master Packages"
 TRANSFER_PACKAGES: Final = r"SMS_Despooler\Transfer Packages"
+PACKAGE_DIRECTORIES: Final = r"SMS_Despooler\Package Directories"
+"""Ours: only the strategy `new_folder_and_switch` puts a package anywhere but below its own ID."""
 RETRY_HISTORY: Final = r"SMS_Despooler\Retry History"
 """Ours: the episode in which each server refused a job's update, so that the server can be told
 when it is given up.
