@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +13,26 @@ from pathlib import Path
 import pytest
 
 from despoolr_lab.pool import WorkerDied, run_each
+
+INTERRUPTED = """
+import os, signal
+from multiprocessing import util
+from despoolr_lab.pool import run_each
+
+spawn = util.spawnv_passfds
+
+def spawn_and_interrupt(*told):
+    child = spawn(*told)
+    os.kill(os.getpid(), signal.SIGINT)
+    return child
+
+if __name__ == "__main__":
+    util.spawnv_passfds = spawn_and_interrupt
+    try:
+        list(run_each(abs, [1, 2], 2))
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
 
 
 def die(number: int) -> int:
@@ -51,3 +73,15 @@ def test_after_an_interruption_what_is_nearly_done_is_given_and_nothing_else_beg
     assert done == ["quick"]
     assert not (tmp_path / "this").exists()
     assert time.perf_counter() - begun < 60
+
+
+def test_a_signal_while_the_workers_start_is_one_interruption_and_no_traceback(
+    tmp_path: Path,
+) -> None:
+    """A worker that was not told what it is would print an EOFError."""
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED, "utf-8")
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")

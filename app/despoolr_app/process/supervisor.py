@@ -258,6 +258,13 @@ def process_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker)
     try:
+        # The first submission starts all. A worker that is half told what it is would print how it
+        # failed: signals wait, and in the workers for good.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        try:
+            pool.submit(int)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         yield pool
     except BaseException:
         for worker in active_children():

@@ -208,8 +208,10 @@ def _show(told: dict[str, Any]) -> None:
     )
     put(
         "",
-        f"{told['server']}, {moment(told['from'])} to {moment(told['to'])}, grade "
-        f"{told['grade']}: {GRADES[told['grade']]}.",
+        wrapped(
+            f"{told['server']}, {moment(told['from'])} to {moment(told['to'])}, grade "
+            f"{told['grade']}: {GRADES[told['grade']]}."
+        ),
         f"{counted(told['opens'], 'open')}, {counted(told['refusals'], 'refusal')}, "
         f"{counted(len(told['episodes']), 'wait')}.",
     )

@@ -43,6 +43,8 @@ TIMES_MAX: Final = 200_000
 """Opens and refusals that are remembered for finding them in another file: of all files, the same
 number of each.
 """
+SERVERS_MAX: Final = 64
+"""Servers of a track that are remembered, to tell whose log goes on."""
 SHARES_MAX: Final = 1000
 """Shares of a file that are remembered."""
 SAME_S: Final = 2.0
@@ -106,7 +108,8 @@ class Survey:
         self.opens: dict[str, list[tuple[float, Opened]]] = {}
         self.refusals: dict[str, list[float]] = {}
         self.shares: set[str] = set()
-        self.server = ""
+        self.servers: dict[str, str] = {}
+        """Those that it names, the first ones."""
         self._times_left = times_max
 
     def take(self, fact: Seen, names: Names) -> None:
@@ -114,10 +117,8 @@ class Survey:
         if isinstance(fact, Noted):
             return
         if isinstance(fact, Connected | Opened):
-            self.server = self.server or fact.who.server
             names.learn(fact.who.address, fact.who.machine)
-            if fact.share and len(self.shares) < SHARES_MAX:
-                self.shares.add(fact.share)
+            self._take_place(fact.who.server, fact.share)
         if isinstance(fact, Opened):
             if fact.is_older:
                 return
@@ -136,6 +137,12 @@ class Survey:
         self.last_at = max(self.last_at, fact.at)
         self.count += 1
 
+    def _take_place(self, server: str, share: str) -> None:
+        if server and len(self.servers) < SERVERS_MAX:
+            self.servers.setdefault(fold(server), server)
+        if share and len(self.shares) < SHARES_MAX:
+            self.shares.add(share)
+
     def go_on(self, later: Survey) -> None:
         """Count in what a later part holds."""
         for path, opens in later.opens.items():
@@ -143,7 +150,7 @@ class Survey:
         for path, times in later.refusals.items():
             self.refusals.setdefault(path, []).extend(times)
         self.shares |= later.shares
-        self.server = self.server or later.server
+        self.servers |= later.servers
         self.first_at = min(self.first_at, later.first_at)
         self.last_at = max(self.last_at, later.last_at)
         self.end = later.end
@@ -197,7 +204,7 @@ class Merge:
         shares = {share for track in self.tracks for share in _survey(track).shares}
         if len({fold(share) for share in shares}) == 1:
             self._share = next(iter(sorted(shares)))
-        self.server = next((s.server for s in map(_survey, self.tracks) if s.server), "")
+        self.server = next((s for one in self.tracks for s in _survey(one).servers.values()), "")
         ranked = sorted(self.tracks, key=_rank)
         self._of_opens = [one for one in ranked if _survey(one).opens]
         self._of_refusals = [
@@ -336,10 +343,14 @@ class Merge:
 
 
 def _goes_on(before: Track, track: Track) -> bool:
-    """Whether a track begins where another ends; a log in whole seconds may have both in one."""
+    """Whether a track begins where another of the same server ends; a log in whole seconds may have
+    both in one.
+    """
+    here, there = _survey(track).servers, _survey(before).servers
     return (
         track.kind.is_rotated
         and (before.kind, before.grade) == (track.kind, track.grade)
+        and (not here or not there or bool(here.keys() & there))
         and 0.0 < int(_survey(before).end) <= _survey(track).begin
     )
 

@@ -202,11 +202,12 @@ def test_what_is_remembered_of_each_file_to_merge_them_is_bounded(
 ) -> None:
     monkeypatch.setattr(merge, "TIMES_MAX", 5)
     monkeypatch.setattr(merge, "SHARES_MAX", 1)
+    monkeypatch.setattr(merge, "SERVERS_MAX", 0)
     story = TRACES / "1-one-holder-blocks"
     found = imported([story / "tshark-fields.tsv", story / "audit.log"])
     for track in found.imported.tracks:
         survey = track.survey
-        assert survey is not None and len(survey.shares) == 1
+        assert survey is not None and len(survey.shares) == 1 and not survey.servers
         count = sum(len(one) for one in survey.opens.values())
         count += sum(len(one) for one in survey.refusals.values())
         assert count == 5 // 2

@@ -88,6 +88,16 @@ def test_a_ring_of_captures_is_one_story(tmp_path: Path) -> None:
     assert "begins in the middle" not in found.notes and "older than the capture" not in found.notes
 
 
+def test_captures_of_two_servers_are_not_parts_although_one_ends_where_the_other_begins(
+    tmp_path: Path,
+) -> None:
+    parts = parts_of(FIELDS, ".", tmp_path, header=1)
+    for part in parts[1:]:
+        part.write_text(part.read_text("utf-8").replace("127.0.0.10", "10.9.9.9"), "utf-8")
+    found = imported(parts)
+    assert len(found.imported.tracks) == 2 and found.notes.count("they are read as one") == 1
+
+
 def test_two_recordings_of_one_time_are_not_parts(tmp_path: Path) -> None:
     other = tmp_path / "other.log"
     other.write_text((TRACES / AUDIT).read_text("utf-8").replace("office", "home"), "utf-8")
