@@ -1,7 +1,7 @@
 """What alembic runs: the migrations, on the connection it was handed. It makes none of its own, and
 reads no file of settings.
 
-`despoolr_server.database.migration` is the only caller.
+`despoolr_server.database.upgrade` is the only caller.
 """
 
 from __future__ import annotations

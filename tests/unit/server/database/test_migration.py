@@ -4,6 +4,8 @@ refuse a later one.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, Float, Integer, String, create_engine, inspect, select, text
 
 from despoolr_server.database.database import open_engine
-from despoolr_server.database.migration import SchemaError, migrate
+from despoolr_server.database.migration import NEWEST, SchemaError, migrate
 from despoolr_server.database.schema import COUNTERS, MACHINES, METADATA
+from despoolr_server.database.upgrade import upgrade
 
 LATER = {"ClientSlots", "Sites"}
 """Tables that version 0.1.0 had not."""
@@ -44,13 +47,50 @@ def are_of_two_kinds(context: Any, found_column: Any, column: Any, found: Any, w
 
 
 def test_the_migrations_make_exactly_the_schema_so_a_change_of_it_needs_one_more(url: str) -> None:
-    engine = open_engine(url)
+    engine = raw(url)
+    with engine.begin() as connection:
+        assert upgrade(connection, ()) == ""
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": are_of_two_kinds})
         assert compare_metadata(context, METADATA) == [], (
-            "write the next migration in store/migrations/versions"
+            "write the next migration in database/migrations/versions"
         )
+        assert context.get_current_revision() == NEWEST
     engine.dispose()
+
+
+def test_a_new_database_has_the_same_schema_and_alembic_sees_nothing_to_do(url: str) -> None:
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": are_of_two_kinds})
+        assert compare_metadata(context, METADATA) == []
+        assert context.get_current_revision() == NEWEST
+        before = connection.execute(text("SELECT * FROM alembic_version")).all()
+        assert upgrade(connection, inspect(connection).get_table_names()) == ""
+        assert connection.execute(text("SELECT * FROM alembic_version")).all() == before
+    engine.dispose()
+
+
+def test_alembic_keeps_its_account_as_a_new_file_does(tmp_path: Path) -> None:
+    made, migrated = open_engine(f"sqlite:///{tmp_path}/made.db"), raw(f"sqlite:///{tmp_path}/b.db")
+    with migrated.begin() as connection:
+        upgrade(connection, ())
+    asked = text("SELECT sql FROM sqlite_master WHERE name = 'alembic_version'")
+    found = []
+    for engine in (made, migrated):
+        with engine.connect() as connection:
+            found.append("".join(connection.execute(asked).scalar_one().split()))
+        engine.dispose()
+    assert found[0] == found[1]
+
+
+def test_a_server_of_a_new_or_current_file_never_loads_alembic(tmp_path: Path) -> None:
+    program = (
+        "import sys; from despoolr_server.database.database import open_engine\n"
+        "for _ in range(2): open_engine('sqlite:///site.db').dispose()\n"
+        "assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=60)
 
 
 def test_a_database_of_version_0_1_0_is_upgraded_and_keeps_its_rows(url: str) -> None:

@@ -1,4 +1,4 @@
-"""A database in memory has the tables that the migrations make in a file."""
+"""A database in memory, and a new file, have the tables that the migrations make."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy import create_engine
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from despoolr_server.database.database import open_engine
 from despoolr_server.database.schema import METADATA
 from despoolr_server.database.tables import TABLES
+from despoolr_server.database.upgrade import upgrade
 
 
 def written() -> Iterator[str]:
@@ -55,7 +56,10 @@ def shape(connection: sqlite3.Connection) -> dict[str, object]:
 
 
 def test_the_tables_are_those_that_the_migrations_make(tmp_path: Path) -> None:
-    open_engine(f"sqlite:///{tmp_path}/site.db").dispose()
+    engine = create_engine(f"sqlite:///{tmp_path}/site.db")
+    with engine.begin() as connection:
+        upgrade(connection, ())
+    engine.dispose()
     with (
         closing(sqlite3.connect(tmp_path / "site.db")) as migrated,
         closing(sqlite3.connect(":memory:")) as made,
