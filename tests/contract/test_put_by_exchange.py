@@ -194,13 +194,6 @@ def test_a_file_is_written_out_before_it_is_renamed(tmp_path: Path, exchanged: s
     asyncio.run(store.close())
 
 
-def test_a_disk_without_a_journal_exchanges_nothing(tmp_path: Path, exchanged: set[int]) -> None:
-    store = DiskFileStore(tmp_path / "root", threads=False)
-    for content in (b"first", b"second"):
-        store.write_whole(n("A"), content, AT)
-    assert not exchanged
-
-
 def test_who_reads_a_file_that_is_replaced_reads_the_whole_of_it(tmp_path: Path) -> None:
     store = JournalledFileStore(tmp_path / "root", threads=False)
     store.write_whole(n("A"), b"first" * 100, AT)

@@ -146,7 +146,7 @@ async def test_what_is_told_again_is_what_is_told_the_first_time(
                 body, depth = chance.choice(QUESTIONS), chance.choice(("0", "1", "1", "infinity"))
                 again = await site.ask("PROPFIND", target, body, Depth=depth)
                 with monkeypatch.context() as patched:
-                    fresh = replace(shares["SMS_SHR"], store=DiskFileStore(root, sweep=False))
+                    fresh = replace(shares["SMS_SHR"], store=DiskFileStore(root, journalled=True))
                     patched.setitem(shares, "SMS_SHR", fresh)
                     patched.setattr(KeptFragments, "of", lambda *_: Fragments())
                     patched.setattr(PropertyList, "keeps_in", lambda *_: True)

@@ -13,7 +13,7 @@ from despoolr_core.share.wire import OpenReply, OpenRequest, Problem, SessionRep
 from despoolr_server.files import FileStore, MemoryFileStore
 from despoolr_server.shares.base import rights
 from despoolr_server.shares.base.limits import ShareLimits
-from despoolr_server.shares.base.principal import Caller, Principal
+from despoolr_server.shares.base.principal import Caller, Principal, Written
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.shares.local import LocalShare
 
@@ -101,9 +101,9 @@ class World:
 
     async def put(self, path: str, data: bytes = b"x", who: Principal = SERVICE) -> str:
         """A write that must be granted; the ETag."""
-        etag = await self.host.paths.put(Caller(who), "OPEN", path, data)
-        assert isinstance(etag, str), etag
-        return etag
+        written = await self.host.paths.put(Caller(who), "OPEN", path, data)
+        assert isinstance(written, Written), written
+        return written.etag
 
     def kinds(self) -> list[str]:
         """The kinds of the records so far."""

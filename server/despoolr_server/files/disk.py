@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from heapq import merge
 from pathlib import Path
@@ -34,7 +34,6 @@ from despoolr_server.files.descriptors import (
     read_whole,
     to_the_end,
     write_at,
-    write_whole,
 )
 from despoolr_server.files.errors import answering
 from despoolr_server.files.listings import NAMES_MAX, Listings, Place
@@ -51,14 +50,18 @@ from despoolr_server.files.protocol import INLINE_MAX, StoreError
 from despoolr_server.files.refold import refold
 from despoolr_server.files.small_files import SmallFiles
 from despoolr_server.files.spare.inode_pool import InodePool
+from despoolr_server.files.spare.originals import Originals
+from despoolr_server.files.staged_files import StagedFiles
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ = os.O_RDONLY | _NOFOLLOW
 _DIRECTORY = _READ | getattr(os, "O_DIRECTORY", 0)
 _UPDATE = os.O_RDWR | _NOFOLLOW
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
 _KNOWN_MAX = 65_536
 _SORTED_AT_ONE_TIME = NAMES_MAX
+
+Replace = Callable[[str, str, os.stat_result | None], None]
+"""Lets a staged file take a path, where the file of this `lstat` is. Raises `OSError`."""
 
 
 class DiskFileStore:
@@ -74,9 +77,11 @@ class DiskFileStore:
         *,
         threads: bool = True,
         inline_max: int = INLINE_MAX,
-        sweep: bool = True,
+        journalled: bool = False,
     ) -> None:
-        """Raises `StoreError` if the directory cannot be used."""
+        """`journalled`: whoever made it has a journal of what is put, and sweeps when it is redone.
+        Raises `StoreError` if the directory cannot be used.
+        """
         self.root = Path(root)
         self.inline_max = inline_max if threads else 1 << 62
         self.private = self.root / PRIVATE
@@ -84,8 +89,6 @@ class DiskFileStore:
         self._known: dict[str, tuple[str, int, int, int, FileFacts]] = {}
         self._small = SmallFiles()
         self._listings = Listings()
-        self._change = 0
-        self._temporary_count = 0
         with answering:
             if self.private.is_symlink():
                 raise StoreError(NtStatus.ACCESS_DENIED, f"{self.private} is a symbolic link")
@@ -103,7 +106,13 @@ class DiskFileStore:
             if not self.findings:
                 refold(self.private, self.attribute_list, self.property_list)
             self._pool = InodePool(self.private / "spare")
-            if sweep and not self.findings:
+            self._originals = Originals(self.private / "originals", self.base, self._pool)
+            if not self.findings:
+                self._originals.recover()
+            self._keeps_originals = not journalled
+            self._staged = StagedFiles(f"{self.base}/{PRIVATE}/tmp", self._pool, self._originals)
+            self.discard = self._staged.discard
+            if not journalled and not self.findings:
                 self.sweep()
 
     def sweep(self) -> None:
@@ -291,47 +300,30 @@ class DiskFileStore:
         """Temporary file, file time, rename. Who reads it next, reads what was written: most boxes
         are emptied soon.
         """
-        place = self.index.target(name)
-        staged, status = self.put_aside(data, at)
-        return self.publish_at(staged, status, name, place, attributes, bytes(data))
+        place, content = self.index.target(name), bytes(data)
+        if not self._keeps_originals:
+            staged, status = self.put_aside(data, at)
+            return self.publish_at(staged, status, name, place, attributes, content)
+        self.check_writable()
+        with answering:
+            file = self._originals.take(place.path, place.status, len(content))
+            staged, status = self._staged.make(content, at, file)
+
+        def replace(staged: str, path: str, before: os.stat_result | None) -> None:
+            self._originals.put(staged, path, status, before, content)
+
+        return self.publish_at(staged, status, name, place, attributes, content, replace=replace)
 
     def put_aside(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
-        """A temporary file with this content and file time, and its `fstat`."""
+        """`StagedFiles.make`, where anything can be changed."""
         self.check_writable()
         with answering:
-            temporary, descriptor = self._pool.take() or self._new_temporary()
-            try:
-                try:
-                    write_whole(descriptor, data)
-                    os.utime(descriptor, ns=self._stamp(at))
-                    status = os.fstat(descriptor)
-                finally:
-                    os.close(descriptor)
-            except BaseException:
-                self.discard(temporary)
-                raise
-        return temporary, status
+            return self._staged.make(data, at)
 
     async def stage(self, data: bytes, at: float) -> str:
-        """A temporary file, written by a thread; if the caller is cancelled meanwhile, it is taken
-        away again.
-        """
         self.check_writable()
         with answering:
-            temporary, descriptor = self._new_temporary()
-            os.close(descriptor)
-        try:
-            await to_the_end(self._stage(temporary, data, at))
-        except BaseException:
-            self.discard(temporary)
-            raise
-        return temporary
-
-    async def _stage(self, temporary: str, data: bytes, at: float) -> None:
-        with answering:
-            async with aiofiles.open(temporary, "wb") as file:
-                await file.write(data)
-            os.utime(temporary, ns=self._stamp(at))
+            return await self._staged.make_large(data, at)
 
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
         """A rename over the name."""
@@ -353,12 +345,10 @@ class DiskFileStore:
         attributes: int,
         content: bytes | None = None,
         *,
-        by_exchange: bool = False,
+        replace: Replace | None = None,
     ) -> FileFacts:
-        """Publish a staged file under the name that was looked up (`index.target`). Returns its
-        facts. Raises `StoreError`; the staged file is removed then.
-
-        `by_exchange`: should the content be lost in a power cut, somebody can restore it.
+        """Publish a staged file under the name that was looked up (`index.target`), by a rename or
+        by `replace`. Returns its facts. Raises `StoreError`; the staged file is removed then.
         """
         with answering:
             before, path = self.attribute_list.snapshot(), place.path
@@ -366,12 +356,11 @@ class DiskFileStore:
                 if place.is_directory:
                     raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
                 self.attribute_list.set(name.key, attributes & STORED_ATTRIBUTES)
-                if not (
-                    by_exchange
-                    and place.status is not None
-                    and self._pool.exchange(staged, path, place.status)
-                ):
+                if replace is not None:
+                    replace(staged, path, place.status)
+                else:
                     os.replace(staged, path)
+                    self._originals.forget(path)
             except BaseException:
                 self.attribute_list.restore(before)
                 self.discard(staged)
@@ -382,18 +371,16 @@ class DiskFileStore:
             self._small.keep(name.key, facts, content)
         return facts
 
-    def discard(self, staged: str) -> None:
-        """Unlink it, if it is still there."""
-        try:
-            os.unlink(staged)
-        except OSError:
-            pass
+    def exchange(self, staged: str, path: str, before: os.stat_result | None) -> None:
+        """A `Replace` for who can restore the content: by exchange, where that can be."""
+        if before is None or not self._pool.exchange(staged, path, before):
+            os.replace(staged, path)
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
         """In place; a file that could not grow as far as it should has not grown."""
         self.check_writable()
         with answering:
-            descriptor = os.open(self.index.file(name).path, _UPDATE)
+            descriptor = self._open_to_change(name)
             try:
                 size = os.fstat(descriptor).st_size
                 try:
@@ -402,19 +389,24 @@ class DiskFileStore:
                     if os.fstat(descriptor).st_size > size:
                         os.ftruncate(descriptor, size)
                     raise
-                os.utime(descriptor, ns=self._stamp(at))
+                os.utime(descriptor, ns=self._staged.stamp(at))
             finally:
                 os.close(descriptor)
 
     def set_size(self, name: Name, size: int, at: float) -> None:
         self.check_writable()
         with answering:
-            descriptor = os.open(self.index.file(name).path, _UPDATE)
+            descriptor = self._open_to_change(name)
             try:
                 os.ftruncate(descriptor, size)
-                os.utime(descriptor, ns=self._stamp(at))
+                os.utime(descriptor, ns=self._staged.stamp(at))
             finally:
                 os.close(descriptor)
+
+    def _open_to_change(self, name: Name) -> int:
+        path = self.index.file(name).path
+        self._originals.settle(path)
+        return os.open(path, _UPDATE)
 
     # -- names
 
@@ -426,7 +418,7 @@ class DiskFileStore:
         with answering:
             os.mkdir(place.path)
             try:
-                os.utime(place.path, ns=self._stamp(at))
+                os.utime(place.path, ns=self._staged.stamp(at))
             except OSError:
                 os.rmdir(place.path)
                 raise
@@ -462,6 +454,7 @@ class DiskFileStore:
                 with suppress(OSError):
                     self.property_list.set(key, properties)
                 raise
+        self._originals.forget(place.path)
         if place.is_directory:
             self.index.forget_below(key)
             self.property_list.forget_below(key)
@@ -504,6 +497,10 @@ class DiskFileStore:
         attributes, replaced = self.attribute_list.snapshot(), self.property_list.get(new_name.key)
         with answering:
             self.rename_lists(name.key, new_name.key, again=again)
+            self._originals.settle(place.path)
+            self._originals.settle(target.path)
+            if place.is_directory:
+                self._originals.settle_below(place.path)
             try:
                 if target.status is not None and new_name.key != name.key and target.path != path:
                     # takes the new spelling first: what follows is one step
@@ -595,23 +592,6 @@ class DiskFileStore:
         known = {*self._known, *self._small.files}
         for other in [one for one in known if one.startswith(below)]:
             self._forget(other)
-
-    def _stamp(self, at: float) -> tuple[int, int]:
-        """Site time to the microsecond; below it a counter, so that two changes in one instant have
-        two ETags.
-        """
-        self._change = (self._change + 1) % 1000
-        stamp = round(at * 1e6) * 1000 + self._change
-        return stamp, stamp
-
-    def _new_temporary(self) -> tuple[str, int]:
-        while True:
-            self._temporary_count += 1
-            path = f"{self.base}/{PRIVATE}/tmp/{self._temporary_count}"
-            try:
-                return path, os.open(path, _NEW, 0o666)
-            except FileExistsError:
-                continue
 
 
 def _join(directory: str, part: str) -> str:

@@ -189,10 +189,10 @@ class LocalShare:
         made: list[ShareError | None] = []
         caller = self._caller("")
         for path, data in files:
-            etag = await self._host.paths.put(
+            written = await self._host.paths.put(
                 caller, self._share, path, data, create_only=create, sync=False
             )
-            made.append(ShareError(etag) if isinstance(etag, Problem) else None)
+            made.append(ShareError(written) if isinstance(written, Problem) else None)
             if create and made[-1] is not None:
                 break
             if len(made) % FILES_A_TURN == 0:
@@ -226,16 +226,16 @@ class LocalShare:
         return (content.data, content.etag) if isinstance(content, Content) else None
 
     async def write(self, path: str, data: bytes, *, purpose: str = "") -> None:
-        etag = await self._host.paths.put(self._caller(purpose), self._share, path, data)
-        if isinstance(etag, Problem):
-            raise ShareError(etag)
+        written = await self._host.paths.put(self._caller(purpose), self._share, path, data)
+        if isinstance(written, Problem):
+            raise ShareError(written)
 
     async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:
-        etag = await self._host.paths.put(
+        written = await self._host.paths.put(
             self._caller(purpose), self._share, path, data, create_only=True
         )
-        if isinstance(etag, Problem):
-            raise ShareError(etag)
+        if isinstance(written, Problem):
+            raise ShareError(written)
 
     async def delete(self, path: str, *, purpose: str = "") -> None:
         _must(await self._host.paths.delete(self._caller(purpose), self._share, path))

@@ -31,6 +31,7 @@ from despoolr_server.shares.base.principal import (
     Content,
     NotModified,
     TooMany,
+    Written,
 )
 from despoolr_server.shares.base.problems import problem
 from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit
@@ -189,9 +190,9 @@ class Paths:
         *,
         create_only: bool = False,
         sync: bool = True,
-    ) -> str | Problem:
-        """Atomically create or replace a file (access WRITE, sharing READ). Returns its new ETag.
-        Not `sync`: the caller sees to that.
+    ) -> Written | Problem:
+        """Atomically create or replace a file (access WRITE, sharing READ). Not `sync`: the caller
+        sees to that.
         """
         visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
@@ -219,7 +220,7 @@ class Paths:
                 await store.sync()
         except StoreError as error:
             return self._gate.visit_failed(visit, error, _WRITE)
-        return written.etag if written else ""
+        return Written(written.etag if written else "", facts is None)
 
     def why_not_put(
         self, caller: Caller, share: str, path: str, size: int, *, create_only: bool = False

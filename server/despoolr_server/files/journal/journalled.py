@@ -80,7 +80,9 @@ class JournalledFileStore:
         inline_max: int = INLINE_MAX,
         journal_max: int = JOURNAL_MAX,
     ) -> None:
-        disk = self._disk = DiskFileStore(root, threads=threads, inline_max=inline_max, sweep=False)
+        disk = self._disk = DiskFileStore(
+            root, threads=threads, inline_max=inline_max, journalled=True
+        )
         self.root = disk.root
         self.inline_max = disk.inline_max
         self.findings = disk.findings
@@ -168,7 +170,7 @@ class JournalledFileStore:
         except BaseException:
             disk.discard(staged)
             raise
-        is_restored = self._restores(place.status)
+        replace = disk.exchange if self._restores(place.status) else None
         facts = self._undo_record_on_error(
             disk.publish_at,
             staged,
@@ -177,7 +179,7 @@ class JournalledFileStore:
             place,
             attributes,
             content,
-            by_exchange=is_restored,
+            replace=replace,
         )
         self._remember(status)
         return facts

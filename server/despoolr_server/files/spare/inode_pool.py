@@ -82,8 +82,7 @@ class InodePool:
         """
         if not self._takes(status):
             return False
-        self._number += 1
-        spare = f"{self._directory}/{self._number}"
+        spare = self._new_path()
         os.rename(path, spare)
         try:
             descriptor = os.open(spare, _WRITE)
@@ -101,7 +100,7 @@ class InodePool:
         """Let a staged file take the place of one of ours, which is laid aside; `status` is the
         `lstat` of that one. False, and nothing has changed, if that cannot be.
         """
-        if not (self._can_exchange and self._takes(status) and exchange(staged, path)):
+        if not self.swap(staged, path, status):
             return False
         try:
             descriptor = os.open(staged, _WRITE)
@@ -110,17 +109,72 @@ class InodePool:
         try:
             if os.fstat(descriptor).st_ino != status.st_ino:
                 return not exchange(staged, path)
-            if is_unread(descriptor):
-                os.ftruncate(descriptor, 0)
-                self._paths.append(staged)
-                return True
-        except OSError:
-            pass  # it is in nobody's way, and goes
+            is_emptied = self._empty(descriptor, staged)
         finally:
             os.close(descriptor)
-        with suppress(OSError):
-            os.unlink(staged)
+        if not is_emptied:  # it is in nobody's way, and goes
+            with suppress(OSError):
+                os.unlink(staged)
         return True
+
+    def swap(self, staged: str, path: str, status: os.stat_result) -> bool:
+        """Let a staged file and one of ours change places; `status` is the `lstat` of that one.
+        False, and nothing has changed, if that cannot be.
+        """
+        return self._can_exchange and self._takes(status) and exchange(staged, path)
+
+    def take_back(self, path: str, inode: int, size: int) -> int | None:
+        """A descriptor to write a file of ours anew that was swapped away, with no more than `size`
+        bytes of what it held; None, and the file is deleted, if somebody reads it, or it is not the
+        one that was there.
+        """
+        try:
+            descriptor = os.open(path, _WRITE)
+        except OSError:
+            return None
+        try:
+            status = os.fstat(descriptor)
+            if status.st_ino == inode and self._is_ours(status) and is_unread(descriptor):
+                if status.st_size > size:
+                    os.ftruncate(descriptor, size)
+                return descriptor
+        except OSError:
+            pass
+        os.close(descriptor)
+        with suppress(OSError):
+            os.unlink(path)
+        return None
+
+    def recycle(self, path: str) -> None:
+        """Lay a file of ours aside that nobody needs, or delete it if somebody reads it. Raises
+        `OSError`.
+        """
+        if len(self._paths) < self._count_max:
+            spare = self._new_path()
+            os.rename(path, spare)
+            path = spare
+            descriptor = os.open(path, _WRITE)
+            try:
+                if self._empty(descriptor, path):
+                    return
+            finally:
+                os.close(descriptor)
+        os.unlink(path)
+
+    def _empty(self, descriptor: int, path: str) -> bool:
+        """Empty a file that nobody reads, for the next one; whether that was done."""
+        try:
+            if not is_unread(descriptor):
+                return False
+            os.ftruncate(descriptor, 0)
+        except OSError:
+            return False
+        self._paths.append(path)
+        return True
+
+    def _new_path(self) -> str:
+        self._number += 1
+        return f"{self._directory}/{self._number}"
 
     def _takes(self, status: os.stat_result) -> bool:
         return (

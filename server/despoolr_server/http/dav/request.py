@@ -169,25 +169,17 @@ class Asking:
         return "" if isinstance(found, Problem) else (found[1] or DIRECTORY_TAG)
 
     def check_conditions(self, request: web.Request, caller: Caller, share: str, path: str) -> None:
-        """`check_match` for who need not know whether the name exists: nothing is asked where there
-        is no condition.
+        """Raises `Refused` (412) where one of HTTP's own conditions forbids to go on. Nothing is
+        asked where there is none.
         """
-        if are_in(request.headers):
-            self.check_match(request, caller, share, path)
-
-    def check_match(self, request: web.Request, caller: Caller, share: str, path: str) -> bool:
-        """Whether the name exists. Raises `Refused` (412) where one of HTTP's own conditions
-        forbids to go on.
-        """
+        if not are_in(request.headers):
+            return
         found = self._host.paths.stat(caller, share, path)
-        if isinstance(found, Problem):
-            if request.method not in _MAKING or found.nt_status not in _MISSING:
-                return False
-            etag, modified_at = "", 0.0
-        else:
+        if not isinstance(found, Problem):
             etag, modified_at = found[1] or DIRECTORY_TAG, found[0].modified_at
-        self.check_state(request, share, path, etag, modified_at)
-        return bool(etag)
+            self.check_state(request, share, path, etag, modified_at)
+        elif request.method in _MAKING and found.nt_status in _MISSING:
+            self.check_state(request, share, path, "", 0.0)
 
     def check_state(
         self, request: web.Request, share: str, path: str, etag: str, modified_at: float

@@ -108,10 +108,12 @@ class ChainRoutes:
             assert isinstance(content, Content), "not modified without an ETag"
             return ChainResult(content.etag, content.data)
         if isinstance(call, ChainPut):
-            etag = await host.paths.put(
+            written = await host.paths.put(
                 caller, call.share, call.path, call.data, create_only=call.create, sync=False
             )
-            return ChainResult(problem=etag) if isinstance(etag, Problem) else ChainResult(etag)
+            if isinstance(written, Problem):
+                return ChainResult(problem=written)
+            return ChainResult(written.etag)
         if isinstance(call, ChainDelete):
             return ChainResult(
                 problem=await host.paths.delete(caller, call.share, call.path, sync=False)

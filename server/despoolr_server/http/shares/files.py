@@ -159,7 +159,7 @@ class ShareRoutes:
             )
         create_only = is_star(request.headers, hdrs.IF_NONE_MATCH)
         if expects(request):
-            self._asking.check_match(request, caller, share, path)
+            self._asking.check_conditions(request, caller, share, path)
             size = request.content_length or 0
             refusal = self._host.paths.why_not_put(
                 caller, share, path, size, create_only=create_only
@@ -169,11 +169,12 @@ class ShareRoutes:
                     request, refusal, error=lock_error(refusal, self._host.dav_locks.of_handle)
                 )
         data = await read_body(request, self._surface.body_size_max)
-        existing = self._asking.check_match(request, caller, share, path)
-        etag = await self._host.paths.put(caller, share, path, data, create_only=create_only)
-        if isinstance(etag, Problem):
-            return refuse(request, etag, error=lock_error(etag, self._host.dav_locks.of_handle))
-        return SingleWriteResponse(204 if existing else 201, {hdrs.ETAG: etag})
+        self._asking.check_conditions(request, caller, share, path)
+        written = await self._host.paths.put(caller, share, path, data, create_only=create_only)
+        if isinstance(written, Problem):
+            refused = lock_error(written, self._host.dav_locks.of_handle)
+            return refuse(request, written, error=refused)
+        return SingleWriteResponse(201 if written.is_new else 204, {hdrs.ETAG: written.etag})
 
     async def options(self, _request: web.Request) -> web.StreamResponse:
         """Which methods there are: those of WebDAV class 1 and 2. It says nothing about files, so

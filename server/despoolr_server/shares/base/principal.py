@@ -50,6 +50,13 @@ class Content(msgspec.Struct, frozen=True):
     modified_at: float
 
 
+class Written(msgspec.Struct, frozen=True):
+    """A file that was put: its ETag now, and whether there was none before."""
+
+    etag: str
+    is_new: bool
+
+
 class TooMany(msgspec.Struct, frozen=True):
     """There is more than one answer may hold: more than `found_max` things."""
 

@@ -11,7 +11,7 @@ from despoolr_core.share.wire import OpenReply, Problem
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.shares.base.principal import Caller, Principal, TooMany
+from despoolr_server.shares.base.principal import Caller, Principal, TooMany, Written
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import (
     FOUND_MAX,
@@ -141,7 +141,7 @@ async def test_its_owner_writes_moves_and_deletes_under_it_with_the_token_and_no
     assert await refused(world, "A", ALICE) == ALL
     assert await refused(world, "A", under(BOB, lock)) == ALL
     holder = under(ALICE, lock)
-    assert isinstance(await world.host.paths.put(holder, "OPEN", "A", b"new"), str)
+    assert isinstance(await world.host.paths.put(holder, "OPEN", "A", b"new"), Written)
     assert (
         await world.host.dav.set_properties(holder, "OPEN", "A", {"{u}a": '<a xmlns="u"/>'}) is None
     )
@@ -170,7 +170,7 @@ async def test_a_client_that_has_the_file_open_stops_a_lock_and_what_a_lock_woul
     assert isinstance(put, Problem)
     assert [blocker.open for blocker in put.blockers] == [handle]
     await world.host.handles.close(BOB.who, handle)
-    assert isinstance(await world.host.paths.put(under(ALICE, shared), "OPEN", "A", b"y"), str)
+    assert isinstance(await world.host.paths.put(under(ALICE, shared), "OPEN", "A", b"y"), Written)
 
 
 async def test_shared_locks_coexist_with_each_other_and_with_no_exclusive_one() -> None:
@@ -186,7 +186,7 @@ async def test_shared_locks_coexist_with_each_other_and_with_no_exclusive_one() 
         is NtStatus.SHARING_VIOLATION
     )
     assert status(await world.host.paths.put(SVC, "OPEN", "A", b"")) is NtStatus.SHARING_VIOLATION
-    assert isinstance(await world.host.paths.put(under(BOB, two), "OPEN", "A", b""), str)
+    assert isinstance(await world.host.paths.put(under(BOB, two), "OPEN", "A", b""), Written)
     assert isinstance(world.host.dav.unlock(ALICE, "OPEN", "A", one.token), DavLock)
     assert isinstance(world.host.dav.unlock(BOB, "OPEN", "A", two.token), DavLock)
     exclusive = await locked(world, "A")
@@ -245,7 +245,7 @@ async def test_a_deep_lock_protects_what_is_there_and_what_is_not_yet() -> None:
         NtStatus.DIRECTORY_NOT_EMPTY,
     )
     holder = under(ALICE, lock)
-    assert isinstance(await world.host.paths.put(holder, "OPEN", "D/E/NEW", b""), str)
+    assert isinstance(await world.host.paths.put(holder, "OPEN", "D/E/NEW", b""), Written)
     assert await world.host.paths.make_directory(holder, "OPEN", "D/DIR", parents=False) is None
     assert await world.host.trees.move(holder, "OPEN", "OUT", "D/E/IN", replace=False) == []
     assert await world.host.trees.delete(holder, "OPEN", "D/E") == []
@@ -259,8 +259,8 @@ async def test_a_flat_lock_on_a_directory_protects_its_names_and_not_their_conte
     await world.host.paths.make_directory(SVC, "OPEN", "D/E", parents=True)
     await world.put("D/A")
     lock = await locked(world, "D")
-    assert isinstance(await world.host.paths.put(BOB, "OPEN", "D/A", b"y"), str)
-    assert isinstance(await world.host.paths.put(BOB, "OPEN", "D/E/B", b"y"), str)
+    assert isinstance(await world.host.paths.put(BOB, "OPEN", "D/A", b"y"), Written)
+    assert isinstance(await world.host.paths.put(BOB, "OPEN", "D/E/B", b"y"), Written)
     assert (
         status(await world.host.paths.put(BOB, "OPEN", "D/B", b"y")) is NtStatus.SHARING_VIOLATION
     )
@@ -345,7 +345,7 @@ async def test_a_lock_times_out_by_the_sites_clock_unless_it_is_refreshed() -> N
     world.clock.time += 99
     assert status(await world.host.paths.put(SVC, "OPEN", "A", b"")) is NtStatus.SHARING_VIOLATION
     world.clock.time += 1
-    assert isinstance(await world.host.paths.put(SVC, "OPEN", "A", b""), str)
+    assert isinstance(await world.host.paths.put(SVC, "OPEN", "A", b""), Written)
     assert world.last("open.closed")["reason"] == "lease expired"
     assert world.host.dav.refresh(under(ALICE, lock), "OPEN", "A") is None
     assert world.host.dav.unlock(ALICE, "OPEN", "A", lock.token) is None
@@ -395,7 +395,7 @@ async def test_closing_its_open_by_force_ends_the_lock() -> None:
     lock = await locked(world, "A")
     assert world.host.close_by_force(ADMIN, lock.handle, "update") is None
     assert len(world.host.dav_locks) == 0
-    assert isinstance(await world.host.paths.put(SVC, "OPEN", "A", b""), str)
+    assert isinstance(await world.host.paths.put(SVC, "OPEN", "A", b""), Written)
 
 
 async def test_a_lock_is_listed_as_an_open_that_says_what_it_is_and_recorded_so() -> None:
@@ -419,7 +419,7 @@ async def test_a_server_that_starts_anew_knows_no_lock_of_before() -> None:
     world = World()
     lock = await locked(world, "A")
     after = World(world.store, id_prefix="R2")
-    assert isinstance(await after.host.paths.put(SVC, "OPEN", "A", b""), str)
+    assert isinstance(await after.host.paths.put(SVC, "OPEN", "A", b""), Written)
     assert after.host.dav.refresh(under(ALICE, lock), "OPEN", "A") is None
 
 

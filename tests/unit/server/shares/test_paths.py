@@ -18,7 +18,7 @@ from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.path_index import NAMES_AT_ONE_TIME
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.loop.pace import BATCH
-from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content
+from despoolr_server.shares.base.principal import NOT_MODIFIED, Caller, Content, Written
 from worlds.share import EPOCH, SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")
@@ -40,7 +40,7 @@ async def test_a_file_is_put_and_got_with_its_etag_and_time() -> None:
 
 async def test_a_name_is_created_only_once() -> None:
     world = World()
-    assert isinstance(await world.host.paths.put(SVC, "OPEN", "F", b"1", create_only=True), str)
+    assert isinstance(await world.host.paths.put(SVC, "OPEN", "F", b"1", create_only=True), Written)
     assert (
         status(await world.host.paths.put(SVC, "OPEN", "f", b"2", create_only=True))
         is NtStatus.OBJECT_NAME_COLLISION
@@ -320,7 +320,7 @@ async def test_a_large_file_on_its_way_is_an_open_like_any_other(tmp_path: Path)
     assert isinstance(refusal, Problem)
     assert (refusal.nt_status, refusal.blockers[0].machine) == (NtStatus.SHARING_VIOLATION, "SITE1")
     assert status(world.host.paths.stat(SVC, "OPEN", "BIG")) is NtStatus.OBJECT_NAME_NOT_FOUND
-    assert isinstance(await first, str)
+    assert isinstance(await first, Written)
     assert (world.host.open_count, world.host.session_count) == (0, 0)
     content = await world.host.paths.get(SVC, "OPEN", "BIG")
     assert isinstance(content, Content)

@@ -15,7 +15,7 @@ from despoolr_core.share.wire import RANGES_LISTED_MAX, LockElement, LockList, L
 from despoolr_lab.sim.loop import VirtualLoop
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.shares.base.limits import ShareLimits
-from despoolr_server.shares.base.principal import Caller
+from despoolr_server.shares.base.principal import Caller, Written
 from despoolr_server.shares.host import ShareHost
 from worlds.share import EPOCH, SERVICE, World, client, status
 
@@ -129,7 +129,9 @@ def test_a_get_through_an_exclusive_lock_is_refused_and_a_put_leaves_the_file_wh
             status(await world.host.paths.put(Caller(SERVICE), "OPEN", "F", b"y" * 51))
             is NtStatus.FILE_LOCK_CONFLICT
         )
-        assert isinstance(await world.host.paths.put(Caller(SERVICE), "OPEN", "F", b"y" * 50), str)
+        assert isinstance(
+            await world.host.paths.put(Caller(SERVICE), "OPEN", "F", b"y" * 50), Written
+        )
         await world.lock(ANNA, held, 49, 1)
         assert (
             status(await world.host.paths.get(Caller(OTTO), "OPEN", "F"))

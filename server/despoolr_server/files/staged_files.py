@@ -1,0 +1,107 @@
+"""Temporary files with the content that a name is to have: made whole, then published or discarded.
+
+The law: what is made here is of no name yet, so that a crash loses nothing; leftovers are swept at
+start (`despoolr_server.files.disk`). An emptied file is used again where there is one. Where the
+disk is full, what is kept beside it (`files.spare.originals`) is given up first.
+"""
+# Paths are plain strings here: this is the hot path of every upload.
+# ruff: noqa: PTH108
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Final
+
+import aiofiles
+
+from despoolr_server.files.descriptors import to_the_end, write_whole
+from despoolr_server.files.spare.inode_pool import InodePool
+from despoolr_server.files.spare.originals import Originals
+
+_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+class StagedFiles:
+    """The temporary files of one store. All of it raises `OSError`."""
+
+    def __init__(self, directory: str, pool: InodePool, originals: Originals) -> None:
+        self._directory = directory
+        self._pool = pool
+        self._originals = originals
+        self._count = 0
+        self._change = 0
+
+    def make(
+        self, data: bytes, at: float, file: tuple[str, int] | None = None
+    ) -> tuple[str, os.stat_result]:
+        """A file with this content and file time, and its `fstat`. It is `file` (a path, and a
+        descriptor to write with, which is closed) if that is given.
+        """
+        try:
+            return self._make(data, at, file)
+        except OSError as error:
+            if error.errno not in _FULL or not self._originals:
+                raise
+        self._originals.settle_all()
+        return self._make(data, at, None)
+
+    def _make(
+        self, data: bytes, at: float, file: tuple[str, int] | None
+    ) -> tuple[str, os.stat_result]:
+        path, descriptor = file or self._pool.take() or self._new()
+        try:
+            try:
+                write_whole(descriptor, data)
+                os.utime(descriptor, ns=self.stamp(at))
+                status = os.fstat(descriptor)
+            finally:
+                os.close(descriptor)
+        except BaseException:
+            self.discard(path)
+            raise
+        return path, status
+
+    async def make_large(self, data: bytes, at: float) -> str:
+        """A file, written by a thread; if the caller is cancelled meanwhile, it is taken away
+        again.
+        """
+        path, descriptor = self._new()
+        os.close(descriptor)
+        try:
+            await to_the_end(self._write(path, data, at))
+        except BaseException:
+            self.discard(path)
+            raise
+        return path
+
+    async def _write(self, path: str, data: bytes, at: float) -> None:
+        async with aiofiles.open(path, "wb") as file:
+            await file.write(data)
+        os.utime(path, ns=self.stamp(at))
+
+    def discard(self, path: str) -> None:
+        """Unlink it, if it is still there."""
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+
+    def stamp(self, at: float) -> tuple[int, int]:
+        """Site time to the microsecond; below it a counter, so that two changes in one instant have
+        two ETags.
+        """
+        self._change = (self._change + 1) % 1000
+        stamp = round(at * 1e6) * 1000 + self._change
+        return stamp, stamp
+
+    def _new(self) -> tuple[str, int]:
+        while True:
+            self._count += 1
+            path = f"{self._directory}/{self._count}"
+            try:
+                return path, os.open(path, _NEW, 0o666)
+            except FileExistsError:
+                continue
