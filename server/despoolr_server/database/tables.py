@@ -1,5 +1,5 @@
-"""The tables of `schema` as SQLite makes them, for a new file, and for a database that lives as long
-as one run and needs no SQLAlchemy. Tests hold them to the schema and to the migrations.
+"""The tables of `schema` as SQLite makes them, for a new file, and for a database that lives as
+long as one run and needs no SQLAlchemy. Tests hold them to the schema and to the migrations.
 """
 
 from __future__ import annotations

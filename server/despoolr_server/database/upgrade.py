@@ -1,5 +1,5 @@
-"""What alembic does for `migration`, its only caller: the migrations that a database lacks, one after
-the other.
+"""What alembic does for `migration`, its only caller: the migrations that a database lacks, one
+after the other.
 """
 
 from __future__ import annotations
