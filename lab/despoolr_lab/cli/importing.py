@@ -206,14 +206,16 @@ def _show(told: dict[str, Any]) -> None:
             for one in told["files"]
         ],
     )
-    put(
-        "",
+    put("")
+    put_prose(
         wrapped(
             f"{told['server']}, {moment(told['from'])} to {moment(told['to'])}, grade "
             f"{told['grade']}: {GRADES[told['grade']]}."
-        ),
+        )
+    )
+    put(
         f"{counted(told['opens'], 'open')}, {counted(told['refusals'], 'refusal')}, "
-        f"{counted(len(told['episodes']), 'wait')}.",
+        f"{counted(len(told['episodes']), 'wait')}."
     )
     if told["verdicts"]:
         put("")
