@@ -352,3 +352,35 @@ def test_what_is_listed_is_what_the_function_keeps_to(place: str) -> None:
     path, _, name = place.partition(":")
     module = import_module(path.removesuffix(".py").partition("/")[2].replace("/", "."))
     assert getattr(module, name).bounds == REMEMBERED[place]
+
+
+def test_what_came_first_is_forgotten_at_once_however_much_is_remembered() -> None:
+    """A `dict` that loses its first entry again and again looks at all that it has lost since it
+    was laid out anew: 30 us of 65,536, hundreds of a million. `OrderedDict.popitem` does not.
+    """
+    slow = [
+        f"{path.relative_to(REPOSITORY).as_posix()}:{node.lineno}"
+        for room in (*ROOMS, "lab/despoolr_lab")
+        for path in (REPOSITORY / room).rglob("*.py")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Delete | ast.Call) and _takes_the_first(node)
+    ]
+    assert not slow, "use `popitem(last=False)` of an `OrderedDict`"
+
+
+def _takes_the_first(node: ast.Delete | ast.Call) -> bool:
+    """Whether a key is taken out that was just found to be the first: `del a[next(iter(a))]`, or
+    `a.pop(next(iter(a)))`.
+    """
+    keys: list[ast.expr] = []
+    if isinstance(node, ast.Delete):
+        keys = [target.slice for target in node.targets if isinstance(target, ast.Subscript)]
+    elif name_of(node.func) == "pop":
+        keys = node.args[:1]
+    return any(
+        isinstance(key, ast.Call)
+        and name_of(key.func) == "next"
+        and isinstance(key.args[0], ast.Call)
+        and name_of(key.args[0].func) == "iter"
+        for key in keys
+    )

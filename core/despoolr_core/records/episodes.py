@@ -18,7 +18,7 @@ asked for.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
@@ -240,9 +240,9 @@ class EpisodeLedger:
         self._server = server
         self._shelf = shelf
         self._begun_count = 0
-        self._episodes: dict[str, _Episode] = {}
+        self._episodes: OrderedDict[str, _Episode] = OrderedDict()
         self._by_key: dict[_Key, _Episode] = {}
-        self._ended: dict[str, _Episode] = {}
+        self._ended: OrderedDict[str, _Episode] = OrderedDict()
         self._blocking: dict[tuple[str, str], list[tuple[_Episode, _Hold]]] = {}
         self._held: dict[tuple[str, str], tuple[OpenGranted, float]] = {}
         self._past: deque[tuple[OpenGranted, float, float]] = deque(maxlen=history_max)
@@ -542,7 +542,7 @@ class EpisodeLedger:
             self._hold_count > HOLDS_EACH * self.episodes_max and len(self._episodes) > 1
         ):
             if self._ended:
-                episode = self._ended.pop(next(iter(self._ended)))
+                _, episode = self._ended.popitem(last=False)
             else:
                 episode = next(iter(self._episodes.values()))
                 self._waiting_count -= 1

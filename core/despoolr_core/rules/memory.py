@@ -7,6 +7,7 @@ refused before it comes here. A house test knows every memory of the product, an
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import lru_cache, wraps
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -83,7 +84,7 @@ class Bounded(Generic[_V]):
         self.count_max = count_max
         self.size_max = size_max
         self._size = 0
-        self._table: dict[Hashable, _V] = {}
+        self._table: OrderedDict[Hashable, _V] = OrderedDict()
         self.get = self._table.get
 
     def __len__(self) -> int:
@@ -105,8 +106,7 @@ class Bounded(Generic[_V]):
         while self._table and (
             len(self._table) >= self.count_max or self._size + size > self.size_max
         ):
-            oldest = next(iter(self._table))
-            del self._table[oldest]
+            oldest, _ = self._table.popitem(last=False)
             self._size -= size_of(oldest)
         self._table[key] = value
         self._size += size

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import OrderedDict
 from collections.abc import Generator
 from itertools import islice
 from typing import Final
@@ -99,7 +100,7 @@ class PathIndex:
         self._base = base
         self.long_names = LongNames(f"{base}/{PRIVATE}/names")
         self._top = DirectoryIndex(base, "", "", 0)
-        self._folders: dict[str, DirectoryIndex] = {}
+        self._folders: OrderedDict[str, DirectoryIndex] = OrderedDict()
         self._tallies: dict[str, int] = {}
         self._tally_floor = 0
 
@@ -309,7 +310,7 @@ class PathIndex:
 
     def _remember(self, found: ResolvedPath, key: str) -> DirectoryIndex:
         while len(self._folders) >= FOLDERS_MAX:
-            del self._folders[next(iter(self._folders))]
+            self._folders.popitem(last=False)
         folder = self._folders[key] = DirectoryIndex(found.path, key, found.stored, found.inode)
         return folder
 

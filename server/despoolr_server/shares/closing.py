@@ -13,7 +13,7 @@ closed file by file; its own calls on them hear at once that they are gone.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -62,7 +62,7 @@ class Closing:
         self._refusals = refusals
         self._ended_handles_max = ended_handles_max
         # handles that their session took along, oldest first
-        self._gone: dict[str, tuple[Session, NtStatus]] = {}
+        self._gone: OrderedDict[str, tuple[Session, NtStatus]] = OrderedDict()
         # opens that are closed in the turns to come, with the reason and the cause of it
         self._left: deque[tuple[str, str, int]] = deque()
         self._is_due = False
@@ -137,7 +137,7 @@ class Closing:
         if ended.left:
             self._go_on_soon()
         while len(self._gone) > self._ended_handles_max:
-            del self._gone[next(iter(self._gone))]
+            self._gone.popitem(last=False)
 
     def end_dav_locks(self, share: str, name: Name, reason: str) -> None:
         """End the WebDAV locks on a name and below it, and with them their opens."""

@@ -9,7 +9,7 @@ below; what goes first is what ended first.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from sys import intern
 from typing import Any, Final
@@ -118,7 +118,7 @@ class LiveFold:
         """Rows of Job Details, of all jobs."""
         self._same: dict[tuple[str, str, str], tuple[str, str, str]] = {}
         """Names of rows, for all jobs that have a row of that machine."""
-        self.retries: dict[tuple[str, str], Retry] = {}
+        self.retries: OrderedDict[tuple[str, str], Retry] = OrderedDict()
         """By site and job."""
         self.clients: dict[str, ClientNow] = {}
         self.marks: deque[LiveMark] = deque(maxlen=MARKS_MAX)
@@ -277,7 +277,7 @@ class LiveFold:
     def _retry_planned(self, record: Record, written: InstructionWritten) -> None:
         site = record.actor.partition("/")[0]
         if (site, written.job) not in self.retries and len(self.retries) >= JOBS_MAX:
-            del self.retries[next(iter(self.retries))]
+            self.retries.popitem(last=False)
         self.retries[site, written.job] = Retry(
             written.job, written.execute_at, written.retries, written.servers
         )

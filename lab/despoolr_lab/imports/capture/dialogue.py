@@ -13,6 +13,7 @@ Sources: [MS-SMB2] 3.2.4, 3.3.4.2 (interim responses), 3.3.5.2.7 (compounds), 3.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -114,22 +115,22 @@ class Dialogue:
     def __init__(self, ports: frozenset[int] = PORTS) -> None:
         """`ports` are those of servers."""
         self._streams = Streams(ports)
-        self._requests: dict[tuple[str, str], _Request] = {}
-        self._ahead: dict[tuple[str, str], str] = {}
+        self._requests: OrderedDict[tuple[str, str], _Request] = OrderedDict()
+        self._ahead: OrderedDict[tuple[str, str], str] = OrderedDict()
         """What stands before a path in a DFS, by session and tree."""
-        self._trees: dict[tuple[str, str], str] = {}
-        self._files: dict[str, str] = {}
+        self._trees: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._files: OrderedDict[str, str] = OrderedDict()
         """The server's address, by file id."""
-        self._lasting: dict[str, str] = {}
+        self._lasting: OrderedDict[str, str] = OrderedDict()
         """Durable opens, by the part of their ids that a new connection finds them by."""
-        self._waiting: dict[tuple[str, str], None] = {}
+        self._waiting: OrderedDict[tuple[str, str], None] = OrderedDict()
         """File ids on which somebody waits for a range, and for what; as they came."""
         self._waiting_size = self._odd_count = 0
         self._start = self._now = 0.0
         self._frame_count = self._encrypted_count = self._forgotten_count = 0
         self._unseen_closes = self._durable = self._dfs_count = 0
         self._without_options = self._maybe_deleting = self._cut_count = 0
-        self._older_sessions: dict[str, None] = {}
+        self._older_sessions: OrderedDict[str, None] = OrderedDict()
         self._steps: Final[dict[int, Callable[[float, _Request, Command], Iterator[Seen]]]] = {
             CREATE: self._created,
             CLOSE: self._closed,
@@ -189,7 +190,7 @@ class Dialogue:
         while self._requests and (
             len(self._requests) >= REQUESTS_MAX or self._waiting_size > WAITING_SIZE_MAX
         ):
-            self._waiting_size -= self._requests.pop(next(iter(self._requests))).size
+            self._waiting_size -= self._requests.popitem(last=False)[1].size
             self._forgotten_count += 1
         key = (frame.stream, command.message)
         if (before := self._requests.get(key)) is not None:
@@ -442,13 +443,13 @@ class Dialogue:
 
     def _remember(self, fid: str, who: Who) -> None:
         if len(self._files) >= FILES_MAX:
-            del self._files[next(iter(self._files))]
+            self._files.popitem(last=False)
             self._forgotten_count += 1
         self._files[fid] = who.server
 
     def _last(self, fid: str) -> None:
         if len(self._lasting) >= FILES_MAX:
-            del self._lasting[next(iter(self._lasting))]
+            self._lasting.popitem(last=False)
         self._lasting[fid[:_PERSISTENT]] = fid
 
     # -- what is left

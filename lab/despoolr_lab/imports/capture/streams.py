@@ -6,6 +6,7 @@ than stated; the oldest is forgotten.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
@@ -44,10 +45,10 @@ class Streams:
         self.multichannel_count = 0
         """Sessions that were on two connections at one time."""
         self._server_ports = frozenset(map(str, ports))
-        self._streams: dict[str, Stream] = {}
-        self._accounts: dict[str, tuple[str, str]] = {}
+        self._streams: OrderedDict[str, Stream] = OrderedDict()
+        self._accounts: OrderedDict[str, tuple[str, str]] = OrderedDict()
         """Account and host of a session."""
-        self._on: dict[str, set[str]] = {}
+        self._on: OrderedDict[str, set[str]] = OrderedDict()
         """The connections that a session is on."""
         self._place_count = 0
 
@@ -118,7 +119,7 @@ class Streams:
         if to_client:
             client, server = server, client
         if len(self._streams) >= STREAMS_MAX:
-            self.leave(self._streams.pop(next(iter(self._streams))))
+            self.leave(self._streams.popitem(last=False)[1])
         who = Who(address=name(client), server=name(server))
         begun = self._streams[frame.stream] = Stream(frame.stream, who)
         return begun
@@ -140,8 +141,8 @@ class Streams:
                 self._streams[number].sessions.discard(oldest)
 
 
-def keep(table: dict[_K, _V], key: _K, value: _V) -> None:
+def keep(table: OrderedDict[_K, _V], key: _K, value: _V) -> None:
     """Remember it; of too many, the oldest is forgotten."""
     table[key] = value
     if len(table) > SESSIONS_MAX:
-        del table[next(iter(table))]
+        table.popitem(last=False)

@@ -9,6 +9,7 @@ below it; a range by the ranges that overlap it, of other handles.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -121,7 +122,7 @@ class KnownOpens:
     """The opens, by handle, file and session."""
 
     def __init__(self) -> None:
-        self._by_handle: dict[tuple[int, str], Known] = {}
+        self._by_handle: OrderedDict[tuple[int, str], Known] = OrderedDict()
         self._by_file: dict[FileKey, dict[str, Known]] = {}
         self._by_session: dict[tuple[int, str], dict[str, Known]] = {}
         self._shares: dict[str, set[str]] = {}

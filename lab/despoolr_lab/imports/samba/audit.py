@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
@@ -195,8 +196,8 @@ class AuditReader:
         knows says it before the first line.
         """
         self._window: Window[AuditLine] = Window()
-        self._recent: dict[Key, list[AuditLine]] = {}
-        self._parents: dict[Key, str] = {}
+        self._recent: OrderedDict[Key, list[AuditLine]] = OrderedDict()
+        self._parents: OrderedDict[Key, str] = OrderedDict()
         self._handles: dict[tuple[Key, str], list[str]] = {}
         self._closed_count = self._handle_count = self._open_count = self._other_failures = 0
         self._share_at = -1
@@ -292,7 +293,7 @@ class AuditReader:
         else:
             recent.clear()
         if len(self._recent) > CLIENTS_MAX:
-            del self._recent[next(iter(self._recent))]
+            self._recent.popitem(last=False)
         for ready in self._window.add(line.at, line):
             yield from self._tell(ready)
 
@@ -312,7 +313,7 @@ class AuditReader:
             close.is_internal = True
         self._parents[line.key] = path.rpartition("/")[0]
         if len(self._parents) > CLIENTS_MAX:
-            del self._parents[next(iter(self._parents))]
+            self._parents.popitem(last=False)
 
     def _tell(self, line: AuditLine) -> Iterator[Seen]:
         user, address, machine, share = line.who

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -109,7 +110,7 @@ class _Process:
         self.asked: tuple[int, int, int, str] | None = None
         self.last: _Entry | None = None
         self.holders: list[dict[str, str]] = []
-        self._handles: dict[str, dict[str, list[_Entry]]] = {}
+        self._handles: OrderedDict[str, dict[str, list[_Entry]]] = OrderedDict()
 
     @property
     def handles(self) -> dict[str, list[_Entry]]:
@@ -126,7 +127,7 @@ class _Process:
         found = self._handles.get(share)
         if found is None:
             if len(self._handles) >= SHARES_MAX:
-                del self._handles[next(iter(self._handles))]
+                self._handles.popitem(last=False)
             found = self._handles[share] = {}
         return found
 
@@ -165,7 +166,7 @@ class Log:
 
     def __init__(self, source: TraceFile) -> None:
         self._source = source
-        self._processes: dict[str, _Process] = {}
+        self._processes: OrderedDict[str, _Process] = OrderedDict()
         self._window: Window[_Entry] = Window()
         self._handle_count = 0
         self._level = 0
@@ -231,7 +232,7 @@ class Log:
         process = self._processes.get(pid)
         if process is None:
             if len(self._processes) >= PROCESSES_MAX:
-                del self._processes[next(iter(self._processes))]
+                self._processes.popitem(last=False)
             process = self._processes[pid] = _Process()
         step = self._steps.get(header[10])
         if step is None:  # a second function in the same line, which is damaged

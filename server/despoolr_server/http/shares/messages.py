@@ -7,7 +7,7 @@ bounded number of lines; the oldest go. A server that stops forgets them, as a n
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Final
 
 from despoolr_core.rules.fold import fold
@@ -24,7 +24,7 @@ class MessageBoard:
     def __init__(self, messages_max: int = MESSAGES_MAX, machines_max: int = MACHINES_MAX) -> None:
         self._messages_max = messages_max
         self._machines_max = machines_max
-        self._waiting: dict[str, deque[str]] = {}
+        self._waiting: OrderedDict[str, deque[str]] = OrderedDict()
 
     def post(self, machine: str, text: str) -> None:
         """Keep a message for a machine."""
@@ -32,7 +32,7 @@ class MessageBoard:
         waiting = self._waiting.get(key)
         if waiting is None:
             if len(self._waiting) >= self._machines_max:
-                del self._waiting[next(iter(self._waiting))]
+                self._waiting.popitem(last=False)
             waiting = self._waiting[key] = deque(maxlen=self._messages_max)
         waiting.append(text)
 

@@ -10,6 +10,7 @@ workstation last reported (Q152229): the profile's `expiry_status`.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -57,7 +58,7 @@ class ClientResults(DespoolerPart):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self._requests: dict[str, tuple[str, frozenset[str]]] = {}
+        self._requests: OrderedDict[str, tuple[str, frozenset[str]]] = OrderedDict()
         """Master instruction file to its ETag and the requests it had: a file that has not changed
         is not parsed again.
         """
@@ -163,7 +164,7 @@ class ClientResults(DespoolerPart):
             etag = changed[1]
             requests = frozenset(record.request_id for record in parse_winst(changed[0]).records)
         while len(self._requests) >= FILES_REMEMBERED_MAX:
-            del self._requests[next(iter(self._requests))]
+            self._requests.popitem(last=False)
         self._requests[path] = (etag, requests)
         return result.request_id in requests
 
