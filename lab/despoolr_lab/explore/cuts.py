@@ -6,27 +6,30 @@ found out by running it. Large cuts come first: a file that is mostly in vain is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from despoolr_core.times import moment_s, span_s
-from despoolr_lab.scenario.model import Clients, HoldStep, LinkStep, PowerStep, Scenario, Step
+from despoolr_lab.explore.replacements import (
+    NOWHERE,
+    Change,
+    NamedChange,
+    Place,
+    cut_off,
+    label,
+    one_for_two,
+)
+from despoolr_lab.scenario.model import Clients, LinkStep, PowerStep, Scenario
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.reading.written import copy_of, to_toml
 from despoolr_lab.scenario.worlds import span_text
 
-Place = tuple[str, int, str]
-"""A table of the file, which of its kind, and the key in it (empty: all of it)."""
-NOWHERE: Final[Place] = ("", 0, "")
-
-_NAMES: Final = ("machine", "name", "package", "server", "job", "site")
 _KEEPS: Final = ("at", "do", "that")
 PLAIN: Final = ("step", "clients", "server", "package", "program")
 """Tables of which each key is left out that need not be there."""
-START: Final = "0s"
 MARGIN_S: Final = (600.0, 3600.0, 4 * 3600.0)
 """Seconds after the last step that a shorter run may have."""
 
@@ -48,11 +51,7 @@ def cuts(scenario: Scenario) -> Iterator[Cut]:
             yield Cut(name, place, parse_scenario(to_toml(smaller)))
 
 
-Change = Callable[[Scenario], Any]
-_Change = tuple[str, Place, Change]
-
-
-def _changes(scenario: Scenario) -> Iterator[_Change]:
+def _changes(scenario: Scenario) -> Iterator[NamedChange]:
     if scenario.story:
         yield "its story", ("", 0, "story"), lambda s: setattr(s, "story", "")
     if scenario.article:
@@ -65,6 +64,7 @@ def _changes(scenario: Scenario) -> Iterator[_Change]:
     yield from _shorter(scenario)
     yield from _parts("step", scenario.step)
     yield from _there_and_back(scenario)
+    yield from one_for_two(scenario)
     yield from _machines(scenario)
     yield from _parts("program", scenario.program)
     for index, package in enumerate(scenario.package):
@@ -77,10 +77,10 @@ def _changes(scenario: Scenario) -> Iterator[_Change]:
             yield f"server {server.name}", ("server", index, ""), _without_server(server.name)
     yield from _files(scenario)
     yield from _simpler(scenario)
-    yield from _cut_off(scenario)
+    yield from cut_off(scenario)
 
 
-def _parts(key: str, parts: Sequence[Any]) -> Iterator[_Change]:
+def _parts(key: str, parts: Sequence[Any]) -> Iterator[NamedChange]:
     """A list without a half of it, a quarter, ... one."""
     size = len(parts)
     length = size
@@ -92,7 +92,7 @@ def _parts(key: str, parts: Sequence[Any]) -> Iterator[_Change]:
         length //= 2
 
 
-def _there_and_back(scenario: Scenario) -> Iterator[_Change]:
+def _there_and_back(scenario: Scenario) -> Iterator[NamedChange]:
     """What is broken and mended, off and on: neither step can be done without the other."""
     for kind, flag in ((LinkStep, "up"), (PowerStep, "on")):
         open_: dict[tuple[str, ...], int] = {}
@@ -124,14 +124,7 @@ def _without(key: str, span: slice) -> Change:
     return change
 
 
-def label(part: Any) -> str:
-    """What a table of the file is about, in a few words."""
-    tag = part.__struct_config__.tag
-    names = [str(getattr(part, name)) for name in _NAMES if getattr(part, name, "")]
-    return " ".join([str(tag) if tag else type(part).__name__, *names])
-
-
-def _shorter(scenario: Scenario) -> Iterator[_Change]:
+def _shorter(scenario: Scenario) -> Iterator[NamedChange]:
     length = scenario.end - scenario.start
     if scenario.run.stop_after:
         yield "its time after it is stopped", ("run", 0, "for"), _lasts(scenario.run.stop_after)
@@ -153,7 +146,7 @@ def _lasts(span: str) -> Change:
     return change
 
 
-def _machines(scenario: Scenario) -> Iterator[_Change]:
+def _machines(scenario: Scenario) -> Iterator[NamedChange]:
     """Fewer clients: groups go, or all of one but those that are named, half, all but one."""
     yield from _parts("clients", scenario.clients)
     for index, group in enumerate(scenario.clients):
@@ -169,7 +162,7 @@ def _machines(scenario: Scenario) -> Iterator[_Change]:
         yield from _fewer_that_poll_as_before(index, group)
 
 
-def _fewer_that_poll_as_before(index: int, group: Clients) -> Iterator[_Change]:
+def _fewer_that_poll_as_before(index: int, group: Clients) -> Iterator[NamedChange]:
     """A group without a half of it, a quarter, ... one. When its clients poll depends on how many
     they are: so who stays becomes a group of its own, that polls when it did.
     """
@@ -264,7 +257,7 @@ def _without_site(code: str) -> Change:
     return change
 
 
-def _files(scenario: Scenario) -> Iterator[_Change]:
+def _files(scenario: Scenario) -> Iterator[NamedChange]:
     for index, package in enumerate(scenario.package):
         for name in package.files:
             if len(package.files) > 1:
@@ -298,7 +291,7 @@ def _without_new_file(index: int, file: str) -> Change:
     return lambda scenario: scenario.step[index].files.pop(file)  # type: ignore[union-attr]
 
 
-def _simpler(scenario: Scenario) -> Iterator[_Change]:
+def _simpler(scenario: Scenario) -> Iterator[NamedChange]:
     """Keys of tables as they are without being said, and times that are round."""
     for key in PLAIN:
         for index, part in enumerate(getattr(scenario, key)):
@@ -320,23 +313,6 @@ def _simpler(scenario: Scenario) -> Iterator[_Change]:
             if new != at:
                 what = f"{span_text(at)} of {label(step)}"
                 yield what, ("step", index, "at"), _plain("step", index, "at", span_text(new))
-
-
-def _cut_off(scenario: Scenario) -> Iterator[_Change]:
-    """A server that is cut off, from the start, in place of one of whose files one is held: that
-    needs no client, and no package that is there before.
-    """
-    for index, step in enumerate(scenario.step):
-        if isinstance(step, LinkStep) and not step.up and step.at != START:
-            yield f"{label(step)}, from the start", NOWHERE, _plain("step", index, "at", START)
-        if isinstance(step, HoldStep):
-            server = step.server or scenario.server[0].name
-            cut = LinkStep(at=step.at, server=server, up=False)
-            yield f"{label(step)}, for {server} cut off", NOWHERE, _another(index, cut)
-
-
-def _another(index: int, step: Step) -> Change:
-    return lambda scenario: scenario.step.__setitem__(index, step)
 
 
 def _plain(key: str, index: int, field: str, value: Any) -> Change:

@@ -63,7 +63,24 @@ def feasible(scenario: Scenario, steps: Iterable[Step]) -> list[Step]:
         if downs.is_away(at, step) or when >= length:
             continue
         found.append((when, number, msgspec.structs.replace(step, at=span_text(when))))
-    return [step for _, _, step in sorted(found, key=lambda one: one[:2])]
+    done = [step for _, _, step in sorted(found, key=lambda one: one[:2])]
+    return list(_paused_once(done, scenario.site[0].code))
+
+
+def _paused_once(steps: Iterable[Step], main: str) -> Iterator[Step]:
+    """Steps in order, without those that pause what is paused, or resume what is not, also because
+    its site was killed and has started again since.
+    """
+    paused: set[tuple[str, str]] = set()
+    for step in steps:
+        if isinstance(step, KillStep) and not step.server:
+            paused = {one for one in paused if one[0] != (step.site or main)}
+        elif isinstance(step, ServiceStep) and step.action != "restart":
+            what = (step.site or main, step.service)
+            if (what in paused) == (step.action == "pause"):
+                continue
+            paused ^= {what}
+        yield step
 
 
 def _held_for(timed: list[Timed]) -> Iterator[Timed]:

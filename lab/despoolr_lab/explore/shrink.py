@@ -13,8 +13,9 @@ from typing import Final
 
 from despoolr_lab.explore.agreement.job_rows import NOTHING_COMES, WRONG_STATUS
 from despoolr_lab.explore.campaign import judge_here
-from despoolr_lab.explore.cuts import Place, cuts
+from despoolr_lab.explore.cuts import cuts
 from despoolr_lab.explore.judgement import EXPECTATION, WorldJudgement
+from despoolr_lab.explore.replacements import Place
 from despoolr_lab.explore.rules.breach import FailureKey, without_ids
 from despoolr_lab.scenario.expectations import describe
 from despoolr_lab.scenario.model import Scenario

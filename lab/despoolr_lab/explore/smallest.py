@@ -13,7 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_core.rules.text import escaped
-from despoolr_lab.explore.cuts import PLAIN, Place, cuts
+from despoolr_lab.explore.cuts import PLAIN, cuts
+from despoolr_lab.explore.replacements import Place
 from despoolr_lab.explore.shrink import Shrunk
 from despoolr_lab.scenario.reading.written import to_toml
 

@@ -27,6 +27,7 @@ from despoolr_lab.scenario.model import (
     ClockStep,
     DeleteStep,
     DiskStep,
+    HeldRange,
     HoldStep,
     HotfixStep,
     JobStep,
@@ -64,6 +65,7 @@ LEFT_OUT_SHARE: Final = 0.5
 FAULTS_MAX: Final = 3
 """Faults of one family that a world gets."""
 SHARE_MODES: Final = ("READ", "READ", "READ|WRITE", "READ|DELETE")
+SHARES_ALL: Final = "READ|WRITE|DELETE"
 ADDED_SHARE: Final = 0.25
 ADDED_SERVER: Final = "LOGON9"
 ADDED_COMMAND: Final = "EXPLORE.EXE"
@@ -316,11 +318,19 @@ class _Draws:
         ]
 
     def _service(self, name: str, at: float) -> list[Step]:
+        """A service is restarted, or one time in two stands still for a while."""
         site = self.one_of(self.scenario.site, "site", name).code
         service = self.one_of(SERVICES, "service", name)
+        when = max(0.0, at)
+        if self.is_drawn("stands still", name):
+            until = span_text(when + self._for_s(name))
+            return [
+                ServiceStep(at=span_text(when), action="pause", service=service, site=site),
+                ServiceStep(at=until, action="resume", service=service, site=site),
+            ]
         return [
             ServiceStep(
-                at=span_text(max(0.0, at)),
+                at=span_text(when),
                 action="restart",
                 service=service,
                 site=site,
@@ -338,21 +348,27 @@ class _Draws:
         ]
 
     def _hold(self, name: str, at: float) -> list[Step]:
+        """A file is held, and its moment is any of the time that it is; one hold in four shares all
+        and locks a range.
+        """
         packages = [package for package in self.scenario.package if package.files]
         machine = self._client(name)
         if not packages or not machine:
             return []
         package = self.one_of(packages, "package", name)
         servers = [one.name for one in self._of_site(package.site) if "distribution" in one.roles]
+        for_s = self._for_s(name)
+        locks = self.number("locks", name) < ADDED_SHARE
         return [
             HoldStep(
-                at=span_text(max(0.0, at)),
+                at=span_text(max(0.0, round(at - for_s * self.number("before", name), 3))),
                 machine=machine,
                 package=package.name,
                 server=self.one_of(servers, "server", name) if len(servers) > 1 else "",
                 file=self.one_of(sorted(package.files), "file", name),
-                share_mode=self.one_of(SHARE_MODES, "share mode", name),
-                for_=span_text(self._for_s(name)),
+                share_mode=SHARES_ALL if locks else self.one_of(SHARE_MODES, "share mode", name),
+                locks=[HeldRange()] if locks else [],
+                for_=span_text(for_s),
                 may_fail=True,
             )
         ]

@@ -1,7 +1,8 @@
-"""Whether the commands of jobs have reached the clients' instruction files.
+"""Whether the commands of jobs have reached the clients' instruction files, and have left them.
 
 The law: once a site is done with a job, each of its workstations has the command in its master
-file, and at rest each logon server of the domain has that file.
+file, and once it is done with cancelling it, none has; at rest each logon server of the domain has
+that file.
 """
 
 from __future__ import annotations
@@ -27,16 +28,18 @@ from despoolr_lab.explore.rules.breach import Breach
 from despoolr_lab.explore.rules.calm import SETTLED_S
 from despoolr_lab.scenario.model import ProgramOutcome
 from despoolr_server.database.protocol import Row
-from despoolr_server.site.jobs.model import DetailKind, DetailStatus
+from despoolr_server.site.jobs.model import DetailKind, DetailStatus, JobStatus
 from despoolr_server.site.state import boxes
 
 NO_COMMAND: Final = "a command that nobody was given"
 NOT_CARRIED: Final = "a command that did not reach the logon server"
+NOT_TAKEN_BACK: Final = "a command that was cancelled and is still there"
 
 
 def commands(tables: SiteTables) -> Iterator[Disagreement]:
     """What is wrong with the instruction files of one site's clients."""
     yield from _given(tables)
+    yield from _taken_back(tables)
     yield from _carried(tables)
 
 
@@ -116,6 +119,24 @@ def _given(tables: SiteTables) -> Iterator[Disagreement]:
             )
             breach = Breach(NO_COMMAND, text, tables.now, 0, "", "SMS_DESPOOLER")
             yield Disagreement(breach, job.PackageID)
+
+
+def _taken_back(tables: SiteTables) -> Iterator[Disagreement]:
+    masters = _masters(tables)
+    for job in tables.jobs:
+        is_over = job.Status == JobStatus.CANCELLED and any(
+            row.Kind == DetailKind.COMPLETION
+            and row.SiteCode == tables.code
+            and row.Status == DetailStatus.CANCELED
+            for row in tables.rows_of(job.JobID)
+        )
+        having = [sms_id for sms_id, master in sorted(masters.items()) if _has(master, job)]
+        if is_over and having:
+            text = (
+                f"job {job.JobID} was cancelled, and the instruction files of "
+                f"{', '.join(having[:5])} still have its command"
+            )
+            yield Disagreement(Breach(NOT_TAKEN_BACK, text, tables.now, 0, "", "SMS_DESPOOLER"))
 
 
 def _carried(tables: SiteTables) -> Iterator[Disagreement]:

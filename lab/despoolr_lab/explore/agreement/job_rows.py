@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.times import moment
 from despoolr_lab.explore.agreement.tables import (
     RULED_S,
     Disagreement,
@@ -35,8 +36,11 @@ from despoolr_server.site.state import boxes
 WRONG_STATUS: Final = "a job says otherwise than its rows"
 NOTHING_COMES: Final = "a job that waits for nothing"
 NO_ROW: Final = "a workstation without its row"
+WRONG_TIME: Final = "a row of a time at which nothing was told"
 SCHEDULER: Final = "SMS_SCHEDULER"
 DESPOOLER: Final = "SMS_DESPOOLER"
+ROUND_S: Final = 3600.0
+"""Seconds by which the round that made a row may have begun before its job was there."""
 
 _AT_REST: Final = (DetailStatus.COMPLETE, DetailStatus.CANCELED)
 
@@ -49,6 +53,7 @@ def job_rows(tables: SiteTables) -> Iterator[Disagreement]:
         yield from _plainly(tables, job, rows)
         yield from _workstations(tables, job, rows)
         yield from _waits(tables, job, rows)
+        yield from _times(tables, job, rows)
 
 
 def _found(tables: SiteTables, kind: str, text: str, program: str, package: str = "") -> Any:
@@ -158,6 +163,18 @@ def _waits(tables: SiteTables, job: Row, rows: list[Row]) -> Iterator[Disagreeme
                 "no instruction of it is anywhere"
             )
             yield _found(tables, NOTHING_COMES, text, DESPOOLER, job.PackageID)
+
+
+def _times(tables: SiteTables, job: Row, rows: list[Row]) -> Iterator[Disagreement]:
+    """What a row says was told after its job was made, and by now."""
+    for row in rows:
+        if not job.CreatedAt - ROUND_S <= row.UpdatedAt <= tables.now:
+            name = " ".join(part for part in (row.Kind, row.SiteCode, row.MachineName) if part)
+            text = (
+                f"{name} of job {job.JobID}, which was made at {moment(job.CreatedAt)}, is "
+                f"{row.Status} since {moment(row.UpdatedAt)}"
+            )
+            yield _found(tables, WRONG_TIME, text, DESPOOLER)
 
 
 def _is_on_its_way(tables: SiteTables, job: str, site: str) -> bool:

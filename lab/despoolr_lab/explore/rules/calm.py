@@ -28,7 +28,7 @@ SETTLED_S = 3 * 3600.0
 
 def calm_from(scenario: Scenario) -> float:
     """Site seconds from which on nothing is disturbed; infinity if something stays so."""
-    calm = scenario.start
+    calm, main = scenario.start, scenario.site[0].code
     broken: dict[tuple[str, ...], float] = {}
     """What is broken to since when."""
     for at, step in sorted(
@@ -37,11 +37,14 @@ def calm_from(scenario: Scenario) -> float:
     ):
         if isinstance(step, KillStep):
             calm = max(calm, at + span_s(step.down_for))
+            if not step.server:  # a site that starts again has no service paused
+                site = ("service", step.site or main)
+                broken = {what: since for what, since in broken.items() if what[:2] != site}
         elif isinstance(step, HotfixStep):
             calm = max(calm, at)
         elif isinstance(step, FaultStep):
             calm = max(calm, at + span_s(step.for_) if step.for_ else math.inf)
-        elif (mended := _mends(step)) is not None:
+        elif (mended := _mends(step, main)) is not None:
             what, is_whole = mended
             if is_whole:
                 broken.pop(what, None)
@@ -51,12 +54,14 @@ def calm_from(scenario: Scenario) -> float:
     return math.inf if broken else calm
 
 
-def _mends(step: Step) -> tuple[tuple[str, ...], bool] | None:
+def _mends(step: Step, main: str) -> tuple[tuple[str, ...], bool] | None:
     """What a step breaks or mends, and whether it is whole then."""
     if isinstance(step, LinkStep):
         return ("link", *sorted((step.server, step.other))), step.up
     if isinstance(step, ServiceStep):
-        return ("service", step.site, step.service), step.action != "pause"
+        if step.action == "restart":
+            return ("restart",), True
+        return ("service", step.site or main, step.service), step.action == "resume"
     if isinstance(step, DiskStep):
         return ("disk", step.server, step.share, step.path), step.free < 0
     if isinstance(step, AclStep):  # who may do less may be waited for in vain

@@ -1,9 +1,10 @@
 """What Job Details must say at the end of a run: what happened last, read from the records alone.
 
-The law: a row says what its site's services did last, and what its workstation reported; a parent
-says of a row what its child says; what is over stays so. None of it is asked before the run has
-been left in peace for long enough. What a version of SMS tells wrongly on purpose is no breach: an
-expiry (Q152229), a status MIF that is late or cannot be read (Q138241, Q190135).
+The law: a row says what its site's services did last, as often as they did it, and what its
+workstation reported; a parent says of a row what its child says; what is over stays so. None of it
+is asked before the run has been left in peace for long enough. What a version of SMS tells wrongly
+on purpose is no breach: an expiry (Q152229), a status MIF that is late or cannot be read (Q138241,
+Q190135).
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ RESULT_UNTRUE: Final = "a result told otherwise than it was reported"
 EXPIRY_COUNTED: Final = "an expiry that counts as a result"
 PARENT_UNTRUE: Final = "a parent says otherwise than its child"
 MOVED_BACK: Final = "a status that was final and changed"
+TOLD_OFTEN: Final = "a row told more often than anything happened"
 LOADER: Final = "SMS_INVENTORY_DATA_LOADER"
 SCHEDULER: Final = "SMS_SCHEDULER"
 EXPIRED: Final = "Expired"
 COMPLETE: Final = "Complete"
 FAILED: Final = "Failed"
+RETRYING: Final = "Retrying"
 CANCELED: Final = "Canceled"
 FINAL_OF_JOBS: Final = (COMPLETE, FAILED, "Cancelled")
 
@@ -54,6 +57,8 @@ class RowRules:
     profiles: Mapping[str, Profile]
     _happened: dict[Row, tuple[bool, float]] = field(default_factory=dict)
     """Row to whether what it is about was done, and when."""
+    _copies: dict[Row, int] = field(default_factory=dict)
+    """A server's row to how many copies to it nobody has told of yet."""
     _reported: dict[str, tuple[str, str, ResultReported]] = field(default_factory=dict)
     """Report to the machine, its request, and what it said."""
     _results: dict[tuple[str, str], list[ResultReported]] = field(
@@ -75,6 +80,7 @@ class RowRules:
         if isinstance(fact, CopyEnded):
             key = (site, fact.job, "Server", site, fact.server)
             self._happened[key] = fact.result == "complete", record.at
+            self._copies[key] = self._copies.get(key, 0) + 1
         elif isinstance(fact, InstructionExecuted):
             if fact.job and fact.type != WIREMOVE and not fact.result.startswith(CANCELED):
                 key = (site, fact.job, "Completion", site, "")
@@ -89,11 +95,21 @@ class RowRules:
         elif isinstance(fact, MifLoaded):
             self._loading[record.actor] = fact
         elif isinstance(fact, DetailStatusChanged):
-            key = (site, fact.job, fact.detail, fact.site, fact.machine)
-            self._changed_at[key] = record.at
-            loading = self._loading.get(record.actor)
-            if loading is not None and loading.about == fact.detail == "Workstation":
-                self._set_by[key] = loading.report, record.at
+            yield from self._row_changed(record, site, fact)
+
+    def _row_changed(
+        self, record: Record, site: str, changed: DetailStatusChanged
+    ) -> Iterator[Breach]:
+        key = (site, changed.job, changed.detail, changed.site, changed.machine)
+        self._changed_at[key] = record.at
+        if key in self._copies and changed.status in (COMPLETE, RETRYING):
+            self._copies[key] -= 1
+            if self._copies[key] < 0:
+                text = f"{_told(key)} is {changed.status} again, and no copy to it ended since"
+                yield Breach(TOLD_OFTEN, text, record.at, record.seq, "", LOADER)
+        loading = self._loading.get(record.actor)
+        if loading is not None and loading.about == changed.detail == "Workstation":
+            self._set_by[key] = loading.report, record.at
 
     def _job_status(self, record: Record, site: str, changed: JobStatusChanged) -> Iterator[Breach]:
         if not is_owners(record.actor, changed.job) or site not in self.profiles:
@@ -102,7 +118,7 @@ class RowRules:
         self._jobs[site, changed.job] = changed.status
         # articles.md S1: what an expiry does to a job that was done, in 1.0; a job that was
         # cancelled while it was sent has to be taken back
-        may_be = {(COMPLETE, "Retrying")} if self.profiles[site].expiry_status else set()
+        may_be = {(COMPLETE, RETRYING)} if self.profiles[site].expiry_status else set()
         may_be.add(("Cancelled", "Cancelling"))
         if before in FINAL_OF_JOBS and (before, changed.status) not in may_be:
             text = f"job {changed.job} is {changed.status}, and was {before}"

@@ -51,16 +51,10 @@ class DetailRows:
 
     def set(self, report: JobReport) -> str | None:
         """Let the row of a report say what it says; a row that is missing is made. Returns the
-        status before (None: there was no row).
-
-        A report older than what the row already says changes nothing: reports may overtake each
-        other on the way. A row of which nothing was reported takes any: a report bears the time at
-        which its service's round began, perhaps before the row was made.
+        status before (None: there was no row). A report that `is_overtaken` changes nothing.
         """
         key = _key_of(report)
-        if key not in self._known:
-            self._look_up([key])
-        was = self._known[key]
+        was = self._said(key)
         if was is None:
             self._db.change(
                 ADD_DETAIL,
@@ -78,7 +72,7 @@ class DetailRows:
             )
             self._known[key] = (report.status, report.time)
             return None
-        if report.time >= was[1] or was[0] == DetailStatus.NONE:
+        if not self.is_overtaken(report):
             self._changed[key] = {
                 "job": report.job_id,
                 "kind": report.kind,
@@ -90,6 +84,19 @@ class DetailRows:
             }
             self._known[key] = (report.status, report.time)
         return was[0]
+
+    def is_overtaken(self, report: JobReport) -> bool:
+        """Whether its row says something newer already: reports may overtake each other on the way.
+        A row of which nothing was reported takes any: a report bears the time at which its
+        service's round began, perhaps before the row was made.
+        """
+        was = self._said(_key_of(report))
+        return was is not None and report.time < was[1] and was[0] != DetailStatus.NONE
+
+    def _said(self, key: Key) -> tuple[str, float] | None:
+        if key not in self._known:
+            self._look_up([key])
+        return self._known[key]
 
     def write(self) -> None:
         """Let the rows say what they were set to."""

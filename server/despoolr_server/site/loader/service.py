@@ -245,17 +245,15 @@ class DataLoader(BoxService):
             insert_event(db, event)
             facts.append(event_logged(event))
             return facts
-        was = known.rows.set(mif)
-        facts.append(
-            DetailStatusChanged(
-                job=mif.job_id,
-                detail=mif.kind,
-                site=mif.site,
-                machine=mif.machine,
-                status=mif.status,
-                was=was or "",
-            )
-        )
+        if not known.rows.is_overtaken(mif):
+            facts.append(self._set_row(known, mif))
+        if mif.event:
+            facts.append(self._load_event(db, mif))
+        return facts
+
+    def _set_row(self, known: _Batch, mif: JobReport) -> Fact:
+        """The row of a job, and what follows from it."""
+        db, was = known.db, known.rows.set(mif)
         if mif.kind == DetailKind.COMPLETION and mif.status == DetailStatus.CANCELED:
             known.rows.write()
             queries.cancel_details(db, mif.job_id, mif.site, mif.time)
@@ -264,9 +262,14 @@ class DataLoader(BoxService):
             mif.site == self.site.code or not self.site.profile.package_status_by_sta
         ):
             self._load_package_status(known, mif)
-        if mif.event:
-            facts.append(self._load_event(db, mif))
-        return facts
+        return DetailStatusChanged(
+            job=mif.job_id,
+            detail=mif.kind,
+            site=mif.site,
+            machine=mif.machine,
+            status=mif.status,
+            was=was or "",
+        )
 
     def _load_package_status(self, known: _Batch, mif: JobReport) -> None:
         job, db = known.job(mif.job_id), known.db

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from despoolr_core.share.contract import ShareError
+from despoolr_core.times import span_s
 from despoolr_lab.explore.campaign import moments_as_written, rerun_of
 from despoolr_lab.explore.cuts import cuts
 from despoolr_lab.explore.rules.breach import FailureKey
 from despoolr_lab.explore.shrink import DoesNotFail, Shrunk, shrink
 from despoolr_lab.explore.smallest import GONE, UNTRIED, render
-from despoolr_lab.scenario.model import PowerStep
+from despoolr_lab.scenario.model import JobExpectation, JobStep, KillStep, LinkStep, PowerStep
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.site.despooler.copying.target import CopyProgress
@@ -86,6 +87,29 @@ def test_what_was_stopped_says_so_and_not_that_two_runs_differed() -> None:
     text = render(Shrunk(load_scenario(Path(DEMO)), KEY, runs=3))
     assert "3 runs made it this small; it was stopped before" in text
     assert "DIFFERED" not in text and GONE not in text and UNTRIED in text
+
+
+def test_two_jobs_of_a_package_are_one_that_repeats() -> None:
+    scenario = load_scenario(Path(DEMO))
+    first, second = (step for step in scenario.step if isinstance(step, JobStep))
+    found = [cut for cut in cuts(scenario) if cut.name.endswith("for a repetition")]
+    (jobs,) = [[one for one in cut.scenario.step if isinstance(one, JobStep)] for cut in found]
+    (again,) = jobs
+    assert (again.name, again.at, again.send) == (first.name, first.at, second.send)
+    assert span_s(again.repeat_every) == span_s(second.at) - span_s(first.at)
+    named = [one.job for one in found[0].scenario.expect if isinstance(one, JobExpectation)]
+    assert set(named) == {f"{first.name}#2"}
+
+
+def test_a_link_that_is_cut_and_mended_is_a_server_that_died() -> None:
+    scenario = load_scenario(Path(DEMO))
+    scenario.step[2:2] = [
+        LinkStep(at=at, server="LOGON1", up=up) for at, up in (("2h", False), ("3h", True))
+    ]
+    found = [cut for cut in cuts(scenario) if cut.name.endswith("for a death")]
+    assert [len(cut.scenario.step) for cut in found] == [len(scenario.step) - 1]
+    (kill,) = [step for step in found[0].scenario.step if isinstance(step, KillStep)]
+    assert (kill.at, kill.server, kill.down_for) == ("2h", "LOGON1", "1h")
 
 
 def test_what_is_switched_off_and_on_again_can_be_left_out_at_once() -> None:

@@ -19,6 +19,7 @@ from despoolr_lab.scenario.model import (
     PowerStep,
     ReleaseStep,
     Scenario,
+    ServiceStep,
 )
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.reading.written import copy_of
@@ -78,6 +79,36 @@ def test_what_a_world_breaks_it_mends(demo: Scenario) -> None:
         calm = calm_from(world)
         assert calm < world.end
         assert not math.isinf(calm)
+
+
+def test_a_service_stands_still_once_and_goes_on(demo: Scenario) -> None:
+    pauses = 0
+    for world in worlds(demo).values():
+        paused: set[str] = set()
+        for step in world.step:
+            if isinstance(step, KillStep) and not step.server:
+                paused.clear()
+            elif isinstance(step, ServiceStep) and step.action != "restart":
+                assert (step.service in paused) == (step.action == "resume")
+                paused ^= {step.service}
+                pauses += step.action == "pause"
+        assert not paused
+    assert pauses > 10
+
+
+def test_a_hold_is_there_at_its_moment_and_some_lock_a_range(demo: Scenario) -> None:
+    holds = [
+        step
+        for world in worlds(demo).values()
+        for step in world.step
+        if isinstance(step, HoldStep) and step.may_fail and step.for_ and step.access == "READ"
+    ]
+    spans = [(moment_s(step.at, 0.0), moment_s(step.for_, 0.0)) for step in holds]
+    aimed = [any(at - 1 <= t <= at + for_s + 1 for t in TIMES) for at, for_s in spans]
+    assert sum(aimed) > 0.3 * len(holds)
+    locking = [step for step in holds if step.locks]
+    assert 0.1 * len(holds) < len(locking) < 0.5 * len(holds)
+    assert {step.share_mode for step in locking} == {"READ|WRITE|DELETE"}
 
 
 def test_nothing_is_killed_while_it_is_down(demo: Scenario) -> None:

@@ -16,6 +16,8 @@ from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.engine.holders import Holders
 from despoolr_server.site.despooler import removal
+from despoolr_server.site.despooler.cancel import Cancelling
+from despoolr_server.site.despooler.client_results import ClientResults
 from despoolr_server.site.despooler.package_servers import PackageServers
 from despoolr_server.site.despooler.retries import Retries
 from despoolr_server.site.jobs import status
@@ -105,6 +107,44 @@ def test_who_was_meant_has_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(winst_box, "put_record", lose)
     assert said() == [commands.NO_COMMAND, client_rules.NEVER_RUN]
+
+
+CANCEL = """
+[[step]]
+at = "30m"
+do = "job"
+name = "LATER"
+package = "OFFICE"
+command = "OTHER.EXE"
+
+[[step]]
+at = "3h"
+do = "cancel"
+job = "LATER"
+"""
+
+
+def test_who_had_a_command_that_was_cancelled_has_it_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert said(CANCEL) == []
+
+    async def keep(*_: Any) -> int:
+        return 0
+
+    monkeypatch.setattr(Cancelling, "_drop_commands", keep)
+    assert said(CANCEL) == [commands.NOT_TAKEN_BACK]
+
+
+@pytest.mark.parametrize("off_s", [-86_400.0, 10 * 86_400.0])
+def test_a_row_says_when_it_was_told(monkeypatch: pytest.MonkeyPatch, off_s: float) -> None:
+    real = ClientResults._mif
+
+    def late(self: Any, result: Any, status: str, tick: float, *more: Any) -> Any:
+        return real(self, result, status, tick + off_s, *more)
+
+    monkeypatch.setattr(ClientResults, "_mif", late)
+    assert job_rows.WRONG_TIME in said()
 
 
 def test_who_is_busy_with_another_program_runs_the_next_one_after_it() -> None:

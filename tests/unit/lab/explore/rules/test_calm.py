@@ -31,6 +31,8 @@ KILL = 'at = "2h"\ndo = "kill"\ndown_for = "30m"'
 DIES = 'at = "2h"\ndo = "sender_dies"'
 PAUSE = 'at = "2h"\ndo = "service"\naction = "pause"\nservice = "SMS_DESPOOLER"'
 
+RESUME = PAUSE.replace("2h", "3h").replace("pause", "resume")
+
 
 @pytest.mark.parametrize(
     ("steps", "calm"),
@@ -41,6 +43,10 @@ PAUSE = 'at = "2h"\ndo = "service"\naction = "pause"\nservice = "SMS_DESPOOLER"'
         ([KILL, DOWN, UP], 10800.0),
         ([DOWN], math.inf),
         ([PAUSE], math.inf),
+        ([PAUSE, RESUME], 10800.0),
+        ([PAUSE, RESUME.replace("resume", "restart")], math.inf),
+        ([PAUSE, KILL.replace("2h", "4h")], 16200.0),
+        ([PAUSE, KILL.replace("2h", "4h") + '\nserver = "LOGON1"'], math.inf),
         ([DIES], math.inf),
         ([DIES + '\nfor = "1h"'], 10800.0),
     ],

@@ -72,6 +72,22 @@ def test_the_row_of_a_site_says_how_the_last_instruction_ended() -> None:
     assert told(executed("Canceled: 2 commands removed"), rows={COMPLETION: "Complete"}) == []
 
 
+def server_row(status: str) -> tuple[str, Fact]:
+    fact = DetailStatusChanged(
+        job=JOB, detail="Server", site="BPC", machine="LOGON1", status=status, was="?"
+    )
+    return LOADER, fact
+
+
+def test_a_servers_row_is_told_once_for_each_copy() -> None:
+    once = copy("refused"), server_row("Retrying")
+    assert told(*once, copy("complete"), server_row("Complete")) == []
+    assert told(copy("refused"), *once) == []
+    assert told(*once, server_row("Failed")) == []
+    assert told(*once, server_row("Retrying")) == [row_rules.TOLD_OFTEN]
+    assert told(server_row("Retrying")) == []  # of a removal, which copies nothing
+
+
 def test_nothing_is_asked_of_what_may_still_come() -> None:
     wrong = {SERVER: "Retrying"}
     assert told(copy("complete"), rows=wrong, end=100.0) == []

@@ -175,6 +175,21 @@ async def test_a_report_that_was_overtaken_changes_nothing() -> None:
     await put(bench, "X000000B.MIF", render_job_mif(report(job, 2, "Retrying", EPOCH + 8000)))
     await bench.cycle("DATA_LOADER")
     assert bench.details(job)["Workstation", "WS1"] == "Complete"
+    told = [fact for fact in bench.facts("detail.status") if fact["machine"] == "WS1"]
+    assert [fact["status"] for fact in told] == ["Complete"]
+
+
+async def test_a_server_says_of_a_package_what_was_reported_last() -> None:
+    bench, job = await with_job()
+    for name, number, status, at in (("A", 1, "Complete", 9000), ("B", 2, "Retrying", 8000)):
+        said = msgspec.structs.replace(
+            report(job, number, status, EPOCH + at), kind="Server", machine="LOGON1"
+        )
+        await put(bench, f"X000000{name}.MIF", render_job_mif(said))
+    await bench.cycle("DATA_LOADER")
+    assert bench.details(job)["Server", "LOGON1"] == "Complete"
+    rows = await bench.database.run(lambda db: db.all('SELECT * FROM "PackageStatus"'))
+    assert {(row.Server, row.Status) for row in rows if row.Server} == {("LOGON1", "Complete")}
 
 
 async def test_a_file_its_writer_still_holds_is_loaded_on_the_next_cycle() -> None:

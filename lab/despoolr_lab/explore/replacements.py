@@ -1,0 +1,109 @@
+"""What a scenario can have fewer of by another step in its place: a server that is cut off for a
+hold, one that dies for a while for a link that is cut and mended, a job that repeats for two.
+
+The law: what takes a place says as much or less, so that no chain of replacements comes back to
+where it began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from msgspec import structs
+
+from despoolr_core.times import moment_s
+from despoolr_lab.scenario.model import HoldStep, JobStep, KillStep, LinkStep, Scenario, Step
+from despoolr_lab.scenario.worlds import span_text
+
+Place = tuple[str, int, str]
+"""A table of the file, which of its kind, and the key in it (empty: all of it)."""
+NOWHERE: Final[Place] = ("", 0, "")
+Change = Callable[[Scenario], Any]
+NamedChange = tuple[str, Place, Change]
+
+START: Final = "0s"
+_NAMES: Final = ("machine", "name", "package", "server", "job", "site")
+
+
+def label(part: Any) -> str:
+    """What a table of the file is about, in a few words."""
+    tag = part.__struct_config__.tag
+    names = [str(getattr(part, name)) for name in _NAMES if getattr(part, name, "")]
+    return " ".join([str(tag) if tag else type(part).__name__, *names])
+
+
+def one_for_two(scenario: Scenario) -> Iterator[NamedChange]:
+    """One step in the place of two."""
+    yield from _died(scenario)
+    yield from _repeated(scenario)
+
+
+def _died(scenario: Scenario) -> Iterator[NamedChange]:
+    """A server that is down for as long as it was cut off from its site."""
+    cut: dict[tuple[str, str], int] = {}
+    for index, step in enumerate(scenario.step):
+        if not isinstance(step, LinkStep):
+            continue
+        if not step.up:
+            cut[step.server, step.other] = index
+        elif (first := cut.pop((step.server, step.other), None)) is not None:
+            began = scenario.step[first].at
+            down = _between(scenario, began, step.at)
+            kill = KillStep(at=began, server=step.server, down_for=down)
+            yield f"{label(step)}, for a death", NOWHERE, _in_place_of(first, index, kill)
+
+
+def _repeated(scenario: Scenario) -> Iterator[NamedChange]:
+    """A job that is made again by itself, in place of it and a second one of the same package."""
+    jobs = [(index, step) for index, step in enumerate(scenario.step) if isinstance(step, JobStep)]
+    for number, (first, one) in enumerate(jobs):
+        for second, other in jobs[number + 1 :]:
+            same = (one.package, one.site) == (other.package, other.site)
+            if not same or one.repeat_every or other.repeat_every:
+                continue
+            again = structs.replace(
+                other, name=one.name, at=one.at, repeat_every=_between(scenario, one.at, other.at)
+            )
+            yield f"{label(other)}, for a repetition", NOWHERE, _again(first, second, again)
+
+
+def _between(scenario: Scenario, since: str, until: str) -> str:
+    return span_text(moment_s(until, scenario.start) - moment_s(since, scenario.start))
+
+
+def _in_place_of(first: int, second: int, step: Step) -> Change:
+    def change(scenario: Scenario) -> Any:
+        scenario.step[first] = step
+        del scenario.step[second]
+
+    return change
+
+
+def _again(first: int, second: int, again: JobStep) -> Change:
+    def change(scenario: Scenario) -> Any:
+        was = getattr(scenario.step[second], "name", "")
+        _in_place_of(first, second, again)(scenario)
+        for one in (*scenario.step, *scenario.expect):
+            if getattr(one, "job", "") == was:
+                one.job = f"{again.name}#2"  # type: ignore[union-attr]
+
+    return change
+
+
+def cut_off(scenario: Scenario) -> Iterator[NamedChange]:
+    """A server that is cut off, from the start, in place of one of whose files one is held: that
+    needs no client, and no package that is there before.
+    """
+    for index, step in enumerate(scenario.step):
+        if isinstance(step, LinkStep) and not step.up and step.at != START:
+            at_once = structs.replace(step, at=START)
+            yield f"{label(step)}, from the start", NOWHERE, _another(index, at_once)
+        if isinstance(step, HoldStep):
+            server = step.server or scenario.server[0].name
+            cut = LinkStep(at=step.at, server=server, up=False)
+            yield f"{label(step)}, for {server} cut off", NOWHERE, _another(index, cut)
+
+
+def _another(index: int, step: Step) -> Change:
+    return lambda scenario: scenario.step.__setitem__(index, step)
