@@ -40,6 +40,28 @@ class Sleeper(Protocol):
         ...
 
 
+class RepeatedSleeper(Protocol):
+    """A `Sleeper` and the deadline it waits for, as an event loop asks it: in the loop's time."""
+
+    def following(self) -> float:
+        """Its time has come: a later one, or 0 if it wakes."""
+        ...
+
+    def asked_at(self) -> float:
+        """The first of its times, from the present one on, at which it must be asked even if
+        nothing happens until then; infinity if there is none.
+        """
+        ...
+
+    def sleeps_through(self, when: float) -> bool:
+        """Whether it would sleep on at all its times up to `when`, as everything is now."""
+        ...
+
+    def pass_over(self, when: float) -> float:
+        """Let all its times up to `when` pass. Returns the next one."""
+        ...
+
+
 class Clock(Protocol):
     """What time it is on the site, and how to wait. Seconds throughout."""
 

@@ -14,14 +14,12 @@ import asyncio
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
+from despoolr_app.clocks.shared_timer import GRAIN_S, SharedTimer
 from despoolr_core.clock import Sleeper
 
 __all__ = ["LoopClock"]
-
-GRAIN_S: Final = 0.001
-"""uvloop rounds to this: what is nearer would turn the loop again and again until it has come."""
 
 
 class LoopClock:
@@ -44,6 +42,7 @@ class LoopClock:
         self.scale = scale
         self._t0 = 0.0
         self._time: Callable[[], float] = self._first_time
+        self._wait_past: Callable[[float, Any, object], asyncio.Future[None]] | None = None
         try:
             self._bind(asyncio.get_running_loop())
         except RuntimeError:
@@ -65,6 +64,14 @@ class LoopClock:
         """Seconds since 1970-01-01 00:00 on the site's calendar."""
         elapsed = self._time() - self._t0
         return self.epoch + elapsed * self.scale
+
+    def share_timer(self) -> Callable[[object], None]:
+        """Let all who `sleep_past` share a timer of the running loop. What is returned must be
+        called whenever anything changes that they look at.
+        """
+        timer = SharedTimer(asyncio.get_running_loop())
+        self._wait_past = timer.sleeper
+        return timer.stir
 
     async def sleep(self, seconds: float) -> None:
         """Wait `seconds` of site time; 0 or less only lets others run."""
@@ -116,9 +123,7 @@ class LoopClock:
         self._wait: Callable[[float], asyncio.Future[None]] = getattr(
             loop, "sleeper", None
         ) or partial(_sleeper, loop)
-        self._wait_past: Callable[[float, Any, object], asyncio.Future[None]] | None = getattr(
-            loop, "repeated_sleeper", None
-        )
+        self._wait_past = getattr(loop, "repeated_sleeper", None)
 
     def _first_time(self) -> float:
         self._bind(asyncio.get_running_loop())

@@ -131,7 +131,7 @@ class Runtime:
 
     def _begin(self, site_now: float | None) -> None:
         self.clock = LoopClock(self._epoch(site_now), self.scale)
-        self.recorder = Recorder(self.clock.now, [self._write])
+        self.recorder = Recorder(self.clock.now, [self._write, self.clock.share_timer()])
         self.changes += self._changes(site_now)
         version = self.settings.version or self._state.version
         self._state = State(self.starts, self.scale, version=version)

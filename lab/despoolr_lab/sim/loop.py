@@ -18,8 +18,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar
 
+from despoolr_core.clock import RepeatedSleeper
 from despoolr_lab.sim.waits import describe_waiting
 
 __all__ = ["Deadlock", "Livelock", "RealWorldCall", "TimeLimitReached", "VirtualLoop"]
@@ -124,28 +125,6 @@ class Journey:
         self._args = ()
         self._cancelled = False
         self._context = context
-
-
-class RepeatedSleeper(Protocol):
-    """One that sleeps again and again (`VirtualLoop.repeated_sleeper`). Times are the loop's."""
-
-    def following(self) -> float:
-        """Its time has come: a later one, or 0 if it wakes."""
-        ...
-
-    def asked_at(self) -> float:
-        """The first of its times, from the present one on, at which it must be asked even if
-        nothing happens until then; infinity if there is none.
-        """
-        ...
-
-    def sleeps_through(self, when: float) -> bool:
-        """Whether it would sleep on at all its times up to `when`, as everything is now."""
-        ...
-
-    def pass_over(self, when: float) -> float:
-        """Let all its times up to `when` pass. Returns the next one."""
-        ...
 
 
 class _Repeated:

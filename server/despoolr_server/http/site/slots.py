@@ -52,6 +52,7 @@ class SlotRoutes:
         self.clocks: dict[str, float] = {}
         """Machines whose clocks are wrong on purpose, and by how much: every fleet is told."""
         self._changing = asyncio.Lock()
+        self._leased = asyncio.Event()
 
     def routes(self) -> list[web.RouteDef]:
         """What `make_app` takes as `extra_routes`."""
@@ -69,11 +70,15 @@ class SlotRoutes:
 
     async def keep_looking(self) -> None:
         """Take back what ran out, for ever. A table that is looked at now and then knows when the
-        whole site slept.
+        whole site slept; one that is empty need not be looked at.
         """
         while True:
             await self._expire()
-            await asyncio.sleep(self.table.beat_s)
+            if self.table.leases():
+                await asyncio.sleep(self.table.beat_s)
+            else:
+                self._leased.clear()
+                await self._leased.wait()
 
     async def _get(self, request: web.Request) -> web.Response:
         _require_administrator(request)
@@ -97,6 +102,7 @@ class SlotRoutes:
             )
             before = {lease.holder: lease for lease in self.table.leases()}
             lease = self._asked(lambda: self.table.lease(wish, _now(), others))
+            self._leased.set()
             former = before.get(lease.holder)
             if lease.count and (
                 former is None or (former.first, former.count) != (lease.first, lease.count)

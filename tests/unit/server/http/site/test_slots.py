@@ -4,6 +4,7 @@ site database holds.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -76,6 +77,23 @@ async def slots(wanted: int = 20) -> AsyncIterator[Slots]:
     routes = SlotRoutes(SlotTable(wanted), database, Recorder(lambda: 0.0, [records.append]), "BPC")
     async with serving(auth, routes.routes()) as site:
         yield Slots(site, database, auth.issue("ADMIN1", "Administrator", Role.ADMIN))
+    await database.close()
+
+
+async def test_what_a_site_without_fleets_leases_is_taken_back_when_it_is_not_renewed() -> None:
+    told: asyncio.Queue[Record] = asyncio.Queue()
+    database, auth = MemoryDatabase(), Auth(b"sixteen bytes!!!")
+    recorder = Recorder(lambda: 0.0, [told.put_nowait])
+    routes = SlotRoutes(SlotTable(20, lease_s=0.2), database, recorder, "BPC")
+    looking = asyncio.create_task(routes.keep_looking())
+    async with serving(auth, routes.routes()) as site:
+        asked = Slots(site, database, auth.issue("ADMIN1", "Administrator", Role.ADMIN))
+        for holder in ("one", "two"):  # the table is empty before each
+            assert (await asked.lease(holder=holder, count=5)).status == 201
+            async with asyncio.timeout(30.0):
+                kinds = [(await told.get()).kind, (await told.get()).kind]
+            assert kinds == ["slots.leased", "slots.lapsed"]
+    looking.cancel()
     await database.close()
 
 
