@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -69,7 +70,8 @@ class Originals:
         self._directory = str(directory)
         self._base = base
         self._pool = pool
-        self._puts: dict[str, _Put] = {}
+        self._puts: OrderedDict[str, _Put] = OrderedDict()
+        """By path; the one put last is the last."""
 
     def __len__(self) -> int:
         """How many names are remembered."""
