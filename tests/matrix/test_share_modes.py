@@ -13,6 +13,7 @@ from despoolr_core.share.modes import Access, NtStatus, Role, ShareMode, parse_f
 from despoolr_server.engine.engine import ShareEngine
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import Ask, FileFacts, Granted, Refusal, Session
+from worlds.engine_law import check_engine
 from worlds.support import oracle
 
 NOTE = Name("NOTE.TXT", "NOTE.TXT")
@@ -101,7 +102,7 @@ def test_the_engine_refuses_exactly_what_the_rule_refuses_whoever_asks(newcomer:
             else:
                 assert isinstance(answer, Granted)
                 table.engine.close(answer.open)
-        table.engine.validate()
+        check_engine(table.engine)
 
 
 def test_2560_of_the_oracles_4096_pairs_conflict() -> None:

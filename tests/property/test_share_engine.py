@@ -23,6 +23,7 @@ from despoolr_server.engine.rows import (
     Refusal,
     Session,
 )
+from worlds.engine_law import check_engine
 
 PATHS = st.sampled_from(["A", "A", "A", "B", "D", "D/A", "D/E", "D/E/A"])
 ACCESS = st.sampled_from([0x1, 0x2, 0x4, 0x20, 0x80, 0x10000, 0x3, 0x10001, 0x10003])
@@ -284,7 +285,7 @@ class Engine(RuleBasedStateMachine):
         )
         assert all(row.session in self.sessions for row in self.opens.values())
         assert all(row.path in self.names for row in self.opens.values())
-        self.engine.validate()
+        check_engine(self.engine)
 
 
 TestEngine = Engine.TestCase

@@ -38,6 +38,7 @@ from despoolr_server.files import MemoryFileStore
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.host import ShareHost
+from worlds.engine_law import check_engine
 
 T = TypeVar("T")
 
@@ -626,7 +627,7 @@ class Host(RuleBasedStateMachine):
     @invariant()
     def the_host_knows_what_the_model_knows(self) -> None:
         engine = self.host.engine
-        engine.validate()
+        check_engine(engine)
         assert {row.handle: row.path for row in engine.table} == {
             one.handle: one.path for one in self.held.values()
         }

@@ -511,19 +511,6 @@ class ShareEngine:
         """The open with this handle."""
         return self.table.find(handle)
 
-    def validate(self) -> None:
-        """Assert what must always hold: no open without a session, no lock without an open, no sum
-        that is wrong. For tests.
-        """
-        self.table.validate()
-        self.locking.validate()
-        alive = {session.session for session in self.sessions}
-        for file in self.table.files():
-            rows = list(file.opens.values())
-            assert all(row.session in alive or row.handle in self.ending for row in rows), (
-                f"an open of {file.key} outlived its session"
-            )
-
     def opens_of(self, share: str, name: Name) -> tuple[Open, ...]:
         """The opens of one name, oldest first."""
         file = self.table.file(file_key(share, name))

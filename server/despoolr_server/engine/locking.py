@@ -202,28 +202,6 @@ class Locking:
             file.ranges = None
         return self._wake(now, file)
 
-    def validate(self) -> None:
-        """Assert that every lock and waiter has its handle, and no waiter could go ahead. For
-        tests.
-        """
-        counts: dict[str, int] = {}
-        for file in self._table.files():
-            for lock in () if file.ranges is None else file.ranges:
-                counts[lock.handle] = counts.get(lock.handle, 0) + 1
-                assert lock.handle in file.opens, f"an orphan lock: {lock}"
-            if file.ranges is not None:
-                assert file.ranges, "no locks, but a place for them"
-                file.ranges.validate()
-            for waiting in (file.waiters or {}).values():
-                assert waiting.handle in file.opens, f"an orphan waiter: {waiting}"
-                assert file.ranges is not None
-                assert not file.ranges.may_lock(
-                    waiting.handle, waiting.kind, waiting.offset, waiting.length
-                )
-        assert counts == self._lock_counts
-        assert sum(len(file.waiters or ()) for file in self._table.files()) == len(self._waiters)
-        assert self._waiters_of == Counter(waiting.machine for waiting in self._waiters.values())
-
     # -- inside
 
     def _try(

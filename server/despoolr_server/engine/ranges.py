@@ -207,25 +207,6 @@ class FileRanges:
             self.remove(lock)
         return len(locks)
 
-    def validate(self) -> None:
-        """Assert that no two locks stand together that must not, and that every list has the same
-        locks. For tests.
-        """
-        locks = sorted(self, key=lambda lock: lock.number)
-        assert len(locks) == self._count
-        for kind, held in self._held.items():
-            kept = sorted(
-                (lock for group in held.locks.values() for lock in group.values()),
-                key=lambda lock: lock.number,
-            )
-            assert kept == [lock for lock in locks if lock.kind == kind]
-        for index, later in enumerate(locks):
-            for earlier in locks[:index]:
-                spans = [(lock.offset, lock.offset + lock.length) for lock in (earlier, later)]
-                owner = OWN if earlier.handle == later.handle else OTHERS
-                stands = LOCK_AGAINST_LOCK[later.kind, earlier.kind, owner]
-                assert stands or not meet(*spans), f"{later} was granted against {earlier}"
-
     def _groups(
         self, rule: _Rule, handle: str, kind: str, offset: int, length: int
     ) -> Iterator[Iterator[RangeLock]]:

@@ -139,27 +139,6 @@ class OpenTable:
         """The oldest opens of a file."""
         return tuple(islice(file.opens.values(), opens_max))
 
-    def validate(self) -> None:
-        """Assert that the sums are those of the rows. Walks everything: for tests."""
-        by_file: dict[str, list[Open]] = {}
-        for row in self._opens.values():
-            by_file.setdefault(row.file, []).append(row)
-            assert row.handle in self._by_session[row.session]
-        assert by_file.keys() == self._files.keys()
-        assert sum(map(len, self._by_session.values())) == len(self._opens)
-        below: dict[str, int] = {}
-        for key, rows in by_file.items():
-            fresh = Holders()
-            for row in rows:
-                fresh.add(row)
-            file = self._files[key]
-            assert file.opens == {row.handle: row for row in rows}
-            assert (file.holders.held, file.holders.denied) == (fresh.held, fresh.denied)
-            while (cut := key.rfind("/")) >= 0:
-                key = key[:cut]
-                below[key] = below.get(key, 0) + 1
-        assert below == self._below
-
     def _count_below(self, key: str, step: int) -> None:
         self.change_count += 1
         below = self._below

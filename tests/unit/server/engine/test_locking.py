@@ -20,6 +20,7 @@ from despoolr_server.engine.rows import (
     Session,
     Waiting,
 )
+from worlds.engine_law import check_engine
 
 FACTS = FileFacts("f", 100, 0.0, False, 0, '"1"')
 FOLDER = FileFacts("d", 0, 0.0, True, 0x10, '"1"')
@@ -56,14 +57,14 @@ class Table:
         answer = self.engine.locking.lock(
             0.0, row, [RangeRequest(*one) for one in elements], request
         )
-        self.engine.validate()
+        check_engine(self.engine)
         return answer
 
     def unlock(
         self, row: Open, *elements: tuple[int, int, int]
     ) -> tuple[int, list[str], NtStatus | None]:
         done = self.engine.locking.unlock(0.0, row, [RangeRequest(*one) for one in elements])
-        self.engine.validate()
+        check_engine(self.engine)
         settled = [one.waiting.handle for one in done.settled if one.lock is not None]
         return len(done.released), settled, done.refusal.status if done.refusal else None
 
@@ -190,7 +191,7 @@ def test_a_close_frees_the_handles_locks_for_others_and_ends_its_own_waits() -> 
     assert [(one.waiting.request, one.status) for one in closed.settled] == [
         ("q", NtStatus.RANGE_NOT_LOCKED)
     ]
-    table.engine.validate()
+    check_engine(table.engine)
 
 
 def test_a_sessions_end_cancels_its_waits_before_it_frees_its_locks() -> None:
@@ -206,7 +207,7 @@ def test_a_sessions_end_cancels_its_waits_before_it_frees_its_locks() -> None:
     ]
     granted = [one for closed in ended.closed for one in closed.settled]
     assert [one.waiting.handle for one in granted] == [waiter.handle]
-    table.engine.validate()
+    check_engine(table.engine)
 
 
 def test_no_lock_passes_between_sessions_that_lapse_together() -> None:
@@ -222,7 +223,7 @@ def test_no_lock_passes_between_sessions_that_lapse_together() -> None:
     ]
     granted = [one for session in ended for closed in session.closed for one in closed.settled]
     assert [one.waiting.handle for one in granted] == [living.handle]
-    table.engine.validate()
+    check_engine(table.engine)
 
 
 def test_locks_and_waiters_follow_a_rename() -> None:
@@ -245,7 +246,7 @@ def test_giving_up_happens_once() -> None:
     assert table.engine.locking.give_up(waiting)
     assert not table.engine.locking.give_up(waiting)
     assert table.engine.locking.waiting_count == 0
-    table.engine.validate()
+    check_engine(table.engine)
 
 
 def test_locks_and_waiters_are_bounded() -> None:
@@ -270,7 +271,7 @@ def test_the_waiters_of_one_machine_are_bounded() -> None:
     table.engine.locking.give_up(first)
     assert isinstance(table.lock(table.open("b"), (1, 1, WAITS)), Waiting)
     table.unlock(mine, (0, 9, UNLOCK))
-    table.engine.validate()
+    check_engine(table.engine)
     assert table.engine.locking.waiting_count == 0
 
 

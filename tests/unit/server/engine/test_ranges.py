@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from despoolr_server.engine.ranges import EXCLUSIVE, READ, SHARED, WRITE, FileRanges, RangeLock
+from worlds.engine_law import check_ranges
 
 
 def filled(*locks: tuple[str, str, int, int]) -> FileRanges:
@@ -10,7 +11,7 @@ def filled(*locks: tuple[str, str, int, int]) -> FileRanges:
     made = FileRanges()
     for number, (handle, kind, offset, length) in enumerate(locks, 1):
         made.add(RangeLock(number, handle, offset, length, kind, float(number)))
-    made.validate()
+    check_ranges(made)
     return made
 
 
@@ -19,7 +20,7 @@ def test_an_unlock_takes_the_exclusive_lock_of_a_stack_first_and_then_the_shared
     taken = []
     while (lock := locks.find("h", 0, 10)) is not None:
         locks.remove(lock)
-        locks.validate()
+        check_ranges(locks)
         taken.append(lock.kind)
     assert taken == [EXCLUSIVE, SHARED, SHARED]
     assert not locks
@@ -41,7 +42,7 @@ def test_release_takes_a_handles_locks_and_no_others() -> None:
         ("h", SHARED, 2**63, 2**63),
     )
     assert locks.release("h") == 3
-    locks.validate()
+    check_ranges(locks)
     assert [lock.handle for lock in locks] == ["g"]
     assert locks.release("h") == 0
 

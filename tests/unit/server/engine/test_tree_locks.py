@@ -9,6 +9,7 @@ from despoolr_server.engine.engine import ShareEngine
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.rows import DIRECTORY, Ask, FileFacts, Granted, Open, Refusal, Session
 from despoolr_server.engine.tree_locks import NAMES, TREE
+from worlds.engine_law import check_engine
 
 FACTS = FileFacts("", 0, 0.0, False, 0, '"e"')
 FOLDER = FileFacts("", 0, 0.0, True, DIRECTORY, '"e"')
@@ -41,7 +42,7 @@ def cover(
 ) -> Open:
     granted = engine.open(0.0, session, Ask("S", n(path), access, share, covers=covers), FOLDER)
     assert isinstance(granted, Granted), granted
-    engine.validate()
+    check_engine(engine)
     return granted.open
 
 

@@ -21,6 +21,7 @@ from despoolr_server.shares.dav import (
     Looked,
 )
 from despoolr_server.shares.dav_locks import DavLock
+from worlds.engine_law import check_engine
 from worlds.share import ADMIN, SERVICE, World, client, status
 
 SVC = Caller(SERVICE)
@@ -43,7 +44,7 @@ async def locked(
     """A lock that must be granted."""
     result = await world.host.dav.lock(caller, "OPEN", path, wish)
     assert isinstance(result, tuple), result
-    world.host.engine.validate()
+    check_engine(world.host.engine)
     return result[0]
 
 
@@ -152,7 +153,7 @@ async def test_its_owner_writes_moves_and_deletes_under_it_with_the_token_and_no
     assert await world.host.trees.delete(under(ALICE, again), "OPEN", "B") == []
     assert world.host.opens() == []
     assert world.store.find(n("B")) is None
-    world.host.engine.validate()
+    check_engine(world.host.engine)
 
 
 async def test_a_client_that_has_the_file_open_stops_a_lock_and_what_a_lock_would_allow() -> None:
@@ -283,7 +284,7 @@ async def test_a_deep_lock_is_refused_where_something_below_is_held_and_the_file
     assert isinstance(
         await world.host.dav.lock(ALICE, "OPEN", "D", LockWish(exclusive=False)), tuple
     )
-    world.host.engine.validate()
+    check_engine(world.host.engine)
 
 
 async def test_a_deep_lock_above_and_one_below_meet_as_two_on_one_file() -> None:

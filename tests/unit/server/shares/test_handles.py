@@ -9,6 +9,7 @@ from despoolr_core.share.wire import OpenFacts, OpenReply, OpenRequest, Problem
 from despoolr_server.engine.names import Name
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.shares.base.principal import Caller
+from worlds.engine_law import check_engine
 from worlds.share import SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")
@@ -217,7 +218,7 @@ async def test_handles_follow_a_rename_and_rename_into_bad_names_is_refused() ->
     facts = world.host.handles.query(WS3, reader)
     assert facts == OpenFacts("Dir/g.txt", 4, 1, False, False, "")
     assert world.last("file.renamed")["new_path"] == "Dir/g.txt"
-    world.host.engine.validate()
+    check_engine(world.host.engine)
 
 
 async def test_a_file_marked_by_one_and_closed_last_by_another_is_deleted_by_the_first() -> None:

@@ -31,6 +31,7 @@ from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.closing import SLICE
 from despoolr_server.shares.host import ShareHost
+from worlds.engine_law import check_engine
 from worlds.share import ADMIN, EPOCH, SERVICE, World, client, status
 
 WS3 = client("WS3", "ALICE")
@@ -128,7 +129,7 @@ async def test_a_session_that_ends_closes_its_opens_in_the_order_of_opening() ->
     ended = next(record for record in world.records if record.kind == "session.ended")
     assert {record.cause for record in world.records if record.kind == "open.closed"} == {ended.seq}
     assert status(world.host.sessions.end(WS3, session)) is NtStatus.USER_SESSION_DELETED
-    world.host.engine.validate()
+    check_engine(world.host.engine)
 
 
 async def hold_many(world: World, count: int, lease_s: float = 0.0) -> tuple[str, list[str]]:
@@ -154,11 +155,11 @@ async def test_a_session_with_ten_thousand_opens_ends_in_slices() -> None:
     session, handles = await hold_many(world, 10_000)
     assert world.host.sessions.end(WS3, session) is None
     assert world.host.open_count == len(handles) - SLICE
-    world.host.engine.validate()
+    check_engine(world.host.engine)
     assert max(await closed_each_turn(world)) == SLICE
     assert world.host.open_count == 0
     assert [fact.open for _, fact in of(world.records, OpenClosed)] == handles
-    world.host.engine.validate()
+    check_engine(world.host.engine)
 
 
 async def test_a_call_on_what_is_closed_soon_hears_that_it_is_gone() -> None:
