@@ -19,25 +19,21 @@ class Sleeper(Protocol):
         """`deadline` has come: a later one to wait for, or `deadline` itself if there is something
         to do.
         """
-        ...
 
     def asked_at(self, deadline: float) -> float:
         """The first deadline, from `deadline` on, about which `next_after` must be asked even if
         nothing changes until then; infinity if there is none.
         """
-        ...
 
     def rests_through(self, moment: float) -> bool:
         """Whether there would be nothing to do at any deadline up to `moment`, if nothing changed
         until then.
         """
-        ...
 
     def pass_over(self, deadline: float, moment: float) -> float:
         """The first deadline after `moment`, from `deadline` on. Those before it are passed over
         without being asked about: this one said that it `rests_through` them.
         """
-        ...
 
 
 class RepeatedSleeper(Protocol):
@@ -45,21 +41,17 @@ class RepeatedSleeper(Protocol):
 
     def following(self) -> float:
         """Its time has come: a later one, or 0 if it wakes."""
-        ...
 
     def asked_at(self) -> float:
         """The first of its times, from the present one on, at which it must be asked even if
         nothing happens until then; infinity if there is none.
         """
-        ...
 
     def sleeps_through(self, when: float) -> bool:
         """Whether it would sleep on at all its times up to `when`, as everything is now."""
-        ...
 
     def pass_over(self, when: float) -> float:
         """Let all its times up to `when` pass. Returns the next one."""
-        ...
 
 
 class Clock(Protocol):
@@ -69,15 +61,12 @@ class Clock(Protocol):
         """Seconds since 1970-01-01 00:00 on the site's calendar (no time zone: SMS 1.x has none in
         its files).
         """
-        ...
 
     async def sleep(self, seconds: float) -> None:
         """Wait `seconds` of site time (0 or less only yields)."""
-        ...
 
     async def sleep_until(self, deadline: float) -> None:
         """Wait until `now() >= deadline`."""
-        ...
 
     async def sleep_past(self, deadline: float, sleeper: Sleeper) -> float:
         """Wait until `deadline`; where `sleeper` then names a later one, until that, and so on.

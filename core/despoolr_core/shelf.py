@@ -15,15 +15,12 @@ class Shelf(Protocol):
 
     def put(self, number: int, row: bytes) -> None:
         """Lay one down, in the place of what had its number."""
-        ...
 
     def get(self, number: int) -> bytes:
         """The row of a number that has one."""
-        ...
 
     def each(self) -> Iterator[tuple[int, bytes]]:
         """All there are, by number."""
-        ...
 
 
 MakeShelf = Callable[[], Shelf]

@@ -43,7 +43,6 @@ class CreateTask(Protocol):
 
     def __call__(self, work: Coroutine[Any, Any, None], /, *, name: str) -> asyncio.Task[None]:
         """Have it done."""
-        ...
 
 
 class Extras(msgspec.Struct, frozen=True):

@@ -46,17 +46,14 @@ class Listed(Protocol):
     @property
     def place(self) -> str:
         """Where the command is: `module:attribute`, imported when it is asked for."""
-        ...
 
     @property
     def help(self) -> str:
         """What the list of commands says of it, in one line."""
-        ...
 
     @property
     def keeps(self) -> bool:
         """Whether it keeps data, records or secrets."""
-        ...
 
 
 Table = Mapping[str, Listed]

@@ -28,15 +28,12 @@ class SlotSource(Protocol):
 
     async def lease_slots(self, request: SlotRequest) -> SlotFacts:
         """A range of numbers; `count` 0 if none is free."""
-        ...
 
     async def renew_slots(self, holder: str, news: SlotNews) -> SlotFacts:
         """Keep a holder's range for as long again."""
-        ...
 
     async def release_slots(self, holder: str, instance: str) -> None:
         """Give a holder's range back to the site."""
-        ...
 
 
 STANDBY_S: Final = 2.0

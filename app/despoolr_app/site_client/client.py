@@ -95,7 +95,6 @@ class Transport(Protocol):
         """The answer, or at least the first `size_max` bytes and one more of a larger one. Raises
         `OSError` for none, `TimeoutError` for none in time (None: the transport's own).
         """
-        ...
 
 
 class SiteClient:

@@ -121,36 +121,28 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """What was asked, for people."""
-        ...
 
     def locks(self, wanted: Wanted, at: float | None) -> LockAnswer:
         """Who holds, or at a time held, what."""
-        ...
 
     def why(self, wanted: Wanted, at: float | None) -> WhyAnswer:
         """Who was refused what, and who held it."""
-        ...
 
     def jobs(self) -> list[dict[str, Any]]:
         """All jobs, oldest first, without their details. Raises `SiteError`."""
-        ...
 
     def job(self, job: str) -> dict[str, Any]:
         """One job (`job`) and its rows (`details`), by id or name."""
-        ...
 
     def events(self, limit: int) -> list[dict[str, Any]]:
         """The newest events, oldest first."""
-        ...
 
     def moment(self) -> float | None:
         """The site time of answers about now; None where nobody tells."""
-        ...
 
     @property
     def notes(self) -> list[str]:
         """What was not as it should be while answering."""
-        ...
 
 
 FAULTS_TOLD_MAX: Final = 8

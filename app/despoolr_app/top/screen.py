@@ -46,11 +46,9 @@ class TopSite(Protocol):
 
     def look(self, word: str) -> TopAnswer:
         """The page as it is now, narrowed to what has `word`."""
-        ...
 
     def release(self, server: str, open_: str) -> None:
         """Close an open by force."""
-        ...
 
 
 class TopRows(ScrollView):

@@ -37,7 +37,6 @@ class PackageHost(Protocol):
     @property
     def settings(self) -> ClientSettings:
         """What all clients of its site share."""
-        ...
 
     @property
     def is_on(self) -> bool: ...
@@ -45,7 +44,6 @@ class PackageHost(Protocol):
     @property
     def pcm(self) -> Pcm:
         """The state of its PCM: what it was offered and has run."""
-        ...
 
     @property
     def behaviour(self) -> PcmBehaviour: ...
@@ -53,60 +51,47 @@ class PackageHost(Protocol):
     @property
     def files(self) -> Windows:
         """The files of its Windows directory."""
-        ...
 
     @property
     def programs(self) -> Programs:
         """What command lines do on it."""
-        ...
 
     @property
     def reporter(self) -> Reporter:
         """What its reports say of who reports."""
-        ...
 
     @property
     def connections(self) -> MachineConnections:
         """What it has open on servers."""
-        ...
 
     def now(self) -> float:
         """The time by its own clock, in site seconds."""
-        ...
 
     def say(self, text: str) -> None:
         """One line for the PCM log."""
-        ...
 
     def record(self, fact: Fact, *, cause: int = 0) -> int:
         """One fact, by this machine; the record's number."""
-        ...
 
     def share(self, server: str, name: str) -> Share:
         """A share of a server."""
-        ...
 
     def package_places(
         self, record: WorkstationInstruction
     ) -> Iterator[tuple[SelectionStep, PackagePlace]]:
         """Where to look for a package, in the documented order."""
-        ...
 
     def add_report(self, report: Report, closing: Sequence[OpenFile] = ()) -> None:
         """Remember a report until it is sent; whoever sends it gives `closing` back just before."""
-        ...
 
     async def send(self, *, logoff: bool = False) -> None:
         """Send what is to be sent; with `logoff` the session there ends after it."""
-        ...
 
     async def packages_are_done(self) -> None:
         """Nothing is queued any more."""
-        ...
 
     async def restart(self) -> None:
         """Restart the machine: does not return, for what runs on it ends."""
-        ...
 
 
 class Turn:

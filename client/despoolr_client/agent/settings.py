@@ -32,21 +32,17 @@ class KnownServer(Protocol):
 
     def share(self, name: str) -> Share:
         """One of the server's shares, by name."""
-        ...
 
     async def messages(self) -> list[str]:
         """What was sent to this machine's user since it was asked last."""
-        ...
 
     async def close(self) -> None:
         """End the session, if one was begun: what it had open is closed."""
-        ...
 
     def abandon(self) -> None:
         """Fall silent, as a machine without power does: nothing is closed and no lease is renewed
         any more.
         """
-        ...
 
 
 class WhenWarned(StrEnum):

@@ -10,4 +10,3 @@ class Chance(Protocol):
 
     def shuffle(self, x: list[Any], /) -> None:
         """Put a list into random order, in place."""
-        ...

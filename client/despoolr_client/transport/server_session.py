@@ -46,14 +46,12 @@ class Handle(Protocol):
     @property
     def handle(self) -> str:
         """The open's id on its server."""
-        ...
 
     @property
     def is_closed(self) -> bool: ...
 
     def mark_closed(self) -> None:
         """Take note that the server has answered its close."""
-        ...
 
 
 class Logon:

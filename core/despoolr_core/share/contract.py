@@ -88,28 +88,22 @@ class OpenFile(Protocol):
     @property
     def handle(self) -> str:
         """The open's id on its server."""
-        ...
 
     @property
     def size(self) -> int:
         """Bytes in the file when it was opened."""
-        ...
 
     async def read(self, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes from `offset`; fewer at the end of the file."""
-        ...
 
     async def write(self, data: bytes, offset: int = 0) -> None:
         """Put bytes at `offset`, growing the file as needed."""
-        ...
 
     async def set_size(self, size: int) -> None:
         """Cut or lengthen the file to so many bytes."""
-        ...
 
     async def delete(self) -> None:
         """Mark the file for deletion: it goes with its last open."""
-        ...
 
     async def lock(
         self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
@@ -120,17 +114,14 @@ class OpenFile(Protocol):
         Raises `ShareError` (LOCK_NOT_GRANTED) with the blockers. The lock goes with `unlock`, or
         with the open.
         """
-        ...
 
     async def unlock(self, offset: int, length: int) -> None:
         """Unlock exactly this range. Raises `ShareError` (RANGE_NOT_LOCKED) if it was not locked
         so.
         """
-        ...
 
     async def close(self) -> None:
         """Give the open back. Closing twice is harmless."""
-        ...
 
 
 class Share(Protocol):
@@ -153,7 +144,6 @@ class Share(Protocol):
         """Open a file and keep it open. Raises `ShareError` with the blockers when another open
         forbids it.
         """
-        ...
 
     async def open_all(
         self,
@@ -167,11 +157,9 @@ class Share(Protocol):
         """Open files one after the other (and read each); returns those that are open now, and why
         the next one was refused.
         """
-        ...
 
     async def read_all(self, paths: Sequence[str]) -> list[bytes | ShareError]:
         """Whole files, each as `read` does: its bytes, or why not."""
-        ...
 
     async def create_all(
         self,
@@ -187,64 +175,50 @@ class Share(Protocol):
         ends after the last file, if nothing else is open in it. Where that cannot be done on the
         way it is left undone, for the caller's own `close`.
         """
-        ...
 
     async def write_all(self, files: Sequence[tuple[str, bytes]]) -> list[ShareError | None]:
         """Files, each as `write` does: None, or why not."""
-        ...
 
     async def delete_all(self, paths: Sequence[str]) -> list[ShareError | None]:
         """Files, each as `delete` does: None, or why not."""
-        ...
 
     async def read(self, path: str, *, purpose: str = "") -> bytes:
         """The whole file (access READ, sharing READ, as a Windows copy does)."""
-        ...
 
     async def read_if_changed(self, path: str, etag: str) -> tuple[bytes, str] | None:
         """The file and its ETag, or None when it still has `etag` (`""` never matches). A
         conditional GET.
         """
-        ...
 
     async def write(self, path: str, data: bytes, *, purpose: str = "") -> None:
         """Atomically create or replace a file (access WRITE, sharing READ)."""
-        ...
 
     async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:
         """As `write`, but `STATUS_OBJECT_NAME_COLLISION` if the name exists."""
-        ...
 
     async def delete(self, path: str, *, purpose: str = "") -> None:
         """Delete a file or an empty directory (access DELETE)."""
-        ...
 
     async def rename(
         self, path: str, new_path: str, *, replace: bool = False, purpose: str = ""
     ) -> None:
         """Rename within the share (access DELETE on the source)."""
-        ...
 
     async def list(self, path: str = "") -> list[Entry]:
         """The names in a directory, sorted case-insensitively. Raises `ShareError` if there is no
         such directory.
         """
-        ...
 
     async def stat(self, path: str) -> Entry | None:
         """One name's facts, or None if there is no such name. Conflicts with nothing (attributes
         only).
         """
-        ...
 
     def watch(self, paths: Sequence[str]) -> Watch:
         """What says whether anything in these directories changed; nothing in those below them."""
-        ...
 
     async def make_directory(self, path: str) -> None:
         """Make a directory and those above it that are missing; one that exists is fine."""
-        ...
 
     async def end_episode(self, episode: str, reason: str) -> None:
         """Tell the server that this update will not be tried again (`given up`)."""
-        ...

@@ -36,7 +36,6 @@ class RunScenario(Protocol):
         self, scenario: Scenario, options: RunOptions, out: Path, *, quiet: bool, log_format: str
     ) -> tuple[RunResult, Path]:
         """The result, and the run's directory."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

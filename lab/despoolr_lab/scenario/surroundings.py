@@ -31,15 +31,12 @@ class ServerNetwork(Protocol):
 
     async def serve(self, runner: web.BaseRunner, host: str, port: int = 80) -> Any:
         """Let a runner answer for a host."""
-        ...
 
     def session(self, source: str, *, limit: int = 64, **kwargs: Any) -> aiohttp.ClientSession:
         """An HTTP client of a machine."""
-        ...
 
     def reaches(self, source: str, host: str, port: int = 80) -> bool:
         """Whether a call from one host to the other would be answered."""
-        ...
 
 
 class Surroundings(msgspec.Struct):

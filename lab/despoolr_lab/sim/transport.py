@@ -44,11 +44,9 @@ class LinkState(Protocol):
 
     def delay(self) -> float:
         """Seconds the next packet takes."""
-        ...
 
     def hold(self, pipe: Pipe) -> None:
         """`pipe` has something to deliver and cannot; call its `resume` when the link is whole."""
-        ...
 
 
 class Pipe:

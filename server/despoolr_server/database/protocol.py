@@ -92,11 +92,9 @@ class Database(Protocol):
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Do `work(connection)` in a transaction and return its result once that is committed."""
-        ...
 
     async def close(self) -> None:
         """Finish what is queued and let go of the file."""
-        ...
 
 
 @lru_cache(maxsize=_TEXTS_MAX)

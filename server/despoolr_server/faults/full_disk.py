@@ -23,15 +23,12 @@ class Fillable(Protocol):
 
     def fill(self, name: Name) -> None:
         """Leave no byte more for files in a directory and below it."""
-        ...
 
     def make_room(self, name: Name) -> None:
         """Give the room back that `fill` took."""
-        ...
 
     def find(self, name: Name) -> FileFacts | None:
         """What there is under a name, as `FileStore.find` tells it."""
-        ...
 
 
 class FillableFileStore:

@@ -47,148 +47,119 @@ class FileStore(Protocol):
         """Bytes up to which `read` and `write_whole` are used; above it `read_large` and `stage`,
         which may wait.
         """
-        ...
 
     @property
     def findings(self) -> Sequence[str]:
         """What was found damaged, a sentence each that says what to do; while there is any, nothing
         can be changed.
         """
-        ...
 
     @property
     def change_count(self) -> int | None:
         """How often anything in it was changed; None where others can change it as well."""
-        ...
 
     def find(self, name: Name) -> FileFacts | None:
         """What there is under a name; None if nothing, or nothing that a share shows (symbolic
         links, devices).
         """
-        ...
 
     def has_directory(self, name: Name) -> bool:
         """Whether `find` finds a directory."""
-        ...
 
     def list(self, name: Name) -> list[FileFacts]:
         """The facts of everything in a directory, sorted case-insensitively."""
-        ...
 
     def each(self, name: Name) -> Iterator[FileFacts | None]:
         """`list`, one by one: whoever has many may let others have a turn between, and must at a
         None. What goes meanwhile is left out.
         """
-        ...
 
     def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """How many files a directory has, and the paths of the directories in it, in no order: a
         listing without facts.
         """
-        ...
 
     def below(self, name: Name) -> Iterator[str]:
         """The path, from the directory on, of everything in a directory and in those below it, in
         no order.
         """
-        ...
 
     def has_children(self, name: Name) -> bool:
         """Whether a directory has anything in it."""
-        ...
 
     def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of a file from `offset`; fewer at its end."""
-        ...
 
     def content(self, name: Name, facts: FileFacts) -> bytes:
         """The whole content of a file whose facts were found in this turn: what `facts.etag` stands
         for.
         """
-        ...
 
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """As `read`, without holding up the loop."""
-        ...
 
     def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
         """Atomically create or replace a file. Returns its new facts. Raises `StoreError`
         (OBJECT_PATH_NOT_FOUND) if its directory does not exist.
         """
-        ...
 
     async def stage(self, data: bytes, at: float) -> str:
         """Put a large file's bytes aside without holding up the loop; returns what `publish` or
         `discard` take.
         """
-        ...
 
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
         """Let staged bytes appear under a name, as `write_whole` does; they are discarded if that
         fails.
         """
-        ...
 
     def discard(self, staged: str) -> None:
         """Forget bytes that were staged and will not be published."""
-        ...
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
         """Put bytes into an existing file, filling any gap before them with zeros."""
-        ...
 
     def set_size(self, name: Name, size: int, at: float) -> None:
         """Cut a file, or lengthen it with zeros."""
-        ...
 
     def make_directory(self, name: Name, at: float) -> None:
         """Make one directory; OBJECT_NAME_COLLISION if the name is taken."""
-        ...
 
     def remove(self, name: Name) -> None:
         """Remove a file or an empty directory (DIRECTORY_NOT_EMPTY)."""
-        ...
 
     def rename(self, name: Name, new_name: Name) -> None:
         """Rename within the store; a file under the new name is replaced, a directory there is
         not.
         """
-        ...
 
     def set_attributes(self, name: Name, attributes: int) -> None:
         """Keep READONLY, HIDDEN and SYSTEM with the file. The store itself does not obey them: the
         engine does.
         """
-        ...
 
     def properties(self, name: Name) -> Mapping[str, str]:
         """The dead properties of a name: `{namespace}name` to the element's XML. Empty for a name
         that has none, or is none.
         """
-        ...
 
     def keeps_properties_in(self, directory: Name) -> bool:
         """Whether any name in a directory has dead properties, or may have some."""
-        ...
 
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
         """Keep exactly these properties of an existing name. They follow a rename and go with a
         removal.
         """
-        ...
 
     def free_bytes(self) -> int:
         """How many more bytes the store can take."""
-        ...
 
     def used_bytes(self) -> int:
         """Bytes that are taken where new content goes, by these files and by whatever else is
         there.
         """
-        ...
 
     async def sync(self) -> None:
         """Return when everything done so far would survive a crash (at once for a store that
         promises nothing).
         """
-        ...

@@ -32,11 +32,9 @@ class Poller(Protocol):
 
     async def poll(self) -> PollResult:
         """Poll now. Never raises for what a server answers or fails to answer."""
-        ...
 
     async def close(self) -> None:
         """Log the client off and close what it has open."""
-        ...
 
 
 class Driver:

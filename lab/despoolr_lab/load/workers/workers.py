@@ -51,20 +51,16 @@ class WorkerLine(Protocol):
 
     def order(self, orders: bytes) -> None:
         """Tell it what it is."""
-        ...
 
     def say(self, word: Word) -> None:
         """Tell it what to do."""
-        ...
 
     def lines(self) -> AsyncIterator[bytes]:
         """What it tells, until it has ended."""
-        ...
 
     @property
     def ended(self) -> str:
         """Why it has ended, or nothing."""
-        ...
 
 
 class LocalLine:

@@ -117,15 +117,12 @@ class Admission(Protocol):
 
     def admit(self, connection: Connection) -> bool:
         """Whether there is room for a new one."""
-        ...
 
     def spoke(self, connection: Connection) -> None:
         """It has said a whole request."""
-        ...
 
     def left(self, connection: Connection) -> None:
         """It is closed, or about to be."""
-        ...
 
 
 class Connection(RequestHandler):

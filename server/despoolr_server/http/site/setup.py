@@ -50,12 +50,10 @@ class Standing(Protocol):
     @property
     def starts(self) -> int:
         """Which start of the data directory this is."""
-        ...
 
     @property
     def scale(self) -> float:
         """How many site seconds pass in one second."""
-        ...
 
 
 class SetupRoutes:

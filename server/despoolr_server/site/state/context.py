@@ -47,25 +47,20 @@ class RemoteServer(Protocol):
 
     def share(self, name: str) -> Share:
         """One of its shares, by name; whether it exists shows when it is used."""
-        ...
 
     async def opens(self, share: str = "", path: str = "", machine: str = "") -> Opens:
         """The opens of a share, a path or a machine; `""` is any."""
-        ...
 
     async def close_by_force(self, handle: str, reason: str = "") -> None:
         """Close somebody's open; `reason` goes on record."""
-        ...
 
     async def set_rights(
         self, share: str, prefix: str, role: Role, rights: str | None
     ) -> str | None:
         """Change what a role may do below a directory of a share. Returns what it was."""
-        ...
 
     async def send_message(self, machine: str, text: str) -> None:
         """A line of text for the user of a machine."""
-        ...
 
 
 Connect = Callable[[str, str], RemoteServer]

@@ -37,11 +37,9 @@ class LogSink(Protocol):
 
     def write(self, line: TraceLine) -> None:
         """Append one line to the component's file."""
-        ...
 
     def close(self) -> None:
         """Let go of the files."""
-        ...
 
 
 class NoLogFiles:
