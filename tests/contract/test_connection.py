@@ -7,7 +7,7 @@ import hashlib
 import inspect
 from typing import Any
 
-from aiohttp import web, web_protocol, web_server
+from aiohttp import HttpVersion10, web, web_protocol, web_server
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.streams import EmptyStreamReader, StreamReader
 from aiohttp.web_protocol import RequestHandler
@@ -109,6 +109,11 @@ def test_no_name_of_ours_is_aiohttps() -> None:
         Connection.__slots__
     )
     assert own & theirs == set(TOUCHED["overridden"])
+
+
+def test_a_request_has_the_attributes_that_we_read_or_set_of_it() -> None:
+    assert {"_loop", "_version"} <= web.BaseRequest.ATTRS
+    assert web_protocol.ERROR.version == HttpVersion10
 
 
 def test_an_error_of_the_parser_is_what_we_take_it_for() -> None:

@@ -320,6 +320,8 @@ class Connection(RequestHandler):
         body = b"" if self._is_head else msgspec.json.encode(problem)
         response = web.Response(status=problem.status, body=body, headers=headers)
         response.force_close()
+        # aiohttp's stand-in for what it could not read says 1.0; what is answered is our version
+        request._version = HttpVersion11  # noqa: SLF001
         return response
 
     # -- inside

@@ -300,9 +300,11 @@ def test_what_is_no_http_is_answered_once_with_a_problem_and_closed(
     async def test(world: World) -> None:
         raw = await world.dial()
         raw.say(said)
-        got, body = await raw.answer()
-        assert (got, b'"type":"/problems/' in body) == (status, True)
-        assert await raw.heard() == b""
+        head, _, body = (await raw.heard()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert b"\r\nConnection: close" in head
+        assert b"\r\nContent-Length: %d" % len(body) in head
+        assert body.startswith(b'{"type":"/problems/')
         assert world.counts == {"malformed": 1}
 
     within(test)
