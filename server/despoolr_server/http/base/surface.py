@@ -26,7 +26,7 @@ from despoolr_server.http.base.latency import Latency
 from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.traffic import Traffic
-from despoolr_server.http.base.uploads import UPLOADS
+from despoolr_server.http.base.uploads import UPLOADS, Looks
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.host import ShareHost
 
@@ -69,6 +69,7 @@ class Surface:
         self.body_size_max = body_size_max
         self.started_at = clock.now()
         self.traffic = Traffic()
+        self.looks = Looks()
         self.answers: dict[str, defaultdict[int, int]] = {}
         """Answers by the route's method and the status."""
         self.latencies: defaultdict[str, Latency] = defaultdict(Latency)

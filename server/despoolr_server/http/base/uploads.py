@@ -9,14 +9,24 @@ queue that has no end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from asyncio import Semaphore
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 from aiohttp import hdrs, web
 
 from despoolr_server.http.base.problem import Refused, known
 
 MIB = 1024 * 1024
+
+LOOKING_MAX: Final = 8
+"""Looks of more than one resource that are made at one time; others wait."""
+
+LOOKS_MAX: Final = 256
+"""Those that are made and wait, of a server."""
+CALLER_LOOKS_MAX: Final = 64
+"""Of them, those of one caller."""
 
 
 class Uploads:
@@ -86,6 +96,23 @@ class Queries(Uploads):
             yield
         finally:
             self.give_back(caller, 1)
+
+
+class Looks:
+    """The looks of one server at what is in a directory. Each has descriptors while it is made;
+    what is found is then sent, at the pace of who asked.
+    """
+
+    def __init__(self) -> None:
+        self._places = Queries(count_max=LOOKS_MAX, per_caller_max=CALLER_LOOKS_MAX)
+        self._making = Semaphore(LOOKING_MAX)
+
+    @asynccontextmanager
+    async def one(self, caller: str) -> AsyncIterator[None]:
+        """The time of one. Raises `Refused` (503) where too many wait for theirs."""
+        with self._places.one(caller):
+            async with self._making:
+                yield
 
 
 class Sending:

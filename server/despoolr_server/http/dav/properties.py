@@ -9,7 +9,6 @@ refused, and says how to look instead.
 
 from __future__ import annotations
 
-from asyncio import Semaphore
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Final
@@ -23,7 +22,6 @@ from despoolr_server.engine.rows import FileFacts
 from despoolr_server.http.base.pieces import PIECE_SIZE, check_size_of, in_pieces
 from despoolr_server.http.base.problem import Handler, known
 from despoolr_server.http.base.surface import Surface, read_body
-from despoolr_server.http.base.uploads import Queries
 from despoolr_server.http.dav.answers import (
     XML_TYPE,
     href,
@@ -63,16 +61,6 @@ KEPT_MAX: Final = 256
 KEPT_SIZE_MAX: Final = 128 * 1024
 """Characters of all dead properties of one resource."""
 
-LOOKING_MAX: Final = 8
-"""Looks of more than one resource that are made at one time; others wait. What is found is then
-sent, each at its own pace.
-"""
-
-LOOKS_MAX: Final = 256
-"""Those that are made and wait, of a server."""
-CALLER_LOOKS_MAX: Final = 64
-"""Of them, those of one caller."""
-
 _OK: Final = f"</D:prop><D:status>{status_line(200)}</D:status></D:propstat>"
 _NOT_FOUND: Final = f"</D:prop><D:status>{status_line(404)}</D:status></D:propstat>"
 
@@ -90,9 +78,7 @@ class PropertyRoutes:
         self._surface = surface
         self.host = surface.host
         self._asking = asking
-        self._looking = Semaphore(LOOKING_MAX)
         self._kept = KeptFragments()
-        self._looks = Queries(count_max=LOOKS_MAX, per_caller_max=CALLER_LOOKS_MAX)
         self.methods: dict[str, Handler] = {"PROPFIND": self.find, "PROPPATCH": self.patch}
 
     async def find(self, request: web.Request) -> web.StreamResponse:
@@ -109,12 +95,9 @@ class PropertyRoutes:
         if how == "0":
             found = await self.host.dav.look(caller, share, path, 0)
             return await self._told(request, share, path, asked, found)
-        with self._looks.one(caller.who.machine):
-            async with self._looking:
-                found = await self.host.dav.look(
-                    caller, share, path, {"1": 1, "infinity": None}[how]
-                )
-                size = await _size_about(found, asked) if isinstance(found, list) else 0
+        async with self._surface.looks.one(caller.who.machine):
+            found = await self.host.dav.look(caller, share, path, {"1": 1, "infinity": None}[how])
+            size = await _size_about(found, asked) if isinstance(found, list) else 0
         return await self._told(request, share, path, asked, found, size)
 
     async def _told(

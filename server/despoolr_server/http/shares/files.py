@@ -233,7 +233,8 @@ class ShareRoutes:
         self, request: web.Request, caller: Caller, share: str, path: str
     ) -> web.StreamResponse:
         path = path.rstrip("/")
-        listed = await self._host.paths.list_long(caller, share, path)
+        async with self._surface.looks.one(caller.who.machine):
+            listed = await self._host.paths.list_long(caller, share, path)
         if isinstance(listed, Problem):
             return refuse(request, listed)
         if hdrs.IF_MATCH in request.headers or hdrs.IF_UNMODIFIED_SINCE in request.headers:

@@ -152,7 +152,7 @@ CALLS: Final = (
         OPENS,
         (ok(Listing, "The names, sorted without regard to case."),),
         IDENTITY,
-        refusals=(*HANDLE, 409, 423, 507),
+        refusals=(*HANDLE, 409, 423, 503, 507),
     ),
     Call(
         "GET",

@@ -180,7 +180,8 @@ class OpenRoutes:
         """The names in the handle's directory."""
         query(request)
         caller, handle = self._surface.caller(request), request.match_info["open"]
-        found = await self._host.handles.entries(caller.who, handle, session=caller.session)
+        async with self._surface.looks.one(caller.who.machine):
+            found = await self._host.handles.entries(caller.who, handle, session=caller.session)
         if isinstance(found, Problem):
             return answer(found)
         facts = self._host.handles.query(caller.who, handle, session=caller.session)

@@ -12,18 +12,17 @@ from aiohttp.web import Request, StreamResponse
 
 from despoolr_server.engine.names import Name
 from despoolr_server.http.base.pieces import ANSWER_SIZE_MAX, PIECE_SIZE, in_pieces
+from despoolr_server.http.base.uploads import CALLER_LOOKS_MAX, LOOKING_MAX
 from despoolr_server.http.dav import properties as module
 from despoolr_server.http.dav.bodies import NAMES_SIZE_MAX, NAMESPACE_MAX, names_size
 from despoolr_server.http.dav.live_properties import ALWAYS, LIVE
 from despoolr_server.http.dav.properties import (
-    CALLER_LOOKS_MAX,
     KEPT_MAX,
     KEPT_SIZE_MAX,
-    LOOKING_MAX,
     size_of,
 )
 from despoolr_server.loop.pace import BATCH
-from despoolr_server.shares.base.principal import Caller
+from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.dav import FOUND_MAX, DavResource
 from worlds.dav import D, lock, parts, propfind, proppatch
 from worlds.share import ADMIN
@@ -424,6 +423,43 @@ async def test_so_many_looks_wait_and_those_after_them_are_told_to_come_again(
     go_on.set()
     assert {reply.status for reply in await asyncio.gather(*asking)} == {207}
     assert (await site.ask("PROPFIND", "/SMS_SHR", Depth="1")).status == 207
+
+
+async def test_the_names_of_directories_have_their_places_among_them(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, handles, go_on = site.host.paths, site.host.handles, asyncio.Event()
+    named, of_handle = paths.list_long, handles.entries
+    at_work: list[str] = []
+
+    async def held(caller: Caller, share: str, path: str) -> object:
+        at_work.append(path)
+        await go_on.wait()
+        return await named(caller, share, path)
+
+    async def held_too(who: Principal, handle: str, *, session: str) -> object:
+        at_work.append(handle)
+        await go_on.wait()
+        return await of_handle(who, handle, session=session)
+
+    monkeypatch.setattr(paths, "list_long", held)
+    monkeypatch.setattr(handles, "entries", held_too)
+    targets = ("/SMS_SHR/", "/api/v1/opens/O1/entries")
+    asking = {
+        asyncio.create_task(site.ask("GET", targets[number % 2]))
+        for number in range(CALLER_LOOKS_MAX + 2)
+    }
+    refused: list[Reply] = []
+    while len(refused) < 2:
+        done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+        refused += [task.result() for task in done]
+    assert {(one.status, one.headers["Retry-After"]) for one in refused} == {(503, "1")}
+    assert len(at_work) == LOOKING_MAX
+    assert (await site.ask("PROPFIND", "/SMS_SHR", Depth="1")).status == 503
+    go_on.set()
+    assert {reply.status for reply in await asyncio.gather(*asking)} == {200, 410}
+    assert {*at_work} == {"", "O1"}
+    assert (await site.ask("GET", "/SMS_SHR/")).status == 200
 
 
 async def test_so_many_looks_are_made_at_one_time_and_the_others_wait(
