@@ -30,6 +30,8 @@ TWINS = {
     "BreakableWorld": "Breakable",
     "LocalShare": "Share",
     "HttpShare": "Share",
+    "LiveSource": "Source",
+    "RunSource": "Source",
     "LocalOpenFile": "OpenFile",
     "HttpOpen": "OpenFile",
     "VirtualLoop": "asyncio.AbstractEventLoop",

@@ -116,11 +116,11 @@ class AskedSite:
         echo_json({"site": self.code, **data}, source=self.server.url, at=self.facts.now)
 
     def get(self, path: str, kind: type[T]) -> T:
-        """What `GET /api/v1/<path>` answers, as a `kind`."""
+        """What `GET /api/v1/<path>` answers, as a `kind`. Ends the command where nothing does."""
         return answering(lambda: self.running.call("GET", path, kind))
 
     def post(self, path: str, kind: type[T], body: Any = None) -> T:
-        """What `POST /api/v1/<path>` answers, as a `kind`."""
+        """What `POST /api/v1/<path>` answers, as a `kind`. Ends the command where nothing does."""
         return answering(lambda: self.running.call("POST", path, kind, body))
 
 

@@ -139,7 +139,7 @@ class Runtime:
 
     def remember(self, ledger: EpisodeLedger, server: str) -> None:
         """Let a new server's ledger read what the records tell of its past; what was open then is
-        open no more.
+        open no more. Raises `StartError` for records that cannot be read.
         """
         last_at = 0.0
         for record in _tail(self.data / RECORDS):
@@ -157,7 +157,7 @@ class Runtime:
 
     def end(self, *, is_clean: bool) -> None:
         """Write what is buffered and release the data directory. `is_clean`: the stop was asked
-        for.
+        for. Raises `ConfigError` where its state cannot be written.
         """
         if self._flusher is not None:
             self._flusher.cancel()

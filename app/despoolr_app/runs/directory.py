@@ -136,7 +136,7 @@ class RecordFile:
 
 class RunDirectory:
     """One run being written. `with RunDirectory.create(...) as run:` closes it; what was written
-    stays.
+    stays. Raises `RunError`.
     """
 
     def __init__(self, path: Path) -> None:

@@ -23,7 +23,9 @@ _IN_ORDER: Final = "SELECT row FROM sorted INDEXED BY in_order ORDER BY at, name
 
 
 class DiskShelf:
-    """A `despoolr_core.shelf.Shelf` that is on disk as soon as something lies on it."""
+    """A `despoolr_core.shelf.Shelf` that is on disk as soon as something lies on it. Raises
+    `RunError` where there is no room.
+    """
 
     @cached_property
     def _database(self) -> sqlite3.Connection:
@@ -50,7 +52,7 @@ class DiskShelf:
 
 class SortedRows:
     """Rows in the order of a time and a name; equal ones as they came. They are sorted once, before
-    the first is told, so that a lack of room shows before anything is printed.
+    the first is told, so that a lack of room (`RunError`) shows before anything is printed.
     """
 
     def __init__(self, rows: Iterable[tuple[float, str, bytes]]) -> None:

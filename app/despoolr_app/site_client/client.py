@@ -98,7 +98,7 @@ class Transport(Protocol):
 
 
 class SiteClient:
-    """Calls of one server as the holder of its address's token.
+    """Calls of one server as the holder of its address's token. Each raises `SiteError`.
 
     `called` is what messages call it, else its URL.
     """
@@ -118,7 +118,7 @@ class SiteClient:
         self.timeout_s = timeout_s
         self._transport = transport
 
-    # -- what a site is asked; every call raises `SiteError`
+    # -- what a site is asked
 
     async def setup(self) -> SetupFacts:
         """The server, its shares, its time; of a site server also the site and its servers."""

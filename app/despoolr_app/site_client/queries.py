@@ -116,7 +116,9 @@ def _path_matches(wanted: str, path: str) -> bool:
 
 
 class Source(Protocol):
-    """Something that can be asked: running servers, or a finished run."""
+    """Something that can be asked: running servers, or a finished run. Each question raises
+    `SiteError` or `RunError`.
+    """
 
     @property
     def name(self) -> str:
@@ -179,7 +181,7 @@ class RunSource:
     """
 
     def __init__(self, run: FinishedRun, until: float = math.inf) -> None:
-        """`until`: what happened later (site seconds) has not happened yet."""
+        """`until`: what happened later (site seconds) has not happened yet. Raises `RunError`."""
         self._run = run
         told = run.records()
         if until < math.inf:

@@ -23,7 +23,7 @@ INVENTORY: Final = "INVENTRY.BOX"
 
 def raw_name(sms_id: str, index: int) -> str:
     """The name of a machine's `index`th file without extension: the SMSID, then range, sequence and
-    a counter.
+    a counter. Raises `IdError` for one of more than three digits.
     """
     return sms_id if index == 0 else sms_id[3:] + to_base36(index, 3)
 

@@ -47,7 +47,7 @@ class MifToWrite(msgspec.Struct, frozen=True):
     data: bytes | None = None
 
     def render(self) -> bytes:
-        """The MIF as bytes, ready to be written."""
+        """The MIF as bytes, ready to be written. Raises `MifError` for a text too long for one."""
         if self.data is not None:
             return self.data
         return render_status_mif(StatusMif(status=self.status, description=self.description))

@@ -139,7 +139,7 @@ class HttpCaller:
         return reply.results
 
     async def end_episode(self, episode: str, reason: str) -> None:
-        """Tell the server that an update will not be tried again."""
+        """Tell the server that an update will not be tried again. Raises as `call`."""
         await self.call(
             "POST", f"/api/v1/episodes/{quote(episode, safe='')}/end", encode(EpisodeEnd(reason))
         )

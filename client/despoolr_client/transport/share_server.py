@@ -26,7 +26,8 @@ from despoolr_core.share.wire import OpenList
 
 class ShareServer(HttpCaller):
     """One server, as the machine and user of one token see it. Use it as an async context, or
-    `close` it.
+    `close` it. Its calls raise `ShareError` for what the server refuses, `ShareUnreachable` for no
+    answer.
 
     `http` is shared and stays its owner's. `timeout` bounds one request on the event loop's clock
     (None: the session's own). `lease_s` and `tasks` are those of its `session`.

@@ -138,14 +138,14 @@ def parse_sms_date(text: str) -> float | None:
 
 
 def render_long_date(epoch_s: float) -> str:
-    """`mm/dd/yyyy hh:mm:ss`, as PCM prints when it was executed (Q188578)."""
+    """`mm/dd/yyyy hh:mm:ss`, as PCM prints when it was executed (Q188578). Raises as `calendar`."""
     at = calendar(epoch_s)
     return f"{at.month:02}/{at.day:02}/{at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02}"
 
 
 def render_ctime(epoch_s: float, *, milliseconds: bool = False) -> str:
     """`Www Mmm dd hh:mm:ss yyyy`, as the Tracer prints it (Q193784); with `.mmm` after the seconds
-    in 2.0 (Q244405).
+    in 2.0 (Q244405). Raises as `calendar`.
     """
     at = calendar(epoch_s)
     fraction = f".{at.microsecond // 1000:03}" if milliseconds else ""
@@ -162,7 +162,7 @@ def render_date_time(epoch_s: float | None) -> str:
 
     The article shows the day only; the time of day follows when it is not midnight, the
     milliseconds when they are not 0, so that nothing is lost. None is `1-1-1970`: a time long past,
-    hence "at once".
+    hence "at once". Raises as `calendar`.
     """
     at = calendar(0.0 if epoch_s is None else round(epoch_s, 3))
     date = f"{at.month}-{at.day}-{at.year:04}"

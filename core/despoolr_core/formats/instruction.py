@@ -119,7 +119,7 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
     def to_instruction(
         self, *, execute_at: float | None = None, retries: int = 0
     ) -> DespoolerInstruction:
-        """The report as an instruction."""
+        """The report as an instruction. Raises `DateError` for a time outside 1970 to 9999."""
         return DespoolerInstruction(
             WIREMOVE,
             (self.site, self.job_id, self.result.value, self.sms_id),

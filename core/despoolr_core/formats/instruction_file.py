@@ -130,7 +130,7 @@ def render_flag(value: bool) -> str:
 
 
 def render_time(at: float | None) -> str:
-    """A time as `time` reads it: empty for None, whole milliseconds."""
+    """A time as `time` reads it: empty for None, whole milliseconds. Raises `DateError`."""
     return "" if at is None else render_date_time(at)
 
 
@@ -152,7 +152,7 @@ _WORKSTATION_LINE: Final = f"{_WORKSTATION} = "
 
 def render_instruction(instruction: DespoolerInstruction) -> bytes:
     """The instruction as a file, UTF-8. Raises `InstructionError` for what could not be read
-    back.
+    back, `DateError` for a time outside 1970 to 9999.
     """
     _check(instruction)
     lines = [

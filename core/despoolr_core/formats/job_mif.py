@@ -138,7 +138,7 @@ def _texts_of(report: JobReport) -> tuple[str, ...]:
 
 def read_plain_job_mif(data: bytes) -> JobReport | None:
     """The report of a job-details MIF as `render_job_mif` writes them, quickly; None: parse it and
-    ask `job_report`.
+    ask `job_report`. Raises `MifError` for a date that is none.
     """
     found = _pattern().read(data)
     if found is None or found[0][_KIND] not in KINDS:

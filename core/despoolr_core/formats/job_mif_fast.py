@@ -52,7 +52,9 @@ class Pattern:
         return (self._text % (*texts, render_date(time), event)).encode("ascii")
 
     def read(self, data: bytes) -> tuple[tuple[str, ...], float, int] | None:
-        """Texts, time and event; None if the file must be read the long way."""
+        """Texts, time and event; None if the file must be read the long way. Raises `MifError`
+        for a date that is none.
+        """
         match = self._regex.fullmatch(data)
         if match is None:
             return None

@@ -31,7 +31,7 @@ def dump(file: WinstFile, tool: str | None = None) -> str:
     """The text that PCMDUMP of that SMS version (`"1.0"`, `"1.1"`, `"1.2"`) prints; None: as
     stored, with true dates.
 
-    Raises `KeyError` for another version.
+    Raises `KeyError` for another version, `WinstError` for dates that it cannot print.
     """
     return render_text(file, STORED if tool is None else TOOLS[tool])
 
@@ -47,7 +47,7 @@ def summary(file: WinstFile) -> str:
 
 def to_json(file: WinstFile) -> dict[str, Any]:
     """The file for `--json`: every field under its name, dates in site seconds and, with `_text`,
-    for people.
+    for people. Raises `DateError`.
     """
     return {"file_name": file.file_name, "records": [_record(record) for record in file.records]}
 

@@ -85,7 +85,7 @@ def is_sms_id(text: str) -> bool:
 
 def first_sms_id(site: str, range_number: int = 0) -> str:
     """The SMSID with which a range starts, e.g. `BPC00000`: what the Maintenance Manager names a
-    new `.UID` file.
+    new `.UID` file. Raises `IdError` for a code that is none.
     """
     return str(SmsId(check_site_code(site), range_number, 0))
 
@@ -101,12 +101,12 @@ def next_sms_id(text: str) -> str:
 
 
 def package_id(site: str, number: int) -> str:
-    """A package's ID: site code and five hex digits, e.g. `BPC0000A` (Q123499)."""
+    """A package's ID: site code and five hex digits: `BPC0000A` (Q123499). Raises `IdError`."""
     return _site_and_hex(site, number, "package")
 
 
 def job_id(site: str, number: int) -> str:
-    """A job's ID: site code and five hex digits, e.g. `BPC000AA` (Q123499)."""
+    """A job's ID: site code and five hex digits, e.g. `BPC000AA` (Q123499). Raises `IdError`."""
     return _site_and_hex(site, number, "job")
 
 
@@ -125,13 +125,13 @@ def is_package_id(text: str) -> bool:
 
 def request_id(site: str, number: int) -> str:
     """A distribution's ID: site code and four base-36 digits, e.g. `BPC001M` (Q123499; base 36 is
-    read off its samples).
+    read off its samples). Raises `IdError`.
     """
     return f"{check_site_code(site)}{to_base36(number, 4)}"
 
 
 def send_request_id(site: str, number: int) -> str:
     """A send request's ID: `_`, three base-36 digits and the site code, e.g. `_2ZYBPC` (Q123221;
-    the form is read off it).
+    the form is read off it). Raises `IdError`.
     """
     return f"_{to_base36(number, 3)}{check_site_code(site)}"

@@ -58,7 +58,7 @@ def one_line(text: str) -> str:
 
 def render_sms1(line: TraceLine) -> str:
     """The line as SMS 1.x writes it, without a newline (Q193784): whole seconds, upper-case hex
-    thread.
+    thread. Raises `DateError`.
     """
     return (
         f"{one_line(line.text)}   "
@@ -67,7 +67,7 @@ def render_sms1(line: TraceLine) -> str:
 
 
 def render_sms2(line: TraceLine) -> str:
-    """The line as SMS 2.0 writes it, without a newline (Q244405)."""
+    """The line as SMS 2.0 writes it, without a newline (Q244405). Raises `DateError`."""
     at = render_ctime(line.at, milliseconds=True)
     return (
         f"{one_line(line.text)}  $$<{line.component}><{at} {line.zone}><thread={line.thread} "
@@ -77,7 +77,7 @@ def render_sms2(line: TraceLine) -> str:
 
 def render_cmtrace(line: TraceLine) -> str:
     """The line for CMTrace and its kin, without a newline; the tildes become what they stand for,
-    nothing at the ends.
+    nothing at the ends. Raises `DateError`.
     """
     at = calendar(line.at)
     text = one_line(line.text).strip("~").replace("]LOG]!>", "]LOG] !>")

@@ -113,7 +113,7 @@ def _set_pragmas(connection: Any, _: object) -> None:
 
 class InlineDatabase:
     """Does the work at once, in the loop: deterministic, no thread. For virtual time that keeps its
-    files, and for tests.
+    files, and for tests. Raises `SchemaError` for a database that is not a site's.
     """
 
     def __init__(self, url: str) -> None:
@@ -137,7 +137,9 @@ def _let_go(connection: Opened, engine: Engine) -> None:
 
 
 class ThreadedDatabase:
-    """One writer thread; what queued up while it wrote is committed together."""
+    """One writer thread; what queued up while it wrote is committed together. Raises
+    `SchemaError` for a database that is not a site's.
+    """
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)

@@ -42,12 +42,14 @@ class MifBox:
                     continue
 
     async def put(self, mif: JobReport) -> str:
-        """Write one report (`.EMF` if it carries an event). Returns the file's name."""
+        """Write one report (`.EMF` if it carries an event). Returns the file's name. Raises
+        `MifError` for a text that no MIF can have, and as `put_data`.
+        """
         return await self.put_data(render_job_mif(mif), "EMF" if mif.event else "MIF")
 
     async def put_all(self, mifs: Sequence[JobReport]) -> list[ShareError | None]:
         """Write reports in their order; they survive a crash together. Returns None for each that
-        is written, or why it is not.
+        is written, or why it is not. Raises `MifError` for a text that no MIF can have.
         """
         todo = [("EMF" if mif.event else "MIF", render_job_mif(mif)) for mif in mifs]
         written: list[ShareError | None] = []
@@ -64,7 +66,7 @@ class MifBox:
         return written
 
     async def put_data(self, data: bytes, extension: str = "MIF") -> str:
-        """Write one file under the next name, and return the name."""
+        """Write one file under the next name, and return the name. Raises `ShareError`."""
         while True:
             name = self._name(extension)
             try:

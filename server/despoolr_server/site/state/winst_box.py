@@ -19,7 +19,9 @@ from despoolr_server.site.state import boxes
 
 
 async def read_instructions(share: Share, path: str, name: str) -> WinstFile:
-    """The WINST file at `path`, or an empty one called `name`."""
+    """The WINST file at `path`, or an empty one called `name`. Raises `WinstError` for what is no
+    such file, `ShareError`.
+    """
     try:
         return parse_winst(await share.read(path))
     except ShareError as error:
@@ -31,7 +33,9 @@ async def read_instructions(share: Share, path: str, name: str) -> WinstFile:
 async def put_record(
     share: Share, domain: str, sms_id: str, record: WorkstationInstruction
 ) -> None:
-    """Add or replace a client's record of one request."""
+    """Add or replace a client's record of one request. Raises `WinstError` for one that no file
+    can have, `ShareError`.
+    """
     path = f"{boxes.domain_directory(domain)}/{sms_id}.INS"
     try:
         data = await share.read(path)
@@ -57,7 +61,9 @@ async def _write(share: Share, path: str, data: bytes) -> None:
 async def drop_records(
     share: Share, path: str, is_meant: Callable[[WorkstationInstruction], bool]
 ) -> bool:
-    """Take the records that are meant out of one file; whether there was one."""
+    """Take the records that are meant out of one file; whether there was one. Raises
+    `WinstError`, `ShareError`.
+    """
     file = await read_instructions(share, path, path.rpartition("/")[2].lower())
     kept = tuple(record for record in file.records if not is_meant(record))
     if len(kept) == len(file.records):
@@ -68,7 +74,7 @@ async def drop_records(
 
 async def point_elsewhere(share: Share, package: str, before: str, after: str) -> int:
     """Replace one server's directory of a package in every master WINST file. Returns how many
-    files changed.
+    files changed. Raises `WinstError`, `ShareError`.
     """
     count = 0
     for directory in await share.list(boxes.PCM_DOMAINS):

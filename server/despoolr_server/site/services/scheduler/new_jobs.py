@@ -14,7 +14,7 @@ from despoolr_server.site.state.context import SiteContext
 
 def create_job(db: Connection, site: str, spec: JobSpec, now: float, *, repeat_of: str = "") -> str:
     """Insert a Pending job and return its JobID. One request for the whole job, as each WINST
-    record names it.
+    record names it. Raises `IdError` where the numbers have run out.
     """
     number = queries.next_number(db, "job")
     job_id = make_job_id(site, number)
