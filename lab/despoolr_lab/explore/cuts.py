@@ -22,7 +22,7 @@ from despoolr_lab.explore.replacements import (
     label,
     one_for_two,
 )
-from despoolr_lab.scenario.model import Clients, LinkStep, PowerStep, Scenario
+from despoolr_lab.scenario.model import Clients, LinkStep, PowerStep, Scenario, ServiceStep
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.reading.written import copy_of, to_toml
 from despoolr_lab.scenario.worlds import span_text
@@ -94,16 +94,22 @@ def _parts(key: str, parts: Sequence[Any]) -> Iterator[NamedChange]:
 
 def _there_and_back(scenario: Scenario) -> Iterator[NamedChange]:
     """What is broken and mended, off and on: neither step can be done without the other."""
-    for kind, flag in ((LinkStep, "up"), (PowerStep, "on")):
-        open_: dict[tuple[str, ...], int] = {}
-        for index, step in enumerate(scenario.step):
-            if not isinstance(step, kind):
-                continue
-            what = tuple(getattr(step, name, "") for name in ("machine", "server", "other"))
-            if not getattr(step, flag):
-                open_[what] = index
-            elif what in open_:
-                yield f"{label(step)}, off and on", NOWHERE, _without_two(open_.pop(what), index)
+    broken: dict[tuple[str, ...], int] = {}
+    for index, step in enumerate(scenario.step):
+        if not isinstance(step, LinkStep | PowerStep | ServiceStep):
+            continue
+        names = ("machine", "server", "other", "site", "service")
+        what = (type(step).__name__, *(getattr(step, name, "") for name in names))
+        if _breaks(step):
+            broken[what] = index
+        elif what in broken:
+            yield f"{label(step)}, off and on", NOWHERE, _without_two(broken.pop(what), index)
+
+
+def _breaks(step: LinkStep | PowerStep | ServiceStep) -> bool:
+    if isinstance(step, ServiceStep):
+        return step.action == "pause"
+    return not (step.up if isinstance(step, LinkStep) else step.on)
 
 
 def _without_two(first: int, second: int) -> Change:
@@ -247,12 +253,24 @@ def _without_site(code: str) -> Change:
         def is_of(part: Any) -> bool:
             return (getattr(part, "site", "") or main) == code
 
-        parent = next(site.parent for site in scenario.site if site.code == code)
-        scenario.site = [site for site in scenario.site if site.code != code]
+        gone = next(site for site in scenario.site if site.code == code)
+        scenario.site = [site for site in scenario.site if site is not gone]
+        above = next((s for s in scenario.site if s.code == gone.parent), scenario.site[0])
         for site in scenario.site:
-            site.parent = parent if site.parent == code else site.parent
+            site.parent = gone.parent if site.parent == code else site.parent
+        servers = {gone.server, *(one.name for one in scenario.server if is_of(one))}
         for key in ("server", "clients", "package", "step", "expect"):
             setattr(scenario, key, [part for part in getattr(scenario, key) if not is_of(part)])
+        for step in scenario.step:
+            if isinstance(step, LinkStep):  # who was below it is linked to the site above it
+                step.server = above.server if step.server == gone.server else step.server
+                step.other = above.server if step.other == gone.server else step.other
+        scenario.step = [
+            step
+            for step in scenario.step
+            if getattr(step, "server", "") not in servers
+            and not (isinstance(step, LinkStep) and step.server == step.other)
+        ]
 
     return change
 

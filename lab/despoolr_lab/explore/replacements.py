@@ -23,7 +23,7 @@ Change = Callable[[Scenario], Any]
 NamedChange = tuple[str, Place, Change]
 
 START: Final = "0s"
-_NAMES: Final = ("machine", "name", "package", "server", "job", "site")
+_NAMES: Final = ("machine", "name", "package", "server", "service", "job", "site")
 
 
 def label(part: Any) -> str:

@@ -9,6 +9,7 @@ Q190135).
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Final
 from despoolr_core.formats.instruction_file import WIREMOVE
 from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.client import ResultReported
+from despoolr_core.records.kinds.share import FileRenamed, FileWritten
 from despoolr_core.records.kinds.site import (
     CopyEnded,
     DetailStatusChanged,
@@ -26,8 +28,10 @@ from despoolr_core.records.kinds.site import (
     MifRefused,
 )
 from despoolr_core.records.stream import Record, is_owners
+from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.rules.breach import Breach
 from despoolr_lab.explore.rules.calm import SETTLED_S
+from despoolr_server.site.state import boxes
 
 ROW_UNTRUE: Final = "a row says otherwise than what happened"
 RESULT_UNTRUE: Final = "a result told otherwise than it was reported"
@@ -43,6 +47,11 @@ FAILED: Final = "Failed"
 RETRYING: Final = "Retrying"
 CANCELED: Final = "Canceled"
 FINAL_OF_JOBS: Final = (COMPLETE, FAILED, "Cancelled")
+
+SNI: Final = ".SNI"
+PCK: Final = ".PCK"
+_RESULTS: Final = fold(boxes.LOGON_DESPOOLER)
+_SITE: Final = fold(boxes.SITE_SHARE)
 
 Row = tuple[str, ...]
 """Site of the database, job, kind, site, machine."""
@@ -70,6 +79,12 @@ class RowRules:
     """A workstation's row to the report that set it, and when."""
     _changed_at: dict[Row, float] = field(default_factory=dict)
     _jobs: dict[tuple[str, str], str] = field(default_factory=dict)
+    _sent: dict[str, str] = field(default_factory=dict)
+    """Machine to the name of the last report's files that it wrote."""
+    _files: dict[str, str] = field(default_factory=dict)
+    """Report to that name."""
+    _came: dict[str, int] = field(default_factory=dict)
+    """File of a report to when it came to a site server first."""
     _has_refused: bool = False
     """A status MIF was refused: what it said is told nowhere else."""
 
@@ -88,14 +103,25 @@ class RowRules:
         elif isinstance(fact, JobStatusChanged):
             yield from self._job_status(record, site, fact)
         elif isinstance(fact, ResultReported):
+            self._files[fact.report] = self._sent.get(fold(record.actor), "")
             self._reported[fact.report] = (record.actor, fact.request, fact)
             self._results[record.actor, fact.request].append(fact)
+        elif isinstance(fact, FileWritten | FileRenamed):
+            self._file_comes(record, fact)
         elif isinstance(fact, MifRefused):
             self._has_refused = True
         elif isinstance(fact, MifLoaded):
             self._loading[record.actor] = fact
         elif isinstance(fact, DetailStatusChanged):
             yield from self._row_changed(record, site, fact)
+
+    def _file_comes(self, record: Record, fact: FileWritten | FileRenamed) -> None:
+        path = fact.path if isinstance(fact, FileWritten) else fact.new_path
+        directory, _, name = fold(path).rpartition("/")
+        if fold(fact.share) == _SITE and not directory:
+            self._came.setdefault(name, record.seq)
+        elif directory == _RESULTS and name.endswith(SNI):
+            self._sent[fold(fact.machine)] = name.removesuffix(SNI)
 
     def _row_changed(
         self, record: Record, site: str, changed: DetailStatusChanged
@@ -157,10 +183,16 @@ class RowRules:
         told = {one.result for one in results}
         if len(told) > 1 or EXPIRED in told or self._has_refused:
             return
-        may_lie = said.result == FAILED and profile.sni_before_pck
+        may_lie = said.result == FAILED and profile.sni_before_pck and self._is_late(report)
         if (status == COMPLETE) != (said.result == "Success") and not may_lie:
             text = f"{_told(key)} is {status}, and it reported {said.result}"
             yield _of(RESULT_UNTRUE, text, end)
+
+    def _is_late(self, report: str) -> bool:
+        """Whether a status MIF may have come behind its report: nobody took it then (Q138241)."""
+        name = self._files.get(report, "")
+        sni, pck = self._came.get(f"{name}{SNI}", 0), self._came.get(f"{name}{PCK}", math.inf)
+        return not name or not pck < sni
 
     def _at_parent(
         self, key: Row, status: str, rows: Mapping[Row, str], end: float, calm: float

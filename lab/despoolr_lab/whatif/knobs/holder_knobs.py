@@ -27,6 +27,12 @@ from despoolr_lab.scenario.worlds import Variation, span_text
 from despoolr_lab.whatif.knobs.case import Case
 from despoolr_lab.whatif.knobs.change import ScenarioChange
 from despoolr_lab.whatif.knobs.names import IDLE, REAPER
+from despoolr_lab.whatif.knobs.program_knobs import (
+    closing,
+    commands_in_the_way,
+    copying,
+    sharing_more,
+)
 
 IDLE_MIN: Final = (30, 120, 480)
 ASKED_AFTER_S: Final = 1800.0
@@ -196,6 +202,8 @@ def idle(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
                 bound=bound,
                 made_at=partial(_closing_from, case, group, after_s),
             )
+        if commands := commands_in_the_way(case):
+            yield closing(case, minutes, commands)
 
 
 def asked(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
@@ -242,6 +250,25 @@ def sharing(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
                 needs="another program",
                 bound=None if _shares_less(case.scenario, group, mode) else bound,
             )
+        yield from sharing_more(case, mode, commands_in_the_way(case))
+    if not values:
+        yield from _locking_nothing(case)
+
+
+def _locking_nothing(case: Case) -> Iterator[ScenarioChange]:
+    """Holders that lock ranges, without them."""
+
+    def unlocked(step: HoldStep) -> HoldStep:
+        step.locks = []
+        return step
+
+    def free(holding: Holding) -> Holding:
+        return replace(holding, ranges=())
+
+    for who, scenario, bound, _ in _for_each(case, unlocked, free):
+        yield ScenarioChange(
+            f"{who} locking no range", Cost.CLIENT, scenario, needs="another program", bound=bound
+        )
 
 
 def _shares_less(scenario: Scenario, group: Sequence[_Holder], mode: str) -> bool:
@@ -262,6 +289,8 @@ def local(case: Case, _values: Sequence[str]) -> Iterator[ScenarioChange]:
             needs="disk; the copy is old after the update",
             bound=bound,
         )
+    if commands := commands_in_the_way(case):
+        yield copying(case, commands)
 
 
 def reaper(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:

@@ -243,7 +243,7 @@ def fixes(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
             where = f" at site {site.code}" if len(case.scenario.site) > 1 else ""
             yield ScenarioChange(
                 f"the fix of {kb}{where}",
-                Cost.FORCE if "use_forced_disconnect" in article.fix else Cost.SETTING,
+                _fix_cost(article),
                 scenario,
                 needs=_fix_needs(article, case.profiles[site.code]),
                 family=f"{FIX} {kb} {site.code}",
@@ -256,6 +256,16 @@ def fixes(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
 def _forced_needs(profiles: Iterable[Profile]) -> str:
     is_there = all(one.forced_disconnect_available for one in profiles)
     return "registry values" if is_there else "SMS 1.2"
+
+
+def _fix_cost(article: Article) -> Cost:
+    """A hotfix and a registry value are settings; who has to have another version, or what nobody
+    ever made, pays as for an upgrade.
+    """
+    if "use_forced_disconnect" in article.fix:
+        return Cost.FORCE
+    is_setting = article.remedy in (Remedy.HOTFIX, Remedy.SETTING)
+    return Cost.SETTING if is_setting else Cost.PACKAGING
 
 
 def _fix_needs(article: Article, profile: Profile) -> str:

@@ -14,7 +14,14 @@ from despoolr_lab.explore.cuts import cuts
 from despoolr_lab.explore.rules.breach import FailureKey
 from despoolr_lab.explore.shrink import DoesNotFail, Shrunk, shrink
 from despoolr_lab.explore.smallest import GONE, UNTRIED, render
-from despoolr_lab.scenario.model import JobExpectation, JobStep, KillStep, LinkStep, PowerStep
+from despoolr_lab.scenario.model import (
+    JobExpectation,
+    JobStep,
+    KillStep,
+    LinkStep,
+    PowerStep,
+    ServiceStep,
+)
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.site.despooler.copying.target import CopyProgress
@@ -89,6 +96,14 @@ def test_what_was_stopped_says_so_and_not_that_two_runs_differed() -> None:
     assert "DIFFERED" not in text and GONE not in text and UNTRIED in text
 
 
+def test_who_was_below_a_site_that_goes_is_linked_to_the_one_above_it() -> None:
+    scenario = load_scenario(REPOSITORY / "scenarios" / "hierarchy.toml")
+    (cut,) = [cut for cut in cuts(scenario) if cut.name == "site MID"]
+    assert {site.code: site.parent for site in cut.scenario.site} == {"TOP": "", "LOW": "TOP"}
+    links = [step for step in cut.scenario.step if isinstance(step, LinkStep)]
+    assert {(step.server, step.other) for step in links} == {("BRANCH", "HQ")}
+
+
 def test_two_jobs_of_a_package_are_one_that_repeats() -> None:
     scenario = load_scenario(Path(DEMO))
     first, second = (step for step in scenario.step if isinstance(step, JobStep))
@@ -115,7 +130,12 @@ def test_a_link_that_is_cut_and_mended_is_a_server_that_died() -> None:
 def test_what_is_switched_off_and_on_again_can_be_left_out_at_once() -> None:
     scenario = load_scenario(Path(DEMO))
     off = [PowerStep(at=at, machine="WS2", on=on) for at, on in (("2h", False), ("3h", True))]
-    scenario.step[2:2] = off
-    found = [cut for cut in cuts(scenario) if cut.name == "power WS2, off and on"]
-    assert [len(cut.scenario.step) for cut in found] == [len(scenario.step) - 2]
-    assert not any(isinstance(step, PowerStep) for step in found[0].scenario.step)
+    pause = [
+        ServiceStep(at=at, service="SMS_DESPOOLER", action=action)
+        for at, action in (("2h", "pause"), ("3h", "resume"))
+    ]
+    scenario.step[2:2] = [*off, *pause]
+    for kind, name in ((PowerStep, "power WS2"), (ServiceStep, "service SMS_DESPOOLER")):
+        (found,) = [cut for cut in cuts(scenario) if cut.name == f"{name}, off and on"]
+        assert len(found.scenario.step) == len(scenario.step) - 2
+        assert not any(isinstance(step, kind) for step in found.scenario.step)

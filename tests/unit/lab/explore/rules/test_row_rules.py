@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from despoolr_core.profile import Profile, profile_of
 from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.share import FileWritten
 from despoolr_core.records.kinds.site import (
     CopyEnded,
     DetailStatusChanged,
@@ -114,6 +115,25 @@ def test_a_workstations_row_says_what_that_reported() -> None:
     assert told(*result("Success"), rows={WORKSTATION: "Retrying"}) == [row_rules.RESULT_UNTRUE]
     assert told(*result("Failed"), rows={WORKSTATION: "Failed"}) == []
     assert told(*result("Failed"), rows={WORKSTATION: "Complete"}) == [row_rules.RESULT_UNTRUE]
+
+
+def comes(path: str, share: str = "SMS_SITE", machine: str = "SITE1") -> tuple[str, Fact]:
+    fact: Any = FileWritten(
+        server="S", machine=machine, program="P", share=share, path=path, size=1, purpose=""
+    )
+    return machine, fact
+
+
+def test_a_status_mif_that_came_before_its_report_was_read() -> None:
+    late = replace(RIGHT, sni_before_pck=True)
+    sent = comes("DESPOOLR.BOX/00001000.SNI", "SMS_SHR", "WS1")
+    pck, sni = comes("00001000.PCK"), comes("00001000.SNI")
+    reported, *loaded = result("Failed")
+    rows = {WORKSTATION: "Complete"}
+    early = (sent, reported, pck, sni, *loaded)
+    assert told(*early, rows=rows, profile=late) == [row_rules.RESULT_UNTRUE]
+    assert told(sent, reported, sni, pck, *loaded, rows=rows, profile=late) == []
+    assert told(sent, reported, sni, *loaded, rows=rows, profile=late) == []
 
 
 def test_what_sms_tells_wrongly_on_purpose_is_no_breach() -> None:

@@ -32,6 +32,17 @@ def test_a_marker_keeps_those_out_who_would_have_come_one_after_the_other() -> N
     assert named(found, "quiesce_marker").word != FIXES, "nobody looks for it"
 
 
+def test_a_fix_that_takes_another_version_costs_what_an_upgrade_costs() -> None:
+    staged = blocked_update(hours=6, version="1.2")
+    found = ladder(staged, knobs={"fix": ("Q182414", "Q195936"), "version": ("1.2 SP4",)}, worlds=1)
+    costs = {row.change: row.cost for row in found.rows if ", and " not in row.change}
+    assert costs == {
+        "the fix of Q182414": "packaging change",
+        "the fix of Q195936": "setting",
+        "SMS 1.2 SP4": "packaging change",
+    }
+
+
 def test_nothing_is_closed_that_is_closed_already() -> None:
     staged = blocked_update(
         hold(file="a.dat", program="EXCEL.EXE"),
