@@ -49,8 +49,10 @@ def _died(scenario: Scenario) -> Iterator[NamedChange]:
             cut[step.server, step.other] = index
         elif (first := cut.pop((step.server, step.other), None)) is not None:
             began = scenario.step[first].at
-            down = _between(scenario, began, step.at)
-            kill = KillStep(at=began, server=step.server, down_for=down)
+            down_s = _between_s(scenario, began, step.at)
+            if down_s <= 0:
+                continue
+            kill = KillStep(at=began, server=step.server, down_for=span_text(down_s))
             yield f"{label(step)}, for a death", NOWHERE, _in_place_of(first, index, kill)
 
 
@@ -60,16 +62,16 @@ def _repeated(scenario: Scenario) -> Iterator[NamedChange]:
     for number, (first, one) in enumerate(jobs):
         for second, other in jobs[number + 1 :]:
             same = (one.package, one.site) == (other.package, other.site)
-            if not same or one.repeat_every or other.repeat_every:
+            every_s = _between_s(scenario, one.at, other.at)
+            if not same or one.repeat_every or other.repeat_every or every_s <= 0:
                 continue
-            again = structs.replace(
-                other, name=one.name, at=one.at, repeat_every=_between(scenario, one.at, other.at)
-            )
+            every = span_text(every_s)
+            again = structs.replace(other, name=one.name, at=one.at, repeat_every=every)
             yield f"{label(other)}, for a repetition", NOWHERE, _again(first, second, again)
 
 
-def _between(scenario: Scenario, since: str, until: str) -> str:
-    return span_text(moment_s(until, scenario.start) - moment_s(since, scenario.start))
+def _between_s(scenario: Scenario, since: str, until: str) -> float:
+    return round(moment_s(until, scenario.start) - moment_s(since, scenario.start), 3)
 
 
 def _in_place_of(first: int, second: int, step: Step) -> Change:

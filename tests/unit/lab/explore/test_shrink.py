@@ -116,6 +116,14 @@ def test_two_jobs_of_a_package_are_one_that_repeats() -> None:
     assert set(named) == {f"{first.name}#2"}
 
 
+@pytest.mark.parametrize("at", ["0s", "1h"])
+def test_jobs_of_one_time_or_against_it_are_none_that_repeats(at: str) -> None:
+    scenario = load_scenario(Path(DEMO))
+    first, second = (step for step in scenario.step if isinstance(step, JobStep))
+    first.at, second.at = "1h", at
+    assert not [cut for cut in cuts(scenario) if cut.name.endswith("for a repetition")]
+
+
 def test_a_link_that_is_cut_and_mended_is_a_server_that_died() -> None:
     scenario = load_scenario(Path(DEMO))
     scenario.step[2:2] = [
