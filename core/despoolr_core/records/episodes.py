@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -57,10 +57,11 @@ HOLDS_EACH: Final = 20
 """Holds of all episodes, in the mean of `episodes_max`."""
 
 _Key = tuple[str, ...]
+_H = TypeVar("_H", bound="HeldOpen")
 _GotThrough = OpenGranted | LockGranted | FileWritten | FileDeleted | FileRenamed
 
 
-class HeldOpen(msgspec.Struct, frozen=True, gc=False):
+class HeldOpen(msgspec.Struct):
     """One open as the records tell it. `closed_at` is None while it is held; `kind` is empty for
     what is only an open; `since` as in `Blocker`.
     """
@@ -75,7 +76,7 @@ class HeldOpen(msgspec.Struct, frozen=True, gc=False):
     access: str
     share_mode: str
     opened_at: float
-    closed_at: float | None
+    closed_at: float | None = None
     kind: str = ""
     since: str = ""
 
@@ -360,7 +361,7 @@ class EpisodeLedger:
     def each_held(self) -> Iterator[HeldOpen]:
         """The opens that stand now, oldest first. Records may come while they are gone through."""
         return (
-            _held_open(granted, opened_at, None) for granted, opened_at in [*self._held.values()]
+            held_open(HeldOpen, granted, opened_at) for granted, opened_at in [*self._held.values()]
         )
 
     def opens(
@@ -385,7 +386,7 @@ class EpisodeLedger:
                 and (not machine or fold(machine) == fold(granted.machine))
                 and (not path or fold(path) == fold(granted.path))
             ):
-                yield _held_open(granted, opened_at, closed_at)
+                yield held_open(HeldOpen, granted, opened_at, closed_at)
             else:
                 yield None
 
@@ -564,8 +565,11 @@ class EpisodeLedger:
                 del self._blocking[key]
 
 
-def _held_open(granted: OpenGranted, opened_at: float, closed_at: float | None) -> HeldOpen:
-    return HeldOpen(
+def held_open(
+    kind: type[_H], granted: OpenGranted, opened_at: float, closed_at: float | None = None
+) -> _H:
+    """An open as its grant tells it, and its end, if it has one."""
+    return kind(
         server=granted.server,
         open=granted.open,
         machine=granted.machine,

@@ -20,7 +20,7 @@ from typing import Any, Final, overload
 
 import msgspec
 
-from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.episodes import EpisodeLedger, HeldOpen, held_open
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
@@ -48,34 +48,17 @@ file.
 """
 
 
-class Holding(msgspec.Struct, array_like=True):
-    """One open from grant to close.
-
-    `closed_at` is None for one that nobody had closed when the records end. `refusal_count` is how
-    many opens of others it stopped, `blocked` what the first of them said of this open, and
-    `wanted` the share and the path as that one spelled them.
-    `kind` says which lock it stands for, if it is a WebDAV lock's, and `ranges` what it has locked;
-    `since` is `before` for one that is older than `opened_at`.
+class Holding(HeldOpen, array_like=True):
+    """One open from grant to close, and why it was closed. `refusal_count` is how many opens of
+    others it stopped, `blocked` what the first of them said of this open, and `wanted` the share
+    and the path as that one spelled them; `ranges` is what it has locked.
     """
 
-    server: str
-    open: str
-    machine: str
-    user: str
-    program: str
-    share: str
-    path: str
-    access: str
-    share_mode: str
-    opened_at: float
-    kind: str = ""
-    closed_at: float | None = None
     reason: str = ""
     refusal_count: int = 0
     blocked: Blocker | None = None
     wanted: tuple[str, str] = ("", "")
     ranges: tuple[LockedRange, ...] = ()
-    since: str = ""
 
     def is_held(self, at: float | None) -> bool:
         """Whether it was held at a time (None: whether it is when the records end)."""
@@ -287,20 +270,7 @@ class RunView:
             self._end(key, record.at, SERVER_STOPPED)
 
     def _granted(self, record: Record, granted: OpenGranted) -> None:
-        holding = Holding(
-            server=granted.server,
-            open=granted.open,
-            machine=granted.machine,
-            user=granted.user,
-            program=granted.program,
-            share=granted.share,
-            path=granted.path,
-            access=granted.access,
-            share_mode=granted.share_mode,
-            opened_at=record.at,
-            kind=granted.lock or "",
-            since=granted.since or "",
-        )
+        holding = held_open(Holding, granted, record.at)
         self._granted_count += 1
         self._open[granted.server, granted.open] = (self._granted_count, holding)
         self._kept[self._granted_count] = holding
