@@ -20,7 +20,7 @@ from despoolr_core.records.view import Holding, RunView
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.share.wire import EpisodeRow
-from despoolr_lab.imports.importer import Import, Wishes
+from despoolr_lab.imports.importer import Import, ImportOptions
 from despoolr_lab.imports.traces.source import TraceFile
 from worlds.support import DATA, leave_out
 
@@ -71,7 +71,7 @@ def imported(paths: Iterable[Path], **wishes: Any) -> Found:
     if any(".pcap" in file.name for file in files) and shutil.which("tshark") is None:
         leave_out("tshark is not installed; on Debian: apt-get install tshark")
     records: list[Record] = []
-    one = Import([TraceFile(file) for file in files], Wishes(**({"year": YEAR} | wishes)))
+    one = Import([TraceFile(file) for file in files], ImportOptions(**({"year": YEAR} | wishes)))
     one.run([records.append])
     return Found(one, records)
 

@@ -112,12 +112,12 @@ def _at(lines: Sequence[TopLine], number: int) -> TopLine | None:
     return lines[number] if 0 <= number < len(lines) else None
 
 
-class Told(ModalScreen[bool]):
+class MessageScreen(ModalScreen[bool]):
     """A few lines over the page. With a question, `y` answers it; any other key leaves it."""
 
     DEFAULT_CSS = """
-    Told { align: center middle; }
-    Told > Vertical { width: 90%; max-width: 100; height: auto; max-height: 90%;
+    MessageScreen { align: center middle; }
+    MessageScreen > Vertical { width: 90%; max-width: 100; height: auto; max-height: 90%;
       border: round $foreground; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "yes", show=False)]
@@ -259,13 +259,13 @@ class TopApp(App[None]):
         """Say why the chosen block waits, and what to type."""
         target = self.query_one(TopRows).target
         if target is not None and self.answer is not None:
-            self.push_screen(Told(why_lines(self.answer, target)))
+            self.push_screen(MessageScreen(why_lines(self.answer, target)))
 
     def action_history(self) -> None:
         """Say what happened to the chosen block so far."""
         target = self.query_one(TopRows).target
         if target is not None and self.answer is not None:
-            self.push_screen(Told(history_lines(self.answer, target)))
+            self.push_screen(MessageScreen(history_lines(self.answer, target)))
 
     def action_sort(self) -> None:
         """Order the pane by its next column."""
@@ -278,11 +278,13 @@ class TopApp(App[None]):
         if target is None or self.answer is None:
             return
         if by_hand := by_hand_lines(self.answer, target):
-            self.push_screen(Told(by_hand))
+            self.push_screen(MessageScreen(by_hand))
             return
         lines = release_lines(self.answer, target)
         if not lines:
-            self.push_screen(Told(["Several opens are in the way: press enter, and choose one."]))
+            self.push_screen(
+                MessageScreen(["Several opens are in the way: press enter, and choose one."])
+            )
             return
         server = self.answer.page.blocks[target.block].server
 
@@ -290,14 +292,14 @@ class TopApp(App[None]):
             if is_sure:
                 self.run_worker(lambda: self._release(server, target.open), thread=True)
 
-        self.push_screen(Told(lines, asks=True), close)
+        self.push_screen(MessageScreen(lines, asks=True), close)
 
     def _release(self, server: str, open_: str) -> None:
         try:
             self._site.release(server, open_)
         except SiteError as error:
             self.call_from_thread(
-                self.push_screen, Told([f"It was not closed: {escaped(str(error))}"])
+                self.push_screen, MessageScreen([f"It was not closed: {escaped(str(error))}"])
             )
         self.call_from_thread(self.look)
 

@@ -29,7 +29,7 @@ from despoolr_app.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from despoolr_lab.imports.importer import Import, Wishes
+    from despoolr_lab.imports.importer import Import, ImportOptions
 
 VERDICTS_MAX = 20
 NOTES_MAX = 40
@@ -268,11 +268,11 @@ def wishes_of(
     port: int | None,
     anonymise: bool,
     salt: str,
-) -> Wishes:
+) -> ImportOptions:
     import secrets
 
     from despoolr_core.rules.text import why_unfit
-    from despoolr_lab.imports.importer import Wishes
+    from despoolr_lab.imports.importer import ImportOptions
 
     names: dict[str, str] = {}
     for text in maps:
@@ -285,7 +285,7 @@ def wishes_of(
             fail(f"the name {text[:40]!r} {why}")
     if salt and not anonymise:
         fail("--salt is for --anonymise")
-    return Wishes(
+    return ImportOptions(
         wanted=wanted,
         zone=_zone(tz) if tz else None,
         year=year or 0,

@@ -55,7 +55,7 @@ DURATION_S_MIN = 10.0
     "faults_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="What is broken besides: a file of [[fault]] tables.",
+    help="What else is broken: a file of [[fault]] tables.",
 )
 @option("--plan", "only_plan", is_flag=True, help="Print the plan and do nothing.")
 @option(

@@ -26,7 +26,7 @@ from despoolr_app.cli.output import (
 
 if TYPE_CHECKING:
     from despoolr_app.runs.directory import RunDirectory
-    from despoolr_lab.imports.importer import Wishes
+    from despoolr_lab.imports.importer import ImportOptions
     from despoolr_lab.imports.live.arrivals import Arrivals
     from despoolr_lab.imports.live.even_clock import EvenClock
     from despoolr_lab.imports.live.page import WatchPage
@@ -121,7 +121,7 @@ def command(**options: Any) -> int:
         fail(str(error))
 
 
-def _watch(options: dict[str, Any], wishes: Wishes, every_s: float, for_s: float) -> int:
+def _watch(options: dict[str, Any], wishes: ImportOptions, every_s: float, for_s: float) -> int:
     from socket import gethostname
 
     from despoolr_app.clocks.time_source import steady_now, wall_now
@@ -198,7 +198,7 @@ def _say_end(watch: Watch, run: RunDirectory) -> None:
 
 
 def _sources(
-    options: dict[str, Any], wishes: Wishes
+    options: dict[str, Any], wishes: ImportOptions
 ) -> tuple[StatusLooks | None, Arrivals | None, tuple[LogTail, TraceFile] | None]:
     """What is looked at: a Samba's opens or files that come in, and a log."""
     from despoolr_lab.imports.live.arrivals import Arrivals

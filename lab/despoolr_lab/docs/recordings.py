@@ -14,7 +14,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from despoolr_lab.docs.semantics import table
-from despoolr_lab.imports.importer import Import, Wishes
+from despoolr_lab.imports.importer import Import, ImportOptions
 from despoolr_lab.imports.traces.source import TraceFile
 
 YEAR: Final = 2026
@@ -99,7 +99,7 @@ def _rows(place: Path) -> Iterator[list[str]]:
 
 def _found(path: Path, truth: dict[str, Any]) -> tuple[Import, dict[str, int]]:
     server = truth["server"]
-    wishes = Wishes(
+    wishes = ImportOptions(
         zone=ZoneInfo(server["timezone_of_logs"]), year=YEAR, server=server.get("name", "")
     )
     imported = Import([TraceFile(path)], wishes)

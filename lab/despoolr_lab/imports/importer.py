@@ -36,7 +36,7 @@ NO_NAME: Final = "SERVER"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ImportOptions:
     """What the user says of the files. `zone` None: nothing was said of it."""
 
     wanted: str = ""
@@ -53,18 +53,18 @@ class Wishes:
 class Import:
     """One import. `run` writes it to listeners; after that the counts and notes are whole."""
 
-    def __init__(self, sources: Sequence[TraceFile], wishes: Wishes) -> None:
+    def __init__(self, sources: Sequence[TraceFile], options: ImportOptions) -> None:
         """Raises `ImportFailed` for a file that looks like nothing that can be imported."""
         if not sources or len(sources) > FILES_MAX:
             raise ImportFailed(f"1 to {FILES_MAX:,} files can be imported at once")
-        self._wishes = wishes
+        self._options = options
         for number, source in enumerate(sources, 1):
-            source.zone, source.year = wishes.zone, wishes.year
-            if wishes.port:
-                source.ports = PORTS | {wishes.port}
-            source.called = f"file {number}" if wishes.is_hidden else ""
-        self.names = Names(wishes.names, is_hidden=wishes.is_hidden, salt=wishes.salt)
-        self.tracks = _tracks(sources, wishes.wanted)
+            source.zone, source.year = options.zone, options.year
+            if options.port:
+                source.ports = PORTS | {options.port}
+            source.called = f"file {number}" if options.is_hidden else ""
+        self.names = Names(options.names, is_hidden=options.is_hidden, salt=options.salt)
+        self.tracks = _tracks(sources, options.wanted)
         self.chronicle: Chronicle | None = None
 
     @property
@@ -84,7 +84,7 @@ class Import:
             if isinstance(fact, Connected | Opened | OpenDenied):
                 address = fact.who.server or merge.server
                 break
-        wanted = self._wishes.server
+        wanted = self._options.server
         server = self.names.hidden("SRV", wanted) if wanted else self.names.server(address)
         chronicle = Chronicle(server or NO_NAME, self.names, listeners, address)
         self.chronicle = chronicle

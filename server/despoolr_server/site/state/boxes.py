@@ -44,7 +44,7 @@ SITE_DIRECTORIES: Final = (
     PCM_DOMAINS,
 )
 DISTRIBUTION_MANAGER_DIRECTORIES: Final = (DISTRIBUTION_MANAGER, BAD_PACKAGE_STATUS)
-"""What a 2.0 site has besides."""
+"""What a 2.0 site has as well."""
 
 # a logon server
 PCM_INSTRUCTIONS: Final = "PCMINS.BOX"

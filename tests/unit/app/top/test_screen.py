@@ -94,7 +94,7 @@ async def test_nothing_is_closed_before_y(screen: Any) -> None:
         await app.workers.wait_for_complete()
         await pilot.pause()
         await pilot.press("r")
-        assert isinstance(app.screen, screen.Told) and "Close b.dat on LOGON1" in seen(app)
+        assert isinstance(app.screen, screen.MessageScreen) and "Close b.dat on LOGON1" in seen(app)
         await pilot.press("escape")
         assert site.released == []
         await pilot.press("r", "y")
