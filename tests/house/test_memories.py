@@ -36,6 +36,7 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "server/despoolr_server/http/dav/answers.py:_is_dav_client": (1024, 256),
     "server/despoolr_server/http/dav/answers.py:_lock_root": (1024, 512),
     "server/despoolr_server/http/dav/request.py:_seconds": (256, 64),
+    "server/despoolr_server/http/dav/request.py:product": (256, 256),
     "server/despoolr_server/http/dav/bodies.py:parse_propfind": (256, 2048),
     "server/despoolr_server/http/dav/bodies.py:parse_lockinfo": (1024, 512),
     "server/despoolr_server/http/dav/bodies.py:empty_element": (4096, 128),

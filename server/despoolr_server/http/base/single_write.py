@@ -58,14 +58,18 @@ class SingleWriteResponse(web.Response):
         """Close the connection after this answer, and say so in it."""
         self._is_last = True
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it goes in one write to who asks by HTTP/1.1, not for the head, and stays."""
+        return not self._is_last and len(self._content) <= BODY_SIZE_MAX
+
     def is_usual(self, request: BaseRequest) -> bool:
         """Whether it goes in one write, and the connection is kept."""
         return (
             request.version is HttpVersion11
             and request.keep_alive
             and request.method != hdrs.METH_HEAD
-            and not self._is_last
-            and len(self._content) <= BODY_SIZE_MAX
+            and self.is_short
         )
 
     def rendered(self) -> bytes:

@@ -148,6 +148,7 @@ class FastLane:
         self._usual = app.get(USUAL_CALLS, {})
         self._usual_read = app.get(USUAL_READ)
         self._methods = frozenset(method for method, _ in calls)
+        assert hdrs.METH_HEAD not in self._methods, "its answers have no body"
         self._lines: Bounded[FirstLine] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
         self._blocks: Bounded[FieldBlock] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
         self._patterns: dict[bytes, _Pattern] = {}  # by the line up to the last part
@@ -381,7 +382,7 @@ class LaneConnection(Connection):
         else:
             self._hand_over(request, partial(_go_on, call, waits))
             return None
-        if type(response) is not SingleWriteResponse or not response.is_usual(request):
+        if type(response) is not SingleWriteResponse or not response.is_short:
             self._hand_over(request, partial(_say, response))
             return None
         if self.transport is None or self.transport.is_closing():

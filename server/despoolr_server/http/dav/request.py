@@ -267,6 +267,7 @@ def _seconds(asked: str) -> float:
     return 0.0
 
 
+@remembered(256, 256, len)
 def product(agent: str) -> str:
     """A `User-Agent`'s product, by which a blocker is known: `davfs2` of `davfs2/1.6.1
     neon/0.32.4`.

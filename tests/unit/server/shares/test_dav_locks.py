@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, RFC_4122, UUID, uuid5
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -172,8 +172,12 @@ def test_the_index_agrees_with_a_look_at_every_lock(
     assert [one.token for one in table.rooted_in("S", n(path))] == [one.token for one in below]
 
 
-def test_a_token_is_a_uuid_of_the_server_its_start_a_number_and_the_time() -> None:
+def test_a_token_is_a_uuid_of_the_server_its_start_and_the_lock() -> None:
     table = DavLockTable("LOGON1", id_prefix="R2")
-    for number in range(1, 50):
-        name = f"urn:despoolr:LOGON1:R2:{number}@{number / 3!r}"
-        assert table.next_token(number / 3) == f"opaquelocktoken:{uuid5(NAMESPACE_URL, name)}"
+    tokens = [table.next_token(number / 3) for number in range(1, 50)]
+    start = uuid5(NAMESPACE_URL, f"urn:despoolr:LOGON1:R2@{1 / 3!r}")
+    for number, token in enumerate(tokens, 1):
+        found = UUID(token.removeprefix("opaquelocktoken:"))
+        assert f"opaquelocktoken:{found}" == token
+        assert (found.version, found.variant, found.node) == (8, RFC_4122, number)
+        assert found.time_low == start.time_low
