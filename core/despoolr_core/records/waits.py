@@ -35,6 +35,8 @@ STEPS_MAX: Final = 2_000
 """Stretches that are looked at to find the end of one wait; beyond, it counts as not ended."""
 TAIL_S: Final = 1.0
 """What is closed in the last second of a recording was closed by whoever ended it."""
+TO_THE_END: Final = "to the end"
+"""How a reason says that something goes on for as long as there are records."""
 _NEVER: Final = float("inf")
 _AFTER_S: Final = 0.001
 _ALONE: Final = AskedModes(7, 0, is_alone=True)
@@ -237,8 +239,8 @@ class Hindsight:
                     return f"{holder.told} {_sharing(table.modes[row], demand, wait.demand)}"
         held = next((one for one in wait.row.holds if _end_of(one, wait.row) == _NEVER), None)
         if held is not None and _is_nobody(held):
-            return "whoever nobody recorded has it open to the end"
-        return f"{closer(held)} keeps it open to the end" if held is not None else ""
+            return f"whoever nobody recorded has it open {TO_THE_END}"
+        return f"{closer(held)} keeps it open {TO_THE_END}" if held is not None else ""
 
 
 class _Wait:
@@ -295,10 +297,10 @@ def _wanted(access: str) -> int:
 def _sharing(modes: int, demand: AskedModes, asked: AskedModes) -> str:
     """What of an open that lasts to the end is in the way."""
     if demand._replace(writes_whole=False) == asked or demand.is_alone:
-        return "keeps it open to the end"
+        return f"keeps it open {TO_THE_END}"
     if modes & FIRST_BYTE_LOCKED:
-        return "has bytes of it locked to the end"
+        return f"has bytes of it locked {TO_THE_END}"
     if modes & (UNTOLD_SHARING | UNTOLD_ACCESS):
-        return "keeps it open to the end, in a share mode that is not in the sources"
+        return f"keeps it open {TO_THE_END}, in a share mode that is not in the sources"
     shared = modes >> 3 & 7
     return f"shares {render_share_mode(shared)} only" if shared else "shares nothing"

@@ -65,6 +65,7 @@ LEFT_OUT_SHARE: Final = 0.5
 FAULTS_MAX: Final = 3
 """Faults of one family that a world gets."""
 SHARE_MODES: Final = ("READ", "READ", "READ|WRITE", "READ|DELETE")
+FIRST_HOLD: Final = "hold 0"
 SHARES_ALL: Final = "READ|WRITE|DELETE"
 ADDED_SHARE: Final = 0.25
 ADDED_SERVER: Final = "LOGON9"
@@ -347,15 +348,17 @@ class _Draws:
             PowerStep(at=span_text(max(0.0, at) + self._for_s(name)), machine=machine, on=True),
         ]
 
-    def _hold(self, name: str, at: float) -> list[Step]:
+    def _hold(self, name: str, _at: float) -> list[Step]:
         """A file is held, and its moment is any of the time that it is; one hold in four shares all
-        and locks a range.
+        and locks a range. One time in two it is the file, and the moment, of the first hold.
         """
+        place = name if self.is_drawn("elsewhere", name) else FIRST_HOLD
+        at = self._at(place)
         packages = [package for package in self.scenario.package if package.files]
         machine = self._client(name)
         if not packages or not machine:
             return []
-        package = self.one_of(packages, "package", name)
+        package = self.one_of(packages, "package", place)
         servers = [one.name for one in self._of_site(package.site) if "distribution" in one.roles]
         for_s = self._for_s(name)
         locks = self.number("locks", name) < ADDED_SHARE
@@ -364,8 +367,8 @@ class _Draws:
                 at=span_text(max(0.0, round(at - for_s * self.number("before", name), 3))),
                 machine=machine,
                 package=package.name,
-                server=self.one_of(servers, "server", name) if len(servers) > 1 else "",
-                file=self.one_of(sorted(package.files), "file", name),
+                server=self.one_of(servers, "server", place) if len(servers) > 1 else "",
+                file=self.one_of(sorted(package.files), "file", place),
                 share_mode=SHARES_ALL if locks else self.one_of(SHARE_MODES, "share mode", name),
                 locks=[HeldRange()] if locks else [],
                 for_=span_text(for_s),

@@ -20,7 +20,7 @@ from despoolr_core.records.hold_table import FileKey, HoldTable
 from despoolr_core.records.ladder import CANNOT_HELP, NOT_SETTLED, Effects, Ladder, LadderRow
 from despoolr_core.records.ladder import told as sentence_of
 from despoolr_core.records.stream import Record
-from despoolr_core.records.waits import Ends, Hindsight
+from despoolr_core.records.waits import TO_THE_END, Ends, Hindsight
 from despoolr_core.records.windows import UpdateWindows, windows_of
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost
@@ -124,7 +124,7 @@ def _row(says: str, cost: Cost, ends: Ends, needs: str = "") -> LadderRow:
         cost=str(cost),
         word=NOT_SETTLED if ends.spans else CANNOT_HELP,
         needs=needs,
-        why="" if ends.spans else ends.why or "it is refused to the end",
+        why="" if ends.spans else ends.why or f"it is refused {TO_THE_END}",
         waits=ends.waits,
         ended=len(ends.spans),
         ended_after_s=_rounded(ends.median_s),

@@ -18,6 +18,7 @@ from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.share import LockGranted, OpenClosed, OpenGranted, OpenRefused
 from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record
+from despoolr_core.records.waits import TO_THE_END
 from despoolr_core.records.windows import UpdateWindows
 from despoolr_core.share.wire import Blocker, EpisodeRow, Hold
 from despoolr_lab.whatif.recording.first_pass import NOTE, first_pass
@@ -39,6 +40,10 @@ def remedies_now(source: str, states: Sequence[ServerState]) -> Ladder:
     return msgspec.structs.replace(
         ladder,
         notes=tuple(NOTE_NOW if note == NOTE else note for note in ladder.notes),
+        rows=tuple(
+            msgspec.structs.replace(row, why=row.why.replace(TO_THE_END, "still"))
+            for row in ladder.rows
+        ),
         windows=UpdateWindows(0, 0.0, 0.0),
     )
 

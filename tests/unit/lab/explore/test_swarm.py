@@ -106,6 +106,12 @@ def test_a_hold_is_there_at_its_moment_and_some_lock_a_range(demo: Scenario) -> 
     spans = [(moment_s(step.at, 0.0), moment_s(step.for_, 0.0)) for step in holds]
     aimed = [any(at - 1 <= t <= at + for_s + 1 for t in TIMES) for at, for_s in spans]
     assert sum(aimed) > 0.3 * len(holds)
+    files = [
+        {(step.server, step.file) for step in world.step if isinstance(step, HoldStep)}
+        for world in worlds(demo).values()
+        if sum(isinstance(step, HoldStep) and step.access == "READ" for step in world.step) > 1
+    ]
+    assert any(len(one) == 1 for one in files), "several hold one file"
     locking = [step for step in holds if step.locks]
     assert 0.1 * len(holds) < len(locking) < 0.5 * len(holds)
     assert {step.share_mode for step in locking} == {"READ|WRITE|DELETE"}

@@ -41,6 +41,9 @@ def test_one_holder_in_the_way_is_named_and_ways_that_do_not_need_it_gone() -> N
         found
     )
     assert "more attempts" not in helping(found), "it has the file open now"
+    assert {row.why for row in found.rows if row.change == "more attempts"} == {
+        "WINWORD.EXE on WS1 keeps it open still"
+    }
     assert not found.confirmed and NOTE_NOW in found.notes
     assert found.windows is not None and not found.windows.windows
 
