@@ -8,11 +8,15 @@ connector over sockets is made, before it is used; only who makes none does with
 from __future__ import annotations
 
 import sys
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
-from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+else:
+    Loader = MetaPathFinder = object  # their module is a hundredth of a start
 
 MODULE: Final = "aiohttp.connector"
 

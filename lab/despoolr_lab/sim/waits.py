@@ -11,7 +11,7 @@ import asyncio
 import gc
 import inspect
 import re
-import sysconfig
+from functools import cache
 from pathlib import PurePath
 from types import FrameType
 from typing import Any
@@ -21,9 +21,14 @@ __all__ = ["describe_waiting", "tasks_in_order"]
 LINES_MAX = 50
 FRAMES_MAX = 100
 
-_LIBRARIES = tuple(
-    {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
+
+@cache
+def _libraries() -> tuple[str, ...]:
+    import sysconfig  # noqa: PLC0415 - only a run that hangs asks for it
+
+    return tuple(
+        {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    )
 
 
 def tasks_in_order(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
@@ -60,7 +65,7 @@ def _describe(task: asyncio.Task[Any]) -> str:
         (
             frame
             for frame in reversed(frames)
-            if not frame.f_code.co_filename.startswith(_LIBRARIES)
+            if not frame.f_code.co_filename.startswith(_libraries())
         ),
         None,
     )

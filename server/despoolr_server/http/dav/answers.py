@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 import msgspec
 from aiohttp import hdrs, web
@@ -23,6 +22,7 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Blocker, Problem
 from despoolr_server.http.base.problem import CONTENT_TYPE
 from despoolr_server.http.base.single_write import SingleWriteResponse
+from despoolr_server.http.dav.bodies import escaped
 from despoolr_server.shares.dav_locks import DavLock
 
 XML_TYPE: Final = 'application/xml; charset="utf-8"'
@@ -144,7 +144,7 @@ def error_xml(problem: Problem, where: str, *, declared: bool = False) -> str:
     """`DAV:error`, with RFC 4918's word for it, if it has one, and the problem."""
     word = ""
     if problem.dav_error in _WITH_HREF:
-        word = f"<D:{problem.dav_error}><D:href>{escape(where)}</D:href></D:{problem.dav_error}>"
+        word = f"<D:{problem.dav_error}><D:href>{escaped(where)}</D:href></D:{problem.dav_error}>"
     elif problem.dav_error:
         word = f"<D:{problem.dav_error}/>"
     opened = '<D:error xmlns:D="DAV:">' if declared else "<D:error>"
@@ -174,7 +174,7 @@ def _blocker_xml(blocker: Blocker) -> str:
 
 
 def _field(name: str, value: object) -> str:
-    return f"<{name}>{escape(visible(str(value)))}</{name}>"
+    return f"<{name}>{escaped(visible(str(value)))}</{name}>"
 
 
 def visible(text: str) -> str:
@@ -194,7 +194,7 @@ def failed_response(share: str, path: str, problem: Problem) -> str:
     """One response of a multi-status: what could not be done to a resource, and why."""
     where = href(share, path)
     status = f"<D:status>{status_line(problem.status)}</D:status>"
-    inside = f"<D:href>{escape(where)}</D:href>{status}{error_xml(problem, where)}"
+    inside = f"<D:href>{escaped(where)}</D:href>{status}{error_xml(problem, where)}"
     return f"<D:response>{inside}</D:response>"
 
 
@@ -203,7 +203,7 @@ def dependent_response(share: str, path: str) -> str:
     not.
     """
     status = f"<D:status>{status_line(HTTPStatus.FAILED_DEPENDENCY)}</D:status>"
-    return f"<D:response><D:href>{escape(href(share, path))}</D:href>{status}</D:response>"
+    return f"<D:response><D:href>{escaped(href(share, path))}</D:href>{status}</D:response>"
 
 
 def multistatus(responses: list[str]) -> web.Response:
@@ -239,7 +239,7 @@ def lockdiscovery(locks: Sequence[DavLock], left_s: Callable[[DavLock], int]) ->
 
 @remembered(1024, 512, len)
 def _lock_root(share: str, path: str) -> str:
-    return escape(href(share, path))
+    return escaped(href(share, path))
 
 
 def _activelock(lock: DavLock, left_s: int) -> str:

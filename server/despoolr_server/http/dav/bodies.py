@@ -11,14 +11,13 @@ scope.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
-from xml.etree.ElementTree import Element, ParseError, TreeBuilder
-from xml.sax.saxutils import escape, quoteattr
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import DefusedXMLParser
+from html import escape
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from despoolr_core.rules.memory import remembered
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element, TreeBuilder
 
 XML_SIZE_MAX: Final = 64 * 1024
 """Bytes in an XML body."""
@@ -45,7 +44,6 @@ declared.
 
 DAV: Final = "{DAV:}"
 _LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
-_TEXT: Final = {"\r": "&#13;"}
 _ATTRIBUTE: Final = {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
 
 
@@ -87,8 +85,12 @@ class LockInfo(NamedTuple):
 ALL: Final = PropertyQuery("allprop", ())
 
 
-class _Elements(TreeBuilder):
+class _Elements:
     """Elements as they come, of namespaces whose names are no longer than they need to be."""
+
+    def __init__(self, builder: TreeBuilder) -> None:
+        self.start, self.end = builder.start, builder.end
+        self.data, self.close = builder.data, builder.close
 
     def start_ns(self, _prefix: str, uri: str) -> None:
         """A namespace is declared. Raises `XmlRefused` for one with more than `NAMESPACE_MAX`
@@ -102,8 +104,14 @@ def parse_xml(body: bytes) -> Element:
     """The root element. Raises `XmlRefused`."""
     if len(body) > XML_SIZE_MAX:
         raise XmlRefused(f"an XML body has at most {XML_SIZE_MAX} bytes")
+    # imported by the first request that has such a body: a run in virtual time has none
+    from xml.etree.ElementTree import ParseError, TreeBuilder  # noqa: PLC0415
+
+    from defusedxml import DefusedXmlException  # noqa: PLC0415
+    from defusedxml.ElementTree import DefusedXMLParser  # noqa: PLC0415
+
     try:
-        parser = DefusedXMLParser(target=_Elements(), forbid_dtd=True)
+        parser = DefusedXMLParser(target=_Elements(TreeBuilder()), forbid_dtd=True)
         parser.feed(body)
         root: Element = parser.close()
     except XmlRefused:
@@ -213,10 +221,10 @@ def _pieces(element: Element, around: str, lang: str = "") -> Iterator[str]:
     yield f"<{name}{declared}{''.join(_attributes(attributes))}"
     if element.text or len(element):
         yield ">"
-        yield escape(element.text or "", _TEXT)
+        yield _text(element.text or "")
         for child in element:
             yield from _pieces(child, namespace)
-            yield escape(child.tail or "", _TEXT)
+            yield _text(child.tail or "")
         yield f"</{name}>"
     else:
         yield "/>"
@@ -265,7 +273,18 @@ def split_name(tag: str) -> tuple[str, str]:
     return namespace, name
 
 
+def escaped(text: str) -> str:
+    """A text as it stands between two tags."""
+    return escape(text, quote=False)
+
+
+def _text(value: str) -> str:
+    return escaped(value).replace("\r", "&#13;")
+
+
 def _quoted(value: str) -> str:
+    from xml.sax.saxutils import quoteattr  # noqa: PLC0415 - as the parser
+
     return quoteattr(value, _ATTRIBUTE)
 
 

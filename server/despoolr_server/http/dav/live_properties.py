@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
-from xml.sax.saxutils import escape
 
 from despoolr_server.http.base.conditions import http_date, iso_date
 from despoolr_server.http.base.media import content_type
 from despoolr_server.http.dav.answers import SUPPORTED_LOCKS, lockdiscovery, visible
-from despoolr_server.http.dav.bodies import DAV
+from despoolr_server.http.dav.bodies import DAV, escaped
 from despoolr_server.shares.dav import Dav, DavResource
 
 DISPLAY_NAME: Final = DAV + "displayname"
@@ -27,7 +26,7 @@ class LiveProperties:
 
     def display_name(self, found: DavResource) -> str | None:
         name = found.facts.path.rpartition("/")[2] or self._share
-        return f"<D:displayname>{escape(visible(name))}</D:displayname>"
+        return f"<D:displayname>{escaped(visible(name))}</D:displayname>"
 
     def length(self, found: DavResource) -> str | None:
         return (
@@ -46,7 +45,7 @@ class LiveProperties:
     def etag(self, found: DavResource) -> str | None:
         if found.facts.directory:
             return None
-        return f"<D:getetag>{escape(found.facts.etag)}</D:getetag>"
+        return f"<D:getetag>{escaped(found.facts.etag)}</D:getetag>"
 
     def modified(self, found: DavResource) -> str | None:
         return f"<D:getlastmodified>{http_date(int(found.facts.modified_at))}</D:getlastmodified>"

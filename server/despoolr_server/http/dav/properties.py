@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 from aiohttp import hdrs, web
 
@@ -38,6 +37,7 @@ from despoolr_server.http.dav.bodies import (
     XmlRefused,
     byte_size,
     empty_element,
+    escaped,
     names_size,
     parse_propfind,
     parse_proppatch,
@@ -350,7 +350,7 @@ def _patched(where: str, changes: list[PropertyChange], wrong: dict[str, int]) -
     for name in dict.fromkeys(change.name for change in changes):
         status = wrong.get(name, 424) if wrong else 200
         by_status.setdefault(status, []).append(empty_element(name))
-    parts = [f"<D:response><D:href>{escape(where)}</D:href>"]
+    parts = [f"<D:response><D:href>{escaped(where)}</D:href>"]
     for status, names in by_status.items():
         error = "<D:error><D:cannot-modify-protected-property/></D:error>" if status == 403 else ""
         line = f"<D:status>{status_line(status)}</D:status>"

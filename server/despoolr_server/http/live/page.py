@@ -1,4 +1,4 @@
-"""The live page: one file, made of `assets/` when a server is made.
+"""The live page: one file, made of `assets/` when somebody asks for it first.
 
 The law: the page holds no data, asks this server alone, and runs nothing but what stands in it: its
 Content-Security-Policy names its one style and its one script by their hashes. Scripts are put
@@ -8,7 +8,6 @@ together in the order of their names; there is no other build.
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 
 from aiohttp import hdrs, web
 
@@ -20,14 +19,6 @@ class LivePageRoutes:
     token.
     """
 
-    def __init__(self) -> None:
-        page = page_text()
-        self._page = page.encode()
-        scripts, styles = inline(page, "script"), inline(page, "style")
-        self._headers = page_headers(scripts=scripts, styles=styles, connects=True) | {
-            hdrs.CACHE_CONTROL: "no-cache"
-        }
-
     def routes(self) -> list[web.RouteDef]:
         """The page's address and its handler."""
         return [web.get("/", self.page)]
@@ -36,12 +27,22 @@ class LivePageRoutes:
         """The page, the same for everybody: what it shows it asks for, and the person brings the
         token.
         """
-        return web.Response(body=self._page, headers=self._headers)
+        body, headers = _page()
+        return web.Response(body=body, headers=headers)
 
 
 @cache
+def _page() -> tuple[bytes, dict[str, str]]:
+    page = page_text()
+    scripts, styles = inline(page, "script"), inline(page, "style")
+    headers = page_headers(scripts=scripts, styles=styles, connects=True)
+    return page.encode(), headers | {hdrs.CACHE_CONTROL: "no-cache"}
+
+
 def page_text() -> str:
     """The page with its style and script in it."""
+    from importlib.resources import files  # noqa: PLC0415 - a run in virtual time has no page
+
     assets = files("despoolr_server.http.live").joinpath("assets")
     page = assets.joinpath("live.html").read_text("utf-8")
     style = assets.joinpath("live.css").read_text("utf-8")

@@ -7,7 +7,6 @@ Ids, times and tokens are those of a server that has just started at a certain t
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -33,6 +32,8 @@ class Example(msgspec.Struct, omit_defaults=True):
 
 def load_examples() -> list[Example]:
     """All of them, in the order in which they were asked."""
+    from importlib.resources import files  # noqa: PLC0415 - a run in virtual time has none
+
     return msgspec.json.decode(
         files("despoolr_server.http.openapi").joinpath("examples.json").read_bytes(),
         type=list[Example],
