@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from worlds.import_graph import circles, imports, modules, room_of, tree_of
+from worlds.import_graph import circles, imports, modules, nodes_of, room_of, tree_of
 from worlds.support import REPOSITORY
 
 MAY_IMPORT = {
@@ -192,7 +192,7 @@ def test_what_is_pure_imports_nothing_that_acts() -> None:
 def outside(path: Path) -> set[str]:
     """The top-level packages a module imports, wherever in it the import stands."""
     found: set[str] = set()
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {top_of(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

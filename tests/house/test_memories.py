@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 
 import pytest
 
-from worlds.import_graph import tree_of
+from worlds.import_graph import nodes_of, tree_of
 from worlds.support import REPOSITORY
 
 ROOMS = (
@@ -306,7 +307,7 @@ def memories_in(tree: ast.Module) -> Iterator[str]:
             if isinstance(n, ast.expr)
         ):
             yield from (name_of(target) for target in statement.targets)
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             calls = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
             if any(name_of(call) in ("cache", "lru_cache", "remembered") for call in calls):
@@ -323,6 +324,7 @@ def memories_in(tree: ast.Module) -> Iterator[str]:
             )
 
 
+@cache
 def found() -> set[str]:
     """Every memory of the product, as `file:name`."""
     paths = [path for room in ROOMS for path in (REPOSITORY / room).rglob("*.py")]
@@ -363,7 +365,7 @@ def test_what_came_first_is_forgotten_at_once_however_much_is_remembered() -> No
         f"{path.relative_to(REPOSITORY).as_posix()}:{node.lineno}"
         for room in (*ROOMS, "lab/despoolr_lab")
         for path in (REPOSITORY / room).rglob("*.py")
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(tree_of(path))
         if isinstance(node, ast.Delete | ast.Call) and _takes_the_first(node)
     ]
     assert not slow, "use `popitem(last=False)` of an `OrderedDict`"

@@ -8,7 +8,7 @@ import ast
 import re
 from pathlib import Path
 
-from worlds.import_graph import tree_of
+from worlds.import_graph import nodes_of, tree_of
 from worlds.support import REPOSITORY
 
 ROOMS = ("core", "server", "client", "app", "lab", "public")
@@ -94,7 +94,7 @@ def cases_in(path: Path) -> int:
     ...)` too).
     """
     return sum(
-        isinstance(node, ast.Attribute) and node.attr in CASES for node in ast.walk(tree_of(path))
+        isinstance(node, ast.Attribute) and node.attr in CASES for node in nodes_of(tree_of(path))
     )
 
 

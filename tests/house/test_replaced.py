@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 
-from worlds.import_graph import modules, tree_of
+from worlds.import_graph import modules, nodes_of, tree_of
 
 STRUCTS, DATACLASSES = "msgspec.structs", "dataclasses"
 
@@ -22,7 +22,7 @@ class Kinds:
     def __init__(self, trees: list[ast.Module]) -> None:
         self._classes: defaultdict[str, list[ast.ClassDef]] = defaultdict(list)
         for tree in trees:
-            for node in ast.walk(tree):
+            for node in nodes_of(tree):
                 if isinstance(node, ast.ClassDef):
                     self._classes[node.name].append(node)
         found = [one for same in self._classes.values() for one in same]
@@ -57,12 +57,12 @@ def replaced(tree: ast.Module) -> Iterator[tuple[int, str, set[str]]]:
     """The line of each call of a `replace` with names, whose it is, and the names."""
     whose = {
         alias.asname or alias.name: node.module
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.ImportFrom) and node.module in (STRUCTS, DATACLASSES)
         for alias in node.names
         if alias.name == "replace"
     }
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if not isinstance(node, ast.Call) or not node.keywords:
             continue
         called = ast.unparse(node.func)

@@ -31,6 +31,12 @@ def tree_of(path: Path) -> ast.Module:
 
 
 @cache
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """All of a file, walked once for all who look at it."""
+    return tuple(ast.walk(tree))
+
+
+@cache
 def modules() -> Mapping[str, Path]:
     """Every module of ours by its dotted name, packages too."""
     found: dict[str, Path] = {}
