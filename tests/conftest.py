@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -64,6 +65,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in gone]
         config.hook.pytest_deselected(items=absent)
     _remember(config, len(absent))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was collected stays until the end, and the collector passes over it: 360,000 objects, of
+    which each full collection took 0.2 s to find nothing.
+    """
+    gc.freeze()
+    gc.collect()
 
 
 def _is_absent(mark: pytest.Mark | None) -> bool:
