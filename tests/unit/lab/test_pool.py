@@ -54,6 +54,7 @@ def test_each_task_comes_with_its_result() -> None:
     assert dict(run_each(square, range(20), jobs=2)) == {n: n * n for n in range(20)}
 
 
+@pytest.mark.slow
 def test_what_is_not_done_until_then_is_ended() -> None:
     began = time.perf_counter()
     with pytest.raises(TimeoutError):
@@ -80,6 +81,7 @@ def test_tasks_are_asked_for_as_workers_need_them() -> None:
     assert len(asked) < 10
 
 
+@pytest.mark.slow
 def test_a_run_in_another_process_is_the_run_that_it_would_be_here() -> None:
     reruns = [Rerun(f"seed {n}", small(), RunOptions(seed=n)) for n in (1, 2)]
     there = {rerun.label: found for rerun, found in run_scenarios(digest_of, reruns, jobs=1)}

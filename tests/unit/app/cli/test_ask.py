@@ -455,6 +455,7 @@ def test_what_was_broken_on_purpose_is_beside_every_answer_of_a_run(tmp_path: Pa
     assert len(told.notes) == FAULTS_TOLD_MAX + 2
 
 
+@pytest.mark.slow
 def test_of_a_finished_run_only_opens_that_are_asked_for_are_kept(tmp_path: Path) -> None:
     story = Story(tmp_path)
     for number in range(3000):

@@ -49,6 +49,7 @@ def test_what_there_was_at_the_start_is_not_looked_at_again(tuned: None) -> None
     assert gc.get_freeze_count() >= frozen
 
 
+@pytest.mark.slow
 def test_the_first_collection_of_a_command_comes_late_and_others_as_usual() -> None:
     before = gc.get_threshold()
     gc.collect()

@@ -23,6 +23,7 @@ def test_made_up_records_are_as_a_server_writes_them() -> None:
     assert ledger.waiting_count <= 1
 
 
+@pytest.mark.slow
 def test_opens_are_measured_with_few_held_and_with_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "FEW", 10)
     monkeypatch.setattr(many, "PAIRS", 10)

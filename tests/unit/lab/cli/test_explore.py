@@ -129,6 +129,7 @@ def test_a_number_of_clients_that_cannot_be_is_one_line(
     assert f"0 to 100,000, not {int(clients):,}" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_scenario_may_be_explored_without_its_counted_clients(capsys: Said) -> None:
     Path("shared.toml").write_text(SCENARIO + '[[clients]]\nname = "WS{n}"\ncount = 9\n')
     more = ["--clients", "0", "--for", "30m", "--seeds", "1-2", "--jobs", "1"]

@@ -68,6 +68,7 @@ def test_what_a_failure_does_not_need_is_cut(capsys: Said) -> None:
     assert run(["run", "small.toml"]) == 10
 
 
+@pytest.mark.slow
 def test_a_kept_run_is_made_small_as_well(capsys: Said) -> None:
     assert run(["run", "shared.toml", "--seed", "2"]) == 10
     capsys.readouterr()

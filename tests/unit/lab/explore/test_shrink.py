@@ -71,6 +71,7 @@ def test_the_file_of_any_scenario_is_that_scenario(path: Path) -> None:
     assert parse_scenario(render(Shrunk(scenario, KEY))) == scenario
 
 
+@pytest.mark.slow
 def test_a_line_speaks_of_its_own_table() -> None:
     scenario = load_scenario(Path(DEMO))
     needed = {("package", 0, "files"), ("step", 3, ""), ("site", 0, ""), ("step", 0, "at")}
@@ -83,6 +84,7 @@ def test_a_line_speaks_of_its_own_table() -> None:
     assert next(line for line in lines if line.startswith("for = ")).endswith(UNTRIED)
 
 
+@pytest.mark.slow
 def test_a_text_of_several_lines_stays_as_it_is() -> None:
     scenario = load_scenario(Path(DEMO))
     scenario.story = '\none\nfor = "1h"\n[[step]]\n"""\ntwo'
@@ -90,6 +92,7 @@ def test_a_text_of_several_lines_stays_as_it_is() -> None:
     assert parse_scenario(text) == scenario
 
 
+@pytest.mark.slow
 def test_what_was_stopped_says_so_and_not_that_two_runs_differed() -> None:
     text = render(Shrunk(load_scenario(Path(DEMO)), KEY, runs=3))
     assert "3 runs made it this small; it was stopped before" in text
@@ -135,6 +138,7 @@ def test_a_link_that_is_cut_and_mended_is_a_server_that_died() -> None:
     assert (kill.at, kill.server, kill.down_for) == ("2h", "LOGON1", "1h")
 
 
+@pytest.mark.slow
 def test_what_is_switched_off_and_on_again_can_be_left_out_at_once() -> None:
     scenario = load_scenario(Path(DEMO))
     off = [PowerStep(at=at, machine="WS2", on=on) for at, on in (("2h", False), ("3h", True))]

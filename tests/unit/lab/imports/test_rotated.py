@@ -72,6 +72,7 @@ def test_fields_of_a_ring_of_captures_are_one_story_although_each_counts_connect
     check(FIELDS, parts)
 
 
+@pytest.mark.slow
 def test_a_ring_of_captures_is_one_story(tmp_path: Path) -> None:
     editcap = shutil.which("editcap")
     if editcap is None:

@@ -167,6 +167,7 @@ def test_what_was_broken_is_on_record_with_its_end_and_in_the_picture() -> None:
     assert [lane.bars[0].is_open for lane in group.lanes] == [False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
     [

@@ -295,6 +295,7 @@ def test_a_file_that_is_deleted_is_gone_and_one_that_is_held_stays() -> None:
     assert ["delete" in note for note in result.notes] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rights", ["READ", "NONE"])
 def test_an_update_waits_while_the_service_may_not_write(rights: str) -> None:
     entry = {"do": "acl", "server": "LOGON1", "share": "SMS_PKGD", "role": "service"}
@@ -322,6 +323,7 @@ def test_without_its_history_a_client_runs_what_it_has_run(is_deleted: bool) -> 
     assert len(started(result)) == (2 if is_deleted else 1)
 
 
+@pytest.mark.slow
 def test_what_a_killed_site_had_open_elsewhere_is_open_until_its_lease_is_over() -> None:
     """Nobody renews it for a process that is gone, and the one that starts has nothing open."""
     old = {f"f{n:03}.dat": "first" * 50 for n in range(60)}

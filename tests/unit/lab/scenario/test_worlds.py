@@ -48,6 +48,7 @@ def test_without_jitter_every_seed_is_as_written() -> None:
     assert len({play(story(jitter=OFF), "1.1", seed=seed).digest for seed in (0, 1, 2)}) == 1
 
 
+@pytest.mark.slow
 def test_twenty_worlds_give_twenty_digests() -> None:
     digests = {play(story(), "1.1", seed=seed).digest for seed in SEEDS}
     assert len(digests) == len(SEEDS)

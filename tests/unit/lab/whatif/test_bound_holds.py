@@ -19,6 +19,8 @@ from despoolr_lab.whatif.ladder import Base, base_of
 from despoolr_lab.whatif.rerun import Task, rerun, with_goal
 from worlds.scenario import FILES, blocked_update, hold, scenario, share, update
 
+pytestmark = pytest.mark.slow
+
 CASES = 8
 TRIED_MAX = 6
 """Changes of a case that are run again, drawn from all of them."""

@@ -43,6 +43,8 @@ from despoolr_lab.whatif.table import forbidden, markdown, rows
 from despoolr_lab.whatif.tried_change import Tried, wilson
 from worlds.scenario import blocked_update, hold, scenario, share, update
 
+pytestmark = pytest.mark.slow
+
 
 def here(
     work: Callable[[Task], RerunOutcome], tasks: Iterable[Task], _jobs: int, _until: float

@@ -46,6 +46,7 @@ def are_of_two_kinds(context: Any, found_column: Any, column: Any, found: Any, w
     ]
 
 
+@pytest.mark.slow
 def test_the_migrations_make_exactly_the_schema_so_a_change_of_it_needs_one_more(url: str) -> None:
     engine = raw(url)
     with engine.begin() as connection:

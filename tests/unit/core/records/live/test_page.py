@@ -257,6 +257,7 @@ def jobs(told: Told, count: int) -> None:
         told.job(f"BPC1{n:04}", "SETUP", "Active")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("many", "count", "size"),
     [

@@ -237,6 +237,7 @@ def test_a_look_that_fails_is_a_gap_and_the_next_one_counts(begin: Begin, samba:
     assert row.closed_at == T0 + 9
 
 
+@pytest.mark.slow
 def test_a_run_keeps_so_much_and_tells_again_what_is_open_still(
     begin: Begin, samba: FakeSamba
 ) -> None:

@@ -35,6 +35,8 @@ from worlds.scenario import (
     share,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_update_is_to_be_new_on_every_server_and_the_job_to_say_so() -> None:
     staged = blocked_update(hours=6, servers=("LOGON1", "LOGON2"))

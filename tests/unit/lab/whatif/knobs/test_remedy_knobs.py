@@ -9,6 +9,8 @@ from despoolr_lab.whatif.knobs.fault_knobs import BROKEN_MAX
 from unit.lab.whatif.test_ladder import ladder, named
 from worlds.scenario import blocked_update, hold, scenario, share, update
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_reaper_gets_an_update_through_and_cuts_its_holder_off() -> None:
     found = ladder(blocked_update(hours=30), knobs={"reaper": ("2", "48")})

@@ -10,6 +10,8 @@ from despoolr_lab.whatif.recording.first_pass import SAMBA_NOTE, first_pass
 from despoolr_lab.whatif.table import markdown_of_waits, wait_rows, window_lines
 from worlds.traces import Truth, imported
 
+pytestmark = pytest.mark.slow
+
 
 def asked(name: str, file: str, *patterns: str) -> Ladder:
     truth = Truth.of(name)

@@ -19,6 +19,8 @@ from despoolr_lab.whatif.recording.staged_scenario import CannotStage, Staged, s
 from worlds.share_story import Story
 from worlds.traces import Found, Truth, imported
 
+pytestmark = pytest.mark.slow
+
 SAME_S = 0.05
 GRADE_A = [
     ("1-one-holder-blocks", "tshark-fields.tsv"),

@@ -247,6 +247,7 @@ def test_what_is_remembered_of_heads_is_bounded() -> None:
     assert len(lane._patterns) == 1
 
 
+@pytest.mark.slow
 def test_all_that_is_remembered_of_heads_takes_a_few_megabytes() -> None:
     lane = make_lane()
     tracemalloc.start()
@@ -448,6 +449,7 @@ def test_a_caller_that_goes_while_its_answer_waits_leaves_nothing_behind() -> No
     within(test)
 
 
+@pytest.mark.slow
 def test_with_the_lane_and_without_a_server_answers_and_records_the_same() -> None:
     lane_count = answer_count = 0
     for seed in range(32):

@@ -368,6 +368,7 @@ def test_a_poll_of_a_share_that_came_later_finds_nothing_new() -> None:
     play(script)
 
 
+@pytest.mark.slow
 def test_what_is_remembered_of_heads_with_what_looks_found_out_takes_a_few_megabytes() -> None:
     async def script(served: Served, _session: str) -> None:
         lane = fast_lane.FastLane(served.app, IN_LANE)

@@ -368,6 +368,7 @@ EITHER = (
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

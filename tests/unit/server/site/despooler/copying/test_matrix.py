@@ -113,6 +113,7 @@ async def test_the_first_distribution_is_whole_and_so_is_the_update() -> None:
         assert [lies(bench, name) for name in BOTH] == [SECOND, SECOND], strategy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("strategy", OURS)
 async def test_a_holder_stops_whom_the_sharing_rule_says_and_the_retry_gets_through(
