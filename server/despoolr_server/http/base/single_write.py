@@ -48,10 +48,12 @@ class SingleWriteResponse(web.Response):
 
     @property
     def told_etag(self) -> str:
-        """The ETag that it tells, or `""`: no answer whose headers are lines has one."""
+        """The ETag that it tells, or `""`."""
         plain = self._plain
-        if plain is None or isinstance(plain, str):
+        if plain is None:
             return ""
+        if isinstance(plain, str):
+            return plain.partition("Etag: ")[2].partition("\r\n")[0]
         return plain.get("ETag") or plain.get(hdrs.ETAG, "")
 
     def force_close(self) -> None:
@@ -95,7 +97,7 @@ class SingleWriteResponse(web.Response):
         if not self.is_usual(request):
             plain = self._plain
             if isinstance(plain, str):
-                plain = dict(line.split(": ", 1) for line in plain.split("\r\n")[:-1])
+                plain = fields_of(plain)
             super().__init__(status=self._status, headers=plain, body=body or None)
             if self._is_last:
                 super().force_close()
@@ -113,6 +115,11 @@ class SingleWriteResponse(web.Response):
 
 
 _SERVER: Final = f"Server: {SERVER_SOFTWARE}\r\n\r\n"
+
+
+def fields_of(lines: str) -> dict[str, str]:
+    """Header fields of the lines that they make."""
+    return dict(line.split(": ", 1) for line in lines.split("\r\n")[:-1])
 
 
 @lru_cache(maxsize=64)

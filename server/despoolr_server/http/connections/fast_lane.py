@@ -450,17 +450,9 @@ def _last(line: bytes, cut: int) -> bytes:
 
 
 def _message(line: FirstLine, block: FieldBlock) -> RawRequestMessage:
+    method, path, headers, raw = line.method, line.path, block.headers, block.raw
     return RawRequestMessage(
-        line.method,
-        line.path,
-        HttpVersion11,
-        block.headers,
-        block.raw,
-        False,
-        None,
-        False,
-        False,
-        _NO_URL,
+        method, path, HttpVersion11, headers, raw, False, None, False, False, _NO_URL
     )
 
 

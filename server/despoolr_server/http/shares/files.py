@@ -30,7 +30,7 @@ from despoolr_server.http.base.conditions import (
 from despoolr_server.http.base.media import content_type
 from despoolr_server.http.base.pieces import bytes_answer
 from despoolr_server.http.base.problem import Handler, Refused, bad_request, known
-from despoolr_server.http.base.single_write import SingleWriteResponse
+from despoolr_server.http.base.single_write import SingleWriteResponse, fields_of
 from despoolr_server.http.base.surface import IF, Surface, expects, json_answer, read_body, switch
 from despoolr_server.http.base.uploads import Sending
 from despoolr_server.http.dav.answers import lock_error, refuse
@@ -124,7 +124,7 @@ class ShareRoutes:
         now = self._host.paths.content_now(caller, share, path, size_max)
         if now is None:
             return None
-        return SingleWriteResponse(200, _file_headers(path, now.etag, now.modified_at), now.data)
+        return SingleWriteResponse(200, _file_lines(path, now.etag, now.modified_at), now.data)
 
     async def head(self, request: web.Request) -> web.StreamResponse:
         """What GET would say of the file, by its attributes alone."""
@@ -295,10 +295,15 @@ async def _file(
 
 
 def _file_headers(path: str, etag: str, modified_at: float) -> dict[str, str]:
-    return {
-        hdrs.CONTENT_TYPE: content_type(path),
-        hdrs.ETAG: etag,
-        hdrs.LAST_MODIFIED: http_date(int(modified_at)),
-        hdrs.ACCEPT_RANGES: "bytes",
-        "X-Content-Type-Options": "nosniff",
-    }
+    return fields_of(_file_lines(path, etag, modified_at))
+
+
+def _file_lines(path: str, etag: str, modified_at: float) -> str:
+    """The headers of a file, as the lines that they make."""
+    return (
+        f"Content-Type: {content_type(path)}\r\n"
+        f"Etag: {etag}\r\n"
+        f"Last-Modified: {http_date(int(modified_at))}\r\n"
+        "Accept-Ranges: bytes\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+    )

@@ -59,7 +59,7 @@ class _Look(NamedTuple):
 
     caller: Caller
     etag: str
-    headers: dict[str, str]
+    headers: str
     is_whole: bool
 
 
@@ -130,7 +130,7 @@ class UsualRoutes:
         if not isinstance(who, Principal) or any(name in headers for name in _CONDITIONS):
             return ""
         tag = etag or ""
-        return _Look(Caller(who), tag, {hdrs.ETAG: tag}, hdrs.RANGE not in headers)
+        return _Look(Caller(who), tag, f"Etag: {tag}\r\n", hdrs.RANGE not in headers)
 
     def _timed(
         self,

@@ -94,3 +94,18 @@ def test_bytes_without_a_type_are_a_mistake_of_ours() -> None:
         SingleWriteResponse(200, {"ETag": '"1"'}, b"x")
     with pytest.raises(AssertionError, match="bytes of no type"):
         SingleWriteResponse(200, "ETag: 1\r\n", b"x")
+
+
+@pytest.mark.parametrize(
+    ("headers", "etag"),
+    [
+        (None, ""),
+        ({"ETag": '"1"'}, '"1"'),
+        ({"Etag": '"1"'}, '"1"'),
+        (TYPED, ""),
+        ('Content-Type: a/b\r\nEtag: "1"\r\nAge: 2\r\n', '"1"'),
+        (LINES, ""),
+    ],
+)
+def test_the_etag_that_is_told_is_found(headers: dict[str, str] | str | None, etag: str) -> None:
+    assert SingleWriteResponse(200, headers).told_etag == etag
