@@ -53,6 +53,14 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+def pytest_configure() -> None:
+    """A shell has Ctrl-C ignored in what it starts with `&`, and whatever that starts inherits it:
+    tests that send it would wait until they time out.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 _NOT_RUN = pytest.StashKey[int]()
 """How many tests of other people's files were taken out of this run."""
 
