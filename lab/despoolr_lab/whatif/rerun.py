@@ -22,6 +22,7 @@ from despoolr_lab.scenario.model import (
     Expectation,
     HoldStep,
     JobExpectation,
+    JobStep,
     PutStep,
     Scenario,
     SourceStep,
@@ -149,11 +150,15 @@ class _Watch:
 
 
 def files_of(scenario: Scenario) -> set[str]:
-    """The paths of its packages' files, of all versions."""
-    names = {name for package in scenario.package for name in package.files}
-    return names | {
-        name for step in scenario.step if isinstance(step, SourceStep) for name in step.files
+    """The paths of its packages' files, of all versions; none of a package that is to go."""
+    removed = {
+        step.package
+        for step in scenario.step
+        if isinstance(step, JobStep) and step.type == "remove"
     }
+    packages = [(package.name, package.files) for package in scenario.package]
+    sources = [(s.package, s.files) for s in scenario.step if isinstance(s, SourceStep)]
+    return {name for one, files in (*packages, *sources) if one not in removed for name in files}
 
 
 # -- where two runs part

@@ -3,8 +3,8 @@ file, so that any run can be asked for it.
 
 The law: a goal is about what lies on the shares and what the job database says at the end, never
 about an episode: a way round a held file ends no waiting. A run is asked for one kind of trouble at
-a time: that of its article, else the first there is of updates, programs that cannot be run,
-expired jobs, package status, results that nobody heard of, failures that nobody sees.
+a time: that of its article, else the first there is of updates, removals, programs that cannot be
+run, expired jobs, package status, results that nobody heard of, failures that nobody sees.
 """
 
 from __future__ import annotations
@@ -46,18 +46,21 @@ from despoolr_lab.scenario.model import (
 from despoolr_lab.scenario.run import RunOptions, profiles_of
 
 UPDATE: Final = "update"
+REMOVAL: Final = "removal"
 EXPIRY: Final = "expiry"
 STATUS: Final = "package status"
 RUN: Final = "run"
 RESULT: Final = "result"
 FAILURE: Final = "failure"
 ASKED: Final = "asked"
-_KINDS: Final = (UPDATE, RUN, EXPIRY, STATUS, RESULT, FAILURE)
+_KINDS: Final = (UPDATE, REMOVAL, RUN, EXPIRY, STATUS, RESULT, FAILURE)
 _KIND_OF: Final = {
     "Q152229": EXPIRY,
+    "Q153637": REMOVAL,
     "Q166833": FAILURE,
     "Q172899": RESULT,
     "Q182414": RUN,
+    "Q185179": REMOVAL,
     "Q235805": STATUS,
 }
 _AS_THE_VERSION_TELLS: Final = ("Q138241", "Q190135")
@@ -94,6 +97,7 @@ def goals(scenario: Scenario, records: Sequence[Record]) -> list[Goal]:
     names = _names(records)
     found = [
         *_updates(scenario, records, names),
+        *_removals(scenario, records, names),
         *_expiries(records, names),
         *_package_status(scenario, records, names),
         *_results(records, names, _told_as(scenario)),
@@ -191,6 +195,44 @@ def _updates(
             ),
             (step.name,),
         )
+
+
+def _removals(
+    scenario: Scenario, records: Sequence[Record], names: dict[str, str]
+) -> Iterable[Goal]:
+    """What was removed last is gone from the servers that it was removed from, and the job says
+    so.
+    """
+    cancelled = {step.job for step in scenario.step if isinstance(step, CancelStep)}
+    jobs = sorted(
+        (s for s in scenario.step if isinstance(s, JobStep) and s.name not in cancelled),
+        key=lambda step: moment_s(step.at, scenario.start),
+    )
+    last = {step.package: step for step in jobs if step.distribute}
+    _, complete = _servers(records, names)
+    for package, step in last.items():
+        if step.type != "remove":
+            continue
+        had = {
+            server
+            for one in jobs
+            if one.package == package and one.name != step.name
+            for server in complete.get(one.name, ())
+        }
+        servers = sorted(had & (set(step.put_on) or _servers_of(scenario, step)))
+        if servers:
+            gone = [FilesExpectation(package=package, server=one, only=True) for one in servers]
+            told = JobExpectation(job=step.name, status="Complete", site=step.site)
+            says = f"{package} is gone from {named(servers)} and job {step.name} says so"
+            yield Goal(REMOVAL, says, (*gone, told), (step.name,))
+
+
+def _servers_of(scenario: Scenario, step: JobStep) -> set[str]:
+    """The servers of the sites that a job goes to."""
+    main = scenario.site[0].code
+    return {
+        one.name for one in scenario.server if not step.sites or (one.site or main) in step.sites
+    }
 
 
 def _begun(records: Sequence[Record]) -> dict[str, list[float]]:
@@ -398,7 +440,7 @@ def _is_success(record: Record, goal: Goal) -> bool:
     fact = record.data
     if isinstance(fact, JobStatusChanged):
         return (
-            goal.kind == UPDATE
+            goal.kind in (UPDATE, REMOVAL)
             and fact.status == "Complete"
             and any(isinstance(one, JobExpectation) for one in goal.expectations)
         )

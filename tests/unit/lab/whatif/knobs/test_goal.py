@@ -12,6 +12,7 @@ from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.whatif.knobs.goal import (
     EXPIRY,
     FAILURE,
+    REMOVAL,
     RESULT,
     RUN,
     STATUS,
@@ -46,6 +47,49 @@ def test_an_update_is_to_be_new_on_every_server_and_the_job_to_say_so() -> None:
     files = [one for one in goal.expectations if isinstance(one, FilesExpectation)]
     assert [(one.server, one.files) for one in files] == [("LOGON1", NEW), ("LOGON2", NEW)]
     assert isinstance(goal.expectations[-1], JobExpectation)
+
+
+def remove(at: str, **more: Any) -> dict[str, Any]:
+    return {
+        "do": "job", "at": at, "name": "REMOVE", "package": "OFFICE", "type": "remove", **more
+    }  # fmt: skip
+
+
+def test_what_was_removed_is_to_be_gone_from_who_had_it_and_the_job_to_say_so() -> None:
+    staged = scenario(share(), hold(), remove("2h"), hours=6, servers=("LOGON1", "LOGON2"))
+    (goal,) = goals(staged, play(staged, "1.1").records)
+    assert goal.kind == REMOVAL
+    assert goal.says == "OFFICE is gone from LOGON1 and LOGON2 and job REMOVE says so"
+    files = [one for one in goal.expectations if isinstance(one, FilesExpectation)]
+    assert [(one.server, one.files, one.only) for one in files] == [
+        ("LOGON1", {}, True),
+        ("LOGON2", {}, True),
+    ]
+    assert goal.expectations[-1] == JobExpectation(job="REMOVE", status="Complete")
+
+
+def test_what_came_back_or_was_not_removed_after_all_is_not_to_be_gone() -> None:
+    back = share("AGAIN", at="4h", send="even if previously sent")
+    cancelled = {"do": "cancel", "at": "1h 59m", "job": "REMOVE"}
+    for steps in ([remove("2h"), back], [remove("1h 58m"), cancelled]):
+        staged = scenario(share(), *steps, hours=6)
+        kinds = {goal.kind for goal in goals(staged, play(staged, "1.1").records)}
+        assert kinds == {UPDATE}
+
+
+def test_a_removal_is_asked_of_the_sites_that_it_goes_to() -> None:
+    result = article("Q185179", "1.2")
+    goal = goals(result.scenario, result.records)[0]
+    assert (goal.kind, goal.says) == (
+        REMOVAL,
+        "OLD is gone from LOGON2 and job REMOVE says so",
+    )
+    assert goals(*of_article("Q153637", "1.1"))[0].kind == REMOVAL
+
+
+def of_article(kb: str, version: str) -> tuple[Any, Any]:
+    result = article(kb, version)
+    return result.scenario, result.records
 
 
 def test_servers_that_a_job_was_not_to_refresh_are_none_of_its_goal() -> None:
@@ -138,13 +182,19 @@ def test_a_job_is_to_bring_the_files_that_were_there_when_it_began(
         ),
         (
             [share("GONE", at="5h", type="remove", put_on=["LOGON2"])],
-            ["OFFICE is new on LOGON1 and job UPDATE says so"],
+            [
+                "OFFICE is new on LOGON1 and job UPDATE says so",
+                "OFFICE is gone from LOGON2 and job GONE says so",
+            ],
         ),
-        ([share("GONE", at="5h", type="remove")], []),
+        (
+            [share("GONE", at="5h", type="remove")],
+            ["OFFICE is gone from LOGON1 and LOGON2 and job GONE says so"],
+        ),
     ],
     ids=["cancelled under way", "never removed", "removed from one server", "removed"],
 )
-def test_what_was_cancelled_or_removed_is_none_of_a_goal(
+def test_what_was_cancelled_or_removed_is_none_of_an_updates_goal(
     steps: list[dict[str, Any]], says: list[str]
 ) -> None:
     staged = blocked_update(hold(), *steps, hours=10, servers=("LOGON1", "LOGON2"))

@@ -34,6 +34,18 @@ def test_a_marker_keeps_those_out_who_would_have_come_one_after_the_other() -> N
     assert named(found, "quiesce_marker").word != FIXES, "nobody looks for it"
 
 
+def test_a_removal_that_would_have_got_through_does_no_harm_by_the_files_it_takes() -> None:
+    staged = scenario(
+        share(),
+        hold(),
+        {"do": "job", "at": "2h", "name": "REMOVE", "package": "OFFICE", "type": "remove"},
+        hours=9,
+    )
+    found = ladder(staged, knobs={"closes_when_idle": ("30",)}, worlds=1)
+    row = named(found, "closing it after 30 min")
+    assert (row.word, row.effects.no_service_s) == (FIXES, 0.0)
+
+
 def test_a_fix_that_takes_another_version_costs_what_an_upgrade_costs() -> None:
     staged = blocked_update(hours=6, version="1.2")
     found = ladder(staged, knobs={"fix": ("Q182414", "Q195936"), "version": ("1.2 SP4",)}, worlds=1)
