@@ -7,8 +7,9 @@ from __future__ import annotations
 import click
 import pytest
 
-from despoolr.console import run
+from despoolr.console import COMMANDS, run
 from despoolr_app.cli.options import SHOWN_MAX, Text, Whole
+from despoolr_app.cli.root import root_of
 
 CLIENTS = Whole("clients", 1, 1_000_000)
 
@@ -95,3 +96,26 @@ def test_every_variable_that_is_a_number_or_a_span_is_named_when_it_is_wrong(
     assert run(command) == 2
     said = capsys.readouterr().err
     assert f"'{variable}'" in said and "so much" in said and len(said.splitlines()) == 1, said
+
+
+def options_of(command: click.Command, called: str) -> list[tuple[str, click.Option]]:
+    found = [(called, one) for one in command.params if isinstance(one, click.Option)]
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            found += options_of(inner, f"{called} {name}")
+    return found
+
+
+def test_every_command_that_keeps_or_finds_runs_is_told_where_in_one_way() -> None:
+    where = [
+        (called, one)
+        for called, one in options_of(root_of(COMMANDS), "despoolr")
+        if {"--out", "--runs"} & set(one.opts)
+    ]
+    assert len(where) > 15
+    for called, one in where:
+        assert "--runs" in one.opts, called
+        assert (one.envvar, one.default) == ("DESPOOLR_RUNS", "runs"), called
