@@ -37,7 +37,6 @@ from despoolr_server.site.despooler.server_update import (
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState, has_given_up
 from despoolr_server.site.state import boxes, winst_box
-from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.packages import Files, PackageError, decompress
 from despoolr_server.site.state.registry import MASTER_PACKAGES, RETRY_HISTORY
@@ -265,6 +264,5 @@ class Installer(DespoolerPart):
         ).with_flags(background=install.background)
         for start in range(0, len(install.workstations), RECORDS_AT_ONE_TIME):
             some = install.workstations[start : start + RECORDS_AT_ONE_TIME]
-            await gather_all(
-                winst_box.put_record(self._root, w.domain, w.sms_id, record) for w in some
-            )
+            clients = [(workstation.domain, workstation.sms_id) for workstation in some]
+            await winst_box.put_records(self._root, clients, record)

@@ -8,13 +8,14 @@ it, so a repeated instruction changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from despoolr_core.formats.winst import WinstFile, WorkstationInstruction
+from despoolr_core.formats.winst import WinstError, WinstFile, WorkstationInstruction
 from despoolr_core.formats.winst_text import add_record, parse_winst, render_winst
 from despoolr_core.share.contract import Share, ShareError
+from despoolr_server.loop.pace import FILES_A_TURN, batches, breathe
 from despoolr_server.site.state import boxes
 
 
@@ -30,32 +31,48 @@ async def read_instructions(share: Share, path: str, name: str) -> WinstFile:
         raise
 
 
-async def put_record(
-    share: Share, domain: str, sms_id: str, record: WorkstationInstruction
+async def put_records(
+    share: Share, clients: Sequence[tuple[str, str]], record: WorkstationInstruction
 ) -> None:
-    """Add or replace a client's record of one request. Raises `WinstError` for one that no file
-    can have, `ShareError`.
+    """Add or replace the record of one request of clients, each by domain and SMSID. What fails of
+    one keeps none of the others; then the first failure is raised: `WinstError` for a record that
+    no file can have, `ShareError`.
     """
-    path = f"{boxes.domain_directory(domain)}/{sms_id}.INS"
-    try:
-        data = await share.read(path)
-    except ShareError as error:
-        if not error.is_missing:
-            raise
-        data = render_winst(WinstFile(f"{sms_id.lower()}.ins", ()))
-    changed = add_record(data, record)
-    if changed != data:
-        await _write(share, path, changed)
+    paths = [f"{boxes.domain_directory(domain)}/{sms_id}.INS" for domain, sms_id in clients]
+    found = zip(paths, clients, await share.read_all(paths), strict=True)
+    changed: list[tuple[str, bytes]] = []
+    failures: list[ShareError | WinstError] = []
+    for batch in batches(found, FILES_A_TURN):
+        for path, (_, sms_id), data in batch:
+            before = data
+            if isinstance(before, ShareError):
+                if not before.is_missing:
+                    failures.append(before)
+                    continue
+                before = render_winst(WinstFile(f"{sms_id.lower()}.ins", ()))
+            try:
+                after = add_record(before, record)
+            except WinstError as error:
+                failures.append(error)
+                continue
+            if after != before:
+                changed.append((path, after))
+        await breathe(len(batch), FILES_A_TURN)
+    failures += await _write_all(share, changed)
+    if failures:
+        raise failures[0]
 
 
-async def _write(share: Share, path: str, data: bytes) -> None:
-    try:
-        await share.write(path, data)
-    except ShareError as error:
-        if not error.is_missing:
-            raise
-        await share.make_directory(path.rpartition("/")[0])
-        await share.write(path, data)
+async def _write_all(share: Share, files: Sequence[tuple[str, bytes]]) -> list[ShareError]:
+    """Write files, making the directories that are missing; what failed."""
+    made = list(zip(files, await share.write_all(files), strict=True))
+    nowhere = [file for file, error in made if error is not None and error.is_missing]
+    failures = [error for _, error in made if error is not None and not error.is_missing]
+    if nowhere:
+        for directory in dict.fromkeys(path.rpartition("/")[0] for path, _ in nowhere):
+            await share.make_directory(directory)
+        failures += [error for error in await share.write_all(nowhere) if error is not None]
+    return failures
 
 
 async def drop_records(
@@ -68,7 +85,7 @@ async def drop_records(
     kept = tuple(record for record in file.records if not is_meant(record))
     if len(kept) == len(file.records):
         return False
-    await _write(share, path, render_winst(WinstFile(file.file_name, kept)))
+    await share.write(path, render_winst(WinstFile(file.file_name, kept)))
     return True
 
 
@@ -84,7 +101,7 @@ async def point_elsewhere(share: Share, package: str, before: str, after: str) -
             file = await read_instructions(share, path, entry.name.lower())
             records = tuple(_pointed(record, package, before, after) for record in file.records)
             if records != file.records:
-                await _write(share, path, render_winst(WinstFile(file.file_name, records)))
+                await share.write(path, render_winst(WinstFile(file.file_name, records)))
                 count += 1
     return count
 

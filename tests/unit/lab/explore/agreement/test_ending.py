@@ -99,13 +99,12 @@ def test_a_package_is_on_a_server_what_its_job_says(monkeypatch: pytest.MonkeyPa
 
 
 def test_who_was_meant_has_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = winst_box.put_record
+    real = winst_box.put_records
 
-    async def lose(share: Any, domain: str, sms_id: str, record: Any) -> None:
-        if not sms_id.endswith("1"):
-            await real(share, domain, sms_id, record)
+    async def lose(share: Any, clients: Any, record: Any) -> None:
+        await real(share, [one for one in clients if not one[1].endswith("1")], record)
 
-    monkeypatch.setattr(winst_box, "put_record", lose)
+    monkeypatch.setattr(winst_box, "put_records", lose)
     assert said() == [commands.NO_COMMAND, client_rules.NEVER_RUN]
 
 

@@ -8,7 +8,7 @@ from despoolr_core.formats.winst import WorkstationInstruction
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.state import boxes
-from despoolr_server.site.state.winst_box import put_record, read_instructions
+from despoolr_server.site.state.winst_box import put_records, read_instructions
 from worlds.share import World
 
 PATH = f"{boxes.PCM_DOMAINS}/SALES.000/BPC00001.INS"
@@ -26,7 +26,7 @@ def record(request: str, command: str = "setup.exe") -> WorkstationInstruction:
 
 async def test_the_first_record_makes_the_domain_and_the_file() -> None:
     share = World().share()
-    await put_record(share, "SALES", "BPC00001", record("BPC0001"))
+    await put_records(share, [("SALES", "BPC00001")], record("BPC0001"))
     file = await read_instructions(share, PATH, "unused")
     assert [r.request_id for r in file.records] == ["BPC0001"]
     assert file.file_name == "bpc00001.ins"
@@ -35,8 +35,8 @@ async def test_the_first_record_makes_the_domain_and_the_file() -> None:
 async def test_records_keep_their_order_and_one_that_is_there_is_replaced() -> None:
     share = World().share()
     for request in ("BPC0001", "BPC0002", "BPC0003"):
-        await put_record(share, "SALES", "BPC00001", record(request))
-    await put_record(share, "SALES", "BPC00001", record("BPC0002", "other.exe"))
+        await put_records(share, [("SALES", "BPC00001")], record(request))
+    await put_records(share, [("SALES", "BPC00001")], record("BPC0002", "other.exe"))
     file = await read_instructions(share, PATH, "unused")
     assert [(r.request_id, r.run_command) for r in file.records] == [
         ("BPC0001", "setup.exe"),
@@ -48,10 +48,26 @@ async def test_records_keep_their_order_and_one_that_is_there_is_replaced() -> N
 async def test_the_same_record_again_does_not_touch_the_file() -> None:
     world = World()
     share = world.share()
-    await put_record(share, "SALES", "BPC00001", record("BPC0001"))
+    await put_records(share, [("SALES", "BPC00001")], record("BPC0001"))
     held = await world.share().open(PATH, Access.READ, ShareMode.READ)
-    await put_record(share, "SALES", "BPC00001", record("BPC0001"))
+    await put_records(share, [("SALES", "BPC00001")], record("BPC0001"))
     with pytest.raises(ShareError) as refused:
-        await put_record(share, "SALES", "BPC00001", record("BPC0002"))
+        await put_records(share, [("SALES", "BPC00001")], record("BPC0002"))
     assert refused.value.is_refusal
     await held.close()
+
+
+async def test_a_file_that_is_held_keeps_no_other_client_from_its_record() -> None:
+    world = World()
+    share, clients = world.share(), [("SALES", f"BPC0000{number}") for number in range(1, 4)]
+    await put_records(share, clients, record("BPC0001"))
+    held = await world.share().open(PATH, Access.READ, ShareMode.READ)
+    with pytest.raises(ShareError) as refused:
+        await put_records(share, clients, record("BPC0002"))
+    assert refused.value.is_refusal
+    await held.close()
+    counts = [
+        len((await read_instructions(share, PATH.replace("BPC00001", sms_id), "")).records)
+        for _, sms_id in clients
+    ]
+    assert counts == [1, 2, 2]
