@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import FileFacts
-from despoolr_server.files.protocol import FileStore, StoreError
+from despoolr_server.files.protocol import FileStore, Look, StoreError
 
 
 @runtime_checkable
@@ -42,6 +42,7 @@ class FillableFileStore:
         self.findings = store.findings
         # What makes no file longer is the store's own, bound here so that it costs no call more.
         self.find = store.find
+        self.look = store.look
         self.has_directory = store.has_directory
         self.list = store.list
         self.each = store.each
@@ -72,10 +73,12 @@ class FillableFileStore:
         self._full[name.key] -= 1
         self._full += Counter()
 
-    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
+    def write_whole(
+        self, name: Name, data: bytes, at: float, attributes: int = 0, look: Look | None = None
+    ) -> FileFacts:
         """A file that gets no longer takes the room of the one before."""
         self._check(name, len(data))
-        return self._store.write_whole(name, data, at, attributes)
+        return self._store.write_whole(name, data, at, attributes, look)
 
     async def stage(self, data: bytes, at: float) -> str:
         """Where it will lie, and so whether there is room, shows when it is published."""

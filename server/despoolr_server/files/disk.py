@@ -46,7 +46,7 @@ from despoolr_server.files.path_index import (
     is_shown,
 )
 from despoolr_server.files.properties import PropertyList
-from despoolr_server.files.protocol import INLINE_MAX, StoreError
+from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
 from despoolr_server.files.refold import refold
 from despoolr_server.files.small_files import SmallFiles
 from despoolr_server.files.spare.inode_pool import InodePool
@@ -148,6 +148,25 @@ class DiskFileStore:
             if found is None or found.status is None
             else self._facts(name.key, found.path, found.stored, found.status)
         )
+
+    def look(self, name: Name) -> Look:
+        """One `lstat` for the directory and one for the name."""
+        place = self.index.look(name)
+        if place is None:
+            facts = self.find(name)
+            return Look(facts, facts is not None or self.has_directory(name.parent))
+        status = place.status
+        if status is None or not is_shown(status):
+            return Look(None, True, place)
+        known = self._known.get(name.key)
+        if (
+            known is not None
+            and known[1] == status.st_mtime_ns
+            and known[2] == status.st_size
+            and known[3] == status.st_ino
+        ):
+            return Look(known[4], True, place)
+        return Look(self._facts(name.key, place.path, place.stored, status), True, place)
 
     def has_directory(self, name: Name) -> bool:
         """One `lstat` for one seen before."""
@@ -296,11 +315,14 @@ class DiskFileStore:
                 await file.seek(offset)
                 return await file.read(-1 if length is None else length)
 
-    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
+    def write_whole(
+        self, name: Name, data: bytes, at: float, attributes: int = 0, look: Look | None = None
+    ) -> FileFacts:
         """Temporary file, file time, rename. Who reads it next, reads what was written: most boxes
         are emptied soon.
         """
-        place, content = self.index.target(name), bytes(data)
+        place = self.index.target(name, look.place if look is not None else None)
+        content = bytes(data)
         if not self._keeps_originals:
             staged, status = self.put_aside(data, at)
             return self.publish_at(staged, status, name, place, attributes, content)
@@ -424,16 +446,16 @@ class DiskFileStore:
                 raise
             self.index.entered(place, place.actual)
 
-    def remove(self, name: Name) -> None:
+    def remove(self, name: Name, look: Look | None = None) -> None:
         """A file, or a directory with nothing in it."""
-        self.remove_at(name, self.removable(name))
+        self.remove_at(name, self.removable(name, look))
 
-    def removable(self, name: Name) -> ResolvedPath:
+    def removable(self, name: Name, look: Look | None = None) -> ResolvedPath:
         """Where the file or directory is that `remove` removes. Raises `StoreError`."""
         self.check_writable()
         if not name.key:
             raise StoreError(NtStatus.ACCESS_DENIED, "the share's root stays")
-        return self.index.existing(name)
+        return self.index.existing(name, look.place if look is not None else None)
 
     def remove_at(self, name: Name, place: ResolvedPath) -> None:
         """Remove what `removable` found. What can fail is done before the file goes, and undone if

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name
 from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
-from despoolr_server.files.protocol import StoreError
+from despoolr_server.files.protocol import Look, StoreError
 
 
 class _Node:
@@ -71,6 +71,11 @@ class MemoryFileStore:
         node = self._nodes.get(name.key)
         return node.facts if node else None
 
+    def look(self, name: Name) -> Look:
+        """A look-up, or two."""
+        facts = self.find(name)
+        return Look(facts, facts is not None or self.has_directory(name.parent))
+
     def has_directory(self, name: Name) -> bool:
         node = self._nodes.get(name.key)
         return node is not None and node.facts.directory
@@ -116,7 +121,14 @@ class MemoryFileStore:
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         return self.read(name, offset, length)
 
-    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
+    def write_whole(
+        self,
+        name: Name,
+        data: bytes,
+        at: float,
+        attributes: int = 0,
+        look: Look | None = None,  # noqa: ARG002 - a look-up costs nothing here
+    ) -> FileFacts:
         """The old content goes when the new is in."""
         self._check_quota(name, len(data))
         node = self._nodes.get(name.key)
@@ -174,7 +186,7 @@ class MemoryFileStore:
             raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
         self._enter(name, FileFacts("", 0, at, True, DIRECTORY, ""), b"", {})
 
-    def remove(self, name: Name) -> None:
+    def remove(self, name: Name, look: Look | None = None) -> None:  # noqa: ARG002 - nor here
         node = self._node(name)
         if name == ROOT:
             raise StoreError(NtStatus.ACCESS_DENIED, "the share's root stays")

@@ -124,8 +124,16 @@ class PathIndex:
             else None
         )
 
-    def existing(self, name: Name) -> ResolvedPath:
-        """`resolve`. Raises `StoreError` (OBJECT_NAME_NOT_FOUND or OBJECT_PATH_NOT_FOUND)."""
+    def look(self, name: Name) -> ResolvedPath | None:
+        """Where a name is, or would be; None if there is no such place."""
+        return None if not name.key or _is_private(name.key) else self._lookup(name)
+
+    def existing(self, name: Name, looked: ResolvedPath | None = None) -> ResolvedPath:
+        """`resolve`, unless something was seen there in this turn (`look`). Raises `StoreError`
+        (OBJECT_NAME_NOT_FOUND or OBJECT_PATH_NOT_FOUND).
+        """
+        if looked is not None and looked.status is not None and is_shown(looked.status):
+            return looked
         found = self.resolve(name)
         if found is None:
             parent = self.resolve(name.parent)
@@ -154,13 +162,13 @@ class PathIndex:
             raise StoreError(NtStatus.NOT_A_DIRECTORY)
         return folder
 
-    def target(self, name: Name) -> ResolvedPath:
-        """Where a name would be put, or is. Raises `StoreError` (OBJECT_PATH_NOT_FOUND,
-        ACCESS_DENIED).
+    def target(self, name: Name, looked: ResolvedPath | None = None) -> ResolvedPath:
+        """Where a name would be put, or is; `looked` is what `look` found in this turn. Raises
+        `StoreError` (OBJECT_PATH_NOT_FOUND, ACCESS_DENIED).
         """
         if not name.key or _is_private(name.key):
             raise StoreError(NtStatus.ACCESS_DENIED, "the name is the store's own")
-        found = self._lookup(name)
+        found = self._lookup(name) if looked is None else looked
         if found is None:
             raise StoreError(NtStatus.OBJECT_PATH_NOT_FOUND)
         if found.status is not None and not is_shown(found.status):

@@ -11,7 +11,9 @@ given by the caller. Two twins pass one contract test: `MemoryFileStore` and `Di
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
@@ -37,9 +39,19 @@ class StoreError(Exception):
         self.free = free
 
 
+class Look(msgspec.Struct, frozen=True, gc=False):
+    """What is under a name in this turn: its `facts`, and whether its directory is there. `place`
+    is the store's own.
+    """
+
+    facts: FileFacts | None
+    has_parent: bool
+    place: Any = None
+
+
 class FileStore(Protocol):
-    """The files of one share. Every method but `find` and `has_directory` raises `StoreError`; `at`
-    is site time in seconds.
+    """The files of one share. Every method but `find`, `look` and `has_directory` raises
+    `StoreError`; `at` is site time in seconds.
     """
 
     @property
@@ -62,6 +74,12 @@ class FileStore(Protocol):
         """What there is under a name; None if nothing, or nothing that a share shows (symbolic
         links, devices).
         """
+
+    def look(self, name: Name) -> Look:
+        """`find`, and `has_directory` of the directory it is in. Whoever writes or removes the file
+        in the same turn gives it along, and nothing is looked for twice.
+        """
+        ...
 
     def has_directory(self, name: Name) -> bool:
         """Whether `find` finds a directory."""
@@ -98,7 +116,9 @@ class FileStore(Protocol):
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         """As `read`, without holding up the loop."""
 
-    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
+    def write_whole(
+        self, name: Name, data: bytes, at: float, attributes: int = 0, look: Look | None = None
+    ) -> FileFacts:
         """Atomically create or replace a file. Returns its new facts. Raises `StoreError`
         (OBJECT_PATH_NOT_FOUND) if its directory does not exist.
         """
@@ -125,7 +145,7 @@ class FileStore(Protocol):
     def make_directory(self, name: Name, at: float) -> None:
         """Make one directory; OBJECT_NAME_COLLISION if the name is taken."""
 
-    def remove(self, name: Name) -> None:
+    def remove(self, name: Name, look: Look | None = None) -> None:
         """Remove a file or an empty directory (DIRECTORY_NOT_EMPTY)."""
 
     def rename(self, name: Name, new_name: Name) -> None:

@@ -280,9 +280,18 @@ class Gate:
 
     # -- asking the engine
 
-    def check(self, visit: Visit, ask: Ask, facts: FileFacts | None) -> Problem | None:
+    def check(
+        self,
+        visit: Visit,
+        ask: Ask,
+        facts: FileFacts | None,
+        *,
+        has_parent: bool | None = None,
+    ) -> Problem | None:
         """Why an open is refused, on record; None if it would be granted. Nothing changes."""
-        answer = self.engine.check(ask, facts, visit.has_parent(facts))
+        if has_parent is None:
+            has_parent = visit.has_parent(facts)
+        answer = self.engine.check(ask, facts, has_parent)
         if isinstance(answer, Refusal):
             return self.refuse_visit(visit, answer, ask.access, ask.share_mode)
         return None

@@ -20,7 +20,7 @@ from despoolr_core.share.wire import Entry, Problem
 from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
 from despoolr_server.engine.table import file_key
-from despoolr_server.files.protocol import FileStore, StoreError
+from despoolr_server.files.protocol import FileStore, Look, StoreError
 from despoolr_server.loop.pace import batches, begun, breathe
 from despoolr_server.shares.base.network_share import NetworkShare, entry_of, entry_with_etag
 from despoolr_server.shares.base.principal import (
@@ -197,16 +197,19 @@ class Paths:
         visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
-        store, facts = visit.share.store, visit.share.store.find(visit.name)
+        store = visit.share.store
+        look = store.look(visit.name)
         ask = _ask_to_put(visit, create_only)
-        refusal = self._put_refusal(visit, ask, facts, len(data), path)
+        refusal = self._put_refusal(visit, ask, look, len(data), path)
         if refusal is not None:
             return refusal
         try:
             if len(data) <= store.inline_max:
-                written: FileFacts | None = store.write_whole(visit.name, data, visit.now)
+                written: FileFacts | None = store.write_whole(
+                    visit.name, data, visit.now, look=look
+                )
             else:
-                failure = await self._put_large(visit, ask, facts, data)
+                failure = await self._put_large(visit, ask, look.facts, data)
                 if failure is not None:
                     return failure
                 written = store.find(visit.name)
@@ -220,7 +223,7 @@ class Paths:
                 await store.sync()
         except StoreError as error:
             return self._gate.visit_failed(visit, error, _WRITE)
-        return Written(written.etag if written else "", facts is None)
+        return Written(written.etag if written else "", look.facts is None)
 
     def why_not_put(
         self, caller: Caller, share: str, path: str, size: int, *, create_only: bool = False
@@ -232,20 +235,22 @@ class Paths:
         if isinstance(visit, Problem):
             return visit
         return self._put_refusal(
-            visit, _ask_to_put(visit, create_only), visit.share.store.find(visit.name), size, path
+            visit, _ask_to_put(visit, create_only), visit.share.store.look(visit.name), size, path
         )
 
     def _put_refusal(
-        self, visit: Visit, ask: Ask, facts: FileFacts | None, size: int, path: str
+        self, visit: Visit, ask: Ask, look: Look, size: int, path: str
     ) -> Problem | None:
         if size > self._limits.file_size_max:
             reason = f"{size} bytes are more than the limit of {self._limits.file_size_max}"
             return self._gate.refuse_visit(
                 visit, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason), _WRITE
             )
-        if facts is None and path.endswith(SEPARATORS):
+        if look.facts is None and path.endswith(SEPARATORS):
             return self._gate.refuse_visit(visit, NO_FILE_BEFORE_A_SEPARATOR, _WRITE)
-        return self._gate.check(visit, ask, facts) or self._locked_out(visit, size, writes=True)
+        return self._gate.check(
+            visit, ask, look.facts, has_parent=look.has_parent
+        ) or self._locked_out(visit, size, writes=True)
 
     async def delete(
         self, caller: Caller, share: str, path: str, *, sync: bool = True
@@ -279,18 +284,19 @@ class Paths:
         """`delete`, not yet synced. A WebDAV lock that the caller acts under goes first, so that
         it is not the last open.
         """
-        store, facts = visit.share.store, visit.share.store.find(visit.name)
-        ask = visit.ask(_DELETE, _SHARE_ALL)
+        store = visit.share.store
+        look = store.look(visit.name)
+        facts, ask = look.facts, visit.ask(_DELETE, _SHARE_ALL)
         try:
             filled = facts is not None and facts.directory and store.has_children(visit.name)
             actor = visit.actor
             by = (actor.machine, actor.program, actor.purpose)
-            answer = self._engine.delete_named(ask, facts, visit.has_parent(facts), filled, by)
+            answer = self._engine.delete_named(ask, facts, look.has_parent, filled, by)
             if isinstance(answer, Refusal):
                 return self._gate.refuse_visit(visit, answer, _DELETE, _SHARE_ALL)
             if answer:
                 assert facts is not None, "a missing name was deleted"
-                store.remove(visit.name)
+                store.remove(visit.name, look)
                 self._audit.deleted(actor, visit.share.name, facts.path)
             elif visit.covering_handles:
                 self._closing.end_dav_locks(visit.share.name, visit.name, "deleted")

@@ -54,7 +54,7 @@ from despoolr_server.files.journal.segments import (
     read_segments,
 )
 from despoolr_server.files.path_index import PRIVATE
-from despoolr_server.files.protocol import INLINE_MAX
+from despoolr_server.files.protocol import INLINE_MAX, Look
 from despoolr_server.files.spare.exchange import begin_writing_out
 
 _P = ParamSpec("_P")
@@ -92,6 +92,7 @@ class JournalledFileStore:
         """Inode of a file that was put to its time and the number of its record."""
         # What changes nothing is the disk's own, bound here so that a poll makes no call more.
         self.find = disk.find
+        self.look = disk.look
         self.has_directory = disk.has_directory
         self.list = disk.list
         self.each = disk.each
@@ -158,10 +159,12 @@ class JournalledFileStore:
 
     # -- changes: first the record, then the deed
 
-    def write_whole(self, name: Name, data: bytes, at: float, attributes: int = 0) -> FileFacts:
+    def write_whole(
+        self, name: Name, data: bytes, at: float, attributes: int = 0, look: Look | None = None
+    ) -> FileFacts:
         """The record has the whole content."""
         disk = self._disk
-        place = disk.index.target(name)
+        place = disk.index.target(name, look.place if look is not None else None)
         staged, status = disk.put_aside(data, at)
         try:
             kept = attributes & STORED_ATTRIBUTES
@@ -226,8 +229,8 @@ class JournalledFileStore:
         self._log(Make(name.path, at))
         self._undo_record_on_error(self._disk.make_directory, name, at)
 
-    def remove(self, name: Name) -> None:
-        place = self._disk.removable(name)
+    def remove(self, name: Name, look: Look | None = None) -> None:
+        place = self._disk.removable(name, look)
         self._log(Remove(name.path, place.inode, place.is_directory))
         self._undo_record_on_error(self._disk.remove_at, name, place)
 
