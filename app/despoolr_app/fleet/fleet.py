@@ -51,6 +51,10 @@ from despoolr_core.share.site_api import MachineSpec
 BATCH: Final = 1000
 """Machines registered, and tokens asked for, in one request."""
 CONNECTIONS_MAX: Final = 64
+CONNECTIONS_SPARE: Final = 32
+"""Connections beyond those that talk, so that each server keeps its own: where all places are
+taken, one is closed and another made whenever a client turns to another server.
+"""
 REACH_S_MAX: Final = 3.0
 """Seconds a logon server has to answer when somebody asks whether this fleet is ready."""
 
@@ -126,7 +130,10 @@ class FleetClients:
         """
         wanted = self.settings
         self._link = link = SiteLink(
-            wanted.site_url, wanted.token, self.say, connections_max=CONNECTIONS_MAX
+            wanted.site_url,
+            wanted.token,
+            self.say,
+            connections_max=CONNECTIONS_MAX + CONNECTIONS_SPARE,
         )
         setup, site = await link.meet()
         self.scale = setup.clock.scale
