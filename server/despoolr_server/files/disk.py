@@ -232,16 +232,11 @@ class DiskFileStore:
         below: tuple[str, ...] = ()
         with answering, os.scandir(folder.path) as entries:
             for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    if name.key or entry.name != PRIVATE:
-                        below += (
-                            _join(
-                                folder.stored,
-                                self.index.long_names.name_of(entry.name) or entry.name,
-                            ),
-                        )
-                elif entry.is_file(follow_symlinks=False):
+                if entry.is_file(follow_symlinks=False):  # nearly all are
                     count += 1
+                elif entry.is_dir(follow_symlinks=False) and (name.key or entry.name != PRIVATE):
+                    stored = self.index.long_names.name_of(entry.name) or entry.name
+                    below += (_join(folder.stored, stored),)
         return count, below
 
     def below(self, name: Name) -> Iterator[str]:
