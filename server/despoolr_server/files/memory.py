@@ -72,7 +72,7 @@ class MemoryFileStore:
         return node.facts if node else None
 
     def look(self, name: Name) -> Look:
-        """A look-up, or two."""
+        """The parent is looked up only where nothing is under the name."""
         facts = self.find(name)
         return Look(facts, facts is not None or self.has_directory(name.parent))
 
