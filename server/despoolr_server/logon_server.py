@@ -8,8 +8,9 @@ shares as the clients.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import cached_property, partial
 from typing import Final
 
 import msgspec
@@ -35,12 +36,17 @@ from despoolr_server.site.state import boxes
 AT_START: Final = "pending when the server started"
 
 
-class LogonServer(msgspec.Struct, frozen=True):
+class LogonServer(msgspec.Struct, frozen=True, dict=True):
     """One logon server, ready to be served."""
 
     name: str
     host: ShareHost
-    app: web.Application
+    make_app: Callable[[], web.Application]
+
+    @cached_property
+    def app(self) -> web.Application:
+        """Made for who serves it: it is most of what a server costs to make."""
+        return self.make_app()
 
 
 def make_logon_server(
@@ -79,7 +85,8 @@ def make_logon_server(
         _carry_out_renames(name, share, store, recorder, clock.now())
         host.add_share(share, store, rights.PACKAGE_SHARE)
     routes = [*AdministrationRoutes(host, recorder).routes(), *extra_routes]
-    app = make_app(
+    application = partial(
+        make_app,
         host,
         auth,
         clock,
@@ -89,7 +96,7 @@ def make_logon_server(
         host_names=host_names,
         line=line,
     )
-    return LogonServer(name, host, app)
+    return LogonServer(name, host, application)
 
 
 def _carry_out_renames(

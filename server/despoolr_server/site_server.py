@@ -9,6 +9,7 @@ which the process's owner provides.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property, partial
 
 import msgspec
 from aiohttp import web
@@ -155,7 +156,8 @@ class SiteServer:
             self.context, self.executive, self.administrator, self.hotfixes
         ).routes()
         routes += AdministrationRoutes(self.host, recorder, self._board).routes()
-        self.app = make_app(
+        self._make_app = partial(
+            make_app,
             self.host,
             auth,
             clock,
@@ -165,6 +167,11 @@ class SiteServer:
             host_names=host_names,
             line=line,
         )
+
+    @cached_property
+    def app(self) -> web.Application:
+        """Made for who serves it: it is most of what a server costs to make."""
+        return self._make_app()
 
     def _connect(self, server: str, program: str) -> RemoteServer:
         if fold(server) == fold(self.host.server):

@@ -5,6 +5,7 @@ bytes. Whether what the documents say is true is looked at in `test_docs.py`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,5 +67,5 @@ def test_bytes_are_called_bytes() -> None:
 
 def test_the_changelog_says_nothing_twice() -> None:
     lines = (REPOSITORY / "CHANGELOG.md").read_text("utf-8").splitlines()
-    long = [line for line in lines if len(line) > COLUMNS // 2]
-    assert sorted(line for line in set(long) if long.count(line) > 1) == []
+    long = Counter(line for line in lines if len(line) > COLUMNS // 2)
+    assert sorted(line for line, count in long.items() if count > 1) == []
