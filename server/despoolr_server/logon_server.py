@@ -21,9 +21,8 @@ from despoolr_core.records.kinds.share import FileDeleted, FileRenamed
 from despoolr_core.records.stream import Recorder
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import FileStore
-from despoolr_server.files.layout import make_directories
 from despoolr_server.files.pending_renames import carry_out
-from despoolr_server.files.protocol import StoreError
+from despoolr_server.files.protocol import StoreError, make_directories
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.openapi.table import Call

@@ -26,7 +26,7 @@ from despoolr_core.share.wire import OpenRow
 from despoolr_server.database.protocol import Database
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import FileStore
-from despoolr_server.files.layout import make_directories
+from despoolr_server.files.protocol import make_directories
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.openapi.table import Call

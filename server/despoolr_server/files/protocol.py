@@ -10,13 +10,13 @@ given by the caller. Two twins pass one contract test: `MemoryFileStore` and `Di
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from despoolr_core.share.modes import NtStatus
-from despoolr_server.engine.names import Name
+from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.rows import FileFacts
 
 INLINE_MAX = 256 * 1024
@@ -183,3 +183,21 @@ class FileStore(Protocol):
         """Return when everything done so far would survive a crash (at once for a store that
         promises nothing).
         """
+
+
+def make_directories(store: FileStore, paths: Iterable[str], at: float) -> None:
+    """Make every directory in `paths` (with `/`), and those above it; those that exist are left
+    alone. Where nothing in the store can be changed, nothing is.
+
+    Raises `StoreError`, and `ValueError` for a bad name.
+    """
+    if store.findings:
+        return
+    for path in paths:
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            name = parse_name("/".join(parts[:depth]))
+            if not isinstance(name, Name):
+                raise ValueError(f"{path!r}: {name.reason}")
+            if store.find(name) is None:
+                store.make_directory(name, at)

@@ -6,8 +6,8 @@ import pytest
 
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_lab.docs.security import FILE_CALLS, SHARES, THE_BOX, may, page
-from despoolr_server.files.layout import make_directories
 from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.files.protocol import make_directories
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.dav import LockWish
 from despoolr_server.shares.host import ShareHost

@@ -6,7 +6,7 @@ import pytest
 
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import OpenReply, OpenRequest
-from despoolr_server.files.layout import make_directories
+from despoolr_server.files.protocol import make_directories
 from despoolr_server.shares.base import rights
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.rights import FixedNames, Rights, RightsTable
