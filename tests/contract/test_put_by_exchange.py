@@ -1,7 +1,7 @@
 """A file that takes another's place by exchange: whatever ends the process or the power in between,
 the name has the old content or the new one, whole.
 
-The power is cut as ext4 does it (seen on a loop device, `despoolr_server.files.spare.exchange`):
+The power is cut as ext4 does it (seen on a loop device, `despoolr_server.files.system.exchange`):
 the names are as they were last, and what was put by exchange has no content.
 """
 
@@ -26,8 +26,8 @@ from despoolr_server.files import StoreError
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal import journalled
 from despoolr_server.files.journal.journalled import JournalledFileStore
-from despoolr_server.files.spare.exchange import begin_writing_out, can_tell_readers, exchange
 from despoolr_server.files.spare.inode_pool import InodePool
+from despoolr_server.files.system.exchange import begin_writing_out, can_tell_readers, exchange
 from worlds.support import leave_out
 
 AT = 833785200.0

@@ -24,13 +24,13 @@ from hypothesis import strategies as st
 
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.files import StoreError
-from despoolr_server.files.descriptors import write_whole
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.spare import originals
-from despoolr_server.files.spare.exchange import begin_writing_out, can_tell_readers, exchange
 from despoolr_server.files.spare.inode_pool import InodePool
 from despoolr_server.files.spare.originals import SIZE_MAX
-from despoolr_server.files.staged_files import StagedFiles
+from despoolr_server.files.spare.staged_files import StagedFiles
+from despoolr_server.files.system.descriptors import write_whole
+from despoolr_server.files.system.exchange import begin_writing_out, can_tell_readers, exchange
 from worlds.support import leave_out
 
 AT = 833785200.0
@@ -320,7 +320,7 @@ def test_a_full_disk_takes_what_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
             raise OSError(errno.ENOSPC, "No space left on device")
         original(descriptor, data)
 
-    monkeypatch.setattr("despoolr_server.files.staged_files.write_whole", full)
+    monkeypatch.setattr("despoolr_server.files.spare.staged_files.write_whole", full)
     put(store, "B", b"one")
     assert contents(store) == {"A": b"three", "B": b"one"}
 
@@ -402,7 +402,7 @@ def test_after_a_power_cut_every_name_has_a_content_that_it_had(
 KILLED = """
 import os, signal, sys
 from despoolr_server.engine.names import parse_name
-from despoolr_server.files.descriptors import write_whole
+from despoolr_server.files.system.descriptors import write_whole
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.spare import inode_pool
 

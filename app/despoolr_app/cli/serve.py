@@ -357,7 +357,7 @@ def _runtime_settings(
     from despoolr_app.process import settings as config
     from despoolr_app.process.private_file import given_secret
     from despoolr_app.servers.ports import check_ports
-    from despoolr_server.files.descriptors import why_no_server
+    from despoolr_server.files.system.descriptors import why_no_server
 
     if why := why_no_server(sys.platform):
         raise config.ConfigError(why)

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from despoolr_core.rules.plain_json import read_json
-from despoolr_server.files.descriptors import replace_whole
+from despoolr_server.files.system.descriptors import replace_whole
 
 
 class AttributeList:

@@ -29,12 +29,6 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.attributes import AttributeList
-from despoolr_server.files.descriptors import (
-    find_odd,
-    read_whole,
-    to_the_end,
-    write_at,
-)
 from despoolr_server.files.errors import answering
 from despoolr_server.files.listings import NAMES_MAX, Listings, Place
 from despoolr_server.files.long_names import on_disk
@@ -51,7 +45,13 @@ from despoolr_server.files.refold import refold
 from despoolr_server.files.small_files import SmallFiles
 from despoolr_server.files.spare.inode_pool import InodePool
 from despoolr_server.files.spare.originals import Originals
-from despoolr_server.files.staged_files import StagedFiles
+from despoolr_server.files.spare.staged_files import StagedFiles
+from despoolr_server.files.system.descriptors import (
+    find_odd,
+    read_whole,
+    to_the_end,
+    write_at,
+)
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ = os.O_RDONLY | _NOFOLLOW

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from despoolr_core.rules.memory import Bounded
-from despoolr_server.files.descriptors import replace_whole
+from despoolr_server.files.system.descriptors import replace_whole
 
 DISK_MAX: Final = 255
 """Bytes of a name on the disk: ext4's, and of all common file systems."""

@@ -28,7 +28,7 @@ from typing import Final
 import msgspec
 
 from despoolr_core.rules.plain_json import read_json
-from despoolr_server.files.descriptors import replace_whole, write_at
+from despoolr_server.files.system.descriptors import replace_whole, write_at
 
 FILE: Final = "properties.jsonl"
 """In lower case, where every key is in upper case: no mirrored directory can have that name."""

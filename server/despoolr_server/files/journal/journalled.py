@@ -7,7 +7,7 @@ for all who wait (`journal.segments`). At start the journal is checked as one ch
 is redone: files and journal stay as they are, and nothing can be changed until a person has
 decided. A large file is synced as it is staged, and only its name is journalled.
 
-A file that is put over another takes its place by exchange where it can (`files.spare.exchange`),
+A file that is put over another takes its place by exchange where it can (`files.system.exchange`),
 which writes nothing out. Then a power cut may leave the name with no content: the new one is in the
 journal if it was answered, and the old one must be in it as well, on disk, since it is what counts
 if the new one was not. Where it is not, the file is renamed over the old one, as on a disk without
@@ -24,13 +24,6 @@ from typing import Final, ParamSpec, TypeVar
 
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import STORED_ATTRIBUTES, FileFacts
-from despoolr_server.files.descriptors import (
-    in_thread,
-    sync_file_system,
-    sync_files,
-    sync_path,
-    to_the_end,
-)
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.records import (
@@ -55,7 +48,14 @@ from despoolr_server.files.journal.segments import (
 )
 from despoolr_server.files.path_index import PRIVATE
 from despoolr_server.files.protocol import INLINE_MAX, Look
-from despoolr_server.files.spare.exchange import begin_writing_out
+from despoolr_server.files.system.descriptors import (
+    in_thread,
+    sync_file_system,
+    sync_files,
+    sync_path,
+    to_the_end,
+)
+from despoolr_server.files.system.exchange import begin_writing_out
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -20,14 +20,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from despoolr_server.files.descriptors import (
-    in_thread,
-    sync_all_data,
-    sync_file_system,
-    sync_path,
-    write_at,
-    write_whole,
-)
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.chain import (
     JOURNAL_HEADER_SIZE,
@@ -41,6 +33,14 @@ from despoolr_server.files.journal.chain import (
     render_mark,
 )
 from despoolr_server.files.journal.records import FRAME_SIZE, Abort, Entry, Follow, encode
+from despoolr_server.files.system.descriptors import (
+    in_thread,
+    sync_all_data,
+    sync_file_system,
+    sync_path,
+    write_at,
+    write_whole,
+)
 
 _ZEROS: Final = bytes(64 * 1024)
 JOURNAL_MAX: Final = 8 * 1024 * 1024

@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from despoolr_server.files.spare.exchange import can_tell_readers, exchange, is_unread
+from despoolr_server.files.system.exchange import can_tell_readers, exchange, is_unread
 
 INODES_MAX: Final = 8_192
 """Files that are kept at most; what comes beyond is deleted."""

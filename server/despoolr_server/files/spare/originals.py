@@ -2,7 +2,7 @@
 until its new content is on the disk.
 
 Why: a rename over a name writes the new content out, 90 us of CPU and more of waiting for 1.2 KB;
-an exchange costs 7, and a power cut may leave the name without content (`spare.exchange`). On a
+an exchange costs 7, and a power cut may leave the name without content (`system.exchange`). On a
 disk without a journal the last content that was written out is therefore kept, and put back at the
 next start. The file that an exchange gives back is written anew at the next one, over what it
 holds: 1 us, where it costs 10 to empty it and to take new room.
@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-from despoolr_server.files.spare.exchange import begin_writing_out, exchange
 from despoolr_server.files.spare.inode_pool import InodePool
+from despoolr_server.files.system.exchange import begin_writing_out, exchange
 
 NAMES_MAX: Final = 1_024
 """Names that are remembered, each with up to two files beside its own."""

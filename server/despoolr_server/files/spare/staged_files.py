@@ -15,9 +15,9 @@ from typing import Final
 
 import aiofiles
 
-from despoolr_server.files.descriptors import to_the_end, write_whole
 from despoolr_server.files.spare.inode_pool import InodePool
 from despoolr_server.files.spare.originals import Originals
+from despoolr_server.files.system.descriptors import to_the_end, write_whole
 
 _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW

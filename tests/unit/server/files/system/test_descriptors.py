@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from despoolr.console import run
-from despoolr_server.files.descriptors import (
+from despoolr_server.files.system.descriptors import (
     choose_sync,
     find_odd,
     read_whole,
