@@ -1,5 +1,6 @@
 """What a scenario can have fewer of by another step in its place: a server that is cut off for a
-hold, one that dies for a while for a link that is cut and mended, a job that repeats for two.
+hold, one that dies for a while for a link that is cut and mended, a job that repeats for two, a
+hold that ends by itself for one that is released.
 
 The law: what takes a place says as much or less, so that no chain of replacements comes back to
 where it began.
@@ -13,7 +14,15 @@ from typing import Any, Final
 from msgspec import structs
 
 from despoolr_core.times import moment_s
-from despoolr_lab.scenario.model import HoldStep, JobStep, KillStep, LinkStep, Scenario, Step
+from despoolr_lab.scenario.model import (
+    HoldStep,
+    JobStep,
+    KillStep,
+    LinkStep,
+    ReleaseStep,
+    Scenario,
+    Step,
+)
 from despoolr_lab.scenario.worlds import span_text
 
 Place = tuple[str, int, str]
@@ -35,8 +44,23 @@ def label(part: Any) -> str:
 
 def one_for_two(scenario: Scenario) -> Iterator[NamedChange]:
     """One step in the place of two."""
+    yield from _let_go(scenario)
     yield from _died(scenario)
     yield from _repeated(scenario)
+
+
+def _let_go(scenario: Scenario) -> Iterator[NamedChange]:
+    """A hold for as long as it was until its machine released it."""
+    for index, step in enumerate(scenario.step):
+        if not isinstance(step, HoldStep) or step.for_:
+            continue
+        for second, later in enumerate(scenario.step):
+            if not isinstance(later, ReleaseStep) or later.machine != step.machine:
+                continue
+            held_s = _between_s(scenario, step.at, later.at)
+            if held_s > 0 and (step.file or step.path).endswith(later.file):
+                until = structs.replace(step, for_=span_text(held_s))
+                yield f"{label(later)}, for its end", NOWHERE, _in_place_of(index, second, until)
 
 
 def _died(scenario: Scenario) -> Iterator[NamedChange]:

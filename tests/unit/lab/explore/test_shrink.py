@@ -15,11 +15,13 @@ from despoolr_lab.explore.rules.breach import FailureKey
 from despoolr_lab.explore.shrink import DoesNotFail, Shrunk, shrink
 from despoolr_lab.explore.smallest import GONE, UNTRIED, render
 from despoolr_lab.scenario.model import (
+    HoldStep,
     JobExpectation,
     JobStep,
     KillStep,
     LinkStep,
     PowerStep,
+    ReleaseStep,
     ServiceStep,
 )
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
@@ -125,6 +127,15 @@ def test_jobs_of_one_time_or_against_it_are_none_that_repeats(at: str) -> None:
     first, second = (step for step in scenario.step if isinstance(step, JobStep))
     first.at, second.at = "1h", at
     assert not [cut for cut in cuts(scenario) if cut.name.endswith("for a repetition")]
+
+
+def test_a_hold_that_is_released_is_one_that_ends_by_itself() -> None:
+    scenario = load_scenario(Path(DEMO))
+    (cut,) = [cut for cut in cuts(scenario) if cut.name.endswith("for its end")]
+    assert not any(isinstance(step, ReleaseStep) for step in cut.scenario.step)
+    (hold,) = [step for step in cut.scenario.step if isinstance(step, HoldStep)]
+    (until,) = [step for step in scenario.step if isinstance(step, ReleaseStep)]
+    assert span_s(hold.at) + span_s(hold.for_) == span_s(until.at)
 
 
 def test_a_link_that_is_cut_and_mended_is_a_server_that_died() -> None:
