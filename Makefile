@@ -11,7 +11,7 @@ PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-un
 # A test starts hundreds of processes: without compiled files each would take twice as long to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fast nightly coverage mutants test-dav test-ordinary test-import-live test-docker test-api check lint types layers format scenarios golden bench semantics recordings security oracle examples release lock clean
+.PHONY: help demo test test-long fast nightly coverage mutants test-dav test-ordinary test-import-live test-docker test-api check lint types layers format scenarios golden bench semantics recordings security oracle examples release lock clean
 
 help:            ## Show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,8 +33,11 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 demo: $(VENV)/run.stamp ## The blocked update, live, in seconds
 	@$(BIN)/despoolr demo
 
-test: $(VENV)/dev.stamp ## Every test that needs no containers
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q --ignore=tests/containers
+test: $(VENV)/dev.stamp ## Every behaviour, without containers and without what test-long takes
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not long" --ignore=tests/containers
+
+test-long: $(VENV)/dev.stamp ## Fleets, loads, soaks and kills: real processes, for minutes
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m long tests/process
 
 fast: $(VENV)/dev.stamp ## What can be asked within a minute, for the loop of an edit
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests/unit tests/matrix tests/house

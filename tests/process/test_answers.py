@@ -21,6 +21,8 @@ from worlds.support import REPOSITORY, data
 from worlds.traces import TRACES
 from worlds.watched import FakeSamba, held, status
 
+pytestmark = pytest.mark.long
+
 FAST = ("--time", "x600", "--response", "Very Fast", "--version", "1.2")
 LOAD = """\
 name = "steady"

@@ -17,6 +17,8 @@ from worlds.chaos import DAMAGES, Writer, check_copies, newest, over_http, write
 from worlds.process import Process, Workshop
 from worlds.support import free_port
 
+pytestmark = pytest.mark.long
+
 ROUNDS, KILLS, DAMAGES_EACH = 3, 5, 3
 """Fifteen kills, and every damage in each round; `make nightly` has two hundred, with every damage
 after each.

@@ -29,6 +29,8 @@ from worlds.answer import data_of
 from worlds.process import SERVE_ALL, Process, Workshop, until
 from worlds.support import REPOSITORY, free_port
 
+pytestmark = pytest.mark.long
+
 SERVE = (*SERVE_ALL, "--time", "x1000", "--common", "common")
 READY = "first poll of all"
 LEASE = ("--fleet-lease", "6s")

@@ -11,12 +11,16 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from despoolr_app.runs.directory import load_run
 from despoolr_core.records.kinds.site import DetailStatusChanged
 from despoolr_core.records.stream import of
 from worlds.answer import data_of
 from worlds.process import Administrator, Process, Workshop, until
 from worlds.support import free_port
+
+pytestmark = pytest.mark.long
 
 CLIENTS = 60
 PACE = ("--time", "x2000")

@@ -21,6 +21,8 @@ import pytest
 from worlds.process import SERVE_ALL, SERVE_LOGON, SERVE_SITE, Process, Workshop, until
 from worlds.support import REPOSITORY, free_port
 
+pytestmark = pytest.mark.long
+
 SERVE = (*SERVE_ALL, "--response", "Very Fast")
 
 UPDATE = """\

@@ -15,6 +15,8 @@ import pytest
 
 from worlds.process import SERVE_ALL, Process, Workshop, until
 
+pytestmark = pytest.mark.long
+
 LOAD = """\
 name = "joined"
 title = "A job runs on twenty clients, whose processes joined"

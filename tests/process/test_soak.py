@@ -14,8 +14,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
+import pytest
 
 from worlds.process import DEADLINE_S, Process, Workshop, until
+
+pytestmark = pytest.mark.long
 
 SHORT = ("soak", "--clients", "60", "--for", "20s", "--time", "x600", "--seed", "1")
 

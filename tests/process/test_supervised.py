@@ -15,6 +15,8 @@ import pytest
 from worlds.process import DEADLINE_S, SERVE_ALL, Process, Workshop, until
 from worlds.support import REPOSITORY, leave_out
 
+pytestmark = pytest.mark.long
+
 MARK = "TEST_RUN"
 """A variable of the environment that all processes of a run have, and no other process has."""
 LEFT_S_MAX = 10.0

@@ -18,6 +18,8 @@ from worlds.process import clean_environment
 from worlds.support import program
 from worlds.trial import INPUTS, WAIT_S_MAX, Trial, alone, despoolr, faults, running_trial, said_by
 
+pytestmark = pytest.mark.long
+
 SCRIPTS = sorted(
     path.name
     for path in INPUTS.iterdir()
