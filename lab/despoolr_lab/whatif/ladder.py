@@ -47,6 +47,7 @@ from despoolr_lab.whatif.knobs.change import ScenarioChange
 from despoolr_lab.whatif.knobs.changes import changes
 from despoolr_lab.whatif.knobs.goal import (
     ASKED,
+    REMOVAL,
     UPDATE,
     Goal,
     asked_goal,
@@ -326,7 +327,7 @@ class Climb:
             reruns=self._done,
             wall_s=round(time.perf_counter() - self._began, 3),
             is_met=is_met,
-            is_of_update=goal is None or goal.kind == UPDATE,
+            is_of_update=goal is None or goal.kind in (UPDATE, REMOVAL),
             notes=tuple(self.notes),
         )
         return msgspec.structs.replace(found, sentence=told(found))

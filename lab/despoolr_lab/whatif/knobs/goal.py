@@ -204,11 +204,13 @@ def _removals(
     so.
     """
     cancelled = {step.job for step in scenario.step if isinstance(step, CancelStep)}
+    there = {*names.values()} - cancelled
     jobs = sorted(
-        (s for s in scenario.step if isinstance(s, JobStep) and s.name not in cancelled),
+        (step for step in scenario.step if isinstance(step, JobStep) and step.name in there),
         key=lambda step: moment_s(step.at, scenario.start),
     )
     last = {step.package: step for step in jobs if step.distribute}
+    begun = _begun(records)
     _, complete = _servers(records, names)
     for package, step in last.items():
         if step.type != "remove":
@@ -222,8 +224,9 @@ def _removals(
         servers = sorted(had & (set(step.put_on) or _servers_of(scenario, step)))
         if servers:
             gone = [FilesExpectation(package=package, server=one, only=True) for one in servers]
-            told = JobExpectation(job=step.name, status="Complete", site=step.site)
-            says = f"{package} is gone from {named(servers)} and job {step.name} says so"
+            name, _ = _last_begun(step, begun.get(step.name, []), scenario.start)
+            told = JobExpectation(job=name, status="Complete", site=step.site)
+            says = f"{package} is gone from {named(servers)} and job {name} says so"
             yield Goal(REMOVAL, says, (*gone, told), (step.name,))
 
 
@@ -465,10 +468,17 @@ def _is_success(record: Record, goal: Goal) -> bool:
 
 
 def first_attempt(goal: Goal, records: Sequence[Record]) -> float | None:
-    """When the first attempt of the goal's jobs began; None where there was none."""
+    """When the first attempt of the goal's jobs began; None where there was none. One to remove a
+    package is told when it is over, in the same moment or little later.
+    """
     names = _names(records)
+    begins = InstructionExecuted if goal.kind == REMOVAL else CopyStarted
     return min(
-        (r.at for r, copy in of(records, CopyStarted) if names.get(copy.job) in goal.jobs),
+        (
+            record.at
+            for record in records
+            if isinstance(record.data, begins) and names.get(record.data.job or "") in goal.jobs
+        ),
         default=None,
     )
 

@@ -87,6 +87,27 @@ def test_a_removal_is_asked_of_the_sites_that_it_goes_to() -> None:
     assert goals(*of_article("Q153637", "1.1"))[0].kind == REMOVAL
 
 
+def test_a_removal_that_was_not_made_is_asked_for_by_nobody() -> None:
+    staged = scenario(share(), remove("2h"), hours=6)
+    stopped = play(staged, "1.1", for_s=3600.0)
+    assert goals(staged, stopped.records) == []
+
+
+def test_of_a_removal_that_repeats_the_last_one_is_asked() -> None:
+    staged = scenario(share(), remove("2h", repeat_every="90m"), hours=6)
+    (goal,) = goals(staged, play(staged, "1.1").records)
+    assert goal.says == "OFFICE is gone from LOGON1 and job REMOVE#3 says so"
+
+
+def test_a_removal_is_through_so_long_after_it_was_tried_first() -> None:
+    staged = scenario(share(), remove("2h"), hours=6)
+    records = play(staged, "1.1").records
+    (goal,) = goals(staged, records)
+    begun, gone = first_attempt(goal, records), reached_at(goal, records)
+    assert begun is not None and gone is not None
+    assert staged.start + 2 * 3600 <= begun < gone <= begun + 1800
+
+
 def of_article(kb: str, version: str) -> tuple[Any, Any]:
     result = article(kb, version)
     return result.scenario, result.records
