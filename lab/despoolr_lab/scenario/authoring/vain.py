@@ -19,6 +19,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
+from despoolr_server.site.state import boxes
 
 Vain = tuple[str, list[str | int]]
 """What is said of it, and where it stands."""
@@ -28,6 +29,7 @@ UNIT: Final = re.compile(r"\d(ms|min|[smhdw])")
 SPAN: Final = re.compile(r"[+-]?(\s*\d+(\.\d+)?\s*(ms|min|[smhdw]))+\s*")
 TEXTS: Final = ("text", "hex", "raw", "value", "description", "title", "story")
 """Keys whose texts may be anything, also what looks like a span."""
+SOURCE: Final = fold(boxes.SOURCE_SHARE)
 NOT_BY_ITSELF: Final = (
     model.ConnectStep,
     model.PollStep,
@@ -85,6 +87,8 @@ def _sources(scenario: Scenario) -> Iterator[Vain]:
     """New source files that say what the old ones say."""
     there = {p.name: {fold(n): text for n, text in p.files.items()} for p in scenario.package}
     for _, index, step in _in_time(scenario):
+        if isinstance(step, model.PutStep | model.DeleteStep) and fold(step.share) == SOURCE:
+            there = {package: {} for package in there}  # any file may be another now
         if not isinstance(step, model.SourceStep):
             continue
         files = there[step.package]
@@ -94,8 +98,8 @@ def _sources(scenario: Scenario) -> Iterator[Vain]:
             yield text, ["step", index, "files"]
         if not step.versions:
             files |= new
-            for name in step.delete:
-                files.pop(fold(name), None)
+        for name in (*step.delete, *(new if step.versions else ())):
+            files.pop(fold(name), None)  # with `versions`: it says one thing or the other
 
 
 def _dates(scenario: Scenario) -> Iterator[Vain]:

@@ -87,6 +87,9 @@ def test_what_is_said_in_vain_is_told(lines: str, text: str) -> None:
         '[[step]]; do = "hotfix"; at = "1h"; article = "Q147819"; '
         '[[step]]; do = "set"; at = "2h"; response = "Fast"',
         SOURCE + '"two" }; ' + SOURCE.replace("1h", "2h") + '"one" }',
+        SOURCE + '"two" }; versions = ["1.2"]; ' + SOURCE.replace("1h", "2h") + '"one" }',
+        '[[step]]; do = "put"; at = "30m"; server = "SITE1"; share = "PKGSRC"; '
+        'path = "OFFICE/a.dat"; text = "two"; ' + SOURCE + '"one" }',
         RUN + 'mandatory_after = "1h 59m"; expires_after = "2h"',
         '[[step]]; do = "poll"; at = "1h 1m 1s"; machine = "PC1"',
         '[[step]]; do = "put"; at = "1h"; server = "SITE1"; share = "SMS_SITE"; path = "x"; '
