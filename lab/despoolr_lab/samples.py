@@ -237,7 +237,7 @@ SERIES_SIZE_MAX: Final = 512
 
 def _metrics(text: str) -> Metrics:
     found: dict[str, dict[Labels, float]] = defaultdict(dict)
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if line and not line.startswith("#"):
             series, _, value = line.rpartition(" ")
             name, labels = _series(series)

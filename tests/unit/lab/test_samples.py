@@ -89,6 +89,12 @@ def test_a_series_is_read_as_often_as_it_comes_and_with_nothing_beside_its_value
         read("A", 0.0, 0.0, "despoolr_opens 1.0 1795600000\n")
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\x85", "\x0b"])
+def test_only_a_newline_ends_a_line(end: str) -> None:
+    text = f'despoolr_refusals_total{{program="A{end}B",share="S"}} 7.0\n'
+    assert read("A", 0.0, 0.0, text).share.refusals == {("S", f"A{end}B"): 7.0}
+
+
 async def ask_one(answer: web.Response | None) -> Sample | ScrapeFailure:
     async def metrics(request: web.Request) -> web.Response:
         if answer is None:
