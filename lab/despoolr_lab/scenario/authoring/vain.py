@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, Final
 
 from msgspec import Struct, structs
@@ -142,9 +142,13 @@ def _dense(text: str) -> str:
 def _nothing_yet(scenario: Scenario) -> Iterator[Vain]:
     """Expectations that there is none of something, before anything could have made one."""
     steps = _in_time(scenario)
+    users = {name for group in scenario.clients for name in group.expand()}
+    users |= {step.machine for step in scenario.step if isinstance(step, model.HoldStep)}
     begins: Mapping[type, Callable[[Any], float]] = {
-        model.EpisodeExpectation: lambda e: _first(steps, lambda s: _may_refuse(s, e.blocker)),
-        model.OpenExpectation: lambda e: _first(steps, lambda s: _may_open(s, e.machine)),
+        model.EpisodeExpectation: lambda e: _first(
+            steps, lambda s: _may_refuse(s, e.blocker, users)
+        ),
+        model.OpenExpectation: lambda e: _first(steps, lambda s: _may_open(s, e.machine, users)),
         model.MasterExpectation: lambda e: _first(
             steps, lambda s: isinstance(s, model.JobStep) and s.package == e.package
         ),
@@ -167,21 +171,26 @@ def _first(steps: list[tuple[float, int, Any]], is_it: Callable[[Any], bool]) ->
     return next((at for at, _, step in steps if is_it(step)), math.inf)
 
 
-def _may_open(step: Any, machine: str) -> bool:
+def _may_open(step: Any, machine: str, users: Set[str]) -> bool:
     """Whether a machine (empty: any) may open a file because of a step."""
     if isinstance(step, model.HoldStep):
         return machine in ("", step.machine)
-    if isinstance(step, model.JobStep):
-        # services open files for any job; a client for one with a command
-        return not machine or bool(step.command)
-    return not machine and not isinstance(step, NOT_BY_ITSELF)
+    if machine in users:
+        return _may_start_a_program(step)
+    return not isinstance(step, NOT_BY_ITSELF)  # services open files for any job
 
 
-def _may_refuse(step: Any, blocker: str) -> bool:
+def _may_refuse(step: Any, blocker: str, users: Set[str]) -> bool:
     """Whether a step may have somebody hold what another one is refused."""
     if isinstance(step, model.HoldStep):
         return blocker in ("", step.machine)
-    return not isinstance(step, NOT_BY_ITSELF) and not (isinstance(step, model.JobStep) and blocker)
+    if isinstance(step, model.JobStep) and blocker in users:
+        return _may_start_a_program(step)
+    return not isinstance(step, NOT_BY_ITSELF)
+
+
+def _may_start_a_program(step: Any) -> bool:
+    return isinstance(step, model.JobStep) and bool(step.command)
 
 
 def _off(scenario: Scenario) -> Iterator[Vain]:
