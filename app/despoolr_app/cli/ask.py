@@ -50,7 +50,7 @@ SOURCES = (
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--url`, `--token`, `--runs`: a running site or a finished run, as `whom`."""
-    runs = click.option(
+    runs = option(
         "--runs",
         envvar="DESPOOLR_RUNS",
         default="runs",

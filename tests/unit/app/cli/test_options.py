@@ -119,3 +119,4 @@ def test_every_command_that_keeps_or_finds_runs_is_told_where_in_one_way() -> No
     for called, one in where:
         assert "--runs" in one.opts, called
         assert (one.envvar, one.default) == ("DESPOOLR_RUNS", "runs"), called
+        assert one.show_envvar and one.show_default, called
