@@ -161,14 +161,15 @@ class Servers:
                 id_prefix=runtime.id_prefix,
                 extras=self._extras(name, routes, settings.listen),
             )
+            metrics = server.app[METRICS]  # made here: it refuses some names of shares
         except (StoreError, ValueError) as error:
             raise StartError(
                 f"cannot use the files of {name} in {runtime.data}: {error}{_place_of(error)}"
             ) from None
         for each in (ProcessMetrics(), self._fault_metrics(name)):
-            server.app[METRICS].add(each)
+            metrics.add(each)
         if settings.logon:
-            server.app[METRICS].add(
+            metrics.add(
                 BoxMetrics(
                     boxes.LOGON_SHARE,
                     self._assembly.stores[name, boxes.LOGON_SHARE],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 from aiohttp import ClientSession
 
-from despoolr_app.process.runtime import prepare
+from despoolr_app.process.runtime import StartError, prepare
 from despoolr_app.process.settings import Listen, LogonSettings, RuntimeSettings, SiteSettings
 from despoolr_app.servers.servers import Servers
 from despoolr_core.profile import profile_of
@@ -50,6 +51,17 @@ async def test_a_service_is_told_of_a_server_beside_it_and_must_ask_one_elsewher
             problem = await servers._release("SITE1", who, "LOGON2", "O1", "x")
             assert problem is not None and problem.status == 502
         assert len(servers._connections) == before + 1, "one way there, whoever goes it"
+    finally:
+        await servers.close()
+
+
+async def test_a_share_that_is_called_as_a_call_is_refused_in_a_line(tmp_path: Path) -> None:
+    runtime = prepare(RuntimeSettings(tmp_path / "data", listens=(ANYWHERE,)))
+    runtime.begin(None)
+    servers = Servers(runtime, tmp_path, lambda _text: None)
+    try:
+        with pytest.raises(StartError, match="no share may be called docs"):
+            await servers.add_logon(LogonSettings(ANYWHERE, "LOGON1", package_share="docs"))
     finally:
         await servers.close()
 
