@@ -124,6 +124,7 @@ class SlotRoutes:
                 lease = self._asked(
                     lambda: self.table.renew(holder, news.live, _now(), news.instance)
                 )
+                self._leased.set()
                 if lease is not None and had_lapsed:
                     await self._store(lease)
         else:

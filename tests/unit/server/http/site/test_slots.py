@@ -97,6 +97,31 @@ async def test_what_a_site_without_fleets_leases_is_taken_back_when_it_is_not_re
     await database.close()
 
 
+async def test_what_a_fleet_takes_up_again_after_all_had_lapsed_is_taken_back_too() -> None:
+    told: asyncio.Queue[Record] = asyncio.Queue()
+    database, auth = MemoryDatabase(), Auth(b"sixteen bytes!!!")
+    recorder = Recorder(lambda: 0.0, [told.put_nowait])
+    routes = SlotRoutes(SlotTable(20, lease_s=0.2), database, recorder, "BPC")
+    looking = asyncio.create_task(routes.keep_looking())
+    async with serving(auth, routes.routes()) as site:
+        token = auth.issue("ADMIN1", "Administrator", Role.ADMIN)
+        assert (await Slots(site, database, token).lease(holder="one", count=5)).status == 201
+        for kind in ("slots.leased", "slots.lapsed", "slots.leased", "slots.lapsed"):
+            async with asyncio.timeout(30.0):
+                assert (await told.get()).kind == kind
+            if kind == "slots.lapsed":
+                reply = await site.ask(
+                    "PUT",
+                    "/api/v1/slots/one",
+                    b'{"live":5}',
+                    token,
+                    Content_Type="application/json",
+                )
+                assert reply.status == 200
+    looking.cancel()
+    await database.close()
+
+
 async def test_machines_whose_smsid_is_none_have_no_number() -> None:
     async with slots() as asked:
         await asked.know(
