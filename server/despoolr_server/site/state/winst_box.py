@@ -70,7 +70,10 @@ async def _write_all(share: Share, files: Sequence[tuple[str, bytes]]) -> list[S
     failures = [error for _, error in made if error is not None and not error.is_missing]
     if nowhere:
         for directory in dict.fromkeys(path.rpartition("/")[0] for path, _ in nowhere):
-            await share.make_directory(directory)
+            try:
+                await share.make_directory(directory)
+            except ShareError as error:
+                failures.append(error)
         failures += [error for error in await share.write_all(nowhere) if error is not None]
     return failures
 

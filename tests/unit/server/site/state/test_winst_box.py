@@ -71,3 +71,14 @@ async def test_a_file_that_is_held_keeps_no_other_client_from_its_record() -> No
         for _, sms_id in clients
     ]
     assert counts == [1, 2, 2]
+
+
+async def test_a_domain_that_cannot_be_made_keeps_no_client_of_another_from_its_record() -> None:
+    share = World().share()
+    await share.make_directory(boxes.PCM_DOMAINS)
+    await share.write(f"{boxes.PCM_DOMAINS}/SALES.000", b"a file where the domain would be")
+    clients = [("SALES", "BPC00001"), ("LEGAL", "BPC00002")]
+    with pytest.raises(ShareError):
+        await put_records(share, clients, record("BPC0001"))
+    path = f"{boxes.PCM_DOMAINS}/LEGAL.000/BPC00002.INS"
+    assert len((await read_instructions(share, path, "")).records) == 1
