@@ -64,6 +64,7 @@ class Cut:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.inodes: set[int] = set()
         swap, make, rename = InodePool.swap, StagedFiles._make, os.replace
+        rewritten: set[int] = set()
 
         def swapped(pool: InodePool, staged: str, path: str, status: os.stat_result) -> bool:
             inode = os.lstat(staged).st_ino
@@ -76,16 +77,22 @@ class Cut:
             staged: StagedFiles, data: bytes, at: float, file: tuple[str, int] | None
         ) -> tuple[str, os.stat_result]:
             made = make(staged, data, at, file)
+            (rewritten.discard if file is None else rewritten.add)(made[1].st_ino)
             self.inodes.discard(made[1].st_ino)
             return made
 
         def replaced(one: str, other: str) -> None:
-            if os.path.lexists(other):
-                self.inodes.discard(os.lstat(one).st_ino)
+            inode = os.lstat(one).st_ino
+            if inode in rewritten:  # ext4 writes out only what has no room on the disk yet
+                self.inodes.add(inode)
+            elif os.path.lexists(other):
+                self.inodes.discard(inode)
             rename(one, other)
 
         def written_out(path: str) -> None:
-            self.inodes.discard(os.lstat(path).st_ino)
+            inode = os.lstat(path).st_ino
+            rewritten.discard(inode)
+            self.inodes.discard(inode)
             begin_writing_out(path)
 
         patch.setattr(InodePool, "swap", swapped)
@@ -289,6 +296,18 @@ def test_names_that_are_remembered_are_bounded(
     assert not cut.inodes & {(tmp_path / "root" / "A").stat().st_ino}
 
 
+def test_what_is_written_over_in_place_and_then_renamed_is_written_out(
+    tmp_path: Path, cut: Cut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    store = DiskFileStore(root, threads=False)
+    put(store, "A", b"one", b"two", b"three", b"four")
+    monkeypatch.setattr(store._pool, "_count_max", 0)  # no room for more: nothing is exchanged
+    put(store, "A", b"five")
+    assert kept(root) == []
+    assert contents(cut.after(root, tmp_path / "after")) == {"A": b"five"}
+
+
 @pytest.mark.parametrize(("size", "count"), [(SIZE_MAX, 1), (SIZE_MAX + 1, 0)])
 def test_large_files_are_put_by_a_rename(tmp_path: Path, cut: Cut, size: int, count: int) -> None:
     store = DiskFileStore(tmp_path / "root", threads=False)
@@ -325,6 +344,23 @@ def test_a_full_disk_takes_what_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
     assert contents(store) == {"A": b"three", "B": b"one"}
 
 
+async def test_a_full_disk_takes_it_for_a_large_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DiskFileStore(tmp_path / "root")
+    put(store, "A", b"one", b"two", b"three")
+    original = StagedFiles._write
+
+    async def full(staged: StagedFiles, path: str, data: bytes, at: float) -> None:
+        if kept(tmp_path / "root"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        await original(staged, path, data, at)
+
+    monkeypatch.setattr(StagedFiles, "_write", full)
+    store.publish(await store.stage(b"large", AT), n("B"))
+    assert contents(store) == {"A": b"three", "B": b"large"}
+
+
 def no_attributes(*_: object, **__: object) -> None:
     raise OSError(errno.ENOTSUP, "Operation not supported")
 
@@ -342,6 +378,20 @@ def test_a_file_system_that_cannot_do_it_renames(
     assert contents(store) == {"A": b"four"}
     assert kept(tmp_path / "root") == []
     assert sorted(path.name for path in (tmp_path / "root").iterdir()) == [PRIVATE, "A"]
+
+
+def test_a_system_without_such_calls_renames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    put(DiskFileStore(root, threads=False), "A", b"one", b"two", b"three")
+    for call in ("setxattr", "getxattr"):
+        monkeypatch.delattr(os, call)
+    monkeypatch.setattr("despoolr_server.files.spare.inode_pool.can_tell_readers", lambda: False)
+    store = DiskFileStore(root, threads=False)
+    put(store, "A", b"four", b"five", b"six")
+    assert contents(store) == {"A": b"six"}
+    assert kept(root) == []
 
 
 NAMES = ["A", "B", "D/A"]

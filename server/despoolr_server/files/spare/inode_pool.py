@@ -39,7 +39,8 @@ class InodePool:
         self._number = 0
         self._mode = -1
         self._paths: list[str] = []
-        self._can_exchange = False
+        self.can_exchange = False
+        """Whether files of ours may change places at all; the file system may still refuse."""
 
     def __len__(self) -> int:
         """How many there are."""
@@ -53,7 +54,7 @@ class InodePool:
         first = f"{self._directory}/0"
         descriptor = os.open(first, _WRITE | os.O_CREAT, 0o666)
         self._mode = os.fstat(descriptor).st_mode
-        self._can_exchange = can_tell_readers()
+        self.can_exchange = can_tell_readers()
         os.close(descriptor)
         self._paths.clear()
         with os.scandir(self._directory) as entries:
@@ -121,7 +122,7 @@ class InodePool:
         """Let a staged file and one of ours change places; `status` is the `lstat` of that one.
         False, and nothing has changed, if that cannot be.
         """
-        return self._can_exchange and self._takes(status) and exchange(staged, path)
+        return self.can_exchange and self._takes(status) and exchange(staged, path)
 
     def take_back(self, path: str, inode: int, size: int) -> int | None:
         """A descriptor to write a file of ours anew that was swapped away, with no more than `size`

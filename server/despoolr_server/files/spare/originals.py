@@ -109,8 +109,9 @@ class Originals:
         before: os.stat_result | None,
         data: bytes,
     ) -> None:
-        """Let a staged file with this content take a path. `status` is its `fstat`, `before` the
-        `lstat` of the file there. Raises `OSError`, and that one is in its place then.
+        """Let a staged file with this content take a path; `take` was asked for it. `status` is its
+        `fstat`, `before` the `lstat` of the file there. Raises `OSError`, and that one is in its
+        place then.
         """
         if before is None:  # a rename writes nothing out here
             os.rename(staged, path)
@@ -121,6 +122,8 @@ class Originals:
         if last is None or not self._exchange(staged, path, last, new, before, data):
             if last is not None:
                 self._puts[path] = last
+                with suppress(OSError):  # a rename writes nothing out that took no new room
+                    begin_writing_out(staged)
             os.replace(staged, path)
             self.forget(path)
         self._puts[path] = new
@@ -138,15 +141,13 @@ class Originals:
     ) -> bool:
         """Exchange the two. False, and nothing has changed, if it cannot be done so."""
         size = max(len(data), before.st_size)
-        if not last.is_there(before) or size > SIZE_MAX:
+        if not self._pool.can_exchange or not last.is_there(before) or size > SIZE_MAX:
             return False
         try:
             os.setxattr(staged, _ATTRIBUTE, _attribute(new.mtime_ns, data))
             if last.original:
                 if not self._pool.swap(staged, path, before):
                     return False
-                if last.spare:
-                    self._pool.recycle(last.spare)
                 new.original, new.spare, new.spare_inode = last.original, staged, last.inode
                 return True
             place = path[len(self._base) + 1 :]
@@ -209,5 +210,5 @@ def _is_lost(path: str) -> bool:
             return False
         with open(path, "rb") as file:
             return said != _attribute(status.st_mtime_ns, file.read())
-    except OSError:
+    except (AttributeError, OSError):  # only Linux has such attributes
         return False

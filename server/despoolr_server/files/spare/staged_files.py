@@ -43,9 +43,8 @@ class StagedFiles:
         try:
             return self._make(data, at, file)
         except OSError as error:
-            if error.errno not in _FULL or not self._originals:
+            if not self._makes_room(error):
                 raise
-        self._originals.settle_all()
         return self._make(data, at, None)
 
     def _make(
@@ -71,7 +70,12 @@ class StagedFiles:
         path, descriptor = self._new()
         os.close(descriptor)
         try:
-            await to_the_end(self._write(path, data, at))
+            try:
+                await to_the_end(self._write(path, data, at))
+            except OSError as error:
+                if not self._makes_room(error):
+                    raise
+                await to_the_end(self._write(path, data, at))
         except BaseException:
             self.discard(path)
             raise
@@ -81,6 +85,13 @@ class StagedFiles:
         async with aiofiles.open(path, "wb") as file:
             await file.write(data)
         os.utime(path, ns=self.stamp(at))
+
+    def _makes_room(self, error: OSError) -> bool:
+        """Give up what is kept, if the disk is full; whether there was any."""
+        if error.errno not in _FULL or not self._originals:
+            return False
+        self._originals.settle_all()
+        return True
 
     def discard(self, path: str) -> None:
         """Unlink it, if it is still there."""
