@@ -161,6 +161,7 @@ class DiskFileStore:
         known = self._known.get(name.key)
         if (
             known is not None
+            and known[4].path == place.stored
             and known[1] == status.st_mtime_ns
             and known[2] == status.st_size
             and known[3] == status.st_ino

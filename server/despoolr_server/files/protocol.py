@@ -79,7 +79,6 @@ class FileStore(Protocol):
         """`find`, and `has_directory` of the directory it is in. Whoever writes or removes the file
         in the same turn gives it along, and nothing is looked for twice.
         """
-        ...
 
     def has_directory(self, name: Name) -> bool:
         """Whether `find` finds a directory."""

@@ -53,6 +53,14 @@ def test_what_is_put_there_from_outside_is_seen_whatever_its_case(store: DiskFil
     assert names(store, "box") == ["Box/In.Txt"]
 
 
+def test_a_spelling_that_is_changed_from_outside_is_told_by_a_look(store: DiskFileStore) -> None:
+    store.write_whole(n("A.TXT"), b"text", AT)
+    (store.root / "A.TXT").rename(store.root / "a.Txt")
+    look = store.look(n("A.TXT"))
+    assert look.facts is not None and look.facts.path == "a.Txt"
+    assert look.facts == store.find(n("A.TXT"))
+
+
 def test_what_is_changed_or_removed_from_outside_is_noticed(store: DiskFileStore) -> None:
     store.write_whole(n("A.TXT"), b"old", AT)
     before = store.find(n("A.TXT"))
