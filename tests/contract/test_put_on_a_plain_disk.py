@@ -283,6 +283,29 @@ def test_a_name_that_changes_in_another_way_is_written_out_first(
     assert contents(cut.after(root, tmp_path / "after")) == contents(store)
 
 
+def test_a_pipe_that_somebody_put_in_its_place_is_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, opened = tmp_path / "root", list[str]()
+    store = DiskFileStore(root, threads=False)
+    put(store, "A", b"one", b"two", b"three")
+    (root / "A").unlink()
+    os.mkfifo(root / "A")
+    monkeypatch.setattr(originals, "begin_writing_out", opened.append)
+    store._originals.settle_all()
+    assert opened == kept(root) == []
+
+
+def test_what_is_kept_and_has_another_name_by_now_is_not_emptied(tmp_path: Path) -> None:
+    root, link = tmp_path / "root", tmp_path / "link"
+    store = DiskFileStore(root, threads=False)
+    put(store, "A", b"one", b"two", b"three")
+    link.hardlink_to(root / PRIVATE / "originals" / "A")
+    store.remove(n("A"))
+    assert kept(root) == []
+    assert link.read_bytes() == b"two"
+
+
 def test_names_that_are_remembered_are_bounded(
     tmp_path: Path, cut: Cut, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,8 +147,8 @@ class InodePool:
         return None
 
     def recycle(self, path: str) -> None:
-        """Lay a file of ours aside that nobody needs, or delete it if somebody reads it. Raises
-        `OSError`.
+        """Lay a file of ours aside that nobody needs, or delete it if somebody reads it or it has
+        another name by now. Raises `OSError`.
         """
         if len(self._paths) < self._count_max:
             spare = self._new_path()
@@ -156,7 +156,7 @@ class InodePool:
             path = spare
             descriptor = os.open(path, _WRITE)
             try:
-                if self._empty(descriptor, path):
+                if self._is_ours(os.fstat(descriptor)) and self._empty(descriptor, path):
                     return
             finally:
                 os.close(descriptor)

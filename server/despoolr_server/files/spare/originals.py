@@ -181,7 +181,8 @@ class Originals:
         last = self._puts.get(path)
         if last is not None and last.original:
             with suppress(OSError):
-                begin_writing_out(path)
+                if stat.S_ISREG(os.lstat(path).st_mode):  # a pipe would be waited for
+                    begin_writing_out(path)
         self.forget(path)
 
     def settle_below(self, path: str) -> None:
