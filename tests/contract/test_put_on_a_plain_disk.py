@@ -292,8 +292,9 @@ def test_a_pipe_that_somebody_put_in_its_place_is_not_opened(
     (root / "A").unlink()
     os.mkfifo(root / "A")
     monkeypatch.setattr(originals, "begin_writing_out", opened.append)
-    store._originals.settle_all()
-    assert opened == kept(root) == []
+    store._originals.settle_oldest()
+    assert not opened
+    assert kept(root) == []
 
 
 def test_what_is_kept_and_has_another_name_by_now_is_not_emptied(tmp_path: Path) -> None:
@@ -365,6 +366,26 @@ def test_a_full_disk_takes_what_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("despoolr_server.files.spare.staged_files.write_whole", full)
     put(store, "B", b"one")
     assert contents(store) == {"A": b"three", "B": b"one"}
+
+
+def test_a_full_disk_takes_no_more_than_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(originals, "GIVEN_UP", 2)
+    root, original = tmp_path / "root", write_whole
+    store = DiskFileStore(root, threads=False)
+    for name in "ABCDE":
+        put(store, name, b"one", b"two", name.encode())
+
+    def full(descriptor: int, data: bytes) -> None:
+        if len(kept(root)) > 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(descriptor, data)
+
+    monkeypatch.setattr("despoolr_server.files.spare.staged_files.write_whole", full)
+    put(store, "F", b"one")
+    assert sorted(path.name for path in (root / PRIVATE / "originals").iterdir()) == ["E"]
+    assert store.read(n("F")) == b"one"
 
 
 async def test_a_full_disk_takes_it_for_a_large_file_too(

@@ -40,12 +40,13 @@ class StagedFiles:
         """A file with this content and file time, and its `fstat`. It is `file` (a path, and a
         descriptor to write with, which is closed) if that is given.
         """
-        try:
-            return self._make(data, at, file)
-        except OSError as error:
-            if not self._makes_room(error):
-                raise
-        return self._make(data, at, None)
+        while True:
+            try:
+                return self._make(data, at, file)
+            except OSError as error:
+                if not self._makes_room(error):
+                    raise
+            file = None
 
     def _make(
         self, data: bytes, at: float, file: tuple[str, int] | None
@@ -70,16 +71,16 @@ class StagedFiles:
         path, descriptor = self._new()
         os.close(descriptor)
         try:
-            try:
-                await to_the_end(self._write(path, data, at))
-            except OSError as error:
-                if not self._makes_room(error):
-                    raise
-                await to_the_end(self._write(path, data, at))
+            while True:
+                try:
+                    await to_the_end(self._write(path, data, at))
+                    return path
+                except OSError as error:
+                    if not self._makes_room(error):
+                        raise
         except BaseException:
             self.discard(path)
             raise
-        return path
 
     async def _write(self, path: str, data: bytes, at: float) -> None:
         async with aiofiles.open(path, "wb") as file:
@@ -87,10 +88,10 @@ class StagedFiles:
         os.utime(path, ns=self.stamp(at))
 
     def _makes_room(self, error: OSError) -> bool:
-        """Give up what is kept, if the disk is full; whether there was any."""
+        """Give up some of what is kept, if the disk is full; whether there was any."""
         if error.errno not in _FULL or not self._originals:
             return False
-        self._originals.settle_all()
+        self._originals.settle_oldest()
         return True
 
     def discard(self, path: str) -> None:
