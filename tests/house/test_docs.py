@@ -512,6 +512,7 @@ def committed_files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORBIDDEN)
 def test_no_committed_file_contains(what: str) -> None:
     found = []

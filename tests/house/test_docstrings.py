@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+import pytest
+
 from worlds.import_graph import tree_of
 from worlds.support import REPOSITORY
 
@@ -124,6 +126,7 @@ def tells(found: Found) -> bool:
     return any("raise" in text.lower() for text in told)
 
 
+@pytest.mark.slow
 def test_a_docstring_says_more_than_the_name() -> None:
     short = [
         f"{one}: {one.docstring}"
@@ -133,6 +136,7 @@ def test_a_docstring_says_more_than_the_name() -> None:
     assert not short
 
 
+@pytest.mark.slow
 def test_what_raises_says_so() -> None:
     silent = [
         f"{one}: {', '.join(sorted(set(names)))}"

@@ -106,6 +106,7 @@ def contracts() -> list[dict[str, Any]]:
     return list(settings["tool"]["importlinter"]["contracts"])
 
 
+@pytest.mark.slow
 def test_the_contracts_are_kept() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(

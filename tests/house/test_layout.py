@@ -150,6 +150,7 @@ def test_the_tests_are_no_packages() -> None:
     assert list((REPOSITORY / "tests").rglob("__init__.py")) == []
 
 
+@pytest.mark.slow
 def test_no_file_names_a_machine_of_ours() -> None:
     place = re.compile(r"(?<![\w.])/(root|home|Users)/\w")
     for root in (*ROOTS, "tests", "scenarios", "docs"):

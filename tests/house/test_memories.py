@@ -335,6 +335,7 @@ def found() -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_every_memory_is_listed_with_its_bound() -> None:
     listed = {*REMEMBERED, *NUMBERS, *TABLES}
     assert sorted(found() - listed) == [], (
@@ -357,6 +358,7 @@ def test_what_is_listed_is_what_the_function_keeps_to(place: str) -> None:
     assert getattr(module, name).bounds == REMEMBERED[place]
 
 
+@pytest.mark.slow
 def test_what_came_first_is_forgotten_at_once_however_much_is_remembered() -> None:
     """A `dict` that loses its first entry again and again looks at all that it has lost since it
     was laid out anew: 30 us of 65,536, hundreds of a million. `OrderedDict.popitem` does not.

@@ -8,6 +8,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 from worlds.import_graph import nodes_of, tree_of
 from worlds.support import REPOSITORY
 
@@ -131,6 +133,7 @@ own figures.
 """
 
 
+@pytest.mark.slow
 def test_whatever_a_command_prints_is_escaped_in_one_place() -> None:
     prints = re.compile(
         r"\bclick\.(?:echo|secho)\(|(?<![\w.])print\(|\bConsole\(|\bsys\.std(?:out|err)\.(?:write|buffer|flush)"

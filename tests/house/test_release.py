@@ -97,6 +97,7 @@ def test_a_refusal_builds_nothing_and_says_every_reason(tmp_path: Path) -> None:
     assert done.stderr.startswith("no release:") and "v9.9.9" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_description_of_a_release_has_every_call() -> None:
     asked = [sys.executable, "-m", "despoolr_lab.docs.openapi"]
     told = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)

@@ -53,6 +53,7 @@ def test_prose_is_wrapped_where_code_is(page: Path) -> None:
     assert not long
 
 
+@pytest.mark.slow
 def test_bytes_are_called_bytes() -> None:
     found = []
     allowed = re.compile("|".join(map(re.escape, CONTRACTS)))

@@ -177,6 +177,7 @@ PLACES = ("base", "overlays/scaled", "overlays/postgres", "load", "load-joined")
 KUBECTL = shutil.which("kubectl")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES if KUBECTL else ())
 def test_kustomize_itself_renders_the_same(place: str) -> None:
     assert KUBECTL is not None

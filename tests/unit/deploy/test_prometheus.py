@@ -82,6 +82,7 @@ CASES = {
 """An input that makes each fire: a series, and its values a minute apart."""
 
 
+@pytest.mark.slow
 def test_every_alert_fires_when_it_should_and_not_before(tmp_path: Path) -> None:
     assert CASES.keys() == {rule["alert"] for rule in RULES}
     more = {

@@ -67,6 +67,7 @@ def test_nothing_to_do_is_no_work() -> None:
     assert list(run_each(square, [], jobs=1)) == []
 
 
+@pytest.mark.slow
 def test_tasks_are_asked_for_as_workers_need_them() -> None:
     asked: list[int] = []
 

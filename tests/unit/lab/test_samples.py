@@ -124,6 +124,7 @@ async def test_a_process_that_answers_is_a_sample() -> None:
     assert isinstance(told, Sample) and told.share.opens == 3.0 and told.took_s > 0
 
 
+@pytest.mark.slow
 async def test_a_process_that_refuses_stalls_or_says_nonsense_is_a_silence_with_its_reason() -> (
     None
 ):

@@ -37,7 +37,7 @@ class InodePool:
         self._directory = str(directory)
         self._count_max = count_max
         self._number = 0
-        self._mode = -1
+        self._mode = self._owner = -1
         self._paths: list[str] = []
         self.can_exchange = False
         """Whether files of ours may change places at all; the file system may still refuse."""
@@ -54,6 +54,7 @@ class InodePool:
         first = f"{self._directory}/0"
         descriptor = os.open(first, _WRITE | os.O_CREAT, 0o666)
         self._mode = os.fstat(descriptor).st_mode
+        self._owner = os.geteuid() if hasattr(os, "geteuid") else 0  # as `st_uid` of Windows is
         self.can_exchange = can_tell_readers()
         os.close(descriptor)
         self._paths.clear()
@@ -189,10 +190,5 @@ class InodePool:
             status.st_mode == self._mode
             and stat.S_ISREG(status.st_mode)
             and status.st_nlink == 1
-            and _is_own(status)
+            and status.st_uid == self._owner
         )
-
-
-def _is_own(status: os.stat_result) -> bool:
-    own = getattr(os, "geteuid", None)
-    return own is None or status.st_uid == own()

@@ -11,9 +11,9 @@ The law: what is kept was written out before, so that a power cut cannot take it
 is that of the file it was. A file that is put says itself, in an extended attribute, with which
 time and content: at start one with this time and other content has lost it, and what is kept takes
 its place; one without the attribute or with another time was changed by somebody else, and one that
-is gone was deleted: what was kept for these goes. Whoever changes a name in another way writes it
-out first (`settle`), and ext4 keeps this order in a power cut. A file is written over only under
-the name it had, and only if nobody reads it.
+is gone was deleted: what was kept for these goes. Whoever changes a name in another way begins to
+write it out first (`settle`), as ext4 does at a rename, and does not wait for the disk either. A
+file is written over only under the name it had, and only if nobody reads it.
 """
 # Paths are plain strings here: this is the hot path of every upload.
 # ruff: noqa: PTH104, PTH105, PTH108

@@ -42,6 +42,7 @@ def test_no_more_objects_than_stated_wait_in_cycles(tuned: None) -> None:
     assert 0.9 * THRESHOLDS[0] <= most <= THRESHOLDS[0] + 2
 
 
+@pytest.mark.slow
 def test_what_there_was_at_the_start_is_not_looked_at_again(tuned: None) -> None:
     frozen = gc.get_freeze_count()
     assert frozen > 10_000

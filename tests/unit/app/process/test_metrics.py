@@ -21,6 +21,7 @@ def values() -> dict[str, float]:
     return {sample.name: sample.value for family in families for sample in family.samples}
 
 
+@pytest.mark.slow
 async def test_a_process_tells_its_memory_its_descriptors_its_tasks_and_its_birth() -> None:
     gc.collect()  # what earlier tests left open is closed now, not between the two looks
     before = values()

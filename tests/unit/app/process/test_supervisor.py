@@ -114,6 +114,7 @@ async def started(tree: Supervisor, code: str) -> asyncio.subprocess.Process:
     return child
 
 
+@pytest.mark.slow
 def test_children_are_asked_then_killed() -> None:
     async def work() -> list[int | None]:
         tree = Supervisor()
@@ -239,6 +240,7 @@ def test_a_child_that_does_not_come_up_is_told_of_with_what_it_said_last(
         blocking.end()
 
 
+@pytest.mark.slow
 def test_without_an_event_loop_children_are_asked_then_killed_as_well(tmp_path: Path) -> None:
     tree = BlockingSupervisor()
     for number, code in enumerate((CHILD, DEAF)):

@@ -192,6 +192,7 @@ async def test_nothing_outside_the_store_is_given_out(
     assert got.status == 404 and b"outside" not in got.body.replace(b"outside.json", b"")
 
 
+@pytest.mark.slow
 async def test_the_list_is_read_again_after_two_seconds_and_no_sooner(root: Path) -> None:
     async with serving(root) as client:
         (first, second) = await asyncio.gather(client.get("/"), client.get("/"))

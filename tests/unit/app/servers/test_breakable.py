@@ -174,6 +174,7 @@ async def test_nothing_is_released_over_a_link_that_is_down(site: Running, cut: 
     assert (await release("LOGON1"))[0] == 410
 
 
+@pytest.mark.slow
 async def test_a_call_that_is_under_way_is_reset(site: Running) -> None:
     slow = await site.add("LOGON1", fault="slow_share", server="LOGON1", delay="1h")
     under_way = asyncio.create_task(site.put())
@@ -184,6 +185,7 @@ async def test_a_call_that_is_under_way_is_reset(site: Running) -> None:
     await site.clear(slow)
 
 
+@pytest.mark.slow
 async def test_a_slow_server_answers_late(site: Running) -> None:
     now = asyncio.get_running_loop().time
     began = now()
@@ -194,6 +196,7 @@ async def test_a_slow_server_answers_late(site: Running) -> None:
     assert 0.6 < now() - began < 5  # 20 s of site time each way
 
 
+@pytest.mark.slow
 async def test_a_fault_ends_by_itself(site: Running) -> None:
     await site.add("LOGON1", fault="link_down", server="LOGON1", **{"for": "30s"})
     assert await site.put() == 0
@@ -274,6 +277,7 @@ async def test_a_server_breaks_only_itself_and_says_whom_to_ask(site: Running) -
     assert (status, problem["detail"]) == (404, "SITE1 has no fault SITE1-9; there is none.")
 
 
+@pytest.mark.slow
 async def test_a_server_that_is_started_again_is_whole(tmp_path: Path) -> None:
     async with running(tmp_path / "data") as site:
         await site.add("LOGON1", fault="disk_full", server="LOGON1")

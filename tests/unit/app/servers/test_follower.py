@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
+import pytest
 
 from despoolr_app.servers.follower import Follower, _Past
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
@@ -71,6 +72,7 @@ async def test_a_page_follows_a_server_and_says_since_when_it_is_silent() -> Non
     feeds.close()
 
 
+@pytest.mark.slow
 async def test_a_page_does_not_hear_a_server_while_the_line_to_it_is_cut() -> None:
     feeds = LiveFeeds(LiveFold(), lambda: 5.0, start="1")
     live, cut = feeds.live, [True]

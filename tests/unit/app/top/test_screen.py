@@ -60,6 +60,7 @@ async def test_the_page_is_as_wide_as_the_terminal(screen: Any, width: int) -> N
         assert told[-1].startswith("tab pane")
 
 
+@pytest.mark.slow
 async def test_keys_lead_to_every_pane_and_to_why(screen: Any) -> None:
     async with (app := screen.TopApp(Site(), NEVER_S)).run_test(size=(100, 20)) as pilot:
         await app.workers.wait_for_complete()
@@ -88,6 +89,7 @@ async def test_a_pane_that_a_watch_has_not_is_left_once_that_is_known(screen: An
         assert "[holders]" in seen(app)
 
 
+@pytest.mark.slow
 async def test_nothing_is_closed_before_y(screen: Any) -> None:
     site = Site()
     async with (app := screen.TopApp(site, NEVER_S)).run_test(size=(100, 20)) as pilot:
@@ -102,6 +104,7 @@ async def test_nothing_is_closed_before_y(screen: Any) -> None:
         assert site.released == [("LOGON1", "O1")]
 
 
+@pytest.mark.slow
 async def test_a_filter_is_asked_of_the_site(screen: Any) -> None:
     site = Site()
     async with (app := screen.TopApp(site, NEVER_S)).run_test(size=(80, 16)) as pilot:
@@ -112,6 +115,7 @@ async def test_a_filter_is_asked_of_the_site(screen: Any) -> None:
         assert site.words == ["", "win"] and "with 'win'" in seen(app)
 
 
+@pytest.mark.slow
 async def test_only_lines_that_changed_are_drawn_anew(screen: Any) -> None:
     async with (app := screen.TopApp(Site(), NEVER_S)).run_test(size=(80, 16)) as pilot:
         await app.workers.wait_for_complete()
@@ -145,6 +149,7 @@ async def test_a_site_that_does_not_answer_leaves_the_last_page_and_says_so(scre
         assert "~ no answer: SITE1 does not answer" in told and "UPDATE on LOGON1" in told
 
 
+@pytest.mark.slow
 async def test_a_pane_is_ordered_by_its_columns_in_turn_and_each_keeps_its_order(
     screen: Any,
 ) -> None:
@@ -160,6 +165,7 @@ async def test_a_pane_is_ordered_by_its_columns_in_turn_and_each_keeps_its_order
         assert " by " not in seen(app).splitlines()[2], "round and round"
 
 
+@pytest.mark.slow
 async def test_the_history_of_what_waits_is_told_and_left(screen: Any) -> None:
     async with (app := screen.TopApp(Site(), NEVER_S)).run_test(size=(80, 24)) as pilot:
         await app.workers.wait_for_complete()

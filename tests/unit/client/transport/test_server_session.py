@@ -103,6 +103,7 @@ def test_the_first_open_logs_on_and_the_next_ones_share_the_session() -> None:
     virtually(story)
 
 
+@pytest.mark.slow
 def test_a_held_file_stays_open_for_a_day() -> None:
     async def story(logon: Logon) -> None:
         share = logon.server().share("SMS_SHR")
@@ -236,6 +237,7 @@ def test_nobody_there_is_unreachable_and_says_where() -> None:
     virtually(story)
 
 
+@pytest.mark.slow
 def test_a_black_hole_is_unreachable_after_the_timeout() -> None:
     async def story(logon: Logon) -> float:
         share = logon.server(timeout=aiohttp.ClientTimeout(total=5.0)).share("SMS_SHR")

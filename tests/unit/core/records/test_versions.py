@@ -107,6 +107,7 @@ def test_what_was_true_is_remembered_so_often_and_no_more() -> None:
     assert len(told.fold.versions.jobs["BPC00002"].history) == TRUTHS_MAX
 
 
+@pytest.mark.slow
 def test_so_many_jobs_are_remembered_and_no_more() -> None:
     told = Told()
     told.job("FIRST", "FIRST", "Active")
@@ -118,6 +119,7 @@ def test_so_many_jobs_are_remembered_and_no_more() -> None:
     assert "J0" not in truths
 
 
+@pytest.mark.slow
 def test_so_many_folders_are_followed_and_no_more() -> None:
     story = Story()
     for number in range(FOLDERS_MAX + 2):

@@ -142,6 +142,7 @@ def test_what_cannot_be_run_is_one_line_and_exit_code_2(
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_an_article_holds_as_shipped_and_its_fix_takes_the_fault_out(capsys: Said) -> None:
     assert run(["kb", "run", "Q195936", "--version", "1.2"]) == 0
     said = capsys.readouterr()

@@ -42,6 +42,7 @@ def words(samba: FakeSamba, *more: str) -> tuple[str, ...]:
     return ("watch", "--smbstatus", str(samba.program), "--server", "FS1", *more)
 
 
+@pytest.mark.slow
 def test_who_is_blocked_is_told_when_it_changes_and_stands_in_a_run(said, samba):
     at = wall_now()
     with_log = words(samba, "--audit", str(samba.log), "--tz", "UTC", "--every", "0.1s")
@@ -64,6 +65,7 @@ def test_it_ends_after_its_span_although_the_next_look_is_later(said, samba):
     assert code == 0 and "smbstatus was asked 2 times" in out
 
 
+@pytest.mark.slow
 def test_json_is_a_line_for_each_change(said, samba):
     code, out, _ = said(*words(samba, "--every", "0.1s", "--for", "0.5s", "--json"))
     lines = [json.loads(line)["data"] for line in out.splitlines()]
@@ -74,6 +76,7 @@ def test_json_is_a_line_for_each_change(said, samba):
     assert lines[0]["run"] == f"runs/{latest(Path('runs')).name}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order(said, samba, number):
     samba.does_when_asked(
@@ -129,6 +132,7 @@ def test_a_program_that_tells_nothing_in_the_beginning_is_said_and_leaves_no_run
     assert list(Path("runs").iterdir()) == [] and not (Path("runs") / LATEST).exists()
 
 
+@pytest.mark.slow
 def test_samples_of_another_server_come_in_as_files(said, tmp_path):
     (tmp_path / "in").mkdir()
     sample = {
@@ -147,6 +151,7 @@ def test_samples_of_another_server_come_in_as_files(said, tmp_path):
     assert last["holders"][0]["is_older"] and last["holders"][0]["share_mode"] == ""
 
 
+@pytest.mark.slow
 def test_the_live_page_is_served_while_it_watches_and_top_finds_it(said, samba):
     ask = (
         "import json, os, urllib.request\n"
@@ -175,6 +180,7 @@ def test_what_it_shows_fits_80_columns(said, samba):
     assert code == 0 and max(map(len, out.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_samples_without_a_zone_have_this_machines(said, tmp_path, monkeypatch):
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()

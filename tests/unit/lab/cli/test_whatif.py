@@ -27,6 +27,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "mine.toml"
 
 
+@pytest.mark.slow
 def test_a_file_is_run_kept_and_asked_and_so_is_its_run_afterwards(file: str, capsys: Said) -> None:
     assert run(["whatif", file, "--version", "1.1", *QUICK]) == 0
     said = capsys.readouterr().out
@@ -41,6 +42,7 @@ def test_a_file_is_run_kept_and_asked_and_so_is_its_run_afterwards(file: str, ca
     assert f"What would have fixed it: {kept.sentence}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_it_is_a_table_of_markdown_where_that_is_asked(file: str, capsys: Said) -> None:
     assert run(["whatif", file, *QUICK, "--markdown"]) == 0
     assert "| cannot help | copy strategy rename\\_aside |" in capsys.readouterr().out
@@ -173,6 +175,7 @@ def test_an_article_is_a_value_of_a_knob_as_of_every_option(file: str, capsys: S
     assert row["change"] == "the fix of Q147819"
 
 
+@pytest.mark.slow
 def test_a_knob_that_changes_nothing_is_said_to(file: str, capsys: Said) -> None:
     assert run(["whatif", file, "--knob", "noidmif"]) == 0
     said = capsys.readouterr().out
@@ -200,6 +203,7 @@ def test_what_was_not_run_again_is_not_said_to_disturb_nobody(file: str, capsys:
     assert "the budget of" in told
 
 
+@pytest.mark.slow
 def test_an_answer_that_cannot_be_kept_is_one_line(file: str, capsys: Said) -> None:
     assert run(["whatif", file, *QUICK]) == 0
     kept = Path("runs/latest").resolve() / "whatif.json"

@@ -116,6 +116,7 @@ def test_worlds_in_processes_are_the_worlds_here() -> None:
     assert there == judged(range(1, 4))
 
 
+@pytest.mark.slow
 def test_a_refused_open_that_is_forgotten_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     real = CopyProgress.has_failed
 

@@ -109,6 +109,7 @@ def test_who_was_below_a_site_that_goes_is_linked_to_the_one_above_it() -> None:
     assert {(step.server, step.other) for step in links} == {("BRANCH", "HQ")}
 
 
+@pytest.mark.slow
 def test_two_jobs_of_a_package_are_one_that_repeats() -> None:
     scenario = load_scenario(Path(DEMO))
     first, second = (step for step in scenario.step if isinstance(step, JobStep))
@@ -121,6 +122,7 @@ def test_two_jobs_of_a_package_are_one_that_repeats() -> None:
     assert set(named) == {f"{first.name}#2"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", ["0s", "1h"])
 def test_jobs_of_one_time_or_against_it_are_none_that_repeats(at: str) -> None:
     scenario = load_scenario(Path(DEMO))
@@ -129,6 +131,7 @@ def test_jobs_of_one_time_or_against_it_are_none_that_repeats(at: str) -> None:
     assert not [cut for cut in cuts(scenario) if cut.name.endswith("for a repetition")]
 
 
+@pytest.mark.slow
 def test_a_hold_that_is_released_is_one_that_ends_by_itself() -> None:
     scenario = load_scenario(Path(DEMO))
     (cut,) = [cut for cut in cuts(scenario) if cut.name.endswith("for its end")]
@@ -138,6 +141,7 @@ def test_a_hold_that_is_released_is_one_that_ends_by_itself() -> None:
     assert span_s(hold.at) + span_s(hold.for_) == span_s(until.at)
 
 
+@pytest.mark.slow
 def test_a_link_that_is_cut_and_mended_is_a_server_that_died() -> None:
     scenario = load_scenario(Path(DEMO))
     scenario.step[2:2] = [

@@ -96,6 +96,7 @@ def test_a_service_stands_still_once_and_goes_on(demo: Scenario) -> None:
     assert pauses > 10
 
 
+@pytest.mark.slow
 def test_a_hold_is_there_at_its_moment_and_some_lock_a_range(demo: Scenario) -> None:
     holds = [
         step

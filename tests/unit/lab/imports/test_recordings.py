@@ -180,6 +180,7 @@ def test_smbstatus_without_options_says_who_has_the_files() -> None:
 # -- what is not whole
 
 
+@pytest.mark.slow
 def test_a_capture_that_begins_late_has_a_blocker_that_nobody_recorded() -> None:
     _, found = found_in("14-capture-late", "capture.pcapng")
     (row,) = found.episodes
@@ -192,6 +193,7 @@ def test_a_capture_that_begins_late_has_a_blocker_that_nobody_recorded() -> None
     assert [one.path for one in older] == ["?"]
 
 
+@pytest.mark.slow
 def test_with_samples_beside_it_the_late_capture_names_its_blocker_and_since_when() -> None:
     truth, found = found_in("14-capture-late", "capture.pcapng", "smbstatus.jsonl", "audit.log")
     assert (
@@ -221,6 +223,7 @@ def test_a_holder_that_was_switched_off_is_silent_and_its_end_is_the_servers() -
     assert ghost.reason == "ended by the server"
 
 
+@pytest.mark.slow
 def test_a_durable_open_outlives_its_connection_until_somebody_wants_the_file() -> None:
     _, found = found_in("8-connection-dies", "capture.pcapng")
     (ghost,) = [one for one in found.view.holdings if one.machine == "WS15"]

@@ -133,6 +133,7 @@ text = "an update waits"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["hold", "clients"])
 def test_who_honours_a_marker_opens_nothing_while_it_lies_there(where: str) -> None:
     assert held_s(story('for = "10m"', more=MARKED)) == [(600, "closed")]

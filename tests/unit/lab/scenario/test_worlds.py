@@ -136,6 +136,7 @@ def test_a_wide_world_may_have_a_second_holder_and_a_machine_that_is_off() -> No
     assert not any(Variation(seed, WIDE).is_off("WS1", frozenset({"WS1"})) for seed in SEEDS)
 
 
+@pytest.mark.slow
 def test_every_wide_world_runs() -> None:
     for seed in range(1, 6):
         assert play(story(jitter=WIDE), "1.1", seed=seed).digest

@@ -102,6 +102,7 @@ def test_noise_is_never_drift(seed: int) -> None:
     assert verdict(noisy(seed, 1800.0, noise=1.0 * MIB)) is not DriftVerdict.DRIFT
 
 
+@pytest.mark.slow
 @given(st.floats(20, 900), st.floats(0.5, 40))
 @example(29.90625, 22.0)  # beats with bins of 15 s
 @settings(max_examples=100, deadline=None)

@@ -100,6 +100,7 @@ def test_half_an_hour_restarts_every_process_and_cuts_every_link() -> None:
     assert {step.how for step in plan.of("cut")} == {"refuse", "silence"}
 
 
+@pytest.mark.slow
 def test_fleets_are_stopped_and_never_killed_so_that_what_they_reported_is_known() -> None:
     plan = make_plan(Asked(500, 24 * 3600.0))
     assert {step.how for step in plan.of("restart") if step.on in plan.asked.fleets} == {"SIGTERM"}

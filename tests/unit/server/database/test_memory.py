@@ -6,6 +6,8 @@ import gc
 import subprocess
 import sys
 
+import pytest
+
 from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.database.protocol import Connection
 
@@ -25,6 +27,7 @@ async def test_work_that_fails_is_undone_to_the_last_row() -> None:
     await database.close()
 
 
+@pytest.mark.slow
 def test_a_forgotten_one_is_closed() -> None:
     MemoryDatabase()
     gc.collect()  # an open one would be told of here: warnings are errors

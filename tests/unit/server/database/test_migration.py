@@ -60,6 +60,7 @@ def test_the_migrations_make_exactly_the_schema_so_a_change_of_it_needs_one_more
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_new_database_has_the_same_schema_and_alembic_sees_nothing_to_do(url: str) -> None:
     engine = open_engine(url)
     with engine.begin() as connection:
@@ -85,6 +86,7 @@ def test_alembic_keeps_its_account_as_a_new_file_does(tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_a_server_of_a_new_or_current_file_never_loads_alembic(tmp_path: Path) -> None:
     program = (
         "import sys; from despoolr_server.database.database import open_engine\n"

@@ -264,6 +264,7 @@ def test_only_so_much_content_is_kept_in_memory(
         )
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_in_memory_of_files_that_are_gone(store: DiskFileStore) -> None:
     """Found by a soak: every report has a name of its own, and its content stayed until 32 MiB were
     together.

@@ -67,6 +67,7 @@ def test_none_is_kept_where_the_names_alone_do_not_tell_what_is_shown(
     assert listings.find(folder) is None
 
 
+@pytest.mark.slow
 def test_the_listings_of_a_store_have_a_bound_of_bytes(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

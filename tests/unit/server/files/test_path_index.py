@@ -123,6 +123,7 @@ def test_directories_remembered_are_bounded(root: Path, monkeypatch: pytest.Monk
     assert where.has_folder(n("A"))
 
 
+@pytest.mark.slow
 def test_a_name_a_thousand_directories_down_is_found_without_recursion(tmp_path: Path) -> None:
     deep = "/".join(["d"] * 1000)
     bottom = tmp_path

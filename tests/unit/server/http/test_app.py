@@ -234,6 +234,7 @@ async def test_who_may_not_is_told_before_the_body_is_sent(site: Site) -> None:
     )
 
 
+@pytest.mark.slow
 async def test_a_connection_is_closed_soon_where_a_body_may_or_may_not_come(site: Site) -> None:
     raw = await dial(int(site.base.rpartition(":")[2]))
     raw.say(

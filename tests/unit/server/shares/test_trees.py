@@ -197,6 +197,7 @@ def grown_by_hand(root: Path) -> World:
     return World(DiskFileStore(root))
 
 
+@pytest.mark.slow
 async def test_a_tree_deeper_than_any_path_may_be_is_listed_looked_over_and_deleted(
     tmp_path: Path,
 ) -> None:

@@ -23,6 +23,7 @@ def test_every_command_that_prints_json_has_a_schema_and_no_other_has() -> None:
     assert set(ANSWERS) == {" ".join(words) for words in commands(root_of(COMMANDS))}
 
 
+@pytest.mark.slow
 def test_what_ships_is_what_the_structs_say() -> None:
     shipped = files("despoolr_lab.cli.answers").joinpath("answers.schema.json")
     assert shipped.read_text("utf-8") == render(document()), (

@@ -54,6 +54,7 @@ def test_what_is_no_answer_is_a_look_that_failed(tmp_path: Path, text: str, says
     assert (looks.failed_count, looks.last_failed) == (1, 1) and says in looks.failure
 
 
+@pytest.mark.slow
 def test_an_answer_that_does_not_come_is_a_look_that_failed(tmp_path: Path) -> None:
     looks = StatusLooks(program(tmp_path, "import signal; signal.pause()"), answer_s_max=0.5)
     assert looks.look() is None
@@ -69,6 +70,7 @@ def test_an_answer_that_is_too_large_is_a_look_that_failed(
     assert looks.failure == "its answer has more than 1 MiB"
 
 
+@pytest.mark.slow
 def test_what_an_answer_that_does_not_come_has_started_ends_with_it(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     text = f"""

@@ -307,6 +307,7 @@ def test_refusals_are_told_with_their_time_although_nothing_follows_them(
     assert fact.blockers[0].since == "before", "nobody knows who it was"
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back_makes_nothing_late(begin: Begin, samba: FakeSamba) -> None:
     watched = begin()
     mine = held("alice", "office/b.dat", T0 + 1.0001)

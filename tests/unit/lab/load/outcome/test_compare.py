@@ -58,6 +58,7 @@ def matters(a: ComparedRun, b: ComparedRun) -> dict[str, bool | None]:
     return {line.name: line.matters for line in compare([a], [b])}
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_stack_do_not_differ() -> None:
     found = matters(sample(1, 5), sample(2, 5))
     assert not any(found.values())
@@ -71,6 +72,7 @@ def test_a_server_that_takes_twice_as_long_matters_in_every_percentile(count: in
     assert matters(sample(1, 10, count), sample(2, 5, count))["poll p50"]
 
 
+@pytest.mark.slow
 def test_one_bad_second_is_no_difference_between_two_stacks() -> None:
     bad = sample(2, 5)
     second = Histogram()
@@ -92,6 +94,7 @@ def test_too_few_seconds_decide_nothing() -> None:
     assert line.ratio is not None and line.ratio > 5
 
 
+@pytest.mark.slow
 def test_what_should_be_nothing_matters_as_soon_as_it_is_something() -> None:
     lost = sample(
         2, 5, reports={"sent": 10, "counted": 9}, polls={"max_ms": 9.0, "per_s": 50.0, "failed": 1}
@@ -171,6 +174,7 @@ def test_of_several_runs_a_number_that_each_has_once_can_matter(
     assert alone.matters is None, "one run each decides nothing of it"
 
 
+@pytest.mark.slow
 def test_how_busy_the_machine_was_stands_beside_and_decides_nothing() -> None:
     idle = sample(1, 5, machine={"busy_share": 0.3, "stolen_share": 0.0})
     busy = sample(2, 5, machine={"busy_share": 0.95, "stolen_share": 0.2})

@@ -115,6 +115,7 @@ async def test_moments_are_told_as_the_other_machines_clocks_have_them() -> None
         assert words[2] == Word("settle")
 
 
+@pytest.mark.slow
 async def test_a_machine_that_answers_too_slowly_cannot_begin_at_one_instant() -> None:
     async with gate(1) as (made, url, http):
         joining = asyncio.ensure_future(joined(http, url, slow_s=0.6))
@@ -219,6 +220,7 @@ async def test_a_load_that_takes_a_worker_and_says_nothing_is_not_waited_for(
                 await Relay(url, "secret", within_s=0).join(1)
 
 
+@pytest.mark.slow
 async def test_a_worker_that_joined_is_waited_for_however_long_nothing_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -337,6 +337,7 @@ def test_a_file_that_is_no_text_or_too_large_is_refused_before_it_is_read_as_tom
 # -- the schema for editors
 
 
+@pytest.mark.slow
 def test_the_schema_is_one_itself_and_accepts_every_shipped_scenario() -> None:
     made = schema()
     jsonschema.Draft202012Validator.check_schema(made)

@@ -51,6 +51,7 @@ def test_a_soak_that_was_killed_does_not_pass_for_want_of_counts(tmp_path: Path)
     )
 
 
+@pytest.mark.slow
 def test_a_soak_that_was_killed_while_something_grew_says_so(tmp_path: Path) -> None:
     soak(tmp_path, growth=1.0)
     found = judge(tmp_path)

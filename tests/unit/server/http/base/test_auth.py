@@ -144,6 +144,7 @@ def test_elsewhere_is_not(host: str) -> None:
     assert not is_loopback(host)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["Basic", "basic", "Bearer", "Digest", ""]), st.text())
 @example("Basic", "\u00e9")
 @example("Basic", "\udcff")

@@ -124,6 +124,7 @@ async def test_others_have_a_turn_after_each_batch() -> None:
     assert "".join(word[0] for word in order).replace("h" * BATCH, "H") == "HtHtHt"
 
 
+@pytest.mark.slow
 async def test_lists_of_opens_and_episodes_are_what_they_were_in_one(site: Site) -> None:
     for number in range(300):
         await site.ask("PUT", f"/SMS_SHR/F{number}", b"1")

@@ -148,6 +148,7 @@ def rendered(lists: list[ConditionList], blank: str) -> str:
     return blank.join(parts)
 
 
+@pytest.mark.slow
 @given(UNTAGGED | TAGGED, BLANKS)
 def test_whatever_is_rendered_is_read_back(lists: list[ConditionList], blank: str) -> None:
     assert parse_if(rendered(lists, blank)) == tuple(lists)

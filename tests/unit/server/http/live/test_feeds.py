@@ -182,6 +182,7 @@ async def test_clients_keep_nobody_from_looking_who_runs_the_site() -> None:
     feeds.close()
 
 
+@pytest.mark.slow
 async def test_so_many_pages_are_asked_for_at_one_time_and_no_more() -> None:
     told = blocked_update()
     for n in range(10 * STEP):

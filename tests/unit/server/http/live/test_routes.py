@@ -83,6 +83,7 @@ async def test_the_page_is_told_once_as_json(site: Site) -> None:
     assert block["holds"][0]["open"] == handle
 
 
+@pytest.mark.slow
 async def test_a_stream_begins_with_a_snapshot_and_goes_on_with_what_changes(site: Site) -> None:
     async with reading(site) as stream:
         await stream.until("snapshot")

@@ -80,6 +80,7 @@ async def slots(wanted: int = 20) -> AsyncIterator[Slots]:
     await database.close()
 
 
+@pytest.mark.slow
 async def test_what_a_site_without_fleets_leases_is_taken_back_when_it_is_not_renewed() -> None:
     told: asyncio.Queue[Record] = asyncio.Queue()
     database, auth = MemoryDatabase(), Auth(b"sixteen bytes!!!")
