@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 from pathlib import Path
 
@@ -83,12 +85,15 @@ child.wait()"""
 
 
 def is_over(pid: int) -> bool:
-    """Whether a process is gone, or nobody has asked yet how it ended."""
+    """Whether a process is gone, or goes soon: one that was killed is still there for a moment."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
         return True
-    return told.rpartition(")")[2].split()[0] == "Z"
+    try:
+        return bool(select.select([process], [], [], 30.0)[0])
+    finally:
+        os.close(process)
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
