@@ -101,6 +101,7 @@ async def test_a_second_site_server_waits_and_then_says_who_is_in_the_way(
         await opened(url)
     assert postgres.password not in str(refused.value)
     await one.close()
+    monkeypatch.undo()  # PostgreSQL takes a moment to see that a connection has ended
     await (await opened(url)).close()
 
 
