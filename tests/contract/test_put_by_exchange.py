@@ -28,6 +28,7 @@ from despoolr_server.files.journal import journalled
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.spare.inode_pool import InodePool
 from despoolr_server.files.system.exchange import begin_writing_out, can_tell_readers, exchange
+from worlds.deadly import DEADLY
 from worlds.support import leave_out
 
 AT = 833785200.0
@@ -284,8 +285,10 @@ def test_after_a_power_cut_every_name_has_what_was_answered_or_what_came_after(
     assert contents(written) == since[-1]
 
 
-KILLED = """
-import asyncio, os, signal, sys
+KILLED = (
+    DEADLY
+    + """
+import asyncio, os, sys
 from despoolr_server.engine.names import parse_name
 from despoolr_server.files.spare import inode_pool
 from despoolr_server.files.journal.journalled import JournalledFileStore
@@ -295,20 +298,11 @@ store = JournalledFileStore(root, threads=False)
 store.write_whole(parse_name("A"), b"old" * 100, 833785200.0)
 asyncio.run(store.sync())
 
-def deadly(owner, name, when):
-    call = getattr(owner, name)
-    def dying(*arguments, **options):
-        if when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = call(*arguments, **options)
-        os.kill(os.getpid(), signal.SIGKILL)
-        return result
-    setattr(owner, name, dying)
-
 owner, name, when = step.split()
 deadly({"os": os, "pool": inode_pool, "store": JournalledFileStore}[owner], name, when)
 store.write_whole(parse_name("A"), b"new" * 100, 833785200.0)
 """
+)
 STEPS = [
     ("os utime after", b"old"),
     ("store _log before", b"old"),

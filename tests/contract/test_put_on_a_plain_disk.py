@@ -31,6 +31,7 @@ from despoolr_server.files.spare.originals import SIZE_MAX
 from despoolr_server.files.spare.staged_files import StagedFiles
 from despoolr_server.files.system.descriptors import write_whole
 from despoolr_server.files.system.exchange import begin_writing_out, can_tell_readers, exchange
+from worlds.deadly import DEADLY
 from worlds.support import leave_out
 
 AT = 833785200.0
@@ -493,8 +494,10 @@ def test_after_a_power_cut_every_name_has_a_content_that_it_had(
         assert content in had[name]
 
 
-KILLED = """
-import os, signal, sys
+KILLED = (
+    DEADLY
+    + """
+import os, sys
 from despoolr_server.engine.names import parse_name
 from despoolr_server.files.system.descriptors import write_whole
 from despoolr_server.files.disk import DiskFileStore
@@ -505,20 +508,11 @@ store = DiskFileStore(root, threads=False)
 for number in range(int(count)):
     store.write_whole(parse_name("A"), b"%d" % number * 100, 833785200.0)
 
-def deadly(owner, name, when):
-    call = getattr(owner, name)
-    def dying(*arguments, **options):
-        if when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = call(*arguments, **options)
-        os.kill(os.getpid(), signal.SIGKILL)
-        return result
-    setattr(owner, name, dying)
-
 owner, name, when = step.split()
 deadly({"os": os, "pool": inode_pool}[owner], name, when)
 store.write_whole(parse_name("A"), b"new" * 100, 833785200.0)
 """
+)
 FIRST = [
     ("os utime after", False),
     ("os setxattr before", False),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -56,6 +56,11 @@ class Slots:
             "POST", "/api/v1/slots", body, self._token, Content_Type="application/json"
         )
 
+    async def renew(self, holder: str, body: bytes) -> Reply:
+        return await self._site.ask(
+            "PUT", f"/api/v1/slots/{holder}", body, self._token, Content_Type="application/json"
+        )
+
     async def lease(self, **asked: Any) -> Reply:
         return await self.post(msgspec.json.encode(asked))
 
@@ -80,47 +85,40 @@ async def slots(wanted: int = 20) -> AsyncIterator[Slots]:
     await database.close()
 
 
-@pytest.mark.slow
-async def test_what_a_site_without_fleets_leases_is_taken_back_when_it_is_not_renewed() -> None:
+@asynccontextmanager
+async def short_leases() -> AsyncIterator[tuple[Slots, Callable[[], Awaitable[str]]]]:
+    """A site whose leases last a fifth of a second, and the kind of what it records next."""
     told: asyncio.Queue[Record] = asyncio.Queue()
     database, auth = MemoryDatabase(), Auth(b"sixteen bytes!!!")
     recorder = Recorder(lambda: 0.0, [told.put_nowait])
     routes = SlotRoutes(SlotTable(20, lease_s=0.2), database, recorder, "BPC")
     looking = asyncio.create_task(routes.keep_looking())
+
+    async def next_kind() -> str:
+        async with asyncio.timeout(30.0):
+            return (await told.get()).kind
+
     async with serving(auth, routes.routes()) as site:
-        asked = Slots(site, database, auth.issue("ADMIN1", "Administrator", Role.ADMIN))
-        for holder in ("one", "two"):  # the table is empty before each
-            assert (await asked.lease(holder=holder, count=5)).status == 201
-            async with asyncio.timeout(30.0):
-                kinds = [(await told.get()).kind, (await told.get()).kind]
-            assert kinds == ["slots.leased", "slots.lapsed"]
+        token = auth.issue("ADMIN1", "Administrator", Role.ADMIN)
+        yield Slots(site, database, token), next_kind
     looking.cancel()
     await database.close()
+
+
+@pytest.mark.slow
+async def test_what_a_site_without_fleets_leases_is_taken_back_when_it_is_not_renewed() -> None:
+    async with short_leases() as (asked, next_kind):
+        for holder in ("one", "two"):  # the table is empty before each
+            assert (await asked.lease(holder=holder, count=5)).status == 201
+            assert [await next_kind(), await next_kind()] == ["slots.leased", "slots.lapsed"]
 
 
 async def test_what_a_fleet_takes_up_again_after_all_had_lapsed_is_taken_back_too() -> None:
-    told: asyncio.Queue[Record] = asyncio.Queue()
-    database, auth = MemoryDatabase(), Auth(b"sixteen bytes!!!")
-    recorder = Recorder(lambda: 0.0, [told.put_nowait])
-    routes = SlotRoutes(SlotTable(20, lease_s=0.2), database, recorder, "BPC")
-    looking = asyncio.create_task(routes.keep_looking())
-    async with serving(auth, routes.routes()) as site:
-        token = auth.issue("ADMIN1", "Administrator", Role.ADMIN)
-        assert (await Slots(site, database, token).lease(holder="one", count=5)).status == 201
-        for kind in ("slots.leased", "slots.lapsed", "slots.leased", "slots.lapsed"):
-            async with asyncio.timeout(30.0):
-                assert (await told.get()).kind == kind
-            if kind == "slots.lapsed":
-                reply = await site.ask(
-                    "PUT",
-                    "/api/v1/slots/one",
-                    b'{"live":5}',
-                    token,
-                    Content_Type="application/json",
-                )
-                assert reply.status == 200
-    looking.cancel()
-    await database.close()
+    async with short_leases() as (asked, next_kind):
+        assert (await asked.lease(holder="one", count=5)).status == 201
+        assert [await next_kind(), await next_kind()] == ["slots.leased", "slots.lapsed"]
+        assert (await asked.renew("one", b'{"live":5}')).status == 200
+        assert [await next_kind(), await next_kind()] == ["slots.leased", "slots.lapsed"]
 
 
 async def test_machines_whose_smsid_is_none_have_no_number() -> None:
