@@ -30,6 +30,7 @@ from despoolr_server.files.journal.chain import JOURNAL_HEADER_SIZE
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.records import FRAME, Entry, Make, Move, Put, encode
 from despoolr_server.files.journal.segments import JOURNAL_MAX, OVERFULL, Journal
+from worlds.journals import rest
 
 AT = 833785200.0
 NAMES = ["A", "B", "C", "D/A", "D/B"]
@@ -283,6 +284,7 @@ async def test_journals_grow_under_a_store_that_fills_them_up_to_their_bound(
         if journal.capacity != seen[-1]:
             seen.append(journal.capacity)
     assert seen[0] == 4096 and seen[-1] == 10_000 and seen == sorted(seen), seen
+    await rest(store)
     again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
     assert len(again.list(ROOT)) == 60
     await again.close()

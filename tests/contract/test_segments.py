@@ -19,6 +19,7 @@ from despoolr_server.files.journal import segments
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.segments import OVERFULL, Journal
 from despoolr_server.files.protocol import StoreError
+from worlds.journals import rest
 
 AT = 833785200.0
 
@@ -75,6 +76,7 @@ async def test_the_segment_that_is_written_is_not_laid_out_again(tmp_path: Path)
     await asyncio.wait([syncing, laying_out])
     store.write_whole(n("B"), b"answered", AT)
     await store.sync()
+    await rest(store)
     again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
     assert (again.findings, sorted(contents(again))) == ([], ["A", "B", "E"])
     await again.close()
