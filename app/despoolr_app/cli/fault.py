@@ -95,7 +95,9 @@ _field_options = options(
 @_field_options
 @_asking
 def add(name: str, urls: tuple[str, ...], token: str, as_json: bool, **given: str | None) -> int:
-    """Break something: sender_dies, handle_leaks, disk_full, clock_jumps, link_down or slow_share.
+    """Break something on purpose.
+
+    FAULT is sender_dies, handle_leaks, disk_full, clock_jumps, link_down or slow_share.
 
     \b
     despoolr fault add disk_full --server LOGON1 --share SMS_PKGD --for 2h

@@ -49,7 +49,10 @@ def mif() -> None:
 )
 @option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
-    """List everything there is to say about FILES, with line, column and the rule's source."""
+    """List what is wrong in FILES.
+
+    With line, column and the source of the rule.
+    """
     from despoolr_app.disk.bounded_file import read_bounded
     from despoolr_core.formats.mif.codec import examine
     from despoolr_core.formats.mif.findings import Mode, Severity
@@ -122,7 +125,10 @@ def _plural(word: str, count: int) -> str:
 @click.argument("file", type=click.Path(path_type=Path))
 @option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 def show(file: Path, as_json: bool) -> None:
-    """Show FILE's component: groups, attributes, values, enumerations, paths, tables."""
+    """Show the component in FILE.
+
+    Its groups, attributes, values, enumerations, paths and tables.
+    """
     from despoolr_app.disk.bounded_file import read_bounded
     from despoolr_core.formats.mif.codec import examine, read
     from despoolr_core.formats.mif.findings import MifError, Mode, Severity

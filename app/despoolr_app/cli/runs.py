@@ -37,7 +37,12 @@ def command() -> None:
 
 
 @command.command("list")
-@option("--limit", type=click.IntRange(1), default=None, help="Only the newest so many.")
+@option(
+    "--limit",
+    type=click.IntRange(1),
+    default=None,
+    help="How many of the newest to list. Default: all.",
+)
 @runs_option
 @json_option
 def list_(limit: int | None, root: Path, as_json: bool) -> int:
@@ -99,7 +104,7 @@ def show(run: str, root: Path, as_json: bool) -> int:
 )
 @runs_option
 def serve(listen: str, root: Path) -> int:
-    """The runs as pages: a list, each run with its files, its report, its what-if.
+    """Show the runs as pages: a list, and each run's report and files.
 
     Asks for a token, which is new at each start, as a password with any name. Ctrl-C ends it.
     """

@@ -270,8 +270,9 @@ def logon(listen: str, data: Path, **given: Any) -> int:
 def serve_all(
     listen: str, listen_logon: str, data: Path, clients: int, poll_every: str, **given: Any
 ) -> int:
-    """Run a site server and LOGON1 (logon and distribution server) in one process, and clients if
-    asked.
+    """Run a site server and LOGON1 in one process.
+
+    LOGON1 is logon and distribution server; --clients adds clients.
     """
     from despoolr_app.process.settings import (
         LOGON_PORT,

@@ -22,7 +22,7 @@ from despoolr_app.cli.output import EXIT_OK, fail, put
 @option(
     "--data",
     type=click.Path(path_type=Path),
-    help="A data directory, whose secret signs. Default: the one given.",
+    help="Data directory whose secret signs it. Default: the secret configured.",
 )
 def command(machine: str, user: str, role: str, data: Path | None) -> int:
     """Print a token for MACHINE: for Prometheus, for a client of your own, for a colleague."""

@@ -37,8 +37,8 @@ FAULTS_MAX: Final = 8
 def command(a: str, b: str, anyway: bool, root: Path, as_json: bool) -> int:
     """Compare load runs: A is before, B is after.
 
-    Each is a directory, the name of one in `--runs`, or `latest`; or several of them with commas
-    between: what matters must be more than the runs of one side differ among themselves.
+    Each is a directory, the name of one in `--runs`, or `latest`; or several of them, with commas
+    between. A difference matters if it is larger than those among the runs of one side.
 
     Exit 0: B is not worse. 10: it is, in something that matters. 12: too short to tell.
     """

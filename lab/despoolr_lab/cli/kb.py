@@ -30,8 +30,8 @@ def command() -> None: ...
 
 @command.command(
     "list",
-    help="List the articles by the part of SMS they complain of: which versions have the fault, "
-    "what Microsoft offered, and what in a profile decides it.",
+    help="List the articles by the part of SMS that is at fault. Tells which versions have "
+    "the fault, what Microsoft offered, and what in a profile decides it.",
 )
 @json_option
 def list_(as_json: bool) -> None:
@@ -135,7 +135,7 @@ def show(kb: str, as_json: bool) -> None:
 
 @command.command(
     "run",
-    help="Run an article's scenario on one version; --all runs every article on every version "
+    help="Run an article's scenario on one version. With --all: every article on every version "
     "it speaks of.",
 )
 @click.argument("kb", required=False, default="")

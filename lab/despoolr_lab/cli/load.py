@@ -73,7 +73,7 @@ Kept = tuple[dict[str, Any], Path]
 @option(
     "--for", "for_", default="", metavar="SPAN", help="How long, in site time. Default: the file's."
 )
-@option("--seed", type=SEED, help="Default: the file's.")
+@option("--seed", type=SEED, help="Seed of the load. Default: the file's.")
 @out_option
 @option(
     "--page",

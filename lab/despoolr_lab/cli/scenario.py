@@ -17,8 +17,8 @@ def command() -> None: ...
 
 @command.command(
     "new",
-    help="Write a commented scenario to FILE, which must not exist, and beside it the schema for "
-    "editors. It runs and holds as it is.",
+    help="Write a commented scenario to FILE, which must not exist. "
+    "The schema for editors is written beside it. It runs and holds as it is.",
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def new(file: Path) -> None:
@@ -47,8 +47,8 @@ def new(file: Path) -> None:
 
 @command.command(
     "lint",
-    help="Say what in SCENARIO is never used or in vain, and what happens in it and is never "
-    "checked. Exit 0 if there is nothing to say, 10 if there is.",
+    help="Say what in SCENARIO is unused, in vain or unchecked. "
+    "Exit 0 if there is nothing to say, 10 if there is.",
 )
 @click.argument("scenario")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -64,13 +64,13 @@ EVERY_S_MAX: Final = 86_400.0
     metavar="DIRECTORY",
     help="Instead of Samba: where samples of Get-SmbOpenFile or openfiles come in as files.",
 )
-@option("--every", default="1s", help="How often is looked.")
+@option("--every", default="1s", help="How often to look.")
 @option("--for", "for_", default="", metavar="SPAN", help="End after so long.")
 @option("--server", default="", metavar="NAME", help="What the server is called.")
 @option("--map", "maps", multiple=True, metavar="ADDRESS=NAME", help="What a machine is called.")
 @option("--tz", default="", help="Zone of the log's times. Default: this machine's.")
 @option("--anonymise", is_flag=True, help="Replace names, as `import` does.")
-@option("--salt", default="", help="With --anonymise: as of `import`.")
+@option("--salt", default="", help="With --anonymise: as for `import`.")
 @option(
     "--keep",
     "keep_mb",

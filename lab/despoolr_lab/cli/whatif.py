@@ -56,7 +56,7 @@ _OF_RERUNS: Final = (
     default=20,
     help="Worlds in which the best changes are confirmed.",
 )
-@option("--pairs", is_flag=True, help="Two changes at once, too (else: where none helps).")
+@option("--pairs", is_flag=True, help="Try two changes at once even if a single one helps.")
 @option(
     "--deadline",
     is_flag=True,

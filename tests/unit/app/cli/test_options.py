@@ -120,3 +120,21 @@ def test_every_command_that_keeps_or_finds_runs_is_told_where_in_one_way() -> No
         assert "--runs" in one.opts, called
         assert (one.envvar, one.default) == ("DESPOOLR_RUNS", "runs"), called
         assert one.show_envvar and one.show_default, called
+
+
+def groups_of(command: click.Command, called: str) -> list[tuple[str, click.Group]]:
+    if not isinstance(command, click.Group):
+        return []
+    context = click.Context(command)
+    inner = {name: command.get_command(context, name) for name in command.list_commands(context)}
+    return [(called, command)] + [
+        group for name, one in inner.items() if one for group in groups_of(one, f"{called} {name}")
+    ]
+
+
+def test_no_list_of_commands_cuts_a_sentence_off() -> None:
+    groups = groups_of(root_of(COMMANDS), "despoolr")
+    assert len(groups) > 8
+    for called, group in groups:
+        shown = group.get_help(click.Context(group, info_name=called, terminal_width=80))
+        assert "..." not in shown.partition("Commands:")[2], shown
