@@ -16,7 +16,7 @@ SKEW_S_MAX: Final = 60.0
 """Seconds by which two machines' clocks may differ without a word."""
 PROMPT_S_MAX: Final = 5.0
 """Seconds that an answer may take if its `Date` is to count."""
-LOOK_S: Final = 60.0
+LOOK_S: Final = 600.0
 """Seconds between two looks of a site server at the clocks of its servers."""
 DATE_SIZE_MAX: Final = 64
 

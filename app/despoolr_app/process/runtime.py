@@ -23,14 +23,21 @@ from typing import IO, Final
 import msgspec
 
 from despoolr_app.clocks.loop_clock import LoopClock
-from despoolr_app.clocks.time_source import MACHINE, TimeSource
+from despoolr_app.clocks.time_source import MACHINE, Anchor, TimeSource
 from despoolr_app.disk.plain_file import opener
 from despoolr_app.disk.privacy import make_directory, tighten
 from despoolr_app.process import process_log
 from despoolr_app.process.private_file import make_secret, read_secret, write_private
 from despoolr_app.process.settings import ConfigError, RuntimeSettings
-from despoolr_app.process.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
-from despoolr_app.runs.directory import RECORDS, RECORDS_BEFORE, RecordFile
+from despoolr_app.process.state_file import (
+    MOMENT_MAX,
+    DamagedState,
+    State,
+    note_state,
+    read_state,
+    write_state,
+)
+from despoolr_app.runs.directory import RECORDS, RECORDS_BEFORE, STATE, RecordFile
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.share import ShareStarted
 from despoolr_core.records.stream import Record, Recorder, decode
@@ -54,6 +61,10 @@ BEAT_S: Final = 10.0
 TOLD_S_MAX: Final = 2 * BEAT_S
 """Seconds that a process which was killed may have run since it noted its time: two beats, if a
 beat was late.
+"""
+CUT_S_MAX: Final = 60.0
+"""Seconds that it may have run since the note that is on the disk, if the machine went down: the
+system keeps a note for half a minute before it writes it out.
 """
 LAST_SIZE_MAX: Final = 64 * 1024
 """Bytes at the end of the records in which the last one is looked for."""
@@ -166,7 +177,7 @@ class Runtime:
             self._beat.cancel()
         if is_clean:
             self._state.stopped = self.clock.now()
-            self._save()
+            write_state(self.data / STATE, self._state)
         if self._lock is not None:
             self._lock.close()
 
@@ -190,9 +201,8 @@ class Runtime:
         told = old.stopped
         if told is None and old.wall:
             elapsed = self.source.elapsed(old.anchor)
-            told = (
-                old.site + min(TOLD_S_MAX if elapsed is None else elapsed, TOLD_S_MAX) * old.scale
-            )
+            ran_s = CUT_S_MAX if elapsed is None else min(elapsed, TOLD_S_MAX)
+            told = old.site + ran_s * old.scale
         return max(old.site, told or 0.0, _last_at(self.data))
 
     def _changes(self, site_now: float | None) -> list[str]:
@@ -239,7 +249,9 @@ class Runtime:
         """Remember what time it is, now and every `BEAT_S`. A full disk is no reason to stop: the
         next beat tries again.
         """
-        anchor = self.source.anchor()
+        noted = self._state.anchor
+        boot = self.source.boot() if noted is None else noted.boot
+        anchor = Anchor(self.source.wall(), self.source.steady(), boot)
         self._state.wall, self._state.site, self._state.anchor = (
             anchor.wall,
             self.clock.now(),
@@ -248,13 +260,10 @@ class Runtime:
         is_first, loop = self._beat is None, asyncio.get_running_loop()
         self._beat = loop.call_later(BEAT_S, self._note_time)
         try:
-            self._save()
+            (write_state if is_first else note_state)(self.data / STATE, self._state)
         except ConfigError:
             if is_first:
                 raise
-
-    def _save(self) -> None:
-        write_state(self.data / "state.json", self._state)
 
     def _write(self, record: Record) -> None:
         self.records(record)
@@ -306,7 +315,7 @@ def _prepared(
 ) -> Runtime:
     data, secret = settings.data, settings.secret
     secret_file, has_made = data / "secret", False
-    state = _read_state(data / "state.json")
+    state = _read_state(data / STATE)
     _check_count(state, data)
     if secret is None:
         has_made = not secret_file.exists()

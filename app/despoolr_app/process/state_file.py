@@ -2,12 +2,17 @@
 
 The law: ids of a start begin with its number and site time goes on from here, so a file that is not
 as it was written is neither used nor written over. It ends with a checksum; one without was written
-by the version before, and its values must be possible ones.
+by the version before, and its values must be possible ones. The count of starts is on the disk
+before anything is done in its name. What time it is, is noted again in place, in one write within
+one sector, and the system brings it to the disk within a minute: a process that is killed loses no
+note, and a power cut leaves either this one or one before. (A flush took half of what an idle site
+did.)
 """
 
 from __future__ import annotations
 
 import math
+import os
 import zlib
 from pathlib import Path
 from typing import Final
@@ -21,6 +26,8 @@ from despoolr_core.rules.plain_json import read_json
 
 MOMENT_MAX: Final = 32_503_680_000.0
 """Seconds since 1970 at which no site has arrived yet: the year 3000."""
+NOTE_SIZE: Final = 512
+"""Bytes of the file, of which what it tells takes half: a sector, which a disk writes whole."""
 
 
 class DamagedState(ValueError):
@@ -66,9 +73,31 @@ def read_state(file: Path) -> State:
 
 
 def write_state(file: Path, state: State) -> None:
-    """Keep it, whole or not at all. Raises `ConfigError`."""
+    """Keep it, whole or not at all, on the disk. Raises `ConfigError`."""
+    write_private(file, _rendered(state))
+
+
+def note_state(file: Path, state: State) -> None:
+    """Write it over what `write_state` kept there, without a wait for the disk. Raises
+    `ConfigError`.
+    """
+    content = _rendered(state)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            if os.fstat(descriptor).st_size == len(content) == NOTE_SIZE:
+                os.write(descriptor, content)
+                return
+        finally:
+            os.close(descriptor)
+    except OSError:
+        pass  # it is gone, or not to be written to
+    write_private(file, content)
+
+
+def _rendered(state: State) -> bytes:
     state.check = _check(state)
-    write_private(file, msgspec.json.encode(state) + b"\n")
+    return msgspec.json.encode(state).ljust(NOTE_SIZE - 1) + b"\n"
 
 
 def _check(state: State) -> int:

@@ -2,8 +2,8 @@
 services, fleets, faults.
 
 The law: asking costs little, however much there is. A box that did not change is not listed again;
-the database is asked at most once in `REFRESH_S`, and only after a change. Labels are boxes, kinds,
-statuses and components, never a machine. The names are in docs/metrics.md.
+the database is asked at most once in `REFRESH_S`, and only after the site recorded something.
+Labels are boxes, kinds, statuses and components, never a machine. The names are in docs/metrics.md.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from despoolr_core.records.stream import Record
 from despoolr_core.share.fault_api import KINDS
 from despoolr_server.database.protocol import Connection
 from despoolr_server.engine.names import ROOT, Name, parse_name
@@ -27,7 +28,7 @@ from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.slots import SlotTable
 
 REFRESH_S: Final = 5.0
-"""Seconds of this machine's time between two questions to the database."""
+"""Seconds of this machine's time from what is recorded to a question to the database."""
 
 DIRECTORIES_KNOWN_MAX: Final = 10_000
 """Directories in boxes whose depth is remembered until they change."""
@@ -107,19 +108,25 @@ class SiteMetrics(Collector):
         self._jobs: Sequence[tuple[str, int]] = ()
         self._details: Sequence[tuple[str, str, int]] = ()
         self._loaded = 0
+        self._actors = f"{site.code}/"
+        self._has_news = asyncio.Event()
+
+    def hear(self, record: Record) -> None:
+        """A listener on the records: what the site does may change its counts."""
+        if not self._has_news.is_set() and record.actor.startswith(self._actors):
+            self._has_news.set()
 
     async def refresh(self) -> None:
         """Keep the counts of rows fresh, for ever. A database that does not answer now is asked
         again.
         """
-        seen = -1
         while True:
-            if seen != self._site.change_count:
-                seen = self._site.change_count
-                try:
-                    self._jobs, self._details, self._loaded = await self._site.database.run(_counts)
-                except SQLAlchemyError:
-                    seen = -1
+            try:
+                self._jobs, self._details, self._loaded = await self._site.database.run(_counts)
+            except SQLAlchemyError:
+                self._has_news.set()
+            await self._has_news.wait()
+            self._has_news.clear()  # what comes while this waits may be in no row yet when it asks
             await asyncio.sleep(REFRESH_S)
 
     def collect(self) -> Iterator[Metric]:

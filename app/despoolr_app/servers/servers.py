@@ -270,11 +270,14 @@ class Servers:
         ):
             site.app[METRICS].add(more)
         url = await self._serve(site.app, site.host, settings.listen)
+        runtime.recorder.listeners.append(counts.hear)
         self._tasks.append(asyncio.create_task(counts.refresh(), name=f"{settings.code}/metrics"))
         self._tasks.append(
             asyncio.create_task(slots.keep_looking(), name=f"{settings.code}/FLEETS")
         )
-        self.watch(keep_comparing(urls, self.say), f"{settings.code}/CLOCKS")
+        apart = {name: url for name, url in urls.items() if name not in self._assembly.hosts}
+        if apart:
+            self.watch(keep_comparing(apart, self.say), f"{settings.code}/CLOCKS")
         elsewhere = {s.name: s.url for s in servers if s.name not in self._assembly.logons}
         if elsewhere:  # a task that is over would end the servers
             self.watch(self._follow(name, elsewhere), f"{settings.code}/LIVE")

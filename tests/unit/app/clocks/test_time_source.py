@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from despoolr_app.clocks.time_source import Anchor, TimeSource, parse_anchor
-from despoolr_app.process.runtime import TOLD_S_MAX, Runtime, StartError, prepare
+from despoolr_app.process.runtime import CUT_S_MAX, Runtime, StartError, prepare
 from despoolr_app.process.settings import RuntimeSettings
 from despoolr_app.process.stack_dir import open_common
 from despoolr_core.records.kinds.site import LineLogged
@@ -84,7 +84,7 @@ async def test_a_wall_clock_that_was_set_back_turns_no_time_back(
     machine.wall -= HOUR
     machine.restarts()
     again = once(machine, tmp_path, timing, clean=clean)
-    assert before <= again <= before + 60.0 + (0.0 if clean else TOLD_S_MAX * 60.0)
+    assert before <= again <= before + 60.0 + (0.0 if clean else CUT_S_MAX * 60.0)
 
 
 async def test_the_last_record_is_a_time_that_was(tmp_path: Path) -> None:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from despoolr_app.process.state_file import MOMENT_MAX, DamagedState, State, read_state, write_state
+from despoolr_app.clocks.time_source import Anchor
+from despoolr_app.process.state_file import (
+    MOMENT_MAX,
+    NOTE_SIZE,
+    DamagedState,
+    State,
+    note_state,
+    read_state,
+    write_state,
+)
 
 WRITTEN = State(starts=3, scale=60.0, wall=1.7e9, site=8.3e8, stopped=8.4e8, version="1.2")
 
@@ -16,6 +27,32 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     write_state(tmp_path / "state.json", WRITTEN)
     assert read_state(tmp_path / "state.json") == WRITTEN
     assert read_state(tmp_path / "none.json") == State()
+
+
+def test_a_note_is_one_write_in_place_that_waits_for_no_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "state.json"
+    write_state(file, WRITTEN)
+    before = file.stat()
+    monkeypatch.setattr(os, "fsync", lambda _file: pytest.fail("it waits for the disk"))
+    later = replace(WRITTEN, site=8.3e8 + 0.123456789, anchor=Anchor(1.7e9, 12345.678901, "b" * 36))
+    note_state(file, later)
+    assert read_state(file) == later
+    assert file.stat().st_ino == before.st_ino and file.stat().st_size == NOTE_SIZE == 512
+
+
+@pytest.mark.parametrize("found", ["nothing", "a file of the version before", "a link"])
+def test_a_note_with_no_file_to_write_over_is_a_new_file(tmp_path: Path, found: str) -> None:
+    file, other = tmp_path / "state.json", tmp_path / "other"
+    other.write_bytes(b"x" * NOTE_SIZE)
+    if found == "a link":
+        file.symlink_to(other)
+    elif found != "nothing":
+        file.write_text('{"starts":2,"scale":1.0,"wall":1.7e9,"site":1.7e9}')
+    note_state(file, WRITTEN)
+    assert read_state(file) == WRITTEN and not file.is_symlink()
+    assert other.read_bytes() == b"x" * NOTE_SIZE
 
 
 def test_a_file_of_the_version_before_has_no_checksum(tmp_path: Path) -> None:
