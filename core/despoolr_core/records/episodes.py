@@ -16,8 +16,6 @@ With a shelf, the holds of an episode that is over, none of whose opens stand, l
 asked for.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice

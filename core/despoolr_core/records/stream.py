@@ -6,8 +6,6 @@ digests and the live page are readers of this one stream; none keeps a second tr
 appears in it, so that two runs of one seed are equal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Final, TypeVar

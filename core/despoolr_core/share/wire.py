@@ -4,8 +4,6 @@ Times are site time in seconds since 1970 (floats) under names that end in `_at`
 Access, share mode, disposition, options and attributes travel as SMB's words (`"READ|WRITE"`).
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import msgspec

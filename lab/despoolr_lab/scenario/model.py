@@ -5,8 +5,6 @@ editors, `load` reads TOML into them, and `docs/scenarios.md` explains them in t
 are spans since the start of the run (`"90m"`, `"2d 4h"`) or a date and time on the site's calendar.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Final
 

@@ -2,8 +2,6 @@
 of their keys take.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct

@@ -2,8 +2,6 @@
 is in `expectations`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from msgspec import field

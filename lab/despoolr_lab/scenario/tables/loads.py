@@ -5,8 +5,6 @@ The law: these are the tables that a load and a scenario with a `[load]` part ha
 each expectation looks at is in `load.judgement`.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from typing import Annotated, Final
