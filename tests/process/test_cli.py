@@ -60,6 +60,25 @@ running.run_scenario(load_scenario(entry("Q147819")[1]), running.RunOptions(for_
     assert "dataclasses" not in loaded  # each compiles code: a sixth of a start
 
 
+def test_a_scenario_begins_without_types_that_are_compiled_from_text() -> None:
+    code = """
+from despoolr_lab.scenario import model, run
+from despoolr_lab.scenario.tables import expectations, loads, steps
+import despoolr_core.share.wire
+values = [one for name, module in list(sys.modules.items()) if name.startswith("despoolr_")
+          for one in vars(module).values() if isinstance(one, type)]
+ours = {one for one in values if one.__module__.startswith("despoolr_")}
+assert len(ours) > 300
+assert not [one for one in ours if issubclass(one, tuple) and "_make" in vars(one)]
+read = {model, expectations, loads, steps, despoolr_core.share.wire}
+types = [(one, kind) for one in ours if sys.modules[one.__module__] in read
+         for kind in vars(one).get("__annotations__", {}).values()]
+assert len(types) > 300
+assert not [one for one, kind in types if isinstance(kind, str)]
+"""
+    assert "despoolr_lab" in _modules_after(code)
+
+
 def test_help_imports_nothing_heavy() -> None:
     loaded = _modules_after("from despoolr.console import run\nassert run(['--help']) == 0")
     assert "click" in loaded and not loaded & set(HEAVY)

@@ -11,7 +11,7 @@ kept, and their sessions, are `despoolr_client.transport`'s.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -58,7 +58,7 @@ class ServerAddress(msgspec.Struct, frozen=True):
     token: str
 
 
-class HttpAnswer(NamedTuple):
+class HttpAnswer(msgspec.Struct, frozen=True):
     """What came back, whatever it means: `date` and `retry_after` are the headers, if there are
     any.
     """
@@ -69,7 +69,7 @@ class HttpAnswer(NamedTuple):
     retry_after: str = ""
 
 
-class Streamed(NamedTuple):
+class Streamed(msgspec.Struct, frozen=True):
     """A body that is read while it is sent: so many bytes, in parts."""
 
     size: int

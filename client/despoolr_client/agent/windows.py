@@ -8,14 +8,14 @@ case-insensitive and kept in upper case.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from despoolr_client.pcm.history import HistoryState
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.rules.fold import fold
 
 
-class WindowsFile(NamedTuple):
+class WindowsFile(msgspec.Struct, frozen=True):
     """A file's bytes and its time on the client's clock."""
 
     data: bytes

@@ -16,10 +16,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
 import aiohttp
+import msgspec
 from aiohttp import hdrs
 from yarl import URL
 
@@ -40,7 +41,7 @@ class Fenced(ConnectionError):
         super().__init__("this process may not act for that machine any more")
 
 
-class Said(NamedTuple):
+class Said(msgspec.Struct, frozen=True):
     """A request: `lines` are all of its header lines."""
 
     method: str
@@ -85,7 +86,7 @@ class Address:
         """
 
 
-class _Known(NamedTuple):
+class _Known(msgspec.Struct, frozen=True):
     """What is kept for one session."""
 
     addresses: dict[str, Address]

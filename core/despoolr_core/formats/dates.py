@@ -15,7 +15,9 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from despoolr_core.errors import FormatError
 from despoolr_core.rules.memory import remembered
@@ -54,7 +56,7 @@ class DateError(FormatError):
     """A text that is no date, or a time that the form cannot write."""
 
 
-class DateQuirk(NamedTuple):
+class DateQuirk(msgspec.Struct, frozen=True):
     """How an old tool misprints a date. The default misprints nothing: it is what stored files
     have.
     """

@@ -13,7 +13,7 @@ REMOVE and CANCEL are our names, and so are all fields.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -172,7 +172,7 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class PackageTarget(NamedTuple):
+class PackageTarget(msgspec.Struct, frozen=True):
     """A distribution server and the share there: `SRV1`, `SMS_PKGD` (or a nested name,
     `APPS\\WIN\\EXCEL`: Q107245).
     """
@@ -184,7 +184,7 @@ class PackageTarget(NamedTuple):
         return f"\\\\{self.server}\\{self.share}"
 
 
-class TargetWorkstation(NamedTuple):
+class TargetWorkstation(msgspec.Struct, frozen=True):
     """A client that is to get a WINST record."""
 
     machine: str
@@ -393,4 +393,4 @@ def _workstation(text: str) -> TargetWorkstation:
             f"Workstation = {text!r} is not an SMSID, a domain and a machine like "
             "BPC00005 SALES\\PC5"
         )
-    return TargetWorkstation._make((machine, sms_id, domain))
+    return TargetWorkstation(machine, sms_id, domain)

@@ -11,14 +11,16 @@ ours follow the sense (UNKNOWN).
 from __future__ import annotations
 
 import string
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from despoolr_core.formats.nt_event import EventSeverity, NtEvent
 
 INSERTION_NAMES: Final = "XYZW"
 
 
-class EventTemplate(NamedTuple):
+class EventTemplate(msgspec.Struct, frozen=True):
     """One code: its text, who says so, how bad it is, and whether the text is the archive's own."""
 
     code: int

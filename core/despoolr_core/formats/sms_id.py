@@ -10,7 +10,9 @@ to ZZZ keep clients going until it does.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from despoolr_core.errors import FormatError
 from despoolr_core.rules.fold import fold
@@ -54,7 +56,7 @@ def check_site_code(text: str) -> str:
     return code
 
 
-class SmsId(NamedTuple):
+class SmsId(msgspec.Struct, frozen=True):
     """A client's identity, in its three parts; `str()` is the eight characters."""
 
     site: str
@@ -97,7 +99,7 @@ def next_sms_id(text: str) -> str:
     sms_id = parse_sms_id(text)
     if sms_id.sequence == SEQUENCE_MAX:
         raise IdError(f"the SMSID range {text[:5]} is used up")
-    return str(sms_id._replace(sequence=sms_id.sequence + 1))
+    return str(SmsId(sms_id.site, sms_id.range, sms_id.sequence + 1))
 
 
 def package_id(site: str, number: int) -> str:

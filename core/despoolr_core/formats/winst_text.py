@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import astuple
@@ -74,7 +74,7 @@ _HEX: Final = re.compile(r"[0-9A-F]{2}(?: [0-9A-F]{2})*")
 # a reason. --
 
 
-class _Scalar(NamedTuple):
+class _Scalar(msgspec.Struct, frozen=True):
     read: Callable[[str], Any]
     write: Callable[[Any, DateQuirk], str]
 

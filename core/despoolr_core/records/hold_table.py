@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Collection, Iterator
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from despoolr_core.records.kinds.share import (
     LockGranted,
@@ -42,7 +44,7 @@ FileKey = tuple[str, str, str]
 """Server, share and path as they are compared."""
 
 
-class Holder(NamedTuple):
+class Holder(msgspec.Struct, frozen=True):
     """Who has files open: a program on a machine, as far as both are known, and its user."""
 
     machine: str
@@ -60,7 +62,7 @@ NOBODY_KNOWN: Final = Holder("", "", "")
 """Whoever is beyond the bound: `somebody`."""
 
 
-class AskedModes(NamedTuple):
+class AskedModes(msgspec.Struct, frozen=True):
     """What somebody asks a file for, in the letters of `rules.conflict`. `is_alone`: it is refused
     while anybody has it open; `writes_whole`: it meets what others have locked in it.
     """

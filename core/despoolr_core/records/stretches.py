@@ -9,7 +9,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 DAY_S: Final = 86_400
 SLOT_S: Final = 300
@@ -17,7 +19,7 @@ SLOT_S: Final = 300
 SLOTS: Final = DAY_S // SLOT_S
 
 
-class Stretch(NamedTuple):
+class Stretch(msgspec.Struct, frozen=True):
     """From when to when, in site seconds."""
 
     begin: float

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from despoolr_core.records.episodes import RESOLVED
 from despoolr_core.records.hold_table import (
     FIRST_BYTE_LOCKED,
@@ -296,7 +298,7 @@ def _wanted(access: str) -> int:
 
 def _sharing(modes: int, demand: AskedModes, asked: AskedModes) -> str:
     """What of an open that lasts to the end is in the way."""
-    if demand._replace(writes_whole=False) == asked or demand.is_alone:
+    if replace(demand, writes_whole=False) == asked or demand.is_alone:
         return f"keeps it open {TO_THE_END}"
     if modes & FIRST_BYTE_LOCKED:
         return f"has bytes of it locked {TO_THE_END}"

@@ -7,7 +7,9 @@ other settings is left out; nothing is made true that the world did not do.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from despoolr_core.profile import Profile, with_overrides
 from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
@@ -28,7 +30,7 @@ left; what is expected at the end is looked at then.
 """
 
 
-class TimelineEntry(NamedTuple):
+class TimelineEntry(msgspec.Struct, frozen=True, order=True):
     """Of two entries no first three are equal."""
 
     at: float

@@ -10,7 +10,7 @@ closes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -29,7 +29,7 @@ class MarkCase(msgspec.Struct, frozen=True, gc=False):
     has_children: bool
 
 
-class MarkRule(NamedTuple):
+class MarkRule(msgspec.Struct, frozen=True):
     """One rule: when, as a person reads it and as code asks it, the answer, and whether it forbids
     clearing the flag too.
     """

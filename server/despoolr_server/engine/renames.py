@@ -9,7 +9,7 @@ READONLY source renames.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -38,7 +38,7 @@ class RenameCase(msgspec.Struct, frozen=True, gc=False):
     target_open: bool
 
 
-class RenameRule(NamedTuple):
+class RenameRule(msgspec.Struct, frozen=True):
     """One rule: when, as a person reads it and as code asks it, and the answer (None: the rename
     goes ahead).
     """

@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv6Address
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 PORTS: Final = {"http": 80, "https": 443}
 """The schemes that lead to this server, and their ports where none is said."""
@@ -45,7 +47,7 @@ class NoPlace(BadAddress):
     """
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True):
     """What an address leads to. `authority` is as it was written, `""` if none was; `path` keeps a
     slash at its end.
     """

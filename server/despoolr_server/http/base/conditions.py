@@ -13,8 +13,9 @@ import re
 from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 from aiohttp import hdrs
 from multidict import MultiMapping
 
@@ -49,7 +50,7 @@ _DATES: Final = (
 """IMF-fixdate, the form of RFC 850, and asctime's (RFC 9110, 5.6.7)."""
 
 
-class ConditionResult(NamedTuple):
+class ConditionResult(msgspec.Struct, frozen=True):
     """What the conditions of a request come to: 0 (go on), 304 or 412; and, for 412, why, as one
     sentence.
     """

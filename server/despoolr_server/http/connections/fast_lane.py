@@ -29,7 +29,7 @@ import re
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from aiohttp import HttpVersion11, hdrs, web
@@ -127,7 +127,7 @@ class FirstLine(msgspec.Struct, frozen=True):
         return f"{self.above}/{self.last}" if self.pattern is not None else self.above
 
 
-class _Pattern(NamedTuple):
+class _Pattern(msgspec.Struct, frozen=True):
     """Addresses whose last part, a word of ASCII, is the only one that differs."""
 
     method: str
@@ -161,8 +161,15 @@ class FastLane:
         cut = data.rfind(b"/", 0, -len(_END))
         pattern = self._patterns.get(data[:cut])
         if pattern is not None and (word := _last(data, cut)):
-            method, above, _, handler, usual, _ = pattern
-            return FirstLine(method, above, handler, None, pattern, word.decode(), usual)
+            return FirstLine(
+                pattern.method,
+                pattern.above,
+                pattern.handler,
+                None,
+                pattern,
+                word.decode(),
+                pattern.usual,
+            )
         found = _LINE.fullmatch(data) if len(data) <= LINE_SIZE_MAX else None
         if found is None or found[1] == b"CONNECT":
             return None

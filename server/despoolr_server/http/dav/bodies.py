@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from html import escape
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from despoolr_core.rules.memory import remembered
 
@@ -57,7 +59,7 @@ class XmlRefused(ValueError):
         self.is_attack = is_attack
 
 
-class PropertyQuery(NamedTuple):
+class PropertyQuery(msgspec.Struct, frozen=True):
     """What a PROPFIND asks for: `prop` (those named), `allprop` (with those named besides) or
     `propname`.
     """
@@ -66,7 +68,7 @@ class PropertyQuery(NamedTuple):
     names: tuple[str, ...]
 
 
-class PropertyChange(NamedTuple):
+class PropertyChange(msgspec.Struct, frozen=True):
     """One step of a PROPPATCH: the property's name, and its element to keep, or None to forget
     it.
     """
@@ -75,7 +77,7 @@ class PropertyChange(NamedTuple):
     xml: str | None
 
 
-class LockInfo(NamedTuple):
+class LockInfo(msgspec.Struct, frozen=True):
     """What a LOCK asks for: the scope, and the owner's element as text (`""`: none)."""
 
     exclusive: bool

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from despoolr_core.rules.memory import remembered
 
@@ -26,7 +28,7 @@ _PART: Final = re.compile(
 )
 
 
-class Condition(NamedTuple):
+class Condition(msgspec.Struct, frozen=True):
     """One condition: a lock token (`token`) or an ETag (`etag`, quoted); the other is empty."""
 
     negated: bool
@@ -34,14 +36,14 @@ class Condition(NamedTuple):
     etag: str
 
 
-class ConditionList(NamedTuple):
+class ConditionList(msgspec.Struct, frozen=True):
     """Conditions that must all hold for the resource `tag` (a URL; `""`: the request's own)."""
 
     tag: str
     conditions: tuple[Condition, ...]
 
 
-class ResourceState(NamedTuple):
+class ResourceState(msgspec.Struct, frozen=True):
     """What is true of a resource: its ETag (`""`: it has none) and the tokens of the locks it is in
     the reach of.
     """

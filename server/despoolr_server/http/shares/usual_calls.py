@@ -12,7 +12,7 @@ of the handlers, and are counted and timed with them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from aiohttp import hdrs
@@ -52,7 +52,7 @@ so in the same words.
 _decode: Final = msgspec.json.Decoder(OpenRequest).decode
 
 
-class _Look(NamedTuple):
+class _Look(msgspec.Struct, frozen=True):
     """Who asks for a file, or for what is newer than an ETag, and the answer's header if nothing
     is; whether for all of it.
     """

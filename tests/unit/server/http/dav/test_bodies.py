@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from despoolr_server.http.dav.bodies import (
     ALL,
@@ -120,7 +121,7 @@ def test_a_proppatch_is_read_in_its_order_with_the_language_in_scope() -> None:
     <D:set><D:prop><a xmlns="u">ä</a></D:prop></D:set>
     <D:remove><D:prop><b xmlns="u"/></D:prop></D:remove>
     <D:set><D:prop xml:lang="fr"><b xmlns="u" xml:lang="en"/></D:prop></D:set></D:propertyupdate>"""
-    assert [tuple(change) for change in parse_proppatch(body.encode())] == [
+    assert [astuple(change) for change in parse_proppatch(body.encode())] == [
         ("{u}a", '<a xmlns="u" xml:lang="de">ä</a>'),
         ("{u}b", None),
         ("{u}b", '<b xmlns="u" xml:lang="en"/>'),
