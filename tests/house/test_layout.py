@@ -137,6 +137,15 @@ def test_no_test_sleeps_on_the_wall_clock_or_is_left_out() -> None:
             )
 
 
+def test_no_test_gives_up_on_what_should_happen_in_less_than_a_minute() -> None:
+    """A machine with much to do takes its time, and a test that passes waits no longer for it. What
+    is to run out is a limit of the product, or 0.
+    """
+    for path in sorted((REPOSITORY / "tests").rglob("*.py")):
+        for seconds in re.findall(r"asyncio\.timeout\((\d[\d.]*)\)", code_of(path)):
+            assert float(seconds) == 0 or float(seconds) >= 60, f"{path}: {seconds}"
+
+
 def test_what_tests_stand_on_lies_in_one_place() -> None:
     """A file that is no test is one of `tests/worlds`, or a program of its own directory."""
     programs = {"api", "containers", "data", "golden", "mutants", "seen", "worlds"}

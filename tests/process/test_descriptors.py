@@ -23,7 +23,7 @@ NEW = 6
 
 def ask(connection: socket.socket) -> bytes:
     """The first line of an answer; empty if the server closed the connection."""
-    connection.settimeout(30)
+    connection.settimeout(60)
     try:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: logon1\r\n\r\n")
         return connection.recv(65536).partition(b"\r\n")[0]
@@ -51,7 +51,7 @@ def test_whoever_comes_when_no_descriptor_is_left_takes_the_place_of_an_idle_con
     with contextlib.ExitStack() as stack:
 
         def dial() -> socket.socket:
-            return stack.enter_context(socket.create_connection(place, timeout=30))
+            return stack.enter_context(socket.create_connection(place, timeout=60))
 
         idle = [dial() for _ in range(IDLE)]
         assert {ask(one) for one in idle} == {b"HTTP/1.1 200 OK"}

@@ -68,7 +68,7 @@ def test_fleets_share_the_clients_out_and_a_restarted_one_gets_its_own_back(
         "10 clients from number 1 on" in first.said
         and "10 clients from number 11 on" in second.said
     )
-    facts = workshop.json("clients", "--within", "20s", "--expect", "20")
+    facts = workshop.json("clients", "--within", "90s", "--expect", "20")
     assert [(f["holder"], f["first"], f["live"]) for f in facts["fleets"]] == [
         ("one", 1, 10),
         ("two", 11, 10),
@@ -86,7 +86,7 @@ def test_fleets_share_the_clients_out_and_a_restarted_one_gets_its_own_back(
     assert "10 clients from number 1 on" in fleet(workshop, "one").said
     assert second.terminate()[0] == 143
     assert [
-        f["holder"] for f in workshop.json("clients", "--expect", "10", "--within", "20s")["fleets"]
+        f["holder"] for f in workshop.json("clients", "--expect", "10", "--within", "90s")["fleets"]
     ] == ["one"]
 
 
@@ -99,7 +99,7 @@ def test_a_fleet_too_many_stands_by_and_takes_over(workshop: Workshop) -> None:
     assert workshop.run("health", "--url", page_of(second)).returncode == 0
     assert first.terminate()[0] == 143
     second.wait_for("10 clients from number 1 on")
-    assert workshop.json("clients", "--within", "20s")["exact"]
+    assert workshop.json("clients", "--within", "90s")["exact"]
     assert second.terminate()[0] == 143
 
 
@@ -148,7 +148,7 @@ def test_a_lease_that_the_site_does_not_know_is_asked_for_anew_and_the_fleet_liv
     process = fleet(workshop, "one")
     call(workshop.servers()["SITE1"], "DELETE", "/api/v1/slots/one")
     process.wait_for("they are this fleet's again")
-    assert workshop.json("clients", "--expect", "10", "--within", "20s")["lapsed"] == 0
+    assert workshop.json("clients", "--expect", "10", "--within", "90s")["lapsed"] == 0
     assert process.process.poll() is None
 
 
@@ -175,7 +175,7 @@ def test_a_fleet_cut_off_from_its_site_server_alone_stops_its_clients_before_ano
         assert "were not renewed for 4 s" in first.said and health_of(first)["status"] == "stopped"
         do(link.mend)
         first.wait_for("standing by")
-        assert workshop.json("clients", "--within", "20s")["lapsed"] == 1, (
+        assert workshop.json("clients", "--within", "90s")["lapsed"] == 1, (
             "exact now, and what was is told beside it"
         )
         assert second.terminate()[0] == 143
@@ -200,7 +200,7 @@ def test_a_fleet_that_was_paused_past_its_lease_finds_that_out_before_it_acts(
 
     until(stands_by, "it stands by")
     assert set(seen) == {0}, "its clients were gone at the first look"
-    assert [f["holder"] for f in workshop.json("clients", "--within", "20s")["fleets"]] == ["two"]
+    assert [f["holder"] for f in workshop.json("clients", "--within", "90s")["fleets"]] == ["two"]
 
 
 def test_after_a_pause_of_the_site_every_fleet_goes_on_with_its_own_clients(
@@ -208,7 +208,7 @@ def test_after_a_pause_of_the_site_every_fleet_goes_on_with_its_own_clients(
 ) -> None:
     site = separate(workshop)
     fleets = [fleet(workshop, holder, "--clients", "5") for holder in ("one", "two")]
-    before = workshop.json("clients", "--within", "20s")["fleets"]
+    before = workshop.json("clients", "--within", "90s")["fleets"]
     site.process.send_signal(signal.SIGSTOP)
     paused_at = time.perf_counter()
     for process in fleets:
@@ -217,14 +217,14 @@ def test_after_a_pause_of_the_site_every_fleet_goes_on_with_its_own_clients(
     site.process.send_signal(signal.SIGCONT)
     for process in fleets:
         process.wait_for("go on")
-    after = workshop.json("clients", "--within", "20s")
+    after = workshop.json("clients", "--within", "90s")
     assert after["exact"] and after["fleets"] == before and after["lapsed"] == 2
     assert all(process.process.poll() is None for process in fleets)
 
 
 def test_the_clients_of_serve_all_are_counted_and_nobody_replaces_them(workshop: Workshop) -> None:
     workshop.start(*SERVE, "--clients", "20")
-    counted = workshop.json("clients", "--within", "20s")
+    counted = workshop.json("clients", "--within", "90s")
     assert [(f["holder"], f["first"], f["live"]) for f in counted["fleets"]] == [
         ("serve-all", 1, 20)
     ] and counted["exact"]
@@ -308,7 +308,7 @@ def test_a_fleet_ends_with_0_only_when_its_time_is_up(workshop: Workshop) -> Non
     assert fleet(workshop, "one").terminate()[0] == 143
     interrupted = fleet(workshop, "one")
     interrupted.process.send_signal(signal.SIGINT)
-    assert interrupted.process.wait(30) == 130
+    assert interrupted.process.wait(60) == 130
 
 
 def test_a_fleet_whose_clients_were_stopped_meanwhile_ends_its_time_with_12(

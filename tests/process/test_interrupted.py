@@ -41,7 +41,7 @@ def interrupt_under_way(
 @pytest.mark.parametrize(
     ("begun", "arguments"),
     [
-        (": 0%", ("kb", "run", "Q147819", "--version", "1.1")),
+        (": 0%", ("kb", "run", "Q147819", "--version", "1.1", "--for", "60d")),
         (": 25%", ("run", str(REPOSITORY / "scenarios/demo_live.toml"), "--time", "x2000")),
     ],
     ids=["virtual", "scaled"],

@@ -174,7 +174,7 @@ async def test_so_much_goes_on_after_a_restart_and_when_a_hidden_tab_is_shown(pa
         told.runs("PC09999")
         await site.serve()
         await page.until(
-            f"isDrawn && !at('warning').textContent && live.page.record >= {told.fold.seq}", 20
+            f"isDrawn && !at('warning').textContent && live.page.record >= {told.fold.seq}"
         )
         assert await page.value(COUNTED.format("live.page.more.blocks"))
         assert await page.value("document.querySelectorAll('*').length") < 2500

@@ -7,13 +7,12 @@ from __future__ import annotations
 import os
 import re
 import signal
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from worlds.process import SERVE_ALL, Process, Workshop, until
+from worlds.process import SERVE_ALL, Process, Workshop, children, until
 
 pytestmark = pytest.mark.long
 
@@ -77,10 +76,6 @@ def ended(process: Process) -> int:
 def summary(workshop: Workshop) -> Any:
     kept = (workshop.path / "runs" / "latest").resolve()
     return msgspec.json.decode((kept / "summary.json").read_bytes())
-
-
-def children(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_workers_that_joined_are_one_load_and_every_count_is_exact(

@@ -288,7 +288,7 @@ class Prometheus:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(
-                f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}", timeout=5
+                f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}", timeout=60
             ) as response:
                 return json.loads(response.read())["data"]
         except OSError:
@@ -307,7 +307,7 @@ def prometheus(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield made
     finally:
         made.process.terminate()
-        made.process.wait(30)
+        made.process.wait(60)
 
 
 def test_prometheus_accepts_the_configuration_of_the_stack() -> None:

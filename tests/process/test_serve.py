@@ -20,7 +20,8 @@ from despoolr_app.site_client.errors import SiteError
 from worlds.process import ANY_PORT, Administrator, Workshop, until
 
 FAST = ("--time", "x2000", "--response", "Very Fast")
-STOP_S_MAX = 5.0
+STOP_S_MAX = 10.0
+"""Seconds that `docker stop` waits."""
 
 
 def test_one_process_serves_a_site_that_does_a_job_and_explains_a_blocked_update(

@@ -9,14 +9,13 @@ import json
 import os
 import signal
 import subprocess
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
 import pytest
 
-from worlds.process import DEADLINE_S, Process, Workshop, until
+from worlds.process import DEADLINE_S, Process, Workshop, is_running, until
 
 pytestmark = pytest.mark.long
 
@@ -45,14 +44,6 @@ def pids(workshop: Workshop) -> list[int]:
         (workshop.path / "runs/latest/stack/.despoolr/servers.json").read_bytes()
     )["servers"]
     return [server["pid"] for server in listed]
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def ended(process: Process) -> tuple[int, Any]:

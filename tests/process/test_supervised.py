@@ -19,7 +19,6 @@ pytestmark = pytest.mark.long
 
 MARK = "TEST_RUN"
 """A variable of the environment that all processes of a run have, and no other process has."""
-LEFT_S_MAX = 10.0
 SOAK = ("soak", "--clients", "20", "--for", "60s", "--time", "x600")
 LOAD = """
 name = "long"
@@ -73,7 +72,7 @@ def start(
 
 
 def assert_nothing_is_left(run: str) -> None:
-    until(lambda: not processes_of(run), "no process of the run is left", LEFT_S_MAX)
+    until(lambda: not processes_of(run), "no process of the run is left")
 
 
 def ended_by(process: Process, number: int) -> int:

@@ -53,7 +53,7 @@ def test_a_site_is_served_and_a_fleet_runs(workshop_of_production: Workshop) -> 
         *("fleet", "--lease", "--holder", "one", "--clients", "5", "--poll-every", "1h"),
         ready="first poll of all",
     )
-    facts = workshop.json("clients", "--within", "20s", "--expect", "5")
+    facts = workshop.json("clients", "--within", "90s", "--expect", "5")
     assert facts["live"] == 5
     assert fleet.terminate()[0] == EXIT_TERMINATED, fleet.said
     assert served.terminate()[0] == 0, served.said

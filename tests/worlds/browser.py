@@ -37,7 +37,8 @@ SWITCHES: Final = (
     "--disable-renderer-backgrounding",
     "--remote-debugging-port=0",
 )
-WAIT_S: Final = 30.0
+WAIT_S: Final = 90.0
+"""Seconds in which Chromium answers, and in which a page comes to what is waited for."""
 
 
 class PageError(AssertionError):
@@ -137,7 +138,7 @@ class Page:
         found = {metric["name"]: metric["value"] for metric in told["metrics"]}
         return float(found["TaskDuration"]) * 1000
 
-    async def until(self, script: str, within_s: float = 10.0) -> None:
+    async def until(self, script: str, within_s: float = WAIT_S) -> None:
         """Wait until an expression is true."""
         end = f"Date.now() + {within_s * 1000}"
         asked = (
@@ -209,7 +210,7 @@ def running_browser() -> Iterator[Browser]:
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(WAIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

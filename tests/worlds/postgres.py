@@ -51,6 +51,8 @@ class Postgres:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
             )
+            count = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+            until(lambda: connection.execute(count, (name,)).fetchone() == (0,), "all have ended")
 
 
 def programs() -> Path:
@@ -116,13 +118,13 @@ def running_postgres() -> Iterator[Postgres]:
             yield server
         finally:
             process.send_signal(signal.SIGQUIT)
-            process.wait(30)
+            process.wait(60)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
 def _answers(server: Postgres, log: Path) -> bool:
     assert server.process.poll() is None, log.read_text()
-    with suppress(psycopg.OperationalError), psycopg.connect(server.url(), connect_timeout=2):
+    with suppress(psycopg.OperationalError), psycopg.connect(server.url(), connect_timeout=60):
         return True
     return False

@@ -52,6 +52,19 @@ def until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_
         time.sleep(STEP_S)
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process runs: one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):  # the latter: it went while it was read
+        return False
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that have not been waited for."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 @dataclass
 class Process:
     """One `despoolr` process. Its output is in a file that can be read while it runs."""

@@ -86,7 +86,7 @@ async def ask(
     target: str = "/S/F",
     data: bytes | None = None,
     *,
-    total: float = 5.0,
+    total: float = 60.0,
 ) -> Reply:
     timeout = aiohttp.ClientTimeout(total=total)
     return await exchange(

@@ -362,7 +362,7 @@ async def _ranged(site: Site) -> tuple[LiveSource, asyncio.Task[Any]]:
 
     await lock(held, "SHARED|FAIL_IMMEDIATELY", (100, 10), (7, 1), (5, 0))
     waits = lock(other, "EXCLUSIVE", (105, 1))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not site.host.engine.locking.waiting_count:
             await site.ask("GET", "/healthz")
     return LiveSource(

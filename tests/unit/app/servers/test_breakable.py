@@ -188,26 +188,37 @@ async def test_a_call_that_is_under_way_is_reset(site: Running) -> None:
 @pytest.mark.slow
 async def test_a_slow_server_answers_late(site: Running) -> None:
     now = asyncio.get_running_loop().time
-    began = now()
-    assert await site.put() == 201 and now() - began < 0.5
+    assert await site.put() == 201
+    taken_s = []
+    for _ in range(20):
+        began = now()
+        assert await site.put() == 204
+        taken_s.append(now() - began)
+    assert min(taken_s) < 0.5, "of a machine with much to do"
     await site.add("LOGON1", fault="slow_share", server="LOGON1", delay="20s")
     began = now()
     assert await site.put() == 204
-    assert 0.6 < now() - began < 5  # 20 s of site time each way
+    assert 0.6 < now() - began < 30  # 20 s of site time each way
 
 
 @pytest.mark.slow
 async def test_a_fault_ends_by_itself(site: Running) -> None:
-    await site.add("LOGON1", fault="link_down", server="LOGON1", **{"for": "30s"})
-    assert await site.put() == 0
-    await asyncio.sleep(0.7)
-    assert await site.put() == 201
+    for lasts_s in (30, 300, 3000):  # of site time: a busy machine asks when half a second is over
+        await site.add("LOGON1", fault="link_down", server="LOGON1", **{"for": f"{lasts_s}s"})
+        if (status := await site.put()) == 0:
+            break
+    assert status == 0
+    async with asyncio.timeout(60 + lasts_s / 60):
+        while await site.put() not in {201, 204}:
+            pass
     assert (await site.ask("GET", "LOGON1", FAULTS))[1]["faults"] == []
 
 
 async def test_a_sender_that_died_is_started_again(site: Running) -> None:
     executive = site.servers._assembly.sites["BPC"].executive
-    await asyncio.sleep(0.1)  # its services start
+    async with asyncio.timeout(60):
+        while "SMS_LAN_SENDER" not in executive._tasks:  # noqa: ASYNC110 - they are starting
+            await asyncio.sleep(0.01)
     died = await site.add("SITE1", fault="sender_dies", site="bpc")
     assert not await executive.kill("SMS_LAN_SENDER")
     assert "there already" in await site.refused("SITE1", fault="sender_dies", site="BPC")

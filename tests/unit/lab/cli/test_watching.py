@@ -159,7 +159,7 @@ def test_the_live_page_is_served_while_it_watches_and_top_finds_it(said, samba):
         "token = open(found['token_file']).read().strip()\n"
         "request = urllib.request.Request(found['url'] + '/api/v1/live',\n"
         "    headers={'Authorization': 'Bearer ' + token})\n"
-        "open('told.json', 'wb').write(urllib.request.urlopen(request, timeout=10).read())\n"
+        "open('told.json', 'wb').write(urllib.request.urlopen(request, timeout=60).read())\n"
     )
     samba.does_when_asked(f"import pathlib; pathlib.Path({str(samba.deed)!r}).write_text({ask!r})")
     serve = ("--serve", "--listen", "127.0.0.1:0", "--every", "0.2s", "--for", "1.5s")

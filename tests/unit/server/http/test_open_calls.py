@@ -43,7 +43,7 @@ async def lock(
 
 
 async def somebody_waits(site: Site) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not site.host.engine.locking.waiting_count:
             await site.ask("GET", "/healthz", token="")
 
@@ -201,7 +201,7 @@ async def test_a_lock_that_is_granted_to_a_caller_that_has_hung_up_is_let_go_aga
     await somebody_waits(site)
     call.cancel()
     await asyncio.gather(call, return_exceptions=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while site.host.engine.locking.waiting_count or "lock.released" not in [
             r.kind for r in site.records
         ]:

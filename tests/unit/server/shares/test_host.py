@@ -186,7 +186,7 @@ async def test_a_store_that_fails_keeps_nothing_open(monkeypatch: pytest.MonkeyP
         assert await world.host.handles.write(WS3, handle, 0, b"new") == 3
     monkeypatch.setattr(world.host.gate.shares["OPEN"].store, "find", fail)
     assert world.host.sessions.end(WS3, session) is None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await world.host.sessions.all_closed()
     assert world.host.open_count == 0
     assert [fact.open for _, fact in of(world.records, OpenClosed)] == handles

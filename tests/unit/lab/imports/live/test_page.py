@@ -63,7 +63,7 @@ def ask(page: WatchPage, path: str, *, method: str = "GET", **headers: str) -> t
         method=method,
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:

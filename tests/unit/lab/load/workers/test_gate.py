@@ -20,7 +20,7 @@ from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError, Listen
 from despoolr_lab.load.spec.model import SECONDS_MAX
 from despoolr_lab.load.workers import relay
-from despoolr_lab.load.workers.gate import LINES_MAX, JoinGate, join_url
+from despoolr_lab.load.workers.gate import CLOCK_ERROR_S_MAX, LINES_MAX, JoinGate, join_url
 from despoolr_lab.load.workers.protocol import (
     ASKED,
     CLOCKS,
@@ -85,7 +85,7 @@ async def test_as_many_join_as_were_asked_for_and_no_more() -> None:
         with pytest.raises(StartError, match=r"1 of 2 workers have joined after 0\.2 s"):
             await made.full(0.2)
         await joined(http, url)
-        await made.full(10)
+        await made.full(60)
         status, text = await refused(http, url, RIGHT)
         assert (status, text) == (409, "all 2 workers have joined already")
         assert made.told().startswith("workers that joined: 2 of 127.0.0.1; they began within")
@@ -97,21 +97,22 @@ async def test_what_is_no_websocket_takes_no_place() -> None:
         for _ in range(2):
             assert (await refused(http, url, RIGHT))[0] == 400
         await joined(http, url)
-        await made.full(10)
+        await made.full(60)
 
 
 async def test_moments_are_told_as_the_other_machines_clocks_have_them() -> None:
     async with gate(1) as (made, url, http):
         socket = await joined(http, url, ahead_s=1000.0)
-        await made.full(10)
+        await made.full(60)
         (worker,) = made.joined
         at, until = time.perf_counter() + 5, steady_now() + 60
         worker.say(Word("start", at))
         worker.say(Word("hold", until))
         worker.say(Word("settle"))
         words = [msgspec.json.decode(await socket.receive_str(), type=Word) for _ in range(3)]
-        assert words[0].at == pytest.approx(at + 1000, abs=0.1)
-        assert until - 1000.3 < words[1].at < until - 999.9, "rather too early than too late"
+        assert words[0].at == pytest.approx(at + 1000, abs=CLOCK_ERROR_S_MAX)
+        early_s = until - 1000 - words[1].at
+        assert 0 <= early_s <= 2 * CLOCK_ERROR_S_MAX, "rather too early than too late"
         assert words[2] == Word("settle")
 
 
@@ -120,14 +121,14 @@ async def test_a_machine_that_answers_too_slowly_cannot_begin_at_one_instant() -
     async with gate(1) as (made, url, http):
         joining = asyncio.ensure_future(joined(http, url, slow_s=0.6))
         with pytest.raises(StartError, match=r"127.0.0.1 answers after 0\.\d+ s"):
-            await made.full(20)
+            await made.full(60)
         joining.cancel()
 
 
 async def test_a_connection_that_ends_is_a_worker_that_was_lost_with_its_last_complaint() -> None:
     async with gate(1) as (made, url, http):
         socket = await joined(http, url)
-        await made.full(10)
+        await made.full(60)
         (worker,) = made.joined
         assert worker.ended == ""
         await socket.send_str(COMPLAINT + "no\x1b[2J room" + "x" * 5000)
@@ -141,7 +142,7 @@ async def test_nobody_is_waited_for_when_one_was_lost_before_the_others_came() -
         socket = await joined(http, url)
         with pytest.raises(StartError, match="1 of 2"):
             await made.full(0.2)
-        filling = asyncio.ensure_future(made.full(10))
+        filling = asyncio.ensure_future(made.full(60))
         await socket.send_str(COMPLAINT + "no room")
         await socket.close()
         with pytest.raises(StartError, match=r"lost before the others came: no room \(127"):
@@ -151,7 +152,7 @@ async def test_nobody_is_waited_for_when_one_was_lost_before_the_others_came() -
 async def test_a_worker_that_does_not_listen_is_lost_and_no_more_is_kept_for_it() -> None:
     async with gate(1) as (made, url, http):
         await joined(http, url)
-        await made.full(10)
+        await made.full(60)
         (worker,) = made.joined
         for _ in range(LINES_MAX):
             worker.say(Word("settle"))
@@ -196,12 +197,12 @@ def named(kind: str, names: list[str]) -> str:
 async def test_a_worker_that_says_what_none_says_is_lost(line: str) -> None:
     async with gate(1) as (made, url, http):
         socket = await joined(http, url)
-        await made.full(10)
+        await made.full(60)
         workers = Workers(made)
         await socket.send_str(told(number=SECONDS_MAX))
         await socket.send_str(named("servers", [f"S{n}" for n in range(NAMES_MAX)]))
         await socket.send_str(line)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with suppress(StartError):
                 await workers.start([ORDERS])
             await workers.until(lambda worker: worker.is_over)
@@ -215,7 +216,7 @@ async def test_a_load_that_takes_a_worker_and_says_nothing_is_not_waited_for(
     monkeypatch.setattr(relay, "REPLY_S_MAX", 0.2)
     with sockets.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with pytest.raises(StartError, match="no load answers at"):
                 await Relay(url, "secret", within_s=0).join(1)
 
@@ -227,7 +228,7 @@ async def test_a_worker_that_joined_is_waited_for_however_long_nothing_is_said(
     monkeypatch.setattr(relay, "REPLY_S_MAX", 0.2)
     async with gate(1) as (made, url, _):
         joining = asyncio.ensure_future(Relay(url, "secret").join(1))
-        await made.full(10)
+        await made.full(60)
         await asyncio.sleep(0.6)
         assert not joining.done() and made.joined[0].ended == ""
         joining.cancel()

@@ -91,7 +91,7 @@ async def test_what_is_asked_for_by_head_has_no_body_and_an_end(
     raw = await dial(int(site.base.rpartition(":")[2]))
     told = f"Host: x\r\nAuthorization: Bearer {site.token}\r\nAccept: {accept}\r\n\r\n"
     raw.say(f"HEAD {target} HTTP/1.1\r\n{told}GET /ready HTTP/1.1\r\n{told}".encode())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         head = await raw.reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 "), head
         assert await raw.answer() == (200, b"ok\n")

@@ -467,7 +467,7 @@ async def test_a_real_socket_is_answered_and_closed_in_the_same_way(site: Site) 
         f"{site.token}\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
     raw.say(put.encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         raw.say(b"ZZ\r\n")
         assert (await raw.answer())[0] == 400
         assert await raw.heard() == b""

@@ -12,7 +12,7 @@ from worlds.share_server import Site
 
 
 async def line_of(answer: aiohttp.ClientResponse) -> bytes:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return (await answer.content.readline()).strip()
 
 

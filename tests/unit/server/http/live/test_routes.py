@@ -27,7 +27,7 @@ class Stream:
     async def next(self) -> str:
         """Read one event; its name."""
         name = ""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 line = (await self.response.content.readline()).decode().rstrip("\n")
                 if not line and name:

@@ -95,7 +95,7 @@ async def short_leases() -> AsyncIterator[tuple[Slots, Callable[[], Awaitable[st
     looking = asyncio.create_task(routes.keep_looking())
 
     async def next_kind() -> str:
-        async with asyncio.timeout(30.0):
+        async with asyncio.timeout(60):
             return (await told.get()).kind
 
     async with serving(auth, routes.routes()) as site:
