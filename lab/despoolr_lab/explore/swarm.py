@@ -27,6 +27,7 @@ from despoolr_lab.scenario.model import (
     ClockStep,
     DeleteStep,
     DiskStep,
+    ExecuteStep,
     HeldRange,
     HoldStep,
     HotfixStep,
@@ -67,6 +68,10 @@ FAULTS_MAX: Final = 3
 SHARE_MODES: Final = ("READ", "READ", "READ|WRITE", "READ|DELETE")
 FIRST_HOLD: Final = "hold 0"
 SHARES_ALL: Final = "READ|WRITE|DELETE"
+RANGES: Final = ((0, 1), (0, 2), (1, 1), (1, 2))
+"""Offset and length of what a hold locks: with another's it is the same, has a byte in common, or
+none.
+"""
 ADDED_SHARE: Final = 0.25
 ADDED_SERVER: Final = "LOGON9"
 ADDED_COMMAND: Final = "EXPLORE.EXE"
@@ -160,6 +165,9 @@ def _kept(draws: _Draws) -> Iterator[Step]:
             if draws.is_drawn("hold left out", number):
                 continue
             # an open that is refused is what this world is about, and no mistake of the file
+            yield msgspec.structs.replace(step, may_fail=True)
+        elif isinstance(step, ExecuteStep):
+            # nor is a user who finds nothing to run
             yield msgspec.structs.replace(step, may_fail=True)
         else:
             yield step
@@ -349,8 +357,9 @@ class _Draws:
         ]
 
     def _hold(self, name: str, _at: float) -> list[Step]:
-        """A file is held, and its moment is any of the time that it is; one hold in four shares all
-        and locks a range. One time in two it is the file, and the moment, of the first hold.
+        """A file is held, and its moment is any of the time that it is; one in four is held for
+        writing. One time in two it is the file, and the moment, of the first hold. One file in four
+        is one whose holders share all and lock ranges, some for a part of the time.
         """
         place = name if self.is_drawn("elsewhere", name) else FIRST_HOLD
         at = self._at(place)
@@ -361,7 +370,8 @@ class _Draws:
         package = self.one_of(packages, "package", place)
         servers = [one.name for one in self._of_site(package.site) if "distribution" in one.roles]
         for_s = self._for_s(name)
-        locks = self.number("locks", name) < ADDED_SHARE
+        locks = self.number("locks", place) < ADDED_SHARE
+        writes = self.number("writes", name) < ADDED_SHARE
         return [
             HoldStep(
                 at=span_text(max(0.0, round(at - for_s * self.number("before", name), 3))),
@@ -369,12 +379,24 @@ class _Draws:
                 package=package.name,
                 server=self.one_of(servers, "server", place) if len(servers) > 1 else "",
                 file=self.one_of(sorted(package.files), "file", place),
+                access="READ|WRITE" if writes else "READ",
                 share_mode=SHARES_ALL if locks else self.one_of(SHARE_MODES, "share mode", name),
-                locks=[HeldRange()] if locks else [],
+                locks=[self._range(name, for_s)] if locks else [],
                 for_=span_text(for_s),
                 may_fail=True,
             )
         ]
+
+    def _range(self, name: str, held_s: float) -> HeldRange:
+        """What a hold locks: one time in two it is unlocked before the file is closed."""
+        offset, length = self.one_of(RANGES, "range", name)
+        for_s = max(1.0, round(held_s * self.number("locked", name)))
+        return HeldRange(
+            offset=offset,
+            length=length,
+            shared=self.number("shared", name) < ADDED_SHARE,
+            for_=span_text(for_s) if self.is_drawn("unlocked", name) else "",
+        )
 
     def _of_site(self, site: str) -> list[Server]:
         """The servers of a site; that of the first for none."""

@@ -292,14 +292,19 @@ def _switched_on(world: World, machine: str) -> PcmAgent:
 async def _execute(world: World, step: model.ExecuteStep) -> None:
     site = world.agents[step.machine].settings.site
     answer = await job_at(world, site, step.job)
-    if answer is None:
-        raise StepError(f"{site} knows no {step.job} yet")
     try:
-        world.agents[step.machine].execute(answer["job"]["request"])
-    except (KeyError, ValueError) as error:
-        raise StepError(
-            f"{step.machine} has no pending command of job {step.job}: {error}"
-        ) from None
+        if answer is None:
+            raise StepError(f"{site} knows no {step.job} yet")
+        try:
+            world.agents[step.machine].execute(answer["job"]["request"])
+        except (KeyError, ValueError) as error:
+            raise StepError(
+                f"{step.machine} has no pending command of job {step.job}: {error}"
+            ) from None
+    except StepError as error:
+        if not step.may_fail:
+            raise
+        _note(world, step, refused=str(error))
 
 
 async def _power(world: World, step: model.PowerStep) -> None:

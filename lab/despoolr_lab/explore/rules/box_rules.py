@@ -1,8 +1,9 @@
 """What must hold of the files in boxes, read from the records alone.
 
 The law: what a service takes out of a box it has passed on before; an instruction is executed once
-each time it is written; and what services and clients wrote themselves, nobody sets aside as bad.
-A scenario in which a person puts files there, or a program writes bad ones, is asked less.
+each time it is written; what services and clients wrote themselves, nobody sets aside as bad; and
+what is set aside is there for somebody to read. A scenario in which a person puts files there, or a
+program writes bad ones, is asked less.
 """
 
 from __future__ import annotations
@@ -19,21 +20,26 @@ from despoolr_core.records.stream import Record
 from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.rules.breach import Breach
 from despoolr_server.site.state import boxes
+from despoolr_server.site.state.quarantine import NAME_MAX
 
 TAKEN_TOO_EARLY: Final = "a file that went before it was passed on"
 EXECUTED_TWICE: Final = "an instruction executed twice"
 GOOD_REFUSED: Final = "a good file set aside"
+NOT_KEPT: Final = "a bad file that is not kept"
 TOLD_TWICE: Final = "a report written twice"
 COUNTED_ALREADY: Final = "counted already"
 LOADER: Final = "SMS_INVENTORY_DATA_LOADER"
 MAINTENANCE: Final = "SMS_MAINTENANCE_MANAGER"
 DESPOOLER: Final = "SMS_DESPOOLER"
+REASON: Final = ".TXT"
+"""How the name of the text ends that lies beside it."""
 QUIET_STEPS: Final = frozenset(
     {"job", "cancel", "source", "hold", "release", "connect", "poll", "execute", "set"}
 )
 """Steps that disturb nobody: whatever is done twice after others may have to be."""
 _MIFS: Final = fold(boxes.DELTA_MIFS)
 _BAD_MIFS: Final = fold(boxes.BAD_MIFS)
+_BAD_INSTRUCTIONS: Final = fold(boxes.BAD_INSTRUCTIONS)
 _ROOT: Final = fold(boxes.ROOT_SHARE)
 _SITE: Final = fold(boxes.SITE_SHARE)
 _LOGON: Final = fold(boxes.LOGON_SHARE)
@@ -100,6 +106,9 @@ class BoxRules:
         if not since:
             return
         directory, _, name = place[2].rpartition("/")
+        if gone.program.startswith("SMS_") and directory in (_BAD_MIFS, _BAD_INSTRUCTIONS):
+            text = f"{gone.program} deleted {gone.path} of {gone.server}"
+            yield Breach(NOT_KEPT, text, record.at, record.seq, "", gone.program)
         if gone.program == LOADER and place[1] == _ROOT and directory == _MIFS:
             site = self.servers.get(place[0], "")
             told = self._told.get((site, name), 0)
@@ -107,7 +116,9 @@ class BoxRules:
             if site and max(told, aside) < since:
                 yield self._too_early(record, gone, "was neither counted nor set aside")
         elif gone.program == MAINTENANCE and place[1] == _LOGON and directory in _COLLECTED:
-            if self._came.get(name, 0) < since:
+            # a report whose answer got lost comes a second time, and may lie there still
+            lies = any((server, _SITE, name) in self._written for server in self.servers)
+            if self._came.get(name, 0) < since and not lies:
                 yield self._too_early(record, gone, "had not come to the site server")
         elif gone.program == DESPOOLER and place[1] == _SITE and not directory:
             self._gone[place] = since, self._last_mif.get(place[0], 0)
@@ -123,6 +134,7 @@ class BoxRules:
         if not server:
             return
         if not executed.type:
+            yield from self._is_kept(record, place[0], executed.file, _BAD_INSTRUCTIONS)
             if self.is_clean:
                 text = f"{executed.file}: {executed.result}"
                 yield Breach(GOOD_REFUSED, text, record.at, record.seq, "", DESPOOLER)
@@ -149,8 +161,22 @@ class BoxRules:
         if COUNTED_ALREADY in refused.reason:
             if not self._is_disturbed:
                 yield Breach(TOLD_TWICE, text, record.at, record.seq, "", program)
-        elif self.is_clean:
+            return
+        site = record.actor.partition("/")[0]
+        server = next((one for one, code in self.servers.items() if code == site), "")
+        if server:
+            yield from self._is_kept(record, server, refused.file, _BAD_MIFS)
+        if self.is_clean:
             yield Breach(GOOD_REFUSED, text, record.at, record.seq, "", program)
+
+    def _is_kept(self, record: Record, server: str, file: str, box: str) -> Iterator[Breach]:
+        """What is set aside lies in its box, under its name or one that begins like it."""
+        begin = f"{box}/{fold(file[:NAME_MAX]).rpartition('.')[0]}"
+        kept = (path for at, share, path in self._written if (at, share) == (server, _ROOT))
+        if not any(path.startswith(begin) and not path.endswith(REASON) for path in kept):
+            program = record.actor.partition("/")[2]
+            text = f"{file} was set aside as bad, and is not in {box} of {server}"
+            yield Breach(NOT_KEPT, text, record.at, record.seq, "", program)
 
 
 def _counts(result: str) -> bool:

@@ -37,7 +37,18 @@ from despoolr_core.share.wire import Blocker
 from despoolr_lab.explore.rules.breach import Breach, role_of
 from despoolr_lab.explore.rules.calm import SETTLED_S
 
-REFUSED_WIN32: Final = WIN32_CODE[NtStatus.SHARING_VIOLATION]
+REFUSED_BY_OTHERS: Final = frozenset(
+    {
+        NtStatus.SHARING_VIOLATION,
+        NtStatus.FILE_LOCK_CONFLICT,
+        NtStatus.LOCK_NOT_GRANTED,
+        NtStatus.DELETE_PENDING,
+    }
+)
+"""Refusals that somebody's open or lock is the reason of."""
+REFUSED_WIN32: Final = frozenset(
+    WIN32_CODE[status] for status in (NtStatus.SHARING_VIOLATION, NtStatus.FILE_LOCK_CONFLICT)
+)
 
 TWO_OPENS: Final = "two opens that exclude each other"
 CHANGED_UNDER: Final = "changed under who does not share it"
@@ -51,6 +62,7 @@ UNNAMED: Final = "refused by an open that is not named"
 MISNAMED: Final = "refused by another than is named"
 NEVER_CLOSED: Final = "an open that a service forgot"
 OUTLIVED: Final = "open after its lease"
+DELETE_FORGOTTEN: Final = "a delete that was forgotten"
 SERVICES: Final = "SMS_"
 """How the names of services begin: what they open they close within the cycle."""
 NAMED_MAX: Final = 16
@@ -83,6 +95,10 @@ class ShareRules:
     """Server and file to the opens of it, by their names."""
     _over: set[tuple[str, str]] = field(default_factory=set)
     """Sessions that ended, by server."""
+    _going: set[tuple[str, str]] = field(default_factory=set)
+    """Server and file that somebody has deleted while it was open."""
+    _last_closed: dict[tuple[str, str], Record] = field(default_factory=dict)
+    """Those of them that nobody has open any more, and their last close."""
     _leases: dict[tuple[str, str], float] = field(default_factory=dict)
     """Sessions that have a lease, to its seconds."""
     _refusals: dict[str, list[tuple[int, OpenRefused]]] = field(
@@ -112,16 +128,20 @@ class ShareRules:
             CopyEnded: self._copy_ended,
         }
 
-    def apply(self, record: Record) -> Iterable[Breach]:
+    def apply(self, record: Record) -> Iterator[Breach]:
         """What the next record breaks."""
+        if self._last_closed:
+            yield from self._not_deleted(record.at)
         step = self._steps.get(type(record.data))
-        return () if step is None else step(record, record.data)
+        if step is not None:
+            yield from step(record, record.data)
 
     def at_end(
         self, records: Sequence[Record], off_since: Mapping[str, float] = MappingProxyType({})
     ) -> Iterator[Breach]:
         """What the run as a whole breaks. `off_since`: machines that are off, and since when."""
         at = records[-1].at if records else 0.0
+        yield from self._not_deleted(math.inf)
         for held in self._held.values():
             granted = held.granted
             where = f"{granted.path} open on {granted.server}"
@@ -147,6 +167,7 @@ class ShareRules:
         self._standing = {key for key in self._standing if key[0] != started.server}
         self._over = {key for key in self._over if key[0] != started.server}
         self._leases = {key: s for key, s in self._leases.items() if key[0] != started.server}
+        self._going = {key for key in self._going if key[0] != started.server}
         return iter(())
 
     def _granted(self, record: Record, granted: OpenGranted) -> Iterator[Breach]:
@@ -154,6 +175,7 @@ class ShareRules:
         self._standing.add((granted.server, granted.open))
         if not granted.access or not granted.share_mode or granted.lock:
             # an import does not know, a WebDAV lock's own open has rules of its own
+            self._going.discard((granted.server, _file(granted.share, granted.path)))
             return
         new = _Held(
             granted,
@@ -178,7 +200,24 @@ class ShareRules:
         if key not in self._held and key not in self._seen:
             text = f"{closed.path} on {closed.server} was closed by {closed.machine}, and not open"
             yield self._of(CLOSED_TWICE, closed, text, record.at, record.seq)
+        file = (closed.server, self._held[key].key) if key in self._held else None
         self._drop(key)
+        if file in self._going and not self._by_file.get(file):
+            self._last_closed[file] = record
+
+    def _not_deleted(self, now: float) -> Iterator[Breach]:
+        """A file that was deleted while it was open is gone with its last close."""
+        for file, record in list(self._last_closed.items()):
+            if record.at < now:
+                del self._last_closed[file]
+                self._going.discard(file)
+                closed = record.data
+                assert isinstance(closed, OpenClosed)
+                text = (
+                    f"{closed.path} on {closed.server} was deleted while it was open, nobody has "
+                    "it open any more, and it is still there"
+                )
+                yield self._of(DELETE_FORGOTTEN, closed, text, record.at, record.seq)
 
     def _began(self, _record: Record, began: SessionStarted) -> Iterator[Breach]:
         if began.lease_s:
@@ -202,7 +241,7 @@ class ShareRules:
 
     def _refused(self, record: Record, refused: OpenRefused) -> Iterator[Breach]:
         self._refusals[refused.server].append((record.seq, refused))
-        if refused.nt_status != NtStatus.SHARING_VIOLATION:
+        if refused.nt_status not in REFUSED_BY_OTHERS:
             return
         where = (
             f"{refused.machine} ({refused.program}) was refused {refused.path} on {refused.server}"
@@ -214,7 +253,8 @@ class ShareRules:
             yield self._of(FORGOTTEN, refused, text, record.at, record.seq)
         for blocker in refused.blockers:
             yield from self._named(record, refused, blocker, where)
-        yield from self._unnamed(record, refused, where)
+        if refused.nt_status == NtStatus.SHARING_VIOLATION:
+            yield from self._unnamed(record, refused, where)
 
     def _named(
         self, record: Record, refused: OpenRefused, blocker: Blocker, where: str
@@ -232,10 +272,20 @@ class ShareRules:
             text = f"{where} because of {blocker.machine}, and it is {granted.machine} that has it"
             yield self._of(MISNAMED, refused, text, record.at, record.seq)
         mine = _file(refused.share, refused.path)
-        if held.key and held.key != mine and not held.key.startswith(f"{mine}/"):
+        if refused.nt_status == NtStatus.DELETE_PENDING and held.key:
+            self._going.add((refused.server, held.key))
+            is_mine = mine == held.key or mine.startswith(f"{held.key}/")
+        else:
+            is_mine = not held.key or held.key == mine or held.key.startswith(f"{mine}/")
+        if not is_mine:
             text = f"{where} because of {blocker.machine}, which has {granted.path} open"
             yield self._of(MISNAMED, refused, text, record.at, record.seq)
-        elif held.key == mine and not blocker.lock and _excludes(refused, held) is False:
+        elif (
+            held.key == mine
+            and refused.nt_status == NtStatus.SHARING_VIOLATION
+            and not blocker.lock
+            and _excludes(refused, held) is False
+        ):
             text = f"{where} because of {blocker.machine}, whose open allows it"
             yield self._of(NO_CONFLICT, refused, text, record.at, record.seq)
 
@@ -261,7 +311,7 @@ class ShareRules:
             return
         files[fold(copied.file)] = copied
         name = fold(copied.file.rpartition("/")[2])
-        if copied.win32 == REFUSED_WIN32 and not any(
+        if copied.win32 in REFUSED_WIN32 and not any(
             seq > record.cause and name in fold(refused.path)
             for seq, refused in self._refusals[copied.server]
         ):
@@ -342,6 +392,8 @@ class ShareRules:
         for held in self._at(server, file):
             held.key = ""
         self._by_file.pop((server, file), None)
+        self._going.discard((server, file))
+        self._last_closed.pop((server, file), None)
 
     def _of(self, kind: str, fact: Any, text: str, at: float, seq: int = 0) -> Breach:
         role = role_of(fact.share, fact.path, self.package_shares)

@@ -34,15 +34,20 @@ from despoolr_core.records.kinds.site import CopyStarted
 from despoolr_core.records.stream import Record
 from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.modes import Access, parse_flags
+from despoolr_core.share.modes import Access, NtStatus, parse_flags
+from despoolr_core.share.wire import Blocker
 from despoolr_lab.explore.rules.breach import Breach
 from despoolr_lab.explore.rules.calm import SETTLED_S
+from despoolr_lab.explore.rules.share_rules import SERVICES
 
 MISCOUNTED: Final = "attempts miscounted"
 ENDED_EARLY: Final = "an episode that ended at another time"
 WRONG_HOLDER: Final = "an episode that names another holder"
 NOT_GIVEN_UP: Final = "given up and tried again"
 TWO_LOCKS: Final = "two locks that exclude each other"
+NO_LOCK: Final = "refused by a lock that is over"
+OTHER_BYTES: Final = "refused by a lock of other bytes"
+UNDER_LOCK: Final = "written in a range that another has locked"
 RIGHTS_KEPT: Final = "rights that were not given back"
 GIVEN_UP: Final = "given up"
 EXCLUSIVE: Final = "EXCLUSIVE"
@@ -81,6 +86,8 @@ class WaitRules:
     """Who changed what to what it was first, what it is, and since when."""
     _locks: dict[tuple[str, str], dict[str, list[LockGranted]]] = field(default_factory=dict)
     """Server and file to the locks of it, by their opens."""
+    _range_refused: OpenRefused | None = None
+    """The last refusal of a range; the step that asked for it tells which one it was."""
     _ledger: EpisodeLedger = field(
         default_factory=lambda: EpisodeLedger(episodes_max=1_000_000, history_max=0)
     )
@@ -93,7 +100,7 @@ class WaitRules:
             LockGranted: self._locked,
             LockReleased: self._unlocked,
             OpenClosed: self._closed,
-            FileWritten: self._got_through,
+            FileWritten: self._written,
             FileDeleted: self._deleted,
             FileRenamed: self._renamed,
             EpisodeEnded: self._ended,
@@ -138,7 +145,16 @@ class WaitRules:
 
     # -- waits
 
-    def _refused(self, _record: Record, refused: OpenRefused) -> Iterator[Breach]:
+    def _refused(self, record: Record, refused: OpenRefused) -> Iterator[Breach]:
+        for blocker in refused.blockers:
+            if blocker.lock is not None and not self._has_lock(refused.server, blocker):
+                text = (
+                    f"{refused.machine} ({refused.program}) was refused {refused.path} on "
+                    f"{refused.server} because of a range of {blocker.machine}, which is not locked"
+                )
+                yield Breach(NO_LOCK, text, record.at, record.seq, "", refused.program)
+        if refused.nt_status == NtStatus.LOCK_NOT_GRANTED:
+            self._range_refused = refused
         if not refused.blockers or not refused.episode:
             return
         wait = self._waits.setdefault(refused.episode, _Wait(refused))
@@ -146,7 +162,17 @@ class WaitRules:
         wait.count += 1
         wait.holders |= {blocker.open for blocker in refused.blockers}
         self._of_waiter[_waiter(refused)] = refused.episode
-        yield from ()
+
+    def _has_lock(self, server: str, blocker: Blocker) -> bool:
+        """Whether an open has the lock that is said to be in the way."""
+        return any(
+            blocker.lock is not None
+            and (one.lock, one.offset, one.length)
+            == (blocker.lock.kind, blocker.lock.offset, blocker.lock.length)
+            for (at, _), there in self._locks.items()
+            if at == server
+            for one in there.get(blocker.open, [])
+        )
 
     def _got_through(self, record: Record, got: Any) -> Iterator[Breach]:
         wait = self._waits.get(self._of_waiter.get(_waiter(got), ""))
@@ -170,10 +196,23 @@ class WaitRules:
             text = f"episode {episode} was given up, and job {started.job} is tried again"
             yield Breach(NOT_GIVEN_UP, text, record.at, record.seq, "", DESPOOLER)
 
-    def _step_taken(self, _record: Record, step: StepTaken) -> Iterator[Breach]:
+    def _step_taken(self, record: Record, step: StepTaken) -> Iterator[Breach]:
         if step.do in INTERRUPTIONS:  # what was given up may have to be done once more
             self._given_up.clear()
-        yield from ()
+        refused, result = self._range_refused, step.result
+        if refused is None or not isinstance(result, dict) or "range_refused" not in result:
+            return
+        self._range_refused = None
+        asked = (int(result["offset"]), int(result["length"]))
+        locks = [blocker.lock for blocker in refused.blockers if blocker.lock is not None]
+        for lock in locks:
+            if not _overlap(asked, (lock.offset, lock.length)):
+                text = (
+                    f"{refused.machine} was refused {asked[1]} bytes from {asked[0]} on of "
+                    f"{refused.path} on {refused.server}, because of {lock.length} from "
+                    f"{lock.offset} on"
+                )
+                yield Breach(OTHER_BYTES, text, record.at, record.seq, "", refused.program)
 
     # -- ranges
 
@@ -182,13 +221,28 @@ class WaitRules:
         there = self._locks.setdefault((locked.server, _file(locked)), {})
         for open_, locks in there.items():
             for other in locks if open_ != locked.open else ():
-                if EXCLUSIVE in (locked.lock, other.lock) and _overlap(locked, other):
+                is_shared = EXCLUSIVE not in (locked.lock, other.lock)
+                if not is_shared and _overlap(_range(locked), _range(other)):
                     text = (
                         f"{locked.machine} has locked a range of {locked.path} on {locked.server} "
                         f"that {other.machine} has locked"
                     )
                     yield Breach(TWO_LOCKS, text, record.at, record.seq, "", locked.program)
         there.setdefault(locked.open, []).append(locked)
+
+    def _written(self, record: Record, written: FileWritten) -> Iterator[Breach]:
+        """A service writes a file as a whole."""
+        yield from self._got_through(record, written)
+        there = self._locks.get((written.server, _file(written)), {})
+        for other in (lock for locks in there.values() for lock in locks):
+            is_services = written.program.startswith(SERVICES)
+            is_other = (other.machine, other.program) != (written.machine, written.program)
+            if is_services and is_other and _overlap((0, written.size), _range(other)):
+                text = (
+                    f"{written.machine} ({written.program}) has written {written.path} on "
+                    f"{written.server}, of which {other.machine} has locked a range"
+                )
+                yield Breach(UNDER_LOCK, text, record.at, record.seq, "", written.program)
 
     def _unlocked(self, _record: Record, released: LockReleased) -> Iterator[Breach]:
         wanted = (released.lock, released.offset, released.length)
@@ -266,8 +320,10 @@ def _is_it(got: Any, refused: OpenRefused) -> bool:
     return not wanted & ~has
 
 
-def _overlap(one: LockGranted, other: LockGranted) -> bool:
-    """Whether two ranges have a byte in common."""
-    return bool(one.length and other.length) and (
-        one.offset < other.offset + other.length and other.offset < one.offset + one.length
-    )
+def _range(lock: LockGranted) -> tuple[int, int]:
+    return lock.offset, lock.length
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two ranges, each by its offset and length, have a byte in common."""
+    return bool(one[1] and other[1]) and one[0] < other[0] + other[1] and other[0] < one[0] + one[1]

@@ -271,10 +271,13 @@ class PollStep(StepTable, tag="poll", kw_only=True):
 
 
 class ExecuteStep(StepTable, tag="execute", kw_only=True):
-    """The user of a machine runs a pending command."""
+    """The user of a machine runs a pending command. One that is not there ends the run, unless
+    `may_fail`.
+    """
 
     machine: Name
     job: JobName
+    may_fail: bool = False
 
 
 class PowerStep(StepTable, tag="power", kw_only=True):

@@ -13,6 +13,7 @@ from despoolr_lab.explore.rules.calm import calm_from
 from despoolr_lab.explore.swarm import ADDED_SERVER, is_as_written, swarm_world
 from despoolr_lab.scenario.model import (
     CancelStep,
+    ExecuteStep,
     HoldStep,
     JobStep,
     KillStep,
@@ -114,8 +115,22 @@ def test_a_hold_is_there_at_its_moment_and_some_lock_a_range(demo: Scenario) -> 
     ]
     assert any(len(one) == 1 for one in files), "several hold one file"
     locking = [step for step in holds if step.locks]
+    ranges = {(one.offset, one.length, one.shared) for step in locking for one in step.locks}
+    assert len(ranges) >= 4, "the same bytes, some of them, others"
+    assert any(one.for_ for step in locking for one in step.locks)
     assert 0.1 * len(holds) < len(locking) < 0.5 * len(holds)
     assert {step.share_mode for step in locking} == {"READ|WRITE|DELETE"}
+
+
+def test_who_finds_nothing_to_run_runs_nothing() -> None:
+    written = load_scenario(REPOSITORY / "scenarios" / "kb" / "q152229_expired_jobs.toml")
+    runs = [
+        step.may_fail == (world is not written)
+        for world in worlds(written).values()
+        for step in world.step
+        if isinstance(step, ExecuteStep)
+    ]
+    assert runs and all(runs)
 
 
 def test_nothing_is_killed_while_it_is_down(demo: Scenario) -> None:

@@ -197,6 +197,8 @@ def test_a_user_runs_what_is_pending_after_a_poll_and_a_machine_without_power_do
     asleep = {"do": "execute", "at": "2h", "machine": "WS2", "job": "RUN"}
     with pytest.raises(StepError, match="WS2 has no pending command of job RUN"):
         play(scenario(COMMAND, off, *polls, asleep, hours=6))
+    may_fail = {**asleep, "may_fail": True}
+    assert started(play(scenario(COMMAND, off, *polls, may_fail, hours=6))) == []
 
 
 @pytest.mark.parametrize(("offset", "at"), [("0s", 6.0), ("+2h", 4.0), ("-1h", 7.0)])

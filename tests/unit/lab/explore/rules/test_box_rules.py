@@ -52,6 +52,9 @@ def test_what_a_client_left_goes_from_there_when_it_has_come_here() -> None:
     came = written("0000100A.SNI", MAINTENANCE)
     assert told(left, came, taken) == []
     assert told(left, taken, came) == [box_rules.TAKEN_TOO_EARLY]
+    assert told(left, came, taken, left, taken) == [], "the same again, and it is there"
+    executed = gone("0000100A.SNI")
+    assert told(left, came, taken, executed, left, taken) == [box_rules.TAKEN_TOO_EARLY]
 
 
 def result(outcome: str) -> InstructionExecuted:
@@ -92,8 +95,22 @@ def test_an_instruction_is_executed_once_each_time_it_is_written() -> None:
 def test_what_services_wrote_is_not_set_aside_as_bad() -> None:
     bad = MifRefused(file="X0000001.MIF", reason="no MIF")
     aside = InstructionExecuted(file="BPC00002.INS", type="", job="", result="refused: it is bad")
-    assert told(bad) == told(aside) == [box_rules.GOOD_REFUSED]
-    assert told(bad, aside, is_clean=False) == []
+    kept = written(f"{boxes.BAD_MIFS}/X0000001.MIF", LOADER)
+    there = written(f"{boxes.BAD_INSTRUCTIONS}/BPC00002~2f8c1b3e90a7d564.INS")
+    assert told(kept, bad) == told(there, aside) == [box_rules.GOOD_REFUSED]
+    assert told(kept, bad, there, aside, is_clean=False) == []
+
+
+def test_what_is_set_aside_stays_there() -> None:
+    bad = MifRefused(file="X0000001.MIF", reason="no MIF")
+    aside = InstructionExecuted(file="BPC00002.INS", type="", job="", result="refused: it is bad")
+    reason = written(f"{boxes.BAD_MIFS}/X0000001.MIF.TXT", LOADER)
+    assert told(reason, bad, is_clean=False) == [box_rules.NOT_KEPT]
+    assert told(aside, is_clean=False) == [box_rules.NOT_KEPT]
+    kept = f"{boxes.BAD_MIFS}/X0000001.MIF"
+    assert told(written(kept, LOADER), bad, gone(kept, LOADER), is_clean=False) == [
+        box_rules.NOT_KEPT
+    ]
 
 
 def test_a_report_comes_twice_only_where_something_was_disturbed() -> None:

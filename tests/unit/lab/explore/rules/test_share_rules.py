@@ -16,6 +16,7 @@ from despoolr_core.records.kinds.share import (
     OpenRefused,
     SessionEnded,
     SessionStarted,
+    ShareStarted,
 )
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied
 from despoolr_core.records.stream import Record
@@ -74,8 +75,10 @@ def refused(*blockers: str, episode: str = "E1", **more: Any) -> OpenRefused:
 def broken(*facts: Fact, causes: dict[int, int] | None = None) -> list[str]:
     rules = ShareRules(frozenset({"SMS_PKGD"}))
     records = [
-        Record(seq, float(seq), "BPC/SMS_DESPOOLER", fact, (causes or {}).get(seq, 0))
+        Record(seq, at, "BPC/SMS_DESPOOLER", fact, (causes or {}).get(seq, 0))
         for seq, fact in enumerate(facts, 1)
+        # a file goes in the moment of what came before
+        for at in [float(seq - isinstance(fact, FileDeleted))]
     ]
     found = [breach for record in records for breach in rules.apply(record)]
     return [breach.kind for breach in (*found, *rules.at_end(records))]
@@ -120,6 +123,38 @@ def test_who_is_refused_is_refused_by_opens_that_are_there() -> None:
     allows = granted("1", share_mode="READ|WRITE")
     assert broken(allows, refused("1")) == [share_rules.NO_CONFLICT]
     assert share_rules.NOBODY in broken(granted("1"), refused(episode=""))
+
+
+def test_a_range_and_a_deleted_file_are_refused_by_opens_that_are_there() -> None:
+    shared = granted("1", share_mode="READ|WRITE|DELETE")
+    for status in (NtStatus.FILE_LOCK_CONFLICT, NtStatus.DELETE_PENDING):
+        by = {"nt_status": status.value}
+        assert broken(shared, refused("1", **by)) == []
+        assert share_rules.NOBODY in broken(shared, refused(episode="", **by))
+        assert share_rules.STALE in broken(shared, closed("1"), refused("1", **by))
+
+
+def test_a_file_that_was_deleted_while_it_was_open_goes_with_its_last_close() -> None:
+    shared = granted("1", share_mode="READ|DELETE"), granted("2", share_mode="READ|DELETE")
+    pending = refused("1", "2", nt_status=NtStatus.DELETE_PENDING.value)
+    closes, deleted = (closed("1"), closed("2")), FileDeleted(**WHERE, **COPIER)
+    began = ShareStarted(server="LOGON1")
+    forgotten = [share_rules.DELETE_FORGOTTEN]
+    assert broken(*shared, pending, *closes, deleted) == []
+    assert broken(*shared, pending, *closes) == forgotten
+    assert broken(*shared, pending, closed("1")) == []
+    assert broken(*shared, pending, began) == []
+    other = granted("3", share_mode="READ|DELETE")
+    assert broken(*shared, pending, *closes, other, deleted) == forgotten
+
+
+def test_nothing_is_made_in_a_directory_that_was_deleted_while_it_was_open() -> None:
+    at = {**WHERE, "path": "BPC00001"}
+    directory = granted("1", share_mode="READ|DELETE", **at)
+    pending = refused("1", nt_status=NtStatus.DELETE_PENDING.value)
+    closed_ = OpenClosed(**at, open="1", machine="WS1", reason="closed")
+    assert broken(directory, pending, closed_, FileDeleted(**at, **COPIER)) == []
+    assert broken(directory, pending, closed_) == [share_rules.DELETE_FORGOTTEN]
 
 
 def test_a_refusal_without_an_episode_is_forgotten() -> None:

@@ -24,7 +24,7 @@ from despoolr_core.records.kinds.share import (
 from despoolr_core.records.kinds.site import CopyStarted
 from despoolr_core.records.stream import Record
 from despoolr_core.share.modes import NtStatus
-from despoolr_core.share.wire import Blocker
+from despoolr_core.share.wire import Blocker, LockedRange
 from despoolr_lab.explore.rules import wait_rules
 from despoolr_lab.explore.rules.wait_rules import WaitRules
 
@@ -131,6 +131,40 @@ def test_of_two_locks_of_a_range_none_is_exclusive() -> None:
     assert told(lock("1"), closed, lock("2")) == []
     released = LockReleased(**WHERE, open="1", machine="WS1", lock="EXCLUSIVE", offset=0, length=10)
     assert told(lock("1"), released, lock("2")) == []
+
+
+def by_range(offset: int = 0, status: NtStatus = NtStatus.FILE_LOCK_CONFLICT) -> OpenRefused:
+    (blocker,) = refused("1").blockers
+    held = LockedRange("EXCLUSIVE", offset, 10, 0.0)
+    more = {"nt_status": status.value, "blockers": (replace(blocker, lock=held),)}
+    return replace(refused("1"), **more)
+
+
+def test_a_range_is_refused_by_a_lock_that_stands() -> None:
+    released = LockReleased(**WHERE, open="1", machine="WS1", lock="EXCLUSIVE", offset=0, length=10)
+    closed = OpenClosed(**WHERE, open="1", machine="WS1", reason="closed")
+    assert told(lock("1"), by_range()) == []
+    for over in (released, closed):
+        assert told(lock("1"), over, by_range()) == [wait_rules.NO_LOCK]
+
+
+def test_a_range_is_refused_by_a_lock_of_the_same_bytes() -> None:
+    def step(offset: int) -> StepTaken:
+        return StepTaken(
+            do="hold", result={"range_refused": "locked", "offset": offset, "length": 5}
+        )
+
+    asked = lock("1"), by_range(status=NtStatus.LOCK_NOT_GRANTED)
+    assert told(*asked, step(9)) == []
+    assert told(*asked, step(10)) == [wait_rules.OTHER_BYTES]
+    assert told(lock("1"), by_range(), step(10)) == []
+
+
+def test_nothing_is_written_in_a_range_that_another_has_locked() -> None:
+    assert told(lock("1", offset=1), WRITTEN) == []
+    assert told(lock("1"), WRITTEN) == [wait_rules.UNDER_LOCK]
+    own = replace(lock("1"), machine=COPIER["machine"], program=COPIER["program"])
+    assert told(own, WRITTEN) == []
 
 
 def test_locks_go_with_their_file_and_not_with_its_name() -> None:
