@@ -16,6 +16,7 @@ from despoolr_server.faults.full_disk import FillableFileStore
 from despoolr_server.files import FileStore, MemoryFileStore, StoreError
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal.journalled import JournalledFileStore
+from worlds.journals import PassingStore
 
 AT = 833785200.125
 LATER = AT + 3600
@@ -30,12 +31,14 @@ def n(path: str) -> Name:
 @pytest.fixture(
     params=[
         *("memory", "disk", "disk without threads", "journal", "journal without threads"),
-        "journal that can be full",
+        *("journal that can be full", "journal of files that pass"),
     ]
 )
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> FileStore:
     if request.param == "memory":
         return MemoryFileStore()
+    if request.param == "journal of files that pass":
+        return PassingStore(tmp_path / "root", threads=False, journal_max=2000)
     if request.param == "journal that can be full":
         return FillableFileStore(JournalledFileStore(tmp_path / "root", journal_max=2000))
     if request.param.startswith("journal"):

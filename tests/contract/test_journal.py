@@ -61,7 +61,7 @@ def same_inodes(source: Path, target: Path) -> None:
 OPERATIONS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["put", "put", "put", "patch", "size", "remove", "rename", "rename", "make", "sync"]
+            ["patch", "size", "remove", "make", "sync", *["put", "rename", "pass"] * 2, "put"]
         ),
         st.sampled_from(NAMES),
         st.sampled_from(NAMES),
@@ -75,8 +75,8 @@ def carry_out(store: JournalledFileStore, operations: list[tuple[str, str, str, 
     """Do what can be done; what cannot be is voided."""
     for kind, path, other, data in operations:
         try:
-            if kind == "put":
-                store.write_whole(n(path), data, AT)
+            if kind in ("put", "pass"):
+                store.write_whole(n(path), data, AT, passing=kind == "pass")
             elif kind == "patch":
                 store.write_at(n(path), 2, data, AT)
             elif kind == "size":

@@ -75,9 +75,12 @@ class Cut:
             return done
 
         def made_anew(
-            staged: StagedFiles, data: bytes, at: float, file: tuple[str, int] | None
+            staged: StagedFiles,
+            data: bytes,
+            stamps: tuple[int, int],
+            file: tuple[str, int] | None,
         ) -> tuple[str, os.stat_result]:
-            made = make(staged, data, at, file)
+            made = make(staged, data, stamps, file)
             (rewritten.discard if file is None else rewritten.add)(made[1].st_ino)
             self.inodes.discard(made[1].st_ino)
             return made
@@ -327,7 +330,7 @@ def test_what_is_written_over_in_place_and_then_renamed_is_written_out(
     root = tmp_path / "root"
     store = DiskFileStore(root, threads=False)
     put(store, "A", b"one", b"two", b"three", b"four")
-    monkeypatch.setattr(store._pool, "_count_max", 0)  # no room for more: nothing is exchanged
+    monkeypatch.setattr(store.pool, "_count_max", 0)  # no room for more: nothing is exchanged
     put(store, "A", b"five")
     assert kept(root) == []
     assert contents(cut.after(root, tmp_path / "after")) == {"A": b"five"}

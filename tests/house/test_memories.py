@@ -226,6 +226,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/files/attributes.py:AttributeList._bits": "a file each that "
     "has attributes",
     "server/despoolr_server/files/journal/journalled.py:JournalledFileStore._puts": "`PUTS_MAX`",
+    "server/despoolr_server/files/journal/passing.py:PassingFiles.files": "`COUNT_MAX`, `SIZE_MAX`",
+    "server/despoolr_server/files/journal/passing.py:PassingFiles._within": "as many as `files`",
     "server/despoolr_server/files/spare/originals.py:Originals._puts": "`NAMES_MAX`",
     "server/despoolr_server/files/disk.py:DiskFileStore._known": "`_KNOWN_MAX` files that exist",
     "server/despoolr_server/files/small_files.py:SmallFiles.files": "`SIZE_MAX` bytes, `COUNT_MAX` "

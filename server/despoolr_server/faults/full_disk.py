@@ -74,11 +74,18 @@ class FillableFileStore:
         self._full += Counter()
 
     def write_whole(
-        self, name: Name, data: bytes, at: float, attributes: int = 0, look: Look | None = None
+        self,
+        name: Name,
+        data: bytes,
+        at: float,
+        attributes: int = 0,
+        look: Look | None = None,
+        *,
+        passing: bool = False,
     ) -> FileFacts:
         """A file that gets no longer takes the room of the one before."""
         self._check(name, len(data))
-        return self._store.write_whole(name, data, at, attributes, look)
+        return self._store.write_whole(name, data, at, attributes, look, passing=passing)
 
     async def stage(self, data: bytes, at: float) -> str:
         """Where it will lie, and so whether there is room, shows when it is published."""

@@ -43,7 +43,7 @@ from despoolr_server.files.properties import PropertyList
 from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
 from despoolr_server.files.refold import refold
 from despoolr_server.files.small_files import SmallFiles
-from despoolr_server.files.spare.inode_pool import InodePool
+from despoolr_server.files.spare.inode_pool import InodePool, Spare
 from despoolr_server.files.spare.originals import Originals
 from despoolr_server.files.spare.staged_files import StagedFiles
 from despoolr_server.files.system.descriptors import (
@@ -105,13 +105,13 @@ class DiskFileStore:
             self.property_list.check()
             if not self.findings:
                 refold(self.private, self.attribute_list, self.property_list)
-            self._pool = InodePool(self.private / "spare")
-            self._originals = Originals(self.private / "originals", self.base, self._pool)
+            self.pool = InodePool(self.private / "spare")
+            self._originals = Originals(self.private / "originals", self.base, self.pool)
             if not self.findings:
                 self._originals.recover()
             self._keeps_originals = not journalled
-            self._staged = StagedFiles(f"{self.base}/{PRIVATE}/tmp", self._pool, self._originals)
-            self.discard = self._staged.discard
+            self.staged = StagedFiles(f"{self.base}/{PRIVATE}/tmp", self.pool, self._originals)
+            self.discard = self.staged.discard
             if not journalled and not self.findings:
                 self.sweep()
 
@@ -119,7 +119,7 @@ class DiskFileStore:
         """Take away what a crash left. Raises `OSError`."""
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir()
-        self._pool.start()
+        self.pool.start()
 
     def check_writable(self) -> None:
         """Raises `StoreError` (MEDIA_WRITE_PROTECTED) while anything is damaged."""
@@ -312,7 +312,14 @@ class DiskFileStore:
                 return await file.read(-1 if length is None else length)
 
     def write_whole(
-        self, name: Name, data: bytes, at: float, attributes: int = 0, look: Look | None = None
+        self,
+        name: Name,
+        data: bytes,
+        at: float,
+        attributes: int = 0,
+        look: Look | None = None,
+        *,
+        passing: bool = False,  # noqa: ARG002 - here it costs no less
     ) -> FileFacts:
         """Temporary file, file time, rename. Who reads it next, reads what was written: most boxes
         are emptied soon.
@@ -325,7 +332,7 @@ class DiskFileStore:
         self.check_writable()
         with answering:
             file = self._originals.take(place.path, place.status, len(content))
-            staged, status = self._staged.make(content, at, file)
+            staged, status = self.staged.make(content, at, file)
 
         def replace(staged: str, path: str, before: os.stat_result | None) -> None:
             self._originals.put(staged, path, status, before, content)
@@ -336,12 +343,25 @@ class DiskFileStore:
         """`StagedFiles.make`, where anything can be changed."""
         self.check_writable()
         with answering:
-            return self._staged.make(data, at)
+            return self.staged.make(data, at)
+
+    def keeps_anything_of(self, key: str) -> bool:
+        """Whether attributes or properties are kept under a name."""
+        return bool(self.attribute_list.get(key) or self.property_list.get(key))
+
+    def put_in_place(
+        self, spare: Spare, name: Name, place: ResolvedPath, content: bytes, stamp: int
+    ) -> os.stat_result:
+        """Write an empty file that was reserved, and publish it. Returns its `fstat`."""
+        with answering:
+            staged, status = self.staged.make_of(spare, content, stamp)
+        self.publish_at(staged, status, name, place, 0, content)
+        return status
 
     async def stage(self, data: bytes, at: float) -> str:
         self.check_writable()
         with answering:
-            return await self._staged.make_large(data, at)
+            return await self.staged.make_large(data, at)
 
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
         """A rename over the name."""
@@ -391,7 +411,7 @@ class DiskFileStore:
 
     def exchange(self, staged: str, path: str, before: os.stat_result | None) -> None:
         """A `Replace` for who can restore the content: by exchange, where that can be."""
-        if before is None or not self._pool.exchange(staged, path, before):
+        if before is None or not self.pool.exchange(staged, path, before):
             os.replace(staged, path)
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
@@ -407,7 +427,7 @@ class DiskFileStore:
                     if os.fstat(descriptor).st_size > size:
                         os.ftruncate(descriptor, size)
                     raise
-                os.utime(descriptor, ns=self._staged.stamp(at))
+                os.utime(descriptor, ns=self.staged.stamp(at))
             finally:
                 os.close(descriptor)
 
@@ -417,7 +437,7 @@ class DiskFileStore:
             descriptor = self._open_to_change(name)
             try:
                 os.ftruncate(descriptor, size)
-                os.utime(descriptor, ns=self._staged.stamp(at))
+                os.utime(descriptor, ns=self.staged.stamp(at))
             finally:
                 os.close(descriptor)
 
@@ -436,7 +456,7 @@ class DiskFileStore:
         with answering:
             os.mkdir(place.path)
             try:
-                os.utime(place.path, ns=self._staged.stamp(at))
+                os.utime(place.path, ns=self.staged.stamp(at))
             except OSError:
                 os.rmdir(place.path)
                 raise
@@ -465,7 +485,7 @@ class DiskFileStore:
                 self.attribute_list.set(key, 0)
                 if place.is_directory:
                     os.rmdir(place.path)
-                elif place.status is None or not self._pool.keep(place.path, place.status):
+                elif place.status is None or not self.pool.keep(place.path, place.status):
                     os.unlink(place.path)
             except BaseException:
                 self.attribute_list.restore(attributes)
@@ -584,7 +604,7 @@ class DiskFileStore:
         mtime_ns, size, inode = status.st_mtime_ns, status.st_size, status.st_ino
         attributes = self.attribute_list.get(key) | (DIRECTORY if directory else 0)
         tally = f"-{self.index.tally(key):x}" if directory else ""
-        etag = f'"{mtime_ns:x}-{size:x}-{inode:x}{tally}"'
+        etag = etag_of(mtime_ns, size, inode, tally)
         facts = FileFacts(
             stored, 0 if directory else size, round(mtime_ns / 1e9, 6), directory, attributes, etag
         )
@@ -610,6 +630,11 @@ class DiskFileStore:
         known = {*self._known, *self._small.files}
         for other in [one for one in known if one.startswith(below)]:
             self._forget(other)
+
+
+def etag_of(mtime_ns: int, size: int, inode: int, tally: str = "") -> str:
+    """What tells a file's content from any other that was ever under its name."""
+    return f'"{mtime_ns:x}-{size:x}-{inode:x}{tally}"'
 
 
 def _join(directory: str, part: str) -> str:

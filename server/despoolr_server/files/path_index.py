@@ -256,6 +256,15 @@ class PathIndex:
         for known in [known for known in self._folders if known == key or known.startswith(below)]:
             del self._folders[known]
 
+    def count(self, key: str) -> None:
+        """Something changed in a directory."""
+        tallies = self._tallies
+        if len(tallies) >= FOLDERS_MAX and key not in tallies:
+            # no directory gets a number again that it had
+            self._tally_floor = max(tallies.values()) + 1
+            tallies.clear()
+        tallies[key] = tallies.get(key, self._tally_floor) + 1
+
     def tally(self, key: str) -> int:
         """Changes made in a directory since the start: its own time has its grain (4 ms on many
         file systems).
@@ -266,12 +275,7 @@ class PathIndex:
 
     def _changed(self, place: ResolvedPath) -> None:
         folder = place.folder
-        tallies = self._tallies
-        if len(tallies) >= FOLDERS_MAX and folder.key not in tallies:
-            # no directory gets a number again that it had
-            self._tally_floor = max(tallies.values()) + 1
-            tallies.clear()
-        tallies[folder.key] = tallies.get(folder.key, self._tally_floor) + 1
+        self.count(folder.key)
         if place.is_current:
             status = _lstat(folder.path)
             folder.mtime_ns = -1 if status is None else status.st_mtime_ns

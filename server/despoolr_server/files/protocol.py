@@ -116,10 +116,18 @@ class FileStore(Protocol):
         """As `read`, without holding up the loop."""
 
     def write_whole(
-        self, name: Name, data: bytes, at: float, attributes: int = 0, look: Look | None = None
+        self,
+        name: Name,
+        data: bytes,
+        at: float,
+        attributes: int = 0,
+        look: Look | None = None,
+        *,
+        passing: bool = False,
     ) -> FileFacts:
         """Atomically create or replace a file. Returns its new facts. Raises `StoreError`
-        (OBJECT_PATH_NOT_FOUND) if its directory does not exist.
+        (OBJECT_PATH_NOT_FOUND) if its directory does not exist. `passing`: it may soon be gone
+        again, as what lies in a box.
         """
 
     async def stage(self, data: bytes, at: float) -> str:

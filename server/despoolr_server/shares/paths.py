@@ -192,7 +192,7 @@ class Paths:
         sync: bool = True,
     ) -> Written | Problem:
         """Atomically create or replace a file (access WRITE, sharing READ). Not `sync`: the caller
-        sees to that.
+        sees to that. What is made together with others, and new, is in a box, and passes.
         """
         visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
@@ -206,7 +206,7 @@ class Paths:
         try:
             if len(data) <= store.inline_max:
                 written: FileFacts | None = store.write_whole(
-                    visit.name, data, visit.now, look=look
+                    visit.name, data, visit.now, look=look, passing=create_only and not sync
                 )
             else:
                 failure = await self._put_large(visit, ask, look.facts, data)

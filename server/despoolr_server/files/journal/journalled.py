@@ -13,12 +13,15 @@ journal if it was answered, and the old one must be in it as well, on disk, sinc
 if the new one was not. Where it is not, the file is renamed over the old one, as on a disk without
 a journal. A file is written out before it is renamed, since nothing restores what is under a name
 that no record on disk speaks of.
+
+A small file that only passes through a box has no place on disk before it has been there for some
+seconds (`journal.passing`): until then it is its record.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
@@ -26,6 +29,7 @@ from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
+from despoolr_server.files.journal.passing import PassingFiles
 from despoolr_server.files.journal.records import (
     Abort,
     Entry,
@@ -46,8 +50,8 @@ from despoolr_server.files.journal.segments import (
     identity_of,
     read_segments,
 )
-from despoolr_server.files.path_index import PRIVATE
-from despoolr_server.files.protocol import INLINE_MAX, Look
+from despoolr_server.files.path_index import PRIVATE, ResolvedPath
+from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
 from despoolr_server.files.system.descriptors import (
     in_thread,
     sync_file_system,
@@ -90,18 +94,10 @@ class JournalledFileStore:
         self._journal: Journal | None = None
         self._puts: dict[int, tuple[int, int]] = {}
         """Inode of a file that was put to its time and the number of its record."""
-        # What changes nothing is the disk's own, bound here so that a poll makes no call more.
-        self.find = disk.find
-        self.look = disk.look
+        self._passing = PassingFiles(disk, self._log, self._remember)
+        self._on_their_way = self._passing.files
+        # What is the same of files on their way is the disk's own.
         self.has_directory = disk.has_directory
-        self.list = disk.list
-        self.each = disk.each
-        self.tally = disk.tally
-        self.below = disk.below
-        self.has_children = disk.has_children
-        self.read = disk.read
-        self.content = disk.content
-        self.read_large = disk.read_large
         self.properties = disk.properties
         self.keeps_properties_in = disk.keeps_properties_in
         self.free_bytes = disk.free_bytes
@@ -116,7 +112,12 @@ class JournalledFileStore:
             if not self.findings:
                 disk.sweep()
                 self._journal = Journal(
-                    directory, disk.base, store, threads=threads, size_max=journal_max
+                    directory,
+                    disk.base,
+                    store,
+                    threads=threads,
+                    size_max=journal_max,
+                    settle=self._settle_up_to,
                 )
 
     def _recover(self, directory: Path, store: int) -> None:
@@ -154,17 +155,76 @@ class JournalledFileStore:
         """
         if self._journal is None or (self.findings and self._journal.sequence == 0):
             return
+        self._passing.stop()
+        await self._passing.settle_all()
         await self.sync()
         await self._journal.close()
+
+    # -- asking: what is on its way is there
+
+    def find(self, name: Name) -> FileFacts | None:
+        one = self._on_their_way.get(name.key)
+        return self._disk.find(name) if one is None else one.facts
+
+    def look(self, name: Name) -> Look:
+        one = self._on_their_way.get(name.key)
+        return self._disk.look(name) if one is None else Look(one.facts, True)
+
+    def list(self, name: Name) -> list[FileFacts]:
+        """Reads the directory each time."""
+        return [facts for facts in self.each(name) if facts is not None]
+
+    def each(self, name: Name) -> Iterator[FileFacts | None]:
+        self._passing.settle(name.key)
+        listed = self._disk.each(name)
+        return self._passing.among(name, listed) if self._passing.within(name) else listed
+
+    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
+        self._passing.settle(name.key)
+        count, below = self._disk.tally(name)
+        return count + len(self._passing.within(name)), below
+
+    def below(self, name: Name) -> Iterator[str]:
+        self._passing.settle(name.key)
+        listed = self._disk.below(name)
+        return self._passing.below(name, listed) if self._on_their_way else listed
+
+    def has_children(self, name: Name) -> bool:
+        self._passing.settle(name.key)
+        return bool(self._passing.within(name)) or self._disk.has_children(name)
+
+    def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
+        one = self._on_their_way.get(name.key)
+        if one is None:
+            return self._disk.read(name, offset, length)
+        return one.content[offset : None if length is None else offset + length]
+
+    def content(self, name: Name, facts: FileFacts) -> bytes:
+        one = self._on_their_way.get(name.key)
+        return self._disk.content(name, facts) if one is None else one.content
+
+    async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
+        self._passing.settle(name.key)
+        return await self._disk.read_large(name, offset, length)
 
     # -- changes: first the record, then the deed
 
     def write_whole(
-        self, name: Name, data: bytes, at: float, attributes: int = 0, look: Look | None = None
+        self,
+        name: Name,
+        data: bytes,
+        at: float,
+        attributes: int = 0,
+        look: Look | None = None,
+        *,
+        passing: bool = False,
     ) -> FileFacts:
         """The record has the whole content."""
         disk = self._disk
+        self._passing.settle(name.key)
         place = disk.index.target(name, look.place if look is not None else None)
+        if passing and not attributes and self._passing.takes(name, place, len(data)):
+            return self._pass(name, place, bytes(data), at)
         staged, status = disk.put_aside(data, at)
         try:
             kept = attributes & STORED_ATTRIBUTES
@@ -184,8 +244,23 @@ class JournalledFileStore:
             content,
             replace=replace,
         )
-        self._remember(status)
+        assert self._journal is not None, "a store without a journal is not written"
+        self._remember(status, self._journal.sequence)
         return facts
+
+    def _pass(self, name: Name, place: ResolvedPath, content: bytes, at: float) -> FileFacts:
+        """The record is the file."""
+        disk, (stamp, _) = self._disk, self._disk.staged.stamp(at)
+        with answering:
+            spare = disk.pool.reserve()
+        try:
+            self._log(Put(name.path, spare.inode, 0, content, stamp, 0))
+        except BaseException:
+            with answering:
+                disk.pool.release(spare)
+            raise
+        assert self._journal is not None, "a store without a journal is not written"
+        return self._passing.enter(name, place, content, spare, stamp, self._journal.sequence)
 
     async def stage(self, data: bytes, at: float) -> str:
         """As the disk's, and synced."""
@@ -201,6 +276,7 @@ class JournalledFileStore:
     def publish(self, staged: str, name: Name, attributes: int = 0) -> None:
         """The bytes are on disk already; the record has the name."""
         try:
+            self._passing.settle(name.key)
             first_name = staged.removeprefix(self._disk.base + "/")
             self._log(Move(first_name, os.lstat(staged).st_ino, self._replaced(name), name.path))
         except BaseException:
@@ -210,27 +286,38 @@ class JournalledFileStore:
 
     def write_at(self, name: Name, offset: int, data: bytes, at: float) -> None:
         """The record has the bytes."""
+        self._passing.settle(name.key)
         self._log(Patch(name.path, self._inode(name), offset, bytes(data), at))
         self._undo_record_on_error(self._disk.write_at, name, offset, data, at)
 
     def set_size(self, name: Name, size: int, at: float) -> None:
+        self._passing.settle(name.key)
         self._log(Size(name.path, self._inode(name), size, at))
         self._undo_record_on_error(self._disk.set_size, name, size, at)
 
     def set_attributes(self, name: Name, attributes: int) -> None:
+        self._passing.settle(name.key)
         self._log(Mark(name.path, self._inode(name), attributes & STORED_ATTRIBUTES))
         self._undo_record_on_error(self._disk.set_attributes, name, attributes)
 
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
         """Not recorded: `sync` syncs the file that has them."""
+        self._passing.settle(name.key)
         self._disk.set_properties(name, properties)
 
     def make_directory(self, name: Name, at: float) -> None:
+        self._passing.settle(name.key)
         self._log(Make(name.path, at))
         self._undo_record_on_error(self._disk.make_directory, name, at)
 
     def remove(self, name: Name, look: Look | None = None) -> None:
+        one = self._on_their_way.get(name.key)
+        if one is not None:
+            self._passing.remove(one)
+            return
         place = self._disk.removable(name, look)
+        if place.is_directory:
+            self._passing.settle_below(name.key)
         self._log(Remove(name.path, place.inode, place.is_directory))
         self._undo_record_on_error(self._disk.remove_at, name, place)
 
@@ -239,10 +326,13 @@ class JournalledFileStore:
         its old name.
         """
         disk = self._disk
+        self._passing.settle(name.key)
+        self._passing.settle(new_name.key)
         place, target = disk.renamable(name, new_name)
         self._puts.pop(place.inode, None)  # the record has another name
         if place.is_directory:
             assert self._journal is not None, "a store without a journal is not written"
+            self._passing.settle_below("")  # no record before speaks of what was put off
             self._journal.begin_anew()
             self._log(MoveDirectory(name.path, place.inode, new_name.path))
         else:
@@ -267,11 +357,17 @@ class JournalledFileStore:
         put = self._puts.get(status.st_ino)
         return put is not None and put[0] == status.st_mtime_ns and self._journal.restores(put[1])
 
-    def _remember(self, status: os.stat_result) -> None:
-        assert self._journal is not None, "a store without a journal is not written"
+    def _remember(self, status: os.stat_result, record: int) -> None:
         if len(self._puts) >= PUTS_MAX:
             self._puts.clear()
-        self._puts[status.st_ino] = status.st_mtime_ns, self._journal.sequence
+        self._puts[status.st_ino] = status.st_mtime_ns, record
+
+    async def _settle_up_to(self, record: int) -> bool:
+        try:
+            await self._passing.settle_up_to(record)
+        except StoreError:  # a full disk: its segments stay
+            return False
+        return True
 
     def _undo_record_on_error(
         self, deed: Callable[_P, _T], *arguments: _P.args, **options: _P.kwargs

@@ -16,6 +16,7 @@ import asyncio
 import errno
 import os
 import secrets
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -53,15 +54,30 @@ Dropping one syncs the file system, and a file that is gone by then has never co
 block.
 """
 
+Settle = Callable[[int], Awaitable[bool]]
+"""Makes true on disk what the records up to a number say, where that was put off; whether it is."""
+
+
+async def _nothing(_record: int) -> bool:
+    """Where nothing is put off."""
+    return True
+
 
 class Journal:
     """The segments in `directory`, the last of which is open to be written; `root` is on the file
     system of the files, `store` is the number of `identity_of`. Without `threads` all is done in
-    the loop. Raises `StoreError`, as every method does.
+    the loop. Raises `StoreError`, as every method does. `settle` is asked before a segment goes.
     """
 
     def __init__(
-        self, directory: Path, root: str, store: int, *, threads: bool, size_max: int
+        self,
+        directory: Path,
+        root: str,
+        store: int,
+        *,
+        threads: bool,
+        size_max: int,
+        settle: Settle = _nothing,
     ) -> None:
         self.size_max = self._first_size = size_max
         self.sequence = 0
@@ -69,6 +85,7 @@ class Journal:
         self._directory = directory
         self._root = root
         self._store = store
+        self._settle = settle
         self._threads = threads
         self._durable = self._begun_at = 0
         self._tried_at = 0
@@ -201,10 +218,13 @@ class Journal:
             self._laying_out = None
 
     async def _drop(self, full: list[tuple[int, int]]) -> None:
-        """Sync the file system, so that what these segments say is true without them, and remove
-        them; preallocate a new one.
+        """Have what these segments say made true, and sync the file system, so that it is true
+        without them, and remove them; preallocate a new one.
         """
         try:
+            if not await self._settle(self._begun_at):
+                self._older = full + self._older
+                return
             with answering:
                 await in_thread(self._threads, sync_file_system, self._root)
                 for descriptor, number in full:

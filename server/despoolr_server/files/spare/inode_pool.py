@@ -19,7 +19,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from despoolr_server.files.system.exchange import can_tell_readers, exchange, is_unread
 
@@ -30,6 +30,13 @@ SIZE_MAX: Final = 64 * 1024
 _WRITE: Final = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
+class Spare(NamedTuple):
+    """An empty file, and the inode that it is."""
+
+    path: str
+    inode: int
+
+
 class InodePool:
     """The emptied files of one store, in a directory of their own."""
 
@@ -38,13 +45,13 @@ class InodePool:
         self._count_max = count_max
         self._number = 0
         self._mode = self._owner = -1
-        self._paths: list[str] = []
+        self._spares: list[Spare] = []
         self.can_exchange = False
         """Whether files of ours may change places at all; the file system may still refuse."""
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._paths)
+        return len(self._spares)
 
     def start(self) -> None:
         """Make the directory, learn what a file of ours looks like, find what an earlier process
@@ -57,26 +64,48 @@ class InodePool:
         self._owner = os.geteuid() if hasattr(os, "geteuid") else 0  # as `st_uid` of Windows is
         self.can_exchange = can_tell_readers()
         os.close(descriptor)
-        self._paths.clear()
+        self._spares.clear()
         with os.scandir(self._directory) as entries:
             found = sorted(entries, key=lambda entry: (len(entry.name), entry.name))
         for entry in found:
             self._number = max(self._number, int(entry.name) if entry.name.isdigit() else 0)
             status = entry.stat(follow_symlinks=False)
-            if status.st_size == 0 and self._is_ours(status) and len(self._paths) < self._count_max:
-                self._paths.append(entry.path)
+            if (
+                status.st_size == 0
+                and self._is_ours(status)
+                and len(self._spares) < self._count_max
+            ):
+                self._spares.append(Spare(entry.path, status.st_ino))
             elif not stat.S_ISDIR(status.st_mode):
                 os.unlink(entry.path)
 
     def take(self) -> tuple[str, int] | None:
         """An empty file and a descriptor to write it with; None if there is none."""
-        while self._paths:
-            path = self._paths.pop()
+        while self._spares:
+            path = self._spares.pop().path
             try:
                 return path, os.open(path, _WRITE)
             except OSError:
                 continue
         return None
+
+    def reserve(self) -> Spare:
+        """An empty file for later, a new one if there is none. Raises `OSError`."""
+        if self._spares:
+            return self._spares.pop()
+        path = self._new_path()
+        descriptor = os.open(path, _WRITE | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            return Spare(path, os.fstat(descriptor).st_ino)
+        finally:
+            os.close(descriptor)
+
+    def release(self, spare: Spare) -> None:
+        """Take back what was reserved and not used. Raises `OSError`."""
+        if len(self._spares) < self._count_max:
+            self._spares.append(spare)
+        else:
+            os.unlink(spare.path)
 
     def keep(self, path: str, status: os.stat_result) -> bool:
         """Lay a file aside instead of deleting it, if it is one of ours; `status` is its `lstat`.
@@ -95,7 +124,7 @@ class InodePool:
         except OSError:
             os.unlink(spare)
         else:
-            self._paths.append(spare)
+            self._spares.append(Spare(spare, status.st_ino))
         return True
 
     def exchange(self, staged: str, path: str, status: os.stat_result) -> bool:
@@ -111,7 +140,7 @@ class InodePool:
         try:
             if os.fstat(descriptor).st_ino != status.st_ino:
                 return not exchange(staged, path)
-            is_emptied = self._empty(descriptor, staged)
+            is_emptied = self._empty(descriptor, Spare(staged, status.st_ino))
         finally:
             os.close(descriptor)
         if not is_emptied:  # it is in nobody's way, and goes
@@ -151,19 +180,20 @@ class InodePool:
         """Lay a file of ours aside that nobody needs, or delete it if somebody reads it or it has
         another name by now. Raises `OSError`.
         """
-        if len(self._paths) < self._count_max:
+        if len(self._spares) < self._count_max:
             spare = self._new_path()
             os.rename(path, spare)
             path = spare
             descriptor = os.open(path, _WRITE)
             try:
-                if self._is_ours(os.fstat(descriptor)) and self._empty(descriptor, path):
+                status = os.fstat(descriptor)
+                if self._is_ours(status) and self._empty(descriptor, Spare(path, status.st_ino)):
                     return
             finally:
                 os.close(descriptor)
         os.unlink(path)
 
-    def _empty(self, descriptor: int, path: str) -> bool:
+    def _empty(self, descriptor: int, spare: Spare) -> bool:
         """Empty a file that nobody reads, for the next one; whether that was done."""
         try:
             if not is_unread(descriptor):
@@ -171,7 +201,7 @@ class InodePool:
             os.ftruncate(descriptor, 0)
         except OSError:
             return False
-        self._paths.append(path)
+        self._spares.append(spare)
         return True
 
     def _new_path(self) -> str:
@@ -180,7 +210,7 @@ class InodePool:
 
     def _takes(self, status: os.stat_result) -> bool:
         return (
-            len(self._paths) < self._count_max
+            len(self._spares) < self._count_max
             and status.st_size <= SIZE_MAX
             and self._is_ours(status)
         )

@@ -15,12 +15,13 @@ from typing import Final
 
 import aiofiles
 
-from despoolr_server.files.spare.inode_pool import InodePool
+from despoolr_server.files.spare.inode_pool import InodePool, Spare
 from despoolr_server.files.spare.originals import Originals
 from despoolr_server.files.system.descriptors import to_the_end, write_whole
 
 _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
+_AGAIN: Final = os.O_WRONLY | os.O_TRUNC | _NOFOLLOW
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -40,22 +41,37 @@ class StagedFiles:
         """A file with this content and file time, and its `fstat`. It is `file` (a path, and a
         descriptor to write with, which is closed) if that is given.
         """
+        return self._made(data, self.stamp(at), file)
+
+    def make_of(self, spare: Spare, data: bytes, stamp: int) -> tuple[str, os.stat_result]:
+        """`make` of an empty file that was reserved, if that is still there, with a time that was
+        stamped before.
+        """
+        try:
+            file = spare.path, os.open(spare.path, _AGAIN)
+        except OSError:
+            file = None
+        return self._made(data, (stamp, stamp), file)
+
+    def _made(
+        self, data: bytes, stamps: tuple[int, int], file: tuple[str, int] | None
+    ) -> tuple[str, os.stat_result]:
         while True:
             try:
-                return self._make(data, at, file)
+                return self._make(data, stamps, file)
             except OSError as error:
                 if not self._makes_room(error):
                     raise
             file = None
 
     def _make(
-        self, data: bytes, at: float, file: tuple[str, int] | None
+        self, data: bytes, stamps: tuple[int, int], file: tuple[str, int] | None
     ) -> tuple[str, os.stat_result]:
         path, descriptor = file or self._pool.take() or self._new()
         try:
             try:
                 write_whole(descriptor, data)
-                os.utime(descriptor, ns=self.stamp(at))
+                os.utime(descriptor, ns=stamps)
                 status = os.fstat(descriptor)
             finally:
                 os.close(descriptor)

@@ -1,0 +1,235 @@
+"""Files that only pass through a box: they are in the journal and in memory, and take their place
+in the directory when they have been there for `REST_S`.
+
+Why: a report is three files on its way to its row, each made, renamed, found and emptied again: 15
+system calls, two thirds of what its store costs. The law: its record in the journal is the file
+until it takes its place, so a crash or a power cut loses nothing of it; every call of the store
+sees it as if it lay there, and its ETag stays, since the empty file that it will be is laid by for
+it. It takes its place before anything is done to it but a read or its removal, and before the
+segment goes that has its record. What somebody else has put under its name meanwhile came later,
+and stays. While the disk takes none, no more of them are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from despoolr_core.rules.fold import fold
+from despoolr_server.engine.names import Name
+from despoolr_server.engine.rows import FileFacts
+from despoolr_server.files.disk import DiskFileStore, etag_of
+from despoolr_server.files.errors import answering
+from despoolr_server.files.journal.records import Entry, Remove
+from despoolr_server.files.path_index import ResolvedPath
+from despoolr_server.files.protocol import StoreError
+from despoolr_server.files.small_files import FILE_SIZE_MAX
+from despoolr_server.files.spare.inode_pool import Spare
+from despoolr_server.loop.pace import turn
+
+REST_S: Final = 2.0
+"""Seconds after which a file takes its place."""
+COUNT_MAX: Final = 2_048
+SIZE_MAX: Final = 8 * 1024 * 1024
+"""Files, and bytes of them, that are on their way at most; others take their place at once."""
+AT_ONE_TIME: Final = 32
+"""Files that take their places in one turn of the loop: some 2 ms."""
+
+Placed = Callable[[os.stat_result, int], None]
+"""Told the `fstat` and the record of a file that lies on disk from now on."""
+
+
+class Passing(msgspec.Struct, frozen=True):
+    """A file on its way: its content, the empty file that waits for it, the number of its record,
+    and the loop's time at which it takes its place.
+    """
+
+    name: Name
+    facts: FileFacts
+    content: bytes
+    spare: Spare
+    stamp: int
+    sequence: int
+    due: float
+
+
+class PassingFiles:
+    """The files of one store that are on their way. `files` is for reading, by their keys."""
+
+    def __init__(self, disk: DiskFileStore, log: Callable[[Entry], None], placed: Placed) -> None:
+        """`log` writes a record, or raises `StoreError`."""
+        self.files: dict[str, Passing] = {}
+        self._disk = disk
+        self._log = log
+        self._placed = placed
+        self._size = 0
+        self._within: dict[str, dict[str, Passing]] = {}
+        """The same by the key of their directory."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_off = False
+        """The disk did not take the last one that was to have its place."""
+
+    # -- coming and going
+
+    def takes(self, name: Name, place: ResolvedPath, size: int) -> bool:
+        """Whether a file of so many bytes may be on its way to where nothing is."""
+        return (
+            place.status is None
+            and not self._is_off
+            and size <= FILE_SIZE_MAX
+            and len(self.files) < COUNT_MAX
+            and self._size + size <= SIZE_MAX
+            and not self._disk.keeps_anything_of(name.key)
+        )
+
+    def enter(
+        self, name: Name, place: ResolvedPath, content: bytes, spare: Spare, stamp: int, record: int
+    ) -> FileFacts:
+        """A file whose record is in the journal. Returns its facts."""
+        size = len(content)
+        etag = etag_of(stamp, size, spare.inode)
+        facts = FileFacts(place.stored, size, round(stamp / 1e9, 6), False, 0, etag)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # whoever has no loop has no moments either
+            due = 0.0
+        else:
+            due = loop.time() + REST_S
+            if self._timer is None:
+                self._timer = loop.call_at(due, self._ring, loop)
+        key, parent = name.key, place.folder.key
+        one = Passing(name, facts, content, spare, stamp, record, due)
+        self.files[key] = self._within.setdefault(parent, {})[key] = one
+        self._size += size
+        self._disk.index.count(parent)
+        return facts
+
+    def remove(self, one: Passing) -> None:
+        """One that goes before it had a place. Raises `StoreError`."""
+        self._log(Remove(one.name.path, one.spare.inode, False))
+        self._forget(one)
+        self._disk.index.count(one.name.key.rpartition("/")[0])
+        with answering:
+            self._disk.pool.release(one.spare)
+
+    def settle(self, key: str) -> None:
+        """Let the file of this key, if it is on its way, take its place. Raises `StoreError`."""
+        one = self.files.get(key)
+        if one is None:
+            return
+        disk = self._disk
+        place = disk.index.look(one.name)
+        if place is None or place.status is not None:
+            # its directory is gone with all that was in it, or somebody came later
+            self.remove(one)
+            return
+        self._is_off = True
+        status = disk.put_in_place(one.spare, one.name, place, one.content, one.stamp)
+        self._is_off = False
+        self._placed(status, one.sequence)
+        self._forget(one)
+
+    def settle_below(self, key: str) -> None:
+        """All that are on their way into a directory or into those below it. Raises
+        `StoreError`.
+        """
+        below = key + "/"
+        for other in [other for other in self.files if not key or other.startswith(below)]:
+            self.settle(other)
+
+    async def settle_all(self) -> None:
+        """All of them, some in each turn. Raises `StoreError`."""
+        while self.files:
+            for key in [*islice(self.files, AT_ONE_TIME)]:
+                self.settle(key)
+            await turn()
+
+    async def settle_up_to(self, record: int) -> None:
+        """Those whose records are no later. Raises `StoreError`."""
+        old = [key for key, one in self.files.items() if one.sequence <= record]
+        for start in range(0, len(old), AT_ONE_TIME):
+            for key in old[start : start + AT_ONE_TIME]:
+                self.settle(key)
+            await turn()
+
+    def stop(self) -> None:
+        """Let no more take their places by themselves."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- being seen
+
+    def within(self, directory: Name) -> dict[str, Passing]:
+        """Those in a directory, by their keys."""
+        return self._within.get(directory.key, {})
+
+    def among(
+        self, directory: Name, listed: Iterator[FileFacts | None]
+    ) -> Iterator[FileFacts | None]:
+        """What a directory lists, and those that are on their way into it, each at its place."""
+        ahead, at = sorted(self.within(directory)), 0
+        for facts in listed:
+            if facts is not None:
+                key = fold(facts.path)
+                while at < len(ahead) and ahead[at] < key:
+                    yield from self._now(ahead[at])
+                    at += 1
+                at += at < len(ahead) and ahead[at] == key
+            yield facts
+        for key in ahead[at:]:
+            yield from self._now(key)
+
+    def below(self, directory: Name, listed: Iterator[str]) -> Iterator[str]:
+        """The same of paths in a directory and below it."""
+        above = directory.key + "/" if directory.key else ""
+        depth = above.count("/")
+        told = {
+            "/".join(one.facts.path.split("/")[depth:])
+            for key, one in self.files.items()
+            if key.startswith(above)
+        }
+        yield from told
+        for path in listed:
+            if path not in told:
+                yield path
+
+    # -- inside
+
+    def _now(self, key: str) -> Iterator[FileFacts]:
+        """What is so of one that was on its way when a listing began."""
+        one = self.files.get(key)
+        facts = one.facts if one is not None else self._disk.find(Name(key, key))
+        if facts is not None:
+            yield facts
+
+    def _forget(self, one: Passing) -> None:
+        key = one.name.key
+        parent = key.rpartition("/")[0]
+        del self.files[key]
+        self._size -= one.facts.size
+        here = self._within[parent]
+        del here[key]
+        if not here:
+            del self._within[parent]
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Those whose time has come take their places, some in each turn."""
+        self._timer = None
+        now = loop.time()
+        for key, one in [*islice(self.files.items(), AT_ONE_TIME)]:
+            if one.due > now:
+                break
+            try:
+                self.settle(key)
+            except StoreError:  # it is safe where it is; the disk may have room later
+                self._timer = loop.call_at(now + REST_S, self._ring, loop)
+                return
+        for one in self.files.values():
+            self._timer = loop.call_at(max(one.due, now), self._ring, loop)
+            break

@@ -1,0 +1,241 @@
+"""Files that only pass through a box: seen by every call from the first moment, on disk after some
+seconds, and never lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from despoolr_core.share.modes import Disposition, NtStatus
+from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.files import StoreError
+from despoolr_server.files.disk import DiskFileStore
+from despoolr_server.files.journal import passing
+from despoolr_server.files.journal.journalled import JournalledFileStore
+from despoolr_server.files.small_files import FILE_SIZE_MAX
+from worlds.journals import PassingStore
+from worlds.share import SERVICE, World
+
+AT = 833785200.0
+
+
+def n(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> PassingStore:
+    made = PassingStore(tmp_path / "s", threads=False)
+    made.make_directory(n("BOX"), AT)
+    return made
+
+
+def on_disk(store: JournalledFileStore) -> list[str]:
+    return sorted(path.name for path in (store.root / "BOX").iterdir())
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not is_so():  # noqa: ASYNC110 - nobody tells of a disk
+            await asyncio.sleep(0.01)
+
+
+def crashed(store: JournalledFileStore, tmp_path: Path) -> JournalledFileStore:
+    """What the next start makes of the disk as it is now."""
+    return JournalledFileStore(shutil.copytree(store.root, tmp_path / "crashed"), threads=False)
+
+
+def listed(store: JournalledFileStore) -> list[str]:
+    return [facts.path for facts in store.list(n("BOX"))]
+
+
+def test_what_passes_is_seen_and_is_not_on_disk(store: PassingStore) -> None:
+    etag = store.find(n("BOX"))
+    facts = store.write_whole(n("BOX/b.txt"), b"two", AT)
+    assert on_disk(store) == []
+    assert store.find(n("box/B.TXT")) == facts == store.look(n("BOX/b.txt")).facts
+    assert (facts.path, facts.size, facts.modified_at) == ("BOX/b.txt", 3, AT)
+    assert store.find(n("BOX")) != etag, "a box in which something came is another one"
+    assert store.read(n("BOX/B.TXT"), 1, 1) == b"w"
+    assert store.content(n("BOX/B.TXT"), facts) == b"two"
+    (store.root / "BOX" / "C.TXT").write_bytes(b"somebody else's")
+    store.write_whole(n("BOX/A.TXT"), b"one", AT)
+    store.write_whole(n("BOX/D.TXT"), b"one", AT)
+    assert listed(store) == ["BOX/A.TXT", "BOX/b.txt", "BOX/C.TXT", "BOX/D.TXT"]
+    assert sorted(store.below(ROOT)) == sorted(["BOX", *listed(store)])
+    assert store.tally(n("BOX")) == (4, ())
+    assert on_disk(store) == ["C.TXT"]
+
+
+def test_what_is_gone_before_it_had_a_place_leaves_nothing(
+    store: PassingStore, tmp_path: Path
+) -> None:
+    for number in range(3):
+        store.write_whole(n("BOX/A"), b"%d" % number, AT)
+        before = store.find(n("BOX"))
+        store.remove(n("BOX/A"))
+        assert store.find(n("BOX/A")) is None
+        assert store.find(n("BOX")) != before
+        assert not store.has_children(n("BOX"))
+        assert listed(store) == []
+    assert on_disk(store) == []
+    assert crashed(store, tmp_path).list(n("BOX")) == []
+
+
+async def test_it_takes_its_place_after_a_while_with_the_etag_that_it_had(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passing, "REST_S", 0.01)
+    names = [f"F{number:03}" for number in range(3 * passing.AT_ONE_TIME)]
+    facts = [store.write_whole(n(f"BOX/{name}"), name.encode(), AT) for name in names]
+    await until(lambda: on_disk(store) == names)
+    assert store.list(n("BOX")) == facts
+    assert DiskFileStore(store.root).list(n("BOX")) == facts
+    assert [(store.root / "BOX" / name).read_bytes() for name in names] == [
+        name.encode() for name in names
+    ]
+    store.remove(n("BOX/F000"))
+    assert on_disk(store) == names[1:]
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda store: store.write_whole(n("BOX/A"), b"new", AT),
+        lambda store: store.write_at(n("BOX/A"), 0, b"new", AT),
+        lambda store: store.set_size(n("BOX/A"), 3, AT),
+        lambda store: store.set_attributes(n("BOX/A"), 1),
+        lambda store: store.set_properties(n("BOX/A"), {"{urn:o}p": "x"}),
+        lambda store: store.rename(n("BOX/A"), n("BOX/B")),
+        lambda store: store.rename(n("BOX"), n("CASE")),
+    ],
+)
+def test_it_takes_its_place_before_anything_is_done_to_it(
+    store: PassingStore, change: Callable[[PassingStore], object], tmp_path: Path
+) -> None:
+    store.write_whole(n("BOX/A"), b"old", AT)
+    assert on_disk(store) == []
+    change(store)
+    assert [path.stat().st_size for path in store.root.glob("[BC]*/*")] == [3]
+    again = crashed(store, tmp_path)
+    assert [*store.below(ROOT)] == [*again.below(ROOT)]
+
+
+def test_a_directory_is_not_empty_while_a_file_is_on_its_way_into_it(store: PassingStore) -> None:
+    store.write_whole(n("BOX/A"), b"x", AT)
+    with pytest.raises(StoreError) as refused:
+        store.remove(n("BOX"))
+    assert refused.value.status is NtStatus.DIRECTORY_NOT_EMPTY
+    with pytest.raises(StoreError) as refused:
+        store.make_directory(n("BOX/A"), AT)
+    assert refused.value.status is NtStatus.OBJECT_NAME_COLLISION
+
+
+async def test_what_somebody_else_put_there_meanwhile_stays(
+    store: PassingStore, tmp_path: Path
+) -> None:
+    store.write_whole(n("BOX/A"), b"ours", AT)
+    (store.root / "BOX" / "A").write_bytes(b"theirs")
+    await store._passing.settle_all()
+    assert store.read(n("BOX/A")) == b"theirs"
+    assert crashed(store, tmp_path).read(n("BOX/A")) == b"theirs"
+
+
+async def test_what_is_in_a_box_that_somebody_took_away_is_gone_with_it(
+    store: PassingStore,
+) -> None:
+    store.write_whole(n("BOX/A"), b"x", AT)
+    (store.root / "BOX").rmdir()
+    await store._passing.settle_all()
+    assert store.find(n("BOX/A")) is None
+    await store.close()
+
+
+async def test_no_segment_goes_before_what_it_says_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the segments, nothing but the directory has the files."""
+    store = PassingStore(tmp_path / "s", threads=False, journal_max=2000)
+    store.make_directory(n("BOX"), AT)
+    monkeypatch.setattr(passing, "REST_S", 1e6)
+    for number in range(20):
+        store.write_whole(n(f"BOX/F{number:02}"), b"x" * 300, AT)
+        await store.sync()
+        journal = store._journal
+        assert journal is not None
+        while journal._dropping is not None:
+            await asyncio.wait([journal._dropping])
+    here, there = set(on_disk(store)), set(listed(store))
+    assert here and len(there) == 20
+    shutil.rmtree(tmp_path / "again", ignore_errors=True)
+    assert set(listed(crashed(store, tmp_path))) == there
+    await store.close()
+    assert len(on_disk(store)) == 20
+
+
+async def test_while_the_disk_takes_none_all_is_safe_and_no_more_pass(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(passing, "REST_S", 0.01)
+    store.write_whole(n("BOX/A"), b"answered", AT)
+
+    def is_full(*_: object) -> None:
+        raise StoreError(NtStatus.DISK_FULL)
+
+    with monkeypatch.context() as full:
+        full.setattr(store._disk, "put_in_place", is_full)
+        await until(lambda: store._passing._is_off)
+        assert store.read(n("BOX/A")) == b"answered"
+        assert not await store._settle_up_to(99), "its segment stays"
+        store.write_whole(n("BOX/B"), b"at once", AT)
+        assert on_disk(store) == ["B"]
+        assert crashed(store, tmp_path).read(n("BOX/A")) == b"answered"
+    await until(lambda: on_disk(store) == ["A", "B"])
+    await store.close()
+
+
+def test_only_so_many_pass_and_none_that_is_large(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write_whole(n("BOX/LARGE"), bytes(FILE_SIZE_MAX + 1), AT)
+    store.write_whole(n("BOX/SMALL"), bytes(FILE_SIZE_MAX), AT)
+    assert on_disk(store) == ["LARGE"]
+    monkeypatch.setattr(passing, "COUNT_MAX", 2)
+    for name in ("A", "B"):
+        store.write_whole(n(f"BOX/{name}"), b"x", AT)
+    assert on_disk(store) == ["B", "LARGE"]
+    monkeypatch.setattr(passing, "COUNT_MAX", 9)
+    monkeypatch.setattr(passing, "SIZE_MAX", FILE_SIZE_MAX + 3)
+    for name in ("C", "D", "E"):
+        store.write_whole(n(f"BOX/{name}"), b"x", AT)
+    assert on_disk(store) == ["B", "E", "LARGE"]
+
+
+async def test_what_is_made_in_a_box_passes_and_is_refused_as_any_file(tmp_path: Path) -> None:
+    """By whoever makes several at a time: an open that is in the way is in the way."""
+    store = JournalledFileStore(tmp_path / "s", threads=False)
+    world = World(store=store)
+    share = world.share(SERVICE)
+    await share.make_directory("BOX")
+    assert await share.create_all([("BOX/A", b"a"), ("BOX/B", b"b")]) == [None, None]
+    assert on_disk(store) == []
+    held = await share.open("BOX/A", disposition=Disposition.OPEN)
+    refused, gone = await share.delete_all(["BOX/A", "BOX/B"])
+    assert refused is not None and refused.nt_status is NtStatus.SHARING_VIOLATION
+    assert gone is None
+    (clash,) = await share.create_all([("BOX/a", b"again")])
+    assert clash is not None and clash.nt_status is NtStatus.OBJECT_NAME_COLLISION
+    await held.close()
+    assert await share.delete_all(["BOX/A"]) == [None]
+    assert on_disk(store) == []
+    assert await share.stat("BOX/A") is None
+    await share.write("BOX/C", b"alone")
+    assert on_disk(store) == ["C"]
