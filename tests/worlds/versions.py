@@ -10,10 +10,10 @@ from despoolr_core.records.kinds.site import (
     CopyStarted,
     FileCopied,
 )
-from despoolr_core.records.program_runs import ProgramRuns
 from despoolr_core.records.stream import Record
-from despoolr_core.records.versioned_folder import VersionedFolder
-from despoolr_core.records.versions import VersionMap
+from despoolr_core.records.versions.program_runs import ProgramRuns
+from despoolr_core.records.versions.version_map import VersionMap
+from despoolr_core.records.versions.versioned_folder import VersionedFolder
 
 
 class Story:

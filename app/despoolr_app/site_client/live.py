@@ -33,7 +33,8 @@ from despoolr_app.site_client.queries import (
     oldest_first,
     some_faults,
 )
-from despoolr_core.records.episodes import WAITING, Why
+from despoolr_core.records.episode import WAITING
+from despoolr_core.records.episodes import Why
 from despoolr_core.share.fault_api import FaultList
 from despoolr_core.share.fleet_api import SlotSum
 from despoolr_core.share.site_api import EventList, JobFacts, JobList, SiteFacts

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from despoolr_core.records.episodes import RESOLVED
+from despoolr_core.records.episode import RESOLVED
 from despoolr_core.records.kinds.site import CopyStarted
 from despoolr_core.records.stream import Record, of
 from despoolr_core.records.view import Holding, RunView

@@ -20,7 +20,8 @@ from typing import Any, Final, overload
 
 import msgspec
 
-from despoolr_core.records.episodes import EpisodeLedger, HeldOpen, held_open
+from despoolr_core.records.episodes import EpisodeLedger
+from despoolr_core.records.held_opens import HeldOpen, held_open
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from despoolr_core.records.episodes import RESOLVED
+from despoolr_core.records.episode import RESOLVED
 from despoolr_core.records.hold_table import (
     FIRST_BYTE_LOCKED,
     UNTOLD_ACCESS,

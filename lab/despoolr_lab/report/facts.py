@@ -24,9 +24,9 @@ from despoolr_core.records.false_messages import FalseMessage, FalseMessages
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.ladder import Ladder
-from despoolr_core.records.program_runs import ProgramRuns
 from despoolr_core.records.stream import Record
-from despoolr_core.records.versions import Truth, VersionMap
+from despoolr_core.records.versions.program_runs import ProgramRuns
+from despoolr_core.records.versions.version_map import Truth, VersionMap
 from despoolr_core.records.view import (
     Change,
     DetailHistory,

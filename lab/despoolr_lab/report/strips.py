@@ -14,7 +14,8 @@ from itertools import pairwise
 from typing import Final, TypeVar
 
 from despoolr_core.phrases import counted
-from despoolr_core.records.versioned_folder import (
+from despoolr_core.records.versions.version_map import Truth
+from despoolr_core.records.versions.versioned_folder import (
     GONE,
     MISSING,
     MIXED,
@@ -25,7 +26,6 @@ from despoolr_core.records.versioned_folder import (
     ProgramRun,
     VersionedFolder,
 )
-from despoolr_core.records.versions import Truth
 from despoolr_core.records.view import JobHistory
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis

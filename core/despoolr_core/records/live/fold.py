@@ -39,7 +39,7 @@ from despoolr_core.records.kinds.site import (
 )
 from despoolr_core.records.live.model import LiveMark
 from despoolr_core.records.stream import Record, is_owners
-from despoolr_core.records.versions import VersionMap
+from despoolr_core.records.versions.version_map import VersionMap
 
 EPISODES_MAX: Final = 5_000
 HISTORY_MAX: Final = 2_000

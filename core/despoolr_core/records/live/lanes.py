@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from despoolr_core.records.bounds import job_of
-from despoolr_core.records.episodes import WAITING
+from despoolr_core.records.episode import WAITING
 from despoolr_core.records.live.blocks import package_of
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LiveBar, LiveLane

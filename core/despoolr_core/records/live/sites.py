@@ -8,7 +8,7 @@ from despoolr_core.records.live.fold import OVER, WORKSTATION, ClientNow, JobNow
 from despoolr_core.records.live.model import LiveClients, LiveJob, LivePackage, LiveRetry
 from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.live.steps import LOOKED_AT, STEP, Steps
-from despoolr_core.records.versioned_folder import VersionedFolder
+from despoolr_core.records.versions.versioned_folder import VersionedFolder
 from despoolr_core.rules.fold import fold
 
 JOBS_MAX: Final = 20

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from despoolr_core.records.episodes import RESOLVED, EpisodeLedger
+from despoolr_core.records.episode import RESOLVED
+from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.kinds.share import (
     EpisodeEnded,

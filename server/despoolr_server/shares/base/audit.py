@@ -16,7 +16,8 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from despoolr_core.records.episodes import GIVEN_UP, RESOLVED, EpisodeLedger
+from despoolr_core.records.episode import GIVEN_UP, RESOLVED
+from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.share import (
     EpisodeEnded,

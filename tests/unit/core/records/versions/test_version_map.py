@@ -6,7 +6,7 @@ import pytest
 
 from despoolr_core.records.kinds.share import FileDeleted
 from despoolr_core.records.kinds.site import JobStatusChanged
-from despoolr_core.records.versions import FOLDERS_MAX, JOBS_MAX, TRUTHS_MAX
+from despoolr_core.records.versions.version_map import FOLDERS_MAX, JOBS_MAX, TRUTHS_MAX
 from worlds.live import START, Told, blocked_update
 from worlds.record_samples import sample
 from worlds.versions import Story, updated

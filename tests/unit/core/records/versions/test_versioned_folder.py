@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from despoolr_core.records.kinds.share import FileDeleted, FileRenamed
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted
-from despoolr_core.records.versioned_folder import FILES_MAX
+from despoolr_core.records.versions.versioned_folder import FILES_MAX
 from worlds.live import Told, blocked_update
 from worlds.record_samples import sample
 from worlds.versions import Story, updated

@@ -28,7 +28,7 @@ from despoolr_core.records.kinds.site import (
     JobStatusChanged,
 )
 from despoolr_core.records.stream import Record, is_owners
-from despoolr_core.records.versioned_folder import (
+from despoolr_core.records.versions.versioned_folder import (
     MISSING,
     MIXED,
     NEW,

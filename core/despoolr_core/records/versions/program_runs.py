@@ -13,7 +13,8 @@ from typing import Final
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.site import DetailStatusChanged
 from despoolr_core.records.stream import Record
-from despoolr_core.records.versioned_folder import (
+from despoolr_core.records.versions.version_map import Truth, VersionMap
+from despoolr_core.records.versions.versioned_folder import (
     GONE,
     MISSING,
     MIXED,
@@ -22,7 +23,6 @@ from despoolr_core.records.versioned_folder import (
     ProgramRun,
     append,
 )
-from despoolr_core.records.versions import Truth, VersionMap
 
 RUNS_MAX: Final = 50_000
 """Starts of programs that are kept, each; all are counted."""
