@@ -4,8 +4,9 @@ reports, and records.
 The cycle (`domain.md` b.3): ask the current logon server for `PCMINS.BOX\<SMSID>.INS` (a
 conditional read), let `Pcm` decide, queue what is due, send what is to be sent. An agent has no
 task of its own while nothing runs; whoever drives it (`run`, or a `Fleet` for many) lends it a task
-group. Steps of a scenario are plain methods: `execute`, `hold`, `power_off`. What an idle client
-does not need (history, queue, connections, files) does not exist until it does.
+group. Steps of a scenario are plain methods (`execute`, `power_off`); what its user holds open is
+the work of `user_holds`. What an idle client does not need (history, queue, connections, files)
+does not exist until it does.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from despoolr_client.agent.connections import MachineConnections, UserHold, same_path
+from despoolr_client.agent.connections import MachineConnections
 from despoolr_client.agent.inventory import send_noidmifs
 from despoolr_client.agent.outbox import Outbox, Report, Results
 from despoolr_client.agent.polling import (
@@ -28,7 +29,7 @@ from despoolr_client.agent.polling import (
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.rest import REST_S_MAX, Rest
 from despoolr_client.agent.runner import ProgramRunner, Turn
-from despoolr_client.agent.settings import MESSAGES_EVERY_S, ClientSettings, Spawn, WhenWarned
+from despoolr_client.agent.settings import ClientSettings, Spawn
 from despoolr_client.agent.windows import Windows, unc
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
@@ -40,11 +41,10 @@ from despoolr_core.formats.instruction import WireRemove
 from despoolr_core.formats.job_mif import Machine
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.formats.winst import WorkstationInstruction
-from despoolr_core.records.kinds.client import CommandChanged, MessageRead, Polled, ResultReported
+from despoolr_core.records.kinds.client import CommandChanged, Polled, ResultReported
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable
-from despoolr_core.share.modes import Access, Disposition, ShareMode
 
 RESULTS: Final = "DESPOOLR.BOX"
 RESTART_S: Final = 120.0
@@ -211,6 +211,11 @@ class PcmAgent:
         return self._runner is None and (self._outbox is None or not self._outbox.pending)
 
     # -- being driven
+    @property
+    def spawn(self) -> Spawn | None:
+        """Makes a task for it; None while nobody drives it."""
+        return self._spawn
+
     def attach(self, spawn: Spawn | None) -> None:
         """Take tasks from `spawn`; None: from nobody, then `drain` runs what is queued."""
         self._spawn = spawn
@@ -484,85 +489,7 @@ class PcmAgent:
             return self.logon_server, LOGON_SHARE, RESULTS
         return fold(parts[0]), fold(parts[1]), fold("/".join(parts[2:]))
 
-    # -- a user holds a file
-    async def hold(
-        self,
-        server: str,
-        share: str,
-        path: str,
-        *,
-        program: str = "WINWORD.EXE",
-        access: Access = Access.READ,
-        share_mode: ShareMode = ShareMode.READ,
-        disposition: Disposition = Disposition.OPEN,
-        for_s: float | None = None,
-    ) -> UserHold:
-        """Open a file and keep it open, for a span or until `release`. Raises `ShareError` if the
-        open is refused.
-        """
-        if not self.is_on:
-            raise ValueError(f"{self.machine} is switched off")
-        if for_s is not None and self._spawn is None:
-            raise ValueError(
-                "a hold for a span needs somebody who drives the agent: `run` or a fleet"
-            )
-        try:
-            with self.connections as connections:
-                opened = await self.share(server, share).open(
-                    path, access, share_mode, disposition, program=program
-                )
-                hold = UserHold(server, share, path, opened)
-                connections.holds.append(hold)
-        finally:
-            await self.disconnect_if_idle()
-        if for_s is not None and self._spawn is not None:
-            self._spawn(self._release_later(hold, for_s))
-        if self.settings.when_warned is not WhenWarned.IGNORE and self._spawn is not None:
-            self._spawn(self._listen(hold))
-        return hold
-
-    async def _listen(self, hold: UserHold) -> None:
-        """Look for messages while a file is held open, and do what this user does when one
-        comes.
-        """
-        while True:
-            await self.settings.clock.sleep(MESSAGES_EVERY_S)
-            if self._connections is None or hold not in self._connections.holds:
-                return
-            server = self._connections.server(hold.server)
-            try:
-                texts = await server.messages() if server is not None else []
-            except (ShareUnreachable, ShareError):
-                continue
-            for text in texts:
-                self.record(
-                    MessageRead(server=hold.server, text=text, does=self.settings.when_warned.value)
-                )
-            if texts and self.settings.when_warned is WhenWarned.CLOSE:
-                await self.release(hold)
-                return
-            if texts:
-                await self.power_off()
-                return
-
-    async def release(self, hold: UserHold | None = None, *, path: str = "") -> int:
-        """Close one hold, those of a path (case does not matter), or all. Returns how many there
-        were.
-        """
-        connections = self.connections
-        chosen = [
-            held
-            for held in connections.holds
-            if hold in (None, held) and (not path or same_path(held.path, path))
-        ]
-        await connections.release(chosen)
-        await self.disconnect_if_idle()
-        return len(chosen)
-
-    async def _release_later(self, hold: UserHold, seconds: float) -> None:
-        await self.settings.clock.sleep(seconds)
-        await self.release(hold)
-
+    # -- power
     def forget_history(self) -> None:
         """Somebody deletes PCMHIST.REG: the next poll reads the instruction file as if nothing in
         it had ever been seen (Q122202, Q229809).
@@ -571,7 +498,6 @@ class PcmAgent:
         self._pcm = None
         self.etag = ""
 
-    # -- power
     async def power_off(self) -> None:
         """Pull the plug: what runs is gone, and nobody closes its opens; the server's lease does.
         Files on disk stay.

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from despoolr_app.site_client.errors import SiteError, SiteRefused
+from despoolr_client.agent import user_holds
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.habits import AS_SHIPPED
 from despoolr_core.formats.noidmif import render_noidmif
@@ -155,7 +156,8 @@ async def _hold(world: World, step: model.HoldStep) -> str | None:
             agent = world.agents[step.machine]
 
             async def hold() -> None:
-                held = await agent.hold(
+                held = await user_holds.hold(
+                    agent,
                     server,
                     share,
                     path,
@@ -255,7 +257,7 @@ async def _release(world: World, step: model.ReleaseStep) -> None:
                 f"{step.machine} holds no {step.file}: it was never opened, or is closed already"
             )
         path = held[0]
-    count = await agent.release(path=path)
+    count = await user_holds.release(agent, path=path)
     if not count:
         raise StepError(
             f"{step.machine} holds nothing: what it opened is closed already, or was never"

@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import force_setattr
 
 from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.user_holds import hold
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.state import Folder
 from despoolr_client.transport.limiter import PriorityLimiter
@@ -93,7 +94,7 @@ def test_packages_run_in_the_fleets_own_task_group_and_holds_end_with_it() -> No
         fleet.add_spread(agents)
         await fleet.start()
         await world.clock.sleep(1)
-        await agents[5].hold("SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE")
+        await hold(agents[5], "SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE")
         await world.clock.sleep(HOUR + 61)
         assert len(await world.reports()) == 10
         assert [agent.folder(Folder.EXECUTED) for agent in agents] == [["BPC0001"]] * 10
@@ -131,7 +132,7 @@ def test_a_halted_fleet_holds_nothing_does_nothing_and_goes_on_where_it_was() ->
         await fleet.start()
         await world.clock.sleep(HOUR)
         for agent in agents[:2]:
-            await agent.hold("SRV1", "SMS_PKGD", f"{PACKAGE}/SETUP.EXE")
+            await hold(agent, "SRV1", "SMS_PKGD", f"{PACKAGE}/SETUP.EXE")
         assert len(world.holders()) == 2
         assert await fleet.halt(10.0) == 0
         assert world.holders() == []
@@ -164,7 +165,7 @@ def test_a_client_that_cannot_let_go_in_time_falls_silent_and_holds_up_nobody() 
         await fleet.start()
         await world.clock.sleep(1)
         for agent in agents:
-            await agent.hold("SRV1", "SMS_PKGD", f"{PACKAGE}/SETUP.EXE")
+            await hold(agent, "SRV1", "SMS_PKGD", f"{PACKAGE}/SETUP.EXE")
         agents[0].connections.holds[0].opened = Hung()  # type: ignore[assignment]
         began = world.clock.now()
         assert await fleet.halt(10.0) == 1

@@ -26,6 +26,7 @@ from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.supervisor import end_with_parent
 from despoolr_app.site_client.errors import SiteError
+from despoolr_client.agent import user_holds
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.connections import UserHold
 from despoolr_client.agent.programs import Programs
@@ -293,7 +294,8 @@ class Worker:
         while self.now() < order.until:
             try:
                 async with agent.settings.limiter.starts:
-                    hold = await agent.hold(
+                    hold = await user_holds.hold(
+                        agent,
                         order.server,
                         order.share,
                         order.path,
@@ -312,7 +314,7 @@ class Worker:
                 await self._ask_held(number, is_last=False)  # an answer may take past the end
             await self._ask_held(number, is_last=True)
             self._held.pop(number, None)
-            await agent.release(hold)
+            await user_holds.release(agent, hold)
             return
 
     async def _ask_held(self, number: int, *, is_last: bool) -> None:

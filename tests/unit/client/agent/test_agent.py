@@ -9,59 +9,13 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from despoolr_client.agent.user_holds import hold, release
 from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
 from despoolr_core.formats.sms_ini import parse_sms_ini
-from despoolr_core.share.contract import ShareError
-from despoolr_core.share.modes import ShareMode
 from worlds.client import World, driven, offered, play, poll_and_run
 
 HOUR = 3600.0
-
-
-def test_a_user_holds_a_file_until_it_is_released() -> None:
-    async def main() -> None:
-        world = await World().set_up()
-        agent = world.agent()
-        hold = await agent.hold("srv1", "SMS_PKGD", "BPC00001\\DATA\\B.DAT", program="EXCEL.EXE")
-        await agent.hold("SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE")
-        await agent.poll_once()
-        assert [program for _, program, _ in world.holders()] == ["EXCEL.EXE", "WINWORD.EXE"]
-        assert await agent.release(hold) == 1
-        assert await agent.release(path="bpc00001\\setup.exe") == 1
-        assert world.holders() == []
-        assert await agent.release() == 0
-
-    play(main)
-
-
-def test_a_hold_for_a_span_ends_by_itself() -> None:
-    async def main() -> None:
-        world = await World().set_up()
-        agent = world.agent()
-        with pytest.raises(ValueError, match="drives the agent"):
-            await agent.hold("SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE", for_s=60)
-        async with driven(agent):
-            await agent.hold("SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE", for_s=60)
-            await world.clock.sleep(59)
-            assert len(world.holders()) == 1
-            await world.clock.sleep(2)
-            assert world.holders() == []
-
-    play(main)
-
-
-def test_a_hold_that_is_refused_names_the_blocker() -> None:
-    async def main() -> None:
-        world = await World().set_up()
-        first, second = world.agent("PC1"), world.agent("PC2", "BPC00002")
-        await first.hold("SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE", share_mode=ShareMode.NONE)
-        with pytest.raises(ShareError) as refused:
-            await second.hold("SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE")
-        assert refused.value.blockers[0].machine == "PC1"
-        assert world.closed_count == 1, "nothing is open on it, so the connection ends"
-
-    play(main)
 
 
 def test_a_machine_without_power_closes_nothing_and_runs_its_package_again_later() -> None:
@@ -70,7 +24,7 @@ def test_a_machine_without_power_closes_nothing_and_runs_its_package_again_later
         await world.offer(offered())
         agent = world.agent()
         async with driven(agent):
-            await agent.hold("SRV2", "SMS_PKGD", "BPC00001/SETUP.EXE")
+            await hold(agent, "SRV2", "SMS_PKGD", "BPC00001/SETUP.EXE")
             await agent.poll_once()
             await world.clock.sleep(30)
             await agent.power_off()
@@ -79,7 +33,7 @@ def test_a_machine_without_power_closes_nothing_and_runs_its_package_again_later
             await world.clock.sleep(HOUR)
             assert await world.reports() == []
             with pytest.raises(ValueError, match="switched off"):
-                await agent.hold("SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE")
+                await hold(agent, "SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE")
             await agent.power_on()
             await world.clock.sleep(61)
             assert len(await world.reports()) == 1
@@ -93,10 +47,10 @@ def test_connections_end_when_nothing_is_open_on_them() -> None:
         agent = world.agent()
         await agent.poll_once()
         assert world.closed_count == 1
-        hold = await agent.hold("SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE")
+        held = await hold(agent, "SRV1", "SMS_PKGD", "BPC00001/SETUP.EXE")
         await agent.poll_once()
         assert world.closed_count == 1
-        await agent.release(hold)
+        await release(agent, held)
         assert world.closed_count == 2
         assert world.hosts["SRV1"].session_count == 0
 

@@ -11,6 +11,7 @@ import pytest
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult
 from despoolr_client.agent.programs import ClientProgram, FileUse, Programs
+from despoolr_client.agent.user_holds import hold
 from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.state import Folder
@@ -297,7 +298,7 @@ def test_a_held_file_makes_its_server_a_connected_drive() -> None:
         world = await World(servers=("SRV1", "SRV2", "SRV3")).set_up()
         await world.offer(offered("BPC0001", "SRV2", "SRV3"))
         agent = world.agent()
-        await agent.hold("SRV3", "SMS_PKGD", "BPC00001/SETUP.EXE")
+        await hold(agent, "SRV3", "SMS_PKGD", "BPC00001/SETUP.EXE")
         await poll_and_run(agent)
         assert world.facts("pcm.run")[0]["step"] == "connected drive"
         assert world.facts("pcm.run")[0]["server"] == "SRV3"
