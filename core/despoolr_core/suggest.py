@@ -7,7 +7,6 @@ there are get listed, and nothing is guessed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final
 
 from despoolr_core.rules.fold import fold
@@ -18,6 +17,8 @@ CUTOFF: Final = 0.6
 
 def nearest(word: str, words: Iterable[str], cutoff: float = CUTOFF) -> str | None:
     """The one of `words` that `word` was probably meant to be; None where none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - nearly every word is known
+
     by_fold = {fold(one): one for one in words}
     near = get_close_matches(fold(word), by_fold, 1, cutoff)
     return by_fold[near[0]] if near else None

@@ -67,6 +67,7 @@ NUMBERS: dict[str, str] = {
     "core/despoolr_core/share/modes.py:render_share_mode": "1,024 numbers",
     "core/despoolr_core/share/modes.py:render_attributes": "1,024 numbers",
     "core/despoolr_core/share/modes.py:render_options": "1,024 numbers",
+    "client/despoolr_client/transport/wire.py:_plain": "one pattern",
     "server/despoolr_server/http/live/page.py:_page": "one page",
     "app/despoolr_app/runs_page/html.py:style": "one style",
     "server/despoolr_server/http/base/conditions.py:http_date": "4,096 numbers",

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
+from functools import cache
 from math import inf
 from typing import Any, Final, cast
 
@@ -37,7 +39,7 @@ _FIELD: Final = (
     rb"(?:(?!(?i:transfer-encoding|connection|content-length|etag|upgrade|trailer):)"
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)*+"
 )
-_PLAIN: Final = re.compile(
+_PLAIN: Final = (
     rb"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*\r\n"
     + _FIELD
     + rb"(?:(?i:etag):[ \t]*+([!-~]*+)[ \t]*+\r\n)?"
@@ -52,6 +54,11 @@ of it is taken back (`*+`): whoever answers could make it last for minutes.
 _SILENT: Final = frozenset((b"204", b"304"))
 
 
+@cache
+def _plain() -> Callable[[bytes, int, int], re.Match[bytes] | None]:
+    return re.compile(_PLAIN).match
+
+
 class Reply(msgspec.Struct, frozen=True):
     """A server's answer: status, headers and body."""
 
@@ -62,7 +69,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 def read_reply(data: bytes) -> Reply | None:
     """The answer that these bytes are, neither more nor less; None if aiohttp has to read them."""
-    found = _PLAIN.match(data, 0, HEAD_SIZE_MAX)
+    found = _plain()(data, 0, HEAD_SIZE_MAX)
     if found is None:
         return None
     status, etag, size = found.groups()

@@ -138,10 +138,10 @@ _TIME: Final = "The execution time is M/D/Y "
 _RETRIES: Final = "The number of retries is "
 _END: Final = re.compile(r"End of instruction, (\d{1,9}) lines, CRC ([0-9A-F]{8})", re.ASCII)
 _INTEGER: Final = re.compile(r"-?\d{1,9}", re.ASCII)
-_WORD: Final = re.compile(r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_WORD: Final = r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+"
 _KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ]{0,63}(?<! )", re.ASCII)
 _KEY_SIZE_MAX: Final = 64
-_ESCAPED: Final = re.compile(r"&(?=#)|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ESCAPED: Final = r"&(?=#)|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 _REFERENCE: Final = re.compile(r"&#(\d{1,7});", re.ASCII)
 _SERVER: Final = "Server"
 _WORKSTATION: Final = "Workstation"
@@ -178,9 +178,14 @@ def _is_short_key(text: str) -> bool:
     return _KEY.fullmatch(text) is not None
 
 
+def _is_word(text: str) -> bool:
+    is_plain = text.isprintable() and " " not in text and text != ""
+    return is_plain or re.fullmatch(_WORD, text) is not None
+
+
 def _check(instruction: DespoolerInstruction) -> None:
     for word in (instruction.type, *instruction.words):
-        if not _WORD.fullmatch(word):
+        if not _is_word(word):
             raise InstructionError(f"{word!r} cannot stand on the type line: it must be one word")
     for key in instruction.fields:
         if not _is_key(key) or key in _REPEATED:
@@ -204,7 +209,7 @@ def _line(key: str, value: str) -> str:
     if value.isprintable() and "&" not in value:
         # all else that is escaped is not printable
         return f"{key} = {value}" if value else f"{key} ="
-    escaped = _ESCAPED.sub(lambda found: f"&#{ord(found[0])};", value)
+    escaped = re.sub(_ESCAPED, lambda found: f"&#{ord(found[0])};", value)
     return f"{key} = {escaped}" if escaped else f"{key} ="
 
 
@@ -218,7 +223,7 @@ def parse_instruction(data: bytes | str) -> DespoolerInstruction:
     if retries == lines[1] or not _INTEGER.fullmatch(retries) or abs(int(retries)) > RETRIES_MAX:
         raise InstructionError(f"expected '{_RETRIES}N'", 2, 1)
     kind, *words = lines[2].split(" ")
-    if not all(map(_WORD.fullmatch, (kind, *words))):
+    if not all(map(_is_word, (kind, *words))):
         raise InstructionError("expected the type of the instruction and its words", 3, 1)
     fields: dict[str, str] = {}
     repeated: dict[str, list[str]] = {_SERVER: [], _WORKSTATION: []}

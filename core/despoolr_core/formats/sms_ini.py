@@ -30,7 +30,7 @@ PCM_SECTION: Final = "Package Command Manager"
 RESULT_KEYS: Final = ("ResultSharePoint", "ResultsSharePoint")
 
 _SERVER: Final = re.compile(r"SERVER(\d{1,4})", re.ASCII)
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_CONTROL: Final = r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]"
 
 
 class SmsIniError(FormatError):
@@ -108,7 +108,7 @@ def parse_sms_ini(data: bytes | str) -> SmsIni:
     section: str | None = None
     values = []
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
-        if found := _CONTROL.search(line):
+        if not line.isprintable() and (found := re.search(_CONTROL, line)):
             raise SmsIniError(f"control character U+{ord(found[0]):04X}", number, found.start() + 1)
         bare = line.strip()
         column = len(line) - len(line.lstrip()) + 1

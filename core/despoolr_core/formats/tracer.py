@@ -45,15 +45,15 @@ class TraceLine(msgspec.Struct, frozen=True):
     kind: int = INFORMATION
 
 
-_BREAK: Final = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f\ud800-\udfff]")
+_BREAK: Final = r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"
+_CONTROL: Final = r"[\x00-\x08\x0e-\x1b\x1f\x7f\ud800-\udfff]"
 
 
 def one_line(text: str) -> str:
     """`text` fit for a log: every line break a tilde, every other control character a blank.
     Writing a log never fails.
     """
-    return _CONTROL.sub(" ", _BREAK.sub("~", text))
+    return text if text.isprintable() else re.sub(_CONTROL, " ", re.sub(_BREAK, "~", text))
 
 
 def render_sms1(line: TraceLine) -> str:

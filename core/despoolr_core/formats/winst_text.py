@@ -80,8 +80,7 @@ class _Scalar(msgspec.Struct, frozen=True):
 
 
 def _text(value: str, _quirk: DateQuirk = NO_QUIRK) -> str:
-    found = UNFIT.search(value)
-    if found:
+    if not value.isprintable() and (found := re.search(UNFIT, value)):
         raise WinstError(
             f"control character U+{ord(found[0]):04X} at character {found.start() + 1}: this text "
             "must be one line"

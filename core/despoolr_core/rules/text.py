@@ -28,16 +28,16 @@ _HALF: Final = r"\ud800-\udfff"
 FIT: Final = rf"^[^{_UNFIT}]*$(?!\n)"
 """What a text that fits looks like, for a schema; JSON has no half characters."""
 
-UNFIT: Final = re.compile(f"[{_UNFIT}{_HALF}]")
-"""One character that no name or line may have."""
-_BAD_BUT_LINES: Final = re.compile(f"(?![\\t\\n\\r])[{_UNFIT}{_HALF}]")
+UNFIT: Final = f"[{_UNFIT}{_HALF}]"
+"""One character that no name or line may have; none is printable, as Python has it."""
+_BAD_BUT_LINES: Final = f"(?![\\t\\n\\r]){UNFIT}"
 
 
 def why_unfit(text: str, size_max: int = NAME_SIZE_MAX) -> str:
     """Why a text is no name or line, as a clause; `""` for one that is."""
     if len(text) > size_max:
         return f"is longer than {size_max} characters"
-    if (text.isascii() and text.isprintable()) or not (found := UNFIT.search(text)):
+    if text.isprintable() or not (found := re.search(UNFIT, text)):
         return ""
     return f"has the character U+{ord(found[0]):04X}, which no name or line may have"
 
@@ -46,7 +46,7 @@ def why_unfit_prose(text: str) -> str:
     """The same for a text of several lines, which has tabs and line ends, and no bound of its
     own.
     """
-    found = None if text.isascii() and text.isprintable() else _BAD_BUT_LINES.search(text)
+    found = None if text.isprintable() else re.search(_BAD_BUT_LINES, text)
     return f"has the character U+{ord(found[0]):04X}" if found else ""
 
 
@@ -54,9 +54,7 @@ def escaped(text: str) -> str:
     """A text as one line that is safe to print: what the rule forbids is shown as `\\x1b` or
     `\\u202e`.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return UNFIT.sub(_escape, text)
+    return text if text.isprintable() else re.sub(UNFIT, _escape, text)
 
 
 def escaped_prose(text: str) -> str:
@@ -68,7 +66,7 @@ def escaped_json(text: str) -> str:
     """JSON that is safe to print, and still the same JSON: what JSON itself leaves raw can only
     stand in its strings.
     """
-    return _BAD_BUT_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(_BAD_BUT_LINES, lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -14,7 +14,6 @@ from aiohttp import web
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_lab.sim.network import Network
-from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.database.protocol import Database
 from despoolr_server.files import FileStore, MemoryFileStore
@@ -68,6 +67,8 @@ def in_virtual_time(
 
 def of_this_machine(clock: LoopClock, directory: Path) -> Surroundings:
     """Loopback sockets, and files in a directory: `<directory>/<MACHINE>/<share>`."""
+    from despoolr_lab.sim.sockets import SocketNetwork  # noqa: PLC0415
+
     return Surroundings(
         clock=clock,
         network=SocketNetwork(),

@@ -59,7 +59,7 @@ _MAKING: Final = ("PUT", "MKCOL", "LOCK", "COPY", "MOVE")
 _CHOSEN_BY: Final = f"{hdrs.ACCEPT}, {hdrs.USER_AGENT}"
 """What decides whether a refusal is XML or JSON."""
 
-_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_UNFIT: Final = "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 _PROLOGUE: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -181,7 +181,7 @@ def visible(text: str) -> str:
     """Text with a `?` for each character that XML 1.0 cannot carry (section 2.2); NTFS allows some
     of them in names.
     """
-    return text if text.isprintable() and text.isascii() else _UNFIT.sub("?", text)
+    return text if text.isprintable() else re.sub(_UNFIT, "?", text)
 
 
 def status_line(status: int) -> str:

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from despoolr_core.formats import instruction_file, sms_ini, tracer
 from despoolr_core.rules.text import (
     FIT,
     LINE_SIZE_MAX,
     NAME_SIZE_MAX,
+    UNFIT,
     escaped,
     escaped_json,
     escaped_prose,
@@ -101,3 +103,19 @@ def test_json_is_the_same_json_and_drives_no_terminal(value: dict[str, str]) -> 
     shown = escaped_json(raw)
     assert json.loads(shown) == value
     assert why_unfit_prose(shown) == ""
+
+
+PRINTABLE = "".join(char for char in map(chr, range(0x110000)) if char.isprintable())
+
+
+@pytest.mark.parametrize("pattern", [UNFIT, sms_ini._CONTROL, tracer._BREAK, tracer._CONTROL])
+def test_nothing_printable_is_looked_for_where_a_text_is_printable(pattern: str) -> None:
+    assert len(PRINTABLE) > 100_000 and re.search(pattern, PRINTABLE) is None
+
+
+def test_a_word_is_printable_and_has_no_blank_or_is_looked_at() -> None:
+    words = PRINTABLE.replace(" ", "")
+    assert len(words) == len(PRINTABLE) - 1 and re.fullmatch(instruction_file._WORD, words)
+    assert re.fullmatch(instruction_file._WORD, " ") is None
+    assert re.fullmatch(instruction_file._WORD, "") is None
+    assert re.search(instruction_file._ESCAPED, PRINTABLE) is None

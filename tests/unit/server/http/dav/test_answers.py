@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree.ElementTree import fromstring
 
 import pytest
@@ -9,12 +10,14 @@ from aiohttp.test_utils import make_mocked_request
 
 from despoolr_core.share.wire import Blocker, Problem
 from despoolr_server.http.dav.answers import (
+    _UNFIT,
     error_xml,
     failed_response,
     href,
     lock_error,
     prefers_xml,
     status_line,
+    visible,
 )
 from worlds.dav import D, P
 
@@ -123,3 +126,9 @@ def test_a_token_is_asked_for_only_where_nothing_but_locks_is_in_the_way() -> No
 def test_status_lines_are_those_of_http() -> None:
     assert status_line(424) == "HTTP/1.1 424 Failed Dependency"
     assert status_line(799) == "HTTP/1.1 799"
+
+
+def test_what_xml_cannot_carry_is_not_printable_and_is_shown_as_a_question_mark() -> None:
+    printable = "".join(char for char in map(chr, range(0x110000)) if char.isprintable())
+    assert len(printable) > 100_000 and re.search(_UNFIT, printable) is None
+    assert visible("ä\x01b\ud800\uffff\x85") == "ä?b??\x85"
