@@ -29,7 +29,6 @@ from despoolr_app.fleet.site_link import SiteLink
 from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.record_log import log_record
 from despoolr_app.process.runtime import FLUSH_S
-from despoolr_app.process.settings import parse_profile
 from despoolr_app.runs.directory import RecordFile
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
@@ -37,7 +36,6 @@ from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet
-from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
@@ -139,7 +137,7 @@ class FleetClients:
         self.scale = setup.clock.scale
         if self.clock is None:
             self.clock = LoopClock(setup.clock.now, self.scale)
-        settings = self._client_settings(site, self._logon_servers(link, setup))
+        settings = self._client_settings(link, site, self._logon_servers(link, setup))
         if wanted.holder:
             await self._take(SlotLease(link.client, wanted.holder, wanted.count, self.say))
         await self._register(settings)
@@ -361,7 +359,7 @@ class FleetClients:
             self._tokens |= zip(names[part], tokens, strict=True)
         self._registered = names
 
-    def _client_settings(self, site: SiteCard, logons: list[str]) -> ClientSettings:
+    def _client_settings(self, link: SiteLink, site: SiteCard, logons: list[str]) -> ClientSettings:
         assert self.clock is not None
         seed = self.settings.seed
         return ClientSettings(
@@ -373,7 +371,7 @@ class FleetClients:
             site=site.code,
             domain=site.domain,
             logon_servers=tuple(logons),
-            behaviour=PcmBehaviour.of(parse_profile(site.version, site.set)),
+            behaviour=link.behaviour_of(site),
             polling_interval_s=self.settings.poll_every_s,
             records_idle_polls=False,
         )

@@ -16,10 +16,12 @@ from despoolr_app.clocks.skew import SkewWatch
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.fleet.lease import SlotLease
 from despoolr_app.process.runtime import StartError
+from despoolr_app.process.settings import ConfigError, parse_profile
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_app.site_client.patience import WAIT_S, patiently
+from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.session_options import session_options
 from despoolr_core.share.fleet_api import SetupFacts, SiteCard
 
@@ -63,6 +65,17 @@ class SiteLink:
                 f"{self.url} is {setup.server}, which is not a site server; give the site's URL"
             )
         return setup, setup.site
+
+    def behaviour_of(self, site: SiteCard) -> PcmBehaviour:
+        """How its clients behave. Raises `StartError` for a site with a version or a behaviour that
+        this version of Despoolr does not know.
+        """
+        try:
+            return PcmBehaviour.of(parse_profile(site.version, site.set))
+        except ConfigError as error:
+            raise StartError(
+                f"the site at {self.url} is of another version of Despoolr: {error}"
+            ) from None
 
     async def asked(self, once: Callable[[], Awaitable[T]], wait_s: float = WAIT_S) -> T:
         """What a site answers that may still be starting, or be starting again. Raises

@@ -56,7 +56,7 @@ class RunComparison:
 
 def replay(scenario: Scenario, kept: Iterable[Record], *, has_end: bool = True) -> RunComparison:
     """Make the run again and compare. `has_end` False: the kept one was interrupted, and all that
-    it has must be the same. Raises `StepError`, and what a bug of ours raises.
+    it has must be the same. Raises `StepError`, `ProfileError`, and what a bug of ours raises.
     """
     compared = _Compared(iter(kept), has_end)
     result = run_scenario(

@@ -57,7 +57,7 @@ def shrink(
     """Make it smaller, and give it after each run: the last is the smallest. `kind`: a part of the
     key to keep; empty: the first of those that it has.
 
-    Raises `DoesNotFail` where the scenario does not fail so.
+    Raises `DoesNotFail` where the scenario does not fail so, and `ProfileError`.
     """
     whole = baked(scenario, options)
     judgement = judge_here(copy_of(whole), _seeded(whole))

@@ -174,7 +174,8 @@ def run_scenario(
     """Run it and say what was found; expectations that fail are in the result. `look` sees the
     world as it is at the end, before it is taken apart: `RunResult.seen` is what it says.
 
-    Raises `StepError` for a step that cannot be done, and what a bug of ours raises.
+    Raises `StepError` for a step that cannot be done, `ProfileError` for a version or behaviour
+    that there is not, and what a bug of ours raises.
     """
     scenario = _adapted(scenario, options)
     seed = scenario.run.seed if options.seed is None else options.seed

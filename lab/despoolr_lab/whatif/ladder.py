@@ -391,7 +391,7 @@ class _BudgetUsed(Exception):
 
 def base_of(scenario: Scenario, wanted: Sequence[str] = ()) -> Base:
     """Run a scenario (with its options baked in) as it was, and find what had to come true and did
-    not: `goal` None where all did. Raises `GoalError` and `StepError`.
+    not: `goal` None where all did. Raises `GoalError`, `StepError` and `ProfileError`.
     """
     first = run_scenario(copy_of(scenario), RunOptions())
     asked = [asked_goal(scenario, wanted)] if wanted else goals(scenario, first.records)
