@@ -26,10 +26,15 @@ class Habits(msgspec.Struct, frozen=True):
     honours_marker: bool = False
     closes_idle_s: float = math.inf
 
+    @property
+    def copying_s(self) -> float:
+        """How long a file stays open until it is copied; for ever where it is not."""
+        copies_first = HOLDER_CHANGES["copies_first"]
+        return copies_first.held_s(math.inf) if self.copies_first else math.inf
+
     def held_s(self, held_s: float) -> float:
         """How long a file stays open that would be held for so long."""
-        if self.copies_first:
-            held_s = HOLDER_CHANGES["copies_first"].held_s(held_s)
+        held_s = min(held_s, self.copying_s)
         return HOLDER_CHANGES["closes_idle_after"].held_s(held_s, self.closes_idle_s)
 
 

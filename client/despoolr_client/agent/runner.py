@@ -229,10 +229,15 @@ class ProgramRunner:
 
     async def _wait_for(self, program: ClientProgram, opens: list[OpenFile]) -> None:
         """Sleep until the program ends; its files may be closed before."""
+        clock, habits = self._host.settings.clock, self._host.settings.habits
         if program.hangs:
+            if habits.copies_first:  # it hangs with its own copies
+                await clock.sleep(habits.copying_s)
+                await close_all(opens)
+                opens.clear()
             await asyncio.get_running_loop().create_future()
-        clock, duration_s = self._host.settings.clock, program.duration_s
-        held_s = self._host.settings.habits.held_s(duration_s)
+        duration_s = program.duration_s
+        held_s = habits.held_s(duration_s)
         await clock.sleep(held_s)
         if held_s < duration_s:
             await close_all(opens)

@@ -23,13 +23,15 @@ from despoolr_lab.explore.rules.box_rules import BoxRules
 from despoolr_lab.explore.rules.breach import Breach, FailureKey, without_ids
 from despoolr_lab.explore.rules.calm import SETTLED_S, calm_from, cut_off, off_since
 from despoolr_lab.explore.rules.client_rules import (
+    EXPIRED_EARLY,
     NEVER_RUN,
     RUN_EARLY,
     RUN_EXPIRED,
+    RUN_LATE,
     ClientRules,
 )
 from despoolr_lab.explore.rules.row_rules import RowRules
-from despoolr_lab.explore.rules.share_rules import NEVER_CLOSED, ShareRules
+from despoolr_lab.explore.rules.share_rules import LEASE_CUT, NEVER_CLOSED, ShareRules
 from despoolr_lab.explore.rules.site_rules import (
     RetryRule,
     SiteRules,
@@ -47,6 +49,7 @@ from despoolr_lab.scenario.model import (
     DiskStep,
     HandleLeaksStep,
     NoIdMifStep,
+    ProgramOutcome,
     PutStep,
     Scenario,
     SetStep,
@@ -130,8 +133,10 @@ class Judge:
         if any(isinstance(step, HandleLeaksStep) for step in scenario.step):
             # that is what the file says of a service
             breaches = [breach for breach in breaches if breach.kind != NEVER_CLOSED]
+        if any(one.restarts for one in _outcomes(scenario)):
+            breaches = [breach for breach in breaches if breach.kind != LEASE_CUT]
         if _has_wrong_clocks(scenario):
-            in_time = (NEVER_RUN, RUN_EARLY, RUN_EXPIRED)
+            in_time = (NEVER_RUN, RUN_EARLY, RUN_LATE, RUN_EXPIRED, EXPIRED_EARLY)
             breaches = [breach for breach in breaches if breach.kind not in in_time]
         elif self._runs_expired(scenario):
             breaches = [breach for breach in breaches if breach.kind != RUN_EXPIRED]
@@ -172,12 +177,16 @@ def _has_wrong_clocks(scenario: Scenario) -> bool:
     )
 
 
+def _outcomes(scenario: Scenario) -> list[ProgramOutcome]:
+    """What programs do, at all of their starts."""
+    return [one for program in scenario.program for one in (program, *program.then)]
+
+
 def _is_clean(scenario: Scenario, profiles: Mapping[str, Profile]) -> bool:
     """Whether no person puts a file anywhere, and no program writes a status MIF that is bad, or
     that a version cannot load (Q140810).
     """
-    outcomes = [one for program in scenario.program for one in (program, *program.then)]
-    mifs = [one.mif for one in outcomes if one.mif is not None]
+    mifs = [one.mif for one in _outcomes(scenario) if one.mif is not None]
     stumbles = any(not profile.escaped_quote_in_mif_loads for profile in profiles.values())
     return not any(
         isinstance(step, PutStep | NoIdMifStep | AclStep | DiskStep) for step in scenario.step

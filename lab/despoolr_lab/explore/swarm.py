@@ -388,13 +388,17 @@ class _Draws:
         ]
 
     def _range(self, name: str, held_s: float) -> HeldRange:
-        """What a hold locks: one time in two it is unlocked before the file is closed."""
+        """What a hold locks: one time in two some time after it was opened, and one time in two it
+        is unlocked before the file is closed.
+        """
         offset, length = self.one_of(RANGES, "range", name)
         for_s = max(1.0, round(held_s * self.number("locked", name)))
+        after_s = float(round(held_s * self.number("locked after", name)))
         return HeldRange(
             offset=offset,
             length=length,
             shared=self.number("shared", name) < ADDED_SHARE,
+            after=span_text(after_s if self.is_drawn("later", name) else 0.0),
             for_=span_text(for_s) if self.is_drawn("unlocked", name) else "",
         )
 

@@ -43,6 +43,7 @@ def packages(tables: SiteTables) -> Iterator[Disagreement]:
         is_newest = package is not None and row.Version == package.StoredVersion
         if row.Status == DetailStatus.COMPLETE and is_newest and row.PkgID not in removed:
             yield from _files(tables, row)
+    yield from _untold(tables)
     for package in tables.packages.values():
         if not tables.is_busy(package.PkgID) and package.PkgID not in removed:
             yield from _left_out(tables, package)
@@ -162,6 +163,22 @@ def _status(tables: SiteTables, row: Row) -> Iterator[Disagreement]:
     )
     breach = Breach(OTHER_STATUS, text, tables.now, 0, "", "SMS_INVENTORY_DATA_LOADER")
     yield Disagreement(breach, row.PkgID)
+
+
+def _untold(tables: SiteTables) -> Iterator[Disagreement]:
+    """Of a server that a job reported on, the package has a status."""
+    told = {(row.PkgID, row.Server) for row in tables.statuses}
+    for job in tables.jobs:
+        for row in tables.rows_of(job.JobID):
+            is_ours = row.Kind == DetailKind.SERVER and row.SiteCode == tables.code
+            is_old = row.UpdatedAt < tables.now - RULED_S and row.Status == DetailStatus.COMPLETE
+            if is_ours and is_old and (job.PackageID, row.MachineName) not in told:
+                text = (
+                    f"{row.MachineName} is {row.Status} by job {job.JobID}, and package "
+                    f"{job.PackageID} has no status there"
+                )
+                breach = Breach(OTHER_STATUS, text, tables.now, 0, "", "SMS_INVENTORY_DATA_LOADER")
+                yield Disagreement(breach, job.PackageID)
 
 
 def _role(tables: SiteTables, server: str) -> SiteServerRole | None:

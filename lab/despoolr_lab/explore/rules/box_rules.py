@@ -19,6 +19,7 @@ from despoolr_core.records.kinds.site import InstructionExecuted, MifLoaded, Mif
 from despoolr_core.records.stream import Record
 from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.rules.breach import Breach
+from despoolr_lab.explore.rules.share_rules import QUIET_STEPS
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.quarantine import NAME_MAX
 
@@ -33,10 +34,6 @@ MAINTENANCE: Final = "SMS_MAINTENANCE_MANAGER"
 DESPOOLER: Final = "SMS_DESPOOLER"
 REASON: Final = ".TXT"
 """How the name of the text ends that lies beside it."""
-QUIET_STEPS: Final = frozenset(
-    {"job", "cancel", "source", "hold", "release", "connect", "poll", "execute", "set"}
-)
-"""Steps that disturb nobody: whatever is done twice after others may have to be."""
 _MIFS: Final = fold(boxes.DELTA_MIFS)
 _BAD_MIFS: Final = fold(boxes.BAD_MIFS)
 _BAD_INSTRUCTIONS: Final = fold(boxes.BAD_INSTRUCTIONS)

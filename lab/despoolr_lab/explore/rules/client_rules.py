@@ -26,6 +26,10 @@ LOST_REPORT: Final = "a report lost"
 UNREPORTED: Final = "a program that ran and was not reported"
 RUN_EXPIRED: Final = "a program run after its expiry"
 RUN_EARLY: Final = "a program run before its time"
+RUN_LATE: Final = "a program run late"
+EXPIRED_EARLY: Final = "a command that expired before its time"
+RUN_CANCELLED: Final = "a program run after it was cancelled"
+CANCELLED_TWICE: Final = "a command cancelled twice"
 NEVER_RUN: Final = "a command that was never run"
 LATE_S: Final = 60.0
 """Seconds between what a poll decides and the start of a program."""
@@ -33,6 +37,9 @@ ROUNDING_S: Final = 1.0
 PCM: Final = "PCM"
 EXPIRED: Final = "Expired"
 EXECUTED: Final = "Executed"
+NEW: Final = "New"
+IS_OVER: Final = "expired"
+IS_GONE: Final = "cancelled"
 
 
 @dataclass(slots=True)
@@ -69,6 +76,12 @@ class ClientRules:
     """Machine and request that it has run to when that ended."""
     _started: list[tuple[Record, str]] = field(default_factory=list)
     """Starts of programs, and the requests that they are for."""
+    _new: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Machine and request to when its PCM showed it first."""
+    _gone: set[tuple[str, str]] = field(default_factory=set)
+    """Machine and request that its PCM found cancelled."""
+    _over: list[tuple[Record, str]] = field(default_factory=list)
+    """When PCMs found something expired."""
     _counted: set[str] = field(default_factory=set)
     """Reports that a site has counted: one may be before its client is done with handing it in."""
     _has_refused: bool = False
@@ -82,8 +95,7 @@ class ClientRules:
         if isinstance(fact, ProgramStarted):
             yield from self._is_started(record, fact)
         elif isinstance(fact, CommandChanged):
-            if fact.state == EXECUTED:
-                self._executed[record.actor, fact.request] = record.at
+            yield from self._is_changed(record, fact)
         elif isinstance(fact, ResultReported):
             yield from self._is_reported(record, fact)
         elif isinstance(fact, MifLoaded):
@@ -95,6 +107,21 @@ class ClientRules:
         elif isinstance(fact, StepTaken) and fact.do == "execute":
             self._is_by_hand = True
 
+    def _is_changed(self, record: Record, changed: CommandChanged) -> Iterator[Breach]:
+        key = record.actor, changed.request
+        if changed.state == EXECUTED:
+            self._executed[key] = record.at
+        elif changed.state == NEW:
+            self._new.setdefault(key, record.at)
+            self._gone.discard(key)
+        elif changed.state == IS_OVER:
+            self._over.append((record, changed.request))
+        elif changed.state == IS_GONE:
+            if key in self._gone:
+                text = f"{key[0]} found request {key[1]} cancelled a second time"
+                yield Breach(CANCELLED_TWICE, text, record.at, record.seq, "", PCM)
+            self._gone.add(key)
+
     def _is_started(self, record: Record, started: ProgramStarted) -> Iterator[Breach]:
         self._started.append((record, started.request))
         # what a machine that was switched off had begun, it begins again
@@ -103,6 +130,9 @@ class ClientRules:
                 f"{record.actor} ran request {started.request} again, whose result it had handed in"
             )
             yield Breach(RUN_TWICE, text, record.at, record.seq, "", PCM)
+        if (record.actor, started.request) in self._gone:
+            text = f"{record.actor} ran request {started.request}, which it had found cancelled"
+            yield Breach(RUN_CANCELLED, text, record.at, record.seq, "", PCM)
 
     def _is_reported(self, record: Record, said: ResultReported) -> Iterator[Breach]:
         machine = record.actor
@@ -136,6 +166,10 @@ class ClientRules:
                 late_s = record.at - expiry
                 text = f"{record.actor} ran request {request} {span(late_s)} after its expiry"
                 yield Breach(RUN_EXPIRED, text, record.at, record.seq, "", PCM)
+        for record, request in self._over:
+            if record.at < expires.get(request, -math.inf) - ROUNDING_S:
+                text = f"request {request} expired at {record.actor} before its time"
+                yield Breach(EXPIRED_EARLY, text, record.at, record.seq, "", PCM)
         for (machine, report), (at, request) in self._reported.items():
             if report in self._counted or report in known.waiting or self._has_refused:
                 continue
@@ -158,6 +192,7 @@ class ClientRules:
             if record.at < due - ROUNDING_S and not self._is_by_hand:
                 text = f"{record.actor} ran request {request} {span(due - record.at)} early"
                 yield Breach(RUN_EARLY, text, record.at, record.seq, "", PCM)
+        yield from self._late(calm, known)
         for (machine, request), at in known.due.items():
             settled = max(at, calm) + SETTLED_S
             is_over = request in known.taken_back or (
@@ -166,3 +201,18 @@ class ClientRules:
             if (machine, request) not in begun and not is_over and end >= settled:
                 text = f"{machine} was to run request {request}, and never did"
                 yield Breach(NEVER_RUN, text, end, 0, "", PCM)
+
+    def _late(self, calm: float, known: KnownCommands) -> Iterator[Breach]:
+        """What was known in time, nothing disturbed any more, and waited for more than a poll."""
+        first: dict[tuple[str, str], Record] = {}
+        for record, request in self._started:
+            first.setdefault((record.actor, request), record)
+        for key, record in first.items():
+            if not (key in known.due and key in self._new and key[0] in known.polls):
+                continue
+            mandatory, poll_s = known.mandatory[key], known.polls[key[0]]
+            at = max(self._new[key], mandatory)
+            busy_s = known.due[key] - mandatory - 2 * poll_s
+            if at >= calm and record.at > at + busy_s + poll_s + LATE_S:
+                text = f"{key[0]} ran request {key[1]} {span(record.at - at)} after it was due"
+                yield Breach(RUN_LATE, text, record.at, record.seq, "", PCM)

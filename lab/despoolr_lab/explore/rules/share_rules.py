@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from despoolr_core.records.kinds.client import MessageRead
 from despoolr_core.records.kinds.fact import Fact
+from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.share import (
     FileDeleted,
     FileRenamed,
@@ -63,6 +65,12 @@ MISNAMED: Final = "refused by another than is named"
 NEVER_CLOSED: Final = "an open that a service forgot"
 OUTLIVED: Final = "open after its lease"
 DELETE_FORGOTTEN: Final = "a delete that was forgotten"
+LEASE_CUT: Final = "a lease that ended too early"
+LAPSED: Final = "lease expired"
+QUIET_STEPS: Final = frozenset(
+    {"job", "cancel", "source", "hold", "release", "connect", "poll", "execute", "set"}
+)
+"""Steps that disturb nobody: who is on renews its leases, and what is done twice had to be done."""
 SERVICES: Final = "SMS_"
 """How the names of services begin: what they open they close within the cycle."""
 NAMED_MAX: Final = 16
@@ -93,6 +101,7 @@ class ShareRules:
     """Those of them that nobody has closed."""
     _by_file: dict[tuple[str, str], dict[str, _Held]] = field(default_factory=dict)
     """Server and file to the opens of it, by their names."""
+    _is_disturbed: bool = False
     _over: set[tuple[str, str]] = field(default_factory=set)
     """Sessions that ended, by server."""
     _going: set[tuple[str, str]] = field(default_factory=set)
@@ -120,6 +129,8 @@ class ShareRules:
             OpenRefused: self._refused,
             SessionStarted: self._began,
             SessionEnded: self._ended,
+            StepTaken: self._step_taken,
+            MessageRead: self._message_read,
             FileWritten: self._written,
             FileDeleted: self._deleted,
             FileRenamed: self._renamed,
@@ -224,8 +235,18 @@ class ShareRules:
             self._leases[began.server, began.session] = began.lease_s
         return iter(())
 
-    def _ended(self, _record: Record, ended: SessionEnded) -> Iterator[Breach]:
+    def _ended(self, record: Record, ended: SessionEnded) -> Iterator[Breach]:
         self._over.add((ended.server, ended.session))
+        if ended.reason == LAPSED and not self._is_disturbed:
+            text = f"the lease of {ended.machine} on {ended.server} ended, and it is on"
+            yield Breach(LEASE_CUT, text, record.at, record.seq)
+
+    def _step_taken(self, _record: Record, step: StepTaken) -> Iterator[Breach]:
+        self._is_disturbed |= step.do not in QUIET_STEPS
+        return iter(())
+
+    def _message_read(self, _record: Record, _read: MessageRead) -> Iterator[Breach]:
+        self._is_disturbed = True  # who is told to close a file may pull the plug
         return iter(())
 
     def _drop(self, key: tuple[str, str]) -> None:

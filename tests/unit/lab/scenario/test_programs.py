@@ -72,6 +72,16 @@ def test_a_program_that_hangs_holds_its_files_until_its_machine_goes() -> None:
     )
 
 
+def test_a_program_that_hangs_with_copies_of_its_own_holds_nothing() -> None:
+    run(
+        *update(at="4h"),
+        program={"hangs": True},
+        clients={"copies_first": True},
+        expect=[row("None"), {"that": "job", "job": "UPDATE", "status": "Complete"}],
+        hours=6,
+    )
+
+
 def test_a_restart_loses_the_report_and_the_next_start_makes_it() -> None:
     result = run(
         program={"restarts": True, "then": [{}]},

@@ -98,6 +98,11 @@ def test_a_package_is_on_a_server_what_its_job_says(monkeypatch: pytest.MonkeyPa
     assert said() == [packages.OTHER_STATUS]
 
 
+def test_a_package_has_a_status_where_a_job_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "set_package_status", lambda *_: None)
+    assert packages.OTHER_STATUS in said()
+
+
 def test_who_was_meant_has_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     real = winst_box.put_records
 

@@ -111,3 +111,26 @@ def test_what_was_run_is_reported() -> None:
     assert told(RAN, ran, REPORTED, TOLD, polls=polls) == []
     assert told(RAN, ran, polls=polls) == [client_rules.UNREPORTED]
     assert told(RAN, ran) == told(RAN, ran, polls=polls, end=15_000.0) == []
+
+
+def command(state: str) -> CommandChanged:
+    return CommandChanged(request="BPC0001", package="BPC00001", state=state)
+
+
+def test_a_client_goes_by_its_instruction_file() -> None:
+    new, gone, over = map(command, ("New", "cancelled", "expired"))
+    assert told(new, gone) == told(new, gone, new, RAN) == []
+    assert told(new, gone, RAN) == [client_rules.RUN_CANCELLED]
+    assert told(new, gone, gone) == [client_rules.CANCELLED_TWICE]
+    assert told(new, over, expires={"BPC0001": 2.0}) == []
+    assert told(new, over, expires={"BPC0001": 9.0}) == [client_rules.EXPIRED_EARLY]
+
+
+def test_what_is_known_in_time_runs_at_the_next_poll() -> None:
+    key = ("WS1", "BPC0001")
+    idle = [StepTaken(do="poll", at="1h")] * 70
+    known: dict[str, Any] = {"polls": {"WS1": 2.0}, "mandatory": {key: 1.0}, "due": {key: 6.0}}
+    assert told(command("New"), *idle[:60], RAN, **known) == []
+    assert told(command("New"), *idle, RAN, **known) == [client_rules.RUN_LATE]
+    assert told(command("New"), *idle, RAN, calm=2.0, **known) == []
+    assert told(*idle, command("New"), RAN, **known) == []

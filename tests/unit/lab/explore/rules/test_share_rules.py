@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+from despoolr_core.records.kinds.client import MessageRead
 from despoolr_core.records.kinds.fact import Fact
-from despoolr_core.records.kinds.run import RunEnded
+from despoolr_core.records.kinds.run import RunEnded, StepTaken
 from despoolr_core.records.kinds.share import (
     FileDeleted,
     FileRenamed,
@@ -247,3 +248,12 @@ def test_who_is_off_keeps_its_opens_until_its_lease_is_over() -> None:
 def test_the_rule_of_sharing_is_known_here_a_second_time() -> None:
     for modes in product(range(8), repeat=4):
         assert share_rules._exclude(*modes) == conflicts(*modes), modes
+
+
+def test_a_machine_that_is_on_keeps_its_lease() -> None:
+    lapsed = SessionEnded(server="LOGON1", session="S1", machine="WS1", reason="lease expired")
+    off = SessionEnded(server="LOGON1", session="S1", machine="WS1", reason="logoff")
+    assert broken(off) == broken(StepTaken(do="power", at="1h"), lapsed) == []
+    assert broken(StepTaken(do="hold", at="1h"), lapsed) == [share_rules.LEASE_CUT]
+    told = MessageRead(server="LOGON1", text="Please close", does="crash")
+    assert broken(told, lapsed) == []
