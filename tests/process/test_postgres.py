@@ -130,7 +130,7 @@ async def test_a_server_that_does_not_answer_is_waited_for_and_then_named(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(site_database, "WAIT_S", 0.0)
-    with pytest.raises(StartError, match="cannot be had for"):
+    with pytest.raises(StartError, match="could not be reached for"):
         await opened(f"postgresql://despoolr@127.0.0.1:{free_port()}/x")
 
 

@@ -65,7 +65,7 @@ EXPECTATIONS: Final = {
     ),
     "an empty text": (
         expected('that = "log"; component = "SMS_DESPOOLER"; text = ""'),
-        "empty text",
+        "text is empty",
     ),
     "an unknown package in a text": (
         expected('that = "log"; component = "SMS_DESPOOLER"; text = "{package:OFICE}"; count = 0'),
@@ -156,14 +156,14 @@ EXPECTATIONS: Final = {
     ),
     "no status at all": (
         expected('that = "job"; job = "FIRST"; status = []'),
-        "no job has none of the statuses",
+        "status is empty, so no job could have it",
     ),
     "all of the statuses": (
         expected(
             'that = "job"; job = "FIRST"; '
             'status = ["Pending","Active","Retrying","Complete","Failed","Cancelling","Cancelled"]'
         ),
-        "every job has one of all the statuses",
+        "these are all the statuses, so every job has one",
     ),
     "a status that is a number": (
         expected('that = "job"; job = "FIRST"; status = 3'),

@@ -190,7 +190,7 @@ def _server_of(
     sites = {facts.site: (server, facts) for server, facts in asked if facts.site}
     code = fold(str(getattr(fault, "site", "")))
     if not sites:
-        fail(f"no site server that may be broken runs here, and {fault.name} is one's")
+        fail(f"no site server that may be broken runs here, and {fault.name} needs one")
     if not code and len(sites) > 1:
         fail(f"several sites run here: give the --url of one of {', '.join(sites)}")
     if code and code not in sites:

@@ -227,7 +227,9 @@ async def _open_server(place: URL, code: str, say: Callable[[str], None]) -> Sit
                 f"the site database {shown} cannot be used: {_first_line(error)}"
             ) from None
         if loop.time() >= deadline:
-            raise StartError(f"the site database {shown} cannot be had for {WAIT_S:g} s: {reason}")
+            raise StartError(
+                f"the site database {shown} could not be reached for {WAIT_S:g} s: {reason}"
+            )
         if not has_said:
             say(f"waiting for the site database {shown} ({reason}) ...")
             has_said = True

@@ -38,8 +38,7 @@ class NtEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     below it (see `without_lines`); `component` e.g. `SMS_DESPOOLER`.
 
     `insertions` are named values in order: `MachineName`, `SiteCode`, `Component`, `JobID` and
-    `JobDestination` for a job's event; `Operation`, `Object`, `Object name` and `Error code` for
-    an error that says what it was doing.
+    `JobDestination` for a job's event.
     """
 
     at: float

@@ -204,36 +204,24 @@ def event(
     site_code: str,
     job_id: str = "",
     job_destination: str = "",
-    operation: str = "",
-    object_kind: str = "",
-    object_name: str = "",
-    error_code: object = "",
 ) -> NtEvent:
     """The event with this code and these insertions (X, Y, Z in order).
 
-    `job_id` makes it a job's event (374 as Q166833 prints it), `operation` an error that says what
-    it was doing (Q168510). Raises `KeyError` for a code that is not in the table.
+    `job_id` makes it a job's event (374 as Q166833 prints it). Raises `KeyError` for a code that is
+    not in the table.
     """
     template = EVENTS[code]
-    named: list[tuple[str, str]] = []
-    if operation:
-        named += [
-            ("Operation", operation),
-            ("Object", object_kind),
-            ("Object name", object_name),
-            ("Error code", str(error_code)),
-        ]
+    named: tuple[tuple[str, str], ...] = ()
     text = template.fill(*insertions)
     if job_id:
-        lines = [
+        named = (
             ("MachineName", machine),
             ("SiteCode", site_code),
             ("Component", component),
             ("JobID", job_id),
             ("JobDestination", job_destination),
-        ]
-        named += lines
-        text = "\n".join((text, *(f"{name} = {value}" for name, value in lines)))
+        )
+        text = "\n".join((text, *(f"{name} = {value}" for name, value in named)))
     return NtEvent(
         at=at,
         code=code,
@@ -242,5 +230,5 @@ def event(
         machine=machine,
         site_code=site_code,
         text=text,
-        insertions=tuple(named),
+        insertions=named,
     )

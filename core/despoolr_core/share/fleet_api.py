@@ -107,7 +107,7 @@ class SlotRequest(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True
     def __post_init__(self) -> None:
         _one_line(self.holder, self.prefix, self.instance)
         if self.holder in (".", ".."):
-            raise ValueError("a holder's name is a part of an address, and . and .. are none")
+            raise ValueError("a holder's name is a part of an address, so it cannot be . or ..")
 
 
 class SlotNews(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

@@ -63,7 +63,7 @@ def check_tree(paths: Iterable[str]) -> None:
 def check_share_mode(text: str) -> None:
     """Raises `ValueError` for a share mode that there is not, and for none said."""
     if not text.strip():
-        raise ValueError("share_mode is empty; of one that lets others do nothing say NONE")
+        raise ValueError("share_mode is empty; for an open that lets others do nothing say NONE")
     if "NONE" in fold(text) and parse_flags(ShareMode, text):
         raise ValueError(f"{text!r} shares nothing and something: NONE stands alone")
     parse_flags(ShareMode, text)

@@ -250,7 +250,7 @@ def format_of(source: TraceFile, wanted: str = "") -> Format:
             return one
     if "Microsoft-Windows-Security-Auditing" in text:
         raise ImportFailed(
-            f"{source.path}: Event Viewer's CSV has no times to the second's part and no zone; "
+            f"{source.path}: Event Viewer's CSV has neither fractions of a second nor a zone; "
             "save the events as XML"
         )
     raise ImportFailed(

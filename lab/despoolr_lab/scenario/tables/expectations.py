@@ -61,9 +61,11 @@ class JobExpectation(ExpectTable, tag="job", kw_only=True):
         for word in words:
             one_of(word, JOB_STATUSES, "job status")
         if not words:
-            raise ValueError("no job has none of the statuses; say which, or several")
+            raise ValueError(
+                "status is empty, so no job could have it; name one status, or several"
+            )
         if set(words) == set(JOB_STATUSES):
-            raise ValueError("every job has one of all the statuses; leave some out")
+            raise ValueError("these are all the statuses, so every job has one; leave some out")
 
 
 class ReachedExpectation(ExpectTable, tag="reached", kw_only=True):
@@ -84,7 +86,7 @@ class ReachedExpectation(ExpectTable, tag="reached", kw_only=True):
             if text:
                 moment_s(text, 0.0)
         if self.never and (self.after or self.before):
-            raise ValueError("a status that is never reached is not reached after or before")
+            raise ValueError("with never = true there is no moment: leave out after and before")
         if self.after and self.before and moment_s(self.before, 0.0) < moment_s(self.after, 0.0):
             raise ValueError(f"nothing is before {self.before} and after {self.after}")
 
@@ -99,12 +101,12 @@ class RowStatus(Table, kw_only=True):
 
     def __post_init__(self) -> None:
         if bool(self.one_of) == bool(self.not_):
-            raise ValueError("say either one_of, some statuses, or not, one or several")
+            raise ValueError("say either one_of (some statuses) or not (one or several)")
         words = self.one_of or ([self.not_] if isinstance(self.not_, str) else self.not_)
         for word in words:
             one_of(word, ROW_STATUSES, "row status")
         if set(words) == set(ROW_STATUSES):
-            raise ValueError("every row says one of all the statuses; leave some out")
+            raise ValueError("these are all the statuses, so every row has one; leave some out")
 
     def fits(self, status: str) -> bool:
         """Whether a row that says this is as expected."""
@@ -220,7 +222,7 @@ class LogExpectation(CountTable, tag="log", kw_only=True):
         super().__post_init__()
         one_of(self.component, LOG_FILES, "component that writes a log")
         if not self.text:
-            raise ValueError("every line has an empty text in it; say which text")
+            raise ValueError("text is empty, and every line has that; say which text")
 
 
 class EpisodeExpectation(ExpectTable, tag="episode", kw_only=True):
@@ -325,7 +327,7 @@ class RunOrderExpectation(ExpectTable, tag="run_order", kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.jobs:
-            raise ValueError("jobs is empty; that nothing runs, say with runs and count = 0")
+            raise ValueError("jobs is empty; to expect that nothing runs, use runs and count = 0")
 
 
 class OpenExpectation(CountTable, tag="open", kw_only=True):

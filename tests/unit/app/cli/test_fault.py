@@ -99,7 +99,10 @@ async def test_programs_read_the_same(ask: Ask) -> None:
         ("add slow_share --server LOGON1 --delay 2d", "more than nothing, 1h at most"),
         ("add slow_share --server LOGON1 --for soon", "'soon' is not a span of time"),
         ("add slow_share --server MARS", "no server MARS that may be broken runs here; there is L"),
-        ("add sender_dies", "no site server that may be broken runs here, and sender_dies is"),
+        (
+            "add sender_dies",
+            "no site server that may be broken runs here, and sender_dies needs one",
+        ),
         ("add disk_full --server LOGON1 --share X", "LOGON1 says: LOGON1 has no share X"),
         ("clear", "say which: IDs as `despoolr fault list` tells them, or --all"),
         ("clear --all LOGON1-1", "say which"),
