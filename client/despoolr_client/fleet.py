@@ -25,6 +25,9 @@ from despoolr_client.agent.settings import Spawn
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.clock import Clock
 
+IN_TURN_MAX: Final = 32
+"""Polls that are made in one place before it is given to whoever waits."""
+
 LATE_S: Final = 1.0
 """A poll that begins later than this after its time counts as late."""
 
@@ -69,7 +72,7 @@ class Fleet:
         self._due: list[tuple[float, int]] = []
         self._group: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[None] | None = None
-        self._is_halting = False
+        self._is_halting = self._is_queuing = False
         self._sleep: asyncio.Future[Any] | None = None
         self._spawner: Spawn = self._spawn  # one bound method for all agents
         self._loop_time: Callable[[], float] = lambda: 0.0  # the loop's, once one runs
@@ -187,15 +190,45 @@ class Fleet:
             interval_s = agent.settings.polling_interval_s
             heapq.heapreplace(self._due, (next_poll(due_at, self._clock.now(), interval_s), index))
             return
-        await self._limiter.polls.acquire()
-        now = self._clock.now()
+        polls = self._limiter.polls
+        self._is_queuing = True
+        await polls.acquire()
+        self._is_queuing = False
+        if (taken := self._take_next()) is not None:
+            self._spawn(self._poll_in_turn(taken))
+        else:
+            polls.release()  # those who were due had their turn meanwhile
+
+    def _take_next(self) -> PcmAgent | None:
+        """The client that is due first, for whom there is a place; it is due again an interval
+        later. None if nobody is due who has to ask.
+        """
+        due_at, index = self._due[0]
+        now, agent = self._clock.now(), self._agents[index]
+        if due_at > now or agent.is_resting:
+            return None
         if now - due_at > LATE_S:
             self.counts.late_count += 1
             self.counts.late_s_max = max(self.counts.late_s_max, now - due_at)
-        heapq.heapreplace(
-            self._due, (next_poll(due_at, now, agent.settings.polling_interval_s), index)
-        )
-        self._spawn(self._poll(agent))
+        interval_s = agent.settings.polling_interval_s
+        heapq.heapreplace(self._due, (next_poll(due_at, now, interval_s), index))
+        return agent
+
+    async def _poll_in_turn(self, first: PcmAgent) -> None:
+        """Let a client poll, and then in its place those who are due: a task of its own for each
+        costs a fifth of a poll that brings nothing.
+        """
+        agent: PcmAgent | None = first
+        polls_left = IN_TURN_MAX
+        try:
+            while agent is not None:
+                polls_left -= 1
+                has_asked = await self._poll(agent) is not PollResult.OFF
+                others_wait = self._limiter.waiting_count > self._is_queuing
+                goes_on = has_asked and polls_left and not others_wait
+                agent = self._take_next() if goes_on else None
+        finally:
+            self._limiter.polls.release()
 
     async def _sleep_until(self, due_at: float) -> None:
         """Sleep, unless a client is added that is due before that."""
@@ -209,12 +242,9 @@ class Fleet:
             self._sleep.cancel()
             self._sleep = None
 
-    async def _poll(self, agent: PcmAgent) -> None:
+    async def _poll(self, agent: PcmAgent) -> PollResult:
         began = self._loop_time()
-        try:
-            result = await agent.poll()
-        finally:
-            self._limiter.polls.release()
+        result = await agent.poll()
         took = self._loop_time() - began
         counts = self.counts
         counts.polls += 1
@@ -222,3 +252,4 @@ class Fleet:
         counts.failed += result is PollResult.FAILED
         counts.poll_s_sum += took
         counts.poll_s_classes[bisect_left(POLL_S_BOUNDS, took)] += 1
+        return result

@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 
 from despoolr_client.transport import wire
 from despoolr_client.transport.exchange import Fenced, address_of, exchange
-from despoolr_client.transport.wire import HEAD_SIZE_MAX, Reply, answer, begin, read_reply
+from despoolr_client.transport.wire import (
+    HEAD_SIZE_MAX,
+    Reply,
+    ReplyReader,
+    answer,
+    begin,
+)
 from worlds.scripted_server import OK, Talk, ask, serving
 
 PIECES = st.sampled_from(
@@ -56,6 +62,11 @@ PIECES = st.sampled_from(
 )
 
 
+def read_reply(data: bytes) -> Reply | None:
+    """What is read by one who has read nothing before."""
+    return ReplyReader().read(data)
+
+
 async def until(is_so: Callable[[], bool]) -> None:
     """Wait for what happens in turns of the loop to come."""
     async with asyncio.timeout(60):
@@ -83,6 +94,35 @@ def test_what_is_read_past_the_parser_is_what_the_parser_reads(pieces: list[byte
     ours = read_reply(data)
     if ours is not None:
         assert asyncio.run(as_aiohttp_reads(data)) == (ours, True)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    answers=st.lists(
+        st.tuples(
+            st.sampled_from([b"304 Not Modified", b"304 ", b"200 OK"]),
+            st.sampled_from([b"", b'X: "1"\r\n', b'X: y\r\nETag: "2"\r\n']),
+            st.sampled_from([b"ETag: ", b"etag:", b"ETag:  ", b"E: "]),
+            st.sampled_from([b"", b'"1"', b'W/"1"', b'"a b"', b'"\xff"', b'1"\r\nY: "', b" "]),
+            st.sampled_from([b"\r\n\r\n", b" \r\n\r\n", b"\r\nServer: s\r\n\r\n", b"\r\n"]),
+            st.sampled_from([b"", b"", b"\r\n\r\n", b"x"]),
+        ),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_what_was_read_before_changes_nothing(answers: list[tuple[bytes, ...]]) -> None:
+    reader = ReplyReader()
+    for status, above, name, etag, below, more in answers:
+        data = b"HTTP/1.1 " + status + b"\r\n" + above + name + etag + below + more
+        assert reader.read(data) == read_reply(data)
+
+
+def test_the_head_of_a_304_has_its_bound_whatever_was_read_before() -> None:
+    reader = ReplyReader()
+    head, end = b"HTTP/1.1 304 Not Modified\r\nETag: ", b"\r\n\r\n"
+    for size, reads in ((1, True), (HEAD_SIZE_MAX - len(head + end), True), (HEAD_SIZE_MAX, False)):
+        assert (reader.read(head + b"1" * size + end) is not None) is reads
 
 
 @pytest.mark.parametrize(

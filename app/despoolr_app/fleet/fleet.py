@@ -14,7 +14,7 @@ import math
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,8 +34,10 @@ from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.polling import LOGON_SHARE
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet
+from despoolr_client.transport.file_reader import FileReader
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
@@ -104,6 +106,8 @@ class FleetClients:
     _urls: dict[str, str] = field(default_factory=dict)
     _logon_names: list[str] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict)
+    _readers: dict[str, FileReader] = field(default_factory=dict)
+    """Of the logon servers' files, by server."""
     _records: RecordFile | None = None
     _background: list[asyncio.Task[None]] = field(default_factory=list)
     _settings: ClientSettings | None = None
@@ -373,6 +377,7 @@ class FleetClients:
             logon_servers=tuple(logons),
             behaviour=link.behaviour_of(site),
             polling_interval_s=self.settings.poll_every_s,
+            read_if_changed=self._read_if_changed,
             records_idle_polls=False,
         )
 
@@ -384,23 +389,39 @@ class FleetClients:
 
     def _connect(self, server: str, machine: str, _user: str) -> ShareServer:
         assert self._link is not None and self.clock is not None
-        # A distribution server the site named and nobody gave a URL for: its name may be one that
-        # resolves.
-        url = self._urls.get(fold(server), f"http://{server.lower()}")
         token = self._tokens[machine]
         connected = ShareServer(
-            self._link.http, url, token, self.clock, name=server, lease_s=60.0 * self.scale
+            self._link.http,
+            self._url(server),
+            token,
+            self.clock,
+            name=server,
+            lease_s=60.0 * self.scale,
         )
         connected.may_act = self.may_act
         return connected
+
+    def _read_if_changed(
+        self, server: str, machine: str, path: str, etag: str
+    ) -> Coroutine[Any, Any, tuple[bytes, str] | None]:
+        reader = self._readers.get(server)
+        if reader is None:
+            assert self._link is not None
+            url, name = self._url(server), fold(server)
+            self._readers[server] = reader = FileReader(self._link.http, url, name, LOGON_SHARE)
+            reader.may_act = self.may_act
+        return reader.read_if_changed(self._tokens[machine], path, etag)
+
+    def _url(self, server: str) -> str:
+        # A distribution server the site named and nobody gave a URL for: its name may be one that
+        # resolves.
+        return self._urls.get(fold(server), f"http://{server.lower()}")
 
 
 def turn_clocks(agents: Iterable[PcmAgent], clocks: Mapping[str, float]) -> None:
     """Let the clocks of these machines be wrong by so many seconds, and all others right."""
     for agent in agents:
-        offset_s = clocks.get(fold(agent.machine), 0.0)
-        if agent.clock_offset_s != offset_s:
-            agent.clock_offset_s = offset_s
+        agent.turn_clock(clocks.get(fold(agent.machine), 0.0))
 
 
 async def _keep_flushing(records: RecordFile) -> None:

@@ -12,19 +12,25 @@ does not exist until it does.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from despoolr_client.agent.connections import MachineConnections
+from despoolr_client.agent.dice import Dice
 from despoolr_client.agent.inventory import send_noidmifs
 from despoolr_client.agent.outbox import Outbox, Report, Results
 from despoolr_client.agent.polling import (
     LOGON_SHARE,
     Fetched,
+    File,
     PollResult,
+    Read,
     fetch,
+    instruction_path,
     logon_servers,
     next_poll,
+    told_first,
 )
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.rest import REST_S_MAX, Rest
@@ -51,25 +57,11 @@ RESTART_S: Final = 120.0
 """From a program's restart of its machine until PCM polls again."""
 
 
-class Dice:
-    """Chance on demand: the generator is made when there is something to decide."""
-
-    __slots__ = ("_agent", "_label")
-
-    def __init__(self, agent: PcmAgent, label: str) -> None:
-        self._agent = agent
-        self._label = label
-
-    def shuffle(self, x: list[Any], /) -> None:
-        """Put the list in random order, in place."""
-        if len(x) > 1:
-            self._agent.settings.random(self._agent.draw(self._label)).shuffle(x)
-
-
 class PcmAgent:
     """One client. `user` is logged on."""
 
     __slots__ = (
+        "_alike_until",
         "_connections",
         "_draw_count",
         "_files",
@@ -116,11 +108,20 @@ class PcmAgent:
         self._connections: MachineConnections | None = None
         self._spawn: Spawn | None = None
         self._rest: Rest | None = None
+        self._alike_until = -math.inf
+        """Until when, by its own clock, a poll that is answered as the last one was changes nothing
+        (where polls are asked of a network).
+        """
 
     # -- what it is
     def now(self) -> float:
         """The client's own clock, which may be wrong (Q126644)."""
         return self.settings.clock.now() + self.clock_offset_s
+
+    def turn_clock(self, offset_s: float) -> None:
+        """Let the client's clock be ahead of the site's by so many seconds."""
+        if self.clock_offset_s != offset_s:
+            self.clock_offset_s, self._alike_until = offset_s, -math.inf
 
     def draw(self, label: str) -> str:
         """The label of this client's next draw for a purpose: every draw has a generator of its
@@ -131,7 +132,7 @@ class PcmAgent:
 
     def dice(self, label: str) -> Dice:
         """A generator of its own for one purpose."""
-        return Dice(self, label)
+        return Dice(self.settings.random, self.draw, label)
 
     @property
     def pcm(self) -> Pcm:
@@ -268,12 +269,19 @@ class PcmAgent:
         """Poll now. Never raises for what a server answers or fails to answer."""
         if not self.is_on:
             return PollResult.OFF
+        asked_at = self.now()
+        read: Read = self._read
+        if asked_at < self._alike_until and self._connections is None and self._has_nothing_to_do:
+            told = await self._told_by_first()
+            if isinstance(told, PollResult):
+                return told
+            read = told_first(told, read)
         self.say(lines.POLLING)
-        self._rest, asked_at = None, self.now()
+        self._rest, self._alike_until = None, -math.inf
         watch = self.settings.watch(self.logon_server, self.sms_id)
         seen = watch(0.0)
         with self.connections:
-            fetched = await self._fetch()
+            fetched = await self._fetch(read)
             result = fetched.result
             if not self.is_on:
                 return PollResult.OFF  # switched off while the question was on its way
@@ -291,11 +299,36 @@ class PcmAgent:
                 await self.send(is_poll=True)
         self._start_runner()
         await self.disconnect_if_idle()
-        if seen is not None and self._found_nothing(result):
+        asks_again = self.settings.read_if_changed is not None
+        if (asks_again or seen is not None) and self._found_nothing(result):
             known = () if self._pcm is None else self._pcm.records
-            until = min(next_date(known, asked_at), asked_at + REST_S_MAX)
-            self._rest = Rest(watch, seen, self.etag, self.logon_server, asked_at, until)
+            until = next_date(known, asked_at)
+            if asks_again:
+                self._alike_until = until
+            if seen is not None and not self._draws:
+                until = min(until, asked_at + REST_S_MAX)
+                self._rest = Rest(watch, seen, self.etag, self.logon_server, asked_at, until)
         return result
+
+    async def _told_by_first(self) -> PollResult | File | ShareError | ShareUnreachable:
+        """What the current logon server says, and no more than the result if it is the same."""
+        etag = self.etag
+        try:
+            told = await self._read(self.logon_server, instruction_path(self.sms_id), etag)
+        except (ShareError, ShareUnreachable) as error:
+            if etag or not (isinstance(error, ShareError) and error.is_missing):
+                return error
+            told = None
+        if not self.is_on:
+            return PollResult.OFF
+        return told or (PollResult.UNCHANGED if etag else PollResult.MISSING)
+
+    async def _read(self, server: str, path: str, etag: str) -> File | None:
+        """A file of a logon share, if it has not this ETag."""
+        read = self.settings.read_if_changed
+        if read is not None:
+            return await read(server, self.machine, path, etag)
+        return await self._logon_share(server).read_if_changed(path, etag)
 
     @property
     def is_resting(self) -> bool:
@@ -321,18 +354,22 @@ class PcmAgent:
 
     def _found_nothing(self, result: PollResult) -> bool:
         """Whether the next poll, answered alike, would bring nothing: no server but the first is
-        asked, nothing is recorded, drawn or said, and nothing is under way.
+        asked, nothing is recorded or said, and nothing is under way.
         """
-        behaviour, settings = self.behaviour, self.settings
+        settings = self.settings
         if settings.records_idle_polls or settings.log is not None:
             return False
         asks_one = result is PollResult.UNCHANGED or (
-            result is PollResult.MISSING and not behaviour.search_on_missing_file
+            result is PollResult.MISSING and not self.behaviour.search_on_missing_file
         )
-        draws = behaviour.random_logon_server_search and len(self._logon_servers) > 1
-        return asks_one and not draws and self._connections is None and self._has_nothing_to_do
+        return asks_one and self._connections is None and self._has_nothing_to_do
 
-    async def _fetch(self) -> Fetched:
+    @property
+    def _draws(self) -> bool:
+        """Whether each poll draws an order of servers."""
+        return self.behaviour.random_logon_server_search and len(self._logon_servers) > 1
+
+    async def _fetch(self, read: Read) -> Fetched:
         """Ask for the instruction file: the current logon server first, then the others."""
         behaviour = self.behaviour
         others = [server for server in self._logon_servers if server != self.logon_server]
@@ -342,7 +379,7 @@ class PcmAgent:
             self.sms_id,
             [self.logon_server, *others],
             self.etag,
-            self._logon_share,
+            read,
             searches_on_missing_file=behaviour.search_on_missing_file,
             say=self.say,
         )
@@ -496,7 +533,7 @@ class PcmAgent:
         """
         self.files.history = None
         self._pcm = None
-        self.etag = ""
+        self.etag, self._alike_until = "", -math.inf
 
     async def power_off(self) -> None:
         """Pull the plug: what runs is gone, and nobody closes its opens; the server's lease does.
@@ -512,7 +549,7 @@ class PcmAgent:
         if runner is not None:
             await runner.stop()
         self._pcm = None
-        self.etag = ""
+        self.etag, self._alike_until = "", -math.inf
         self.logon_server = self._logon_servers[0]
 
     async def power_on(self) -> PollResult:

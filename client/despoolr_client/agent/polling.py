@@ -8,7 +8,7 @@ random (Q153288). The server that answers is the current one from then on, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -19,10 +19,17 @@ from despoolr_client.pcm.state import Records
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.formats.winst import WinstError
 from despoolr_core.formats.winst_text import parse_winst
-from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
+from despoolr_core.share.contract import ShareError, ShareUnreachable
 
 LOGON_SHARE: Final = "SMS_SHR"
 INSTRUCTIONS: Final = "PCMINS.BOX"
+
+File = tuple[bytes, str]
+"""A file and its ETag."""
+Read = Callable[[str, str, str], Awaitable[File | None]]
+"""`read(server, path, etag)`: a file of a logon share, None while it has that ETag. Raises
+`ShareError`, `ShareUnreachable`.
+"""
 
 
 class PollResult(StrEnum):
@@ -62,7 +69,7 @@ async def fetch(
     sms_id: str,
     servers: Sequence[str],
     etag: str,
-    share: Callable[[str], Share],
+    read: Read,
     *,
     searches_on_missing_file: bool,
     say: Callable[[str], None],
@@ -70,15 +77,14 @@ async def fetch(
     """The instruction file, from the first of `servers` that answers.
 
     The first one is the current logon server, where the file had `etag` when it was read last.
-    `share` is the logon share of a server. Raises nothing for what a server answers or fails to
-    answer.
+    Raises nothing for what a server answers or fails to answer.
     """
-    path = f"{INSTRUCTIONS}/{sms_id}.INS"
+    path = instruction_path(sms_id)
     current, is_missing = servers[0], False
     for server in servers:
         say(lines.looking_for(server, sms_id))
         try:
-            got = await share(server).read_if_changed(path, etag if server == current else "")
+            got = await read(server, path, etag if server == current else "")
         except ShareUnreachable:
             say(lines.NO_LOGON_SERVER)
             continue
@@ -102,6 +108,27 @@ async def fetch(
     if is_missing:
         return Fetched(PollResult.MISSING, current, etag)
     return Fetched(PollResult.FAILED, current, etag, reason="no logon server answers")
+
+
+def instruction_path(sms_id: str) -> str:
+    """Where a client's instruction file is on a logon share."""
+    return f"{INSTRUCTIONS}/{sms_id}.INS"
+
+
+def told_first(told: File | ShareError | ShareUnreachable, read: Read) -> Read:
+    """`read`, of which the first answer has come already."""
+    first: File | ShareError | ShareUnreachable | None = told
+
+    async def ask(server: str, path: str, etag: str) -> File | None:
+        nonlocal first
+        answer, first = first, None
+        if answer is None:
+            return await read(server, path, etag)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return ask
 
 
 def next_poll(due_at: float, now: float, interval_s: float) -> float:

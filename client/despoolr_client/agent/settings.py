@@ -8,7 +8,7 @@ away: a `random.Random` for each of fifty thousand clients would be 125 MB.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from random import Random
 from typing import Any, Final, Protocol
@@ -77,6 +77,11 @@ WatchFile = Callable[[str, str], Watch]
 server is as it was.
 """
 
+ReadIfChanged = Callable[[str, str, str, str], Awaitable["tuple[bytes, str] | None"]]
+"""`read(server, machine, path, etag)`: a file of a logon share as `Share.read_if_changed` has it,
+with no connection made for it.
+"""
+
 LogSink = Callable[[str, float, str], None]
 """`log(machine, at, text)`: one line of a client's PCM log, `at` by the client's clock."""
 
@@ -142,6 +147,9 @@ class ClientSettings(msgspec.Struct, frozen=True):
     """How its machines treat the files of packages."""
 
     watch: WatchFile = nobody_tells
+
+    read_if_changed: ReadIfChanged | None = None
+    """How instruction files are asked for where thousands are; None: as any other file."""
 
     records_idle_polls: bool = True
     """Whether a poll that brought nothing is a record too; a fleet of thousands says no."""

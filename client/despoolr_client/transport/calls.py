@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 from aiohttp.http_exceptions import HttpProcessingError
 
-from despoolr_client.transport.exchange import address_of, exchange, header_lines
+from despoolr_client.transport.exchange import Address, address_of, exchange, header_lines
 from despoolr_client.transport.wire import Reply
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.chain import Chain, ChainReply, ChainResult, Link
@@ -53,7 +53,17 @@ def _nobody_tells(_share: str, _paths: Sequence[str]) -> Watch:
 class HttpCaller:
     """A server's address, a token, and the pool they share with others."""
 
-    __slots__ = ("_base", "_http", "_lines", "_timeout", "may_act", "name", "program", "watch")
+    __slots__ = (
+        "_address",
+        "_base",
+        "_http",
+        "_lines",
+        "_timeout",
+        "may_act",
+        "name",
+        "program",
+        "watch",
+    )
 
     def __init__(
         self,
@@ -66,6 +76,7 @@ class HttpCaller:
         timeout: aiohttp.ClientTimeout | None = None,
     ) -> None:
         self._http = http
+        self._address: Address | None = None
         self._base = base_url.rstrip("/")
         self._timeout = timeout or http.timeout
         self.name = name or fold(urlsplit(base_url).hostname or "")
@@ -105,13 +116,16 @@ class HttpCaller:
         `ShareUnreachable` for no answer.
         """
         lines = self._lines + header_lines(headers) if headers else self._lines
-        http, may_act = self._http, self.may_act
+        may_act = self.may_act
         if may_act is not None and method == "DELETE" and target.startswith(_OWN):
             may_act = None
         try:
+            address = self._address
+            if address is None:
+                address = self._address = address_of(self._http, self._base)
             reply = await exchange(
-                http,
-                address_of(http, self._base),
+                self._http,
+                address,
                 method,
                 target,
                 lines,

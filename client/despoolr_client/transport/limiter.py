@@ -38,6 +38,11 @@ class PriorityLimiter:
         self._free -= 1
         return True
 
+    @property
+    def waiting_count(self) -> int:
+        """How many wait for a place."""
+        return len(self.ends) + len(self.starts) + len(self.polls)
+
     def release(self) -> None:
         """Give back a place: to the next in the queues, if there is one."""
         for queue in (self.ends, self.starts, self.polls):
@@ -54,6 +59,9 @@ class LimiterQueue:
     def __init__(self, limiter: PriorityLimiter) -> None:
         self._limiter = limiter
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     async def acquire(self) -> None:
         """Wait for a place, which `release` gives back, perhaps in another task."""

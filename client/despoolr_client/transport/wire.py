@@ -67,18 +67,42 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def read_reply(data: bytes) -> Reply | None:
-    """The answer that these bytes are, neither more nor less; None if aiohttp has to read them."""
-    found = _plain()(data, 0, HEAD_SIZE_MAX)
-    if found is None:
-        return None
-    status, etag, size = found.groups()
-    at = found.end()
-    if status in _SILENT:  # a length there is of the body that it leaves out
-        size = b"0"
-    if size is None or len(data) - at != int(size):
-        return None
-    return Reply(int(status), etag.decode() if etag else "", data[at:])
+class ReplyReader:
+    """Reads answers that came whole. Most of a fleet's are one 304 again and again, with another
+    ETag: what stood before and after the last one's is kept, and only compared.
+    """
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self) -> None:
+        self._before = self._after = b""
+
+    def read(self, data: bytes) -> Reply | None:
+        """The answer that these bytes are, neither more nor less; None if aiohttp has to read
+        them.
+        """
+        before, after = self._before, self._after
+        if before and data.startswith(before) and data.endswith(after):
+            etag = data[len(before) : -len(after)].decode("latin-1")
+            if (
+                etag.isascii()
+                and etag.isprintable()
+                and " " not in etag
+                and len(before) + len(etag) + len(after) == len(data) <= HEAD_SIZE_MAX
+            ):
+                return Reply(304, etag, b"")
+        found = _plain()(data, 0, HEAD_SIZE_MAX)
+        if found is None:
+            return None
+        status, tag, size = found.groups()
+        at = found.end()
+        if status in _SILENT:  # a length there is of the body that it leaves out
+            size = b"0"
+        if size is None or len(data) - at != int(size):
+            return None
+        if status == b"304" and tag:
+            self._before, self._after = data[: found.start(2)], data[found.end(2) :]
+        return Reply(int(status), tag.decode() if tag else "", data[at:])
 
 
 class Wires:
@@ -91,6 +115,7 @@ class Wires:
         "kept_max",
         "now",
         "over_pool_count",
+        "read",
         "seeking_count",
     )
 
@@ -101,6 +126,7 @@ class Wires:
         if not keeps_any:
             self.kept_max = 0
         self.now = asyncio.get_running_loop().time
+        self.read = ReplyReader().read
         self._idle: list[list[Wire]] = []
         self.is_sweeping = False
         self.over_pool_count = 0
@@ -165,6 +191,7 @@ class Wire(asyncio.Protocol):
         "_deadline",
         "_handler",
         "_idle",
+        "_looks_at",
         "_loop",
         "_timer",
         "_transport",
@@ -184,7 +211,7 @@ class Wire(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[Reply | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._deadline = inf
+        self._deadline = self._looks_at = inf
         self.asked_at = self._loop.time()
 
     def is_closing(self) -> bool:
@@ -220,37 +247,34 @@ class Wire(asyncio.Protocol):
 
     async def ask(self, request: bytes, now: float, deadline: float) -> Reply:
         """One exchange. Raises what aiohttp raises, and `TimeoutError`; then it is closed."""
-        waiter: asyncio.Future[Reply | None] = self._loop.create_future()
-        self._waiter = waiter
+        self._waiter = waiter = self._loop.create_future()
         self.asked_at, self._deadline = now, deadline
-        timer = self._timer
-        if timer is None or timer.when() > deadline:
+        if deadline < self._looks_at:
             self._look_at(deadline)
         try:
             self._transport.write(request)
-            reply = await waiter
+            reply: Reply | None = await waiter
             if reply is None:
                 async with asyncio.timeout_at(deadline if deadline < inf else None):
                     reply = await answer(self._handler)
                 done_with(self._connection)
-                return reply
         except BaseException:
-            self._waiter = None
-            self._wires.kept.discard(self)
-            self._connection.close()
+            if self._waiter is waiter:  # it was not read to its end
+                self._waiter = None
+                self._wires.kept.discard(self)
+                self._connection.close()
             raise
-        self._waiter = None
-        self.rest()
         return reply
 
     def _look_at(self, when: float) -> None:
         """One timer does for all requests that it finds answered."""
         if self._timer is not None:
             self._timer.cancel()
+        self._looks_at = when
         self._timer = self._loop.call_at(when, self._look) if when < inf else None
 
     def _look(self) -> None:
-        self._timer = None
+        self._timer, self._looks_at = None, inf
         if self._waiter is None or self._waiter.done():
             return
         if self._loop.time() >= self._deadline:
@@ -263,11 +287,14 @@ class Wire(asyncio.Protocol):
         if waiter is None or waiter.done():
             self._transport.close()  # nobody asked
             return
-        reply = read_reply(data)
+        reply = self._wires.read(data)
         if reply is None:
             self._leave()
             begin(self._handler)
             self._handler.data_received(data)
+        else:
+            self._waiter = None
+            self.rest()
         waiter.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -3,8 +3,9 @@ fleet, and 100,000 clients that have nothing to do.
 
 An exchange is asked of a server that says the same 304 to everything, in a process of its own, so
 that all that is measured is the client's. Fleets are the command, beside a served site, as
-somebody would start them; what they cost is taken from the system (`/proc`), and of a steady state
-only: after their first polls.
+somebody would start them, whose clients have each an instruction file with a package to run if they
+like; what they cost is taken from the system (`/proc`), and of a steady state only: after their
+first polls, when nothing is new.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ from urllib.request import urlopen
 
 import aiohttp
 
+from despoolr_client.agent.polling import INSTRUCTIONS
 from despoolr_client.transport.exchange import address_of, exchange
+from despoolr_core.formats.client_number import sms_id_of
+from despoolr_core.formats.winst import PackageServer, WinstFile, WorkstationInstruction
+from despoolr_core.formats.winst_text import render_winst
 from despoolr_lab.bench.figures import Found, add
 from despoolr_lab.bench.load import cpu_s
 from despoolr_lab.bench.share_bench import run_loop
@@ -87,6 +92,7 @@ def measure_fleets(_rounds: int) -> Found:
     """
     found: Found = {}
     with tempfile.TemporaryDirectory(prefix="despoolr-fleet-") as directory, _site(directory):
+        _offer(Path(directory), IDLE_CLIENTS)
         fleet = ("--clients", str(IDLE_CLIENTS), "--poll-every", "1m")
         with _despoolr(directory, "idle", "fleet", *fleet, ready=_FIRST_POLL) as process:
             sleep(_STEADY_S)
@@ -95,6 +101,7 @@ def measure_fleets(_rounds: int) -> Found:
             core = (cpu_s(process.pid) - spent) / (perf_counter() - started)
             add(found, {"idle_mb": _most_mb(process.pid), "idle_core": core})
     with tempfile.TemporaryDirectory(prefix="despoolr-fleet-") as directory, _site(directory):
+        _offer(Path(directory), BUSY_CLIENTS)
         reserved = ReservedPorts(1)
         (port,) = reserved.ports
         listen = ("--listen", f"127.0.0.1:{port}")
@@ -113,6 +120,25 @@ def _site(directory: str) -> Iterator[None]:
     ports = ("--listen", "127.0.0.1:0", "--listen-logon", "127.0.0.1:0")
     with _despoolr(directory, "site", "serve", "all", *ports, ready=READY):
         yield
+
+
+def _offer(directory: Path, count: int) -> None:
+    """The instruction files of so many clients, with the same package, on the served share."""
+    server = PackageServer(r"\\LOGON1\SMS_PKGD\BPC00001" "\\")
+    offered = WorkstationInstruction(
+        site_id="BPC",
+        request_id="BPC0001",
+        package_id="BPC00001",
+        job_id="BPC00001",
+        package_name="Word 6.0",
+        run_command="setup.exe /q",
+        servers=(server,),
+    )
+    (box,) = directory.rglob(INSTRUCTIONS)
+    for number in range(1, count + 1):
+        sms_id = sms_id_of("BPC", number)
+        file = box / f"{sms_id}.INS"
+        file.write_bytes(render_winst(WinstFile(file.name, (offered,))))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from msgspec.structs import force_setattr
 
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.user_holds import hold
-from despoolr_client.fleet import Fleet
+from despoolr_client.fleet import IN_TURN_MAX, Fleet
 from despoolr_client.pcm.state import Folder
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.formats.sms_id import SmsId
@@ -80,6 +80,34 @@ def test_no_more_clients_talk_at_one_time_than_the_gate_lets_through() -> None:
         assert (most, fleet.counts.polls) == (4, 20)
         assert fleet.counts.late_count == 16
         assert fleet.counts.late_s_max == 40
+
+    play(main)
+
+
+def test_who_polls_one_after_the_other_in_a_place_gives_it_to_whoever_waits() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        waited_for: list[int] = []
+
+        async def read(server: str, machine: str, path: str, etag: str) -> tuple[bytes, str] | None:
+            await world.clock.sleep(10)
+            return None if etag else (b"", '"1"')
+
+        limiter = PriorityLimiter(1)
+        for name, value in (("read_if_changed", read), ("limiter", limiter)):
+            force_setattr(world.settings, name, value)
+        fleet = Fleet(world.clock, limiter)
+        for agent in clients(world, 2 * IN_TURN_MAX):
+            fleet.add(agent)
+        await fleet.start()
+        for after in (1, 45, IN_TURN_MAX * 10):
+            await world.clock.sleep(after)
+            async with limiter.ends:
+                waited_for.append(fleet.counts.polls)
+        await world.clock.sleep(HOUR / 2)
+        assert waited_for == [1, 6, 6 + IN_TURN_MAX]
+        assert fleet.counts.polls == 2 * IN_TURN_MAX, "each had its turn"
+        await fleet.stop()
 
     play(main)
 
