@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import StoreError
-from despoolr_server.files.journal.chain import JOURNAL_HEADER_SIZE
+from despoolr_server.files.journal.chain import JOURNAL_HEADER_SIZE, SECTOR
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.records import FRAME
 from despoolr_server.files.path_index import PRIVATE
@@ -251,6 +251,14 @@ def _frames(data: bytes) -> list[tuple[int, int]]:
     return found
 
 
+def _looks_cut(data: bytes, begin: int, end: int) -> bool:
+    """Whether a frame has nothing but zeros in one of its sectors, by chance, as one that a power
+    cut left: if nobody was answered yet, damage of it is no damage.
+    """
+    starts = range(begin - begin % SECTOR, end, SECTOR)
+    return not all(any(data[max(start, begin) : min(start + SECTOR, end)]) for start in starts)
+
+
 def _flip(file: Path, offset: int) -> None:
     with file.open("r+b") as content:
         content.seek(offset)
@@ -262,7 +270,8 @@ def _flip(file: Path, offset: int) -> None:
 def _frame(which: float) -> Callable[[Path], None]:
     def damage(root: Path) -> None:
         file = newest(root)
-        frames = _frames(file.read_bytes())
+        data = file.read_bytes()
+        frames = [frame for frame in _frames(data) if not _looks_cut(data, *frame)]
         begin, end = frames[int(which * (len(frames) - 1))]
         _flip(file, (begin + end) // 2)
 
