@@ -71,14 +71,14 @@ class SiteAssembly:
         recorder: Recorder,
         auth: Auth,
         lease_s: float = 60.0,
-        dav_time_scale: float = 1.0,
+        time_scale: float = 1.0,
         version: str = "",
     ) -> None:
         self.clock = clock
         self.recorder = recorder
         self.auth = auth
         self.lease_s = lease_s
-        self.dav_time_scale = dav_time_scale
+        self.time_scale = time_scale
         self.version = version
         self.logons: dict[str, LogonServer] = {}
         """Logon and distribution servers, by name."""
@@ -106,7 +106,7 @@ class SiteAssembly:
             packages={share: self.store(role.name, share)} if role.distribution else {},
             lease_s=self.lease_s,
             id_prefix=id_prefix,
-            dav_time_scale=self.dav_time_scale,
+            dav_time_scale=self.time_scale,
             version=self.version,
             extra_routes=extras.routes,
             extra_calls=extras.calls,
@@ -141,7 +141,7 @@ class SiteAssembly:
             lambda server, program: self._connect(name, server, program),
             lease_s=self.lease_s,
             id_prefix=id_prefix,
-            dav_time_scale=self.dav_time_scale,
+            time_scale=self.time_scale,
             version=self.version,
             logs=logs,
             extra_routes=extras.routes,

@@ -109,7 +109,7 @@ class SiteServer:
         *,
         lease_s: float = 60.0,
         id_prefix: str = "",
-        dav_time_scale: float = 1.0,
+        time_scale: float = 1.0,
         version: str = "",
         logs: LogSink | None = None,
         extra_routes: Iterable[web.RouteDef] = (),
@@ -123,7 +123,7 @@ class SiteServer:
             recorder,
             limits_of_lease(lease_s),
             id_prefix=id_prefix,
-            dav_time_scale=dav_time_scale,
+            dav_time_scale=time_scale,
         )
         make_directories(stores.root, boxes.SITE_DIRECTORIES, clock.now())
         if setup.profile.package_status_by_sta:
@@ -147,6 +147,7 @@ class SiteServer:
             addresses={setup.code: setup.server, **setup.addresses},
             parent=setup.parent,
             logs=logs or NoLogFiles(),
+            time_scale=time_scale,
         )
         self.executive = Executive(self.context, _services(self.context))
         self.administrator = Administrator(self.context)

@@ -19,7 +19,7 @@ __all__ = ["SharedTimer"]
 
 GRAIN_S = 0.001
 """uvloop rounds to this: what is nearer would turn the loop again and again until it has come."""
-REST_S = 5.0
+REST_S = 15.0
 """Real seconds: where a round is shorter, because site time is fast, the disk is not looked at in
 each.
 """

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -56,7 +56,7 @@ LIVE_SIZE_MAX: Final = 8 * 1024 * 1024
 """Bytes of old records that the live page of a starting server knows of."""
 FLUSH_S: Final = 0.1
 """Records wait at most so long in memory."""
-BEAT_S: Final = 10.0
+BEAT_S: Final = 20.0
 """Seconds after which a running process notes its time again."""
 TOLD_S_MAX: Final = 2 * BEAT_S
 """Seconds that a process which was killed may have run since it noted its time: two beats, if a
@@ -90,6 +90,8 @@ class Runtime:
     records: RecordFile
     clock: LoopClock = field(init=False)
     recorder: Recorder = field(init=False)
+    stir: Callable[[object], None] = field(init=False)
+    """To be called when something changed that services look at, and that is no record here."""
     changes: list[str] = field(default_factory=list)
     """What is not as it was when this data was last served, one sentence each."""
     source: TimeSource = MACHINE
@@ -142,7 +144,8 @@ class Runtime:
 
     def _begin(self, site_now: float | None) -> None:
         self.clock = LoopClock(self._epoch(site_now), self.scale)
-        self.recorder = Recorder(self.clock.now, [self._write, self.clock.share_timer()])
+        self.stir = self.clock.share_timer()
+        self.recorder = Recorder(self.clock.now, [self._write, self.stir])
         self.changes += self._changes(site_now)
         version = self.settings.version or self._state.version
         self._state = State(self.starts, self.scale, version=version)

@@ -9,7 +9,8 @@ when, and shows its rows as they were then.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -20,22 +21,29 @@ from despoolr_core.records.kinds import KINDS, share
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
 from despoolr_core.records.stream import Record, decode
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.contract import Watch
 from despoolr_server.http.live.feeds import LiveFeeds
 from despoolr_server.http.live.records import QUIET_S
 
 AGAIN_S: Final = 2.0
 """Seconds until a server that was lost is asked again."""
+LOOK_S: Final = 30.0
+"""Seconds after which a service may not rest any longer by what is heard."""
 LINE_SIZE_MAX: Final = 1024 * 1024
 _THEIRS: Final = tuple(kind for kind in KINDS.values() if kind.__module__ == share.__name__)
 """Kinds that a share server records of itself."""
 _FAULTS: Final = FaultBegan, FaultEnded
 """Kinds that it records as what it does itself."""
+_ALIVE: Final = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}
+"""After how many seconds of silence the system asks a machine whether it is there, and how often:
+one that has lost its power is noticed within 15 s, and no process wakes for it.
+"""
 _LATER: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=3 * QUIET_S)
 
 
 class Follower:
     """Hears one server, for as long as it runs, but not while the line to it `is_cut`. `now` is
-    site time.
+    site time; `stir` is called whenever something is heard.
     """
 
     def __init__(
@@ -46,6 +54,7 @@ class Follower:
         feeds: LiveFeeds,
         now: Callable[[], float],
         is_cut: Callable[[], bool] = lambda: False,
+        stir: Callable[[], object] = lambda: None,
     ) -> None:
         self.name = name
         self._url = url
@@ -53,7 +62,21 @@ class Follower:
         self._feeds = feeds
         self._now = now
         self._is_cut = is_cut
+        self._stir = stir
         self._last: Record | None = None
+        self._heard_count: int | None = None
+        """Goes up with everything that is heard; None while nothing is."""
+        self._count = 0
+
+    def watch(self, _share: str, _paths: Sequence[str]) -> Watch:
+        """What tells, without a call, whether directories there are as they were."""
+        time = asyncio.get_running_loop().time
+
+        def told(_until: float) -> object | None:
+            is_heard = self._heard_count is not None and not self._is_cut()
+            return (self._heard_count, time() // LOOK_S) if is_heard else None
+
+        return told
 
     async def run(self, http: aiohttp.ClientSession) -> None:
         """Listen, and listen again when it breaks off, until this is cancelled."""
@@ -61,6 +84,7 @@ class Follower:
             if not self._is_cut():
                 with suppress(aiohttp.ClientError, TimeoutError, ValueError):
                     await self._listen(http)
+            self._heard_count = None
             live = self._feeds.live
             live.silent.setdefault(self.name, self._now())
             self._feeds.has_changed()
@@ -77,12 +101,20 @@ class Follower:
         ) as answer:
             if self._feeds.live.silent.pop(self.name, None) is not None:
                 self._feeds.has_changed()
+            _keep_alive(answer)
             past = _Past(self._last)
+            self._hear()
             async for line in answer.content:
                 if self._is_cut():
                     return  # it is told again when the line is mended
                 for record in past.news(line):
                     self._take(record)
+                    self._hear()
+
+    def _hear(self) -> None:
+        self._count += 1
+        self._heard_count = self._count
+        self._stir()
 
     def _take(self, record: Record) -> None:
         self._last = record
@@ -95,6 +127,16 @@ class Follower:
             return
         if fold(server) == fold(self.name):
             self._feeds.hear(record)
+
+
+def _keep_alive(answer: aiohttp.ClientResponse) -> None:
+    transport = answer.connection and answer.connection.transport
+    wire = transport and transport.get_extra_info("socket")
+    if wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _ALIVE.items():
+            if hasattr(socket, name):  # some systems have none of their own for a connection
+                wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class _Past:

@@ -106,6 +106,7 @@ class Servers:
     _stores: list[JournalledFileStore] = field(default_factory=list)
     _connections: dict[tuple[str, str], ShareServer] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
+    _followers: dict[tuple[str, str], Follower] = field(default_factory=dict)
     _lines: dict[str, ServerLine] = field(default_factory=dict)
     """Those that may be broken, by machine."""
     _books: list[FaultBook] = field(default_factory=list)
@@ -123,7 +124,7 @@ class Servers:
             recorder=self.runtime.recorder,
             auth=self.runtime.auth,
             lease_s=self.runtime.lease_s,
-            dav_time_scale=self.runtime.scale,
+            time_scale=self.runtime.scale,
             version=self.version,
         )
         live = LiveFold()
@@ -220,6 +221,8 @@ class Servers:
         self._databases[settings.code] = opened
         opened.database.on_lost = self._end
         self._urls[name] = urls
+        elsewhere = {s.name: s.url for s in servers if s.name not in self._assembly.logons}
+        followers = self._followed(name, elsewhere)
         slots = SlotRoutes(
             SlotTable(settings.clients_wanted, settings.fleet_lease_s),
             opened.database,
@@ -279,9 +282,8 @@ class Servers:
         apart = {name: url for name, url in urls.items() if name not in self._assembly.hosts}
         if apart:
             self.watch(keep_comparing(apart, self.say), f"{settings.code}/CLOCKS")
-        elsewhere = {s.name: s.url for s in servers if s.name not in self._assembly.logons}
-        if elsewhere:  # a task that is over would end the servers
-            self.watch(self._follow(name, elsewhere), f"{settings.code}/LIVE")
+        if followers:  # a task that is over would end the servers
+            self.watch(self._follow(name, followers), f"{settings.code}/LIVE")
         self._tasks.append(self._assembly.start_services(settings.code, asyncio.create_task))
         self._announce(name, "site", url, settings.code)
         return url
@@ -404,17 +406,24 @@ class Servers:
         live = LiveRoutes(self._live, name, scope, self.runtime.scale, self.runtime.auth, release)
         return [*live.routes(), *self._records.routes()]
 
-    async def _follow(self, machine: str, urls: Mapping[str, str]) -> None:
-        """Hear, for a site's page, what its servers in other processes record."""
+    def _followed(self, machine: str, urls: Mapping[str, str]) -> list[Follower]:
+        """Those that are to hear, for a site, what its servers in other processes record."""
         token = self.runtime.auth.issue(machine, SERVICE_ACCOUNT, Role.SERVICE)
+        clock, stir = self.runtime.clock, partial(self.runtime.stir, None)
+        for name, url in urls.items():
+            is_cut = partial(self._is_cut, machine, name)
+            self._followers[machine, fold(name)] = Follower(
+                name, url, token, self._live, clock.now, is_cut, stir
+            )
+        return [self._followers[machine, fold(name)] for name in urls]
+
+    async def _follow(self, machine: str, followers: Iterable[Follower]) -> None:
         async with (
             aiohttp.ClientSession(**session_options({})) as http,
             asyncio.TaskGroup() as group,
         ):
-            for name, url in urls.items():
-                is_cut = partial(self._is_cut, machine, name)
-                follower = Follower(name, url, token, self._live, self.runtime.clock.now, is_cut)
-                group.create_task(follower.run(http), name=f"{machine}/{name}")
+            for follower in followers:
+                group.create_task(follower.run(http), name=f"{machine}/{follower.name}")
 
     async def _release(
         self, machine: str, who: Principal, server: str, handle: str, reason: str
@@ -486,6 +495,8 @@ class Servers:
             )
             if any(fold(one.name) == key[0] and one.url == url for one in self.announced):
                 there.watch = partial(ServerWatch, partial(self._within_reach, machine, server))
+            elif (follower := self._followers.get((machine, key[0]))) is not None:
+                there.watch = follower.watch
         return self._connections[key]
 
     def _is_cut(self, machine: str, server: str) -> bool:

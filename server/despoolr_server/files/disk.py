@@ -19,7 +19,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from heapq import merge
 from pathlib import Path
 
@@ -48,6 +48,7 @@ from despoolr_server.files.spare.originals import Originals
 from despoolr_server.files.spare.staged_files import StagedFiles
 from despoolr_server.files.system.descriptors import (
     find_odd,
+    opened_directory,
     read_whole,
     to_the_end,
     write_at,
@@ -55,7 +56,6 @@ from despoolr_server.files.system.descriptors import (
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ = os.O_RDONLY | _NOFOLLOW
-_DIRECTORY = _READ | getattr(os, "O_DIRECTORY", 0)
 _UPDATE = os.O_RDWR | _NOFOLLOW
 _KNOWN_MAX = 65_536
 _SORTED_AT_ONE_TIME = NAMES_MAX
@@ -131,7 +131,9 @@ class DiskFileStore:
     # -- asking
 
     def find(self, name: Name) -> FileFacts | None:
-        """One `lstat` for a name seen before; else one for each part of the path."""
+        """One `lstat` for a name seen before, be it a file or a directory in which something was
+        looked for; else one for each part of the path.
+        """
         known = self._known.get(name.key)
         if known is not None:
             path, mtime_ns, size, inode, facts = known
@@ -142,6 +144,9 @@ class DiskFileStore:
             else:
                 if now.st_mtime_ns == mtime_ns and now.st_size == size and now.st_ino == inode:
                     return facts
+        elif (folder := self.index.remembered(name.key)) is not None:
+            directory, status = folder
+            return None if status is None else self._facts_of(directory, status)
         found = self.index.resolve(name)
         return (
             None
@@ -186,7 +191,7 @@ class DiskFileStore:
                 places: Iterable[Place] = kept.places
             else:
                 places = yield from self._places_in(name, folder)
-        with answering, _opened(folder.path) as directory:
+        with answering, opened_directory(folder.path) as directory:
             for key, path, stored, actual in places if directory is not None else ():
                 try:
                     status = os.stat(actual, dir_fd=directory, follow_symlinks=False)
@@ -614,6 +619,16 @@ class DiskFileStore:
             self._known[key] = (path, mtime_ns, size, inode, facts)
         return facts
 
+    def _facts_of(self, folder: DirectoryIndex, status: os.stat_result) -> FileFacts:
+        """What was told of a directory the last time, if that is as it was."""
+        key = folder.key
+        tally, attributes = self.index.tally(key), self.attribute_list.get(key)
+        now = status.st_mtime_ns, status.st_size, status.st_ino, tally, attributes
+        if folder.told is None or folder.told[0] != now:
+            facts = self._facts(key, folder.path, folder.stored, status)
+            folder.told = now, facts
+        return folder.told[1]
+
     def _forget(self, key: str) -> None:
         """Neither the facts nor the content of a file that is gone: files with names of their own
         come and go all the time.
@@ -639,22 +654,6 @@ def etag_of(mtime_ns: int, size: int, inode: int, tally: str = "") -> str:
 
 def _join(directory: str, part: str) -> str:
     return f"{directory}/{part}" if directory else part
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[int | None]:
-    """A directory to look from at what is in it: the way there is then walked once, not for each
-    name (an eighth of a look at 1,000 files). None where it has gone.
-    """
-    try:
-        descriptor = os.open(path, _DIRECTORY)
-    except (FileNotFoundError, NotADirectoryError):
-        yield None
-        return
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _nofollow(path: str, flags: int) -> int:

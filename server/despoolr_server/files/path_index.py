@@ -20,6 +20,7 @@ from typing import Final
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name, why_bad
+from despoolr_server.engine.rows import FileFacts
 from despoolr_server.files.errors import answering
 from despoolr_server.files.long_names import LongNames, on_disk
 from despoolr_server.files.protocol import StoreError
@@ -41,10 +42,10 @@ class DirectoryIndex:
 
     `keys` has the key of each name that was read last, in the order in which the directory told
     them: a name's key never becomes another one. `is_plain`: these were all its names, and no two
-    of them have the same key.
+    of them have the same key. `told`: its own facts, and what they were made of.
     """
 
-    __slots__ = ("inode", "is_plain", "key", "keys", "mtime_ns", "names", "path", "stored")
+    __slots__ = ("inode", "is_plain", "key", "keys", "mtime_ns", "names", "path", "stored", "told")
 
     def __init__(self, path: str, key: str, stored: str, inode: int) -> None:
         self.path = path
@@ -55,6 +56,7 @@ class DirectoryIndex:
         self.keys: dict[str, str] = {}
         self.is_plain = False
         self.mtime_ns = -1
+        self.told: tuple[tuple[int, ...], FileFacts] | None = None
 
 
 class ResolvedPath:
@@ -294,7 +296,7 @@ class PathIndex:
     def _folder(self, name: Name) -> tuple[DirectoryIndex | None, os.stat_result | None]:
         """A directory and its `lstat`, found from the nearest one above it that is remembered."""
         ahead: list[Name] = []
-        while (remembered := self._remembered(name.key)) is None:
+        while (remembered := self.remembered(name.key)) is None:
             ahead.append(name)
             name = name.parent
         folder, status = remembered
@@ -307,7 +309,7 @@ class PathIndex:
             folder, status = self._remember(found, step.key), found.status
         return folder, status
 
-    def _remembered(self, key: str) -> tuple[DirectoryIndex, os.stat_result | None] | None:
+    def remembered(self, key: str) -> tuple[DirectoryIndex, os.stat_result | None] | None:
         """A directory that was seen before and is still the same one; the root always is."""
         if not key:
             return self._top, _lstat(self._base)

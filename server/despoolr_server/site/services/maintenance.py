@@ -38,7 +38,11 @@ it.
 """
 THOROUGH_EVERY: Final = 50
 """Cycles after which every box is looked into whatever its time says: a file system's times have
-their grain.
+their grain, and a file that is written in place does not change its directory.
+"""
+THOROUGH_S_MIN: Final = 600.0
+"""Seconds of the machine's from one such look to the next: site time may be fast, the disk is
+not.
 """
 
 
@@ -93,12 +97,17 @@ class MaintenanceManager(Service):
         return [*self._own, *self._masters.directories]
 
     @property
+    def _thorough_every(self) -> int:
+        site = self.site
+        return max(THOROUGH_EVERY, math.ceil(THOROUGH_S_MIN * site.time_scale / site.polling_s))
+
+    @property
     def _is_thorough(self) -> bool:
-        return self.cycle_count % THOROUGH_EVERY == 1
+        return self.cycle_count % self._thorough_every == 1
 
     def passes_max(self) -> float:
         """A thorough cycle is never passed over."""
-        return -self.cycle_count % THOROUGH_EVERY
+        return -self.cycle_count % self._thorough_every
 
     def is_resting(self, tick: float) -> bool:
         return self.passes_max() > 0 and super().is_resting(tick)

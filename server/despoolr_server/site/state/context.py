@@ -106,6 +106,8 @@ class SiteContext(msgspec.Struct):
     that was Complete may be so no more (Q152229, Q150026).
     """
     logs: LogSink = msgspec.field(default_factory=NoLogFiles)
+    time_scale: float = 1.0
+    """How many site seconds pass in one of the machine's."""
 
     @property
     def polling_s(self) -> float:

@@ -7,14 +7,14 @@ import asyncio
 import aiohttp
 import pytest
 
-from despoolr_app.servers.follower import Follower, _Past
+from despoolr_app.servers.follower import LOOK_S, Follower, _Past
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
 from despoolr_core.records.kinds.share import ShareStarted
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.stream import Record, encode
 from despoolr_server.http.live.feeds import LiveFeeds
-from worlds.share_server import serving
+from worlds.share_server import Site, serving
 
 
 def line(seq: int, at: float = 0.0) -> bytes:
@@ -97,3 +97,61 @@ async def test_a_page_does_not_hear_a_server_while_the_line_to_it_is_cut() -> No
                 await feed.changed(10)
         task.cancel()
     feeds.close()
+
+
+async def test_services_are_told_of_each_change_there_and_may_rest_until_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("despoolr_app.servers.follower.LOOK_S", 1e9)
+    feeds = LiveFeeds(LiveFold(), lambda: 5.0, start="1")
+    cut, stirred = [False], asyncio.Event()
+
+    def follow(site: Site) -> Follower:
+        return Follower(
+            "LOGON1", site.base, site.token, feeds, lambda: 5.0, lambda: cut[0], stirred.set
+        )
+
+    async def news() -> object:
+        """What is said when something was heard and nothing more comes."""
+        await asyncio.wait_for(stirred.wait(), 60)
+        stirred.clear()
+        return told(0.0)
+
+    async with aiohttp.ClientSession() as http:
+        async with serving() as site:
+            follower = follow(site)
+            told = follower.watch("SMS_SHR", ["DESPOOLR.BOX"])
+            assert told(0.0) is None, "nobody hears it yet: it must be asked"
+            task = asyncio.create_task(follower.run(http))
+            seen = [await news()]
+            for content in (b"new", b"newer"):
+                before = told(0.0)
+                assert before == told(0.0) is not None, "nothing happens, and it says so"
+                await site.ask("PUT", "/SMS_SHR/b.dat", content)
+                seen.append(await news())
+            assert None not in seen and len(set(seen)) == 3
+            cut[0] = True
+            assert told(0.0) is None
+            cut[0] = False
+            assert told(0.0) is not None
+        with feeds.listening(PageQuery()) as feed:
+            while not feeds.live.silent:
+                await feed.changed(10)
+        assert told(0.0) is None, "it has gone"
+        task.cancel()
+    feeds.close()
+
+
+async def test_what_is_done_past_a_server_is_looked_for_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    feeds = LiveFeeds(LiveFold(), lambda: 5.0, start="1")
+    follower = Follower("LOGON1", "http://127.0.0.1:1", "", feeds, lambda: 5.0)
+    follower._hear()
+    time = [100.0]
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: time[0], raising=False)
+    told = follower.watch("SMS_SHR", [""])
+    before = told(0.0)
+    assert before == told(0.0)
+    time[0] += LOOK_S
+    assert told(0.0) not in (None, before)

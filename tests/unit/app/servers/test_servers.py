@@ -13,7 +13,6 @@ from despoolr_app.process.settings import Listen, LogonSettings, RuntimeSettings
 from despoolr_app.servers.servers import Servers
 from despoolr_core.profile import profile_of
 from despoolr_core.response import Response
-from despoolr_core.share.contract import unwatched
 from despoolr_core.share.fleet_api import ServerCard, SetupFacts
 from despoolr_core.share.modes import Role
 from despoolr_server.shares.base.principal import Principal
@@ -23,7 +22,7 @@ from despoolr_server.site.state.queries import NO_PCM
 ANYWHERE = Listen("127.0.0.1", 0)
 
 
-async def test_a_service_is_told_of_a_server_beside_it_and_must_ask_one_elsewhere(
+async def test_a_service_is_told_of_a_server_beside_it_and_must_ask_one_it_does_not_hear(
     tmp_path: Path,
 ) -> None:
     runtime = prepare(RuntimeSettings(tmp_path / "data", listens=(ANYWHERE,)))
@@ -44,7 +43,7 @@ async def test_a_service_is_told_of_a_server_beside_it_and_must_ask_one_elsewher
         )
         told(0.0)  # the first time it finds the server
         assert told(0.0) == told(0.0) is not None
-        assert untold is unwatched
+        assert untold(0.0) is None
         before = len(servers._connections)
         for user in ("A", "B", "C"):
             who = Principal("ADMIN1", user, Role.ADMIN)

@@ -14,6 +14,7 @@ import pytest
 
 from despoolr_core.share.modes import FileAttribute, NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.engine.rows import FileFacts
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.protocol import StoreError
 
@@ -86,6 +87,42 @@ def test_a_directory_renamed_from_outside_is_followed(store: DiskFileStore) -> N
     (store.root / "D").rename(store.root / "E")
     assert store.find(n("D/F")) is None
     assert store.read(n("e/f")) == b"x"
+
+
+def test_a_directory_seen_before_costs_one_look_and_is_told_anew_whatever_changed(
+    store: DiskFileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = store.root / "A.BOX"
+    store.make_directory(n("A.BOX"), AT)
+    store.list(n("a.box"))
+    looks: list[str] = []
+    lstat = os.lstat
+
+    def looking(path: str) -> os.stat_result:
+        looks.append(path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", looking)
+    before = store.find(n("a.box"))
+    looks.clear()
+    assert store.find(n("a.box")) is before is not None and looks == [str(box)]
+    seen: list[FileFacts | None] = [before]
+    store.write_whole(n("A.BOX/F"), b"1", AT)
+    seen.append(store.find(n("a.box")))
+    (box / "G").write_bytes(b"put there by another program")
+    os.utime(box, ns=(1, 1))
+    seen.append(store.find(n("a.box")))
+    store.set_attributes(n("A.BOX"), FileAttribute.HIDDEN)
+    seen.append(store.find(n("a.box")))
+    box.rename(store.root / "OLD")
+    box.mkdir()
+    os.utime(box, ns=(1, 1))
+    seen.append(store.find(n("a.box")))
+    assert None not in seen and len(set(seen)) == len(seen)
+    box.rmdir()
+    box.write_bytes(b"a file by now")
+    now = store.find(n("a.box"))
+    assert now is not None and not now.directory and now.size == 13
 
 
 def test_links_and_pipes_are_invisible_and_lead_nowhere(

@@ -9,6 +9,7 @@ from despoolr_core.formats.status_mif import StatusMif
 from despoolr_core.records.kinds.share import FileWritten
 from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Access, Role, ShareMode
+from despoolr_server.site.services.maintenance import THOROUGH_EVERY, THOROUGH_S_MIN
 from despoolr_server.site.state import boxes
 from worlds.site import Bench
 
@@ -221,3 +222,12 @@ async def test_the_first_domain_of_a_site_ends_a_rest() -> None:
     await bench.cycle("MAINTENANCE_MANAGER")
     carried = bench.names("LOGON1/SMS_SHR", boxes.PCM_INSTRUCTIONS)
     assert carried == [f"{boxes.PCM_INSTRUCTIONS}/BPC00001.INS"]
+
+
+async def test_boxes_are_looked_into_whatever_their_time_says_as_often_as_a_disk_needs_it() -> None:
+    bench = Bench()
+    service = bench.service("MAINTENANCE_MANAGER")
+    service.cycle_count = 10
+    assert service.passes_max() == THOROUGH_EVERY - 10
+    bench.site.time_scale = 300.0  # a round is a second
+    assert service.passes_max() == THOROUGH_S_MIN - 10
