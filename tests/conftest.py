@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,13 +75,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     _remember(config, len(absent))
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """What was collected stays until the end, and the collector passes over it: 360,000 objects, of
-    which each full collection took 0.2 s to find nothing.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays until the end. So the garbage collector does not look for any while
+    it is made, a fifth of the processor's time, and passes over it from then on: 360,000 objects,
+    of which each full collection took 0.2 s to find nothing.
     """
-    gc.freeze()
-    gc.collect()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _is_absent(mark: pytest.Mark | None) -> bool:

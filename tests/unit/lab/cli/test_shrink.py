@@ -92,6 +92,7 @@ def test_a_run_has_its_world_already(capsys: Said) -> None:
     assert "--seed goes with a scenario" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_smallest_until_then(
     capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_refused_open_that_is_forgotten_is_found(monkeypatch: pytest.MonkeyPat
     assert "a refused open forgotten" in kinds(judged(range(1, 7)))
 
 
+@pytest.mark.slow
 def test_a_status_that_is_counted_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         loader._Batch, "counts", lambda self, report: self._new.append(report) or True

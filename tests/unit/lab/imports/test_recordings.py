@@ -216,6 +216,7 @@ def test_fields_of_an_encrypted_capture_without_keys_have_no_opens() -> None:
     assert found.view.holdings == []
 
 
+@pytest.mark.slow
 def test_a_holder_that_was_switched_off_is_silent_and_its_end_is_the_servers() -> None:
     _, found = found_in("13-silent-ghost", "capture.pcapng")
     assert "WS15, which holds office/b.dat, is silent since 2026-11-28 19:08:28" in found.notes

@@ -26,7 +26,7 @@ LATER_INDEXES = {"JobDetailsStatus", "MachinesFoldedName", "JobsStatus"}
 LATER_COLUMN = ("Machines", "FoldedName")
 
 
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "SQLite":
         return f"sqlite:///{tmp_path}/site.db"

@@ -249,6 +249,7 @@ MOVES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(moves=MOVES, wanted=st.integers(0, 40))
 def test_whatever_fleets_do_no_number_is_two_fleets(
     moves: list[tuple[str, str, int]], wanted: int
