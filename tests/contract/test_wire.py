@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from time import perf_counter
+from time import process_time
 
 import aiohttp
 import pytest
@@ -157,10 +157,10 @@ def test_what_a_server_of_ours_says_is_read_past_the_parser(
 @pytest.mark.parametrize("fields", [b"a:\r\n" * 1000 + b"X", b"ETag:" + b" " * 4000], ids=len)
 def test_a_long_head_that_is_none_is_given_up_at_once(fields: bytes) -> None:
     """By going back and forth, many lines took two minutes, and spaces 60 ms each time."""
-    began = perf_counter()
+    began = process_time()
     for _ in range(200):
         assert read_reply(b"HTTP/1.1 200 OK\r\n" + fields) is None
-    assert perf_counter() - began < 5
+    assert process_time() - began < 5
 
 
 async def test_what_comes_unasked_ends_a_kept_connection() -> None:

@@ -62,4 +62,4 @@ def test_whoever_comes_when_no_descriptor_is_left_takes_the_place_of_an_idle_con
     code, _ = server.terminate()
     assert code == 0 and "Traceback" not in server.said
     told = [line for line in server.said.splitlines() if "found no descriptor left" in line]
-    assert 1 <= len(told) <= 2, "the first at once, the rest together at the end"
+    assert 1 <= len(told) < NEW, "the first at once, the rest together"

@@ -34,6 +34,7 @@ not yet full.
 MEMORY_MAX = 3 << 30
 """Bytes of address space that the servers have."""
 ANSWER_S_MAX = 1.0
+TRIALS = 3
 DOCUMENTED = (501, 502, 503, 507)
 """Statuses from 500 on that say something about the request, not about the server."""
 
@@ -131,14 +132,13 @@ def ask_at_random(workshop: Workshop, requests: int) -> None:
     ]
     assert [(reply.request[:400], reply.status, reply.body[:200]) for reply in wrong] == []
     asker_of = {id(call): asker for asker, some in zip(askers, calls, strict=True) for call in some}
-    # of a machine with much to do, if not again
     slow = [reply for reply in replies if reply.seconds > ANSWER_S_MAX]
-    again = [asker_of[id(reply.call)].send(reply.call, reply.request) for reply in slow]
+    for _ in range(TRIALS):  # of a machine with much to do, if not again
+        again = [asker_of[id(reply.call)].send(reply.call, reply.request) for reply in slow]
+        slow = [reply for reply in again if reply.seconds > ANSWER_S_MAX]
     for asker in askers:
         asker.close()
-    assert [
-        (reply.request[:200], reply.seconds) for reply in again if reply.seconds > ANSWER_S_MAX
-    ] == []
+    assert [(reply.request[:200], reply.seconds) for reply in slow] == []
     assert sizes[1] - sizes[0] < GROWTH_MAX, [size >> 20 for size in sizes]
     assert told[405] < len(replies) // 50, told
     assert sum(told[status] for status in (200, 201, 204, 207)) > len(replies) // 4, told

@@ -34,7 +34,7 @@ def test_time_starts_at_zero_and_jumps_to_the_next_timer(loop):
 
     started = time.perf_counter()
     assert loop.run_until_complete(story()) == [0.0, 3600.0, 3600.0]
-    assert time.perf_counter() - started < 5.0
+    assert time.perf_counter() - started < 60
 
 
 def test_equal_times_run_in_the_order_in_which_they_were_asked_for(loop):

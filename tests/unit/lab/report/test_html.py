@@ -233,10 +233,10 @@ def test_two_hundred_thousand_records_stay_small_and_quick() -> None:
         )
         site.workstation(f"WS{number % 700}", ("Complete", "Retrying")[number % 2]).close(handle)
     records = site.at(600).step().records
-    began = time.perf_counter()
+    began = time.process_time()
     html = render_report(records, SUMMARY)
     assert len(records) > 200_000 and len(html.encode()) < 2_000_000
-    assert time.perf_counter() - began < 30
+    assert time.process_time() - began < 30
 
 
 def test_a_file_that_is_open_when_the_run_ends_was_never_closed() -> None:

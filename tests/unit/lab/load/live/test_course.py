@@ -85,11 +85,11 @@ def test_what_is_meant_for_each_second_is_what_the_clients_are_told_to_do() -> N
 
 
 def test_of_very_many_polls_some_clients_stand_for_all() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     planned = planned_of(load(seconds=2_000, count=5_000), 1.0)
     assert sum(planned.values()) == pytest.approx(5_000_000, rel=0.02)
     assert sum(planned.values()) > 10 * PLANNED_MAX
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_rates_refusals_and_blocked_updates_stand_beside_the_plan() -> None:
