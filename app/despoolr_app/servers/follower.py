@@ -24,6 +24,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Watch
 from despoolr_server.http.live.feeds import LiveFeeds
 from despoolr_server.http.live.records import QUIET_S
+from despoolr_server.loop.pace import batches, breathe
 
 AGAIN_S: Final = 2.0
 """Seconds until a server that was lost is asked again."""
@@ -104,12 +105,19 @@ class Follower:
             _keep_alive(answer)
             past = _Past(self._last)
             self._hear()
-            async for line in answer.content:
-                if self._is_cut():
-                    return  # it is told again when the line is mended
-                for record in past.news(line):
-                    self._take(record)
-                    self._hear()
+            cut = b""
+            async for data in answer.content.iter_any():
+                *lines, cut = (cut + data).split(b"\n")
+                if len(cut) > LINE_SIZE_MAX:
+                    raise ValueError("a line is too long")
+                for batch in batches(lines):
+                    if self._is_cut():
+                        return  # it is told again when the line is mended
+                    for line in batch:
+                        for record in past.news(line):
+                            self._take(record)
+                            self._hear()
+                    await breathe(len(batch))
 
     def _hear(self) -> None:
         self._count += 1

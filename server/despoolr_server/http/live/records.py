@@ -28,6 +28,10 @@ BEHIND_MAX: Final = 20_000
 """Records that wait for a reader."""
 QUIET_S: Final = 20.0
 """Seconds after which an empty line is sent."""
+GATHER_S: Final = 0.1
+"""Seconds in which records are gathered that are sent together: each alone costs its reader, and
+this process, more to send than to make.
+"""
 
 
 class RecordRoutes:
@@ -91,6 +95,8 @@ class RecordRoutes:
                         await reader.has_news.wait()
                 except TimeoutError:
                     await stream.write(b"\n")
+                else:
+                    await asyncio.sleep(GATHER_S)
                 continue
             told = [record for record in reader.waiting if record.seq > last]
             reader.waiting.clear()
