@@ -32,9 +32,9 @@ from despoolr_server.files.small_files import FILE_SIZE_MAX
 from despoolr_server.files.spare.inode_pool import Spare
 from despoolr_server.loop.pace import turn
 
-REST_S: Final = 2.0
+REST_S: Final = 5.0
 """Seconds after which a file takes its place."""
-COUNT_MAX: Final = 2_048
+COUNT_MAX: Final = 4_096
 SIZE_MAX: Final = 8 * 1024 * 1024
 """Files, and bytes of them, that are on their way at most; others take their place at once."""
 AT_ONE_TIME: Final = 32
