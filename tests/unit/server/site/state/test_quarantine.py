@@ -35,10 +35,10 @@ async def test_the_content_comes_before_the_reason(monkeypatch: pytest.MonkeyPat
     await share.make_directory("BAD")
     real = MemoryFileStore.write_whole
 
-    def full(store, name, data, at, attributes=0, look=None):
+    def full(store, name, data, at, attributes=0, look=None, **how):
         if name.key.endswith(".TXT"):
             raise StoreError(NtStatus.DISK_FULL)
-        return real(store, name, data, at, attributes, look)
+        return real(store, name, data, at, attributes, look, **how)
 
     monkeypatch.setattr(MemoryFileStore, "write_whole", full)
     with pytest.raises(ShareError):
