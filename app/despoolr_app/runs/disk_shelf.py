@@ -72,7 +72,8 @@ class SortedRows:
 
 def _nameless(table: str) -> sqlite3.Connection:
     with _no_room():
-        database = sqlite3.connect("", isolation_level=None)
+        # the garbage collector ends what holds it in whatever thread it happens to run in
+        database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for statement in (
             "PRAGMA journal_mode = OFF",
             "PRAGMA temp_store = FILE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,14 @@ def test_rows_come_back_by_number_whatever_the_order_in_which_they_were_put() ->
         shelf.put(number, row)
     assert (shelf.get(1), shelf.get(2)) == (LONG, b"")
     assert [*shelf.each()] == [(1, LONG), (2, b""), (3, b"new")]
+
+
+def test_a_shelf_ends_in_whatever_thread_lets_go_of_it() -> None:
+    shelves = [DiskShelf()]
+    shelves[0].put(1, b"x")
+    thread = threading.Thread(target=shelves.clear)
+    thread.start()
+    thread.join()
 
 
 def test_rows_of_one_time_and_name_stay_as_they_came() -> None:
