@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from despoolr_client.agent.agent import RESTART_S
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.rules.fold import fold
@@ -80,8 +81,8 @@ def due(tables: SiteTables) -> dict[tuple[str, str], float]:
     requests = {job.RequestID for job in tables.own_jobs if job.PackageID in have}
     programs = tables.world.scenario.program
     outcomes = [ProgramOutcome(), *(one for all_ in programs for one in (all_, *all_.then))]
-    # a machine runs one program after another
-    busy_s = len(tables.jobs) * max(span_s(one.runs) for one in outcomes)
+    # a machine runs one program after another, each after a countdown
+    runs_s = max(span_s(one.runs) + one.restarts * RESTART_S for one in outcomes)
     found: dict[tuple[str, str], float] = {}
     for (machine, request), at in mandatory(tables).items():
         agent = tables.world.agents.get(machine)
@@ -89,6 +90,7 @@ def due(tables: SiteTables) -> dict[tuple[str, str], float]:
             continue
         settings = agent.settings
         if not settings.behaviour.is_service and not settings.habits.honours_marker:
+            busy_s = len(tables.jobs) * (agent.behaviour.countdown + runs_s)
             found[machine, request] = at + busy_s + 2 * settings.polling_interval_s
     return found
 

@@ -8,11 +8,17 @@ pass it over, as they should, and some clients tell it at each poll (Q188042).
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from despoolr_core.records.kinds.client import CommandChanged, ProgramStarted, ResultReported
+from despoolr_core.records.kinds.client import (
+    CommandChanged,
+    Polled,
+    ProgramStarted,
+    ResultReported,
+)
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.site import MifLoaded, MifRefused
 from despoolr_core.records.stream import Record
@@ -40,6 +46,7 @@ EXECUTED: Final = "Executed"
 NEW: Final = "New"
 IS_OVER: Final = "expired"
 IS_GONE: Final = "cancelled"
+CHANGED: Final = "changed"
 
 
 @dataclass(slots=True)
@@ -78,8 +85,12 @@ class ClientRules:
     """Starts of programs, and the requests that they are for."""
     _new: dict[tuple[str, str], float] = field(default_factory=dict)
     """Machine and request to when its PCM showed it first."""
-    _gone: set[tuple[str, str]] = field(default_factory=set)
-    """Machine and request that its PCM found cancelled."""
+    _gone: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Machine to the requests that its PCM found cancelled, and has read no file since."""
+    _gone_before: dict[str, tuple[int, set[str]]] = field(default_factory=dict)
+    """Machine to its last poll that read a file, and what it had found cancelled before that."""
+    _ever_gone: set[tuple[str, str]] = field(default_factory=set)
+    """Machine and request that its PCM found cancelled at some time."""
     _over: list[tuple[Record, str]] = field(default_factory=list)
     """When PCMs found something expired."""
     _counted: set[str] = field(default_factory=set)
@@ -96,6 +107,9 @@ class ClientRules:
             yield from self._is_started(record, fact)
         elif isinstance(fact, CommandChanged):
             yield from self._is_changed(record, fact)
+        elif isinstance(fact, Polled) and fact.result == CHANGED:
+            # another logon server may have been behind, and the file has the command again
+            self._gone_before[record.actor] = record.seq, self._gone.pop(record.actor, set())
         elif isinstance(fact, ResultReported):
             yield from self._is_reported(record, fact)
         elif isinstance(fact, MifLoaded):
@@ -113,14 +127,17 @@ class ClientRules:
             self._executed[key] = record.at
         elif changed.state == NEW:
             self._new.setdefault(key, record.at)
-            self._gone.discard(key)
+            self._gone[record.actor].discard(changed.request)
         elif changed.state == IS_OVER:
             self._over.append((record, changed.request))
         elif changed.state == IS_GONE:
-            if key in self._gone:
+            gone = self._gone[record.actor]
+            read, before = self._gone_before.get(record.actor, (-1, set()))
+            if changed.request in (before if record.cause == read else gone):
                 text = f"{key[0]} found request {key[1]} cancelled a second time"
                 yield Breach(CANCELLED_TWICE, text, record.at, record.seq, "", PCM)
-            self._gone.add(key)
+            gone.add(changed.request)
+            self._ever_gone.add(key)
 
     def _is_started(self, record: Record, started: ProgramStarted) -> Iterator[Breach]:
         self._started.append((record, started.request))
@@ -130,7 +147,7 @@ class ClientRules:
                 f"{record.actor} ran request {started.request} again, whose result it had handed in"
             )
             yield Breach(RUN_TWICE, text, record.at, record.seq, "", PCM)
-        if (record.actor, started.request) in self._gone:
+        if started.request in self._gone.get(record.actor, ()):
             text = f"{record.actor} ran request {started.request}, which it had found cancelled"
             yield Breach(RUN_CANCELLED, text, record.at, record.seq, "", PCM)
 
@@ -204,12 +221,16 @@ class ClientRules:
 
     def _late(self, calm: float, known: KnownCommands) -> Iterator[Breach]:
         """What was known in time, nothing disturbed any more, and waited for more than a poll."""
+        if self._is_by_hand:  # a machine may run something over and over first
+            return
         first: dict[tuple[str, str], Record] = {}
         for record, request in self._started:
             first.setdefault((record.actor, request), record)
         for key, record in first.items():
             if not (key in known.due and key in self._new and key[0] in known.polls):
                 continue
+            if key in self._ever_gone:
+                continue  # nobody tells when it was there again
             mandatory, poll_s = known.mandatory[key], known.polls[key[0]]
             at = max(self._new[key], mandatory)
             busy_s = known.due[key] - mandatory - 2 * poll_s

@@ -151,6 +151,13 @@ def test_a_row_says_when_it_was_told(monkeypatch: pytest.MonkeyPatch, off_s: flo
     assert job_rows.WRONG_TIME in said()
 
 
+def test_a_command_that_is_due_right_after_a_poll_runs_after_the_next_and_its_countdown() -> None:
+    text = HEAD.replace('mandatory_after = "0s"', 'mandatory_after = "3h"')
+    text = text.replace('at = "0s"', 'at = "1m"')
+    scenario: Scenario = parse_scenario(text)
+    assert list(judge_here(scenario, RunOptions()).said) == []
+
+
 def test_who_is_busy_with_another_program_runs_the_next_one_after_it() -> None:
     later = HEAD.partition("[[step]]")[2].replace('"0s"', '"1h"', 1).replace("RUN", "NEXT")
     busy = '\n[[program]]\ncommand = "SETUP.EXE"\nruns = "2d"\n'

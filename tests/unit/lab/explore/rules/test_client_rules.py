@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from despoolr_core.records.kinds.client import CommandChanged, ProgramStarted, ResultReported
+from despoolr_core.records.kinds.client import (
+    CommandChanged,
+    Polled,
+    ProgramStarted,
+    ResultReported,
+)
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.site import MifLoaded, MifRefused
@@ -126,6 +131,18 @@ def test_a_client_goes_by_its_instruction_file() -> None:
     assert told(new, over, expires={"BPC0001": 9.0}) == [client_rules.EXPIRED_EARLY]
 
 
+def test_a_command_that_an_older_file_lacks_may_come_back_with_the_next_file() -> None:
+    new, gone = map(command, ("New", "cancelled"))
+    read = Polled(result="changed", server="LOGON2")
+    assert told(read, new, gone, read, RAN) == told(read, new, gone, read, gone) == []
+    assert told(read, new, read, gone, RAN) == [client_rules.RUN_CANCELLED]
+    rules, kinds = ClientRules(), []
+    for seq, (fact, cause) in enumerate([(read, 0), (gone, 1), (read, 0), (gone, 3)], 1):
+        found = rules.apply(Record(seq, float(seq), "WS1", fact, cause))
+        kinds += [breach.kind for breach in found]
+    assert kinds == [client_rules.CANCELLED_TWICE], "the file that it read then had it no more"
+
+
 def test_what_is_known_in_time_runs_at_the_next_poll() -> None:
     key = ("WS1", "BPC0001")
     idle = [StepTaken(do="poll", at="1h")] * 70
@@ -134,3 +151,6 @@ def test_what_is_known_in_time_runs_at_the_next_poll() -> None:
     assert told(command("New"), *idle, RAN, **known) == [client_rules.RUN_LATE]
     assert told(command("New"), *idle, RAN, calm=2.0, **known) == []
     assert told(*idle, command("New"), RAN, **known) == []
+    gone = command("cancelled"), Polled(result="changed", server="LOGON1")
+    assert told(command("New"), *gone, *idle, RAN, **known) == []
+    assert told(StepTaken(do="execute", at="1h"), command("New"), *idle, RAN, **known) == []
