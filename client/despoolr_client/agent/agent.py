@@ -294,13 +294,17 @@ class PcmAgent:
                 cause = self.record(
                     Polled(result=result.value, server=self.logon_server, reason=fetched.reason)
                 )
+            has_work = False
             if result is not PollResult.FAILED:
                 self._decide(result, fetched.records, cause)
+                has_work = self._runner is not None
                 await self.send(is_poll=True)
         self._start_runner()
         await self.disconnect_if_idle()
         asks_again = self.settings.read_if_changed is not None
-        if (asks_again or seen is not None) and self._found_nothing(result):
+        # what was to run may be over already, in vain: then it is due at the next poll as well
+        may_rest = (asks_again or seen is not None) and not has_work
+        if may_rest and self._found_nothing(result):
             known = () if self._pcm is None else self._pcm.records
             until = next_date(known, asked_at)
             if asks_again:

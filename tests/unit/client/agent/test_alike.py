@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult
 from despoolr_client.pcm.state import Folder
 from despoolr_core.records.kinds.client import ProgramStarted
@@ -108,6 +109,32 @@ def test_what_changes_at_the_client_is_looked_at_whatever_the_server_answers(cha
         result = await asking.poll()
         assert result is (PollResult.UNCHANGED if change == "clock" else PollResult.CHANGED)
         assert len(world.facts(ProgramStarted.KIND)) == (change == "clock")
+
+    play(main)
+
+
+def test_what_was_run_in_vain_while_a_poll_sent_its_reports_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        asking = Asking()
+        world = await asking.world.set_up()
+        await world.offer(offered())
+        world.down |= {"open", "open_all"}
+        send = PcmAgent.send
+
+        async def slowly(agent: PcmAgent, *, is_poll: bool = False, **how: Any) -> None:
+            if is_poll:
+                await agent.drain()
+            await send(agent, is_poll=is_poll, **how)
+
+        monkeypatch.setattr(PcmAgent, "send", slowly)
+        for _ in range(3):
+            await asking.poll()
+        assert world.facts(ProgramStarted.KIND) == [], "no server can be had"
+        world.down.clear()
+        await asking.poll()
+        assert len(world.facts(ProgramStarted.KIND)) == 1
 
     play(main)
 
