@@ -82,8 +82,9 @@ def note_state(file: Path, state: State) -> None:
     `ConfigError`.
     """
     content = _rendered(state)
+    no_link, no_wait = getattr(os, "O_NOFOLLOW", 0), getattr(os, "O_NONBLOCK", 0)
     try:
-        descriptor = os.open(file, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = os.open(file, os.O_WRONLY | no_link | no_wait)
         try:
             if os.fstat(descriptor).st_size == len(content) == NOTE_SIZE:
                 os.write(descriptor, content)

@@ -42,12 +42,14 @@ def test_a_note_is_one_write_in_place_that_waits_for_no_disk(
     assert file.stat().st_ino == before.st_ino and file.stat().st_size == NOTE_SIZE == 512
 
 
-@pytest.mark.parametrize("found", ["nothing", "a file of the version before", "a link"])
+@pytest.mark.parametrize("found", ["nothing", "a file of the version before", "a link", "a pipe"])
 def test_a_note_with_no_file_to_write_over_is_a_new_file(tmp_path: Path, found: str) -> None:
     file, other = tmp_path / "state.json", tmp_path / "other"
     other.write_bytes(b"x" * NOTE_SIZE)
     if found == "a link":
         file.symlink_to(other)
+    elif found == "a pipe":
+        os.mkfifo(file)
     elif found != "nothing":
         file.write_text('{"starts":2,"scale":1.0,"wall":1.7e9,"site":1.7e9}')
     note_state(file, WRITTEN)
