@@ -15,6 +15,7 @@ import stat
 from collections import OrderedDict
 from collections.abc import Generator
 from itertools import islice
+from secrets import randbits
 from typing import Final
 
 from despoolr_core.rules.fold import fold
@@ -105,6 +106,10 @@ class PathIndex:
         self._folders: OrderedDict[str, DirectoryIndex] = OrderedDict()
         self._tallies: dict[str, int] = {}
         self._tally_floor = 0
+        self._first_tally = randbits(40)
+        """What a directory's first change is counted from: where its own time stays as it is, no
+        number is told again after a start.
+        """
 
     # -- asking
 
@@ -265,7 +270,7 @@ class PathIndex:
             # no directory gets a number again that it had
             self._tally_floor = max(tallies.values()) + 1
             tallies.clear()
-        tallies[key] = tallies.get(key, self._tally_floor) + 1
+        tallies[key] = tallies.get(key, self._tally_floor or self._first_tally) + 1
 
     def tally(self, key: str) -> int:
         """Changes made in a directory since the start: its own time has its grain (4 ms on many

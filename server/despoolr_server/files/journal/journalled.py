@@ -22,9 +22,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
+from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.disk import DiskFileStore
@@ -151,14 +153,15 @@ class JournalledFileStore:
 
     async def close(self) -> None:
         """Everything to disk, and the journal away; a store in which nothing could be changed
-        leaves all as it is.
+        leaves all as it is. What the disk does not take stays in the journal, for the next start.
         """
         if self._journal is None or (self.findings and self._journal.sequence == 0):
             return
         self._passing.stop()
-        await self._passing.settle_all()
+        with suppress(StoreError):
+            await self._passing.settle_all()
         await self.sync()
-        await self._journal.close()
+        await self._journal.close(is_needed=bool(self._on_their_way))
 
     # -- asking: what is on its way is there
 
@@ -229,7 +232,9 @@ class JournalledFileStore:
         try:
             kept = attributes & STORED_ATTRIBUTES
             content = bytes(data)
-            self._log(Put(name.path, status.st_ino, place.inode, content, status.st_mtime_ns, kept))
+            record = self._log(
+                Put(name.path, status.st_ino, place.inode, content, status.st_mtime_ns, kept)
+            )
         except BaseException:
             disk.discard(staged)
             raise
@@ -244,23 +249,22 @@ class JournalledFileStore:
             content,
             replace=replace,
         )
-        assert self._journal is not None, "a store without a journal is not written"
-        self._remember(status, self._journal.sequence)
+        self._remember(status, record)
         return facts
 
     def _pass(self, name: Name, place: ResolvedPath, content: bytes, at: float) -> FileFacts:
         """The record is the file."""
         disk, (stamp, _) = self._disk, self._disk.staged.stamp(at)
+        disk.check_writable()
         with answering:
             spare = disk.pool.reserve()
         try:
-            self._log(Put(name.path, spare.inode, 0, content, stamp, 0))
+            record = self._log(Put(name.path, spare.inode, 0, content, stamp, 0))
         except BaseException:
             with answering:
                 disk.pool.release(spare)
             raise
-        assert self._journal is not None, "a store without a journal is not written"
-        return self._passing.enter(name, place, content, spare, stamp, self._journal.sequence)
+        return self._passing.enter(name, place, content, spare, stamp, record)
 
     async def stage(self, data: bytes, at: float) -> str:
         """As the disk's, and synced."""
@@ -317,6 +321,8 @@ class JournalledFileStore:
             return
         place = self._disk.removable(name, look)
         if place.is_directory:
+            if self._passing.within(name):
+                raise StoreError(NtStatus.DIRECTORY_NOT_EMPTY)
             self._passing.settle_below(name.key)
         self._log(Remove(name.path, place.inode, place.is_directory))
         self._undo_record_on_error(self._disk.remove_at, name, place)
@@ -344,11 +350,14 @@ class JournalledFileStore:
 
     # -- inside
 
-    def _log(self, entry: Entry) -> None:
-        """Write one record; if it cannot be written, the change does not happen."""
+    def _log(self, entry: Entry) -> int:
+        """Write one record, and return its number; if it cannot be written, the change does not
+        happen.
+        """
         self._disk.check_writable()
         assert self._journal is not None, "a store without a journal is not written"
         self._journal.append(entry)
+        return self._journal.sequence
 
     def _restores(self, status: os.stat_result | None) -> bool:
         """Whether what is under a name would be put there again after a power cut."""
@@ -365,7 +374,7 @@ class JournalledFileStore:
     async def _settle_up_to(self, record: int) -> bool:
         try:
             await self._passing.settle_up_to(record)
-        except StoreError:  # a full disk: its segments stay
+        except StoreError:  # nor does the journal take any more: its segments stay
             return False
         return True
 

@@ -7,7 +7,8 @@ until it takes its place, so a crash or a power cut loses nothing of it; every c
 sees it as if it lay there, and its ETag stays, since the empty file that it will be is laid by for
 it. It takes its place before anything is done to it but a read or its removal, and before the
 segment goes that has its record. What somebody else has put under its name meanwhile came later,
-and stays. While the disk takes none, no more of them are kept.
+and stays. While there is one that the disk does not take, no more of them are kept, and it gets a
+new record before the segment goes that has the one before.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Final
 
 import msgspec
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.files.disk import DiskFileStore, etag_of
 from despoolr_server.files.errors import answering
-from despoolr_server.files.journal.records import Entry, Remove
+from despoolr_server.files.journal.records import Entry, Put, Remove
 from despoolr_server.files.path_index import ResolvedPath
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.small_files import FILE_SIZE_MAX
@@ -45,11 +48,12 @@ Placed = Callable[[os.stat_result, int], None]
 
 
 class Passing(msgspec.Struct, frozen=True):
-    """A file on its way: its content, the empty file that waits for it, the number of its record,
-    and the loop's time at which it takes its place.
+    """A file on its way: where its directory lies on disk, its content, the empty file that waits
+    for it, the number of its record, and the loop's time at which it takes its place.
     """
 
     name: Name
+    folder: str
     facts: FileFacts
     content: bytes
     spare: Spare
@@ -61,8 +65,8 @@ class Passing(msgspec.Struct, frozen=True):
 class PassingFiles:
     """The files of one store that are on their way. `files` is for reading, by their keys."""
 
-    def __init__(self, disk: DiskFileStore, log: Callable[[Entry], None], placed: Placed) -> None:
-        """`log` writes a record, or raises `StoreError`."""
+    def __init__(self, disk: DiskFileStore, log: Callable[[Entry], int], placed: Placed) -> None:
+        """`log` writes a record and returns its number, or raises `StoreError`."""
         self.files: dict[str, Passing] = {}
         self._disk = disk
         self._log = log
@@ -71,8 +75,9 @@ class PassingFiles:
         self._within: dict[str, dict[str, Passing]] = {}
         """The same by the key of their directory."""
         self._timer: asyncio.TimerHandle | None = None
-        self._is_off = False
-        """The disk did not take the last one that was to have its place."""
+        self._refused: set[str] = set()
+        """Keys of those that the disk did not take when they were to have their places."""
+        self._is_stopped = False
 
     # -- coming and going
 
@@ -80,7 +85,8 @@ class PassingFiles:
         """Whether a file of so many bytes may be on its way to where nothing is."""
         return (
             place.status is None
-            and not self._is_off
+            and not self._refused
+            and not self._is_stopped
             and size <= FILE_SIZE_MAX
             and len(self.files) < COUNT_MAX
             and self._size + size <= SIZE_MAX
@@ -103,7 +109,7 @@ class PassingFiles:
             if self._timer is None:
                 self._timer = loop.call_at(due, self._ring, loop)
         key, parent = name.key, place.folder.key
-        one = Passing(name, facts, content, spare, stamp, record, due)
+        one = Passing(name, place.folder.path, facts, content, spare, stamp, record, due)
         self.files[key] = self._within.setdefault(parent, {})[key] = one
         self._size += size
         self._disk.index.count(parent)
@@ -111,11 +117,15 @@ class PassingFiles:
 
     def remove(self, one: Passing) -> None:
         """One that goes before it had a place. Raises `StoreError`."""
+        key, disk = one.name.key, self._disk
         self._log(Remove(one.name.path, one.spare.inode, False))
+        if key in self._refused:  # its empty file may have gone with the try
+            disk.discard(one.spare.path)
+        else:
+            with suppress(OSError):
+                disk.pool.release(one.spare)
         self._forget(one)
-        self._disk.index.count(one.name.key.rpartition("/")[0])
-        with answering:
-            self._disk.pool.release(one.spare)
+        disk.index.count(key.rpartition("/")[0])
 
     def settle(self, key: str) -> None:
         """Let the file of this key, if it is on its way, take its place. Raises `StoreError`."""
@@ -124,13 +134,17 @@ class PassingFiles:
             return
         disk = self._disk
         place = disk.index.look(one.name)
+        if place is None:
+            with answering:  # a disk that does not answer, or is away, has not lost a directory
+                os.lstat(disk.base)
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    os.lstat(one.folder)
         if place is None or place.status is not None:
             # its directory is gone with all that was in it, or somebody came later
             self.remove(one)
             return
-        self._is_off = True
+        self._refused.add(key)
         status = disk.put_in_place(one.spare, one.name, place, one.content, one.stamp)
-        self._is_off = False
         self._placed(status, one.sequence)
         self._forget(one)
 
@@ -150,15 +164,21 @@ class PassingFiles:
             await turn()
 
     async def settle_up_to(self, record: int) -> None:
-        """Those whose records are no later. Raises `StoreError`."""
+        """Those whose records are no later; one that the disk does not take gets a new record.
+        Raises `StoreError` if it cannot.
+        """
         old = [key for key, one in self.files.items() if one.sequence <= record]
         for start in range(0, len(old), AT_ONE_TIME):
             for key in old[start : start + AT_ONE_TIME]:
-                self.settle(key)
+                try:
+                    self.settle(key)
+                except StoreError:
+                    self._record_anew(self.files[key])
             await turn()
 
     def stop(self) -> None:
-        """Let no more take their places by themselves."""
+        """Let no more come, and no more take their places by themselves."""
+        self._is_stopped = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -208,10 +228,20 @@ class PassingFiles:
         if facts is not None:
             yield facts
 
+    def _record_anew(self, one: Passing) -> None:
+        record = self._log(Put(one.name.path, one.spare.inode, 0, one.content, one.stamp, 0))
+        self._become(msgspec.structs.replace(one, sequence=record))
+
+    def _become(self, one: Passing) -> None:
+        """One is as said from now on."""
+        key = one.name.key
+        self.files[key] = self._within[key.rpartition("/")[0]][key] = one
+
     def _forget(self, one: Passing) -> None:
         key = one.name.key
         parent = key.rpartition("/")[0]
         del self.files[key]
+        self._refused.discard(key)
         self._size -= one.facts.size
         here = self._within[parent]
         del here[key]
@@ -227,9 +257,12 @@ class PassingFiles:
                 break
             try:
                 self.settle(key)
-            except StoreError:  # it is safe where it is; the disk may have room later
-                self._timer = loop.call_at(now + REST_S, self._ring, loop)
-                return
+            except StoreError as error:  # it is safe where it is, and is tried again later
+                if error.status is NtStatus.DISK_FULL:
+                    self._timer = loop.call_at(now + REST_S, self._ring, loop)
+                    return
+                del self.files[key]  # behind those that others may take
+                self._become(msgspec.structs.replace(one, due=now + REST_S))
         for one in self.files.values():
             self._timer = loop.call_at(max(one.due, now), self._ring, loop)
             break

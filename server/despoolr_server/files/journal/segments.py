@@ -55,7 +55,9 @@ block.
 """
 
 Settle = Callable[[int], Awaitable[bool]]
-"""Makes true on disk what the records up to a number say, where that was put off; whether it is."""
+"""Makes true on disk what the records up to a number say, where that was put off, or writes them
+anew; whether they may go.
+"""
 
 
 async def _nothing(_record: int) -> bool:
@@ -151,8 +153,8 @@ class Journal:
                 self._flush = asyncio.ensure_future(self._commit())
             await asyncio.shield(self._flush)
 
-    async def close(self) -> None:
-        """Everything to disk, and the segments away."""
+    async def close(self, *, is_needed: bool = False) -> None:
+        """Everything to disk, and the segments away, unless the next start needs them."""
         await self.sync()
         if at_work := [task for task in (self._dropping, self._laying_out) if task is not None]:
             await asyncio.wait(at_work)
@@ -160,7 +162,8 @@ class Journal:
             sync_file_system(self._root)
             for descriptor, _ in [*self._older, (self._segment, self._number), (self._mark, 0)]:
                 os.close(descriptor)
-            forget_journals(self._directory)
+            if not is_needed:
+                forget_journals(self._directory)
 
     # -- inside
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from typing import Final
 
 import aiofiles
@@ -45,13 +46,18 @@ class StagedFiles:
 
     def make_of(self, spare: Spare, data: bytes, stamp: int) -> tuple[str, os.stat_result]:
         """`make` of an empty file that was reserved, if that is still there, with a time that was
-        stamped before.
+        stamped before. What cannot be written leaves it empty.
         """
         try:
-            file = spare.path, os.open(spare.path, _AGAIN)
+            descriptor = os.open(spare.path, _AGAIN)
         except OSError:
-            file = None
-        return self._made(data, (stamp, stamp), file)
+            return self._made(data, (stamp, stamp), None)
+        try:
+            return spare.path, _filled(descriptor, data, (stamp, stamp))
+        except BaseException:
+            with suppress(OSError):
+                os.truncate(spare.path, 0)
+            raise
 
     def _made(
         self, data: bytes, stamps: tuple[int, int], file: tuple[str, int] | None
@@ -69,16 +75,10 @@ class StagedFiles:
     ) -> tuple[str, os.stat_result]:
         path, descriptor = file or self._pool.take() or self._new()
         try:
-            try:
-                write_whole(descriptor, data)
-                os.utime(descriptor, ns=stamps)
-                status = os.fstat(descriptor)
-            finally:
-                os.close(descriptor)
+            return path, _filled(descriptor, data, stamps)
         except BaseException:
             self.discard(path)
             raise
-        return path, status
 
     async def make_large(self, data: bytes, at: float) -> str:
         """A file, written by a thread; if the caller is cancelled meanwhile, it is taken away
@@ -133,3 +133,13 @@ class StagedFiles:
                 return path, os.open(path, _NEW, 0o666)
             except FileExistsError:
                 continue
+
+
+def _filled(descriptor: int, data: bytes, stamps: tuple[int, int]) -> os.stat_result:
+    """The `fstat` of a file with this content and these times. The descriptor is closed."""
+    try:
+        write_whole(descriptor, data)
+        os.utime(descriptor, ns=stamps)
+        return os.fstat(descriptor)
+    finally:
+        os.close(descriptor)

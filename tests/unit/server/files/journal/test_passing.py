@@ -5,9 +5,12 @@ seconds, and never lost.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +20,12 @@ from despoolr_server.files import StoreError
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal import passing
 from despoolr_server.files.journal.journalled import JournalledFileStore
+from despoolr_server.files.journal.records import Entry
+from despoolr_server.files.journal.segments import numbers_in
 from despoolr_server.files.small_files import FILE_SIZE_MAX
-from worlds.journals import PassingStore
+from despoolr_server.files.spare import staged_files
+from despoolr_server.files.spare.inode_pool import Spare
+from worlds.journals import PassingStore, rest
 from worlds.share import SERVICE, World
 
 AT = 833785200.0
@@ -181,25 +188,208 @@ async def test_no_segment_goes_before_what_it_says_is_on_disk(
     assert len(on_disk(store)) == 20
 
 
+def takes_none(status: NtStatus, directory: str = "") -> Callable[..., None]:
+    """A disk's refusal to give a file its place, in a directory or anywhere."""
+
+    def refuse(disk: DiskFileStore, spare: Spare, name: Name, *rest: Any) -> Any:
+        if name.key.startswith(directory):
+            raise StoreError(status)
+        return _PUT_IN_PLACE(disk, spare, name, *rest)
+
+    return refuse
+
+
+_PUT_IN_PLACE: Any = DiskFileStore.put_in_place
+
+
 async def test_while_the_disk_takes_none_all_is_safe_and_no_more_pass(
     store: PassingStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(passing, "REST_S", 0.01)
     store.write_whole(n("BOX/A"), b"answered", AT)
-
-    def is_full(*_: object) -> None:
-        raise StoreError(NtStatus.DISK_FULL)
-
     with monkeypatch.context() as full:
-        full.setattr(store._disk, "put_in_place", is_full)
-        await until(lambda: store._passing._is_off)
+        full.setattr(DiskFileStore, "put_in_place", takes_none(NtStatus.DISK_FULL))
+        await until(lambda: bool(store._passing._refused))
         assert store.read(n("BOX/A")) == b"answered"
-        assert not await store._settle_up_to(99), "its segment stays"
         store.write_whole(n("BOX/B"), b"at once", AT)
         assert on_disk(store) == ["B"]
         assert crashed(store, tmp_path).read(n("BOX/A")) == b"answered"
     await until(lambda: on_disk(store) == ["A", "B"])
     await store.close()
+
+
+async def test_files_pass_again_when_the_one_that_the_disk_did_not_take_is_gone(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write_whole(n("BOX/A"), b"x", AT)
+    with monkeypatch.context() as full:
+        full.setattr(DiskFileStore, "put_in_place", takes_none(NtStatus.DISK_FULL))
+        with pytest.raises(StoreError):
+            store._passing.settle(n("BOX/A").key)
+    store.remove(n("BOX/A"))
+    store.write_whole(n("BOX/B"), b"x", AT)
+    assert on_disk(store) == []
+
+
+async def test_an_etag_stays_though_the_disk_was_full_when_the_file_took_its_place(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = store.write_whole(n("BOX/A"), b"x" * 100, AT)
+
+    def half(descriptor: int, data: bytes) -> None:
+        os.write(descriptor, data[:50])
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as full:
+        full.setattr(staged_files, "write_whole", half)
+        with pytest.raises(StoreError) as refused:
+            store._passing.settle(n("BOX/A").key)
+    assert refused.value.status is NtStatus.DISK_FULL
+    assert {path.stat().st_size for path in (store.root / ".despoolr/spare").iterdir()} == {0}
+    await store._passing.settle_all()
+    assert store.find(n("BOX/A")) == facts
+    assert store.read(n("BOX/A")) == b"x" * 100
+
+
+async def test_what_one_directory_does_not_take_is_in_no_others_way(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passing, "REST_S", 0.01)
+    refuse = takes_none(NtStatus.ACCESS_DENIED, n("CLOSED").key)
+    monkeypatch.setattr(DiskFileStore, "put_in_place", refuse)
+    store.make_directory(n("CLOSED"), AT)
+    for number in range(passing.AT_ONE_TIME):
+        store.write_whole(n(f"CLOSED/{number}"), b"x", AT)
+    store.write_whole(n("BOX/A"), b"x", AT)
+    await until(lambda: on_disk(store) == ["A"])
+    assert len(store.list(n("CLOSED"))) == passing.AT_ONE_TIME
+    await store.close()
+
+
+async def test_a_segment_goes_though_the_disk_does_not_take_a_file_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one file whose directory cannot be written would let the journal grow for ever."""
+    monkeypatch.setattr(passing, "REST_S", 1e6)
+    refuse = takes_none(NtStatus.ACCESS_DENIED)
+    store = PassingStore(tmp_path / "s", threads=False, journal_max=2000)
+    store.make_directory(n("BOX"), AT)
+    store.write_whole(n("BOX/A"), b"answered", AT)
+    with monkeypatch.context() as closed:
+        closed.setattr(DiskFileStore, "put_in_place", refuse)
+        for _ in range(40):
+            store.write_whole(n("B"), b"x" * 300, AT, passing=False)
+            await store.sync()
+            await rest(store)
+        assert len(numbers_in(store.root / ".despoolr/journal")) <= 3
+        assert crashed(store, tmp_path).read(n("BOX/A")) == b"answered"
+
+
+async def test_a_segment_stays_where_neither_disk_nor_journal_takes_a_file_of_it(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(_: Entry) -> int:
+        raise StoreError(NtStatus.DISK_FULL)
+
+    store.write_whole(n("BOX/A"), b"answered", AT)
+    monkeypatch.setattr(DiskFileStore, "put_in_place", takes_none(NtStatus.DISK_FULL))
+    assert await store._settle_up_to(99)
+    monkeypatch.setattr(store._passing, "_log", is_full)
+    assert not await store._settle_up_to(99)
+
+
+async def test_what_the_disk_does_not_take_at_the_end_is_there_at_the_next_start(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write_whole(n("BOX/A"), b"answered", AT)
+    with monkeypatch.context() as full:
+        full.setattr(DiskFileStore, "put_in_place", takes_none(NtStatus.DISK_FULL))
+        await store.close()
+    assert on_disk(store) == []
+    again = JournalledFileStore(store.root, threads=False)
+    assert again.read(n("BOX/A")) == b"answered"
+    await again.close()
+
+
+async def test_nothing_passes_that_comes_while_the_store_is_closed(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be in a journal that nobody reads any more."""
+    journal = store._journal
+    assert journal is not None
+    close = journal.close
+
+    async def closes(*, is_needed: bool) -> None:
+        store.write_whole(n("BOX/A"), b"x", AT)
+        await close(is_needed=is_needed)
+
+    monkeypatch.setattr(journal, "close", closes)
+    await store.close()
+    assert on_disk(store) == ["A"]
+
+
+async def test_a_disk_that_does_not_answer_has_not_lost_a_directory(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write_whole(n("BOX/A"), b"x", AT)
+    lstat = os.lstat
+
+    def fails(path: str) -> os.stat_result:
+        if path.endswith("/BOX"):
+            raise OSError(errno.EIO, "no answer")
+        return lstat(path)
+
+    with monkeypatch.context() as silent:
+        silent.setattr(os, "lstat", fails)
+        with pytest.raises(StoreError):
+            store._passing.settle(n("BOX/A").key)
+    assert store.read(n("BOX/A")) == b"x"
+    await store._passing.settle_all()
+    assert on_disk(store) == ["A"]
+
+
+async def test_a_share_whose_directory_is_away_has_its_files_when_it_is_put_back(
+    store: PassingStore, tmp_path: Path
+) -> None:
+    store.write_whole(n("BOX/A"), b"x", AT)
+    store.root.rename(tmp_path / "away")
+    with pytest.raises(StoreError):
+        store._passing.settle(n("BOX/A").key)
+    (tmp_path / "away").rename(store.root)
+    await store._passing.settle_all()
+    assert on_disk(store) == ["A"]
+
+
+def test_nothing_passes_where_nothing_can_be_changed(store: PassingStore) -> None:
+    store.write_whole(n("BOX/A"), b"x", AT)
+    segment = store.root / ".despoolr/journal/1"
+    content = bytearray(segment.read_bytes())
+    content[60] ^= 1
+    segment.write_bytes(content)
+    shutil.rmtree(store.root / ".despoolr/spare")
+    for _ in range(2):
+        damaged = PassingStore(store.root, threads=False)
+        with pytest.raises(StoreError) as refused:
+            damaged.write_whole(n("BOX/B"), b"x", AT)
+        assert refused.value.status is NtStatus.MEDIA_WRITE_PROTECTED
+    assert not (store.root / ".despoolr/spare").exists()
+
+
+async def test_a_box_never_has_an_etag_again_that_it_had_before_a_start(
+    store: PassingStore,
+) -> None:
+    """What passes leaves the box's own time as it is."""
+    await store.close()
+    seen = set()
+    for name in ("BOX/A", "BOX/B", "BOX/C"):
+        again = PassingStore(store.root, threads=False)
+        again.write_whole(n(name), b"x", AT)
+        facts = again.find(n("BOX"))
+        assert facts is not None
+        seen.add(facts.etag)
+        again.remove(n(name))
+        await again.close()
+    assert len(seen) == 3
 
 
 def test_only_so_many_pass_and_none_that_is_large(
