@@ -5,6 +5,7 @@ nothing that was answered is lost.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import threading
@@ -17,7 +18,7 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.files.journal import segments
 from despoolr_server.files.journal.journalled import JournalledFileStore
-from despoolr_server.files.journal.segments import OVERFULL, Journal
+from despoolr_server.files.journal.segments import OVERFULL, Journal, numbers_in
 from despoolr_server.files.protocol import StoreError
 from worlds.journals import rest
 
@@ -177,4 +178,36 @@ async def test_a_directory_that_a_full_disk_cannot_rename_leaves_the_journal_as_
     again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
     assert (again.findings, sorted(contents(again))) == ([], ["A", "B", "C", "D"])
     await again.close()
+    await store.close()
+
+
+async def test_a_journal_goes_though_there_is_no_room_for_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one is laid out when it is needed, and fails then if it must."""
+    store = JournalledFileStore(tmp_path / "s", threads=False, journal_max=2000)
+    journal = store._journal
+    assert journal is not None
+    while not journal._older:
+        store.write_whole(n("A"), b"x" * 500, AT)
+
+    drop, failures = journal._drop, []
+
+    def has_no_room(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    async def noting(full: list[tuple[int, int]]) -> None:
+        try:
+            await drop(full)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    with monkeypatch.context() as full:
+        full.setattr(journal, "_lay_out", has_no_room)
+        full.setattr(journal, "_drop", noting)
+        await store.sync()
+        await rest(store)
+    assert failures == []
+    assert numbers_in(tmp_path / "s/.despoolr/journal") == [2]
     await store.close()

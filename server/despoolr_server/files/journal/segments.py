@@ -222,7 +222,7 @@ class Journal:
 
     async def _drop(self, full: list[tuple[int, int]]) -> None:
         """Have what these segments say made true, and sync the file system, so that it is true
-        without them, and remove them; preallocate a new one.
+        without them, and remove them; preallocate a new one, if there is room.
         """
         try:
             if not await self._settle(self._begun_at):
@@ -233,8 +233,9 @@ class Journal:
                 for descriptor, number in full:
                     os.close(descriptor)
                     self._path(number).unlink(missing_ok=True)
-                if self._spare is None and self._laying_out is None:
-                    self._grow()
+            if self._spare is None and self._laying_out is None:
+                self._grow()
+                with suppress(OSError):
                     await self._preallocate_segment(self._number + 1)
         finally:
             self._dropping = None
