@@ -305,9 +305,16 @@ class JournalledFileStore:
         self._undo_record_on_error(self._disk.set_attributes, name, attributes)
 
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
-        """Not recorded: `sync` syncs the file that has them."""
+        """Not recorded: `sync` syncs the file that has them. The record says that whatever was
+        renamed before has its own.
+        """
+        disk = self._disk
         self._passing.settle(name.key)
-        self._disk.set_properties(name, properties)
+        if not name.key:
+            disk.set_properties(name, properties)
+            return
+        self._log(Mark(name.path, self._inode(name), disk.attribute_list.get(name.key)))
+        self._undo_record_on_error(disk.set_properties, name, properties)
 
     def make_directory(self, name: Name, at: float) -> None:
         self._passing.settle(name.key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from despoolr_server.files.protocol import StoreError
 
 ONE = {"{urn:x}y": '<y xmlns="urn:x">1</y>'}
 TWO = {"{urn:x}y": '<y xmlns="urn:x">2</y>'}
+THREE = {"{urn:x}y": '<y xmlns="urn:x">3</y>'}
 
 
 def n(path: str) -> Name:
@@ -363,3 +365,24 @@ def test_so_much_is_kept_in_memory_and_read_again(
     kept.rename("D1", "D2")
     kept.forget_below("D3")
     assert sum(kept._sizes.values()) == kept._known_size
+
+
+@pytest.mark.parametrize("name", ["B", "D"])
+async def test_those_that_were_set_after_a_rename_are_there_after_a_crash(
+    tmp_path: Path, name: str
+) -> None:
+    """What goes along with a rename is finished at the start only if nothing came after it."""
+    store = JournalledFileStore(tmp_path / "s", threads=False)
+    store.make_directory(n("D"), 0.0)
+    store.write_whole(n("A"), b"x", 0.0)
+    store.set_properties(n("A"), ONE)
+    store.rename(n("A"), n("B"))
+    store.set_properties(n("B"), TWO)
+    store.set_properties(n(name), THREE)
+    await store.sync()
+    shutil.copytree(store.root, tmp_path / "crashed")
+    again = JournalledFileStore(tmp_path / "crashed", threads=False)
+    assert again.properties(n(name)) == THREE
+    assert again.properties(n("B")) == (THREE if name == "B" else TWO)
+    await store.close()
+    await again.close()
