@@ -452,11 +452,17 @@ def test_a_rename_that_was_begun_is_ended_with_properties_and_attributes(
     for name in ("B", "Q"):
         store.write_whole(n(name), b"replaced", AT)
         store.set_properties(n(name), replaced)
+    store.write_whole(n("M"), b"M", AT)
+    store.write_whole(n("N"), b"replaced", AT, 2)
     store.set_properties(n("A"), mine)
     if not was_put:
         asyncio.run(store.close())
         store = JournalledFileStore(tmp_path / "r", threads=False)
-    for old, new, expected in (("A", "B", mine), ("P", "Q", {})):
+    for old, new, expected, attributes in (
+        ("A", "B", mine, 2),
+        ("P", "Q", {}, 2),
+        ("M", "N", {}, 0),
+    ):
         along = store._disk.attribute_list.get(old), dict(store.properties(n(old)))
         store._log(Move(old, store._inode(n(old)), store._inode(n(new)), new, *along))
         if how == "what goes along went":
@@ -466,7 +472,7 @@ def test_a_rename_that_was_begun_is_ended_with_properties_and_attributes(
         assert contents(store).get(new) == old.encode() and old not in contents(store)
         assert (dict(store.properties(n(new))), dict(store.properties(n(old)))) == (expected, {})
         facts = store.find(n(new))
-        assert facts is not None and facts.attributes == 2
+        assert facts is not None and facts.attributes == attributes
 
 
 # -- what is not as it was written

@@ -80,18 +80,16 @@ class _Recovery:
         """What goes along with a file that was being renamed when the process died may still be
         under the old name.
         """
-        disk = self._disk
-        if (
-            isinstance(last, Move)
-            and last.properties is not None
-            and disk.find(_named(last.new_path)) is not None
-        ):
-            key, new_key = _named(last.path).key, _named(last.new_path).key
-            for lost in (key,) if key != new_key and disk.find(_named(last.path)) is None else ():
-                disk.property_list.set(lost, {})
-                disk.attribute_list.set(lost, 0)
-            disk.property_list.set(new_key, last.properties)
-            disk.attribute_list.set(new_key, last.attributes)
+        if not isinstance(last, Move) or last.properties is None:
+            return
+        disk, name, new_name = self._disk, _named(last.path), _named(last.new_path)
+        if disk.find(new_name) is None:
+            return
+        if name.key != new_name.key and disk.find(name) is None:
+            disk.property_list.set(name.key, {})
+            disk.attribute_list.set(name.key, 0)
+        disk.property_list.set(new_name.key, last.properties)
+        disk.set_attributes(new_name, last.attributes)
 
     def _recover_renames(self, result: JournalOutcome) -> None:
         """Files that were only renamed: all out of the way first, then each to its place, so that
