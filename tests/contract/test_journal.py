@@ -445,7 +445,7 @@ def test_a_kill_at_any_instant_loses_no_answered_upload_and_resurrects_no_delete
 def test_a_rename_that_was_begun_is_ended_with_properties_and_attributes(
     tmp_path: Path, was_put: bool, how: str
 ) -> None:
-    mine, replaced = {"{x}a": "<a/>"}, {"{x}b": "<b/>"}
+    mine, replaced, none = {"{x}a": "<a/>"}, {"{x}b": "<b/>"}, dict[str, str]()
     store = JournalledFileStore(tmp_path / "r", threads=False)
     for name in ("A", "P"):
         store.write_whole(n(name), name.encode(), AT, 2)
@@ -458,11 +458,8 @@ def test_a_rename_that_was_begun_is_ended_with_properties_and_attributes(
     if not was_put:
         asyncio.run(store.close())
         store = JournalledFileStore(tmp_path / "r", threads=False)
-    for old, new, expected, attributes in (
-        ("A", "B", mine, 2),
-        ("P", "Q", {}, 2),
-        ("M", "N", {}, 0),
-    ):
+    renamed = (("A", "B", mine, 2), ("P", "Q", none, 2), ("M", "N", none, 0))
+    for old, new, expected, attributes in renamed:
         along = store._disk.attribute_list.get(old), dict(store.properties(n(old)))
         store._log(Move(old, store._inode(n(old)), store._inode(n(new)), new, *along))
         if how == "what goes along went":

@@ -22,6 +22,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from heapq import merge
 from pathlib import Path
+from secrets import randbits
 
 import aiofiles
 
@@ -98,7 +99,8 @@ class DiskFileStore:
                     NtStatus.IO_DEVICE_ERROR, f"{odd} is neither a file nor a directory"
                 )
             self.base = os.path.realpath(self.root)
-            self.index = PathIndex(self.base)
+            # what is put off leaves a directory's time as it is: no count comes again after a start
+            self.index = PathIndex(self.base, randbits(40) if journalled else 0)
             self.findings: list[str] = []
             self.attribute_list = AttributeList(self.private / "attributes.json", self.findings)
             self.property_list = PropertyList(self.private / "properties", self.findings)

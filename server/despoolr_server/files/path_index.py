@@ -15,7 +15,6 @@ import stat
 from collections import OrderedDict
 from collections.abc import Generator
 from itertools import islice
-from secrets import randbits
 from typing import Final
 
 from despoolr_core.rules.fold import fold
@@ -99,17 +98,15 @@ class ResolvedPath:
 class PathIndex:
     """The names below one root directory."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, first_tally: int = 0) -> None:
+        """`first_tally` is what a directory's first change is counted from."""
         self._base = base
         self.long_names = LongNames(f"{base}/{PRIVATE}/names")
         self._top = DirectoryIndex(base, "", "", 0)
         self._folders: OrderedDict[str, DirectoryIndex] = OrderedDict()
         self._tallies: dict[str, int] = {}
         self._tally_floor = 0
-        self._first_tally = randbits(40)
-        """What a directory's first change is counted from: where its own time stays as it is, no
-        number is told again after a start.
-        """
+        self._first_tally = first_tally
 
     # -- asking
 
