@@ -183,7 +183,8 @@ class Servers:
 
     async def add_site(self, settings: SiteSettings) -> str:
         """Serve a site server and run its services; its URL. Raises `StartError`, and `ConfigError`
-        for a database that cannot be used."""
+        for a database that cannot be used.
+        """
         runtime, name = self.runtime, settings.name
         servers = [
             msgspec.structs.replace(

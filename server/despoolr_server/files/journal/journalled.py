@@ -345,8 +345,9 @@ class JournalledFileStore:
         self._puts.pop(place.inode, None)  # the record has another name
         if place.is_directory:
             assert self._journal is not None, "a store without a journal is not written"
-            self._passing.settle_below("")  # no record before speaks of what was put off
-            self._journal.begin_anew()
+            for key in (name.key, new_name.key):
+                self._passing.settle_below(key)
+            self._journal.begin_anew(self._passing.record_all_anew)
             self._log(MoveDirectory(name.path, place.inode, new_name.path))
         else:
             with answering:

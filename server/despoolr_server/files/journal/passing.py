@@ -153,7 +153,7 @@ class PassingFiles:
         `StoreError`.
         """
         below = key + "/"
-        for other in [other for other in self.files if not key or other.startswith(below)]:
+        for other in [other for other in self.files if other.startswith(below)]:
             self.settle(other)
 
     async def settle_all(self) -> None:
@@ -175,6 +175,11 @@ class PassingFiles:
                 except StoreError:
                     self._record_anew(self.files[key])
             await turn()
+
+    def record_all_anew(self) -> None:
+        """Give each a new record, so that those before may go. Raises `StoreError`."""
+        for one in [*self.files.values()]:
+            self._record_anew(one)
 
     def stop(self) -> None:
         """Let no more come, and no more take their places by themselves."""

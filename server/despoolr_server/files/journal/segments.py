@@ -132,17 +132,19 @@ class Journal:
             self._append(self._segment, payload)
         self.sequence += 1
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, again: Callable[[], None]) -> None:
         """Make what the segments say true without them, and go on in a new one: no record before
-        speaks of a path as it is called from now on.
+        speaks of a path as it is called from now on. `again` writes those anew of what was put off.
         """
         with answering:
-            sync_file_system(self._root)
             full = (self._segment, self._number)
             self._segment = self._begin()
             self._older.append(full)
+            first = self._number
+            again()
+            sync_file_system(self._root)
             for number in numbers_in(self._directory):
-                if number < self._number:  # not the one that lies ready
+                if number < first:  # not the one that lies ready
                     self._path(number).unlink(missing_ok=True)
 
     async def sync(self) -> None:

@@ -19,7 +19,9 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from despoolr_server.files.system.exchange import can_tell_readers, exchange, is_unread
 
@@ -30,7 +32,7 @@ SIZE_MAX: Final = 64 * 1024
 _WRITE: Final = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-class Spare(NamedTuple):
+class Spare(msgspec.Struct, frozen=True, gc=False):
     """An empty file, and the inode that it is."""
 
     path: str

@@ -285,6 +285,27 @@ async def test_a_segment_goes_though_the_disk_does_not_take_a_file_of_it(
         assert crashed(store, tmp_path).read(n("BOX/A")) == b"answered"
 
 
+def test_a_directorys_rename_waits_for_no_file_that_is_on_its_way_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of them took their places first, in one turn of the loop, and one that the disk
+    does not take stopped every rename of a directory.
+    """
+    store = PassingStore(tmp_path / "s", threads=False)
+    for directory in ("BOX", "D"):
+        store.make_directory(n(directory), AT)
+        store.write_whole(n(f"{directory}/A"), directory.encode(), AT)
+    monkeypatch.setattr(DiskFileStore, "put_in_place", takes_none(NtStatus.ACCESS_DENIED, "BOX"))
+    store.rename(n("D"), n("E"))
+    assert on_disk(store) == [] and (store.root / "E/A").read_bytes() == b"D"
+    assert 1 not in numbers_in(store.root / ".despoolr/journal"), "its segment is gone"
+    again = crashed(store, tmp_path)
+    assert {again.read(n(path)) for path in ("BOX/A", "E/A")} == {b"BOX", b"D"}
+    with pytest.raises(StoreError) as refused:
+        store.rename(n("BOX"), n("CASE"))
+    assert refused.value.status is NtStatus.ACCESS_DENIED and store.read(n("BOX/A")) == b"BOX"
+
+
 async def test_a_segment_stays_where_neither_disk_nor_journal_takes_a_file_of_it(
     store: PassingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
