@@ -3,9 +3,9 @@ fleet, and 100,000 clients that have nothing to do.
 
 An exchange is asked of a server that says the same 304 to everything, in a process of its own, so
 that all that is measured is the client's. Fleets are the command, beside a served site, as
-somebody would start them, whose clients have each an instruction file with a package to run if they
-like; what they cost is taken from the system (`/proc`), and of a steady state only: after their
-first polls, when nothing is new.
+somebody would start them; those that poll as often as they can have an instruction file each, with
+a package to run if they like. What they cost is taken from the system (`/proc`), and of a steady
+state only: after their first polls, when nothing is new.
 """
 
 from __future__ import annotations
@@ -92,7 +92,6 @@ def measure_fleets(_rounds: int) -> Found:
     """
     found: Found = {}
     with tempfile.TemporaryDirectory(prefix="despoolr-fleet-") as directory, _site(directory):
-        _offer(Path(directory), IDLE_CLIENTS)
         fleet = ("--clients", str(IDLE_CLIENTS), "--poll-every", "1m")
         with _despoolr(directory, "idle", "fleet", *fleet, ready=_FIRST_POLL) as process:
             sleep(_STEADY_S)
