@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from heapq import merge
 from pathlib import Path
 from secrets import randbits
 
@@ -28,38 +26,24 @@ import aiofiles
 
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
-from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
+from despoolr_server.engine.rows import STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.attributes import AttributeList
+from despoolr_server.files.directories import Directories
 from despoolr_server.files.errors import answering
-from despoolr_server.files.listings import NAMES_MAX, Listings, Place
+from despoolr_server.files.known_files import KnownFiles
 from despoolr_server.files.long_names import on_disk
-from despoolr_server.files.path_index import (
-    PRIVATE,
-    DirectoryIndex,
-    PathIndex,
-    ResolvedPath,
-    is_shown,
-)
+from despoolr_server.files.path_index import PRIVATE, PathIndex, ResolvedPath
 from despoolr_server.files.properties import PropertyList
 from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
 from despoolr_server.files.refold import refold
-from despoolr_server.files.small_files import SmallFiles
 from despoolr_server.files.spare.inode_pool import InodePool, Spare
 from despoolr_server.files.spare.originals import Originals
 from despoolr_server.files.spare.staged_files import StagedFiles
-from despoolr_server.files.system.descriptors import (
-    find_odd,
-    opened_directory,
-    read_whole,
-    to_the_end,
-    write_at,
-)
+from despoolr_server.files.system.descriptors import find_odd, read_whole, to_the_end, write_at
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ = os.O_RDONLY | _NOFOLLOW
 _UPDATE = os.O_RDWR | _NOFOLLOW
-_KNOWN_MAX = 65_536
-_SORTED_AT_ONE_TIME = NAMES_MAX
 
 Replace = Callable[[str, str, os.stat_result | None], None]
 """Lets a staged file take a path, where the file of this `lstat` is. Raises `OSError`."""
@@ -87,9 +71,6 @@ class DiskFileStore:
         self.inline_max = inline_max if threads else 1 << 62
         self.private = self.root / PRIVATE
         self._temporary = self.private / "tmp"
-        self._known: dict[str, tuple[str, int, int, int, FileFacts]] = {}
-        self._small = SmallFiles()
-        self._listings = Listings()
         with answering:
             if self.private.is_symlink():
                 raise StoreError(NtStatus.ACCESS_DENIED, f"{self.private} is a symbolic link")
@@ -104,6 +85,16 @@ class DiskFileStore:
             self.findings: list[str] = []
             self.attribute_list = AttributeList(self.private / "attributes.json", self.findings)
             self.property_list = PropertyList(self.private / "properties", self.findings)
+            # What is asked of files and of directories is answered there.
+            self._known = KnownFiles(self.index, self.attribute_list)
+            self.find = self._known.find
+            self.look = self._known.look
+            directories = Directories(self.index, self._known)
+            self.each = directories.each
+            self.tally = directories.tally
+            self.below = directories.below
+            self.has_children = directories.has_children
+            self.has_directory = self.index.has_folder
             self.property_list.check()
             if not self.findings:
                 refold(self.private, self.attribute_list, self.property_list)
@@ -130,141 +121,9 @@ class DiskFileStore:
                 NtStatus.MEDIA_WRITE_PROTECTED, f"nothing can be changed here: {self.findings[0]}"
             )
 
-    # -- asking
-
-    def find(self, name: Name) -> FileFacts | None:
-        """One `lstat` for a name seen before, be it a file or a directory in which something was
-        looked for; else one for each part of the path.
-        """
-        known = self._known.get(name.key)
-        if known is not None:
-            path, mtime_ns, size, inode, facts = known
-            try:
-                now = os.lstat(path)
-            except OSError:
-                del self._known[name.key]
-            else:
-                if now.st_mtime_ns == mtime_ns and now.st_size == size and now.st_ino == inode:
-                    return facts
-        elif (folder := self.index.remembered(name.key)) is not None:
-            directory, status = folder
-            return None if status is None else self._facts_of(directory, status)
-        found = self.index.resolve(name)
-        return (
-            None
-            if found is None or found.status is None
-            else self._facts(name.key, found.path, found.stored, found.status)
-        )
-
-    def look(self, name: Name) -> Look:
-        """One `lstat` for the directory and one for the name."""
-        place = self.index.look(name)
-        if place is None:
-            facts = self.find(name)
-            return Look(facts, facts is not None or self.has_directory(name.parent))
-        status = place.status
-        if status is None or not is_shown(status):
-            return Look(None, True, place)
-        known = self._known.get(name.key)
-        if (
-            known is not None
-            and known[4].path == place.stored
-            and known[1] == status.st_mtime_ns
-            and known[2] == status.st_size
-            and known[3] == status.st_ino
-        ):
-            return Look(known[4], True, place)
-        return Look(self._facts(name.key, place.path, place.stored, status), True, place)
-
-    def has_directory(self, name: Name) -> bool:
-        """One `lstat` for one seen before."""
-        return self.index.has_folder(name)
-
     def list(self, name: Name) -> list[FileFacts]:
         """Reads the directory each time."""
         return [facts for facts in self.each(name) if facts is not None]
-
-    def each(self, name: Name) -> Iterator[FileFacts | None]:
-        """Reads the names first, and asks for the facts of each when it is its turn."""
-        folder = self.index.folder(name)
-        with answering:
-            kept = self._listings.find(folder)
-            if kept is not None and (yield from self.index.still_tells(folder, kept.names)):
-                places: Iterable[Place] = kept.places
-            else:
-                places = yield from self._places_in(name, folder)
-        with answering, opened_directory(folder.path) as directory:
-            for key, path, stored, actual in places if directory is not None else ():
-                try:
-                    status = os.stat(actual, dir_fd=directory, follow_symlinks=False)
-                except OSError:
-                    continue
-                known = self._known.get(key)
-                if (
-                    known is not None
-                    and known[1] == status.st_mtime_ns
-                    and known[2] == status.st_size
-                    and known[3] == status.st_ino
-                    and known[0] == path
-                ):
-                    yield known[4]
-                elif is_shown(status):
-                    yield self._facts(key, path, stored, status)
-
-    def _places_in(
-        self, name: Name, folder: DirectoryIndex
-    ) -> Generator[None, None, Iterable[Place]]:
-        """Where everything in a directory lies, as a listing tells it."""
-        names = dict((yield from self.index.reading(folder)))
-        keys, runs = [*names], []
-        for start in range(0, len(keys), _SORTED_AT_ONE_TIME):
-            if start:
-                yield None
-            runs.append(sorted(keys[start : start + _SORTED_AT_ONE_TIME]))
-        ordered = (
-            (_join(name.key, key), f"{folder.path}/{lies}", _join(folder.stored, actual), lies)
-            for key in merge(*runs)
-            for actual in [names[key]]
-            for lies in [on_disk(actual)]
-        )
-        if len(runs) > 1:
-            return ordered
-        places = [*ordered]
-        self._listings.keep(folder, places)
-        return places
-
-    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
-        """Reads the directory, and asks nothing of the files in it."""
-        folder = self.index.folder(name)
-        count = 0
-        below: tuple[str, ...] = ()
-        with answering, os.scandir(folder.path) as entries:
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):  # nearly all are
-                    count += 1
-                elif entry.is_dir(follow_symlinks=False) and (name.key or entry.name != PRIVATE):
-                    stored = self.index.long_names.name_of(entry.name) or entry.name
-                    below += (_join(folder.stored, stored),)
-        return count, below
-
-    def below(self, name: Name) -> Iterator[str]:
-        """Reads every directory, and asks nothing of the files."""
-        ahead = [(self.index.folder(name).path, "")]
-        while ahead:
-            path, inside = ahead.pop()
-            with answering, os.scandir(path) as entries:
-                shown = (entry for entry in entries if name.key or entry.name != PRIVATE)
-                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in shown]
-            for part, is_directory in found:
-                stored = _join(inside, self.index.long_names.name_of(part) or part)
-                yield stored
-                if is_directory:
-                    ahead.append((f"{path}/{part}", stored))
-
-    def has_children(self, name: Name) -> bool:
-        """Whether anything at all is in the directory, shown or not."""
-        with answering, os.scandir(self.index.folder(name).path) as entries:
-            return any(entry.name != PRIVATE or name.key for entry in entries)
 
     def free_bytes(self) -> int:
         """What the file system has left for us."""
@@ -284,11 +143,11 @@ class DiskFileStore:
         """Small files are kept in memory, and given out for as long as the disk shows the very same
         facts.
         """
-        kept = self._small.files.get(name.key)
+        kept = self._known.small.files.get(name.key)
         if kept is not None and kept[0] is facts:
             return kept[1]
         data = self.read(name, 0, facts.size)
-        self._small.keep(name.key, facts, data)
+        self._known.small.keep(name.key, facts, data)
         return data
 
     def read(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
@@ -301,7 +160,7 @@ class DiskFileStore:
 
     def _open(self, name: Name) -> int:
         """A name that was found before lies where it lay, mostly."""
-        known = self._known.get(name.key)
+        known = self._known.rows.get(name.key)
         if known is not None:
             try:
                 return os.open(known[0], _READ)
@@ -411,9 +270,9 @@ class DiskFileStore:
                 self.discard(staged)
                 raise
             self.index.entered(place, place.actual)
-            facts = self._facts(name.key, path, place.stored, status)
+            facts = self._known.tell(name.key, path, place.stored, status)
         if content is not None:
-            self._small.keep(name.key, facts, content)
+            self._known.small.keep(name.key, facts, content)
         return facts
 
     def exchange(self, staged: str, path: str, before: os.stat_result | None) -> None:
@@ -504,7 +363,7 @@ class DiskFileStore:
             self.index.forget_below(key)
             self.property_list.forget_below(key)
         self.index.left(place)
-        self._forget(key)
+        self._known.forget(key)
 
     def rename(self, name: Name, new_name: Name, *, again: bool = False) -> None:
         """A file under the new name is replaced; the new name's spelling is kept.
@@ -561,9 +420,9 @@ class DiskFileStore:
         self.index.left(place)
         self.index.entered(target, new_name.last)
         for key in (name.key, new_name.key):
-            self._forget(key)
+            self._known.forget(key)
             if place.is_directory:
-                self._forget_below(key)
+                self._known.forget_below(key)
 
     def rename_lists(self, key: str, new_key: str, *, again: bool = False) -> None:
         """Attributes and properties go along. Raises `OSError`, and has changed nothing then."""
@@ -583,7 +442,7 @@ class DiskFileStore:
         self.index.existing(name)
         with answering:
             self.attribute_list.set(name.key, attributes & STORED_ATTRIBUTES)
-        self._known.pop(name.key, None)
+        self._known.rows.pop(name.key, None)
 
     def properties(self, name: Name) -> Mapping[str, str]:
         """In a file for each directory that has any, in `.despoolr/properties`."""
@@ -603,59 +462,6 @@ class DiskFileStore:
     async def sync(self) -> None:
         """The kernel writes it back when it likes; `JournalledFileStore` promises more."""
         self.property_list.take_touched()
-
-    # -- inside
-
-    def _facts(self, key: str, path: str, stored: str, status: os.stat_result) -> FileFacts:
-        directory = stat.S_ISDIR(status.st_mode)
-        mtime_ns, size, inode = status.st_mtime_ns, status.st_size, status.st_ino
-        attributes = self.attribute_list.get(key) | (DIRECTORY if directory else 0)
-        tally = f"-{self.index.tally(key):x}" if directory else ""
-        etag = etag_of(mtime_ns, size, inode, tally)
-        facts = FileFacts(
-            stored, 0 if directory else size, round(mtime_ns / 1e9, 6), directory, attributes, etag
-        )
-        if not directory:
-            if len(self._known) >= _KNOWN_MAX:
-                self._known.clear()
-            self._known[key] = (path, mtime_ns, size, inode, facts)
-        return facts
-
-    def _facts_of(self, folder: DirectoryIndex, status: os.stat_result) -> FileFacts:
-        """What was told of a directory the last time, if that is as it was."""
-        key = folder.key
-        tally, attributes = self.index.tally(key), self.attribute_list.get(key)
-        now = status.st_mtime_ns, status.st_size, status.st_ino, tally, attributes
-        if folder.told is None or folder.told[0] != now:
-            facts = self._facts(key, folder.path, folder.stored, status)
-            folder.told = now, facts
-        return folder.told[1]
-
-    def _forget(self, key: str) -> None:
-        """Neither the facts nor the content of a file that is gone: files with names of their own
-        come and go all the time.
-        """
-        self._known.pop(key, None)
-        self._small.forget(key)
-
-    def _forget_below(self, key: str) -> None:
-        """Nothing is known any more of what is in a directory. Walks all that is known: not for
-        files.
-        """
-        self.index.forget_below(key)
-        below = key + "/"
-        known = {*self._known, *self._small.files}
-        for other in [one for one in known if one.startswith(below)]:
-            self._forget(other)
-
-
-def etag_of(mtime_ns: int, size: int, inode: int, tally: str = "") -> str:
-    """What tells a file's content from any other that was ever under its name."""
-    return f'"{mtime_ns:x}-{size:x}-{inode:x}{tally}"'
-
-
-def _join(directory: str, part: str) -> str:
-    return f"{directory}/{part}" if directory else part
 
 
 def _nofollow(path: str, flags: int) -> int:

@@ -26,9 +26,10 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import FileFacts
-from despoolr_server.files.disk import DiskFileStore, etag_of
+from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.records import Entry, Put, Remove
+from despoolr_server.files.known_files import etag_of
 from despoolr_server.files.path_index import ResolvedPath
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.small_files import FILE_SIZE_MAX

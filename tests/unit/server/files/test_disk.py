@@ -297,7 +297,9 @@ def test_only_so_much_content_is_kept_in_memory(
         assert facts is not None
         assert store.content(n(f"F{number}"), facts) == bytes([number]) * 40
         assert (
-            store._small._size == sum(len(data) for _, data in store._small.files.values()) <= 100
+            store._known.small._size
+            == sum(len(data) for _, data in store._known.small.files.values())
+            <= 100
         )
 
 
