@@ -62,9 +62,9 @@ TOLD_S_MAX: Final = 2 * BEAT_S
 """Seconds that a process which was killed may have run since it noted its time: two beats, if a
 beat was late.
 """
-CUT_S_MAX: Final = 60.0
-"""Seconds that it may have run since the note that is on the disk, if the machine went down: the
-system keeps a note for half a minute before it writes it out.
+CUT_S_MAX: Final = TOLD_S_MAX + 35.0
+"""Seconds that it may have run since the note that is on the disk, if the machine went down: Linux
+writes out what has lain in its memory for 30 s, and looks for that every 5.
 """
 LAST_SIZE_MAX: Final = 64 * 1024
 """Bytes at the end of the records in which the last one is looked for."""
