@@ -20,6 +20,7 @@ from despoolr_server.files.journal import segments
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.segments import OVERFULL, Journal, numbers_in
 from despoolr_server.files.protocol import StoreError
+from despoolr_server.files.system.descriptors import sync_path
 from worlds.journals import rest
 
 AT = 833785200.0
@@ -211,3 +212,42 @@ async def test_a_journal_goes_though_there_is_no_room_for_the_next_one(
     assert failures == []
     assert numbers_in(tmp_path / "s/.despoolr/journal") == [2]
     await store.close()
+
+
+async def test_a_segment_that_went_does_not_come_back_after_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two others that are gone it would be a journal with a gap, which is damage."""
+    store = JournalledFileStore(tmp_path, threads=False, journal_max=20_000)
+    directory = tmp_path / ".despoolr/journal"
+    unlink, sync, lay_out = Path.unlink, sync_path, Journal._lay_out
+    unsafe: set[str] = set()
+
+    def gone(path: Path, *, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok=missing_ok)
+        if path.name.isdigit():
+            unsafe.add(path.name)
+
+    def safe(path: str) -> None:
+        sync(path)
+        if path == str(directory):
+            unsafe.clear()
+
+    def ahead(journal: Journal, number: int) -> None:
+        before = {*unsafe}
+        lay_out(journal, number)
+        unsafe.update(before)  # another time the next one lies there, and nothing is laid out
+
+    monkeypatch.setattr(Path, "unlink", gone)
+    monkeypatch.setattr(Journal, "_lay_out", ahead)
+    monkeypatch.setattr(segments, "sync_path", safe)
+    store.make_directory(n("D"), AT)
+    for number in range(3):
+        store.write_whole(n(f"F{number}"), bytes(15_000), AT)
+        await store.sync()
+        await rest(store)
+        assert unsafe == set() and numbers_in(directory)[0] == number + 1
+    store.rename(n("D"), n("E"))
+    assert unsafe == set()
+    await store.close()
+    assert unsafe == set() and numbers_in(directory) == []

@@ -146,6 +146,7 @@ class Journal:
             for number in numbers_in(self._directory):
                 if number < first:  # not the one that lies ready
                     self._path(number).unlink(missing_ok=True)
+            sync_path(str(self._directory))  # before anything is called otherwise
 
     async def sync(self) -> None:
         """Return when every record written so far is on disk."""
@@ -235,6 +236,7 @@ class Journal:
                 for descriptor, number in full:
                     os.close(descriptor)
                     self._path(number).unlink(missing_ok=True)
+                await in_thread(self._threads, sync_path, str(self._directory))
             if self._spare is None and self._laying_out is None:
                 self._grow()
                 with suppress(OSError):
@@ -354,6 +356,7 @@ def forget_journals(directory: Path) -> None:
         sync_path(str(directory))
         for path in sorted(directory.iterdir(), key=lambda path: (len(path.name), path.name)):
             path.unlink()
+        sync_path(str(directory))
 
 
 def identity_of(private: Path) -> int:
