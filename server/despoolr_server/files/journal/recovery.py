@@ -17,17 +17,20 @@ from typing import Final, ParamSpec
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name, found_name
 from despoolr_server.files.disk import DiskFileStore
+from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.records import (
     Entry,
     FileRedo,
     JournalOutcome,
     Move,
     Patch,
+    Put,
     Size,
     outcome,
 )
 from despoolr_server.files.path_index import PRIVATE
 from despoolr_server.files.protocol import StoreError
+from despoolr_server.files.spare.inode_pool import Spare
 
 _P = ParamSpec("_P")
 
@@ -53,6 +56,8 @@ def recover(disk: DiskFileStore, entries: list[Entry]) -> None:
 class _Recovery:
     def __init__(self, disk: DiskFileStore) -> None:
         self._disk = disk
+        self._spares = disk.pool.found()
+        """The files that were laid by for what was on its way, by their inodes."""
 
     def redo(self, result: JournalOutcome) -> None:
         """Directories first, then files, then what is gone."""
@@ -126,7 +131,7 @@ class _Recovery:
             current = disk.find(name)
             there = current is not None and not current.directory and not redo.changes
             if not (there and disk.read(name) == put.data):
-                disk.write_whole(name, put.data, put.stamp / 1e9, put.attributes)
+                self._put_again(name, put)
         elif self._inode_at(name) != redo.inode:
             return
         for change in redo.changes:
@@ -136,6 +141,20 @@ class _Recovery:
                 disk.set_size(name, change.size, change.at)
             else:
                 disk.set_attributes(name, change.attributes)
+
+    def _put_again(self, name: Name, put: Put) -> None:
+        """Into the file that it was put in, if that still waits for it or lies there: so its ETag
+        stays.
+        """
+        disk, place = self._disk, self._disk.index.target(name)
+        spare = (
+            Spare(place.path, put.inode)
+            if place.inode == put.inode and not place.is_directory
+            else self._spares.get(put.inode, Spare("", put.inode))
+        )
+        with answering:
+            staged, status = disk.staged.make_of(spare, put.data, put.stamp)
+        disk.publish_at(staged, status, name, place, put.attributes, put.data)
 
     def _aside(self, redo: FileRedo) -> str:
         """Where a file lies while it is out of the way, and after a start that was cut short."""

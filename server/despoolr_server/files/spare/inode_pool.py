@@ -81,6 +81,16 @@ class InodePool:
             elif not stat.S_ISDIR(status.st_mode):
                 os.unlink(entry.path)
 
+    def found(self) -> dict[int, Spare]:
+        """What an earlier process left, by inode, whatever is in it. Raises `OSError`."""
+        with suppress(FileNotFoundError), os.scandir(self._directory) as entries:
+            return {
+                entry.inode(): Spare(entry.path, entry.inode())
+                for entry in entries
+                if entry.is_file(follow_symlinks=False)
+            }
+        return {}
+
     def take(self) -> tuple[str, int] | None:
         """An empty file and a descriptor to write it with; None if there is none."""
         while self._spares:
