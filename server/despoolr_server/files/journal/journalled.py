@@ -102,8 +102,6 @@ class JournalledFileStore:
         self.has_directory = disk.has_directory
         self.properties = disk.properties
         self.keeps_properties_in = disk.keeps_properties_in
-        self.free_bytes = disk.free_bytes
-        self.used_bytes = disk.used_bytes
         self.discard = disk.discard
         if self.findings:
             return
@@ -209,6 +207,14 @@ class JournalledFileStore:
     async def read_large(self, name: Name, offset: int = 0, length: int | None = None) -> bytes:
         self._passing.settle(name.key)
         return await self._disk.read_large(name, offset, length)
+
+    def free_bytes(self) -> int:
+        """What is left when those on their way have their places."""
+        return max(0, self._disk.free_bytes() - self._passing.room)
+
+    def used_bytes(self) -> int:
+        """With the room that those on their way will take."""
+        return self._disk.used_bytes() + self._passing.room
 
     # -- changes: first the record, then the deed
 

@@ -41,6 +41,8 @@ REST_S: Final = 5.0
 COUNT_MAX: Final = 4_096
 SIZE_MAX: Final = 8 * 1024 * 1024
 """Files, and bytes of them, that are on their way at most; others take their place at once."""
+BLOCK: Final = 4096
+"""Bytes in which a file's room on a disk is counted."""
 AT_ONE_TIME: Final = 32
 """Files that take their places in one turn of the loop: some 2 ms."""
 
@@ -72,6 +74,8 @@ class PassingFiles:
         self._disk = disk
         self._log = log
         self._placed = placed
+        self.room = 0
+        """Bytes that they will take on disk, with what is left over of their last blocks."""
         self._size = 0
         self._within: dict[str, dict[str, Passing]] = {}
         """The same by the key of their directory."""
@@ -113,6 +117,7 @@ class PassingFiles:
         one = Passing(name, place.folder.path, facts, content, spare, stamp, record, due)
         self.files[key] = self._within.setdefault(parent, {})[key] = one
         self._size += size
+        self.room += _room_of(size)
         self._disk.index.count(parent)
         return facts
 
@@ -249,6 +254,7 @@ class PassingFiles:
         del self.files[key]
         self._refused.discard(key)
         self._size -= one.facts.size
+        self.room -= _room_of(one.facts.size)
         here = self._within[parent]
         del here[key]
         if not here:
@@ -272,3 +278,7 @@ class PassingFiles:
         for one in self.files.values():
             self._timer = loop.call_at(max(one.due, now), self._ring, loop)
             break
+
+
+def _room_of(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK

@@ -251,6 +251,26 @@ async def test_an_etag_stays_though_the_disk_was_full_when_the_file_took_its_pla
     assert store.read(n("BOX/A")) == b"x" * 100
 
 
+@pytest.mark.parametrize("lost", ["nothing", "its content", "its place"])
+async def test_an_etag_is_the_same_after_a_kill_and_after_a_power_cut(
+    store: PassingStore, lost: str
+) -> None:
+    """Who goes on with half of a file asks for the rest of the one with this ETag."""
+    facts = [store.write_whole(n(f"BOX/{name}"), name.encode() * 99, AT) for name in "ABC"]
+    if lost != "nothing":
+        store._passing.settle(n("BOX/B").key)
+    if lost == "its content":
+        os.truncate(store.root / "BOX/B", 0)
+    elif lost == "its place":
+        (store.root / "BOX/B").rename(store.root / ".despoolr/spare/77")
+    again = JournalledFileStore(store.root, threads=False)
+    assert again.list(n("BOX")) == facts
+    assert [again.read(n(f"BOX/{name}")) for name in "ABC"] == [
+        one * 99 for one in (b"A", b"B", b"C")
+    ]
+    await again.close()
+
+
 async def test_what_one_directory_does_not_take_is_in_no_others_way(
     store: PassingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -428,6 +448,22 @@ def test_only_so_many_pass_and_none_that_is_large(
     for name in ("C", "D", "E"):
         store.write_whole(n(f"BOX/{name}"), b"x", AT)
     assert on_disk(store) == ["B", "E", "LARGE"]
+
+
+async def test_the_room_that_they_will_take_is_not_free(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DiskFileStore, "free_bytes", lambda _: 20_000)
+    monkeypatch.setattr(DiskFileStore, "used_bytes", lambda _: 10_000)
+    seen = []
+    for name, size in (("A", 1), ("B", 4096), ("C", 4097), ("D", 9000)):
+        store.write_whole(n(f"BOX/{name}"), bytes(size), AT)
+        seen.append((store.free_bytes(), store.used_bytes()))
+    assert seen == [(15_904, 14_096), (11_808, 18_192), (3616, 26_384), (0, 38_672)]
+    for name in "ABC":
+        store.remove(n(f"BOX/{name}"))
+    await store._passing.settle_all()
+    assert (store.free_bytes(), store.used_bytes()) == (20_000, 10_000)
 
 
 async def test_what_is_made_in_a_box_passes_and_is_refused_as_any_file(tmp_path: Path) -> None:
