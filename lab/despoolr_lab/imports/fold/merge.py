@@ -1,7 +1,8 @@
 """Several files about one server, as one order of facts.
 
 The law: of each kind of fact (opens, refusals) the file that proves most is believed within its
-span, and the others only outside of it: what two files saw is told once. Samples give share modes
+span, of the clients that it tells of, and the others only outside of it: what two files saw is told
+once, and a log of each machine tells of its own. Samples give share modes
 and users to opens that lack them, and the opens that are older than a recording. Names of machines
 count for all files. A clock that differs is found by the opens that both files saw, and set right;
 where they saw none, it is said that the offset is unknown.
@@ -22,6 +23,7 @@ from functools import cached_property
 from typing import Final
 
 from despoolr_core.rules.fold import fold
+from despoolr_lab.imports.fold.clients import Client, KnownClients
 from despoolr_lab.imports.fold.names import Names
 from despoolr_lab.imports.formats.table import Format
 from despoolr_lab.imports.traces.samples import Sampler
@@ -56,6 +58,8 @@ EDGE_S: Final = 0.5
 `AGREE_S`: whole seconds are always early.
 """
 TIMES_OF_PATH_MAX: Final = 64
+CLIENTS_MAX: Final = 100_000
+"""KnownClients of whom it is remembered which files may know them."""
 DIFFERENCES_MAX: Final = 200_000
 PAIRS_MIN: Final = 2
 
@@ -106,7 +110,8 @@ class Survey:
         """
         self.count = 0
         self.opens: dict[str, list[tuple[float, Opened]]] = {}
-        self.refusals: dict[str, list[float]] = {}
+        self.refusals: dict[str, list[tuple[float, OpenDenied]]] = {}
+        self.clients = KnownClients()
         self.shares: set[str] = set()
         self.servers: dict[str, str] = {}
         """Those that it names, the first ones."""
@@ -119,6 +124,8 @@ class Survey:
         if isinstance(fact, Connected | Opened):
             names.learn(fact.who.address, fact.who.machine)
             self._take_place(fact.who.server, fact.share)
+        if isinstance(fact, Connected | Opened | OpenDenied):
+            self.clients.add(fact.who)
         if isinstance(fact, Opened):
             if fact.is_older:
                 return
@@ -127,8 +134,8 @@ class Survey:
                 self.opens.setdefault(fold(fact.path), []).append((fact.at, fact))
         elif isinstance(fact, OpenDenied) and self._times_left:
             self._times_left -= 1
-            self.refusals.setdefault(fold(fact.path), []).append(fact.at)
-        if not isinstance(fact, Opened):
+            self.refusals.setdefault(fold(fact.path), []).append((fact.at, fact))
+        if not isinstance(fact, Opened) or not (fact.who.is_stranger or fact.at < self.last_at):
             self.begin = self.begin or fact.at
             self.end = max(self.end, fact.at)
         if not self.count:
@@ -147,8 +154,9 @@ class Survey:
         """Count in what a later part holds."""
         for path, opens in later.opens.items():
             self.opens.setdefault(path, []).extend(opens)
-        for path, times in later.refusals.items():
-            self.refusals.setdefault(path, []).extend(times)
+        for path, refusals in later.refusals.items():
+            self.refusals.setdefault(path, []).extend(refusals)
+        self.clients.update(later.clients)
         self.shares |= later.shares
         self.servers |= later.servers
         self.first_at = min(self.first_at, later.first_at)
@@ -156,15 +164,10 @@ class Survey:
         self.end = later.end
         self.count += later.count
 
-    def times(self) -> Iterator[tuple[str, list[float]]]:
-        """Each path with the times at which it was opened, or refused: the first few."""
-        for path in {**self.opens, **self.refusals}:
-            yield path, self.times_of(path)
-
-    def times_of(self, path: str) -> list[float]:
-        """The first few times of a path."""
-        found = [at for at, _ in self.opens.get(path, ())[:TIMES_OF_PATH_MAX]]
-        return found + self.refusals.get(path, [])[:TIMES_OF_PATH_MAX]
+    def seen(self, path: str) -> list[tuple[float, Opened | OpenDenied]]:
+        """When a path was opened or refused, the first few times, and by whom."""
+        found = [*self.opens.get(path, ())[:TIMES_OF_PATH_MAX]]
+        return [*found, *self.refusals.get(path, ())[:TIMES_OF_PATH_MAX]]
 
 
 class Merge:
@@ -180,6 +183,8 @@ class Merge:
         """The first address of a server that a file names, once there is more than one file."""
         self._of_opens: list[Track] = []
         self._of_refusals: list[Track] = []
+        self._sampled: list[Track] = []
+        self._known: dict[tuple[bool, Who], list[Track]] = {}
         self._kept: set[tuple[int, str]] = set()
 
     def facts(self) -> Iterator[tuple[int, Seen]]:
@@ -201,6 +206,9 @@ class Merge:
             for fact in track.facts():
                 survey.take(fact, self._names)
         self._join_parts()
+        for track in self.tracks:
+            _survey(track).clients.settle(self._names)
+        self._sampled = [one for one in self.tracks if one.kind.samples is not None]
         shares = {share for track in self.tracks for share in _survey(track).shares}
         if len({fold(share) for share in shares}) == 1:
             self._share = next(iter(sorted(shares)))
@@ -211,9 +219,16 @@ class Merge:
             one for one in ranked if one.kind.has_refusals and _survey(one).refusals
         ]
         anchor = min(ranked, key=lambda one: (one.kind.clock != "utc", _rank(one)))
-        for track in self.tracks:
-            if track is not anchor:
-                self._align(track, anchor)
+        apart = [one for one in self.tracks if one is not anchor and not self._align(one, anchor)]
+        if apart:
+            more = f" and {len(apart) - 1:,} more" if len(apart) > 1 else ""
+            self.notes.append(
+                (
+                    "clock",
+                    f"clock offset of {apart[0].name}{more} against {anchor.name} unknown: they "
+                    "have no open in common; their times are taken as they are",
+                )
+            )
 
     def _join_parts(self) -> None:
         """Files of one format that follow each other are the parts of one, which was rotated: what
@@ -240,14 +255,11 @@ class Merge:
         for index, track in enumerate(self.tracks):
             track.index = index
 
-    def _align(self, track: Track, anchor: Track) -> None:
-        offset, pairs = offset_of(_survey(track), _survey(anchor))
+    def _align(self, track: Track, anchor: Track) -> bool:
+        offset, pairs = offset_of(_survey(track), _survey(anchor), self._names)
         if offset is None:
-            text = (
-                f"clock offset of {track.name} against {anchor.name} unknown: they have no open in "
-                "common; their times are taken as they are"
-            )
-        elif abs(offset) <= AGREE_S:
+            return False
+        if abs(offset) <= AGREE_S:
             text = (
                 f"the clocks of {track.name} and {anchor.name} agree within {AGREE_S} s, by "
                 f"{pairs:,} opens that both saw"
@@ -260,6 +272,7 @@ class Merge:
                 "opens that both saw: it was set right"
             )
         self.notes.append(("clock", text))
+        return True
 
     # -- while
 
@@ -279,8 +292,9 @@ class Merge:
             return fact
         if isinstance(fact, Opened | OpenDenied | Renamed | Deleted):
             fact.share = fact.share or self._share
-            tellers = self._of_refusals if isinstance(fact, OpenDenied) else self._of_opens
-            if any(self._is_told_by(one, fact) for one in _better(tellers, track)):
+            is_stranger = fact.who.is_stranger and track.kind.samples is None
+            tellers = self._others(track) if is_stranger else self._tellers(track, fact)
+            if any(self._is_told_by(one, fact, is_named=not is_stranger) for one in tellers):
                 return None
             if isinstance(fact, Opened):
                 self._kept.add((track.index, fact.handle))
@@ -293,17 +307,42 @@ class Merge:
             self._kept.discard((track.index, handle))
         return fact
 
-    def _is_told_by(self, teller: Track, fact: Opened | OpenDenied | Renamed | Deleted) -> bool:
-        """Whether a better file covers the time of a fact, or tells the same open beside it."""
+    def _others(self, track: Track) -> Iterator[Track]:
+        """The other files that tell of opens: any of them may have the name of a stranger."""
+        return (one for one in self._of_opens if one is not track)
+
+    def _tellers(
+        self, track: Track, fact: Opened | OpenDenied | Renamed | Deleted
+    ) -> Iterator[Track]:
+        """The files that prove more than a track does and may know a fact's client."""
+        is_refusal = isinstance(fact, OpenDenied)
+        who = Who(fact.who.address, fact.who.machine)
+        known = self._known.get((is_refusal, who))
+        if known is None:
+            tellers = self._of_refusals if is_refusal else self._of_opens
+            client = Client(who, self._names)
+            known = [one for one in tellers if _survey(one).clients.may_have(client)]
+            if len(self._known) >= CLIENTS_MAX:
+                self._known.clear()
+            self._known[is_refusal, who] = known
+        for one in known:
+            if one is track:
+                return
+            yield one
+
+    def _is_told_by(
+        self, teller: Track, fact: Opened | OpenDenied | Renamed | Deleted, *, is_named: bool
+    ) -> bool:
+        """Whether another file covers the time of a fact, or tells the same open beside it."""
         survey, at = _survey(teller), fact.at - teller.offset_s
-        if survey.first_at <= at <= survey.last_at:
+        if survey.first_at <= at <= survey.last_at and is_named:
             return True
         if isinstance(fact, OpenDenied):
             slack_s = AGREE_S if at < survey.first_at else EDGE_S
             if not survey.first_at - slack_s <= at <= survey.last_at + slack_s:
                 return False
-            times = survey.refusals.get(fold(fact.path), ())
-            return any(abs(time - at) <= slack_s for time in times)
+            refusals = survey.refusals.get(fold(fact.path), ())
+            return any(abs(time - at) <= slack_s for time, _ in refusals)
         return isinstance(fact, Opened) and bool(_nearest(survey.opens.get(fold(fact.path)), at))
 
     def _enrich(self, track: Track, fact: Opened) -> Opened:
@@ -311,8 +350,8 @@ class Merge:
         if fact.known == ALL_MODES and fact.who.user:
             return fact
         best: Opened | None = None
-        for other in self.tracks:
-            if other is track or other.kind.samples is None:
+        for other in self._sampled:
+            if other is track:
                 continue
             found = _nearest(_survey(other).opens.get(fold(fact.path)), fact.at - other.offset_s)
             if found is not None and self._is_same(fact.who, found.who):
@@ -352,21 +391,29 @@ def _goes_on(before: Track, track: Track) -> bool:
         and (before.kind, before.grade) == (track.kind, track.grade)
         and (not here or not there or bool(here.keys() & there))
         and 0.0 < int(_survey(before).end) <= _survey(track).begin
+        and before.sources[-1].machine == track.sources[0].machine
     )
 
 
-def offset_of(survey: Survey, anchor: Survey) -> tuple[float | None, int]:
-    """How far a track's clock is ahead of another's, in seconds, by the opens and refusals that
-    both saw, and by how many; None where there are too few, or they do not agree.
+def offset_of(survey: Survey, anchor: Survey, names: Names) -> tuple[float | None, int]:
+    """How far a track's clock is ahead of another's, in seconds, by the opens and refusals of a
+    client that both saw, and by how many; None where there are too few, or they do not agree.
     """
     differences: list[float] = []
     most = 0
-    for path, mine in survey.times():
-        theirs = anchor.times_of(path)
+    for path in {**survey.opens, **survey.refusals}:
+        theirs = [(at, Client(one.who, names)) for at, one in anchor.seen(path)]
         if not theirs:
             continue
-        most += min(len(mine), len(theirs))
-        differences += [one - other for one in mine for other in theirs]
+        paired: set[int] = set()
+        count = 0
+        for at, one in survey.seen(path):
+            client = Client(one.who, names)
+            same = [place for place, (_, other) in enumerate(theirs) if client.may_be(other)]
+            differences += [at - theirs[place][0] for place in same]
+            paired.update(same)
+            count += bool(same)
+        most += min(count, len(paired))
         if len(differences) > DIFFERENCES_MAX:
             break
     bins = Counter(round(one) for one in differences)
@@ -376,11 +423,6 @@ def offset_of(survey: Survey, anchor: Survey) -> tuple[float | None, int]:
         return None, 0
     matching = [one for one in differences if abs(one - best) <= 1.5]
     return statistics.median(matching), len(matching)
-
-
-def _better(tellers: list[Track], track: Track) -> list[Track]:
-    """Those that prove more than a track does."""
-    return tellers[: tellers.index(track)] if track in tellers else tellers
 
 
 def _nearest(opens: list[tuple[float, Opened]] | None, at: float) -> Opened | None:

@@ -37,21 +37,25 @@ class Names:
 
     def learn(self, address: str, machine: str) -> None:
         """Remember what a source calls the machine of an address."""
-        if address and machine and not _is_address(machine) and len(self._learnt) < ADDRESSES_MAX:
+        if address and machine and not is_address(machine) and len(self._learnt) < ADDRESSES_MAX:
             self._learnt.setdefault(fold(address), fold(machine))
 
     def machine(self, address: str, machine: str) -> str:
         """The name of a machine, or its address; empty where neither is known."""
+        return self.hidden("PC", name(self.called(address, machine)))
+
+    def called(self, address: str, machine: str) -> str:
+        """`machine` as the sources have it, also where names are hidden."""
         key = fold(address)
         found = self._given.get(key)
         if found is None:
             called = fold(machine)
             found = self._given.get(called)
             if found is None:
-                known = called if called and not _is_address(machine) else ""
+                known = called if called and not is_address(machine) else ""
                 found = known or self._learnt.get(key, "") or self._learnt.get(called, "")
                 found = found or called or key
-        return self.hidden("PC", name(found))
+        return found
 
     def server(self, address: str) -> str:
         """The name of a server, or its address."""
@@ -91,7 +95,8 @@ class Names:
         return whole.hexdigest()
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a text is an address of IP, not a name."""
     if not (text[:1].isdigit() or ":" in text):
         return False
     try:

@@ -25,13 +25,17 @@ class Notes:
     def __init__(self, record: Callable[[ImportNote], object]) -> None:
         self._record = record
         self._counts = Counter[bool]()
+        self._told: set[str] = set()
 
     def add(self, about: str, text: str, *, is_told: bool = False) -> None:
         """Say something about the run, unless so much was said already that nobody reads it. What
-        a source tells (`is_told`) has room of its own.
+        a source tells (`is_told`) has room of its own. What several sources tell is said once.
         """
+        if text in self._told:
+            return
         self._counts[is_told] += 1
         if self._counts[is_told] <= NOTES_MAX:
+            self._told.add(text)
             self._record(ImportNote(about=about, text=text))
 
     def end(self, ledger: EpisodeLedger, last_at: float, held: int, unseen: int) -> None:

@@ -6,9 +6,9 @@ file` is written on the way, whether the open is granted or not: it was refused 
 one open that waited (for an oplock). At level 2 there are no errors, so opens and refused opens
 look alike, and that is said. At level 10 each open has its masks, and a refusal the entries of
 those who hold the file, with what they share and since when, also those older than the log.
-Directories leave no line. A path is that in its share: where a client has several on one
-connection, the share is that whose directory smbd went to last (level 4), else the one connected
-last, and that is said.
+Directories leave no line. A log that has a client's name (`log.ws11`) is that client's. A path is
+that in its share: where a client has several on one connection, the share is that whose directory
+smbd went to last (level 4), else the one connected last, and that is said.
 
 A level-10 log is large: whatever is not one of the few functions that matter is passed over by its
 first byte.
@@ -28,6 +28,7 @@ from despoolr_lab.imports.traces.access import implied, number
 from despoolr_lab.imports.traces.roots import Roots
 from despoolr_lab.imports.traces.seen import (
     ALL_MODES,
+    PROCESS,
     UNKNOWN,
     Connected,
     HandleClosed,
@@ -53,6 +54,8 @@ OWN_OPENS: Final = 2
 """What smbd counts beside its clients' opens while it opens a file: that one, and its directory."""
 JUDGED_SIZE: Final = 4 * 1024 * 1024
 """How much of a log its grade is told by."""
+TELLS_STATUSES: Final = 3
+"""The level from which a log has the status of what is refused."""
 DEFERRED_S: Final = 40.0
 """How long smbd waits for a break at most, and a little."""
 
@@ -60,6 +63,7 @@ _HEADER: Final = re.compile(
     rb"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d(?:\.\d+)?), *(\d+)(?!\d)"
     rb"(?:, pid=(\d+)(?!\d))?[^\]]*\] (\S*)\((\w+)\)"
 )
+_LEVEL: Final = re.compile(rb"^\[\d[^,]{9,40}, *(\d+)(?!\d)")
 _CONNECT: Final = re.compile(
     r"(?<!\S)(\S+) \(ipv[46]:([^\s()]+):\d+\) (?:[^()]* )?"
     r"connect to service (.{1,256}?) initially as user (.{1,256}?) \(uid=(\d+)"
@@ -171,7 +175,7 @@ class Log:
         self._handle_count = 0
         self._level = 0
         self._roots = Roots()
-        self._has_errors = self._has_pid = False
+        self._has_pid = False
         self._seen_holders: dict[tuple[str, str], str] = {}
         self._opened_count = 0
         self._last = 0.0
@@ -203,6 +207,7 @@ class Log:
             if header is not None:
                 yield from self._entry(header, body)
                 header, body = None, []
+            self._learn_level(line)
             function = line[line.rfind(b"(") + 1 : -1]
             if function in self._steps:
                 header = _HEADER.match(line)
@@ -215,6 +220,12 @@ class Log:
         for text in self._gaps():
             yield Noted(self._last, "gap", text)
 
+    def _learn_level(self, line: bytes) -> None:
+        """Any entry tells the log's level, also one that says nothing else."""
+        level = _LEVEL.match(line) if self._level < TELLS_STATUSES else None
+        if level is not None:
+            self._level = max(self._level, int(level[1][:3]))
+
     # -- entries
 
     def _entry(self, header: re.Match[bytes], body: list[str]) -> Iterator[Seen]:
@@ -226,14 +237,15 @@ class Log:
             self._source.damaged("an entry has no time")
             return
         self._last = at
-        level, pid = int(header[7][:3]), (header[8] or b"")[:20].decode()
-        self._level = max(self._level, level)
+        pid = (header[8] or b"")[:20].decode()
+        self._level = max(self._level, int(header[7][:3]))
         self._has_pid = self._has_pid or bool(pid)
         process = self._processes.get(pid)
         if process is None:
             if len(self._processes) >= PROCESSES_MAX:
                 self._processes.popitem(last=False)
             process = self._processes[pid] = _Process()
+            process.who = Who(machine=self._source.machine)
         step = self._steps.get(header[10])
         if step is None:  # a second function in the same line, which is damaged
             self._source.damaged("an entry's first line cannot be read")
@@ -290,7 +302,7 @@ class Log:
         self._opened_count += 1
         path = path_below(opened)
         if not process.who.user:
-            process.who = Who(user=user_of(user))
+            process.who = Who(process.who.address, process.who.machine, user_of(user))
         open_count = int(found[4][:6])
         last = process.last
         if (
@@ -299,7 +311,7 @@ class Log:
             and last.handle
             and open_count <= last.numopen
             and at - last.at <= DEFERRED_S
-            and self._level > 2
+            and self._level >= TELLS_STATUSES
         ):
             return  # the same open once more, after somebody's oplock was broken
         yield from self._reconcile(at, process, open_count - OWN_OPENS)
@@ -344,7 +356,7 @@ class Log:
         """At level 2 nothing tells that an open was refused, but how many a process has open then:
         the newest ones beyond that were not granted.
         """
-        if self._level > 2 or self._has_errors:
+        if self._level >= TELLS_STATUSES:
             return
         entries = process.entries
         excess = len(entries) - open_count
@@ -360,7 +372,6 @@ class Log:
                 entry.fact = None
 
     def _error(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
-        self._has_errors = True
         found = _ERROR.search(body[0])
         if found is None:
             return
@@ -461,7 +472,7 @@ class Log:
             self._seen_holders[key] = handle
         who = process.who if process is not None and process.who.user else Who()
         if not who.machine and not who.address:
-            who = Who(machine=f"pid {pid}", user=f"uid {fields.get('uid', '?')}")
+            who = Who(machine=f"{PROCESS}{pid}", user=f"uid {fields.get('uid', '?')}")
         fact = Opened(
             self._entry_time(fields["time"]),
             handle,
@@ -554,7 +565,7 @@ class Log:
                 "a log of level 10 has no lines for handles of directories, and none that say "
                 "which range of bytes was locked"
             )
-        elif self._has_errors:
+        elif self._level >= TELLS_STATUSES:
             yield (
                 "share modes are not in a log of level 3: whoever holds a file is in the way if it "
                 "does not share what is asked for; handles of directories leave no line"
@@ -570,7 +581,7 @@ class Log:
                 f"{self._several_count:,} connections have several shares: which of them a file is "
                 "on is not in a log below level 4, and taken to be the one connected last"
             )
-        if self._opened_count and not self._has_pid:
+        if self._opened_count and not self._has_pid and not self._source.machine:
             yield (
                 "the log has no pids (`debug pid = yes`): what different clients did cannot be "
                 "told apart"

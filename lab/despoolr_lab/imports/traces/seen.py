@@ -14,6 +14,8 @@ import msgspec
 
 UNKNOWN: Final = -1
 ALL_MODES: Final = 7
+PROCESS: Final = "pid "
+"""What a client is called, before a number, of whom only the server's process is known."""
 UNKNOWN_PATH: Final = "?"
 """The path of an open whose name no frame has: no file can be called so."""
 
@@ -33,6 +35,11 @@ class Who(msgspec.Struct, frozen=True, gc=False):
     user: str = ""
     program: str = ""
     server: str = ""
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether a source that names its clients knows only the process that serves this one."""
+        return not self.address and self.machine.startswith(PROCESS)
 
 
 NOBODY: Final = Who()

@@ -28,6 +28,11 @@ DAMAGES_TOLD_MAX: Final = 5
 NAME_SIZE_MAX: Final = 256
 _SLOT_S: Final = 900
 """A zone's offset changes at quarters of an hour."""
+_OF_MACHINE: Final = re.compile(
+    r"log\.(?!(?:[ns]mbd|winbindd|wb-.*|samba.*)(?:\.|$))(.+?)(?:-\d{8})?(?:\.old)?(?:\.gz)?",
+    re.ASCII,
+)
+_NUMBER: Final = re.compile(r"(.*[^\d.].*)\.\d+", re.ASCII)
 _STAMP: Final = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[:-]?(\d\d)[:-]?(\d\d)(Z)?")
 PATH_SIZE_MAX: Final = 4096
 DATA: Final = ":$DATA"
@@ -76,6 +81,17 @@ class TraceFile:
             self._ahead_s = ahead.total_seconds() if ahead is not None else 0.0
             self._slot = slot
         return local - self._ahead_s
+
+    @property
+    def machine(self) -> str:
+        """The client whose log it is by its name, as Samba's `log file = log.%m` gives it; empty
+        where it has another.
+        """
+        found = _OF_MACHINE.fullmatch(self.path.name)
+        if found is None:
+            return ""
+        numbered = _NUMBER.fullmatch(found[1])
+        return name(numbered[1] if numbered is not None else found[1])
 
     @property
     def sampled_at(self) -> float:
