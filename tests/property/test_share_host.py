@@ -372,7 +372,7 @@ class Host(RuleBasedStateMachine):
             self.renewed(one.session)
         self.gone(one)
         self.settle()
-        late = self.host.handles.query(one.who, one.handle)
+        late = self.host.file_info.query(one.who, one.handle)
         assert isinstance(late, Problem)
         assert late.nt_status == NtStatus.FILE_CLOSED
 
@@ -512,7 +512,7 @@ class Host(RuleBasedStateMachine):
     @rule(data=st.data(), pending=st.booleans())
     def mark(self, data: st.DataObject, pending: bool) -> None:
         one = self.pick(data)
-        refusal = self.run(self.host.handles.mark_delete(one.who, one.handle, pending))
+        refusal = self.run(self.host.file_info.mark_delete(one.who, one.handle, pending))
         self.renewed(one.session)
         assert (refusal is None) == bool(one.access & 0x10000)
         if refusal is None:
@@ -523,7 +523,7 @@ class Host(RuleBasedStateMachine):
     def rename(self, data: st.DataObject, goal: str, replace: bool) -> None:
         one = self.pick(data)
         source = one.path
-        refusal = self.run(self.host.handles.rename(one.who, one.handle, goal, replace=replace))
+        refusal = self.run(self.host.file_info.rename(one.who, one.handle, goal, replace=replace))
         self.renewed(one.session)
         if refusal is not None:
             assert NtStatus(refusal.nt_status) in self.rename_answers(one, goal, replace)
@@ -647,7 +647,7 @@ class Host(RuleBasedStateMachine):
     def no_file_is_lost_or_comes_back(self) -> None:
         there: dict[str, int] = {}
         for directory in ("", "D"):
-            entries = self.host.paths.list(Caller(ADMIN), "T", directory)
+            entries = self.host.listings.list(Caller(ADMIN), "T", directory)
             assert not isinstance(entries, Problem)
             there |= {
                 f"{directory}/{one.name}".strip("/"): one.size

@@ -251,7 +251,7 @@ async def _one(network: Network, host: ShareHost, exchange: Exchange) -> bytes:
 
 
 def _etag(host: ShareHost) -> bytes:
-    found = host.paths.stat(_SERVICE, "S", "A.INS")
+    found = host.listings.stat(_SERVICE, "S", "A.INS")
     return b'"none"' if isinstance(found, Problem) else found[1].encode()
 
 

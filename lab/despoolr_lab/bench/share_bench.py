@@ -292,7 +292,7 @@ def _share_app(store: FileStore) -> web.Application:
             await host.paths.put(service, "SMS_SHR", winst_path(client), b"x" * WINST_SIZE)
 
     async def etag(asked: web.Request) -> web.StreamResponse:
-        found = host.paths.stat(service, "SMS_SHR", asked.match_info["path"])
+        found = host.listings.stat(service, "SMS_SHR", asked.match_info["path"])
         return web.Response(text=found[1] if isinstance(found, tuple) else "")
 
     app = make_app(

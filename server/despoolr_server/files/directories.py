@@ -15,7 +15,7 @@ from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.files.errors import answering
 from despoolr_server.files.known_files import KnownFiles
-from despoolr_server.files.listings import NAMES_MAX, Listings, Place
+from despoolr_server.files.listings import NAMES_MAX, KeptListings, Place
 from despoolr_server.files.long_names import on_disk
 from despoolr_server.files.path_index import PRIVATE, DirectoryIndex, PathIndex, is_shown
 from despoolr_server.files.system.descriptors import opened_directory
@@ -29,7 +29,7 @@ class Directories:
     def __init__(self, index: PathIndex, known: KnownFiles) -> None:
         self._index = index
         self._known = known
-        self._listings = Listings()
+        self._listings = KeptListings()
 
     def each(self, name: Name) -> Iterator[FileFacts | None]:
         """Reads the names first, and asks for the facts of each when it is its turn."""

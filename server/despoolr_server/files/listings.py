@@ -39,7 +39,7 @@ class KeptListing(NamedTuple):
     size: int
 
 
-class Listings:
+class KeptListings:
     """What is kept, by the key of the directory. `size` is in bytes."""
 
     __slots__ = ("_kept", "size")

@@ -27,11 +27,11 @@ from despoolr_server.engine.table import file_key
 from despoolr_server.engine.tree_locks import NAMES, TREE
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.loop.pace import batches, begun, breathe
+from despoolr_server.shares.base.dav_locks import DavLock
+from despoolr_server.shares.base.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit
 from despoolr_server.shares.base.principal import Caller, Principal, TooMany
-from despoolr_server.shares.dav_locks import DavLock
-from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit
-from despoolr_server.shares.paths import Paths
-from despoolr_server.shares.trees import Failures
+from despoolr_server.shares.paths.listings import Listings
+from despoolr_server.shares.paths.trees import Failures
 
 TIMEOUT_S_DEFAULT: Final = 1800.0
 TIMEOUT_S_MAX: Final = 3600.0
@@ -92,9 +92,9 @@ Looked = list[DavResource | PlainFiles]
 class Dav:
     """LOCK, UNLOCK, PROPFIND and PROPPATCH. `time_scale` makes site seconds of a client's."""
 
-    def __init__(self, gate: Gate, paths: Paths, *, time_scale: float) -> None:
+    def __init__(self, gate: Gate, listings: Listings, *, time_scale: float) -> None:
         self._gate = gate
-        self._paths = paths
+        self._listings = listings
         self._time_scale = time_scale
         self._clock = gate.clock
         self._engine = gate.engine
@@ -277,7 +277,7 @@ class Dav:
             return visit
         facts = visit.share.store.find(visit.name)
         if facts is None or not visit.allowed:
-            refused = self._paths.stat(caller, share, path)
+            refused = self._listings.stat(caller, share, path)
             assert isinstance(refused, Problem), "a name that is not there was found"
             return refused
         found: Looked = [self._found(visit, visit.name, facts)]

@@ -14,8 +14,8 @@ from typing import Final
 from despoolr_core.rules.fold import fold
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.table import file_key
+from despoolr_server.shares.base.gate import Gate
 from despoolr_server.shares.base.network_share import NetworkShare
-from despoolr_server.shares.gate import Gate
 
 SOON_S: Final = 1.0
 """A lease that ends within so many seconds ends in whoever comes next: nobody may be spared his

@@ -3,8 +3,9 @@ and the table of opens.
 
 Refusals are values (`Problem`). Decisions never await: between looking at the table and changing it
 nothing else runs. Only moving bytes may await; meanwhile the open that was granted protects the
-file. Each kind of operation is a part: `host.paths`, `host.trees`, `host.dav`, `host.handles`,
-`host.range_locks`, `host.sessions`, all behind one `Gate`.
+file. Each kind of operation is a part: `host.paths`, `host.polls`, `host.listings`,
+`host.trees`, `host.dav`, `host.handles`, `host.file_info`, `host.range_locks`, `host.sessions`, all
+behind one `Gate`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from despoolr_core.share.wire import RANGES_LISTED_MAX, EpisodeRow, OpenRow, Pro
 from despoolr_server.engine.names import ROOT, BadName, Name, parse_name
 from despoolr_server.engine.rows import Open
 from despoolr_server.files.protocol import FileStore
+from despoolr_server.shares.base.gate import Gate
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.network_share import NetworkShare
 from despoolr_server.shares.base.principal import Principal
@@ -29,12 +31,14 @@ from despoolr_server.shares.base.problems import problem
 from despoolr_server.shares.base.rights import EVERYONE, Rights, RightsTable
 from despoolr_server.shares.dav import Dav
 from despoolr_server.shares.directory_watch import DirectoryWatch
-from despoolr_server.shares.gate import Gate
-from despoolr_server.shares.handles import Handles
-from despoolr_server.shares.paths import Paths
-from despoolr_server.shares.range_locks import RangeLocks
+from despoolr_server.shares.handles.file_info import FileInfo
+from despoolr_server.shares.handles.handles import Handles
+from despoolr_server.shares.handles.range_locks import RangeLocks
+from despoolr_server.shares.paths.listings import Listings
+from despoolr_server.shares.paths.paths import Paths
+from despoolr_server.shares.paths.polls import Polls
+from despoolr_server.shares.paths.trees import Trees
 from despoolr_server.shares.sessions import Sessions
-from despoolr_server.shares.trees import Trees
 
 FORCED: Final = "forced"
 ROOT_MISSING: Final = (
@@ -70,10 +74,13 @@ class ShareHost:
         self.dav_locks = self.gate.dav_locks
         self.sessions = Sessions(self.gate)
         self.paths = Paths(self.gate)
+        self.polls = Polls(self.gate)
+        self.listings = Listings(self.gate)
         self.handles = Handles(self.gate)
+        self.file_info = FileInfo(self.gate)
         self.range_locks = RangeLocks(self.gate)
         self.trees = Trees(self.gate, self.paths)
-        self.dav = Dav(self.gate, self.paths, time_scale=dav_time_scale)
+        self.dav = Dav(self.gate, self.listings, time_scale=dav_time_scale)
 
     # -- what there is
 

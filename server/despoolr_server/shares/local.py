@@ -57,10 +57,10 @@ class LocalOpenFile:
             raise ShareError(written)
 
     async def set_size(self, size: int) -> None:
-        _must(await self._host.handles.set_size(self._who, self.handle, size))
+        _must(await self._host.file_info.set_size(self._who, self.handle, size))
 
     async def delete(self) -> None:
-        _must(await self._host.handles.mark_delete(self._who, self.handle, True))
+        _must(await self._host.file_info.mark_delete(self._who, self.handle, True))
 
     async def lock(
         self, offset: int, length: int, *, exclusive: bool = True, wait_s: float = 0.0
@@ -250,13 +250,13 @@ class LocalShare:
         )
 
     async def list(self, path: str = "") -> list[Entry]:
-        entries = await self._host.paths.list_all(self._caller(""), self._share, path)
+        entries = await self._host.listings.list_all(self._caller(""), self._share, path)
         if isinstance(entries, Problem):
             raise ShareError(entries)
         return entries
 
     async def stat(self, path: str) -> Entry | None:
-        found = self._host.paths.stat(self._caller(""), self._share, path)
+        found = self._host.listings.stat(self._caller(""), self._share, path)
         if isinstance(found, Problem):
             error = ShareError(found)
             if error.is_missing:

@@ -11,10 +11,10 @@ from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import Problem, SessionReply, SessionRequest
 from despoolr_server.engine.rows import Refusal, Session
 from despoolr_server.shares.base.audit import Actor
+from despoolr_server.shares.base.closing import SLICE
+from despoolr_server.shares.base.gate import Gate
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.problems import problem
-from despoolr_server.shares.closing import SLICE
-from despoolr_server.shares.gate import Gate
 
 
 class Sessions:

@@ -23,7 +23,7 @@ from despoolr_core.share.wire import Blocker, Problem
 from despoolr_server.http.base.problem import CONTENT_TYPE
 from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.dav.bodies import escaped
-from despoolr_server.shares.dav_locks import DavLock
+from despoolr_server.shares.base.dav_locks import DavLock
 
 XML_TYPE: Final = 'application/xml; charset="utf-8"'
 PROBLEM_NAMESPACE: Final = "urn:ietf:rfc:7807"

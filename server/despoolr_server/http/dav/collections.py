@@ -1,5 +1,5 @@
 """DELETE, COPY, MOVE and MKCOL: what they answer. What they do is the share's
-(`despoolr_server.shares.trees`).
+(`despoolr_server.shares.paths.trees`).
 
 The law: a directory goes, comes and moves with all that is in it, and what could not be done is
 told by name in a multi-status. With `Depth: 0` DELETE and MOVE mean the one name alone, as a
@@ -17,7 +17,7 @@ from despoolr_server.http.base.problem import Handler
 from despoolr_server.http.base.surface import Surface, query, switch
 from despoolr_server.http.dav.answers import failed_response, lock_error, multistatus, refuse
 from despoolr_server.http.dav.request import Asking, depth, no_body
-from despoolr_server.shares.trees import Failures
+from despoolr_server.shares.paths.trees import Failures
 
 
 class CollectionRoutes:

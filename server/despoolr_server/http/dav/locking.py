@@ -38,9 +38,9 @@ from despoolr_server.http.dav.request import (
     timeout_s,
     xml_refused,
 )
+from despoolr_server.shares.base.dav_locks import DavLock
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import LockWish
-from despoolr_server.shares.dav_locks import DavLock
 
 _LOCK_TOKEN: Final = istr("Lock-Token")
 _TOKEN: Final = re.compile(r"<([^<>\s]+)>|([^<>\s]+)")

@@ -86,7 +86,7 @@ class Asking:
             check_query(request, *parameters)
         path = whole.rstrip("/")
         if len(path) != len(whole) and path:
-            found = self._host.paths.stat(caller, share, whole)
+            found = self._host.listings.stat(caller, share, whole)
             if isinstance(found, Problem) and found.nt_status == NtStatus.OBJECT_NAME_INVALID:
                 raise Refused(found)  # a file's name, and a slash behind it
         if IF in request.headers:
@@ -161,11 +161,11 @@ class Asking:
 
     def exists(self, caller: Caller, share: str, path: str) -> bool:
         """Whether that name is there, as far as the caller may know."""
-        return not isinstance(self._host.paths.stat(caller, share, path), Problem)
+        return not isinstance(self._host.listings.stat(caller, share, path), Problem)
 
     def etag(self, caller: Caller, share: str, path: str) -> str:
         """The ETag of what has that name now, or `""`."""
-        found = self._host.paths.stat(caller, share, path)
+        found = self._host.listings.stat(caller, share, path)
         return "" if isinstance(found, Problem) else (found[1] or DIRECTORY_TAG)
 
     def check_conditions(self, request: web.Request, caller: Caller, share: str, path: str) -> None:
@@ -174,7 +174,7 @@ class Asking:
         """
         if not are_in(request.headers):
             return
-        found = self._host.paths.stat(caller, share, path)
+        found = self._host.listings.stat(caller, share, path)
         if not isinstance(found, Problem):
             etag, modified_at = found[1] or DIRECTORY_TAG, found[0].modified_at
             self.check_state(request, share, path, etag, modified_at)

@@ -104,7 +104,7 @@ class ShareRoutes:
             etag = self._unless_modified(caller, share, path, since)
             if etag:
                 wanted = etag
-        if wanted and self._host.paths.is_unchanged(caller, share, path, wanted):
+        if wanted and self._host.polls.is_unchanged(caller, share, path, wanted):
             return SingleWriteResponse(304, {hdrs.ETAG: wanted})
         told = self.now_there(caller, share, path) if hdrs.RANGE not in headers else None
         if told is not None:
@@ -121,7 +121,7 @@ class ShareRoutes:
         """The answer with a file of at most `size_max` bytes, where nothing of it goes on record
         and nobody is to be waited for; None where `get` has to be asked.
         """
-        now = self._host.paths.content_now(caller, share, path, size_max)
+        now = self._host.polls.content_now(caller, share, path, size_max)
         if now is None:
             return None
         return SingleWriteResponse(200, _file_lines(path, now.etag, now.modified_at), now.data)
@@ -129,7 +129,7 @@ class ShareRoutes:
     async def head(self, request: web.Request) -> web.StreamResponse:
         """What GET would say of the file, by its attributes alone."""
         caller, share, path = self._asking.asked(request, "stat")
-        found = self._host.paths.stat(caller, share, path)
+        found = self._host.listings.stat(caller, share, path)
         if isinstance(found, Problem):
             return refuse(request, found)
         entry, etag = found
@@ -211,7 +211,7 @@ class ShareRoutes:
 
     def _unless_modified(self, caller: Caller, share: str, path: str, since: str) -> str:
         """The ETag of a file that was last changed by `since` (an HTTP date), or `""`."""
-        found = self._host.paths.stat(caller, share, path)
+        found = self._host.listings.stat(caller, share, path)
         if (
             isinstance(found, Problem)
             or found[0].directory
@@ -221,7 +221,7 @@ class ShareRoutes:
         return found[1]
 
     def _facts(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
-        found = self._host.paths.stat(caller, share, path.rstrip("/"))
+        found = self._host.listings.stat(caller, share, path.rstrip("/"))
         if isinstance(found, Problem):
             return refuse(request, found)
         self._asking.check_state(
@@ -234,11 +234,11 @@ class ShareRoutes:
     ) -> web.StreamResponse:
         path = path.rstrip("/")
         async with self._surface.looks.one(caller.who.machine):
-            listed = await self._host.paths.list_long(caller, share, path)
+            listed = await self._host.listings.list_long(caller, share, path)
         if isinstance(listed, Problem):
             return refuse(request, listed)
         if hdrs.IF_MATCH in request.headers or hdrs.IF_UNMODIFIED_SINCE in request.headers:
-            found = self._host.paths.stat(caller, share, path)
+            found = self._host.listings.stat(caller, share, path)
             if not isinstance(found, Problem):
                 self._asking.check_state(request, share, path, DIRECTORY_TAG, found[0].modified_at)
         if prefers_html(request.headers.get(hdrs.ACCEPT, "")):

@@ -138,7 +138,7 @@ class OpenRoutes:
         """What the handle's file is now."""
         query(request)
         caller = self._surface.caller(request)
-        facts = self._host.handles.query(
+        facts = self._host.file_info.query(
             caller.who, request.match_info["open"], session=caller.session
         )
         return answer(facts) if isinstance(facts, Problem) else json_answer(facts)
@@ -162,18 +162,18 @@ class OpenRoutes:
         host, who, session = self._host, caller.who, caller.session
         refusal: Problem | None
         if change.path is not None:
-            refusal = await host.handles.rename(
+            refusal = await host.file_info.rename(
                 who, handle, change.path, replace=change.replace, session=session
             )
         elif change.delete is not None:
-            refusal = await host.handles.mark_delete(who, handle, change.delete, session=session)
+            refusal = await host.file_info.mark_delete(who, handle, change.delete, session=session)
         elif change.attributes is not None:
-            refusal = await host.handles.set_attributes(
+            refusal = await host.file_info.set_attributes(
                 who, handle, change.attributes, session=session
             )
         else:
             assert change.size is not None
-            refusal = await host.handles.set_size(who, handle, change.size, session=session)
+            refusal = await host.file_info.set_size(who, handle, change.size, session=session)
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
     async def entries(self, request: web.Request) -> web.StreamResponse:
@@ -181,10 +181,10 @@ class OpenRoutes:
         query(request)
         caller, handle = self._surface.caller(request), request.match_info["open"]
         async with self._surface.looks.one(caller.who.machine):
-            found = await self._host.handles.entries(caller.who, handle, session=caller.session)
+            found = await self._host.file_info.entries(caller.who, handle, session=caller.session)
         if isinstance(found, Problem):
             return answer(found)
-        facts = self._host.handles.query(caller.who, handle, session=caller.session)
+        facts = self._host.file_info.query(caller.who, handle, session=caller.session)
         return (
             answer(facts)
             if isinstance(facts, Problem)

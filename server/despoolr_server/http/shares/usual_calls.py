@@ -5,8 +5,8 @@ The law: nothing is answered here that the calls' own handlers would answer othe
 before them (the browser's guard, who calls, how a body is sent) is worked out once for a block of
 header fields, and only blocks that pass it with nothing special come this way; a call with a
 session or program of its own, over a line that is broken, or with a body that has to be looked at,
-does not. The host decides (`shares.usual`), the answers are made by the functions that make those
-of the handlers, and are counted and timed with them.
+does not. The host decides (`handles.usual`, `paths.polls`), the answers are made by the functions
+that make those of the handlers, and are counted and timed with them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class UsualRoutes:
     ) -> None:
         self._auth = surface.auth
         self._usual = surface.host.handles.usual
-        self._paths = surface.host.paths
+        self._polls = surface.host.polls
         self._files = files
         self._guard = guard
         self._line = line
@@ -94,7 +94,7 @@ class UsualRoutes:
         line, look_of, now_there = self._line, self._look_of, self._files.now_there
 
         def usual_read(share: str, path: str) -> Usual:
-            is_unchanged = self._paths.poll_of(share, path)
+            is_unchanged = self._polls.poll_of(share, path)
 
             def usual(
                 _last: str, block: FieldBlock, body: bytes, now: Callable[[], float]

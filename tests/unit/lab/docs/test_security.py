@@ -25,7 +25,7 @@ async def ask(host: ShareHost, who: Principal, share: str, box: str, call: str) 
     elif call.startswith("GET"):
         answers = [
             await host.paths.get(caller, share, path),
-            host.paths.list(caller, share, box),
+            host.listings.list(caller, share, box),
             await host.dav.look(caller, share, box, 0),
         ]
     elif call.startswith("PUT"):

@@ -1,4 +1,4 @@
-"""Listings that are told again: only of what the directory still says, and within bounds."""
+"""KeptListings that are told again: only of what the directory still says, and within bounds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.files.listings import NAMES_MAX, Listings, Place
+from despoolr_server.files.listings import NAMES_MAX, KeptListings, Place
 from despoolr_server.files.path_index import DirectoryIndex, PathIndex
 from worlds.support import leave_out
 
@@ -40,7 +40,7 @@ def places(folder: DirectoryIndex) -> list[Place]:
 
 
 def test_a_listing_is_kept_of_the_very_directory_that_was_read(root: Path) -> None:
-    index, listings = PathIndex(str(root)), Listings()
+    index, listings = PathIndex(str(root)), KeptListings()
     folder = read(index)
     listings.keep(folder, places(folder))
     kept = listings.find(folder)
@@ -60,7 +60,7 @@ def test_none_is_kept_where_the_names_alone_do_not_tell_what_is_shown(
         (root / "BOX" / "B.TXT").touch()
     else:
         (root / "BOX" / "a:b").touch()
-    index, listings = PathIndex(str(root)), Listings()
+    index, listings = PathIndex(str(root)), KeptListings()
     folder = read(index)
     listings.keep(folder, places(folder))
     assert not folder.is_plain
@@ -73,7 +73,7 @@ def test_the_listings_of_a_store_have_a_bound_of_bytes(
 ) -> None:
     (root / "OTHER").mkdir()
     (root / "OTHER" / "D").touch()
-    index, listings = PathIndex(str(root)), Listings()
+    index, listings = PathIndex(str(root)), KeptListings()
     box, other = read(index), read(index, "OTHER")
     for _ in range(2):
         listings.keep(box, places(box))
@@ -90,7 +90,7 @@ def test_listings_of_directories_without_a_name_have_it_too(
 ) -> None:
     """Anybody makes those, lists them and removes them again."""
     monkeypatch.setattr("despoolr_server.files.listings.SIZE_MAX", 10_000)
-    index, listings = PathIndex(str(root)), Listings()
+    index, listings = PathIndex(str(root)), KeptListings()
     folders: list[DirectoryIndex] = []
     for number in range(20):
         (root / f"D{number}").mkdir()
@@ -102,7 +102,7 @@ def test_listings_of_directories_without_a_name_have_it_too(
 
 
 def test_a_directory_with_very_many_names_is_listed_anew_each_time(root: Path) -> None:
-    index, listings = PathIndex(str(root)), Listings()
+    index, listings = PathIndex(str(root)), KeptListings()
     folder = read(index)
     listings.keep(folder, [("A", "/A", "A", "A")] * (NAMES_MAX + 1))
     assert listings.find(folder) is None
@@ -164,7 +164,7 @@ def test_what_is_not_ascii_counts_with_the_bytes_that_it_takes(tmp_path: Path) -
     for name in ("x" * 60, "漢" * 60):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
-        listings = Listings()
+        listings = KeptListings()
         folder = read(PathIndex(str(tmp_path)), name)
         listings.keep(folder, places(folder))
         sizes.append(listings.size)

@@ -11,6 +11,7 @@ from despoolr_core.share.wire import OpenReply, Problem
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.files.protocol import StoreError
+from despoolr_server.shares.base.dav_locks import DavLock
 from despoolr_server.shares.base.principal import Caller, Principal, TooMany, Written
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import (
@@ -20,7 +21,6 @@ from despoolr_server.shares.dav import (
     LockWish,
     Looked,
 )
-from despoolr_server.shares.dav_locks import DavLock
 from worlds.engine_law import check_engine
 from worlds.share import ADMIN, SERVICE, World, client, status
 

@@ -27,9 +27,9 @@ from despoolr_server.engine.table import OpenTable
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.protocol import StoreError
+from despoolr_server.shares.base.closing import SLICE
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.rights import Rights
-from despoolr_server.shares.closing import SLICE
 from despoolr_server.shares.host import ShareHost
 from worlds.engine_law import check_engine
 from worlds.share import ADMIN, EPOCH, SERVICE, World, client, status
@@ -83,7 +83,8 @@ async def test_every_request_on_a_session_renews_its_lease() -> None:
         assert await world.host.handles.read(WS3, handle, 0, None) == b"x"
     world.clock.time += 29.0
     assert (
-        status(world.host.paths.stat(Caller(WS3, session=session), "OPEN", "F")) is NtStatus.SUCCESS
+        status(world.host.listings.stat(Caller(WS3, session=session), "OPEN", "F"))
+        is NtStatus.SUCCESS
     )
     world.clock.time += 29.0
     assert status(world.host.sessions.renew(WS3, session)) is NtStatus.SUCCESS
@@ -367,12 +368,12 @@ async def test_rights_can_be_revoked_and_restored_while_serving() -> None:
     world = World()
     await world.host.paths.make_directory(Caller(SERVICE), "SMS_PKGC", "P", parents=True)
     caller = Caller(WS3)
-    assert status(world.host.paths.list(caller, "SMS_PKGC", "P")) is NtStatus.SUCCESS
+    assert status(world.host.listings.list(caller, "SMS_PKGC", "P")) is NtStatus.SUCCESS
     former = world.host.set_rights("sms_pkgc", "P", Role.CLIENT, Rights.NONE)
-    assert status(world.host.paths.list(caller, "SMS_PKGC", "P")) is NtStatus.ACCESS_DENIED
-    assert status(world.host.paths.list(Caller(SERVICE), "SMS_PKGC", "P")) is NtStatus.SUCCESS
+    assert status(world.host.listings.list(caller, "SMS_PKGC", "P")) is NtStatus.ACCESS_DENIED
+    assert status(world.host.listings.list(Caller(SERVICE), "SMS_PKGC", "P")) is NtStatus.SUCCESS
     world.host.set_rights("SMS_PKGC", "P", Role.CLIENT, former)
-    assert status(world.host.paths.list(caller, "SMS_PKGC", "P")) is NtStatus.SUCCESS
+    assert status(world.host.listings.list(caller, "SMS_PKGC", "P")) is NtStatus.SUCCESS
     with pytest.raises(KeyError):
         world.host.set_rights("NOSUCH", "", Role.CLIENT, None)
 
@@ -413,7 +414,7 @@ async def test_stopping_ends_every_session_and_carries_out_what_was_marked() -> 
     )
     world.host.stop()
     assert (
-        status(world.host.paths.stat(Caller(SERVICE), "OPEN", "F"))
+        status(world.host.listings.stat(Caller(SERVICE), "OPEN", "F"))
         is NtStatus.OBJECT_NAME_NOT_FOUND
     )
     assert (world.host.open_count, world.host.session_count) == (0, 0)
@@ -500,11 +501,11 @@ async def test_all_that_a_handle_can_do_may_be_asked_in_its_session_only() -> No
         answers = [
             await host.handles.read(WS3, handle, 0, 1, session=asked),
             await host.handles.write(WS3, handle, 0, b"y", session=asked),
-            await host.handles.set_size(WS3, handle, 3, session=asked),
-            await host.handles.set_attributes(WS3, handle, "HIDDEN", session=asked),
-            await host.handles.rename(WS3, handle, "G", replace=False, session=asked),
-            await host.handles.mark_delete(WS3, handle, False, session=asked),
-            host.handles.query(WS3, handle, session=asked),
+            await host.file_info.set_size(WS3, handle, 3, session=asked),
+            await host.file_info.set_attributes(WS3, handle, "HIDDEN", session=asked),
+            await host.file_info.rename(WS3, handle, "G", replace=False, session=asked),
+            await host.file_info.mark_delete(WS3, handle, False, session=asked),
+            host.file_info.query(WS3, handle, session=asked),
             host.range_locks.held(WS3, handle, session=asked),
             await host.range_locks.lock(
                 WS3, handle, LockRequest([LockElement(0, 1)]), session=asked
@@ -513,7 +514,9 @@ async def test_all_that_a_handle_can_do_may_be_asked_in_its_session_only() -> No
             await host.handles.close(WS3, handle, session=asked),
         ]
         assert {status(answer) for answer in answers} == {expected}
-    assert status(await host.handles.entries(WS3, handle, session=session)) is NtStatus.FILE_CLOSED
+    assert (
+        status(await host.file_info.entries(WS3, handle, session=session)) is NtStatus.FILE_CLOSED
+    )
     assert (
         status(host.range_locks.cancel(WS3, handle, "q", session=session)) is NtStatus.FILE_CLOSED
     )

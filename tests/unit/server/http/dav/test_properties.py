@@ -428,8 +428,8 @@ async def test_so_many_looks_wait_and_those_after_them_are_told_to_come_again(
 async def test_the_names_of_directories_have_their_places_among_them(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths, handles, go_on = site.host.paths, site.host.handles, asyncio.Event()
-    named, of_handle = paths.list_long, handles.entries
+    listings, file_info, go_on = site.host.listings, site.host.file_info, asyncio.Event()
+    named, of_handle = listings.list_long, file_info.entries
     at_work: list[str] = []
 
     async def held(caller: Caller, share: str, path: str) -> object:
@@ -442,8 +442,8 @@ async def test_the_names_of_directories_have_their_places_among_them(
         await go_on.wait()
         return await of_handle(who, handle, session=session)
 
-    monkeypatch.setattr(paths, "list_long", held)
-    monkeypatch.setattr(handles, "entries", held_too)
+    monkeypatch.setattr(listings, "list_long", held)
+    monkeypatch.setattr(file_info, "entries", held_too)
     targets = ("/SMS_SHR/", "/api/v1/opens/O1/entries")
     asking = {
         asyncio.create_task(site.ask("GET", targets[number % 2]))

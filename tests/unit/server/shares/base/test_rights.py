@@ -104,7 +104,7 @@ async def filled() -> World:
 
 
 def names(world: World, path: str = BOX) -> list[str]:
-    found = world.host.paths.list(Caller(ADMIN), "SMS_SHR", path)
+    found = world.host.listings.list(Caller(ADMIN), "SMS_SHR", path)
     assert isinstance(found, list), found
     return [entry.name for entry in found]
 
@@ -197,15 +197,15 @@ async def test_no_handle_on_a_box_can_delete_or_rename_it(who: Principal) -> Non
     widest = await ask(access="MAXIMUM_ALLOWED", share_mode="READ|WRITE|DELETE")
     assert isinstance(widest, OpenReply), widest
     assert (
-        status(await world.host.handles.mark_delete(who, widest.open, True))
+        status(await world.host.file_info.mark_delete(who, widest.open, True))
         is NtStatus.ACCESS_DENIED
     )
-    moved = await world.host.handles.rename(who, widest.open, "CCR.BOX/STOLEN", replace=False)
+    moved = await world.host.file_info.rename(who, widest.open, "CCR.BOX/STOLEN", replace=False)
     assert status(moved) is NtStatus.ACCESS_DENIED
     mine = await ask(path="CCR.BOX/MINE", access="DELETE", share_mode="READ|WRITE|DELETE")
     assert isinstance(mine, OpenReply), mine
     assert (
-        status(await world.host.handles.rename(who, mine.open, BOX, replace=True))
+        status(await world.host.file_info.rename(who, mine.open, BOX, replace=True))
         is NtStatus.ACCESS_DENIED
     )
     world.host.sessions.end(who, session)

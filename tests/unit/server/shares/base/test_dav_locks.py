@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.table import file_key
-from despoolr_server.shares.dav_locks import DavLock, DavLockTable
+from despoolr_server.shares.base.dav_locks import DavLock, DavLockTable
 
 ALICE, BOB = ("WS1", "ALICE"), ("WS2", "BOB")
 

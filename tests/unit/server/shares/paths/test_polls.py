@@ -34,7 +34,7 @@ async def served() -> tuple[World, str]:
 
 async def test_an_unchanged_file_is_told_without_an_open() -> None:
     world, etag = await served()
-    assert world.host.paths.is_unchanged(CLIENT, "sms_shr", "pcmins.box/bpc00001.ins", etag)
+    assert world.host.polls.is_unchanged(CLIENT, "sms_shr", "pcmins.box/bpc00001.ins", etag)
     assert (
         await world.host.paths.get(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS", etag)
         is NOT_MODIFIED
@@ -44,26 +44,26 @@ async def test_an_unchanged_file_is_told_without_an_open() -> None:
 async def test_a_changed_a_missing_and_a_forbidden_file_take_the_long_way() -> None:
     world, etag = await served()
     await world.share(share="SMS_SHR").write("PCMINS.BOX/BPC00001.INS", b"two")
-    assert not world.host.paths.is_unchanged(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS", etag)
-    assert not world.host.paths.is_unchanged(CLIENT, "SMS_SHR", "PCMINS.BOX/OTHER.INS", etag)
-    assert not world.host.paths.is_unchanged(CLIENT, "NOSHARE", "PCMINS.BOX/BPC00001.INS", etag)
-    assert not world.host.paths.is_unchanged(CLIENT, "SMS_SHR", "..", etag)
+    assert not world.host.polls.is_unchanged(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS", etag)
+    assert not world.host.polls.is_unchanged(CLIENT, "SMS_SHR", "PCMINS.BOX/OTHER.INS", etag)
+    assert not world.host.polls.is_unchanged(CLIENT, "NOSHARE", "PCMINS.BOX/BPC00001.INS", etag)
+    assert not world.host.polls.is_unchanged(CLIENT, "SMS_SHR", "..", etag)
 
 
 async def test_a_file_somebody_has_open_takes_the_long_way() -> None:
     world, etag = await served()
     held = await world.share(share="SMS_SHR").open("PCMINS.BOX/BPC00001.INS")
-    assert not world.host.paths.is_unchanged(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS", etag)
-    assert world.host.paths.content_now(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS") is None
+    assert not world.host.polls.is_unchanged(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS", etag)
+    assert world.host.polls.content_now(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS") is None
     await held.close()
-    assert world.host.paths.is_unchanged(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS", etag)
+    assert world.host.polls.is_unchanged(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS", etag)
 
 
 async def test_a_small_file_is_given_out_as_the_long_way_would() -> None:
     world, _ = await served()
     where = ("SMS_SHR", "PCMINS.BOX/BPC00001.INS")
     before = len(world.records)
-    now = world.host.paths.content_now(CLIENT, *where)
+    now = world.host.polls.content_now(CLIENT, *where)
     assert now == await world.host.paths.get(CLIENT, *where)
     assert now is not None
     assert now.data == b"one"
@@ -89,20 +89,20 @@ async def test_what_is_no_file_to_be_read_takes_the_long_way(share: str, path: s
     await inside.make_directory("SHUT")
     await inside.write("SHUT/A", b"secret")
     world.host.set_rights("SMS_SHR", "SHUT", Role.CLIENT, Rights(0))
-    assert world.host.paths.content_now(CLIENT, share, path) is None
+    assert world.host.polls.content_now(CLIENT, share, path) is None
 
 
 async def test_a_caller_in_a_session_and_a_waiting_update_take_the_long_way() -> None:
     world, _ = await served()
     where = ("SMS_SHR", "PCMINS.BOX/BPC00001.INS")
-    assert world.host.paths.content_now(replace(CLIENT, session="S9"), *where) is None
+    assert world.host.polls.content_now(replace(CLIENT, session="S9"), *where) is None
     held = await world.share(share="SMS_SHR").open(where[1])
     service = Caller(Principal("BPC", "SMSSERVICE", Role.SERVICE))
     refused = await world.host.paths.put(service, *where, b"two")
     assert isinstance(refused, Problem)
     await held.close()
     assert world.host.ledger.waiting_count
-    assert world.host.paths.content_now(CLIENT, *where) is None
+    assert world.host.polls.content_now(CLIENT, *where) is None
     assert isinstance(await world.host.paths.get(CLIENT, *where), Content)
 
 
@@ -111,5 +111,5 @@ async def test_a_large_file_takes_the_long_way() -> None:
     share = world.share(share="SMS_SHR")
     for size, is_short in ((LARGE_SIZE, True), (LARGE_SIZE + 1, False)):
         await share.write("PCMINS.BOX/L", b"x" * size)
-        now = world.host.paths.content_now(CLIENT, "SMS_SHR", "PCMINS.BOX/L")
+        now = world.host.polls.content_now(CLIENT, "SMS_SHR", "PCMINS.BOX/L")
         assert (now is not None) is is_short

@@ -24,9 +24,9 @@ from despoolr_core.share.wire import (
 )
 from despoolr_server.engine.ranges import OFFSET_END
 from despoolr_server.engine.rows import Open, RangeRequest, Refusal, Settled, Waiting
+from despoolr_server.shares.base.gate import Gate
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.problems import blockers_of, problem, range_of, refusal_problem
-from despoolr_server.shares.gate import Gate
 
 LEASE_LOOK_S: Final = 1.0
 """Site seconds between looks at the leases while somebody waits; a lease known beforehand is met on

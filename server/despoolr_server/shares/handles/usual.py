@@ -25,10 +25,10 @@ from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import FileFacts, Open
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.audit import Audit
+from despoolr_server.shares.base.closing import Closing
+from despoolr_server.shares.base.gate import owns
 from despoolr_server.shares.base.network_share import NetworkShare
 from despoolr_server.shares.base.principal import Principal
-from despoolr_server.shares.closing import Closing
-from despoolr_server.shares.gate import owns
 
 WISHES_MAX: Final = 16_384
 WISHES_SIZE_MAX: Final = 4 * 1024 * 1024

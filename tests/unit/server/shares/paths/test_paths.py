@@ -58,7 +58,7 @@ async def test_a_bad_path_is_refused_recorded_and_touches_nothing(path: str) -> 
         400,
     )
     assert world.last("open.refused")["nt_status"] == "STATUS_OBJECT_NAME_INVALID"
-    assert world.host.paths.list(SVC, "OPEN", "") == []
+    assert world.host.listings.list(SVC, "OPEN", "") == []
 
 
 async def test_what_is_missing_is_said_and_not_recorded() -> None:
@@ -74,8 +74,8 @@ async def test_what_is_missing_is_said_and_not_recorded() -> None:
         status(await world.host.paths.move(SVC, "OPEN", "F", "G", replace=False))
         is NtStatus.OBJECT_NAME_NOT_FOUND
     )
-    assert status(world.host.paths.stat(SVC, "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
-    assert status(world.host.paths.list(SVC, "OPEN", "D")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert status(world.host.listings.stat(SVC, "OPEN", "F")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert status(world.host.listings.list(SVC, "OPEN", "D")) is NtStatus.OBJECT_NAME_NOT_FOUND
     assert status(await world.host.paths.get(SVC, "NOSUCH", "F")) is NtStatus.BAD_NETWORK_NAME
     assert world.kinds() == []
 
@@ -125,7 +125,7 @@ async def test_a_full_disk_keeps_the_old_file() -> None:
     assert (refusal.nt_status, refusal.status, refusal.win32) == (NtStatus.DISK_FULL, 507, 112)
     assert refusal.free_bytes == 5
     assert status(await world.host.paths.put(SVC, "OPEN", "G", b"x" * 6)) is NtStatus.DISK_FULL
-    assert world.host.paths.list(SVC, "OPEN", "") == [Entry("F", 5, EPOCH)]
+    assert world.host.listings.list(SVC, "OPEN", "") == [Entry("F", 5, EPOCH)]
 
 
 async def test_a_refusal_for_want_of_room_says_how_much_is_left_where_it_would_go() -> None:
@@ -202,7 +202,7 @@ async def test_moving_renames_replaces_and_changes_case() -> None:
         is NtStatus.OBJECT_NAME_COLLISION
     )
     assert await world.host.paths.move(SVC, "OPEN", "F", "g", replace=True) is None
-    entries = world.host.paths.list(SVC, "OPEN", "")
+    entries = world.host.listings.list(SVC, "OPEN", "")
     assert isinstance(entries, list)
     assert [entry.name for entry in entries] == ["g"]
     assert await world.host.paths.move(SVC, "OPEN", "g", "G", replace=False) is None
@@ -295,17 +295,17 @@ async def test_a_held_directory_cannot_be_listed_when_nothing_is_shared() -> Non
     handle = await world.hold(
         WS3, world.session(WS3), "D", options="DIRECTORY_FILE", share_mode="NONE"
     )
-    assert status(world.host.paths.list(SVC, "OPEN", "D")) is NtStatus.SHARING_VIOLATION
-    assert status(world.host.paths.stat(SVC, "OPEN", "D")) is NtStatus.SUCCESS
+    assert status(world.host.listings.list(SVC, "OPEN", "D")) is NtStatus.SHARING_VIOLATION
+    assert status(world.host.listings.stat(SVC, "OPEN", "D")) is NtStatus.SUCCESS
     await world.host.handles.close(WS3, handle)
-    assert world.host.paths.list(SVC, "OPEN", "D") == []
+    assert world.host.listings.list(SVC, "OPEN", "D") == []
 
 
 async def test_stat_conflicts_with_nothing() -> None:
     world = World()
     await world.put("F", b"abc")
     await world.hold(WS3, world.session(WS3), "F", access="READ|WRITE|DELETE", share_mode="NONE")
-    found = world.host.paths.stat(SVC, "OPEN", "f")
+    found = world.host.listings.stat(SVC, "OPEN", "f")
     assert not isinstance(found, Problem)
     assert found[0] == Entry("F", 3, EPOCH)
 
@@ -319,7 +319,7 @@ async def test_a_large_file_on_its_way_is_an_open_like_any_other(tmp_path: Path)
     refusal = await world.host.paths.put(Caller(WS3), "OPEN", "BIG", b"small")
     assert isinstance(refusal, Problem)
     assert (refusal.nt_status, refusal.blockers[0].machine) == (NtStatus.SHARING_VIOLATION, "SITE1")
-    assert status(world.host.paths.stat(SVC, "OPEN", "BIG")) is NtStatus.OBJECT_NAME_NOT_FOUND
+    assert status(world.host.listings.stat(SVC, "OPEN", "BIG")) is NtStatus.OBJECT_NAME_NOT_FOUND
     assert isinstance(await first, Written)
     assert (world.host.open_count, world.host.session_count) == (0, 0)
     content = await world.host.paths.get(SVC, "OPEN", "BIG")
@@ -338,7 +338,7 @@ async def test_a_cancelled_upload_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await upload
     assert world.host.open_count == 0
-    assert world.host.paths.list(SVC, "OPEN", "") == []
+    assert world.host.listings.list(SVC, "OPEN", "") == []
     assert list((tmp_path / ".despoolr" / "tmp").iterdir()) == []
 
 
@@ -348,7 +348,7 @@ async def test_a_large_file_forced_closed_on_its_way_never_appears(tmp_path: Pat
     await asyncio.sleep(0)
     assert world.host.close_by_force(SERVICE, world.host.opens()[0].open, "forced") is None
     assert status(await upload) is NtStatus.FILE_CLOSED
-    assert world.host.paths.list(SVC, "OPEN", "") == []
+    assert world.host.listings.list(SVC, "OPEN", "") == []
 
 
 async def test_a_waiting_reader_that_gets_through_ends_its_episode() -> None:
@@ -409,5 +409,5 @@ async def test_what_is_put_while_a_large_directory_is_read_is_found_after(tmp_pa
     assert not listing.done()
     await world.put("Put meanwhile")
     await listing
-    assert status(world.host.paths.stat(SVC, "OPEN", "put MEANWHILE")) is NtStatus.SUCCESS
+    assert status(world.host.listings.stat(SVC, "OPEN", "put MEANWHILE")) is NtStatus.SUCCESS
     assert len(await world.share().list()) == 2 * NAMES_AT_ONE_TIME + 1

@@ -25,13 +25,13 @@ from despoolr_server.engine.names import BadName, Name, parse_name, printable
 from despoolr_server.engine.rows import Ask, FileFacts, Open, Refusal, Session
 from despoolr_server.files.protocol import FileStore, StoreError
 from despoolr_server.shares.base.audit import Actor, Audit
+from despoolr_server.shares.base.closing import Closing, name_of
+from despoolr_server.shares.base.dav_locks import DavLockTable
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.network_share import NetworkShare
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.problems import problem
 from despoolr_server.shares.base.refusals import Refusals
-from despoolr_server.shares.closing import Closing, name_of
-from despoolr_server.shares.dav_locks import DavLockTable
 
 SEPARATORS: Final = ("/", "\\")
 NO_FILE_BEFORE_A_SEPARATOR: Final = Refusal(

@@ -20,10 +20,10 @@ from despoolr_server.engine.names import Name, found_name, parse_name
 from despoolr_server.engine.rows import FileFacts, Open, Refusal
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.loop.pace import batches, begun, breathe
+from despoolr_server.shares.base.gate import Gate, Visit
 from despoolr_server.shares.base.principal import Caller, Content
 from despoolr_server.shares.base.problems import problem
-from despoolr_server.shares.gate import Gate, Visit
-from despoolr_server.shares.paths import Paths
+from despoolr_server.shares.paths.paths import Paths
 
 Failures = list[tuple[str, Problem]]
 """What could not be done to which path, in the order in which it was found. Empty: all was done."""

@@ -16,7 +16,7 @@ from despoolr_server.loop.pace import BATCH
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import LockWish
-from despoolr_server.shares.trees import FAILURES_MAX, Failures, is_inside
+from despoolr_server.shares.paths.trees import FAILURES_MAX, Failures, is_inside
 from worlds.share import SERVICE, World, client, status
 
 SVC = Caller(SERVICE)
@@ -204,8 +204,9 @@ async def test_a_tree_deeper_than_any_path_may_be_is_listed_looked_over_and_dele
     world = grown_by_hand(tmp_path)
     found = await world.host.dav.look(SVC, "OPEN", "T", None)
     assert isinstance(found, list) and len(found) == DEEP + 2
-    assert len(world.host.paths.list(SVC, "OPEN", "/".join(["T", *["d"] * (DEPTH_MAX - 1)]))) == 1  # type: ignore[arg-type]
-    refused = world.host.paths.list(SVC, "OPEN", "/".join(["T", *["d"] * DEPTH_MAX]))
+    listed = world.host.listings.list(SVC, "OPEN", "/".join(["T", *["d"] * (DEPTH_MAX - 1)]))
+    assert isinstance(listed, list) and len(listed) == 1
+    refused = world.host.listings.list(SVC, "OPEN", "/".join(["T", *["d"] * DEPTH_MAX]))
     assert status(refused) is NtStatus.OBJECT_NAME_INVALID
     assert (
         status(await world.host.trees.copy(SVC, "OPEN", "T", "C", replace=False))
@@ -240,7 +241,9 @@ async def test_a_path_too_deep_is_refused_at_every_door(tmp_path: Path) -> None:
     handle = await world.hold(
         SERVICE, session, "F", access="DELETE", share_mode="READ|WRITE|DELETE"
     )
-    assert status(await world.host.handles.rename(SERVICE, handle, over, replace=False)) is too_deep
+    assert (
+        status(await world.host.file_info.rename(SERVICE, handle, over, replace=False)) is too_deep
+    )
     with pytest.raises(ShareError, match="65 parts"):
         await share.make_directory(over)
     with pytest.raises(ShareError, match="65 parts"):
@@ -269,7 +272,7 @@ async def test_a_tree_whose_paths_would_become_too_far_stays_whole_and_so_does_w
         handle = await world.hold(
             SERVICE, session, "T", access="DELETE", share_mode="READ|WRITE|DELETE"
         )
-        answer = await world.host.handles.rename(SERVICE, handle, over, replace=False)
+        answer = await world.host.file_info.rename(SERVICE, handle, over, replace=False)
     elif how.startswith("copy"):
         answer = await world.host.trees.copy(SVC, "OPEN", "T", over, replace=True)
     else:

@@ -27,9 +27,9 @@ from despoolr_server.engine.rows import Closed, Ended, Open, Session, Settled
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.loop.pace import turn
 from despoolr_server.shares.base.audit import Actor, Audit, actor_of
+from despoolr_server.shares.base.dav_locks import DavLockTable
 from despoolr_server.shares.base.network_share import NetworkShare
 from despoolr_server.shares.base.refusals import Refusals
-from despoolr_server.shares.dav_locks import DavLockTable
 
 SLICE: Final = 128
 """Opens, or sessions, that are ended in one turn: 10,000 at once took 80 ms, and 16,384 with the

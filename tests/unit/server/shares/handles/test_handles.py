@@ -83,7 +83,7 @@ async def test_a_separator_behind_a_name_says_that_it_is_a_directory(separator: 
     assert isinstance(await world.open(WS3, session, "NEW" + separator), OpenReply)
     assert world.store.has_directory(Name("new", "NEW"))
     handle = await world.hold(WS3, session, "F", access="DELETE", share_mode=ALL)
-    renamed = await world.host.handles.rename(WS3, handle, "G" + separator, replace=False)
+    renamed = await world.host.file_info.rename(WS3, handle, "G" + separator, replace=False)
     assert status(renamed) is NtStatus.OBJECT_NAME_INVALID
     assert world.store.find(Name("F", "F"))
 
@@ -101,14 +101,16 @@ async def test_a_handle_reads_and_writes_only_what_it_was_opened_for() -> None:
     assert status(await world.host.handles.write(WS3, reader, 0, b"!")) is NtStatus.ACCESS_DENIED
     assert status(await world.host.handles.read(WS3, writer, 0, 1)) is NtStatus.ACCESS_DENIED
     assert status(await world.host.handles.read(WS3, looker, 0, 1)) is NtStatus.ACCESS_DENIED
-    assert status(await world.host.handles.set_size(WS3, reader, 0)) is NtStatus.ACCESS_DENIED
+    assert status(await world.host.file_info.set_size(WS3, reader, 0)) is NtStatus.ACCESS_DENIED
     assert (
-        status(await world.host.handles.set_attributes(WS3, reader, "HIDDEN"))
+        status(await world.host.file_info.set_attributes(WS3, reader, "HIDDEN"))
         is NtStatus.ACCESS_DENIED
     )
-    assert status(await world.host.handles.mark_delete(WS3, writer, True)) is NtStatus.ACCESS_DENIED
     assert (
-        status(await world.host.handles.rename(WS3, writer, "G", replace=False))
+        status(await world.host.file_info.mark_delete(WS3, writer, True)) is NtStatus.ACCESS_DENIED
+    )
+    assert (
+        status(await world.host.file_info.rename(WS3, writer, "G", replace=False))
         is NtStatus.ACCESS_DENIED
     )
 
@@ -155,8 +157,8 @@ async def test_no_file_grows_beyond_the_limit() -> None:
         status(await world.host.handles.write(WS3, handle, 1 << 62, b"1"))
         is NtStatus.FILE_TOO_LARGE
     )
-    assert status(await world.host.handles.set_size(WS3, handle, 11)) is NtStatus.FILE_TOO_LARGE
-    assert await world.host.handles.set_size(WS3, handle, 10) is None
+    assert status(await world.host.file_info.set_size(WS3, handle, 11)) is NtStatus.FILE_TOO_LARGE
+    assert await world.host.file_info.set_size(WS3, handle, 10) is None
 
 
 async def test_a_full_disk_takes_the_open_back() -> None:
@@ -193,11 +195,11 @@ async def test_a_closed_handle_is_closed() -> None:
         await host.handles.close(WS3, handle),
         await host.handles.read(WS3, handle, 0, 1),
         await host.handles.write(WS3, handle, 0, b"x"),
-        await host.handles.mark_delete(WS3, handle, True),
-        await host.handles.rename(WS3, handle, "G", replace=False),
-        await host.handles.set_attributes(WS3, handle, "HIDDEN"),
-        await host.handles.set_size(WS3, handle, 0),
-        host.handles.query(WS3, handle),
+        await host.file_info.mark_delete(WS3, handle, True),
+        await host.file_info.rename(WS3, handle, "G", replace=False),
+        await host.file_info.set_attributes(WS3, handle, "HIDDEN"),
+        await host.file_info.set_size(WS3, handle, 0),
+        host.file_info.query(WS3, handle),
     ]
     assert {status(answer) for answer in answers} == {NtStatus.FILE_CLOSED}
 
@@ -210,12 +212,12 @@ async def test_handles_follow_a_rename_and_rename_into_bad_names_is_refused() ->
     mover = await world.hold(WS4, world.session(WS4), "F", access="DELETE", share_mode=ALL)
     for bad in ("..", "NUL", ""):
         assert (
-            status(await world.host.handles.rename(WS4, mover, bad, replace=False))
+            status(await world.host.file_info.rename(WS4, mover, bad, replace=False))
             is NtStatus.OBJECT_NAME_INVALID
         )
-    assert await world.host.handles.rename(WS4, mover, "DIR\\g.txt", replace=False) is None
+    assert await world.host.file_info.rename(WS4, mover, "DIR\\g.txt", replace=False) is None
     assert await world.host.handles.read(WS3, reader, 0, None) == b"text"
-    facts = world.host.handles.query(WS3, reader)
+    facts = world.host.file_info.query(WS3, reader)
     assert facts == OpenFacts("Dir/g.txt", 4, 1, False, False, "")
     assert world.last("file.renamed")["new_path"] == "Dir/g.txt"
     check_engine(world.host.engine)
@@ -229,7 +231,7 @@ async def test_a_file_marked_by_one_and_closed_last_by_another_is_deleted_by_the
     marker = await world.hold(
         WS4, world.session(WS4, "CLEANER"), "F", access="DELETE", share_mode=ALL
     )
-    assert await world.host.handles.mark_delete(WS4, marker, True) is None
+    assert await world.host.file_info.mark_delete(WS4, marker, True) is None
     await world.host.handles.close(WS4, marker)
     refusal = await world.host.paths.get(Caller(SERVICE), "OPEN", "F")
     assert isinstance(refusal, Problem)

@@ -9,20 +9,19 @@ or not at all, and is answered when the store calls it safe.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, CreateOption, Disposition, NtStatus, ShareMode
-from despoolr_core.share.wire import Entry, Problem
-from despoolr_server.engine.names import BadName, Name, parse_name
+from despoolr_core.share.wire import Problem
+from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.rows import Ask, Ended, FileFacts, Granted, Open, Refusal
 from despoolr_server.engine.table import file_key
-from despoolr_server.files.protocol import FileStore, Look, StoreError
-from despoolr_server.loop.pace import batches, begun, breathe
-from despoolr_server.shares.base.network_share import NetworkShare, entry_of, entry_with_etag
+from despoolr_server.files.protocol import Look, StoreError
+from despoolr_server.shares.base.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit
 from despoolr_server.shares.base.principal import (
     LARGE_SIZE,
     NOT_MODIFIED,
@@ -30,11 +29,9 @@ from despoolr_server.shares.base.principal import (
     Caller,
     Content,
     NotModified,
-    TooMany,
     Written,
 )
 from despoolr_server.shares.base.problems import problem
-from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate, Visit
 
 _READ: Final = int(Access.READ_DATA)
 _WRITE: Final = int(Access.WRITE_DATA)
@@ -46,7 +43,7 @@ _DIRECTORY: Final = int(CreateOption.DIRECTORY_FILE)
 
 
 class Paths:
-    """GET, PUT, DELETE, MOVE, MKCOL and listings, each of one name. Trees: `shares.trees`."""
+    """GET, PUT, DELETE, MOVE and MKCOL, each of one name."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -107,79 +104,6 @@ class Paths:
             )
         self._audit.was_read(visit.actor, visit.share.name, facts.path)
         return Content(data, facts.etag, facts.modified_at)
-
-    def is_unchanged(self, caller: Caller, share: str, path: str, etag: str) -> bool:
-        """Whether `get` with this ETag would answer NOT_MODIFIED and put nothing on record: a
-        poll's short way.
-        """
-        found = self._unopposed(caller, share, path)
-        return found is not None and found[2].etag == etag
-
-    def poll_of(self, share: str, path: str) -> Callable[[Caller, str], bool]:
-        """`is_unchanged` for one file, whose share and name are looked up once."""
-        place = self._place_of(share, path)
-        if place is None:  # a share may come later
-            return lambda caller, etag: self.is_unchanged(caller, share, path, etag)
-        found, name, key = place
-
-        def is_unchanged(caller: Caller, etag: str) -> bool:
-            facts = self._facts_now(caller, found, name, key)
-            return facts is not None and facts.etag == etag
-
-        return is_unchanged
-
-    def content_now(
-        self, caller: Caller, share: str, path: str, size_max: int = LARGE_SIZE
-    ) -> Content | None:
-        """What `get` would answer, if that is a file of at most `size_max` bytes, not a large one,
-        and nothing goes on record; None: ask `get`.
-        """
-        found = self._unopposed(caller, share, path)
-        if found is None:
-            return None
-        store, name, facts = found
-        if facts.size > store.inline_max or facts.size > size_max:
-            return None
-        try:
-            data = store.content(name, facts)
-        except StoreError:
-            return None
-        return Content(data, facts.etag, facts.modified_at)
-
-    def _unopposed(
-        self, caller: Caller, share: str, path: str
-    ) -> tuple[FileStore, Name, FileFacts] | None:
-        """A file that the caller may read, that nobody has open, and for which nobody waits."""
-        place = self._place_of(share, path)
-        if place is None:
-            return None
-        found, name, key = place
-        facts = self._facts_now(caller, found, name, key)
-        return None if facts is None else (found.store, name, facts)
-
-    def _place_of(self, share: str, path: str) -> tuple[NetworkShare, Name, str] | None:
-        """A share, a name on it that may be a file's, and what the table calls that file."""
-        found = self._gate.shares.get(fold(share))
-        name = parse_name(path)
-        if found is None or isinstance(name, BadName) or path.endswith(SEPARATORS):
-            return None
-        return found, name, file_key(found.name, name)
-
-    def _facts_now(
-        self, caller: Caller, share: NetworkShare, name: Name, key: str
-    ) -> FileFacts | None:
-        """The facts of a file that the caller may read, that nobody has open, and for which nobody
-        waits.
-        """
-        if (
-            caller.session
-            or self._ledger.waiting_count
-            or self._engine.table.file(key) is not None
-            or not share.rights.allowed(caller.who.role, name.key) & _READ
-        ):
-            return None
-        facts = share.store.find(name)
-        return None if facts is None or facts.directory else facts
 
     async def put(
         self,
@@ -423,73 +347,6 @@ class Paths:
         if not parts and not parents:
             return problem(NtStatus.OBJECT_NAME_COLLISION, share, path)
         return None
-
-    async def list_long(
-        self, caller: Caller, share: str, path: str
-    ) -> list[FileFacts] | TooMany | Problem:
-        """`list` for who is served beside others: as facts, in batches, and at most
-        `LISTED_MAX`.
-        """
-        visit = self._may_list(caller, share, path)
-        if isinstance(visit, Problem):
-            return visit
-        try:
-            return await visit.share.facts_in(visit.name)
-        except StoreError as error:
-            return self._gate.visit_failed(visit, error, _READ)
-
-    async def list_all(self, caller: Caller, share: str, path: str) -> list[Entry] | Problem:
-        """`list` for a service in this process: in batches, however many there are."""
-        visit = self._may_list(caller, share, path)
-        if isinstance(visit, Problem):
-            return visit
-        entries: list[Entry] = []
-        try:
-            for batch in batches(await begun(visit.share.store.each(visit.name))):
-                entries += map(entry_with_etag, batch)
-                await breathe(len(batch))
-        except StoreError as error:
-            return self._gate.visit_failed(visit, error, _READ)
-        return entries
-
-    def list(self, caller: Caller, share: str, path: str) -> list[Entry] | Problem:
-        """The names in a directory, sorted case-insensitively (access READ, sharing all)."""
-        visit = self._may_list(caller, share, path)
-        if isinstance(visit, Problem):
-            return visit
-        try:
-            return [entry_of(one) for one in visit.share.store.list(visit.name)]
-        except StoreError as error:
-            return self._gate.visit_failed(visit, error, _READ)
-
-    def _may_list(self, caller: Caller, share: str, path: str) -> Visit | Problem:
-        visit = self._gate.visit(caller, share, path)
-        if isinstance(visit, Problem):
-            return visit
-        facts = visit.share.store.find(visit.name)
-        return (
-            self._gate.check(visit, visit.ask(_READ, _SHARE_ALL, options=_DIRECTORY), facts)
-            or visit
-        )
-
-    def stat(self, caller: Caller, share: str, path: str) -> tuple[Entry, str] | Problem:
-        """One name's entry and ETag, as a listing of its directory would show it. Conflicts with
-        nothing.
-        """
-        visit = self._gate.visit(caller, share, path)
-        if isinstance(visit, Problem):
-            return visit
-        facts = visit.share.store.find(visit.name)
-        if not visit.allowed:
-            return self._gate.refuse_visit(
-                visit, Refusal(NtStatus.ACCESS_DENIED), int(Access.READ_ATTRIBUTES), _SHARE_ALL
-            )
-        if facts is None:
-            missing = NtStatus.OBJECT_NAME_NOT_FOUND
-            if not visit.has_parent(None):
-                missing = NtStatus.OBJECT_PATH_NOT_FOUND
-            return problem(missing, visit.share.name, path)
-        return entry_of(facts), facts.etag
 
     # -- inside
 

@@ -10,49 +10,42 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.rules.conflict import DELETES, READS, WRITES
+from despoolr_core.rules.conflict import READS, WRITES
 from despoolr_core.rules.fold import fold
-from despoolr_core.rules.memory import remembered
 from despoolr_core.share.modes import (
     Access,
     CreateAction,
     CreateOption,
-    Disposition,
-    FileAttribute,
     NtStatus,
-    ShareMode,
-    parse_flags,
     render_attributes,
 )
-from despoolr_core.share.wire import OpenFacts, OpenReply, OpenRequest, Problem
-from despoolr_server.engine.dispositions import STAYS
-from despoolr_server.engine.names import BadName, Name, parse_name
-from despoolr_server.engine.rows import STORED_ATTRIBUTES, Ask, FileFacts, Granted, Open, Refusal
+from despoolr_core.share.wire import OpenReply, OpenRequest, Problem
+from despoolr_server.engine.names import BadName, parse_name
+from despoolr_server.engine.rows import STORED_ATTRIBUTES, Ask, Granted, Open, Refusal
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.audit import Actor, actor_of
+from despoolr_server.shares.base.closing import name_of
+from despoolr_server.shares.base.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate
 from despoolr_server.shares.base.network_share import NetworkShare
-from despoolr_server.shares.base.principal import LARGE_SIZE, BeforeLarge, Principal, TooMany
+from despoolr_server.shares.base.principal import LARGE_SIZE, BeforeLarge, Principal
 from despoolr_server.shares.base.problems import problem
-from despoolr_server.shares.closing import name_of
-from despoolr_server.shares.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate
-from despoolr_server.shares.usual import LOOKS, UsualCalls
+from despoolr_server.shares.handles.checks import denied, look_up, no_content, too_large
+from despoolr_server.shares.handles.usual import LOOKS, UsualCalls
+from despoolr_server.shares.handles.words import numbers_of
 
-_READ_DATA: Final = int(Access.READ_DATA)
 _WRITE_DATA: Final = int(Access.WRITE_DATA)
 _DIRECTORY_FILE: Final = int(CreateOption.DIRECTORY_FILE)
 _NON_DIRECTORY_FILE: Final = int(CreateOption.NON_DIRECTORY_FILE)
-_WRITE_ATTRIBUTES: Final = int(Access.WRITE_ATTRIBUTES)
 
 
 class Handles:
-    """Open, read, write, close, and what else a handle can do."""
+    """Open, read, write and close."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._clock = gate.clock
         self._engine = gate.engine
         self._ledger = gate.ledger
-        self._limits = gate.limits
         self._audit = gate.audit
         self._refusals = gate.refusals
         self._closing = gate.closing
@@ -78,7 +71,7 @@ class Handles:
         if isinstance(name, BadName):
             return self._refusals.bad_name(actor, share.name, request.path, name)
         try:
-            access, share_mode, disposition, options, attributes = _words(
+            access, share_mode, disposition, options, attributes = numbers_of(
                 request.access,
                 request.share_mode,
                 request.disposition,
@@ -87,7 +80,7 @@ class Handles:
             )
         except ValueError as error:
             return problem(NtStatus.INVALID_PARAMETER, share.name, request.path, detail=str(error))
-        facts, parent_exists, name = _look(share, name)
+        facts, parent_exists, name = look_up(share, name)
         if request.path.endswith(SEPARATORS) and name.key and not options & _DIRECTORY_FILE:
             if options & _NON_DIRECTORY_FILE or (facts is not None and not facts.directory):
                 return self._refusals.refuse(
@@ -172,9 +165,9 @@ class Handles:
         if isinstance(row, Problem):
             return row
         if not row.access & READS:
-            return _denied(row, "the handle was not opened to read")
+            return denied(row, "the handle was not opened to read")
         facts = self._gate.facts_of(row)
-        refusal = _no_content(row, facts, offset, length or 0)
+        refusal = no_content(row, facts, offset, length or 0)
         if refusal is not None:
             return refusal
         assert facts is not None
@@ -244,22 +237,16 @@ class Handles:
     def _write_place(self, row: Open, offset: int, size: int) -> int | Problem:
         """Where so many bytes go through a handle, or why they may not."""
         if not row.access & WRITES:
-            return _denied(row, "the handle was not opened to write")
+            return denied(row, "the handle was not opened to write")
         facts = self._gate.facts_of(row)
-        refusal = _no_content(row, facts, offset, size)
+        refusal = no_content(row, facts, offset, size)
         if refusal is not None:
             return refusal
         assert facts is not None
         if not row.access & _WRITE_DATA:
             offset = facts.size
         refusal = self._locked(row, offset, size, writes=True)
-        if refusal is not None:
-            return refusal
-        return (
-            self._too_large(row, offset + size)
-            if offset + size > self._limits.file_size_max
-            else offset
-        )
+        return refusal or too_large(self._gate, row, offset + size) or offset
 
     async def close(self, who: Principal, handle: str, *, session: str = "") -> Problem | None:
         """Give an open back; a file marked for deletion goes with its last open. What could change
@@ -277,154 +264,6 @@ class Handles:
                 return self._refusals.open_failed(row, error)
         return failure
 
-    # -- what else a handle can do
-
-    async def mark_delete(
-        self, who: Principal, handle: str, pending: bool, *, session: str = ""
-    ) -> Problem | None:
-        """Set or clear the file's delete-pending flag (needs DELETE access)."""
-        row = self._gate.own_open(who, handle, session)
-        if isinstance(row, Problem):
-            return row
-        facts = self._gate.facts_of(row)
-        if facts is None:
-            return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
-        filled = pending and facts.directory and self._gate.store_of(row).has_children(name_of(row))
-        refusal = self._engine.mark_delete(row, pending, facts, filled)
-        return self._refusals.refuse_open(row, refusal) if refusal else None
-
-    async def rename(
-        self, who: Principal, handle: str, new_path: str, *, replace: bool, session: str = ""
-    ) -> Problem | None:
-        """Rename the file of a handle that has DELETE access; every other handle on it follows."""
-        row = self._gate.own_open(who, handle, session)
-        if isinstance(row, Problem):
-            return row
-        target = parse_name(new_path)
-        if isinstance(target, BadName) or not target.key:
-            reason = (
-                target.reason if isinstance(target, BadName) else "the share's root has no name"
-            )
-            return self._refusals.refuse_open(
-                row, Refusal(NtStatus.OBJECT_NAME_INVALID, reason=reason)
-            )
-        share = self._gate.shares[fold(row.share)]
-        store, source = share.store, name_of(row)
-        target_facts, parent_exists, target = _look(share, target, keep_spelling=True)
-        if new_path.endswith(SEPARATORS) and not row.directory:
-            return self._refusals.refuse_open(row, NO_FILE_BEFORE_A_SEPARATOR)
-        refusal = self._engine.check_rename(
-            row.share,
-            source,
-            row.access,
-            target,
-            directory=row.directory,
-            replace=replace,
-            target_facts=target_facts,
-            parent_exists=parent_exists,
-        )
-        if refusal is None and not share.rights.allowed(who.role, target.key) & _WRITE_DATA:
-            refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
-        if refusal is None and share.rights.is_fixed(who.role, target.key):
-            refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
-        if refusal is None and row.directory:
-            refusal = share.too_far_below(source, target)
-        if refusal is not None:
-            return self._refusals.refuse_open(row, refusal)
-        try:
-            store.rename(source, target)
-            self._engine.renamed(row.share, source, target)
-            self._audit.renamed(actor_of(row), row.share, row.path, target.path)
-            await store.sync()
-        except StoreError as error:
-            return self._refusals.open_failed(row, error, DELETES)
-        return None
-
-    async def set_attributes(
-        self, who: Principal, handle: str, attributes: str, *, session: str = ""
-    ) -> Problem | None:
-        """Give the file these attributes (`"READONLY|HIDDEN"`, `"NORMAL"` for none). Needs an open
-        with WRITE_ATTRIBUTES. Returns the reason where it is refused.
-        """
-        row = self._gate.own_open(who, handle, session)
-        if isinstance(row, Problem):
-            return row
-        if not row.access & _WRITE_ATTRIBUTES:
-            return _denied(row, "the handle was not opened to change attributes")
-        try:
-            store = self._gate.store_of(row)
-            store.set_attributes(name_of(row), parse_flags(FileAttribute, attributes))
-            await store.sync()
-        except ValueError as error:
-            return problem(NtStatus.INVALID_PARAMETER, row.share, row.path, detail=str(error))
-        except StoreError as error:
-            return self._refusals.open_failed(row, error)
-        return None
-
-    async def set_size(
-        self, who: Principal, handle: str, size: int, *, session: str = ""
-    ) -> Problem | None:
-        """Cut or lengthen the file; needs WRITE_DATA."""
-        row = self._gate.own_open(who, handle, session)
-        if isinstance(row, Problem):
-            return row
-        if not row.access & _WRITE_DATA:
-            return _denied(row, "the handle was not opened to write")
-        refusal = _no_content(row, self._gate.facts_of(row), size, 0)
-        if refusal is not None:
-            return refusal
-        if size > self._limits.file_size_max:
-            return self._too_large(row, size)
-        try:
-            store = self._gate.store_of(row)
-            store.set_size(name_of(row), size, self._clock.now())
-            self._closing.written.add(row.handle)
-            await store.sync()
-        except StoreError as error:
-            return self._refusals.open_failed(row, error)
-        return None
-
-    def query(self, who: Principal, handle: str, *, session: str = "") -> OpenFacts | Problem:
-        """What the handle's file is now."""
-        row = self._gate.own_open(who, handle, session)
-        if isinstance(row, Problem):
-            return row
-        facts = self._gate.facts_of(row)
-        if facts is None:
-            return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
-        pending = self._engine.is_pending(row)
-        return OpenFacts(
-            path=row.path,
-            size=facts.size,
-            links=0 if pending else 1,
-            delete_pending=pending,
-            directory=facts.directory,
-            attributes=render_attributes(facts.attributes),
-        )
-
-    async def entries(
-        self, who: Principal, handle: str, *, session: str = ""
-    ) -> list[FileFacts] | TooMany | Problem:
-        """What is in the directory of a handle that may list it (READ_DATA), sorted; names that are
-        going still count.
-        """
-        row = self._gate.own_open(who, handle, session)
-        if isinstance(row, Problem):
-            return row
-        if not row.directory:
-            return problem(
-                NtStatus.INVALID_PARAMETER,
-                row.share,
-                row.path,
-                detail=f"{row.path} is a file: it has no names in it",
-            )
-        if not row.access & _READ_DATA:
-            return _denied(row, "the handle was not opened to list")
-        try:
-            return await self._gate.shares[fold(row.share)].facts_in(name_of(row))
-        except StoreError as error:
-            return self._refusals.open_failed(row, error)
-
     # -- inside
 
     def _locked(self, row: Open, offset: int, length: int, *, writes: bool) -> Problem | None:
@@ -436,67 +275,3 @@ class Handles:
             file, row.handle, writes=writes, offset=offset, length=length
         )
         return self._refusals.refuse_open(row, refusal) if refusal else None
-
-    def _too_large(self, row: Open, size: int) -> Problem:
-        reason = f"{size} bytes are more than the limit of {self._limits.file_size_max}"
-        return self._refusals.refuse_open(row, Refusal(NtStatus.FILE_TOO_LARGE, reason=reason))
-
-
-def _look(
-    share: NetworkShare, name: Name, *, keep_spelling: bool = False
-) -> tuple[FileFacts | None, bool, Name]:
-    """A name's facts, whether its directory exists, and the name with the stored spelling of what
-    exists.
-    """
-    facts = share.store.find(name)
-    if facts is not None and not keep_spelling:
-        return facts, True, Name(facts.path, name.key)
-    parent = share.store.find(name.parent)
-    if parent is None or not parent.directory:
-        return facts, False, name
-    return facts, True, Name(name.child_of(parent.path), name.key)
-
-
-WORDS_SIZE_MAX: Final = 256
-"""Characters of an open's words that are remembered as numbers."""
-
-
-@remembered(1024, WORDS_SIZE_MAX, len)
-def _words(
-    access: str, share_mode: str, disposition: str, options: str, attributes: str
-) -> tuple[int, int, Disposition, int, int]:
-    """SMB's words as numbers. Raises `ValueError` naming the unknown one."""
-    try:
-        wanted = Disposition(fold(disposition))
-    except ValueError:
-        raise ValueError(f"{disposition!r} is not one of {', '.join(Disposition)}") from None
-    asked = parse_flags(Access, access)
-    if not asked:
-        raise ValueError("an open must ask for some access")
-    return (
-        asked,
-        parse_flags(ShareMode, share_mode),
-        wanted,
-        parse_flags(CreateOption, options),
-        parse_flags(FileAttribute, attributes),
-    )
-
-
-def _denied(row: Open, reason: str) -> Problem:
-    return problem(NtStatus.ACCESS_DENIED, row.share, row.path, detail=f"{row.path}: {reason}")
-
-
-def _no_content(row: Open, facts: FileFacts | None, offset: int, length: int) -> Problem | None:
-    """Why there are no bytes to speak of at all."""
-    if facts is None:
-        return problem(NtStatus.OBJECT_NAME_NOT_FOUND, row.share, row.path)
-    if facts.directory:
-        return problem(NtStatus.FILE_IS_A_DIRECTORY, row.share, row.path)
-    if offset < 0 or length < 0:
-        return problem(
-            NtStatus.INVALID_PARAMETER,
-            row.share,
-            row.path,
-            detail="an offset or length is below zero",
-        )
-    return None

@@ -13,11 +13,11 @@ import pytest
 
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenReply, OpenRequest, Problem
-from despoolr_server.shares import usual
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import LockWish
-from despoolr_server.shares.usual import LOOKS
+from despoolr_server.shares.handles import usual
+from despoolr_server.shares.handles.usual import LOOKS
 from worlds.engine_law import check_table
 from worlds.share import SERVICE, World, client
 
@@ -94,7 +94,7 @@ async def _gone(world: World, _session: str) -> None:
 
 async def _readonly(world: World, _session: str) -> None:
     own = await world.hold(SERVICE, world.session(SERVICE), "A", access="WRITE_ATTRIBUTES")
-    await world.host.handles.set_attributes(SERVICE, own, "READONLY")
+    await world.host.file_info.set_attributes(SERVICE, own, "READONLY")
 
 
 async def _renamed(world: World, _session: str) -> None:
@@ -112,7 +112,7 @@ async def _denied(world: World, _session: str) -> None:
 
 async def _pending(world: World, _session: str) -> None:
     own = await world.hold(BOB, world.session(BOB), "A", access="DELETE")
-    await world.host.handles.mark_delete(BOB, own, True)
+    await world.host.file_info.mark_delete(BOB, own, True)
 
 
 async def _left(world: World, session: str) -> None:
@@ -199,9 +199,9 @@ async def test_a_close_that_others_hear_of_is_left_to_the_long_way() -> None:
     reader = await world.hold(ALICE, session, "A", **WORDS)
     assert not close(ALICE, writer) and not close(BOB, reader) and not close(ALICE, "O99")
     deleter = await world.hold(ALICE, session, "A", access="DELETE", share_mode="READ|WRITE|DELETE")
-    await world.host.handles.mark_delete(ALICE, deleter, True)
+    await world.host.file_info.mark_delete(ALICE, deleter, True)
     assert not close(ALICE, reader)
-    await world.host.handles.mark_delete(ALICE, deleter, False)
+    await world.host.file_info.mark_delete(ALICE, deleter, False)
     assert close(ALICE, reader) and not close(ALICE, reader)
     assert LOOKS == int(Rights.READ)
 
@@ -281,10 +281,10 @@ class Twin:
         if what == 1:
             return await host.paths.delete(Caller(who), "OPEN", path)
         if what == 2:
-            return await host.handles.mark_delete(who, handle, chance.random() < 0.5)
+            return await host.file_info.mark_delete(who, handle, chance.random() < 0.5)
         if what == 3:
             attributes = chance.choice(("READONLY", "HIDDEN", ""))
-            return await host.handles.set_attributes(who, handle, attributes)
+            return await host.file_info.set_attributes(who, handle, attributes)
         if what == 4:
             rights = chance.choice((Rights.FULL, Rights.READ, Rights.FULL))
             return host.set_rights("OPEN", "", Role.CLIENT, rights)
@@ -295,7 +295,7 @@ class Twin:
             act = chance.choice((host.sessions.leave, host.sessions.join))
             return act(who, session, "OPEN")
         if what == 7:
-            return await host.handles.rename(who, handle, chance.choice(("A", "B")), replace=True)
+            return await host.file_info.rename(who, handle, chance.choice(("A", "B")), replace=True)
         self.world.session(who, lease_s=chance.choice((0.0, 30.0)))
         return None
 

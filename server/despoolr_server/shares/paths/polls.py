@@ -1,0 +1,106 @@
+"""Polls and small files that nobody has open: what `Paths.get` would answer, when that is answered
+now and leaves nothing on record.
+
+The law: only what is sure is told here. Who has a session or no right, a file that somebody has
+open, anybody who waits for any file: the answer is no, before anything was changed, and `Paths`
+is asked as if nobody had asked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from despoolr_core.rules.fold import fold
+from despoolr_core.share.modes import Access
+from despoolr_server.engine.names import BadName, Name, parse_name
+from despoolr_server.engine.rows import FileFacts
+from despoolr_server.engine.table import file_key
+from despoolr_server.files.protocol import FileStore, StoreError
+from despoolr_server.shares.base.gate import SEPARATORS, Gate
+from despoolr_server.shares.base.network_share import NetworkShare
+from despoolr_server.shares.base.principal import LARGE_SIZE, Caller, Content
+
+_READ: Final = int(Access.READ_DATA)
+
+
+class Polls:
+    """The short way of a `GET`."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._engine = gate.engine
+        self._ledger = gate.ledger
+
+    def is_unchanged(self, caller: Caller, share: str, path: str, etag: str) -> bool:
+        """Whether `Paths.get` with this ETag would answer NOT_MODIFIED and put nothing on record: a
+        poll's short way.
+        """
+        found = self._unopposed(caller, share, path)
+        return found is not None and found[2].etag == etag
+
+    def poll_of(self, share: str, path: str) -> Callable[[Caller, str], bool]:
+        """`is_unchanged` for one file, whose share and name are looked up once."""
+        place = self._place_of(share, path)
+        if place is None:  # a share may come later
+            return lambda caller, etag: self.is_unchanged(caller, share, path, etag)
+        found, name, key = place
+
+        def is_unchanged(caller: Caller, etag: str) -> bool:
+            facts = self._facts_now(caller, found, name, key)
+            return facts is not None and facts.etag == etag
+
+        return is_unchanged
+
+    def content_now(
+        self, caller: Caller, share: str, path: str, size_max: int = LARGE_SIZE
+    ) -> Content | None:
+        """What `Paths.get` would answer, if that is a file of at most `size_max` bytes, not a
+        large one, and nothing goes on record; None: ask there.
+        """
+        found = self._unopposed(caller, share, path)
+        if found is None:
+            return None
+        store, name, facts = found
+        if facts.size > store.inline_max or facts.size > size_max:
+            return None
+        try:
+            data = store.content(name, facts)
+        except StoreError:
+            return None
+        return Content(data, facts.etag, facts.modified_at)
+
+    def _unopposed(
+        self, caller: Caller, share: str, path: str
+    ) -> tuple[FileStore, Name, FileFacts] | None:
+        """A file that the caller may read, that nobody has open, and for which nobody waits."""
+        place = self._place_of(share, path)
+        if place is None:
+            return None
+        found, name, key = place
+        facts = self._facts_now(caller, found, name, key)
+        return None if facts is None else (found.store, name, facts)
+
+    def _place_of(self, share: str, path: str) -> tuple[NetworkShare, Name, str] | None:
+        """A share, a name on it that may be a file's, and what the table calls that file."""
+        found = self._gate.shares.get(fold(share))
+        name = parse_name(path)
+        if found is None or isinstance(name, BadName) or path.endswith(SEPARATORS):
+            return None
+        return found, name, file_key(found.name, name)
+
+    def _facts_now(
+        self, caller: Caller, share: NetworkShare, name: Name, key: str
+    ) -> FileFacts | None:
+        """The facts of a file that the caller may read, that nobody has open, and for which nobody
+        waits.
+        """
+        if (
+            caller.session
+            or self._ledger.waiting_count
+            or self._engine.table.file(key) is not None
+            or not share.rights.allowed(caller.who.role, name.key) & _READ
+        ):
+            return None
+        facts = share.store.find(name)
+        return None if facts is None or facts.directory else facts
