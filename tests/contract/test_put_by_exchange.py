@@ -153,9 +153,22 @@ def put_and_linked(store: JournalledFileStore) -> None:
     (store.root / "link").hardlink_to(store.root / "A")
 
 
+def put_before_a_directory_was_renamed(store: JournalledFileStore) -> None:
+    store.make_directory(n("D"), AT)
+    put_and_synced(store)
+    store.rename(n("D"), n("E"))
+
+
 @pytest.mark.parametrize(
     "how",
-    [put, put_and_renamed, put_and_patched, put_and_changed_by_somebody_else, put_and_linked],
+    [
+        put,
+        put_and_renamed,
+        put_and_patched,
+        put_and_changed_by_somebody_else,
+        put_and_linked,
+        put_before_a_directory_was_renamed,
+    ],
 )
 def test_what_the_journal_would_not_restore_is_replaced_by_a_rename(
     tmp_path: Path, exchanged: set[int], how: Callable[[JournalledFileStore], None]

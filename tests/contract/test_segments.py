@@ -163,23 +163,54 @@ async def test_a_segment_is_as_large_as_there_is_room_for_and_none_is_begun_in_v
     await store.close()
 
 
+@pytest.mark.parametrize("left", [4, 40], ids=["for nothing", "for one record of two"])
 async def test_a_directory_that_a_full_disk_cannot_rename_leaves_the_journal_as_it_was(
-    tmp_path: Path,
+    tmp_path: Path, left: int
 ) -> None:
-    store = JournalledFileStore(tmp_path / "s", threads=False)
+    store = JournalledFileStore(tmp_path / "s", threads=False, journal_max=20_000)
+    journal = store._journal
+    assert journal is not None
     store.make_directory(n("D"), AT)
-    (tmp_path / "s/.despoolr/journal/2.new").symlink_to("/dev/full")
+    store.write_whole(n("A"), b"", AT)
+    record = journal._size
+    store.write_whole(n("A"), bytes(300), AT)
+    record = journal._size - record - 300 + left
+    store.write_whole(n("A"), bytes(journal.capacity - journal._size - record), AT)
+    assert journal.capacity - journal._size == left
+    new = tmp_path / "s/.despoolr/journal/2.new"
+    new.symlink_to("/dev/full")
     with pytest.raises(StoreError) as refused:
-        store.rename(n("D"), n("E"))
+        store.rename(n("D"), n("E" * 100))
     assert refused.value.status is NtStatus.DISK_FULL
+    assert journal.sequence == 4 + (left > 4)
     for name in ("A", "B", "C"):
         store.write_whole(n(name), b"answered", AT)
         await store.sync()
-        await asyncio.sleep(0)  # what is no longer needed goes
+        await rest(store)  # what is no longer needed goes
     again = JournalledFileStore(shutil.copytree(tmp_path / "s", tmp_path / "crashed"))
     assert (again.findings, sorted(contents(again))) == ([], ["A", "B", "C", "D"])
     await again.close()
     await store.close()
+
+
+async def test_a_directory_is_renamed_when_all_that_was_recorded_before_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its records count no more, and the new name is on disk when the next ones are."""
+    store = JournalledFileStore(tmp_path, threads=False)
+    journal = store._journal
+    assert journal is not None
+    store.make_directory(n("D"), AT)
+    steps: list[tuple[str, int, bool]] = []
+
+    def note(what: str) -> None:
+        steps.append((what, journal.sequence, (tmp_path / "E").exists()))
+
+    monkeypatch.setattr(segments, "sync_file_system", lambda _: note("everything"))
+    monkeypatch.setattr(segments, "sync_all_data", lambda _: note("records"))
+    store.rename(n("D"), n("E"))
+    assert steps == [("everything", 1, False), ("records", 3, False)]
+    assert (tmp_path / "E").exists()
 
 
 async def test_a_journal_goes_though_there_is_no_room_for_the_next_one(

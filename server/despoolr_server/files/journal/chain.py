@@ -28,6 +28,7 @@ from despoolr_server.files.journal.records import (
     Abort,
     Entry,
     Follow,
+    Keep,
     decode,
 )
 
@@ -101,12 +102,13 @@ def read_journals(
     `mark` None: it is not there.
     """
     try:
-        return JournalReading(_read(journals, store, mark))
+        return JournalReading(_that_count(_read(journals, store, mark)))
     except Damaged as damage:
         return JournalReading([], str(damage))
 
 
 def _read(journals: Sequence[tuple[int, bytes]], store: int, mark: ChainLink | None) -> list[Entry]:
+    """Everything that was recorded. Raises `Damaged`."""
     entries: list[Entry] = []
     end: ChainLink | None = None
     for number, data in journals:
@@ -129,7 +131,7 @@ def _read(journals: Sequence[tuple[int, bytes]], store: int, mark: ChainLink | N
                 )
             break
         end = journal.end
-        _join(entries, found)
+        entries += found
     if mark is not None and not any(number >= mark.number for number, _ in journals):
         raise Damaged(f"journal {mark.number} is gone")
     return entries
@@ -233,24 +235,28 @@ def _read_first_version(number: int, data: bytes) -> list[Entry]:
     """A journal without header and chain, up to where it ends. Raises `Damaged`."""
     view, offset = memoryview(data), 0
     entries: list[Entry] = []
-    found: list[Entry] = []
     while (step := _step(view, offset, None)) is not None:
-        found.append(step[0])
+        entries.append(step[0])
         offset = step[1]
     if _ending(view, offset) == "damaged":
         raise Damaged(f"journal {number} is damaged at byte {offset}")
-    _join(entries, found)
     return entries
 
 
-def _join(entries: list[Entry], found: list[Entry]) -> None:
-    """Add the records of one journal: what was voided did not happen."""
-    for entry in found:
+def _that_count(recorded: list[Entry]) -> list[Entry]:
+    """Without those that were voided, which did not happen, and those that are not needed."""
+    found: list[tuple[int, Entry]] = []
+    records = [entry for entry in recorded if not isinstance(entry, Follow)]
+    for number, entry in enumerate(records):
         if isinstance(entry, Abort):
-            if entries:
-                entries.pop()
-        elif not isinstance(entry, Follow):
-            entries.append(entry)
+            if found:
+                found.pop()
+        elif isinstance(entry, Keep):
+            kept = {number - back for back in entry.back}
+            found = [one for one in found if one[0] in kept]
+        else:
+            found.append((number, entry))
+    return [entry for _, entry in found]
 
 
 def _checksum(length: int, payload: bytes | memoryview, previous: int) -> int:

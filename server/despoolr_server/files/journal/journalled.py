@@ -333,16 +333,14 @@ class JournalledFileStore:
             self._passing.remove(one)
             return
         place = self._disk.removable(name, look)
-        if place.is_directory:
-            if self._passing.within(name):
-                raise StoreError(NtStatus.DIRECTORY_NOT_EMPTY)
-            self._passing.settle_below(name.key)
+        if place.is_directory and self._passing.within(name):
+            raise StoreError(NtStatus.DIRECTORY_NOT_EMPTY)
         self._log(Remove(name.path, place.inode, place.is_directory))
         self._undo_record_on_error(self._disk.remove_at, name, place)
 
     def rename(self, name: Name, new_name: Name) -> None:
-        """Recorded; a directory's rename begins a segment of its own, so that no record speaks of
-        its old name.
+        """Recorded; before a directory's rename all is made true on disk that was recorded of its
+        old name.
         """
         disk = self._disk
         self._passing.settle(name.key)
@@ -351,16 +349,18 @@ class JournalledFileStore:
         self._puts.pop(place.inode, None)  # the record has another name
         if place.is_directory:
             assert self._journal is not None, "a store without a journal is not written"
-            for key in (name.key, new_name.key):
-                self._passing.settle_below(key)
-            self._journal.begin_anew(self._passing.record_all_anew)
-            self._log(MoveDirectory(name.path, place.inode, new_name.path))
+            if new_name.key != name.key:
+                self._passing.settle_below(new_name.key)
+            move = MoveDirectory(name.path, place.inode, new_name.path)
+            self._journal.keep_only(self._passing.records(), move)
         else:
             with answering:
                 begin_writing_out(place.path)
             along = disk.attribute_list.get(name.key), dict(disk.property_list.get(name.key))
             self._log(Move(name.path, place.inode, target.inode, new_name.path, *along))
         self._undo_record_on_error(disk.rename_at, name, new_name, place, target)
+        if place.is_directory:
+            self._passing.follow(name, place, new_name, target)
 
     # -- inside
 

@@ -6,9 +6,10 @@ system calls, two thirds of what its store costs. The law: its record in the jou
 until it takes its place, so a crash or a power cut loses nothing of it; every call of the store
 sees it as if it lay there, and its ETag stays, since the empty file that it will be is laid by for
 it. It takes its place before anything is done to it but a read or its removal, and before the
-segment goes that has its record. What somebody else has put under its name meanwhile came later,
-and stays. While there is one that the disk does not take, no more of them are kept, and it gets a
-new record before the segment goes that has the one before.
+segment goes that has its record; into a directory that is renamed it stays on its way. What
+somebody else has put under its name meanwhile came later, and stays. While there is one that the
+disk does not take, no more of them are kept, and it gets a new record before the segment goes that
+has the one before.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.records import Entry, Put, Remove
 from despoolr_server.files.known_files import etag_of
+from despoolr_server.files.long_names import on_disk
 from despoolr_server.files.path_index import ResolvedPath
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.small_files import FILE_SIZE_MAX
 from despoolr_server.files.spare.inode_pool import Spare
-from despoolr_server.loop.pace import turn
+from despoolr_server.loop.pace import batches, turn
 
 REST_S: Final = 5.0
 """Seconds after which a file takes its place."""
@@ -50,7 +52,7 @@ Placed = Callable[[os.stat_result, int], None]
 """Told the `fstat` and the record of a file that lies on disk from now on."""
 
 
-class Passing(msgspec.Struct, frozen=True):
+class Passing(msgspec.Struct):
     """A file on its way: where its directory lies on disk, its content, the empty file that waits
     for it, the number of its record, and the loop's time at which it takes its place.
     """
@@ -173,19 +175,48 @@ class PassingFiles:
         """Those whose records are no later; one that the disk does not take gets a new record.
         Raises `StoreError` if it cannot.
         """
-        old = [key for key, one in self.files.items() if one.sequence <= record]
-        for start in range(0, len(old), AT_ONE_TIME):
-            for key in old[start : start + AT_ONE_TIME]:
-                try:
-                    self.settle(key)
-                except StoreError:
-                    self._record_anew(self.files[key])
+        old = [one for one in self.files.values() if one.sequence <= record]
+        for some in batches(old, AT_ONE_TIME):
+            for one in some:
+                key = one.name.key  # its directory may have been renamed since
+                if self.files.get(key) is one:
+                    try:
+                        self.settle(key)
+                    except StoreError:
+                        self._record_anew(one)
             await turn()
 
-    def record_all_anew(self) -> None:
-        """Give each a new record, so that those before may go. Raises `StoreError`."""
-        for one in [*self.files.values()]:
-            self._record_anew(one)
+    def records(self) -> list[int]:
+        """The numbers of their records."""
+        return [one.sequence for one in self.files.values()]
+
+    def follow(self, name: Name, place: ResolvedPath, new_name: Name, target: ResolvedPath) -> None:
+        """A directory has another name: those on their way into it, and below it, go there. Their
+        records are of before, and `MoveDirectory` takes them along.
+        """
+        below = name.key + "/"
+        directories = [key for key in self._within if f"{key}/".startswith(below)]
+        if not directories:
+            return
+        path = f"{target.folder.path}/{on_disk(new_name.last)}"
+        stored = new_name.child_of(target.folder.stored)
+        old_path, old_stored, old_key = len(place.path), len(place.stored), len(name.key)
+        for directory in directories:
+            here = self._within.pop(directory)
+            for key, one in here.items():
+                told = stored + one.facts.path[old_stored:]
+                one.name = Name(told, new_name.key + key[old_key:])
+                one.facts = msgspec.structs.replace(one.facts, path=told)
+                one.folder = path + one.folder[old_path:]
+                if key in self._refused:
+                    self._refused.remove(key)
+                    self._refused.add(one.name.key)
+            self._within[new_name.key + directory[old_key:]] = {
+                one.name.key: one for one in here.values()
+            }
+        ones = [*self.files.values()]
+        self.files.clear()
+        self.files.update((one.name.key, one) for one in ones)  # in the order of their times
 
     def stop(self) -> None:
         """Let no more come, and no more take their places by themselves."""
@@ -240,13 +271,8 @@ class PassingFiles:
             yield facts
 
     def _record_anew(self, one: Passing) -> None:
-        record = self._log(Put(one.name.path, one.spare.inode, 0, one.content, one.stamp, 0))
-        self._become(msgspec.structs.replace(one, sequence=record))
-
-    def _become(self, one: Passing) -> None:
-        """One is as said from now on."""
-        key = one.name.key
-        self.files[key] = self._within[key.rpartition("/")[0]][key] = one
+        put = Put(one.name.path, one.spare.inode, 0, one.content, one.stamp, 0)
+        one.sequence = self._log(put)
 
     def _forget(self, one: Passing) -> None:
         key = one.name.key
@@ -273,8 +299,8 @@ class PassingFiles:
                 if error.status is NtStatus.DISK_FULL:
                     self._timer = loop.call_at(now + REST_S, self._ring, loop)
                     return
-                del self.files[key]  # behind those that others may take
-                self._become(msgspec.structs.replace(one, due=now + REST_S))
+                one.due = now + REST_S
+                self.files[key] = self.files.pop(key)  # behind those that others may take
         for one in self.files.values():
             self._timer = loop.call_at(max(one.due, now), self._ring, loop)
             break

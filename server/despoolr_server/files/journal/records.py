@@ -94,8 +94,16 @@ class Move(msgspec.Struct, tag="move", array_like=True):
     properties: dict[str, str] | None = None
 
 
+class Keep(msgspec.Struct, tag="keep", array_like=True):
+    """What was recorded before is true without its records, but for those that are as many back
+    from this one.
+    """
+
+    back: list[int]
+
+
 class MoveDirectory(msgspec.Struct, tag="tree", array_like=True):
-    """A directory got another name; always the first record of its journal."""
+    """A directory got another name; of what was recorded before, only files on their way count."""
 
     path: str
     inode: int
@@ -114,7 +122,7 @@ class Follow(msgspec.Struct, tag="follow", array_like=True):
     checksum: int
 
 
-Entry = Put | Patch | Size | Mark | Make | Remove | Move | MoveDirectory | Abort | Follow
+Entry = Put | Patch | Size | Mark | Make | Remove | Move | MoveDirectory | Abort | Follow | Keep
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
@@ -151,16 +159,25 @@ class JournalOutcome:
         self.gone: dict[str, tuple[str, set[int]]] = {}
         self.gone_directories: dict[str, Remove] = {}
 
+    def take_along(self, tree: MoveDirectory) -> None:
+        """The files on their way into a directory when it got another name."""
+        below, depth = fold(tree.path) + "/", tree.path.count("/") + 1
+        for key in [key for key in self.files if key.startswith(below)]:
+            path, redo = self.files.pop(key)
+            path = "/".join((tree.new_path, *path.split("/")[depth:]))
+            self.files[fold(path)] = path, redo
+
 
 def outcome(entries: Iterable[Entry]) -> JournalOutcome:
     """Returns what must be true after these records, whatever part of them is true already."""
     result = JournalOutcome()
     seen: dict[str, set[int]] = {}
     for entry in entries:
-        if isinstance(entry, Abort | Follow):
+        if isinstance(entry, Abort | Follow | Keep):
             continue
         if isinstance(entry, MoveDirectory):
             result.trees.append(entry)
+            result.take_along(entry)
             continue
         key = fold(entry.path)
         if isinstance(entry, Make):

@@ -16,7 +16,7 @@ import asyncio
 import errno
 import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -33,7 +33,7 @@ from despoolr_server.files.journal.chain import (
     render_header,
     render_mark,
 )
-from despoolr_server.files.journal.records import FRAME_SIZE, Abort, Entry, Follow, encode
+from despoolr_server.files.journal.records import FRAME_SIZE, Abort, Entry, Follow, Keep, encode
 from despoolr_server.files.system.descriptors import (
     in_thread,
     sync_all_data,
@@ -89,7 +89,7 @@ class Journal:
         self._store = store
         self._settle = settle
         self._threads = threads
-        self._durable = self._begun_at = 0
+        self._durable = self._begun_at = self._kept_at = 0
         self._tried_at = 0
         """The segment in whose time the next one was last asked for."""
         self._older: list[tuple[int, int]] = []
@@ -113,10 +113,10 @@ class Journal:
         return self._capacity
 
     def restores(self, sequence: int) -> bool:
-        """Whether the record that was the so many'th is read again after a power cut now: it is on
-        disk, and its segment is dropped only after the file system is synced anew.
+        """Whether the record that was the so many'th counts after a power cut now: it is on disk,
+        and its segment is dropped only after the file system is synced anew.
         """
-        return self._begun_at < sequence <= self._durable
+        return max(self._begun_at, self._kept_at) < sequence <= self._durable
 
     def append(self, entry: Entry) -> None:
         """Write one record. One that did not fit is wiped out again."""
@@ -132,21 +132,22 @@ class Journal:
             self._append(self._segment, payload)
         self.sequence += 1
 
-    def begin_anew(self, again: Callable[[], None]) -> None:
-        """Make what the segments say true without them, and go on in a new one: no record before
-        speaks of a path as it is called from now on. `again` writes those anew of what was put off.
+    def keep_only(self, records: Iterable[int], entry: Entry) -> None:
+        """Make what was recorded true on disk without its records, but for those with these
+        numbers, which alone count from now on; then write one more. All of it is on disk when this
+        returns, so that what `entry` says may be done.
         """
         with answering:
-            full = (self._segment, self._number)
-            self._segment = self._begin()
-            self._older.append(full)
-            first = self._number
-            again()
             sync_file_system(self._root)
-            for number in numbers_in(self._directory):
-                if number < first:  # not the one that lies ready
-                    self._path(number).unlink(missing_ok=True)
-            sync_path(str(self._directory))  # before anything is called otherwise
+            number = self.sequence + 1
+            self.append(Keep([number - record for record in records]))
+            self._kept_at = self.sequence
+            self.append(entry)
+            try:
+                sync_all_data([*(descriptor for descriptor, _ in self._older), self._segment])
+            except BaseException:
+                self.append(Abort())
+                raise
 
     async def sync(self) -> None:
         """Return when every record written so far is on disk."""

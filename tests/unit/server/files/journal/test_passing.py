@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from despoolr_core.share.modes import Disposition, NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
@@ -21,7 +22,7 @@ from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal import passing
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.records import Entry
-from despoolr_server.files.journal.segments import numbers_in
+from despoolr_server.files.journal.segments import Journal, numbers_in
 from despoolr_server.files.small_files import FILE_SIZE_MAX
 from despoolr_server.files.spare import staged_files
 from despoolr_server.files.spare.inode_pool import Spare
@@ -59,8 +60,13 @@ def crashed(store: JournalledFileStore, tmp_path: Path) -> JournalledFileStore:
     return JournalledFileStore(shutil.copytree(store.root, tmp_path / "crashed"), threads=False)
 
 
-def listed(store: JournalledFileStore) -> list[str]:
-    return [facts.path for facts in store.list(n("BOX"))]
+def listed(store: JournalledFileStore, directory: str = "BOX") -> list[str]:
+    return [facts.path for facts in store.list(n(directory))]
+
+
+def journal_of(store: JournalledFileStore) -> Journal:
+    assert store._journal is not None
+    return store._journal
 
 
 def test_what_passes_is_seen_and_is_not_on_disk(store: PassingStore) -> None:
@@ -122,7 +128,6 @@ async def test_it_takes_its_place_after_a_while_with_the_etag_that_it_had(
         lambda store: store.set_attributes(n("BOX/A"), 1),
         lambda store: store.set_properties(n("BOX/A"), {"{urn:o}p": "x"}),
         lambda store: store.rename(n("BOX/A"), n("BOX/B")),
-        lambda store: store.rename(n("BOX"), n("CASE")),
     ],
 )
 def test_it_takes_its_place_before_anything_is_done_to_it(
@@ -131,7 +136,7 @@ def test_it_takes_its_place_before_anything_is_done_to_it(
     store.write_whole(n("BOX/A"), b"old", AT)
     assert on_disk(store) == []
     change(store)
-    assert [path.stat().st_size for path in store.root.glob("[BC]*/*")] == [3]
+    assert [path.stat().st_size for path in store.root.glob("BOX/*")] == [3]
     again = crashed(store, tmp_path)
     assert [*store.below(ROOT)] == [*again.below(ROOT)]
 
@@ -305,25 +310,64 @@ async def test_a_segment_goes_though_the_disk_does_not_take_a_file_of_it(
         assert crashed(store, tmp_path).read(n("BOX/A")) == b"answered"
 
 
-def test_a_directorys_rename_waits_for_no_file_that_is_on_its_way_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("takes", [True, False])
+async def test_a_directorys_rename_waits_for_no_file_that_is_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, takes: bool
 ) -> None:
-    """Thousands of them took their places first, in one turn of the loop, and one that the disk
-    does not take stopped every rename of a directory.
+    """Thousands of them took their places first, in one turn of the loop, or were recorded anew;
+    and one that the disk does not take stopped the rename.
     """
     store = PassingStore(tmp_path / "s", threads=False)
-    for directory in ("BOX", "D"):
+    for directory in ("BOX", "D", "D/In"):
         store.make_directory(n(directory), AT)
-        store.write_whole(n(f"{directory}/A"), directory.encode(), AT)
-    monkeypatch.setattr(DiskFileStore, "put_in_place", takes_none(NtStatus.ACCESS_DENIED, "BOX"))
+    before = [store.write_whole(n(path), path.encode(), AT) for path in ("d/b", "D/IN/c", "BOX/A")]
+    if not takes:
+        refuse = takes_none(NtStatus.ACCESS_DENIED)
+        monkeypatch.setattr(DiskFileStore, "put_in_place", refuse)
+        with pytest.raises(StoreError):
+            store._passing.settle(n("D/b").key)
+    sequence = journal_of(store).sequence
     store.rename(n("D"), n("E"))
-    assert on_disk(store) == [] and (store.root / "E/A").read_bytes() == b"D"
-    assert 1 not in numbers_in(store.root / ".despoolr/journal"), "its segment is gone"
-    again = crashed(store, tmp_path)
-    assert {again.read(n(path)) for path in ("BOX/A", "E/A")} == {b"BOX", b"D"}
-    with pytest.raises(StoreError) as refused:
-        store.rename(n("BOX"), n("CASE"))
-    assert refused.value.status is NtStatus.ACCESS_DENIED and store.read(n("BOX/A")) == b"BOX"
+    assert journal_of(store).sequence == sequence + 2, "however many are on their way"
+    assert on_disk(store) == [] and not [*(store.root / "E").glob("*[bc]")]
+    after = {
+        "E/b": replace(before[0], path="E/b"),
+        "E/In/c": replace(before[1], path="E/In/c"),
+        "BOX/A": before[2],
+    }
+    store.write_whole(n("E/In/d"), b"later", AT, passing=takes)
+    assert {path: store.find(n(path)) for path in after} == after
+    for again in (store, crashed(store, tmp_path)):
+        assert [again.read(n(path)) for path in after] == [b"d/b", b"D/IN/c", b"BOX/A"]
+        assert again.read(n("E/In/d")) == b"later"
+        assert [facts.path for facts in again.list(ROOT)] == ["BOX", "E"]
+    assert listed(store, "E/In") == ["E/In/c", "E/In/d"]
+    store.remove(n("E/In/d"))
+    monkeypatch.undo()
+    store.make_directory(n("D"), AT)
+    store.rename(n("E"), n("e"))
+    store.rename(n("e"), n("D/E"))
+    await store.sync()
+    await rest(store)
+    await store._passing.settle_all()
+    assert store._passing.room == 0
+    assert sorted(path.name for path in (store.root / "D/E").rglob("?")) == ["b", "c"]
+    assert store.find(n("D/E/In/c")) == replace(before[1], path="D/E/In/c")
+    await store.close()
+
+
+async def test_what_went_along_with_a_directory_meanwhile_takes_its_place_before_its_segment_goes(
+    store: PassingStore,
+) -> None:
+    for number in range(passing.AT_ONE_TIME + 1):
+        store.write_whole(n(f"BOX/{number}"), b"x", AT)
+    settling = asyncio.ensure_future(store._settle_up_to(journal_of(store).sequence))
+    await asyncio.sleep(0)
+    assert len(on_disk(store)) == passing.AT_ONE_TIME
+    store.rename(n("BOX"), n("CASE"))
+    assert await settling
+    assert len([*(store.root / "CASE").iterdir()]) == passing.AT_ONE_TIME + 1
+    await store.close()
 
 
 async def test_a_segment_stays_where_neither_disk_nor_journal_takes_a_file_of_it(
