@@ -158,6 +158,7 @@ class JournalledFileStore:
         self._passing.stop()
         with suppress(StoreError):
             await self._passing.settle_all()
+        self._passing.directories.close()
         await self.sync()
         await self._journal.close(is_needed=bool(self._on_their_way))
 

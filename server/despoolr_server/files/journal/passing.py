@@ -6,10 +6,10 @@ system calls, two thirds of what its store costs. The law: its record in the jou
 until it takes its place, so a crash or a power cut loses nothing of it; every call of the store
 sees it as if it lay there, and its ETag stays, since the empty file that it will be is laid by for
 it. It takes its place before anything is done to it but a read or its removal, and before the
-segment goes that has its record; into a directory that is renamed it stays on its way. What
-somebody else has put under its name meanwhile came later, and stays. While there is one that the
-disk does not take, no more of them are kept, and it gets a new record before the segment goes that
-has the one before.
+segment goes that has its record; into a directory that is renamed it stays on its way, and into one
+that was renamed past the server it finds there. What somebody else has put under its name meanwhile
+came later, and stays. While there is one that the disk does not take, no more of them are kept, and
+it gets a new record before the segment goes that has the one before.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
+from despoolr_server.files.journal.open_directories import OpenDirectories
 from despoolr_server.files.journal.records import Entry, Put, Remove
 from despoolr_server.files.known_files import etag_of
 from despoolr_server.files.long_names import on_disk
@@ -36,6 +37,7 @@ from despoolr_server.files.path_index import ResolvedPath
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.small_files import FILE_SIZE_MAX
 from despoolr_server.files.spare.inode_pool import Spare
+from despoolr_server.files.system.exchange import begin_writing_out
 from despoolr_server.loop.pace import batches, turn
 
 REST_S: Final = 5.0
@@ -53,12 +55,14 @@ Placed = Callable[[os.stat_result, int], None]
 
 
 class Passing(msgspec.Struct):
-    """A file on its way: where its directory lies on disk, its content, the empty file that waits
-    for it, the number of its record, and the loop's time at which it takes its place.
+    """A file on its way: where its directory lies on disk, and the inode of that, its content, the
+    empty file that waits for it, the number of its record, and the loop's time at which it takes
+    its place.
     """
 
     name: Name
     folder: str
+    directory: int
     facts: FileFacts
     content: bytes
     spare: Spare
@@ -85,6 +89,8 @@ class PassingFiles:
         self._refused: set[str] = set()
         """Keys of those that the disk did not take when they were to have their places."""
         self._is_stopped = False
+        self.directories = OpenDirectories()
+        """Those into which they are on their way, or were a while ago."""
 
     # -- coming and going
 
@@ -116,7 +122,10 @@ class PassingFiles:
             if self._timer is None:
                 self._timer = loop.call_at(due, self._ring, loop)
         key, parent = name.key, place.folder.key
-        one = Passing(name, place.folder.path, facts, content, spare, stamp, record, due)
+        path, inode = place.folder.path, place.folder.inode
+        one = Passing(name, path, inode, facts, content, spare, stamp, record, due)
+        if inode:  # the root is where it is
+            self.directories.keep(path, inode)
         self.files[key] = self._within.setdefault(parent, {})[key] = one
         self._size += size
         self.room += _room_of(size)
@@ -147,6 +156,8 @@ class PassingFiles:
                 os.lstat(disk.base)
                 with suppress(FileNotFoundError, NotADirectoryError):
                     os.lstat(one.folder)
+            if self._puts_where_its_directory_is(one):
+                return
         if place is None or place.status is not None:
             # its directory is gone with all that was in it, or somebody came later
             self.remove(one)
@@ -155,6 +166,27 @@ class PassingFiles:
         status = disk.put_in_place(one.spare, one.name, place, one.content, one.stamp)
         self._placed(status, one.sequence)
         self._forget(one)
+
+    def _puts_where_its_directory_is(self, one: Passing) -> bool:
+        """Let a file take its place in its directory though somebody has taken that elsewhere, past
+        the server; whether it did. What is there under its name came later. Raises `StoreError`.
+        """
+        last, disk = on_disk(one.name.last), self._disk
+        with answering:
+            directory = self.directories.find(one.directory)
+            if directory is None or _is_in(directory, last):
+                return False
+            self._refused.add(one.name.key)
+            staged, _ = disk.staged.make_of(one.spare, one.content, one.stamp)
+            try:
+                begin_writing_out(staged)  # no record speaks of where it is
+                os.rename(staged, last, dst_dir_fd=directory)
+            except BaseException:
+                disk.discard(staged)
+                raise
+        self._log(Remove(one.name.path, one.spare.inode, False))
+        self._forget(one)
+        return True
 
     def settle_below(self, key: str) -> None:
         """All that are on their way into a directory or into those below it. Raises
@@ -304,6 +336,14 @@ class PassingFiles:
         for one in self.files.values():
             self._timer = loop.call_at(max(one.due, now), self._ring, loop)
             break
+
+
+def _is_in(directory: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _room_of(size: int) -> int:

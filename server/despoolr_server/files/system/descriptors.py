@@ -22,13 +22,18 @@ _DIRECTORY: Final[int] = os.O_RDONLY | sum(
 )
 
 
+def open_directory(path: str) -> int:
+    """A descriptor of a directory that is no symbolic link. Raises `OSError`."""
+    return os.open(path, _DIRECTORY)
+
+
 @contextmanager
 def opened_directory(path: str) -> Iterator[int | None]:
     """A directory to look from at what is in it: the way there is then walked once, not for each
     name (an eighth of a look at 1,000 files). None where it has gone.
     """
     try:
-        descriptor = os.open(path, _DIRECTORY)
+        descriptor = open_directory(path)
     except (FileNotFoundError, NotADirectoryError):
         yield None
         return

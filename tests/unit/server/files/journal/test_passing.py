@@ -171,6 +171,44 @@ async def test_what_is_in_a_box_that_somebody_took_away_is_gone_with_it(
     await store.close()
 
 
+@pytest.mark.parametrize("where", ["CASE", "OTHER/BOX", "../away"])
+async def test_what_is_on_its_way_into_a_box_that_somebody_renamed_takes_its_place_there(
+    store: PassingStore, where: str
+) -> None:
+    store.make_directory(n("OTHER"), AT)
+    facts = [store.write_whole(n(f"BOX/{name}"), name.encode(), AT) for name in "abc"]
+    place = (store.root / "BOX").rename(store.root / where)
+    (place / "b").write_bytes(b"theirs")
+    await store._passing.settle_all()
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == {
+        "a": b"a",
+        "b": b"theirs",
+        "c": b"c",
+    }
+    assert place.joinpath("a").stat().st_ino == int(facts[0].etag.strip('"').split("-")[2], 16)
+    assert store.find(n("BOX/a")) is None and store.find(n("BOX")) is None
+    await store.close()
+    assert DiskFileStore(store.root).find(n("BOX")) is None
+
+
+async def test_what_a_full_disk_does_not_take_into_a_renamed_box_is_kept(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write_whole(n("BOX/A"), b"answered", AT)
+    (store.root / "BOX").rename(store.root / "CASE")
+
+    def is_full(_: int, __: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as full:
+        full.setattr(staged_files, "write_whole", is_full)
+        with pytest.raises(StoreError) as refused:
+            await store._passing.settle_all()
+        assert refused.value.status is NtStatus.DISK_FULL
+    await store._passing.settle_all()
+    assert (store.root / "CASE/A").read_bytes() == b"answered"
+
+
 async def test_no_segment_goes_before_what_it_says_is_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -433,10 +471,13 @@ async def test_a_disk_that_does_not_answer_has_not_lost_a_directory(
     assert on_disk(store) == ["A"]
 
 
+@pytest.mark.parametrize("is_open", [True, False])
 async def test_a_share_whose_directory_is_away_has_its_files_when_it_is_put_back(
-    store: PassingStore, tmp_path: Path
+    store: PassingStore, tmp_path: Path, *, is_open: bool
 ) -> None:
     store.write_whole(n("BOX/A"), b"x", AT)
+    if not is_open:
+        store._passing.directories.close()
     store.root.rename(tmp_path / "away")
     with pytest.raises(StoreError):
         store._passing.settle(n("BOX/A").key)
