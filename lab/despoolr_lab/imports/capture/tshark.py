@@ -44,6 +44,10 @@ def read(source: TraceFile) -> Iterator[Frame]:
             "tshark). Install it, or write the fields where it is: `despoolr import --list` says "
             "how"
         )
+    if source.packing not in ("", "gzip"):
+        raise ImportFailed(
+            f"{source.name}: tshark does not unpack {source.packing}: unpack it first"
+        )
     command = [program, "-n", "-r", str(source.path.absolute()), "-T", "fields"]
     ports = " || ".join(f"tcp.port == {port}" for port in sorted(source.ports))
     command += ["-Y", f"smb2 || (({ports}) && {_ENDS})"]

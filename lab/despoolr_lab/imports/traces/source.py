@@ -1,22 +1,26 @@
 """A file that somebody brings: read once, from its beginning, in lines of a bounded length.
 
 The law: no more of it is in memory than one line and a buffer, whatever it holds. It may be packed
-(gzip), in UTF-8, or in UTF-16 as PowerShell writes it; what is no text of that kind is read with
-replacement characters. A line that is too long is cut, and counted as damage; a reader counts here
-what it could not read, by line or packet, and the first few are told by number.
+(gzip, bzip2, xz), in UTF-8, or in UTF-16 as PowerShell writes it, and its lines may end in any way;
+what is no text of that kind is read with replacement characters. A line that is too long is cut,
+and counted as damage; a reader counts here what it could not read, by line or packet, and the first
+few are told by number.
 """
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import datetime as dt
 import gzip
 import io
+import lzma
 import re
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import BinaryIO, Final, cast
 
 from despoolr_core.rules.fold import fold
 
@@ -34,6 +38,17 @@ _OF_MACHINE: Final = re.compile(
 )
 _NUMBER: Final = re.compile(r"(.*[^\d.].*)\.\d+", re.ASCII)
 _STAMP: Final = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[:-]?(\d\d)[:-]?(\d\d)(Z)?")
+_PACKED: Final[dict[str, tuple[bytes, Callable[[Path], object]]]] = {
+    "gzip": (b"\x1f\x8b", gzip.open),
+    "bzip2": (b"BZh", bz2.open),
+    "xz": (b"\xfd7zXZ\0", lzma.open),
+}
+"""What packed files begin with, and what opens them."""
+_DAMAGE: Final = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
+"""What reading a packed file raises that is cut off or changed; for bzip2 it is an `OSError`
+without a number.
+"""
+_UNREADABLE: Final = (OSError, *_DAMAGE)
 PATH_SIZE_MAX: Final = 4096
 DATA: Final = ":$DATA"
 PORTS: Final = frozenset([139, 445])
@@ -121,7 +136,7 @@ class TraceFile:
         try:
             with self._open() as file:
                 return file.read1(HEAD_SIZE)
-        except (OSError, EOFError) as error:
+        except _UNREADABLE as error:
             raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
 
     def head_text(self) -> str:
@@ -130,46 +145,56 @@ class TraceFile:
         return head.decode(encoding_of(head), "replace").removeprefix("\ufeff")
 
     def raw_lines(self, size_max: int = LINE_SIZE_MAX) -> Iterator[bytes]:
-        """The lines as bytes, their ends cut off. Raises `ImportFailed`."""
+        """The lines as UTF-8, their ends cut off. Raises `ImportFailed`."""
+        read = self._lines_as_they_are if self._is_plain() else self._lines_anew
         try:
             with self._open() as file:
-                number = 0
-                while line := file.readline(size_max):
-                    number += 1
-                    if line[-1:] != b"\n" and len(line) >= size_max:
-                        self.damaged(f"line {number:,} is too long")
-                        while (rest := file.readline(LINE_SIZE_MAX)) and rest[-1:] != b"\n":
-                            pass
-                    yield line.rstrip(b"\r\n")
-        except (OSError, EOFError) as error:
-            if not isinstance(error, EOFError) and not isinstance(error, gzip.BadGzipFile):
+                yield from read(file, size_max)
+        except _UNREADABLE as error:
+            if not isinstance(error, _DAMAGE) and error.errno is not None:
                 raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
             self.damaged(f"the packed file is cut off or damaged ({_reason(error)})")
 
+    def _is_plain(self) -> bool:
+        """Whether its lines are UTF-8 that ends in LF, as nearly all are."""
+        head = self.head()
+        return encoding_of(head) == "utf-8" and (b"\n" in head or b"\r" not in head)
+
+    def _lines_as_they_are(self, file: io.BufferedReader, size_max: int) -> Iterator[bytes]:
+        number = 0
+        while line := file.readline(size_max):
+            number += 1
+            if line[-1:] != b"\n" and len(line) >= size_max:
+                self.damaged(f"line {number:,} is too long")
+                while (rest := file.readline(LINE_SIZE_MAX)) and rest[-1:] != b"\n":
+                    pass
+            yield line.rstrip(b"\r\n")
+
+    def _lines_anew(self, file: io.BufferedReader, size_max: int) -> Iterator[bytes]:
+        encoding, number = encoding_of(self.head()), 0
+        with io.TextIOWrapper(file, encoding, "replace", newline=None) as text:
+            while line := text.readline(size_max):
+                number += 1
+                if line[-1:] != "\n" and len(line) >= size_max:
+                    self.damaged(f"line {number:,} is too long")
+                    while (rest := text.readline(LINE_SIZE_MAX)) and rest[-1:] != "\n":
+                        pass
+                yield line.rstrip("\n").removeprefix("\ufeff").encode("utf-8", "replace")
+
     def lines(self) -> Iterator[str]:
         """The lines as text, their ends cut off. Raises `ImportFailed`."""
-        encoding = encoding_of(self.head())
-        if encoding == "utf-8":
-            first = True
-            for raw in self.raw_lines():
-                line = raw.decode("utf-8", "replace")
-                yield line.removeprefix("\ufeff") if first else line
-                first = False
-            return
-        try:
-            with self._open() as file:
-                text = io.TextIOWrapper(file, encoding, "replace", newline=None)
-                while line := text.readline(LINE_SIZE_MAX):
-                    yield line.rstrip("\n").removeprefix("\ufeff")
-        except (OSError, EOFError) as error:
-            raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
+        first = True
+        for raw in self.raw_lines():
+            line = raw.decode("utf-8", "replace")
+            yield line.removeprefix("\ufeff") if first else line
+            first = False
 
     def whole(self, size_max: int) -> bytes:
         """All of it, as UTF-8. Raises `ImportFailed`, also for one that is larger."""
         try:
             with self._open() as file:
                 data = file.read(size_max + 1)
-        except (OSError, EOFError) as error:
+        except _UNREADABLE as error:
             raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
         if len(data) > size_max:
             raise ImportFailed(
@@ -200,15 +225,24 @@ class TraceFile:
         return f"{self.name}: {self.damage_count:,} damaged, left out: {told}"
 
     @property
+    def packing(self) -> str:
+        """What it was packed with (`gzip`, `bzip2`, `xz`), or empty. Raises `ImportFailed`."""
+        try:
+            with open(self.path, "rb") as file:
+                return _packing(file)
+        except OSError as error:
+            raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
+
+    @property
     def parts(self) -> Sequence[TraceFile]:
         """The files that it is: itself, but for `Rotated`."""
         return (self,)
 
     def _open(self) -> io.BufferedReader:
         with open(self.path, "rb") as file:
-            is_packed = file.read(2) == b"\x1f\x8b"
-        if is_packed:
-            return cast(io.BufferedReader, gzip.open(self.path))
+            unpack = _PACKED.get(_packing(file))
+        if unpack is not None:
+            return cast(io.BufferedReader, unpack[1](self.path))
         return cast(io.BufferedReader, open(self.path, "rb", buffering=HEAD_SIZE))
 
 
@@ -242,6 +276,11 @@ class Rotated(TraceFile):
     def damaged(self, what: str) -> None:
         """Count something in the file that is being read."""
         self._now.damaged(what)
+
+
+def _packing(file: BinaryIO) -> str:
+    first = file.read(6)
+    return next((one for one, (begins, _) in _PACKED.items() if first.startswith(begins)), "")
 
 
 def encoding_of(head: bytes) -> str:
