@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+CORES  := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 # Workers of a test run: one more than there are cores, for many tests wait for another process.
-JOBS   ?= $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
+JOBS   ?= $(shell expr $(CORES) + 1)
 PIN    := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
           --no-emit-find-links --no-emit-trusted-host
 
@@ -40,7 +41,7 @@ test-long: $(VENV)/dev.stamp ## Fleets, loads, soaks and kills: real processes, 
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m long tests/process
 
 fast: $(VENV)/dev.stamp ## What can be asked within a minute, for the loop of an edit
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not slow" tests/unit tests/matrix tests/house
+	@$(BIN)/python -m pytest -n $(CORES) --dist worksteal -q -m "not slow" tests/unit tests/matrix tests/house
 
 mutants: $(VENV)/dev.stamp ## Tell small lies about the product; a test must notice each
 	@$(BIN)/python tests/mutants/run.py

@@ -149,6 +149,7 @@ def test_what_raises_says_so() -> None:
     assert not silent
 
 
+@pytest.mark.slow
 def test_every_twin_and_its_contract_are_there() -> None:
     names = {one.name for one in everything_public()}
     for twin, contract in TWINS.items():

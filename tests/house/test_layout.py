@@ -72,6 +72,7 @@ def test_modules_open_with_their_law() -> None:
         assert doc and len(doc) > 30, name
 
 
+@pytest.mark.slow
 def test_no_code_asks_for_a_version() -> None:
     asks = re.compile(
         r"\b(profile|site|sms)?_?version\s*(>=|<=|<|>|==|!=)\s*[\"'(]|\bprofile\.version\s*(>=|<=|<|>|==|!=)"
@@ -81,6 +82,7 @@ def test_no_code_asks_for_a_version() -> None:
             assert not asks.search(line.partition("#")[0]), f"{name}:{number}: {line.strip()}"
 
 
+@pytest.mark.slow
 def test_nothing_is_left_to_be_done() -> None:
     words = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME")) + r")\b")
     for root in (*ROOTS, "tests", "scenarios", "docs"):

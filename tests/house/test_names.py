@@ -100,6 +100,7 @@ def cases_in(path: Path) -> int:
     )
 
 
+@pytest.mark.slow
 def test_whoever_compares_names_asks_the_one_fold() -> None:
     found = {
         path.relative_to(REPOSITORY).as_posix(): count

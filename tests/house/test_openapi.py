@@ -93,6 +93,7 @@ def test_methods_without_a_field_stand_under_an_extension() -> None:
         }, path
 
 
+@pytest.mark.slow
 def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     referred = set(

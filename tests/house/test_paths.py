@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any, Final
 
 import msgspec
+import pytest
 
 from despoolr_app.runs.directory import RECORDS, RecordFile, load_run
 from despoolr_app.site_client.queries import RunSource, Wanted, WhyAnswer
@@ -187,6 +188,7 @@ def form_of_mif(value: object) -> str:
     return next((form for one in inside if (form := form_of_mif(one))), "")
 
 
+@pytest.mark.slow
 def test_a_status_mif_takes_the_way_that_is_drawn_in_few_forms_and_with_few_returns() -> None:
     seen = Follower(
         form_of_mif,

@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 
+import pytest
+
 from worlds.import_graph import modules, nodes_of, tree_of
 
 STRUCTS, DATACLASSES = "msgspec.structs", "dataclasses"
@@ -86,6 +88,7 @@ def wrong(tree: ast.Module, known: Kinds) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_what_is_replaced_is_a_field_of_a_class_that_has_all_of_them() -> None:
     found = {module: wrong(tree_of(path), kinds()) for module, path in modules().items()}
     assert {module: lines for module, lines in found.items() if lines} == {}

@@ -86,6 +86,7 @@ def test_the_rule_is_symmetric() -> None:
         assert there == conflicts(wants(first), first_share, wants(second), second_share)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("newcomer", ["A", "B"])
 def test_the_engine_refuses_exactly_what_the_rule_refuses_whoever_asks(newcomer: str) -> None:
     for first, first_share in product(ACCESSES, SHARES):

@@ -63,6 +63,7 @@ def test_what_is_not_done_until_then_is_ended() -> None:
     assert list(run_each(square, [3], jobs=1, until=began + 3600.0)) == [(3, 9)]
 
 
+@pytest.mark.slow
 def test_nothing_to_do_is_no_work() -> None:
     assert list(run_each(square, [], jobs=1)) == []
 

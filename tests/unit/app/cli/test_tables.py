@@ -124,6 +124,7 @@ def test_colour_says_nothing_that_a_word_does_not_and_no_color_takes_it_away(
     assert ESCAPES.sub("", plain) == ESCAPES.sub("", coloured)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["locks", RUN], ["why", RUN], ["locks", RUN, "--by", "file"]])
 def test_a_column_that_was_left_out_comes_with_the_option_that_the_hint_names(
     here: Path,

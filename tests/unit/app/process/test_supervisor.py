@@ -211,6 +211,7 @@ def test_a_child_is_there_when_it_has_said_that_it_is_up(tmp_path: Path) -> None
     assert asyncio.run(work()) == "up\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "within_s", "says"),
     [

@@ -181,6 +181,7 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path
         RunDirectory.create(tmp_path / "runs", STAMP, "demo", 1)
 
 
+@pytest.mark.slow
 def test_runs_that_begin_beside_each_other_have_places_of_their_own_and_one_is_the_latest(
     tmp_path: Path,
 ) -> None:

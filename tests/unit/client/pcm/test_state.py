@@ -179,6 +179,7 @@ def test_the_filters_counts_are_logged() -> None:
     assert reading.lines == ("Packages before filter: 2", "Packages after filter: 1")
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.booleans(), st.integers(0, 100), st.integers(0, 100)),

@@ -50,6 +50,7 @@ def reports() -> st.SearchStrategy[JobReport]:
     )
 
 
+@pytest.mark.slow
 @given(reports())
 def test_both_ways_write_the_same_bytes(report: JobReport) -> None:
     assert render_job_mif(report) == job_mif._render(report)

@@ -335,6 +335,7 @@ def test_an_empty_file_is_no_instruction_file() -> None:
     assert error_of("").line == 1
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_file_read_by_its_records_texts_is_the_one_read_line_by_line(data: st.DataObject) -> None:
     """Whatever a line is replaced by, taken out or put in: the same file, or the same mistake."""

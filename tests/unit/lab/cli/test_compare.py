@@ -85,6 +85,7 @@ def test_several_runs_a_side_are_told_and_each_must_be_alike(capsys: Said) -> No
     assert "time is x60 in A and real in B" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_side_has_as_many_runs_as_stated_and_no_more(capsys: Said) -> None:
     names = [f"a{number}" for number in range(RUNS_MAX + 1)]
     for name in (*names, "b"):

@@ -78,6 +78,7 @@ def test_a_kept_run_is_made_small_as_well(capsys: Said) -> None:
     assert tomllib.loads(told["scenario"])["worlds"]["jitter"] == "off"
 
 
+@pytest.mark.slow
 def test_what_does_not_fail_is_one_line(capsys: Said) -> None:
     Path("fine.toml").write_text(SCENARIO.replace('"Failed"', '"Complete"'))
     assert run(["shrink", "fine.toml"]) == 2

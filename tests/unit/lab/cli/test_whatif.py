@@ -48,6 +48,7 @@ def test_it_is_a_table_of_markdown_where_that_is_asked(file: str, capsys: Said) 
     assert "| cannot help | copy strategy rename\\_aside |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_run_asks_of_itself(file: str, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(file).write_text(to_toml(blocked_update(hold(**{"for": "2h"}), hours=8)), "utf-8")
     assert run(["run", file, "--whatif", "--json"]) == 0
@@ -126,6 +127,7 @@ def test_a_recording_is_simulated_and_the_whole_ladder_runs_on_it(
         assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_a_simulation_had_to_assume_is_told_with_its_answer_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
@@ -195,6 +197,7 @@ def test_a_named_goal_that_holds_says_nothing_of_others(file: str, capsys: Said)
     assert (told["is_met"], told["goal"]) == (True, "it tries")
 
 
+@pytest.mark.slow
 def test_what_was_not_run_again_is_not_said_to_disturb_nobody(file: str, capsys: Said) -> None:
     knob = ["--knob", "copy_strategy=new_folder_and_switch"]
     assert run(["whatif", file, *knob, "--budget", "1ms", "--markdown"]) == 0

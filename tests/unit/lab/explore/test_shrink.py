@@ -61,6 +61,7 @@ def test_a_forgotten_refusal_comes_down_to_three_steps(monkeypatch: pytest.Monke
     assert text.count("[[step]]                                      # without it: does not") == 3
 
 
+@pytest.mark.slow
 def test_a_world_in_which_nothing_goes_wrong_is_not_made_small() -> None:
     with pytest.raises(DoesNotFail, match="nothing goes wrong in it"):
         smallest(2)
@@ -101,6 +102,7 @@ def test_what_was_stopped_says_so_and_not_that_two_runs_differed() -> None:
     assert "DIFFERED" not in text and GONE not in text and UNTRIED in text
 
 
+@pytest.mark.slow
 def test_who_was_below_a_site_that_goes_is_linked_to_the_one_above_it() -> None:
     scenario = load_scenario(REPOSITORY / "scenarios" / "hierarchy.toml")
     (cut,) = [cut for cut in cuts(scenario) if cut.name == "site MID"]

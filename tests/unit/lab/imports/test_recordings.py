@@ -205,6 +205,7 @@ def test_with_samples_beside_it_the_late_capture_names_its_blocker_and_since_whe
     assert abs(hold.opened_at - truth.opens[0]["from"]) <= 1.1
 
 
+@pytest.mark.slow
 def test_an_encrypted_capture_is_said_to_be_encrypted() -> None:
     _, found = found_in("15-encrypted", "capture.pcapng")
     assert "are encrypted (SMB3) and say nothing" in found.notes

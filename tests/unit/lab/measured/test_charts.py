@@ -25,6 +25,7 @@ def places(path: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", path)]
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.integers(0, 5000), st.floats(0, 1e6), min_size=1), st.booleans())
 def test_every_line_stays_on_the_paper(values: dict[int, float], is_log: bool) -> None:
     chart = draw("x", [Series("a", "a", values)], max(values), 0, is_log=is_log)

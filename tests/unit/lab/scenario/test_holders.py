@@ -254,6 +254,7 @@ def test_a_site_server_is_killed_by_its_site_and_no_server_twice() -> None:
             story(more=kill + again)
 
 
+@pytest.mark.slow
 def test_the_story_on_the_page_of_remedies_holds() -> None:
     page = (REPOSITORY / "docs" / "remedies.md").read_text("utf-8")
     (text,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)

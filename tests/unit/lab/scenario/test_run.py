@@ -155,6 +155,7 @@ def test_a_hold_that_is_refused_is_on_record_and_the_run_goes_on() -> None:
     assert note["blockers"] == ["WS1"]
 
 
+@pytest.mark.slow
 def test_files_rows_and_shares_of_a_virtual_run_can_lie_in_a_directory(tmp_path: Path) -> None:
     memory = play(blocked_update(hours=3), "1.1")
     disk = play(blocked_update(hours=3), "1.1", directory=tmp_path)

@@ -49,6 +49,7 @@ def started(ini: str, version: str) -> float:
     return at
 
 
+@pytest.mark.slow
 def test_a_machine_whose_sms_ini_disables_the_countdown_runs_at_once_from_sp4_on() -> None:
     ini = '["[Local]", "DisablePCMCountdown=TRUE"]'
     assert started(ini, "1.2 SP4") < started("[]", "1.2 SP4")

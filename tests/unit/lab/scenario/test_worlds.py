@@ -44,6 +44,7 @@ def test_seed_0_is_the_scenario_as_written() -> None:
     assert play(made, "1.1").digest == play(story(), "1.1", seed=0).digest
 
 
+@pytest.mark.slow
 def test_without_jitter_every_seed_is_as_written() -> None:
     assert len({play(story(jitter=OFF), "1.1", seed=seed).digest for seed in (0, 1, 2)}) == 1
 
@@ -113,6 +114,7 @@ def test_a_step_or_a_client_that_is_added_moves_nothing_else(jitter: str) -> Non
             )
 
 
+@pytest.mark.slow
 def test_in_a_run_an_added_client_leaves_the_others_as_they_were() -> None:
     plain, more = blocked_update(), blocked_update()
     more.clients[0].names.append("WS9")

@@ -61,6 +61,7 @@ def verdict(*pieces: list[Point], limit: Limit = LIMIT) -> DriftVerdict:
 # -- leaks are found
 
 
+@pytest.mark.slow
 @given(SEEDS, st.floats(30, 400))
 @settings(max_examples=25, deadline=None)
 def test_a_leak_of_several_times_the_limit_is_found_in_half_an_hour(
@@ -96,6 +97,7 @@ def test_one_descriptor_a_minute_is_a_leak() -> None:
 # -- what is no leak
 
 
+@pytest.mark.slow
 @given(SEEDS)
 @settings(max_examples=40, deadline=None)
 def test_noise_is_never_drift(seed: int) -> None:
@@ -110,6 +112,7 @@ def test_a_comb_is_never_drift(period_s: float, height_mib: float) -> None:
     assert verdict(comb(1800.0, period_s, height_mib * MIB)) is not DriftVerdict.DRIFT
 
 
+@pytest.mark.slow
 @given(SEEDS, st.floats(0.05, 0.6), st.floats(1, 200))
 @settings(max_examples=40, deadline=None)
 def test_a_ramp_that_ends_in_the_first_two_thirds_is_never_drift(
@@ -211,6 +214,7 @@ def test_the_beginning_of_every_life_is_left_out() -> None:
     assert without_beginning(pieces, 9.0) == []
 
 
+@pytest.mark.slow
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e9))
 @settings(deadline=None)
 def test_the_slope_of_a_straight_line_is_its_slope(per_s: float, level: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ def row(number: int, access: int, share: int) -> Open:
     )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(ACCESS, SHARE), max_size=12), ACCESS, SHARE, st.data())
 def test_the_sums_refuse_exactly_when_a_holder_conflicts(
     held: list[tuple[int, int]], access: int, share: int, data: st.DataObject

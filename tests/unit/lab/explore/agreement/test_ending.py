@@ -245,6 +245,7 @@ refresh_existing = true
 """
 
 
+@pytest.mark.slow
 def test_who_has_a_package_gets_its_update(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(UPDATE) == []
     real = PackageServers.concerned
@@ -268,6 +269,7 @@ for = "3h"
 """
 
 
+@pytest.mark.slow
 def test_a_retry_is_of_both_servers_that_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     held = UPDATE + HELD.format("WS1", "LOGON1") + HELD.format("WS2", "LOGON2")
     assert said(held) == []
@@ -276,6 +278,7 @@ def test_a_retry_is_of_both_servers_that_refused(monkeypatch: pytest.MonkeyPatch
     assert site_rules.FORGOTTEN_SERVER in said(held)
 
 
+@pytest.mark.slow
 def test_all_who_are_in_the_way_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     held = UPDATE + HELD.format("WS1", "LOGON1") + HELD.format("WS2", "LOGON1")
     assert said(held) == []

@@ -131,6 +131,7 @@ def test_the_log_has_the_times_and_the_samples_the_share_modes_of_one_open(
     assert [one.user for one in opens] == ["alice", "deploy"], "each is told once"
 
 
+@pytest.mark.slow
 def test_an_open_that_is_older_than_the_watch_is_told_with_its_exact_beginning(
     begin: Begin, samba: FakeSamba
 ) -> None:

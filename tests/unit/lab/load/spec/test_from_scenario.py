@@ -113,6 +113,7 @@ def test_its_clients_packages_jobs_updates_and_holds_are_those_of_the_load() -> 
     assert len(load.expect) == 1
 
 
+@pytest.mark.slow
 def test_the_load_part_means_nothing_to_a_run_of_the_scenario() -> None:
     assert run_scenario(parse_scenario(SCENARIO), RunOptions()).findings == []
 

@@ -75,6 +75,7 @@ def test_a_row_that_is_not_understood_or_not_of_the_soak_is_left_out(
     assert not any(course(row).gauges.values())
 
 
+@pytest.mark.slow
 def test_of_a_file_of_any_length_no_more_is_kept_than_has_places() -> None:
     asked = Asked(20, 40.0)
     rows = (

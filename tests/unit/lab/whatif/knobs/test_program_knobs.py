@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from despoolr_core.records.ladder import FIXES, NO_EFFECT
 from unit.lab.whatif.test_ladder import ladder, named
 from worlds.scenario import blocked_update, hold, scenario, share, update
@@ -18,6 +20,7 @@ RUN = {
 }
 
 
+@pytest.mark.slow
 def test_a_program_that_a_job_started_and_that_goes_on_for_days_is_in_the_way() -> None:
     staged = scenario(
         share("FIRST"),
@@ -36,6 +39,7 @@ def test_a_program_that_a_job_started_and_that_goes_on_for_days_is_in_the_way() 
     assert named(found, "copy").toml == ("+copies_first = true",)
 
 
+@pytest.mark.slow
 def test_a_holder_that_locked_no_range_would_let_an_update_through() -> None:
     locking = hold(share_mode="READ|WRITE|DELETE", locks=[{"length": 2, "shared": True}])
     found = ladder(blocked_update(locking, hours=9), knobs={"shares": ()}, worlds=1)

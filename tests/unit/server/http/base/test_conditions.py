@@ -89,6 +89,7 @@ def test_a_range_of_an_open_needs_no_size_unless_it_counts_from_the_end() -> Non
     assert open_range("bytes=9-5") is None
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.text(max_size=60), st.from_regex(r"bytes=[0-9٣]{0,40}-[0-9]{0,40}", fullmatch=True)
@@ -160,6 +161,7 @@ def test_a_date_is_one_of_http_s_three_forms_or_none(text: str, seconds: float |
     assert http_time(text) == seconds
 
 
+@pytest.mark.slow
 @given(
     st.text(max_size=200)
     | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT", fullmatch=True)

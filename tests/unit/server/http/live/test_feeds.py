@@ -90,6 +90,7 @@ async def test_so_many_look_and_so_many_questions_are_asked_and_no_more() -> Non
     feeds.close()
 
 
+@pytest.mark.slow
 async def test_pages_are_made_in_turns_with_others_and_so_many_at_one_time() -> None:
     began: list[float] = []
 

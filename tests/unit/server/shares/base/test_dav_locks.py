@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import NAMESPACE_URL, RFC_4122, UUID, uuid5
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,6 +151,7 @@ def test_a_lock_says_what_it_is() -> None:
 PATHS = st.lists(st.sampled_from("AB"), max_size=3).map("/".join)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(PATHS, st.booleans(), st.booleans()), max_size=12), PATHS)
 def test_the_index_agrees_with_a_look_at_every_lock(
     rows: list[tuple[str, bool, bool]], path: str

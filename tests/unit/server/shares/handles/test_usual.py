@@ -300,6 +300,7 @@ class Twin:
         return None
 
 
+@pytest.mark.slow
 async def test_whatever_is_done_the_short_way_answers_and_records_what_the_long_one_does() -> None:
     short_count = refused_count = 0
     for seed in range(40):

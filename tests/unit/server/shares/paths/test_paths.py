@@ -363,6 +363,7 @@ async def test_a_waiting_reader_that_gets_through_ends_its_episode() -> None:
     assert (row.state, row.blocked_s) == ("resolved", 60.0)
 
 
+@pytest.mark.slow
 async def test_a_large_directory_is_listed_in_slices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,6 +401,7 @@ async def test_a_large_directory_is_listed_in_slices(
     assert max(turns) <= NAMES_AT_ONE_TIME + BATCH
 
 
+@pytest.mark.slow
 async def test_what_is_put_while_a_large_directory_is_read_is_found_after(tmp_path: Path) -> None:
     world = World(DiskFileStore(tmp_path / "root"))
     for number in range(2 * NAMES_AT_ONE_TIME):

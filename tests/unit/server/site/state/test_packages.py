@@ -18,11 +18,13 @@ FILES = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(FILES)
 def test_what_was_compressed_comes_out_again(files: dict[str, bytes]) -> None:
     assert decompress(compress(files)) == files
 
 
+@pytest.mark.slow
 @given(FILES, st.randoms(use_true_random=False))
 def test_equal_files_give_equal_bytes_in_whatever_order_they_came(
     files: dict[str, bytes], random: object

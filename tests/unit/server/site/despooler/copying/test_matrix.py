@@ -103,6 +103,7 @@ def lies(bench: Bench, server: str) -> dict[str, str]:
     return {path.removeprefix(f"{directory}/"): data.decode() for path, data in found.items()}
 
 
+@pytest.mark.slow
 async def test_the_first_distribution_is_whole_and_so_is_the_update() -> None:
     for strategy in OURS:
         bench = await site(strategy)
