@@ -36,28 +36,35 @@ class Directories:
         folder = self._index.folder(name)
         with answering:
             kept = self._listings.find(folder)
-            if kept is not None and (yield from self._index.still_tells(folder, kept.names)):
-                places: Iterable[Place] = kept.places
-            else:
-                places = yield from self._places_in(name, folder)
-        known_rows = self._known.rows
+            if kept is not None and not (yield from self._index.still_tells(folder, kept.names)):
+                kept = None
+            places = (yield from self._places_in(name, folder)) if kept is None else ()
         with answering, opened_directory(folder.path) as directory:
-            for key, path, stored, actual in places if directory is not None else ():
-                try:
-                    status = os.stat(actual, dir_fd=directory, follow_symlinks=False)
-                except OSError:
-                    continue
-                known = known_rows.get(key)
-                if (
-                    known is not None
-                    and known[1] == status.st_mtime_ns
-                    and known[2] == status.st_size
-                    and known[3] == status.st_ino
-                    and known[0] == path
-                ):
-                    yield known[4]
-                elif is_shown(status):
-                    yield self._known.tell(key, path, stored, status)
+            if directory is not None and kept is None:
+                yield from self._facts_in(directory, places)
+            elif directory is not None and kept is not None:
+                attributes = self._known.all_attributes
+                yield from self._listings.again(kept, directory, attributes, self._facts_in)
+
+    def _facts_in(self, directory: int, places: Iterable[Place]) -> Iterator[FileFacts]:
+        """The facts of what is at these places of an open directory, and shown."""
+        known_rows = self._known.rows
+        for key, path, stored, actual in places:
+            try:
+                status = os.stat(actual, dir_fd=directory, follow_symlinks=False)
+            except OSError:
+                continue
+            known = known_rows.get(key)
+            if (
+                known is not None
+                and known[1] == status.st_mtime_ns
+                and known[2] == status.st_size
+                and known[3] == status.st_ino
+                and known[0] == path
+            ):
+                yield known[4]
+            elif is_shown(status):
+                yield self._known.tell(key, path, stored, status)
 
     def _places_in(
         self, name: Name, folder: DirectoryIndex

@@ -93,6 +93,10 @@ class KnownFiles:
             self.rows[key] = (path, mtime_ns, size, inode, facts)
         return facts
 
+    def all_attributes(self) -> dict[str, int]:
+        """The attributes of all files: another `dict` when those of any have changed."""
+        return self._attribute_list.snapshot()
+
     def _facts_of(self, folder: DirectoryIndex, status: os.stat_result) -> FileFacts:
         """What was told of a directory the last time, if that is as it was."""
         key = folder.key

@@ -11,6 +11,7 @@ from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.listings import NAMES_MAX, KeptListings, Place
 from despoolr_server.files.path_index import DirectoryIndex, PathIndex
+from despoolr_server.loop.pace import BATCH
 from worlds.support import leave_out
 
 
@@ -132,7 +133,12 @@ def test_names_are_the_same_only_if_there_is_neither_more_nor_less(root: Path) -
     assert not still()
 
 
-def test_what_is_listed_again_is_what_is_there(root: Path) -> None:
+@pytest.mark.parametrize("has_statx", [True, False])
+def test_what_is_listed_again_is_what_is_there(
+    root: Path, has_statx: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_statx:
+        monkeypatch.setattr("despoolr_server.files.system.statuses._statx", None)
     store = DiskFileStore(root)
 
     def told() -> dict[str, tuple[int, bool]]:
@@ -157,6 +163,45 @@ def test_what_is_listed_again_is_what_is_there(root: Path) -> None:
     assert told() == {"BOX/A.TXT": (6, False), "BOX/b.txt": (0, True)}
     store.set_attributes(n("BOX/A.TXT"), 1)
     assert [facts.attributes & 1 for facts in store.list(n("BOX"))] == [1, 0]
+
+
+def test_of_files_that_were_listed_twice_the_one_that_changed_is_told_anew(tmp_path: Path) -> None:
+    box, count = tmp_path / "BOX", 2 * BATCH + 3
+    box.mkdir()
+    for number in range(count):
+        (box / f"{number:04}").write_bytes(b"old")
+        os.utime(box / f"{number:04}", ns=(1, 10**18))
+    store = DiskFileStore(tmp_path)
+
+    def changed(what: str) -> set[str]:
+        """The files of which others facts are told than before."""
+        now = store.list(n("BOX"))
+        assert len(now) == count
+        others = {one.path for one, other in zip(now, before, strict=True) if one != other}
+        before[:] = now
+        again = store.list(n("BOX"))
+        assert [*map(id, again)] == [*map(id, now)], what
+        return others
+
+    before = store.list(n("BOX"))
+    assert changed("nothing") == set()
+    for number in (0, BATCH - 1, BATCH, count - 1):
+        file = box / f"{number:04}"
+        stored = f"BOX/{file.name}"
+        file.write_bytes(b"longer")
+        os.utime(file, ns=(1, 10**18))
+        assert changed("a size") == {stored}
+        os.utime(file, ns=(1, 10**18 + 1))
+        assert changed("a time") == {stored}
+        other = tmp_path / "other"
+        other.write_bytes(b"latter")
+        os.utime(other, ns=(1, 10**18 + 1))
+        other.replace(file)
+        assert changed("an inode") == {stored}
+        store.set_attributes(n(stored), 1)
+        assert changed("an attribute") == {stored}
+        file.read_bytes()
+        assert changed("nothing but that it was read") == set()
 
 
 def test_what_is_not_ascii_counts_with_the_bytes_that_it_takes(tmp_path: Path) -> None:
