@@ -6,7 +6,7 @@ The law: what is released is what is committed and tagged. The tag is the versio
 with a `v` before it (without `--tag`: the tag of the commit that is checked out); CHANGELOG.md has
 a section of that version with a date; and all that deploys Despoolr names images of that version.
 If anything of that does not hold, every reason is printed, nothing is built, and the exit code is
-1.
+1. A step that fails leaves nothing in the directory either.
 
 | File | Is |
 | --- | --- |
@@ -22,9 +22,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,6 +93,29 @@ def git(root: Path, *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def has_docker() -> bool:
+    """Whether an engine answers that could build the images."""
+    if shutil.which("docker") is None:
+        return False
+    asked = ["docker", "version", "--format", "{{.Server.Version}}"]
+    return subprocess.run(asked, capture_output=True).returncode == 0
+
+
+def build_whole(root: Path, out: Path, *, with_images: bool) -> None:
+    """`build`, in a directory that gets its name when all is there."""
+    part = out.parent / "build" / out.name
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        build(root, part, with_images=with_images)
+        out.mkdir(exist_ok=True)
+        part.replace(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        with suppress(OSError):
+            part.parent.rmdir()
+
+
 def build(root: Path, out: Path, *, with_images: bool) -> None:
     """Make all files of the release. Raises `CalledProcessError` for a step that fails."""
     version = version_of(root)
@@ -125,12 +150,19 @@ def main() -> int:
         against.append("something is not committed: git status")
     if asked.out.exists() and any(asked.out.iterdir()):
         against.append(f"{asked.out} has files in it: take them away")
+    if not asked.no_images and not has_docker():
+        against.append(
+            "no Docker engine answers that could build images: start one, or --no-images"
+        )
     if against:
         print("no release:", *(f"  {reason}" for reason in against), sep="\n", file=sys.stderr)
         return 1
-    asked.out.mkdir(parents=True, exist_ok=True)
-    build(ROOT, asked.out, with_images=not asked.no_images)
-    print(f"{tag} lies in {asked.out}; nothing was published", (asked.out / SUMS).read_text())
+    try:
+        build_whole(ROOT, asked.out, with_images=not asked.no_images)
+    except subprocess.CalledProcessError as error:
+        print(f"no release: this failed: {' '.join(map(str, error.cmd))}", file=sys.stderr)
+        return 1
+    print(f"{tag} lies in {asked.out}; nothing was published\n{(asked.out / SUMS).read_text()}")
     return 0
 
 

@@ -97,6 +97,36 @@ def test_a_refusal_builds_nothing_and_says_every_reason(tmp_path: Path) -> None:
     assert done.stderr.startswith("no release:") and "v9.9.9" in done.stderr
 
 
+def test_a_step_that_fails_leaves_no_half_of_a_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails_late(_root: Path, out: Path, *, with_images: bool) -> None:
+        (out / "CHANGES.md").write_text("- New.\n")
+        if with_images:
+            raise subprocess.CalledProcessError(1, ["docker", "build"])
+
+    monkeypatch.setattr(release, "build", fails_late)
+    out = tmp_path / "dist"
+    with pytest.raises(subprocess.CalledProcessError):
+        release.build_whole(REPOSITORY, out, with_images=True)
+    assert not out.exists() and list(tmp_path.rglob("*.md")) == []
+    release.build_whole(REPOSITORY, out, with_images=False)
+    assert [path.name for path in out.iterdir()] == ["CHANGES.md"]
+
+
+def test_images_without_an_engine_are_refused_before_anything_is_built(tmp_path: Path) -> None:
+    (tmp_path / "git").symlink_to(shutil.which("git") or "")
+    out = tmp_path / "dist"
+    asked = [sys.executable, str(SCRIPT), "--tag", f"v{VERSION}", "--out", str(out)]
+    reason = "no Docker engine answers"
+    for arguments, is_told in ((asked, True), ([*asked, "--no-images", "--tag", "v9"], False)):
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, env={"PATH": str(tmp_path)}
+        )
+        assert done.returncode == 1 and not out.exists()
+        assert (reason in done.stderr) is is_told
+
+
 @pytest.mark.slow
 def test_the_description_of_a_release_has_every_call() -> None:
     asked = [sys.executable, "-m", "despoolr_lab.docs.openapi"]
