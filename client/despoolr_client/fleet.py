@@ -22,6 +22,7 @@ import msgspec
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult, next_poll
 from despoolr_client.agent.settings import Spawn
+from despoolr_client.transport.exchange import SEVERAL_MAX
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.clock import Clock
 
@@ -61,13 +62,14 @@ class FleetCounts(msgspec.Struct):
 
 
 class Fleet:
-    """Drives agents. `limiter` is the one of the agents' settings. Use `run`, or `start` and
-    `stop`.
+    """Drives agents. `limiter` is the one of the agents' settings; who is due within `tick_s` is
+    woken together. Use `run`, or `start` and `stop`.
     """
 
-    def __init__(self, clock: Clock, limiter: PriorityLimiter) -> None:
+    def __init__(self, clock: Clock, limiter: PriorityLimiter, tick_s: float = 0.0) -> None:
         self._clock = clock
         self._limiter = limiter
+        self._tick_s = tick_s
         self._agents: list[PcmAgent] = []
         self._due: list[tuple[float, int]] = []
         self._group: asyncio.TaskGroup | None = None
@@ -182,7 +184,7 @@ class Fleet:
         """Wait until the next client is due and a place is free, and let it poll."""
         due_at, index = self._due[0] if self._due else (math.inf, -1)
         if due_at > self._clock.now():
-            await self._sleep_until(due_at)
+            await self._sleep_until(due_at + self._tick_s)
             return
         agent = self._agents[index]
         if agent.is_resting:
@@ -194,18 +196,29 @@ class Fleet:
         self._is_queuing = True
         await polls.acquire()
         self._is_queuing = False
-        if (taken := self._take_next()) is not None:
+        if taken := self._take_due():
             self._spawn(self._poll_in_turn(taken))
         else:
             polls.release()  # those who were due had their turn meanwhile
 
-    def _take_next(self) -> PcmAgent | None:
-        """The client that is due first, for whom there is a place; it is due again an interval
-        later. None if nobody is due who has to ask.
+    def _take_due(self) -> list[PcmAgent]:
+        """The client that is due first, for whom there is a place, and those after it who may ask
+        together with it; they are due again an interval later. Nobody if nobody is due who has to
+        ask.
         """
+        if (first := self._take_next()) is None:
+            return []
+        taken = [first]
+        if _may_ask_several(first):
+            while len(taken) < SEVERAL_MAX and (agent := self._take_next(_may_ask_several)):
+                taken.append(agent)
+        return taken
+
+    def _take_next(self, may: Callable[[PcmAgent], bool] | None = None) -> PcmAgent | None:
+        now = self._clock.now()
         due_at, index = self._due[0]
-        now, agent = self._clock.now(), self._agents[index]
-        if due_at > now or agent.is_resting:
+        agent = self._agents[index]
+        if due_at > now or agent.is_resting or (may is not None and not may(agent)):
             return None
         if now - due_at > LATE_S:
             self.counts.late_count += 1
@@ -214,21 +227,42 @@ class Fleet:
         heapq.heapreplace(self._due, (next_poll(due_at, now, interval_s), index))
         return agent
 
-    async def _poll_in_turn(self, first: PcmAgent) -> None:
-        """Let a client poll, and then in its place those who are due: a task of its own for each
+    async def _poll_in_turn(self, taken: list[PcmAgent]) -> None:
+        """Let clients poll, and then in their place those who are due: a task of its own for each
         costs a fifth of a poll that brings nothing.
         """
-        agent: PcmAgent | None = first
         polls_left = IN_TURN_MAX
         try:
-            while agent is not None:
-                polls_left -= 1
-                has_asked = await self._poll(agent) is not PollResult.OFF
+            while taken:
+                polls_left -= len(taken)
+                if len(taken) == 1:
+                    has_asked = await self._poll(taken[0]) is not PollResult.OFF
+                else:
+                    has_asked = True
+                    await self._poll_several(taken)
                 others_wait = self._limiter.waiting_count > self._is_queuing
-                goes_on = has_asked and polls_left and not others_wait
-                agent = self._take_next() if goes_on else None
+                goes_on = has_asked and polls_left > 0 and not others_wait
+                taken = self._take_due() if goes_on else []
         finally:
             self._limiter.polls.release()
+
+    async def _poll_several(self, agents: list[PcmAgent]) -> None:
+        """Let clients ask together, each its logon server."""
+        by_server: dict[str, list[PcmAgent]] = {}
+        for agent in agents:
+            by_server.setdefault(agent.logon_server, []).append(agent)
+        for server, some in by_server.items():
+            asks = some[0].settings.asks_several
+            assert asks is not None
+            began = self._loop_time()
+            answers = await asks.ask(server, [agent.wanted for agent in some])
+            for agent, told in zip(some, answers, strict=False):
+                result = agent.told_alike(told)
+                if result is None:
+                    result = await agent.poll_told(told)
+                self._count(result, began)
+            for agent in some[len(answers) :]:
+                await self._poll(agent)
 
     async def _sleep_until(self, due_at: float) -> None:
         """Sleep, unless a client is added that is due before that."""
@@ -245,6 +279,10 @@ class Fleet:
     async def _poll(self, agent: PcmAgent) -> PollResult:
         began = self._loop_time()
         result = await agent.poll()
+        self._count(result, began)
+        return result
+
+    def _count(self, result: PollResult, began: float) -> None:
         took = self._loop_time() - began
         counts = self.counts
         counts.polls += 1
@@ -252,4 +290,8 @@ class Fleet:
         counts.failed += result is PollResult.FAILED
         counts.poll_s_sum += took
         counts.poll_s_classes[bisect_left(POLL_S_BOUNDS, took)] += 1
-        return result
+
+
+def _may_ask_several(agent: PcmAgent) -> bool:
+    asks = agent.settings.asks_several
+    return asks is not None and agent.asks_alike and asks.may_ask(agent.logon_server)

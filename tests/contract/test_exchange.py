@@ -18,7 +18,7 @@ from despoolr_client.transport.exchange import (
     exchange,
     header_lines,
 )
-from despoolr_client.transport.wire import Reply
+from despoolr_client.transport.replies import Reply
 from worlds.scripted_server import OK, OWN, Talk, ask, serving
 
 

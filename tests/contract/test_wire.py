@@ -17,13 +17,8 @@ from hypothesis import strategies as st
 
 from despoolr_client.transport import wire
 from despoolr_client.transport.exchange import Fenced, address_of, exchange
-from despoolr_client.transport.wire import (
-    HEAD_SIZE_MAX,
-    Reply,
-    ReplyReader,
-    answer,
-    begin,
-)
+from despoolr_client.transport.replies import HEAD_SIZE_MAX, Reply, ReplyReader, Several
+from despoolr_client.transport.wire import answer, begin
 from worlds.scripted_server import OK, Talk, ask, serving
 
 PIECES = st.sampled_from(
@@ -116,6 +111,36 @@ def test_what_was_read_before_changes_nothing(answers: list[tuple[bytes, ...]]) 
     for status, above, name, etag, below, more in answers:
         data = b"HTTP/1.1 " + status + b"\r\n" + above + name + etag + below + more
         assert reader.read(data) == read_reply(data)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    answers=st.lists(
+        st.sampled_from(
+            [
+                OK,
+                b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n',
+                b'HTTP/1.1 304 Not Modified\r\nETag: "234"\r\n\r\n',
+                b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+                b"HTTP/1.1 404 Not Found\r\nContent-Length: 12\r\n\r\nHTTP/1.1 304",
+            ]
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    cuts=st.lists(st.integers(1, 300), max_size=6),
+)
+def test_several_answers_are_those_that_each_would_be(
+    answers: list[bytes], cuts: list[int]
+) -> None:
+    several, reader = Several(len(answers)), ReplyReader()
+    data, at = b"".join(answers), 0
+    for cut in sorted({cut for cut in cuts if cut < len(data)}):
+        assert not several.take(data[at:cut], reader)
+        at = cut
+    assert several.take(data[at:], reader)
+    assert several.is_whole
+    assert several.replies == [read_reply(answer) for answer in answers]
 
 
 def test_the_head_of_a_304_has_its_bound_whatever_was_read_before() -> None:

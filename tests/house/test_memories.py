@@ -67,7 +67,7 @@ NUMBERS: dict[str, str] = {
     "core/despoolr_core/share/modes.py:render_share_mode": "1,024 numbers",
     "core/despoolr_core/share/modes.py:render_attributes": "1,024 numbers",
     "core/despoolr_core/share/modes.py:render_options": "1,024 numbers",
-    "client/despoolr_client/transport/wire.py:_plain": "one pattern",
+    "client/despoolr_client/transport/replies.py:_plain": "one pattern",
     "server/despoolr_server/http/live/page.py:_page": "one page",
     "app/despoolr_app/runs_page/html.py:style": "one style",
     "server/despoolr_server/http/base/conditions.py:http_date": "4,096 numbers",
@@ -83,6 +83,7 @@ NUMBERS: dict[str, str] = {
 """What remembers results of numbers, of statements or of nothing, by `lru_cache` or `cache`."""
 
 TABLES: dict[str, str] = {
+    "app/despoolr_app/fleet/instructions.py:InstructionFiles._readers": "logon servers of the site",
     "server/despoolr_server/assembly.py:SiteAssembly.databases": "one for each site of the process",
     "server/despoolr_server/assembly.py:SiteAssembly.logons": "one for each server of the process",
     "server/despoolr_server/assembly.py:SiteAssembly.sites": "one for each site of the process",

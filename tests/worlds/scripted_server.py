@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from despoolr_client.transport.exchange import address_of, exchange, header_lines
-from despoolr_client.transport.wire import Reply
+from despoolr_client.transport.replies import Reply
 
 OK = b'HTTP/1.1 200 OK\r\nETag: "e1"\r\nContent-Length: 3\r\n\r\none'
 OWN = {"Accept": "application/octet-stream", "Authorization": "Bearer abc.def"}

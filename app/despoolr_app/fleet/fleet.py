@@ -14,7 +14,7 @@ import math
 import random
 import secrets
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.fleet.churn import Churn, keep_churning
+from despoolr_app.fleet.instructions import InstructionFiles
 from despoolr_app.fleet.lease import SlotLease, SlotsLost, steady_now
 from despoolr_app.fleet.site_link import SiteLink
 from despoolr_app.process.gc_tuning import freeze_gc
@@ -34,10 +35,8 @@ from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.agent.agent import PcmAgent
-from despoolr_client.agent.polling import LOGON_SHARE
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.fleet import Fleet
-from despoolr_client.transport.file_reader import FileReader
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
@@ -55,6 +54,12 @@ CONNECTIONS_SPARE: Final = 32
 """Connections beyond those that talk, so that each server keeps its own: where all places are
 taken, one is closed and another made whenever a client turns to another server.
 """
+TICK_S: Final = 0.02
+"""Clients that are due within so many seconds of this machine are woken, and ask, together: a wake
+costs more than a poll.
+"""
+TICK_SITE_S_MAX: Final = 0.5
+"""The same in seconds of the site's time: half of what counts as late."""
 REACH_S_MAX: Final = 3.0
 """Seconds a logon server has to answer when somebody asks whether this fleet is ready."""
 
@@ -106,8 +111,6 @@ class FleetClients:
     _urls: dict[str, str] = field(default_factory=dict)
     _logon_names: list[str] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict)
-    _readers: dict[str, FileReader] = field(default_factory=dict)
-    """Of the logon servers' files, by server."""
     _records: RecordFile | None = None
     _background: list[asyncio.Task[None]] = field(default_factory=list)
     _settings: ClientSettings | None = None
@@ -196,7 +199,8 @@ class FleetClients:
         """New clients, with these numbers."""
         assert self.clock is not None and self._settings is not None
         counts = self.fleet.counts if self.fleet is not None else None
-        fleet = Fleet(self.clock, self._settings.limiter)
+        tick_s = min(TICK_S * self.scale, TICK_SITE_S_MAX)
+        fleet = Fleet(self.clock, self._settings.limiter, tick_s)
         if counts is not None:
             fleet.counts = replace(counts, clients=0)
         fleet.add_spread(self.agents(self._settings))
@@ -366,6 +370,7 @@ class FleetClients:
     def _client_settings(self, link: SiteLink, site: SiteCard, logons: list[str]) -> ClientSettings:
         assert self.clock is not None
         seed = self.settings.seed
+        files = InstructionFiles(link.http, self._tokens, self._url, self.may_act)
         return ClientSettings(
             clock=self.clock,
             connect=self._connect,
@@ -377,7 +382,8 @@ class FleetClients:
             logon_servers=tuple(logons),
             behaviour=link.behaviour_of(site),
             polling_interval_s=self.settings.poll_every_s,
-            read_if_changed=self._read_if_changed,
+            read_if_changed=files.read_if_changed,
+            asks_several=files,
             records_idle_polls=False,
         )
 
@@ -400,17 +406,6 @@ class FleetClients:
         )
         connected.may_act = self.may_act
         return connected
-
-    def _read_if_changed(
-        self, server: str, machine: str, path: str, etag: str
-    ) -> Coroutine[Any, Any, tuple[bytes, str] | None]:
-        reader = self._readers.get(server)
-        if reader is None:
-            assert self._link is not None
-            url, name = self._url(server), fold(server)
-            self._readers[server] = reader = FileReader(self._link.http, url, name, LOGON_SHARE)
-            reader.may_act = self.may_act
-        return reader.read_if_changed(self._tokens[machine], path, etag)
 
     def _url(self, server: str) -> str:
         # A distribution server the site named and nobody gave a URL for: its name may be one that

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.share_server import ShareServer
-from despoolr_client.transport.wire import Reply
 from despoolr_core.share.contract import ShareUnreachable
 from despoolr_server.faults.line import ServerLine
 

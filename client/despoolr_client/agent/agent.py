@@ -26,10 +26,15 @@ from despoolr_client.agent.polling import (
     File,
     PollResult,
     Read,
+    Told,
+    Wanted,
+    alike,
     fetch,
     instruction_path,
     logon_servers,
     next_poll,
+    results_place,
+    told_by,
     told_first,
 )
 from despoolr_client.agent.programs import Programs
@@ -49,10 +54,8 @@ from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.formats.winst import WorkstationInstruction
 from despoolr_core.records.kinds.client import CommandChanged, Polled, ResultReported
 from despoolr_core.records.kinds.fact import Fact
-from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable
 
-RESULTS: Final = "DESPOOLR.BOX"
 RESTART_S: Final = 120.0
 """From a program's restart of its machine until PCM polls again."""
 
@@ -271,11 +274,32 @@ class PcmAgent:
             return PollResult.OFF
         asked_at = self.now()
         read: Read = self._read
-        if asked_at < self._alike_until and self._connections is None and self._has_nothing_to_do:
-            told = await self._told_by_first()
-            if isinstance(told, PollResult):
-                return told
+        if self.asks_alike:
+            told = await told_by(self._read, self.logon_server, *self.wanted[1:])
+            if (result := self.told_alike(told)) is not None:
+                return result
             read = told_first(told, read)
+        return await self._poll(read, asked_at)
+
+    @property
+    def asks_alike(self) -> bool:
+        """Whether its next poll, answered as the last one was, changes nothing."""
+        return self.is_on and self.now() < self._alike_until and self._has_nothing_to_do
+
+    @property
+    def wanted(self) -> Wanted:
+        """What it asks its logon server for."""
+        return self.machine, instruction_path(self.sms_id), self.etag
+
+    def told_alike(self, told: Told | None) -> PollResult | None:
+        """The result of a poll of one that `asks_alike`, if the answer changes nothing."""
+        return alike(told, self.etag) if self.is_on else PollResult.OFF
+
+    async def poll_told(self, told: Told | None) -> PollResult:
+        """A poll in which its logon server has been asked, and has said this."""
+        return await self._poll(told_first(told, self._read), self.now())
+
+    async def _poll(self, read: Read, asked_at: float) -> PollResult:
         self.say(lines.POLLING)
         self._rest, self._alike_until = None, -math.inf
         watch = self.settings.watch(self.logon_server, self.sms_id)
@@ -309,23 +333,11 @@ class PcmAgent:
             until = next_date(known, asked_at)
             if asks_again:
                 self._alike_until = until
-            if seen is not None and not self._draws:
+            draws = self.behaviour.random_logon_server_search and len(self._logon_servers) > 1
+            if seen is not None and not draws:
                 until = min(until, asked_at + REST_S_MAX)
                 self._rest = Rest(watch, seen, self.etag, self.logon_server, asked_at, until)
         return result
-
-    async def _told_by_first(self) -> PollResult | File | ShareError | ShareUnreachable:
-        """What the current logon server says, and no more than the result if it is the same."""
-        etag = self.etag
-        try:
-            told = await self._read(self.logon_server, instruction_path(self.sms_id), etag)
-        except (ShareError, ShareUnreachable) as error:
-            if etag or not (isinstance(error, ShareError) and error.is_missing):
-                return error
-            told = None
-        if not self.is_on:
-            return PollResult.OFF
-        return told or (PollResult.UNCHANGED if etag else PollResult.MISSING)
 
     async def _read(self, server: str, path: str, etag: str) -> File | None:
         """A file of a logon share, if it has not this ETag."""
@@ -341,7 +353,6 @@ class PcmAgent:
         return (
             rest is not None
             and self.is_on
-            and self._connections is None
             and self._has_nothing_to_do
             and (rest.etag, rest.server) == (self.etag, self.logon_server)
             and rest.lasts(self.now())
@@ -351,7 +362,8 @@ class PcmAgent:
     def _has_nothing_to_do(self) -> bool:
         outbox, files = self._outbox, self._files
         return (
-            self._runner is None
+            self._connections is None
+            and self._runner is None
             and (outbox is None or not (outbox.pending or outbox.notices))
             and (files is None or not files.noidmifs_changed)
         )
@@ -366,12 +378,7 @@ class PcmAgent:
         asks_one = result is PollResult.UNCHANGED or (
             result is PollResult.MISSING and not self.behaviour.search_on_missing_file
         )
-        return asks_one and self._connections is None and self._has_nothing_to_do
-
-    @property
-    def _draws(self) -> bool:
-        """Whether each poll draws an order of servers."""
-        return self.behaviour.random_logon_server_search and len(self._logon_servers) > 1
+        return asks_one and self._has_nothing_to_do
 
     async def _fetch(self, read: Read) -> Fetched:
         """Ask for the instruction file: the current logon server first, then the others."""
@@ -491,7 +498,9 @@ class PcmAgent:
         outbox = self._outbox
         try:
             if outbox is not None and (outbox.pending or (is_poll and outbox.notices)):
-                server, share, directory = self._results_place()
+                server, share, directory = results_place(
+                    self.own_ini, self.settings.results, self.logon_server
+                )
                 results = Results(
                     self.share(server, share), directory, self.behaviour, self.settings.clock
                 )
@@ -520,15 +529,6 @@ class PcmAgent:
                 result=result,
             )
         )
-
-    def _results_place(self) -> tuple[str, str, str]:
-        place = (
-            self.own_ini.result_share_point if self.own_ini is not None else ""
-        ) or self.settings.results
-        parts = [part for part in place.replace("/", "\\").split("\\") if part]
-        if len(parts) < 3:
-            return self.logon_server, LOGON_SHARE, RESULTS
-        return fold(parts[0]), fold(parts[1]), fold("/".join(parts[2:]))
 
     # -- power
     def forget_history(self) -> None:

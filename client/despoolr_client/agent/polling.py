@@ -19,10 +19,12 @@ from despoolr_client.pcm.state import Records
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.formats.winst import WinstError
 from despoolr_core.formats.winst_text import parse_winst
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 
 LOGON_SHARE: Final = "SMS_SHR"
 INSTRUCTIONS: Final = "PCMINS.BOX"
+RESULTS: Final = "DESPOOLR.BOX"
 
 File = tuple[bytes, str]
 """A file and its ETag."""
@@ -30,6 +32,12 @@ Read = Callable[[str, str, str], Awaitable[File | None]]
 """`read(server, path, etag)`: a file of a logon share, None while it has that ETag. Raises
 `ShareError`, `ShareUnreachable`.
 """
+
+
+Told = File | ShareError | ShareUnreachable
+"""What a server says of a file that has not that ETag."""
+Wanted = tuple[str, str, str]
+"""Whose question, the file's path, the ETag it is known by."""
 
 
 class PollResult(StrEnum):
@@ -63,6 +71,17 @@ def logon_servers(ini: SmsIni | None, set_up: tuple[str, ...]) -> tuple[str, ...
         return set_up
     servers = ini.servers or set_up
     return (ini.current_logon_server, *servers) if ini.current_logon_server else servers
+
+
+def results_place(ini: SmsIni | None, set_up: str, logon_server: str) -> tuple[str, str, str]:
+    """Server, share and directory that a machine's reports go to. `set_up` is what Client Setup
+    wrote.
+    """
+    place = (ini.result_share_point if ini is not None else "") or set_up
+    parts = [part for part in place.replace("/", "\\").split("\\") if part]
+    if len(parts) < 3:
+        return logon_server, LOGON_SHARE, RESULTS
+    return fold(parts[0]), fold(parts[1]), fold("/".join(parts[2:]))
 
 
 async def fetch(
@@ -115,9 +134,28 @@ def instruction_path(sms_id: str) -> str:
     return f"{INSTRUCTIONS}/{sms_id}.INS"
 
 
-def told_first(told: File | ShareError | ShareUnreachable, read: Read) -> Read:
-    """`read`, of which the first answer has come already."""
-    first: File | ShareError | ShareUnreachable | None = told
+def alike(told: Told | None, etag: str) -> PollResult | None:
+    """The result of a poll that was answered as the last one was, when the file had `etag`; None
+    for another answer.
+    """
+    if told is None:
+        return PollResult.UNCHANGED
+    if not etag and isinstance(told, ShareError) and told.is_missing:
+        return PollResult.MISSING
+    return None
+
+
+async def told_by(read: Read, server: str, path: str, etag: str) -> Told | None:
+    """What a server says, or what `read` raises for it."""
+    try:
+        return await read(server, path, etag)
+    except (ShareError, ShareUnreachable) as error:
+        return error
+
+
+def told_first(told: Told | None, read: Read) -> Read:
+    """`read`, of which the first answer has come already; None: it has not."""
+    first = told
 
     async def ask(server: str, path: str, etag: str) -> File | None:
         nonlocal first

@@ -8,7 +8,7 @@ away: a `random.Random` for each of fifty thousand clients would be 125 MB.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import StrEnum
 from random import Random
 from typing import Any, Final, Protocol
@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from despoolr_client.agent.habits import AS_SHIPPED, Habits
+from despoolr_client.agent.polling import Told, Wanted
 from despoolr_client.agent.programs import NO_PROGRAMS, Programs
 from despoolr_client.pcm.behaviour import PLATFORM, PcmBehaviour
 from despoolr_client.transport.limiter import PriorityLimiter
@@ -81,6 +82,19 @@ ReadIfChanged = Callable[[str, str, str, str], Awaitable["tuple[bytes, str] | No
 """`read(server, machine, path, etag)`: a file of a logon share as `Share.read_if_changed` has it,
 with no connection made for it.
 """
+
+
+class AsksSeveral(Protocol):
+    """Asks a logon server for many clients' instruction files at once."""
+
+    def may_ask(self, server: str) -> bool:
+        """Whether it may be asked so, now."""
+
+    async def ask(self, server: str, wanted: Sequence[Wanted]) -> list[Told | None]:
+        """What `read_if_changed` of each would return or raise, in their order. Those that are left
+        over ask alone.
+        """
+
 
 LogSink = Callable[[str, float, str], None]
 """`log(machine, at, text)`: one line of a client's PCM log, `at` by the client's clock."""
@@ -150,6 +164,9 @@ class ClientSettings(msgspec.Struct, frozen=True):
 
     read_if_changed: ReadIfChanged | None = None
     """How instruction files are asked for where thousands are; None: as any other file."""
+
+    asks_several: AsksSeveral | None = None
+    """How clients that are due at one time ask together; None: each asks alone."""
 
     records_idle_polls: bool = True
     """Whether a poll that brought nothing is a record too; a fleet of thousands says no."""

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp.http_exceptions import HttpProcessingError
 
 from despoolr_client.transport.exchange import Address, address_of, exchange, header_lines
-from despoolr_client.transport.wire import Reply
+from despoolr_client.transport.replies import Reply
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.chain import Chain, ChainReply, ChainResult, Link
 from despoolr_core.share.contract import ShareError, ShareUnreachable, Watch, unwatched
@@ -137,9 +137,9 @@ class HttpCaller:
             raise ShareUnreachable(
                 f"{self.name} does not answer at {self._base}: {error or type(error).__name__}"
             ) from error
-        if reply.status < 300 or reply.status == 304:
+        if is_success(reply):
             return reply
-        raise self._failure(reply.status, reply.body)
+        raise self.failure(reply)
 
     async def chain(self, calls: Sequence[Link], *, stops: bool = False) -> list[ChainResult]:
         """Several calls in one round trip; a result for each that was made, at least one. Raises as
@@ -158,7 +158,9 @@ class HttpCaller:
             "POST", f"/api/v1/episodes/{quote(episode, safe='')}/end", encode(EpisodeEnd(reason))
         )
 
-    def _failure(self, status: int, body: bytes) -> ShareError | ShareUnreachable:
+    def failure(self, reply: Reply) -> ShareError | ShareUnreachable:
+        """What an answer means that is no success."""
+        status, body = reply.status, reply.body
         try:
             problem = _PROBLEM.decode(body)
         except msgspec.DecodeError:
@@ -170,6 +172,11 @@ class HttpCaller:
                 "about:blank", f"HTTP {status}", status, body[:200].decode(errors="replace")
             )
         return known_error(problem)
+
+
+def is_success(reply: Reply) -> bool:
+    """Whether it says what was asked for, or that it is as it was."""
+    return reply.status < 300 or reply.status == 304
 
 
 def known_error(problem: Problem) -> ShareError:

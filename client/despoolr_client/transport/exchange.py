@@ -6,7 +6,9 @@ and what may go wrong is what goes wrong there; connections, their pool, names, 
 are aiohttp's own. What is saved is everything around them that a share's small calls have no use
 for (cookies, redirects, payload objects, a multidict for each request): half of a call's cost,
 which is most of what a fleet does. A connection that was used once is kept past the pool, and short
-answers on it are read past the parser (`wire`): a third of what is left. A session's default
+answers on it are read past the parser (`wire`): a third of what is left. `GET`s of several may go
+there in one write (RFC 9112, 9.3.2), which the kernel, the loop and the server have to do with
+once; whatever is odd about an answer, those from it on ask alone. A session's default
 headers are sent; its proxy, its `auth` and its traces are not looked at. Contract tests hold the
 two side by side; aiohttp's minor version is pinned.
 """
@@ -14,7 +16,7 @@ two side by side; aiohttp's minor version is pinned.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
@@ -24,13 +26,24 @@ import msgspec
 from aiohttp import hdrs
 from yarl import URL
 
-from despoolr_client.transport.wire import Reply, Wire, Wires, answer, begin, done_with
+from despoolr_client.transport.replies import Reply
+from despoolr_client.transport.wire import Wire, Wires, answer, begin, done_with
 
 JOINED_MAX: Final = 64 * 1024
 """Bytes of body that are joined with the head; more are not copied once more."""
 
+SEVERAL_MAX: Final = 16
+"""Questions in one write: as many as a server of ours answers in one turn of its loop."""
+SEVERAL_S: Final = 10.0
+"""Seconds of this machine in which they are answered, or asked again alone."""
+ALONE_S: Final = 60.0
+"""Seconds of this machine in which a server that did not answer several is asked alone: one who is
+slow or odd holds up others once, and not again and again.
+"""
+
 _REPEATABLE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """Sent again on another connection where a kept one turns out to be closed (RFC 9110, 9.2.2)."""
+_NO_TIMEOUT: Final = aiohttp.ClientTimeout()
 _BODYLESS: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 
 
@@ -64,7 +77,7 @@ class Address:
     every request begins.
     """
 
-    __slots__ = ("converse", "idle", "key", "lines", "path", "request", "wires")
+    __slots__ = ("alone_until", "converse", "idle", "key", "lines", "path", "request", "wires")
 
     def __init__(self, http: aiohttp.ClientSession, base: str, wires: Wires) -> None:
         """Raises `aiohttp.NonHttpUrlClientError` for a URL that is not HTTP."""
@@ -80,6 +93,8 @@ class Address:
         self.lines = header_lines({hdrs.HOST: self.request.headers[hdrs.HOST], **http.headers})
         self.wires = wires
         self.idle = wires.of_one_server()
+        self.alone_until = -inf
+        """Until when, by the loop, nothing is asked of it together with other things."""
         self.converse = getattr(http.connector, "converse", None)
         """How a connector without wires has a call answered; what it answers None it leaves to
         us.
@@ -185,6 +200,35 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
             )
     finally:
         wires.over_pool_count -= 1
+
+
+def may_ask_several(address: Address) -> bool:
+    """Whether there is a connection now on which several questions may go."""
+    return bool(address.idle) and address.wires.now() >= address.alone_until
+
+
+async def exchange_several(
+    address: Address,
+    gets: Sequence[tuple[str, str]],
+    may_send: Callable[[], bool] | None = None,
+) -> list[Reply]:
+    """Ask several `GET`s (target and lines, as `exchange` has them) at once. The answers, in their
+    order: of those that are left over one is asked alone. Raises nothing for what a server says.
+    """
+    wire = _kept(address, hdrs.METH_GET, None, _NO_TIMEOUT)
+    if wire is None:
+        return []
+    if may_send is not None and not may_send():
+        wire.rest()
+        return []
+    path, lines = address.path, address.lines
+    asked = "".join(f"GET {path}{target} HTTP/1.1\r\n{lines}{own}\r\n" for target, own in gets)
+    now = address.wires.now()
+    data = asked.encode(errors="surrogateescape")
+    replies = await wire.ask_several(data, len(gets), now, now + SEVERAL_S)
+    if len(replies) < len(gets):
+        address.alone_until = address.wires.now() + ALONE_S
+    return replies
 
 
 def _kept(

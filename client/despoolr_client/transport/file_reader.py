@@ -7,11 +7,19 @@ an idle client has, cost as much as the question. A contract test holds the two 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import aiohttp
 
-from despoolr_client.transport.calls import HttpCaller
+from despoolr_client.transport.calls import HttpCaller, is_success
+from despoolr_client.transport.exchange import (
+    exchange_several,
+    header_lines,
+    may_ask_several,
+)
+from despoolr_client.transport.replies import Reply
+from despoolr_core.share.contract import ShareError, ShareUnreachable
 
 
 class FileReader(HttpCaller):
@@ -27,8 +35,36 @@ class FileReader(HttpCaller):
         """A file and its ETag; None while it still has `etag`. Raises `ShareError`,
         `ShareUnreachable`.
         """
-        headers = {"Authorization": f"Bearer {token}"}
-        if etag:
-            headers["If-None-Match"] = etag
-        reply = await self.call("GET", self._root + quote(path), headers=headers)
-        return None if reply.status == 304 else (reply.body, reply.etag)
+        reply = await self.call("GET", self._root + quote(path), headers=_headers(token, etag))
+        return _told(reply)
+
+    @property
+    def may_ask_several(self) -> bool:
+        """Whether several files may be asked for at once, now."""
+        return self._address is not None and may_ask_several(self._address)
+
+    async def read_several(
+        self, wanted: Sequence[tuple[str, str, str]]
+    ) -> list[tuple[bytes, str] | ShareError | ShareUnreachable | None]:
+        """What `read_if_changed` says of each token, path and ETag, or would raise. Of those that
+        are left over nothing is known: ask for each alone.
+        """
+        root, own = self._root, self._lines
+        gets = [
+            (root + quote(path), own + header_lines(_headers(token, etag)))
+            for token, path, etag in wanted
+        ]
+        assert self._address is not None, "asked only where it may be"
+        replies = await exchange_several(self._address, gets, self.may_act)
+        return [_told(reply) if is_success(reply) else self.failure(reply) for reply in replies]
+
+
+def _headers(token: str, etag: str) -> dict[str, str]:
+    headers = {"Authorization": f"Bearer {token}"}
+    if etag:
+        headers["If-None-Match"] = etag
+    return headers
+
+
+def _told(reply: Reply) -> tuple[bytes, str] | None:
+    return None if reply.status == 304 else (reply.body, reply.etag)

@@ -12,8 +12,8 @@ from typing import Final
 from urllib.parse import quote
 
 from despoolr_client.transport.calls import encode, known_error, query
+from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.server_session import ServerSession
-from despoolr_client.transport.wire import Reply
 from despoolr_core.share.chain import (
     BYTES_MAX,
     CALLS_MAX,

@@ -1,12 +1,12 @@
-"""A kept connection whose short answers are read past aiohttp's parser: nearly all that a fleet's
-calls are answered.
+"""A kept connection whose short answers are read past aiohttp's parser (`replies`).
 
 The law: a connection is made by aiohttp and its first answer read by aiohttp; then it is kept here
 (`Wire`), where its transport calls us. An answer that comes whole, in one piece, with a plain head
 is read here. Of everything else (a part of one, chunks, an interim answer, a field that says how to
 read it, odd bytes, the end of the connection) each byte is fed to aiohttp's own protocol, which was
 there before and is again from then on, and so what may go wrong is what goes wrong there. One
-request at a time: nothing is sent before the last answer was read.
+request at a time: nothing is sent before the last answer was read; several `GET`s may be one
+(`ask_several`).
 
 A connection that is kept here takes one of the places of aiohttp's pool (`limit`). So a part of
 them (`POOLS_PART`) is never kept, for those who ask aiohttp itself; once those that are kept and
@@ -19,90 +19,17 @@ time.
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable
-from functools import cache
 from math import inf
 from typing import Any, Final, cast
 
-import msgspec
 from aiohttp import hdrs
+
+from despoolr_client.transport.replies import Reply, ReplyReader, Several
 
 IDLE_S: Final = 10.0
 """Seconds after which a connection that nobody used goes back to aiohttp's pool."""
 POOLS_PART: Final = 32
 """One place in so many is not taken by what is kept here, and at least one."""
-HEAD_SIZE_MAX: Final = 4096
-"""Bytes of a head that is read here; aiohttp has its own bounds."""
-
-_FIELD: Final = (
-    rb"(?:(?!(?i:transfer-encoding|connection|content-length|etag|upgrade|trailer):)"
-    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)*+"
-)
-_PLAIN: Final = (
-    rb"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*\r\n"
-    + _FIELD
-    + rb"(?:(?i:etag):[ \t]*+([!-~]*+)[ \t]*+\r\n)?"
-    + _FIELD
-    + rb"(?:(?i:content-length): ?([0-9]{1,9})\r\n)?"
-    + _FIELD
-    + rb"\r\n"
-)
-"""A head in which nothing stands twice, and nothing that changes how what follows is read. No step
-of it is taken back (`*+`): whoever answers could make it last for minutes.
-"""
-_SILENT: Final = frozenset((b"204", b"304"))
-
-
-@cache
-def _plain() -> Callable[[bytes, int, int], re.Match[bytes] | None]:
-    return re.compile(_PLAIN).match
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """A server's answer: status, headers and body."""
-
-    status: int
-    etag: str
-    body: bytes
-
-
-class ReplyReader:
-    """Reads answers that came whole. Most of a fleet's are one 304 again and again, with another
-    ETag: what stood before and after the last one's is kept, and only compared.
-    """
-
-    __slots__ = ("_after", "_before")
-
-    def __init__(self) -> None:
-        self._before = self._after = b""
-
-    def read(self, data: bytes) -> Reply | None:
-        """The answer that these bytes are, neither more nor less; None if aiohttp has to read
-        them.
-        """
-        before, after = self._before, self._after
-        if before and data.startswith(before) and data.endswith(after):
-            etag = data[len(before) : -len(after)].decode("latin-1")
-            if (
-                etag.isascii()
-                and etag.isprintable()
-                and " " not in etag
-                and len(before) + len(etag) + len(after) == len(data) <= HEAD_SIZE_MAX
-            ):
-                return Reply(304, etag, b"")
-        found = _plain()(data, 0, HEAD_SIZE_MAX)
-        if found is None:
-            return None
-        status, tag, size = found.groups()
-        at = found.end()
-        if status in _SILENT:  # a length there is of the body that it leaves out
-            size = b"0"
-        if size is None or len(data) - at != int(size):
-            return None
-        if status == b"304" and tag:
-            self._before, self._after = data[: found.start(2)], data[found.end(2) :]
-        return Reply(int(status), tag.decode() if tag else "", data[at:])
 
 
 class Wires:
@@ -115,7 +42,7 @@ class Wires:
         "kept_max",
         "now",
         "over_pool_count",
-        "read",
+        "reader",
         "seeking_count",
     )
 
@@ -126,7 +53,7 @@ class Wires:
         if not keeps_any:
             self.kept_max = 0
         self.now = asyncio.get_running_loop().time
-        self.read = ReplyReader().read
+        self.reader = ReplyReader()
         self._idle: list[list[Wire]] = []
         self.is_sweeping = False
         self.over_pool_count = 0
@@ -193,6 +120,7 @@ class Wire(asyncio.Protocol):
         "_idle",
         "_looks_at",
         "_loop",
+        "_several",
         "_timer",
         "_transport",
         "_waiter",
@@ -210,6 +138,7 @@ class Wire(asyncio.Protocol):
         self._idle = idle
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[Reply | None] | None = None
+        self._several: Several | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = self._looks_at = inf
         self.asked_at = self._loop.time()
@@ -245,26 +174,51 @@ class Wire(asyncio.Protocol):
         self._look_at(inf)
         self._transport.set_protocol(self._handler)
 
-    async def ask(self, request: bytes, now: float, deadline: float) -> Reply:
-        """One exchange. Raises what aiohttp raises, and `TimeoutError`; then it is closed."""
+    def _begin(self, now: float, deadline: float) -> asyncio.Future[Reply | None]:
         self._waiter = waiter = self._loop.create_future()
         self.asked_at, self._deadline = now, deadline
         if deadline < self._looks_at:
             self._look_at(deadline)
+        return waiter
+
+    async def ask(self, request: bytes, now: float, deadline: float) -> Reply:
+        """One exchange. Raises what aiohttp raises, and `TimeoutError`; then it is closed."""
+        waiter = self._begin(now, deadline)
         try:
             self._transport.write(request)
-            reply: Reply | None = await waiter
+            reply = await waiter
             if reply is None:
                 async with asyncio.timeout_at(deadline if deadline < inf else None):
                     reply = await answer(self._handler)
                 done_with(self._connection)
         except BaseException:
-            if self._waiter is waiter:  # it was not read to its end
-                self._waiter = None
-                self._wires.kept.discard(self)
-                self._connection.close()
+            self._break_off(waiter)
             raise
         return reply
+
+    async def ask_several(
+        self, requests: bytes, count: int, now: float, deadline: float
+    ) -> list[Reply]:
+        """So many requests in one write: their answers, in order, up to one that is not to be read
+        here or did not come; then it is closed.
+        """
+        self._several = several = Several(count)
+        waiter = self._begin(now, deadline)
+        try:
+            self._transport.write(requests)
+            await waiter
+        except TimeoutError:
+            pass
+        finally:
+            self._break_off(waiter)
+        return several.replies
+
+    def _break_off(self, waiter: asyncio.Future[Reply | None]) -> None:
+        """Close it, if what this one waits for was not read to its end."""
+        if self._waiter is waiter:
+            self._waiter = self._several = None
+            self._wires.kept.discard(self)
+            self._connection.close()
 
     def _look_at(self, when: float) -> None:
         """One timer does for all requests that it finds answered."""
@@ -287,7 +241,10 @@ class Wire(asyncio.Protocol):
         if waiter is None or waiter.done():
             self._transport.close()  # nobody asked
             return
-        reply = self._wires.read(data)
+        if self._several is not None:
+            self._take(self._several, data, waiter)
+            return
+        reply = self._wires.reader.read(data)
         if reply is None:
             self._leave()
             begin(self._handler)
@@ -296,6 +253,13 @@ class Wire(asyncio.Protocol):
             self._waiter = None
             self.rest()
         waiter.set_result(reply)
+
+    def _take(self, several: Several, data: bytes, waiter: asyncio.Future[Reply | None]) -> None:
+        if several.take(data, self._wires.reader):
+            if several.is_whole:
+                self._waiter = self._several = None
+                self.rest()
+            waiter.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         waiter, handler = self._waiter, self._handler

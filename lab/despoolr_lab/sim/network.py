@@ -28,8 +28,8 @@ from despoolr_client.transport.exchange import (
     Fenced,
     Said,
 )
+from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.session_options import session_options
-from despoolr_client.transport.wire import Reply
 from despoolr_lab.sim.hosts import HostNetwork, Listener
 from despoolr_lab.sim.values import CallInFlight, LateParser
 

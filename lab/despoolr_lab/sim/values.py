@@ -18,7 +18,8 @@ import sys
 from aiohttp.client_proto import ResponseHandler
 
 from despoolr_client.transport.exchange import Said
-from despoolr_client.transport.wire import Reply, answer, begin
+from despoolr_client.transport.replies import Reply
+from despoolr_client.transport.wire import answer, begin
 from despoolr_lab.sim.loop import Journey
 from despoolr_lab.sim.transport import MemoryTransport, Pipe
 from despoolr_server.http.base.single_write import SingleWriteResponse

@@ -7,17 +7,21 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from msgspec.structs import force_setattr
 
 from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.polling import File, Told, Wanted
 from despoolr_client.agent.user_holds import hold
 from despoolr_client.fleet import IN_TURN_MAX, Fleet
 from despoolr_client.pcm.state import Folder
+from despoolr_client.transport.exchange import SEVERAL_MAX
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.formats.sms_id import SmsId
+from despoolr_core.share.contract import ShareError
 from worlds.client import PACKAGE, START, World, offered, play
 
 HOUR = 3600.0
@@ -107,6 +111,99 @@ def test_who_polls_one_after_the_other_in_a_place_gives_it_to_whoever_waits() ->
         await world.clock.sleep(HOUR / 2)
         assert waited_for == [1, 6, 6 + IN_TURN_MAX]
         assert fleet.counts.polls == 2 * IN_TURN_MAX, "each had its turn"
+        await fleet.stop()
+
+    play(main)
+
+
+class Together:
+    """How clients ask together: each question goes to the share as it would alone."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.asked: list[tuple[str, list[str]]] = []
+        self.answered_max = SEVERAL_MAX
+        self.may = True
+        for name, value in (
+            ("read_if_changed", self.read),
+            ("asks_several", self),
+            ("records_idle_polls", False),
+            ("log", None),
+        ):
+            force_setattr(world.settings, name, value)
+
+    async def read(self, server: str, machine: str, path: str, etag: str) -> File | None:
+        self.asked.append((server, [machine]))
+        return await self.world.service(server, "SMS_SHR").read_if_changed(path, etag)
+
+    def may_ask(self, server: str) -> bool:
+        return self.may
+
+    async def ask(self, server: str, wanted: Sequence[Wanted]) -> list[Told | None]:
+        self.asked.append((server, [machine for machine, _, _ in wanted]))
+        share, told = self.world.service(server, "SMS_SHR"), list[Told | None]()
+        for _, path, etag in wanted[: self.answered_max]:
+            try:
+                told.append(await share.read_if_changed(path, etag))
+            except ShareError as error:
+                told.append(error)
+        return told
+
+    def sizes(self) -> list[int]:
+        """How many asked at a time, since this was asked last."""
+        sizes = [len(machines) for _, machines in self.asked]
+        self.asked.clear()
+        return sizes
+
+
+def test_who_is_due_together_asks_together_as_each_would_alone() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        together = Together(world)
+        agents = clients(world, SEVERAL_MAX + 4)
+        for agent in agents[:2]:
+            agent.logon_server = "SRV2"
+        fleet = Fleet(world.clock, world.limiter, tick_s=0.5)
+        for number, agent in enumerate(agents):
+            fleet.add(agent, number * 0.01)
+        await fleet.start()
+        await world.clock.sleep(60)
+        assert together.sizes() == [1] * len(agents), "the first poll is everybody's own"
+        await world.clock.sleep(HOUR)
+        assert together.asked[0] == ("SRV2", ["PC00000", "PC00001"])
+        assert together.sizes() == [2, SEVERAL_MAX - 2, 4]
+        await world.offer(offered(), sms_id=agents[3].sms_id)
+        await agents[5].power_off()
+        await world.clock.sleep(HOUR)
+        assert together.sizes() == [2, 3, SEVERAL_MAX - 2], "PC00005 asks nobody"
+        assert (fleet.counts.changed, fleet.counts.failed) == (1, 0)
+        assert fleet.counts.polls == 3 * len(agents)
+        assert sum(fleet.counts.poll_s_classes) == fleet.counts.polls
+        await world.clock.sleep(HOUR / 2)
+        assert agents[3].folder(Folder.EXECUTED) == ["BPC0001"]
+        assert len(await world.reports()) == 1
+        await fleet.stop()
+
+    play(main)
+
+
+def test_who_was_not_answered_among_others_asks_alone() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        together = Together(world)
+        fleet = Fleet(world.clock, world.limiter)
+        for agent in clients(world, 5):
+            fleet.add(agent)
+        await fleet.start()
+        await world.clock.sleep(60)
+        together.asked.clear()
+        together.answered_max = 2
+        await world.clock.sleep(HOUR)
+        assert together.sizes() == [5, 1, 1, 1]
+        together.may = False
+        await world.clock.sleep(HOUR)
+        assert together.sizes() == [1] * 5
+        assert (fleet.counts.polls, fleet.counts.failed) == (15, 0)
         await fleet.stop()
 
     play(main)
