@@ -1,13 +1,16 @@
 """Secrets and tokens in files: read once, or made for this user alone.
 
 The law: a secret that is short, long or one byte over and over is none, and nothing takes its place
-(`ConfigError`). A private file is whole or not there, and nobody else may read it.
+(`ConfigError`). A private file is whole or not there, and nobody else may read it. A disk that is
+full is no reason not to write one that is there already.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -18,6 +21,14 @@ from despoolr_app.process.settings import ConfigError
 SECRET_SIZE_MIN: Final = 16
 SECRET_SIZE_MAX: Final = 4096
 """Bytes of a secret; no more of its file is read."""
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_BLOCK: Final = 4096
+"""Bytes in which a file has room on its disk."""
+_NO_LINK_NO_WAIT: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class NoRoomToWrite(ConfigError):
+    """The disk is full. Who must act: the operator, who makes room."""
 
 
 def given_secret(text: str | None, file: Path | None) -> bytes | None:
@@ -63,7 +74,9 @@ def make_secret(file: Path) -> bytes:
 
 
 def write_private(file: Path, data: bytes) -> None:
-    """Write a file that only this user can read, whole or not at all. Raises `ConfigError`."""
+    """Write a file that only this user can read, whole or not at all; on a full disk in place,
+    which a power cut may cut short. Raises `ConfigError` (`NoRoomToWrite`).
+    """
     temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +90,32 @@ def write_private(file: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise ConfigError(f"cannot write {file}: {error.strerror}") from None
+        if error.errno not in _FULL:
+            raise ConfigError(f"cannot write {file}: {error.strerror}") from None
+        if not _overwrites(file, data):
+            raise NoRoomToWrite(f"cannot write {file}: {error.strerror}") from None
+
+
+def _overwrites(file: Path, data: bytes) -> bool:
+    """Write it in place, where a disk has no room for two: whether it has room of its own for all
+    of it, and could be written.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | _NO_LINK_NO_WAIT)
+        try:
+            status = os.fstat(descriptor)
+            room = -(-status.st_size // _BLOCK) * _BLOCK
+            if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077 or len(data) > room:
+                return False
+            if os.pwrite(descriptor, data, 0) < len(data):
+                return False
+            os.ftruncate(descriptor, len(data))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def _checked(secret: bytes, where: str) -> bytes:

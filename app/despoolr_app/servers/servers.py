@@ -27,6 +27,7 @@ from despoolr_app.process import discovery
 from despoolr_app.process.discovery import RunningServer
 from despoolr_app.process.http_listener import why_not
 from despoolr_app.process.metrics import ProcessMetrics
+from despoolr_app.process.private_file import NoRoomToWrite
 from despoolr_app.process.process_log import ServiceLines
 from despoolr_app.process.runtime import Runtime, StartError
 from despoolr_app.process.settings import Listen, LogonSettings, SiteSettings
@@ -294,8 +295,13 @@ class Servers:
         self._tasks.append(asyncio.create_task(work, name=name))
 
     def announce(self) -> None:
-        """Let the commands that ask find these servers. Raises `ConfigError`."""
-        discovery.publish(self.announced, self.directory, self.runtime.data)
+        """Let the commands that ask find these servers; on a full disk they do not. Raises
+        `ConfigError`.
+        """
+        try:
+            discovery.publish(self.announced, self.directory, self.runtime.data)
+        except NoRoomToWrite as error:
+            self.say(f"{error}: commands find these servers by --url only")
 
     # -- run and stop
 

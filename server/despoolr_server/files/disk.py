@@ -83,6 +83,7 @@ class DiskFileStore:
             # what is put off leaves a directory's time as it is: no count comes again after a start
             self.index = PathIndex(self.base, randbits(40) if journalled else 0)
             self.findings: list[str] = []
+            self.has_no_room = False
             self.attribute_list = AttributeList(self.private / "attributes.json", self.findings)
             self.property_list = PropertyList(self.private / "properties", self.findings)
             # What is asked of files and of directories is answered there.
@@ -115,7 +116,11 @@ class DiskFileStore:
         self.pool.start()
 
     def check_writable(self) -> None:
-        """Raises `StoreError` (MEDIA_WRITE_PROTECTED) while anything is damaged."""
+        """Raises `StoreError`: DISK_FULL while a start waits for room (`has_no_room`), and
+        MEDIA_WRITE_PROTECTED while anything is damaged.
+        """
+        if self.has_no_room:
+            raise StoreError(NtStatus.DISK_FULL, self.findings[0])
         if self.findings:
             raise StoreError(
                 NtStatus.MEDIA_WRITE_PROTECTED, f"nothing can be changed here: {self.findings[0]}"

@@ -50,12 +50,13 @@ class ChainLink(NamedTuple):
 
 
 class JournalReading(NamedTuple):
-    """What journals say. With `damage` (why, as a clause) there are no entries: none can be
-    trusted.
+    """What journals say, up to the one with the number `last`. With `damage` (why, as a clause)
+    there are no entries: none can be trusted.
     """
 
     entries: list[Entry]
     damage: str = ""
+    last: int = 0
 
 
 class Damaged(Exception):
@@ -102,18 +103,23 @@ def read_journals(
     `mark` None: it is not there.
     """
     try:
-        return JournalReading(_that_count(_read(journals, store, mark)))
+        recorded, last = _read(journals, store, mark)
+        return JournalReading(_that_count(recorded), last=last)
     except Damaged as damage:
         return JournalReading([], str(damage))
 
 
-def _read(journals: Sequence[tuple[int, bytes]], store: int, mark: ChainLink | None) -> list[Entry]:
-    """Everything that was recorded. Raises `Damaged`."""
+def _read(
+    journals: Sequence[tuple[int, bytes]], store: int, mark: ChainLink | None
+) -> tuple[list[Entry], int]:
+    """Everything that was recorded, and the last journal that was begun. Raises `Damaged`."""
     entries: list[Entry] = []
     end: ChainLink | None = None
+    last = 0
     for number, data in journals:
         if mark is None and data[: len(MAGIC)] != MAGIC:
             entries += _read_first_version(number, data)
+            last = number
             continue
         journal = _Journal(number, data, store)
         found = journal.read(mark if mark is not None and mark.number == number else None)
@@ -130,11 +136,11 @@ def _read(journals: Sequence[tuple[int, bytes]], store: int, mark: ChainLink | N
                     f"{end.offset}"
                 )
             break
-        end = journal.end
+        end, last = journal.end, number
         entries += found
     if mark is not None and not any(number >= mark.number for number, _ in journals):
         raise Damaged(f"journal {mark.number} is gone")
-    return entries
+    return entries, last
 
 
 class _Journal:

@@ -31,6 +31,7 @@ from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
+from despoolr_server.files.journal.chain import JournalReading
 from despoolr_server.files.journal.passing import PassingFiles
 from despoolr_server.files.journal.records import (
     Abort,
@@ -49,9 +50,11 @@ from despoolr_server.files.journal.segments import (
     JOURNAL_MAX,
     Journal,
     forget_journals,
+    forget_unused,
     identity_of,
     read_segments,
 )
+from despoolr_server.files.journal.waiting_for_room import WaitingForRoom
 from despoolr_server.files.path_index import PRIVATE, ResolvedPath
 from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
 from despoolr_server.files.system.descriptors import (
@@ -103,13 +106,25 @@ class JournalledFileStore:
         self.properties = disk.properties
         self.keeps_properties_in = disk.keeps_properties_in
         self.discard = disk.discard
+        self._waiting: WaitingForRoom | None = None
         if self.findings:
             return
-        directory = disk.private / _DIRECTORY
         with answering:
             store = identity_of(disk.private)
-            self._recover(directory, store)
-            if not self.findings:
+        directory = disk.private / _DIRECTORY
+        with answering:
+            reading = read_segments(directory, store)
+        if reading.damage:
+            self.findings.append(
+                f"{reading.damage}. The files are as they were found: if they are right, move "
+                f"{PRIVATE}/{directory.name} in "
+                "the share's directory away and start again; if not, restore a backup"
+            )
+            return
+
+        def begin() -> None:
+            with answering:
+                self._recover(directory, reading)
                 disk.sweep()
                 self._journal = Journal(
                     directory,
@@ -119,19 +134,20 @@ class JournalledFileStore:
                     size_max=journal_max,
                     settle=self._settle_up_to,
                 )
+            self._waiting = None
 
-    def _recover(self, directory: Path, store: int) -> None:
+        try:
+            begin()
+        except StoreError as error:
+            if error.status is not NtStatus.DISK_FULL:
+                raise
+            self._waiting = WaitingForRoom(disk, self._passing, reading.entries, begin)
+
+    def _recover(self, directory: Path, reading: JournalReading) -> None:
         """Redo the journal, then forget it. A staged file may be needed for that, so the sweep
         comes after.
         """
-        reading = read_segments(directory, store)
-        if reading.damage:
-            self.findings.append(
-                f"{reading.damage}. The files are as they were found: if they are right, move "
-                f"{PRIVATE}/{directory.name} in "
-                "the share's directory away and start again; if not, restore a backup"
-            )
-            return
+        forget_unused(directory, reading.last)
         if reading.entries:
             recover(self._disk, reading.entries)
             sync_file_system(self._disk.base)
@@ -153,6 +169,8 @@ class JournalledFileStore:
         """Everything to disk, and the journal away; a store in which nothing could be changed
         leaves all as it is. What the disk does not take stays in the journal, for the next start.
         """
+        if self._waiting is not None:
+            self._waiting.stop()
         if self._journal is None or (self.findings and self._journal.sequence == 0):
             return
         self._passing.stop()
@@ -408,4 +426,5 @@ class JournalledFileStore:
         return found.inode if found else 0
 
     def _inode(self, name: Name) -> int:
+        self._disk.check_writable()
         return self._disk.index.existing(name).inode

@@ -89,6 +89,8 @@ class PassingFiles:
         self._refused: set[str] = set()
         """Keys of those that the disk did not take when they were to have their places."""
         self._is_stopped = False
+        self.is_shown_only = False
+        """Whether they are there to be read, and nothing can be done about them."""
         self.directories = OpenDirectories()
         """Those into which they are on their way, or were a while ago."""
 
@@ -132,6 +134,20 @@ class PassingFiles:
         self._disk.index.count(parent)
         return facts
 
+    def show(self, place: ResolvedPath, put: Put, name: Name) -> None:
+        """A file of which the last process left nothing but its record, and for which there is no
+        room now: it can be read.
+        """
+        spare = Spare("", put.inode)
+        self.is_shown_only = True
+        self.enter(name, place, put.data, spare, put.stamp, 0)
+
+    def hide(self) -> None:
+        """Of those that were shown only, no more is known."""
+        for one in [*self.files.values()]:
+            self._forget(one)
+        self.is_shown_only = False
+
     def remove(self, one: Passing) -> None:
         """One that goes before it had a place. Raises `StoreError`."""
         key, disk = one.name.key, self._disk
@@ -147,7 +163,7 @@ class PassingFiles:
     def settle(self, key: str) -> None:
         """Let the file of this key, if it is on its way, take its place. Raises `StoreError`."""
         one = self.files.get(key)
-        if one is None:
+        if one is None or self.is_shown_only:
             return
         disk = self._disk
         place = disk.index.look(one.name)
@@ -274,7 +290,9 @@ class PassingFiles:
                 while at < len(ahead) and ahead[at] < key:
                     yield from self._now(ahead[at])
                     at += 1
-                at += at < len(ahead) and ahead[at] == key
+                if at < len(ahead) and ahead[at] == key:
+                    facts = next(self._now(key), None)  # as `find` tells it
+                    at += 1
             yield facts
         for key in ahead[at:]:
             yield from self._now(key)
@@ -321,6 +339,8 @@ class PassingFiles:
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
         """Those whose time has come take their places, some in each turn."""
         self._timer = None
+        if self.is_shown_only:
+            return
         now = loop.time()
         for key, one in [*islice(self.files.items(), AT_ONE_TIME)]:
             if one.due > now:

@@ -347,6 +347,16 @@ def read_segments(directory: Path, store: int) -> JournalReading:
     )
 
 
+def forget_unused(directory: Path, last: int) -> None:
+    """Remove what was laid out after the last segment that was begun: the disk may be full. Raises
+    `OSError`.
+    """
+    for path in directory.iterdir() if directory.is_dir() else ():
+        number = path.name.removesuffix(".new")
+        if number.isdigit() and (int(number) > last or number != path.name):
+            path.unlink()
+
+
 def forget_journals(directory: Path) -> None:
     """Remove the segments, now that all they say is true on disk. Raises `OSError`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from despoolr_app.process.private_file import (
     SECRET_SIZE_MAX,
+    NoRoomToWrite,
     given_secret,
     make_secret,
     read_secret,
@@ -73,3 +75,42 @@ def test_a_private_file_that_cannot_be_written_leaves_nothing_beside_it(tmp_path
     with pytest.raises(ConfigError, match="Is a directory"):
         write_private(tmp_path / "admin.token", b"token")
     assert [path.name for path in tmp_path.iterdir()] == ["admin.token"]
+
+
+@pytest.mark.parametrize(
+    ("before", "mode", "after", "is_written"),
+    [
+        (b"old and longer", 0o600, b"new", True),
+        (b"old", 0o600, b"x" * 4096, True),
+        (b"old", 0o600, b"x" * 4097, False),
+        (b"", 0o600, b"x", False),
+        (b"old", 0o644, b"new", False),
+    ],
+)
+def test_on_a_full_disk_a_private_file_is_written_where_it_has_room(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: bytes,
+    mode: int,
+    after: bytes,
+    is_written: bool,
+) -> None:
+    """Else no server would start on one, and nobody could read what it has."""
+    file = tmp_path / "state.json"
+    file.write_bytes(before)
+    file.chmod(mode)
+    real = os.open
+
+    def full(path: Path, flags: int, *rest: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", full)
+    if is_written:
+        write_private(file, after)
+    else:
+        with pytest.raises(NoRoomToWrite, match="No space left on device"):
+            write_private(file, after)
+    assert file.read_bytes() == (after if is_written else before)
+    assert [*tmp_path.iterdir()] == [file]

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 from aiohttp import ClientSession
 
+from despoolr_app.process import discovery
+from despoolr_app.process.private_file import NoRoomToWrite
 from despoolr_app.process.runtime import StartError, prepare
 from despoolr_app.process.settings import Listen, LogonSettings, RuntimeSettings, SiteSettings
 from despoolr_app.servers.servers import Servers
@@ -62,6 +64,30 @@ async def test_a_share_that_is_called_as_a_call_is_refused_in_a_line(tmp_path: P
         with pytest.raises(StartError, match="no share may be called docs"):
             await servers.add_logon(LogonSettings(ANYWHERE, "LOGON1", package_share="docs"))
     finally:
+        await servers.close()
+
+
+async def test_servers_that_a_full_disk_cannot_list_serve_and_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path, __: bytes) -> None:
+        raise NoRoomToWrite("cannot write servers.json: no room")
+
+    said: list[str] = []
+    runtime = prepare(RuntimeSettings(tmp_path / "data", listens=(ANYWHERE,)))
+    runtime.begin(None)
+    servers = Servers(runtime, tmp_path, said.append)
+    try:
+        card = await servers.add_logon(LogonSettings(ANYWHERE, "LOGON1"))
+        monkeypatch.setattr(discovery, "write_private", full)
+        servers.announce()
+        assert said == [
+            "cannot write servers.json: no room: commands find these servers by --url only"
+        ]
+        async with ClientSession() as session, session.get(f"{card.url}/healthz") as answer:
+            assert answer.status == 200
+    finally:
+        monkeypatch.undo()
         await servers.close()
 
 

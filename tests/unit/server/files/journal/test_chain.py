@@ -19,7 +19,16 @@ from despoolr_server.files.journal.chain import (
     render_header,
     render_mark,
 )
-from despoolr_server.files.journal.records import Abort, Entry, Follow, Make, Put, Remove, encode
+from despoolr_server.files.journal.records import (
+    Abort,
+    Entry,
+    Follow,
+    Keep,
+    Make,
+    Put,
+    Remove,
+    encode,
+)
 
 STORE = 7
 NOTHING = ChainLink(0, 0, 0)
@@ -49,15 +58,23 @@ def read(*journals: bytes, mark: ChainLink | None = None) -> JournalReading:
 
 def test_a_journal_is_read_to_its_end() -> None:
     data, end = journal(1, ENTRIES)
-    assert read(data, mark=end) == JournalReading(ENTRIES)
-    assert read(data) == JournalReading(ENTRIES)
+    assert read(data, mark=end) == JournalReading(ENTRIES, last=1)
+    assert read(data) == JournalReading(ENTRIES, last=1)
     assert read() == JournalReading([])
     assert read(render_header(STORE, 1, 64) + bytes(64)) == JournalReading([])
 
 
 def test_a_voided_record_is_left_out() -> None:
     data, end = journal(1, [ENTRIES[0], ENTRIES[1], Abort(), ENTRIES[2]])
-    assert read(data, mark=end) == JournalReading([ENTRIES[0], ENTRIES[2]])
+    assert read(data, mark=end) == JournalReading([ENTRIES[0], ENTRIES[2]], last=1)
+
+
+def test_what_is_true_without_its_record_is_left_out_in_whichever_journal_that_is() -> None:
+    first, end = journal(1, [ENTRIES[0], ENTRIES[1], Abort(), ENTRIES[1], ENTRIES[2]])
+    second, end = journal(2, [Keep([4, 2, 99]), ENTRIES[3], Keep([4, 1]), ENTRIES[0]], before=end)
+    assert read(first, second, mark=end).entries == [ENTRIES[1], ENTRIES[3], ENTRIES[0]]
+    third, end = journal(3, [Keep([])], before=end)
+    assert read(first, second, third, mark=end) == JournalReading([], last=3)
 
 
 @given(offset=st.integers(0, 10_000), bit=st.integers(0, 7))
@@ -95,9 +112,9 @@ def test_journals_follow_each_other() -> None:
     first, end = journal(1, ENTRIES[:2])
     second, last = journal(2, ENTRIES[2:], end)
     unused = render_header(STORE, 3, 64) + bytes(64)
-    assert read(first, second, unused, mark=last) == JournalReading(ENTRIES)
+    assert read(first, second, unused, mark=last) == JournalReading(ENTRIES, last=2)
     # the first was dropped
-    assert read_journals([(2, second)], STORE, last) == JournalReading(ENTRIES[2:])
+    assert read_journals([(2, second)], STORE, last) == JournalReading(ENTRIES[2:], last=2)
     assert read_journals([(1, first)], STORE, last).damage == "journal 2 is gone"
     other, _ = journal(1, ENTRIES[1:2])
     assert read(other, second, mark=last).damage.startswith("journal 2 does not follow journal 1")
@@ -111,7 +128,7 @@ def test_an_end_that_never_was_safe_may_be_missing_with_all_that_follows_it() ->
     whole, end = journal(1, ENTRIES[:2])
     short, sooner = journal(1, ENTRIES[:1])
     second, last = journal(2, ENTRIES[2:], end)
-    assert read(short, second, mark=sooner) == JournalReading(ENTRIES[:1])
+    assert read(short, second, mark=sooner) == JournalReading(ENTRIES[:1], last=1)
     assert read(short, second, mark=last).damage.startswith("journal 2 does not follow journal 1")
     assert read(short, second, mark=end).damage.startswith("journal 1 is damaged at byte ")
     assert whole != short
@@ -122,7 +139,7 @@ def test_a_frame_without_one_of_its_sectors_is_a_crash_and_one_with_other_bytes_
     data, end = journal(1, [*ENTRIES, large], capacity=4096)
     _, safe = journal(1, ENTRIES, capacity=4096)
     torn = data[:1024] + bytes(512) + data[1536:]
-    assert read(torn, mark=safe) == JournalReading(ENTRIES)
+    assert read(torn, mark=safe) == JournalReading(ENTRIES, last=1)
     assert read(torn, mark=end).damage
     assert read(data[:1024] + b"?" + data[1025:], mark=safe).damage
 

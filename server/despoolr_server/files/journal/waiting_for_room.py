@@ -1,0 +1,96 @@
+"""A store that was started on a disk with no room for what its journal says: it can be read, and
+waits.
+
+The law: nothing is lost, and nothing is changed but by the journal. What has no place on the disk
+is shown as it is recorded. The disk is looked at every `LOOK_S`, and when more of it is free than
+there was, the start is tried again: it does what was not done yet, in one go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.names import found_name
+from despoolr_server.files.disk import DiskFileStore
+from despoolr_server.files.journal.passing import PassingFiles
+from despoolr_server.files.journal.records import Entry, outcome
+from despoolr_server.files.path_index import PRIVATE
+from despoolr_server.files.protocol import StoreError
+
+LOOK_S: Final = 5.0
+"""Seconds after which the disk is looked at again."""
+
+
+class WaitingForRoom:
+    """The wait of one store, until `begin` succeeds. Ended by `stop`."""
+
+    def __init__(
+        self,
+        disk: DiskFileStore,
+        passing: PassingFiles,
+        entries: list[Entry],
+        begin: Callable[[], None],
+    ) -> None:
+        self._disk = disk
+        self._passing = passing
+        self._begin = begin
+        self._free = disk.free_bytes()
+        self._timer: asyncio.TimerHandle | None = None
+        count = self._show(entries)
+        where = f"; {count} files that are here are in its journal only" if count else ""
+        self._finding = (
+            f"the disk has no room for what the share must write to start{where}. All can be read; "
+            "nothing can be changed until there is room on the disk, which the server looks for "
+            f"every {LOOK_S:.0f} s"
+        )
+        self._wait()
+
+    def stop(self) -> None:
+        """Look for no more room: the store is closed."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _show(self, entries: list[Entry]) -> int:
+        """Show what the disk has not; how many files that are."""
+        count, disk = 0, self._disk
+        for path, redo in outcome(entries).files.values():
+            name, put = found_name(path), redo.put
+            if put is None or redo.changes or path.startswith(f"{PRIVATE}/"):
+                continue
+            place = disk.index.look(name)
+            if place is None or place.is_directory:
+                continue
+            if place.status is None or disk.read(name) != put.data:
+                self._passing.show(place, put, name)
+                count += 1
+        return count
+
+    def _wait(self) -> None:
+        self._disk.findings[:] = [self._finding]
+        self._disk.has_no_room = True
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # whoever has no loop starts again
+            return
+        self._timer = loop.call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        free = self._disk.free_bytes()
+        if free > self._free:
+            self._disk.findings.clear()
+            self._disk.has_no_room = False
+            try:
+                self._begin()
+            except StoreError as error:
+                self._free = self._disk.free_bytes()
+                if error.status is not NtStatus.DISK_FULL:
+                    self._finding = f"{error}: start the server again"
+            else:
+                self._passing.hide()
+                return
+        else:
+            self._free = free
+        self._wait()

@@ -1,0 +1,201 @@
+"""A start on a full disk: all that was answered can be read, and is laid out when there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from despoolr_core.share.modes import NtStatus
+from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.files import StoreError
+from despoolr_server.files.disk import DiskFileStore
+from despoolr_server.files.journal import segments, waiting_for_room
+from despoolr_server.files.journal.chain import render_header
+from despoolr_server.files.journal.journalled import JournalledFileStore
+from despoolr_server.files.journal.segments import numbers_in
+from despoolr_server.files.spare import staged_files
+from despoolr_server.files.system import descriptors
+from worlds.journals import PassingStore
+
+AT = 833785200.0
+
+
+def n(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+class SmallDisk:
+    """A disk that takes so many more bytes of files, and tells that it has so many."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free = 1 << 30
+        write, statvfs = descriptors.write_whole, os.statvfs
+
+        def write_whole(descriptor: int, data: bytes) -> None:
+            if len(data) > self.free:
+                os.write(descriptor, data[: self.free])
+                raise OSError(errno.ENOSPC, "no room")
+            self.free -= len(data)
+            write(descriptor, data)
+
+        def told(path: str) -> object:
+            real = statvfs(path)
+            return types.SimpleNamespace(
+                f_frsize=1, f_bavail=self.free, f_blocks=real.f_blocks, f_bfree=self.free
+            )
+
+        monkeypatch.setattr(staged_files, "write_whole", write_whole)
+        monkeypatch.setattr(segments, "write_whole", write_whole)
+        monkeypatch.setattr(os, "statvfs", told)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> SmallDisk:
+    return SmallDisk(monkeypatch)
+
+
+def killed(root: Path) -> list[str]:
+    """What a store told that was killed while files were on their way; the paths of these."""
+    store = PassingStore(root, threads=False, journal_max=20_000)
+    store.make_directory(n("BOX"), AT)
+    store.write_whole(n("BOX/OLD"), b"old", AT, passing=False)
+    paths = [f"BOX/{number}" for number in range(5)]
+    for path in paths:
+        store.write_whole(n(path), path.encode() * 100, AT)
+    return paths
+
+
+CHANGES: list[Callable[[JournalledFileStore], object]] = [
+    lambda store: store.write_whole(n("BOX/0"), b"x", AT),
+    lambda store: store.write_whole(n("BOX/NEW"), b"x", AT, passing=True),
+    lambda store: store.write_at(n("BOX/4"), 0, b"x", AT),
+    lambda store: store.set_size(n("BOX/4"), 0, AT),
+    lambda store: store.set_attributes(n("BOX/4"), 1),
+    lambda store: store.set_properties(n("BOX/4"), {}),
+    lambda store: store.make_directory(n("NEW"), AT),
+    lambda store: store.remove(n("BOX/4")),
+    lambda store: store.remove(n("BOX/OLD")),
+    lambda store: store.rename(n("BOX/4"), n("BOX/5")),
+    lambda store: store.rename(n("BOX"), n("CASE")),
+]
+
+
+@pytest.fixture
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as often:
+        often.setattr(waiting_for_room, "LOOK_S", 0.01)
+        yield
+
+
+@pytest.mark.usefixtures("looks_often")
+async def test_what_was_answered_can_be_read_on_a_full_disk_and_is_laid_out_when_there_is_room(
+    tmp_path: Path, disk: SmallDisk
+) -> None:
+    root = tmp_path / "s"
+    paths = killed(root)
+    disk.free = 1_200  # two of the five
+    store = JournalledFileStore(root, threads=False, journal_max=20_000)
+    assert ["3 files" in finding for finding in store.findings] == [True]
+    told = [store.find(n(path)) for path in paths]
+    assert [store.read(n(path)) for path in paths] == [path.encode() * 100 for path in paths]
+    assert [facts.path for facts in store.list(n("BOX"))] == [*paths, "BOX/OLD"]
+    assert sorted(store.below(n("BOX"))) == ["0", "1", "2", "3", "4", "OLD"]
+    for change in CHANGES:
+        with pytest.raises(StoreError) as refused:
+            change(store)
+        assert refused.value.status is NtStatus.DISK_FULL
+    with pytest.raises(StoreError):
+        await store.stage(b"x", AT)
+    await store.sync()
+    assert {len(path.read_bytes()) for path in (root / "BOX").iterdir()} == {3, 500}
+    disk.free += 100  # not enough, and the next look is told so
+    waiting = store._waiting
+    assert waiting is not None
+    async with asyncio.timeout(60):
+        while waiting._free != disk.free:  # noqa: ASYNC110 - nobody tells of a look
+            await asyncio.sleep(0.01)
+    assert store.findings and store.read(n(paths[4])) == b"BOX/4" * 100
+    disk.free = 1 << 30
+    async with asyncio.timeout(60):
+        while store.findings:  # noqa: ASYNC110 - nobody tells of a disk
+            await asyncio.sleep(0.01)
+    assert [store.find(n(path)) for path in paths] == told, "with the ETags that they had"
+    assert DiskFileStore(root).read(n("BOX/4")) == b"BOX/4" * 100
+    store.write_whole(n("BOX/NEW"), b"x", AT, passing=True)
+    store.remove(n("BOX/0"))
+    await store.sync()
+    await store.close()
+    assert sorted(path.name for path in (root / "BOX").iterdir()) == [*"1234", "NEW", "OLD"]
+
+
+async def test_a_server_that_ends_before_there_is_room_has_lost_nothing(
+    tmp_path: Path, disk: SmallDisk
+) -> None:
+    root = tmp_path / "s"
+    paths = killed(root)
+    for free in (0, 700, 1_300):
+        disk.free = free
+        store = JournalledFileStore(root, threads=False, journal_max=20_000)
+        assert store.findings and [store.read(n(path))[:5].decode() for path in paths] == paths
+        await store.close()
+    disk.free = 1 << 30
+    store = JournalledFileStore(root, threads=False, journal_max=20_000)
+    assert store.findings == []
+    assert [store.read(n(path)) for path in paths] == [path.encode() * 100 for path in paths]
+    await store.close()
+
+
+def test_a_disk_with_no_room_for_a_journal_can_be_read(tmp_path: Path, disk: SmallDisk) -> None:
+    root = tmp_path / "s"
+    store = JournalledFileStore(root, threads=False)
+    store.write_whole(n("A"), b"x", AT)
+    asyncio.run(store.close())
+    disk.free = 1000
+    store = JournalledFileStore(root, threads=False)
+    assert len(store.findings) == 1 and "files" not in store.findings[0]
+    assert [facts.path for facts in store.list(ROOT)] == ["A"] and store.read(n("A")) == b"x"
+    assert numbers_in(root / ".despoolr/journal") == []
+
+
+def test_what_was_laid_out_for_later_goes_before_a_disk_is_full(
+    tmp_path: Path, disk: SmallDisk
+) -> None:
+    """The next segment of the journal may be 64 MiB."""
+    root = tmp_path / "s"
+    paths = killed(root)
+    journal = root / ".despoolr/journal"
+    header = render_header(int((root / ".despoolr/store").read_text(), 16), 2, 9_000)
+    (journal / "2").write_bytes(header + bytes(9_000 - len(header)))
+    (journal / "3.new").write_bytes(b"half of it")
+    disk.free = 0
+    waiting = JournalledFileStore(root, threads=False, journal_max=20_000)
+    assert waiting.findings and waiting.read(n(paths[0]))
+    assert sorted(path.name for path in journal.iterdir()) == ["1", "mark"]
+
+
+async def test_a_start_that_fails_for_another_reason_when_there_is_room_says_so(
+    tmp_path: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = killed(tmp_path / "s")
+    disk.free = 0
+    store = JournalledFileStore(tmp_path / "s", threads=False, journal_max=20_000)
+    waiting = store._waiting
+    assert waiting is not None
+
+    def fails() -> None:
+        raise StoreError(NtStatus.IO_DEVICE_ERROR, "broken")
+
+    monkeypatch.setattr(waiting, "_begin", fails)
+    disk.free = 1 << 30
+    waiting._look()
+    assert store.findings == ["broken: start the server again"]
+    assert store.read(n(paths[0])) == b"BOX/0" * 100
+    await store.close()
