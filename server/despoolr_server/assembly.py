@@ -14,7 +14,6 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from aiohttp import web
 
 from despoolr_core.clock import Clock
 from despoolr_core.records.stream import Recorder
@@ -22,6 +21,7 @@ from despoolr_server.database.protocol import Database
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import FileStore
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.openapi.table import Call
 from despoolr_server.logon_server import LogonServer, make_logon_server
 from despoolr_server.shares.host import ShareHost
@@ -50,7 +50,7 @@ class Extras(msgspec.Struct, frozen=True):
     the line to it where that may be broken.
     """
 
-    routes: Iterable[web.RouteDef] = ()
+    routes: Iterable[Route] = ()
     calls: Sequence[Call] = ()
     host_names: Iterable[str] = ()
     line: ServerLine | None = None

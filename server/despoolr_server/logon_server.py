@@ -14,7 +14,6 @@ from functools import cached_property, partial
 from typing import Final
 
 import msgspec
-from aiohttp import web
 
 from despoolr_core.clock import Clock
 from despoolr_core.records.kinds.share import FileDeleted, FileRenamed
@@ -25,6 +24,8 @@ from despoolr_server.files.pending_renames import carry_out
 from despoolr_server.files.protocol import StoreError, make_directories
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.handling.application import App
+from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.shares.administration import AdministrationRoutes
 from despoolr_server.shares.base import rights
@@ -40,10 +41,10 @@ class LogonServer(msgspec.Struct, frozen=True, dict=True):
 
     name: str
     host: ShareHost
-    make_app: Callable[[], web.Application]
+    make_app: Callable[[], App]
 
     @cached_property
-    def app(self) -> web.Application:
+    def app(self) -> App:
         """Made for who serves it: it is most of what a server costs to make."""
         return self.make_app()
 
@@ -60,7 +61,7 @@ def make_logon_server(
     id_prefix: str = "",
     dav_time_scale: float = 1.0,
     version: str = "",
-    extra_routes: Iterable[web.RouteDef] = (),
+    extra_routes: Iterable[Route] = (),
     extra_calls: Sequence[Call] = (),
     host_names: Iterable[str] = (),
     line: ServerLine | None = None,

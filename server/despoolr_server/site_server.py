@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 
 import msgspec
-from aiohttp import web
 
 from despoolr_core.clock import Clock
 from despoolr_core.profile import Profile
@@ -29,6 +28,8 @@ from despoolr_server.files import FileStore
 from despoolr_server.files.protocol import make_directories
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.handling.application import App
+from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.openapi.table import Call
 from despoolr_server.http.shares.administration import AdministrationRoutes
 from despoolr_server.http.shares.messages import MessageBoard
@@ -112,7 +113,7 @@ class SiteServer:
         time_scale: float = 1.0,
         version: str = "",
         logs: LogSink | None = None,
-        extra_routes: Iterable[web.RouteDef] = (),
+        extra_routes: Iterable[Route] = (),
         extra_calls: Sequence[Call] = (),
         host_names: Iterable[str] = (),
         line: ServerLine | None = None,
@@ -170,7 +171,7 @@ class SiteServer:
         )
 
     @cached_property
-    def app(self) -> web.Application:
+    def app(self) -> App:
         """Made for who serves it: it is most of what a server costs to make."""
         return self._make_app()
 

@@ -40,7 +40,6 @@ _.__call__
 
 # aiohttp reads what we set of it, and calls what we override.
 _.requests_count
-_._eof_sent
 _._lingering_time
 _._cached_current_datetime
 _._create_connection

@@ -96,6 +96,7 @@ LATE = {
     "despoolr_lab.scenario.run": "a run in virtual time has no signals to end in order",
     "despoolr_lab.scenario.surroundings": "a run in virtual time that keeps no files needs no disk",
     "despoolr_server.database.migration": "a server whose database is current needs no alembic",
+    "despoolr_server.http.handling.handler": "a scenario needs no aiohttp",
     "despoolr_server.http.shares.introspection": "a scenario needs no prometheus_client",
 }
 """Rooms and modules that import others of ours when they are first needed, and why."""

@@ -43,7 +43,7 @@ WORDS: dict[str, tuple[int, str]] = {
         2,
         "header names, Connection's word",
     ),
-    "server/despoolr_server/http/app.py": (1, "the word of Expect"),
+    "server/despoolr_server/http/connections/served.py": (1, "the word of Expect"),
     "server/despoolr_server/site/despooler/service.py": (
         3,
         "lines of a log, as the articles print them",

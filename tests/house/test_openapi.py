@@ -18,6 +18,7 @@ import despoolr_lab.docs.examples as asked
 from despoolr_lab.docs.example_story import STORY
 from despoolr_server.http.app import CALLS
 from despoolr_server.http.base.problem import CONTENT_TYPE
+from despoolr_server.http.handling.application import canonical
 from despoolr_server.http.live.calls import LIVE_CALLS
 from despoolr_server.http.openapi.document import MORE, REFUSED, make_document
 from despoolr_server.http.openapi.examples import Example, dump_examples, load_examples
@@ -49,11 +50,7 @@ async def test_every_route_is_described_and_every_description_has_its_route() ->
     async with asked.applications() as (logon, site):
         routed: set[str] = set()
         for app in (logon, site):
-            routes = {
-                f"{r.method} {r.resource.canonical}"
-                for r in app.router.routes()
-                if r.resource is not None
-            }
+            routes = {f"{route.method} {canonical(route.path)}" for route in app.routes}
             heads = {
                 key for key in routes if key.startswith("HEAD ") and f"GET {key[5:]}" in routes
             }

@@ -14,10 +14,12 @@ from despoolr_client.transport.exchange import Address, address_of, exchange
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.values import CallInFlight
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.http.base.single_write import SingleWriteResponse
-from despoolr_server.http.connections.connection import UNLIMITED, when_gone
+from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.http.connections.fast_lane import LANE_CALLS
+from despoolr_server.http.connections.short_ways import LANE_CALLS
+from despoolr_server.http.handling.application import App
+from despoolr_server.http.handling.handler import Route, when_gone
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 TEXT = {"Content-Type": "text/plain", "ETag": '"7"'}
 
@@ -54,7 +56,7 @@ class Asking:
             self.note(target, type(error).__name__, str(error))
 
 
-def serve(asking: list[Asking]) -> web.Application:
+def serve(asking: list[Asking]) -> App:
     async def plain(request: web.Request) -> web.StreamResponse:
         asking[0].note("server", request.method, request.path_qs, dict(request.headers))
         body = await request.read()
@@ -92,16 +94,13 @@ def serve(asking: list[Asking]) -> web.Application:
     async def long(_request: web.Request) -> web.StreamResponse:
         return SingleWriteResponse(200, TEXT, b"y" * 200_000)
 
-    app = web.Application()
-    for handler in (plain, unchanged, slow, pieces, last, missing, long):
-        for method in ("GET", "HEAD", "PUT", "POST"):
-            app.router.add_route(method, f"/{handler.__name__}", handler)
-    app[LANE_CALLS] = frozenset(
-        (route.method, route.resource.canonical)
-        for route in app.router.routes()
-        if route.method != "HEAD" and route.resource is not None
-    )
-    return app
+    routes = [
+        Route(method, f"/{handler.__name__}", handler)
+        for handler in (plain, unchanged, slow, pieces, last, missing, long)
+        for method in ("GET", "HEAD", "PUT", "POST")
+    ]
+    lane = frozenset((route.method, route.path) for route in routes if route.method != "HEAD")
+    return App(routes, things={LANE_CALLS: lane})
 
 
 def seen(story: Callable[[Asking], Awaitable[None]], *, values: bool) -> list[Any]:

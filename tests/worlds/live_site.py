@@ -15,6 +15,7 @@ from despoolr_core.share.wire import Problem
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.live.feeds import LiveFeeds
 from despoolr_server.http.live.routes import LiveRoutes
 from despoolr_server.shares.base.principal import Principal
@@ -44,7 +45,7 @@ class ToldSite:
         self.feeds = LiveFeeds(self.told.fold, self.clock.now, start=str(self.start))
         release, scope = (None, "SITE1") if self.watched is not None else (self._release, "")
         live = LiveRoutes(self.feeds, "SITE1", scope, self.scale, self.auth, release, self.watched)
-        routes = [*live.routes(), web.get("/api/v1/packages", _packages)]
+        routes = [*live.routes(), Route("GET", "/api/v1/packages", _packages)]
         app = make_app(host, self.auth, self.clock, extra_routes=routes)
         self._runner = Runner(app, lane=FAST_LANE, shutdown_timeout=0.1)
         await self._runner.setup()

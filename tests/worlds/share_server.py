@@ -24,6 +24,7 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.uploads import Downloads, Uploads
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.live.feeds import LiveFeeds
 from despoolr_server.http.live.records import RecordRoutes
 from despoolr_server.http.live.routes import LiveRoutes
@@ -123,7 +124,7 @@ class Site:
 @asynccontextmanager
 async def serving(
     auth: Auth | None = None,
-    extra_routes: Iterable[web.RouteDef] = (),
+    extra_routes: Iterable[Route] = (),
     limits: ConnectionLimits | None = None,
     uploads: Uploads | None = None,
     downloads: Downloads | None = None,

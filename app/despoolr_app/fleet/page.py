@@ -101,7 +101,7 @@ class FleetPage:
             reason = "no logon server answers"
         return web.Response(status=503 if reason else 200, text=f"{reason or facts['status']}\n")
 
-    async def _get_metrics(self, request: web.Request) -> web.Response:
+    async def _get_metrics(self, request: web.Request) -> web.StreamResponse:
         try:
             self._guard.check(request)
         except Refused as refused:

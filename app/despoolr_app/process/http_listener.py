@@ -10,6 +10,7 @@ from aiohttp import web
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import Listen
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.http.handling.application import App
 
 SHUTDOWN_S: Final = 1.0
 """Seconds that calls have to end when a listener stops."""
@@ -22,7 +23,7 @@ class HttpListener:
         self._option = option
         self._runner: web.AppRunner | None = None
 
-    async def start(self, app: web.Application, listen: Listen) -> Listen:
+    async def start(self, app: App | web.Application, listen: Listen) -> Listen:
         """Listen; where, its port chosen. Raises `StartError`, which names the `option` to
         change.
         """

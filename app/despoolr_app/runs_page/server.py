@@ -32,8 +32,8 @@ from despoolr_app.runs_page.files import FILES_MAX, REPORT, files_of, open_file
 from despoolr_app.runs_page.html import Beside, list_page, message_page, run_page, style
 from despoolr_app.runs_page.lists import listed, wanted_of
 from despoolr_server.http.base.browser_guard import POLICY, BrowserGuard, page_headers
-from despoolr_server.http.base.pieces import StreamedResponse
 from despoolr_server.http.base.problem import Refused, answer
+from despoolr_server.http.handling.over_aiohttp import StreamedResponse
 
 KEPT_S: Final = 2.0
 """Seconds for which the list that was read is shown again: reading a store of thousands takes as

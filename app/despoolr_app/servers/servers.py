@@ -61,6 +61,8 @@ from despoolr_server.http.connections.connections import (
     descriptors,
     is_want_of_descriptors,
 )
+from despoolr_server.http.handling.application import App
+from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.live.calls import LIVE_CALLS
 from despoolr_server.http.live.feeds import LiveFeeds
 from despoolr_server.http.live.records import RecordRoutes
@@ -377,7 +379,7 @@ class Servers:
         code: str = "",
         site: Callable[[], SiteServer] | None = None,
         slots: SlotRoutes | None = None,
-    ) -> list[web.RouteDef]:
+    ) -> list[Route]:
         """The calls that break a server, which refuse where it was not started for that."""
         if not self.runtime.settings.allow_faults:
             return FaultRoutes(name, code, None).routes()
@@ -400,14 +402,14 @@ class Servers:
         known = {fold(server): url for urls in self._urls.values() for server, url in urls.items()}
         return known.get(name) or next((s.url for s in self.announced if s.name == name), None)
 
-    def _extras(self, name: str, routes: Iterable[web.RouteDef], listen: Listen) -> Extras:
+    def _extras(self, name: str, routes: Iterable[Route], listen: Listen) -> Extras:
         """The calls of a process, and what its servers may be called by somebody without a Bearer
         token.
         """
         names = (*self.runtime.settings.allow_hosts, listen.host, socket.gethostname())
         return Extras(routes, (*SETUP_CALLS, *LIVE_CALLS), names, self._lines.get(name))
 
-    def _live_routes(self, name: str, scope: str = "") -> list[web.RouteDef]:
+    def _live_routes(self, name: str, scope: str = "") -> list[Route]:
         """The live page's calls of a server; `scope` is its name if it tells of itself alone."""
         release = partial(self._release, name)
         live = LiveRoutes(self._live, name, scope, self.runtime.scale, self.runtime.auth, release)
@@ -457,7 +459,7 @@ class Servers:
         self._stores.append(store)
         return FillableFileStore(store) if self.runtime.settings.allow_faults else store
 
-    async def _serve(self, app: web.Application, host: ShareHost, listen: Listen) -> str:
+    async def _serve(self, app: App, host: ShareHost, listen: Listen) -> str:
         self.runtime.remember(host.ledger, host.server)
         lane = self.runtime.settings.fast_lane
         runner = Runner(app, lane=lane, handle_signals=False, shutdown_timeout=1.0)

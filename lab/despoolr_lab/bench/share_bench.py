@@ -33,6 +33,8 @@ from despoolr_server.files.protocol import FileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.http.connections.served import application
+from despoolr_server.http.handling.handler import Route
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.host import ShareHost
 
@@ -295,12 +297,13 @@ def _share_app(store: FileStore) -> web.Application:
         found = host.listings.stat(service, "SMS_SHR", asked.match_info["path"])
         return web.Response(text=found[1] if isinstance(found, tuple) else "")
 
-    app = make_app(
+    made = make_app(
         host,
         Auth(_SECRET),
         clock,
-        extra_routes=[web.get("/bench/etag/{path:.*}", etag)],
+        extra_routes=[Route("GET", "/bench/etag/{path:.*}", etag)],
     )
+    app = application(made)
     app.on_startup.append(fill)
     return app
 

@@ -38,6 +38,7 @@ from despoolr_server.faults.line import ServerLine
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.http.handling.application import App
 from despoolr_server.http.live.calls import LIVE_CALLS
 from despoolr_server.http.live.feeds import LiveFeeds
 from despoolr_server.http.live.records import RecordRoutes
@@ -101,7 +102,7 @@ class ExampleRuntime:
 
 
 @asynccontextmanager
-async def applications() -> AsyncIterator[tuple[web.Application, web.Application]]:
+async def applications() -> AsyncIterator[tuple[App, App]]:
     """LOGON1 and SITE1, whose services wait for a time that does not come."""
     runtime = ExampleRuntime()
     assembly = SiteAssembly(

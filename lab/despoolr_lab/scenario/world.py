@@ -52,6 +52,7 @@ from despoolr_server.files import FileStore
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
+from despoolr_server.http.handling.application import App
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.queries import NO_PCM
@@ -225,7 +226,7 @@ class World:
                     return directories.get(server, package_id)
         return package_id
 
-    async def _serve(self, app: web.Application, name: str) -> web.AppRunner:
+    async def _serve(self, app: App, name: str) -> web.AppRunner:
         runner = Runner(
             app,
             limits=UNLIMITED,

@@ -22,9 +22,9 @@ from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.wire import answer, begin
 from despoolr_lab.sim.loop import Journey
 from despoolr_lab.sim.transport import MemoryTransport, Pipe
-from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.connections.fast_lane import FirstLine, LaneConnection
 from despoolr_server.http.connections.field_block import FieldBlock
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 
 class LateParser(ResponseHandler):
@@ -166,4 +166,4 @@ class CallInFlight(Journey):
         if told is None:
             async with asyncio.timeout_at(self._until):
                 return await answer(protocol)
-        return Reply(told._status, told.told_etag, told._content)
+        return Reply(told.status, told.told_etag, told.content)

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import web
 
 from despoolr_client.transport.http_share import RIDING_MAX
 from despoolr_client.transport.share_server import ShareServer
@@ -18,6 +17,7 @@ from despoolr_core.share.contract import OpenFile, Share, ShareUnreachable
 from despoolr_core.share.modes import Access, NtStatus, Role, ShareMode
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
+from despoolr_server.http.connections.connections import Runner
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.host import ShareHost
@@ -117,7 +117,7 @@ async def beside(logon: Logon) -> AsyncIterator[tuple[Share, ShareHost]]:
         "LOGON2", logon.clock, Recorder(logon.clock.now), ShareLimits(lease_s_default=LEASE_S)
     )
     host.add_share("PKG", MemoryFileStore())
-    runner = web.AppRunner(make_app(host, logon.auth, logon.clock), access_log=None)
+    runner = Runner(make_app(host, logon.auth, logon.clock), lane=False)
     await runner.setup()
     await logon.network.serve(runner, "logon2")
     token = logon.auth.issue("WS3", "WS3", Role.CLIENT)

@@ -22,6 +22,7 @@ from threading import Thread
 from typing import Final
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process import discovery
@@ -40,6 +41,8 @@ from despoolr_server.http.base.browser_guard import BrowserGuard
 from despoolr_server.http.base.latency import Latency
 from despoolr_server.http.base.problem import Refused, guarded, known
 from despoolr_server.http.base.surface import json_answer
+from despoolr_server.http.handling.application import App, with_heads
+from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.live.feeds import LiveFeeds
 from despoolr_server.http.live.page import LivePageRoutes
 from despoolr_server.http.live.routes import LiveRoutes
@@ -132,23 +135,22 @@ class WatchPage:
         self._feeds.close()
         await listener.stop()
 
-    def _app(self) -> web.Application:
+    def _app(self) -> App:
         live = LiveRoutes(
             self._feeds, self._server, self._server, 1.0, self._auth, None, self._watched
         )
         guard = BrowserGuard([self._listen.host, socket.gethostname()]).check
-        app = web.Application(client_max_size=1)
         routes = [
             *LivePageRoutes().routes(),
             *live.routes(),
-            web.get("/healthz", self._health),
-            web.route("*", "/{rest:(?s:.*)}", self._unknown_call),
+            Route("GET", "/healthz", self._health),
+            Route("*", "/{rest:(?s:.*)}", self._unknown_call),
         ]
-        for route in routes:
-            counts: defaultdict[int, int] = defaultdict(int)
-            handler = guarded(route.handler, counts, Latency(), guard)
-            app.router.add_routes([web.RouteDef(route.method, route.path, handler, route.kwargs)])
-        return app
+        watched = [
+            replace(route, handler=guarded(route.handler, defaultdict(int), Latency(), guard))
+            for route in routes
+        ]
+        return App(list(with_heads(watched)), 1)
 
     async def _health(self, _request: web.Request) -> web.StreamResponse:
         ledger, now = self._feeds.live.ledger, self._feeds.now()

@@ -22,8 +22,8 @@ from despoolr_lab.load.run import LoadProgress
 from despoolr_lab.load.spec.model import LoadFile
 from despoolr_lab.measured.page import render_course, render_live
 from despoolr_server.http.base.browser_guard import BrowserGuard, inline, page_headers
-from despoolr_server.http.base.pieces import StreamedResponse
 from despoolr_server.http.base.problem import Refused, answer
+from despoolr_server.http.handling.over_aiohttp import StreamedResponse
 
 LISTENERS_MAX: Final = 16
 """Who look at one time."""

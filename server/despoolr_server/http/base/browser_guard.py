@@ -25,10 +25,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from aiohttp import hdrs, web
 from multidict import istr
 
 from despoolr_server.http.base.problem import Refused, known
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request
 
 SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS", "PROPFIND"))
 """Methods that change nothing."""
@@ -87,7 +88,7 @@ class BrowserGuard:
             and SEC_FETCH_SITE not in headers
         )
 
-    def check(self, request: web.Request) -> None:
+    def check(self, request: Request) -> None:
         """Raises `Refused`: 403 for a change from another origin, 421 for a name that may be
         somebody else's.
         """
@@ -103,7 +104,7 @@ class BrowserGuard:
         if host and host not in self._known and request.path not in ASKED_BY_ANYONE:
             self._check_host(host)
 
-    def _check_origin(self, request: web.Request) -> None:
+    def _check_origin(self, request: Request) -> None:
         headers = request.headers
         origin, site = headers.get(hdrs.ORIGIN), headers.get(SEC_FETCH_SITE)
         if site == "same-origin":
@@ -172,7 +173,7 @@ def is_ours(name: str) -> bool:
     return True
 
 
-def check_json_type(request: web.Request) -> None:
+def check_json_type(request: Request) -> None:
     """Raises `Refused` (415) for a JSON call whose body is said to be what a form of another site's
     page can send.
     """

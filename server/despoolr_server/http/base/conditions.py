@@ -16,11 +16,11 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
-from aiohttp import hdrs
 from multidict import MultiMapping
 
 from despoolr_core.formats.dates import MONTH_NAMES
 from despoolr_core.rules.memory import remembered
+from despoolr_server.http.handling import hdrs
 
 _TAG: Final = re.compile(r'(W/)?("[^"]*")')
 _RANGE: Final = re.compile(r"bytes=([0-9]*)-([0-9]*)")

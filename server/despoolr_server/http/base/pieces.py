@@ -14,11 +14,12 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import msgspec
-from aiohttp import hdrs, web
 
 from despoolr_server.http.base.problem import Refused, known
-from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.uploads import Sending
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request, StreamResponse, over_aiohttp
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.loop.pace import BATCH, batches, breathe, turn
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ async def gathered(things: Iterable[T | None], size: int = BATCH) -> list[T]:
     return found
 
 
-async def rows_answer(request: web.Request, *fields: tuple[str, Any]) -> web.StreamResponse:
+async def rows_answer(request: Request, *fields: tuple[str, Any]) -> StreamResponse:
     """A JSON object with lists (or iterators, of what is as long as one of the lists) in it, in
     pieces.
 
@@ -80,14 +81,14 @@ async def rows_answer(request: web.Request, *fields: tuple[str, Any]) -> web.Str
 
 
 async def in_pieces(
-    request: web.Request,
+    request: Request,
     status: int,
     content_type: str,
     texts: Iterable[bytes],
     more: Mapping[str, str] = NO_HEADERS,
     *,
     size_about: int = 0,
-) -> web.StreamResponse:
+) -> StreamResponse:
     """An answer made of these texts, which are asked for as they are needed.
 
     What they are made of is in memory until the last is sent: of a large answer it takes room
@@ -99,41 +100,15 @@ async def in_pieces(
         return await _sent(request, status, content_type, texts, more)
 
 
-class StreamedResponse(web.StreamResponse):
-    """An answer that is sent as it is made. To HEAD its head goes alone: whatever came after it
-    would be taken for the next answer (RFC 9110, 9.3.2).
-    """
-
-    is_head_only = False
-
-    async def prepare(self, request: web.BaseRequest) -> Any:
-        """Begin the answer to a request."""
-        self.is_head_only = request.method == hdrs.METH_HEAD
-        return await super().prepare(request)
-
-    async def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send a part of the body, to whoever wants one."""
-        if not self.is_head_only:
-            await super().write(data)
-
-
-class PieceResponse(StreamedResponse):
-    """An answer whose head goes out with its first piece. (An aiohttp without this switch sends it
-    by itself: the bytes are the same.)
-    """
-
-    _send_headers_immediately = False
-
-
 async def _sent(
-    request: web.Request,
+    request: Request,
     status: int,
     content_type: str,
     texts: Iterable[bytes],
     more: Mapping[str, str],
-) -> web.StreamResponse:
+) -> StreamResponse:
     headers: dict[str, str] = {hdrs.CONTENT_TYPE: content_type, **more}
-    stream: web.StreamResponse | None = None
+    stream: StreamResponse | None = None
     piece: list[bytes] = []
     size = 0
     for count, text in enumerate(texts, 1):
@@ -141,7 +116,7 @@ async def _sent(
         size += len(text)
         if size > PIECE_SIZE:
             if stream is None:
-                stream = PieceResponse(status=status, headers=headers)
+                stream = over_aiohttp().PieceResponse(status=status, headers=headers)
                 await stream.prepare(request)
             await stream.write(b"".join(piece))
             piece, size = [], 0
@@ -158,14 +133,14 @@ async def _sent(
 
 
 async def bytes_answer(
-    request: web.Request, status: int, headers: dict[str, str], data: bytes
-) -> web.StreamResponse:
+    request: Request, status: int, headers: dict[str, str], data: bytes
+) -> StreamResponse:
     """An answer of these bytes: a large one goes out as its reader takes it, and is nowhere copied
     as a whole.
     """
     if len(data) <= PIECE_SIZE or request.method == hdrs.METH_HEAD:
         return SingleWriteResponse(status, headers, data)
-    stream = StreamedResponse(status=status, headers=headers)
+    stream: StreamResponse = over_aiohttp().StreamedResponse(status=status, headers=headers)
     stream.content_length = len(data)
     await stream.prepare(request)
     view = memoryview(data)

@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
-from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
 from despoolr_core.share.modes import WIN32_CODE, NtStatus
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.addresses import BadAddress, check_target
 from despoolr_server.http.base.latency import Latency
-from despoolr_server.http.base.single_write import SingleWriteResponse
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Handler, Request, StreamResponse, over_aiohttp
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 CONTENT_TYPE: Final = "application/problem+json"
 TYPE_BASE: Final = "/problems/"
@@ -218,7 +219,7 @@ def bad_request(detail: str) -> Refused:
 
 def answer(
     problem: Problem, headers: Mapping[str, str] | None = None, *, status: int = 0
-) -> web.Response:
+) -> StreamResponse:
     """The problem as a response. `status` replaces its HTTP status where a method has its own word
     for it (MKCOL: 405).
     """
@@ -231,14 +232,12 @@ def answer(
             name: printable(getattr(problem, name)) for name in ("title", "detail", "share", "path")
         }
         body = _encode(msgspec.structs.replace(problem, **words))
-    if headers is None:
-        return SingleWriteResponse(problem.status, {hdrs.CONTENT_TYPE: CONTENT_TYPE}, body)
-    return web.Response(
-        status=problem.status, body=body, content_type=CONTENT_TYPE, headers=headers
-    )
+    told: MutableMapping[str, str] = {} if headers is None else CIMultiDict(headers)
+    told[hdrs.CONTENT_TYPE] = CONTENT_TYPE
+    return SingleWriteResponse(problem.status, told, body)
 
 
-def check_coding(request: web.Request) -> None:
+def check_coding(request: Request) -> None:
     """Raises `Refused` (415) for a body in any coding: bodies are taken as they are, and stored
     so.
     """
@@ -254,11 +253,11 @@ def check_coding(request: web.Request) -> None:
     raise Refused(known("unsupported-media-type", detail), {hdrs.ACCEPT_ENCODING: "identity"})
 
 
-def guarded(  # noqa: C901 - one clause for each way to fail
+def guarded(
     handler: Handler,
     counts: defaultdict[int, int],
     latency: Latency,
-    check: Callable[[web.Request], None] | None = None,
+    check: Callable[[Request], None] | None = None,
 ) -> Handler:
     """`handler`, with everything it raises turned into a problem body, and every answer counted by
     its status and its time.
@@ -266,7 +265,7 @@ def guarded(  # noqa: C901 - one clause for each way to fail
     `check` is asked first, and raises `Refused` for a request that no handler is to see.
     """
 
-    async def guard(request: web.Request) -> web.StreamResponse:
+    async def guard(request: Request) -> StreamResponse:
         now = request._loop.time  # noqa: SLF001 - `get_running_loop` asks the system each time
         began = now()
         try:
@@ -282,16 +281,10 @@ def guarded(  # noqa: C901 - one clause for each way to fail
             response = answer(refused.problem, refused.headers)
             if refused.closes:
                 response.force_close()
-        except web.RequestPayloadError as error:
-            response = answer(known("bad-request", f"The body cannot be read: {str(error)[:200]}."))
-            response.force_close()
-        except web.HTTPException as error:
-            response = _of_aiohttp(error)
         except ConnectionError:
             raise  # the caller has gone: there is nobody to answer
-        except Exception:
-            _log.exception("%s %s failed", request.method, request.path)
-            response = answer(known("server-error"))
+        except Exception as error:
+            response = _answer_to(error, request)
         counts[response.status] += 1
         latency.add(now() - began)
         return response
@@ -311,20 +304,30 @@ def _check_target(raw: str) -> None:
         raise bad_request(f"The address cannot be read: {error}.") from None
 
 
-def _of_aiohttp(error: web.HTTPException) -> web.StreamResponse:
-    if error.status < 400:
-        return error
-    if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return answer(known("payload-too-large", error.text or ""))
-    name = next((name for name, (status, _, _) in KNOWN.items() if status == error.status), "")
+def _answer_to(error: Exception, request: Request) -> StreamResponse:
+    """The answer to an error that a handler did not expect: aiohttp's, or a mistake of ours."""
+    failure = over_aiohttp().failure(error)
+    if failure is None:
+        _log.error("%s %s failed", request.method, request.path, exc_info=error)
+        return answer(known("server-error"))
+    if isinstance(failure, str):
+        response = answer(known("bad-request", f"The body cannot be read: {failure}."))
+        response.force_close()
+        return response
+    if failure.status < 400:
+        told: StreamResponse = failure
+        return told
+    if failure.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return answer(known("payload-too-large", failure.text or ""))
+    name = next((name for name, (status, _, _) in KNOWN.items() if status == failure.status), "")
     problem = (
-        known(name, error.text or "")
+        known(name, failure.text or "")
         if name
-        else Problem("about:blank", error.reason, error.status, error.text or "")
+        else Problem("about:blank", failure.reason, failure.status, failure.text or "")
     )
     kept = {
         key: value
-        for key, value in error.headers.items()
+        for key, value in failure.headers.items()
         if key.lower() in ("allow", "www-authenticate", "retry-after")
     }
     return answer(problem, kept)

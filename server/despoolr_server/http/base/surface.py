@@ -12,7 +12,6 @@ from typing import Final, TypeVar
 from urllib.parse import unquote
 
 import msgspec
-from aiohttp import hdrs, web
 from multidict import CIMultiDict, istr
 
 from despoolr_core.clock import Clock
@@ -24,9 +23,11 @@ from despoolr_server.http.base.auth import CHALLENGES, REMEMBERED_MAX, REMEMBERE
 from despoolr_server.http.base.browser_guard import check_json_type
 from despoolr_server.http.base.latency import Latency
 from despoolr_server.http.base.problem import Refused, bad_request, known
-from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.base.uploads import UPLOADS, Looks
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import AppKey, Request, over_aiohttp
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.host import ShareHost
 
@@ -50,9 +51,6 @@ the cost.)
 SESSION: Final = istr("Despoolr-Session")
 PROGRAM: Final = istr("Despoolr-Program")
 PURPOSE: Final = istr("Despoolr-Purpose")
-
-EXPECTING: Final = web.RequestKey("expecting", bool)
-"""Set for a request with `Expect: 100-continue`: true until it has been told to continue."""
 
 CHALLENGED: Final = CIMultiDict((hdrs.WWW_AUTHENTICATE, challenge) for challenge in CHALLENGES)
 encode: Final = msgspec.json.Encoder().encode
@@ -82,11 +80,11 @@ class Surface:
         """The counter for the answers of routes with this method (`*`: any other)."""
         return self.answers.setdefault(method, defaultdict(int))
 
-    def principal(self, request: web.Request) -> Principal:
+    def principal(self, request: Request) -> Principal:
         """Who is calling. Raises `Refused` (401) for a header that proves nothing."""
         return principal_of(self.auth, request)
 
-    def caller(self, request: web.Request) -> Caller:
+    def caller(self, request: Request) -> Caller:
         """Who is calling, in which session, with which program, and what for."""
         headers = request.headers
         session, program, purpose = headers.get(SESSION), headers.get(PROGRAM), headers.get(PURPOSE)
@@ -104,12 +102,12 @@ class Surface:
             _identity(PURPOSE, purpose),
         )
 
-    def operator(self, request: web.Request, to_do: str) -> Principal:
+    def operator(self, request: Request, to_do: str) -> Principal:
         """Who is calling, if they may run the site. Raises `Refused` (403) for a client's token."""
         return operator_of(self.auth, request, to_do)
 
 
-def principal_of(auth: Auth, request: web.Request) -> Principal:
+def principal_of(auth: Auth, request: Request) -> Principal:
     """Who is calling. Raises `Refused` (401) for a header that proves nothing."""
     header = request.headers.get(hdrs.AUTHORIZATION)
     who = auth.check(header)
@@ -123,7 +121,7 @@ def principal_of(auth: Auth, request: web.Request) -> Principal:
     return who
 
 
-def operator_of(auth: Auth, request: web.Request, to_do: str) -> Principal:
+def operator_of(auth: Auth, request: Request, to_do: str) -> Principal:
     """Who is calling, if they may run the site. Raises `Refused` (403) for a client's token."""
     who = principal_of(auth, request)
     if who.role is Role.CLIENT:
@@ -136,36 +134,25 @@ def operator_of(auth: Auth, request: web.Request, to_do: str) -> Principal:
     return who
 
 
-SURFACE: Final = web.AppKey("surface", Surface)
+SURFACE: Final = AppKey("surface", Surface)
 """Where handlers that no object of ours carries find it: `request.app[SURFACE]`."""
 
 
-def check_size(request: web.Request, size_max: int) -> None:
+def check_size(request: Request, size_max: int) -> None:
     """Raises `Refused` (413) for a body that says it is longer than `size_max` bytes."""
     declared = request.content_length
     if declared is not None and declared > size_max:
         raise _too_large(size_max)
 
 
-def expects(request: web.Request) -> bool:
+def expects(request: Request) -> bool:
     """Whether the caller waits to be told to send its body."""
-    return (
-        hdrs.EXPECT in request.headers
-        and bool(request.get(EXPECTING))
-        and not request.content.is_eof()
-    )
+    if hdrs.EXPECT not in request.headers:
+        return False
+    return bool(request.get(over_aiohttp().EXPECTING)) and not request.content.is_eof()
 
 
-async def _say_continue(request: web.Request) -> None:
-    """Nothing is in the body's way: let it come."""
-    request[EXPECTING] = False
-    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    # aiohttp takes a non-zero size for an answer already begun (its own expect handler does the
-    # same).
-    request.writer.output_size = 0
-
-
-async def read_body(request: web.Request, size_max: int) -> bytes:
+async def read_body(request: Request, size_max: int) -> bytes:
     """The whole body. Raises `Refused` (413) as soon as it is known to be longer than `size_max`
     bytes.
 
@@ -189,7 +176,7 @@ async def read_body(request: web.Request, size_max: int) -> bytes:
     uploads.take(caller, taken)
     try:
         if expects(request):
-            await _say_continue(request)
+            await over_aiohttp().say_continue(request)
         chunks: list[bytes] = []
         size = 0
         async for chunk in content.iter_any():
@@ -205,7 +192,7 @@ async def read_body(request: web.Request, size_max: int) -> bytes:
         uploads.give_back(caller, taken)
 
 
-async def read_json(request: web.Request, kind: type[T], size_max: int = JSON_SIZE_MAX) -> T:
+async def read_json(request: Request, kind: type[T], size_max: int = JSON_SIZE_MAX) -> T:
     """The body as a `kind`. Raises `Refused` with the path of the field that is wrong."""
     check_json_type(request)
     return decode_json(await read_body(request, size_max), kind)
@@ -238,7 +225,7 @@ def json_answer(
     return SingleWriteResponse(status, headers, encode(body))
 
 
-def query(request: web.Request, *names: str) -> dict[str, str]:
+def query(request: Request, *names: str) -> dict[str, str]:
     """The query parameters `names` (`""` for one left out).
 
     Raises `Refused` for any other, and for one without a value, lest a slip asks for everything.

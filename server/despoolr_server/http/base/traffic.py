@@ -12,6 +12,8 @@ import logging
 from collections import Counter
 from typing import Final
 
+from despoolr_server.http.handling.handler import AppKey
+
 LINE_S: Final = 60.0
 """Seconds between two lines; what happens in between is told in the next one."""
 
@@ -69,3 +71,7 @@ class Traffic:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+TRAFFIC: Final = AppKey("traffic", Traffic)
+"""Where an application has the counts of its server."""

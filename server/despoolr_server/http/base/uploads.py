@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
-from aiohttp import hdrs, web
-
 from despoolr_server.http.base.problem import Refused, known
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import AppKey, Request
 
 MIB = 1024 * 1024
 
@@ -122,7 +122,7 @@ class Sending:
 
     __slots__ = ("_request", "_size")
 
-    def __init__(self, request: web.Request) -> None:
+    def __init__(self, request: Request) -> None:
         self._request = request
         self._size = 0
 
@@ -141,8 +141,8 @@ class Sending:
             )
 
 
-UPLOADS = web.AppKey("uploads", Uploads)
+UPLOADS = AppKey("uploads", Uploads)
 """Where an application has the bodies that it reads."""
 
-DOWNLOADS = web.AppKey("downloads", Downloads)
+DOWNLOADS = AppKey("downloads", Downloads)
 """Where it has the files that it sends."""

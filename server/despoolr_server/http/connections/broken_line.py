@@ -4,17 +4,17 @@ that is cut or slow. Only a server where faults are allowed has such a line.
 
 from __future__ import annotations
 
-from aiohttp import hdrs, web
-
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.http.base.auth import Auth
-from despoolr_server.http.base.problem import Handler, Refused
+from despoolr_server.http.base.problem import Refused
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Handler, Request, StreamResponse
 
 
 def over(line: ServerLine, auth: Auth, handler: Handler) -> Handler:
     """`handler`, at the other end of `line`: who calls is known by its token."""
 
-    async def carried(request: web.Request) -> web.StreamResponse:
+    async def carried(request: Request) -> StreamResponse:
         who = auth.check(request.headers.get(hdrs.AUTHORIZATION))
         other = who.machine if who is not None else ""
 

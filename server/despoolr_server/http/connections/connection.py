@@ -491,18 +491,6 @@ class Connection(RequestHandler):
         return 0 if transport is None else transport.get_write_buffer_size()
 
 
-def when_gone(
-    request: web.BaseRequest,
-) -> Callable[[Callable[[], None]], Callable[[], None]] | None:
-    """How to be told that the caller of a request has gone; None where it already has."""
-    protocol = request.protocol
-    return (
-        protocol.when_gone
-        if isinstance(protocol, Connection) and request.transport is not None
-        else None
-    )
-
-
 def _is_address(error: LineTooLong, data: bytes) -> bool:
     """Whether what is too long is the address of a request, as far as its packet shows."""
     words = data.split(b" ", 2)

@@ -19,9 +19,12 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.web_server import Server
 
-from despoolr_server.http.base.traffic import Traffic
+from despoolr_server.http.base.traffic import TRAFFIC, Traffic
 from despoolr_server.http.connections.connection import UNLIMITED, Connection, ConnectionLimits
-from despoolr_server.http.connections.fast_lane import LANE_CALLS, FastLane, LaneConnection
+from despoolr_server.http.connections.fast_lane import FastLane, LaneConnection
+from despoolr_server.http.connections.served import application
+from despoolr_server.http.connections.short_ways import LANE_CALLS
+from despoolr_server.http.handling.application import App
 
 CONNECTIONS_MAX: Final = 16_384
 """However many descriptors there are."""
@@ -50,9 +53,6 @@ all of them.
 """
 
 _NONE_LEFT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-TRAFFIC: Final = web.AppKey("traffic", Traffic)
-"""Where an application has the counts of its server."""
 
 
 def limits_of(descriptors: int) -> ConnectionLimits:
@@ -197,7 +197,7 @@ class Runner(web.AppRunner):
 
     def __init__(
         self,
-        app: web.Application,
+        app: App | web.Application,
         *,
         limits: ConnectionLimits | None = None,
         lane: bool = True,
@@ -207,6 +207,7 @@ class Runner(web.AppRunner):
         self._has_lane = lane
         if self._limits.idle_s:
             kwargs.setdefault("keepalive_timeout", self._limits.idle_s)
+        app = application(app) if isinstance(app, App) else app
         super().__init__(app, access_log=None, auto_decompress=False, **kwargs)
 
     def serves(self, listening: Any) -> bool:

@@ -40,8 +40,6 @@ from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 from multidict import istr
 
 from despoolr_core.rules.memory import Bounded
-from despoolr_server.http.base.problem import Handler
-from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.connections.connection import Admission, Connection
 from despoolr_server.http.connections.field_block import (
     BLOCK_SIZE_MAX,
@@ -51,27 +49,12 @@ from despoolr_server.http.connections.field_block import (
     read_block,
     read_once,
 )
+from despoolr_server.http.connections.short_ways import USUAL_CALLS, USUAL_READ, Usual
 from despoolr_server.http.connections.whole_request import WholeRequest, url_of
+from despoolr_server.http.handling.handler import Handler
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 _Rest = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-LANE_CALLS: Final = web.AppKey("lane_calls", frozenset[tuple[str, str]])
-"""Which calls of an application may go this way: methods and addresses as its router has them."""
-
-Usual = Callable[[str, FieldBlock, bytes, Callable[[], float]], SingleWriteResponse | None]
-"""`usual(last, block, body, now)`: the answer to a call whose path ends with `last`, or None; `now`
-is the loop's.
-"""
-
-USUAL_CALLS: Final = web.AppKey("usual_calls", dict[tuple[str, str], Usual])
-"""Short ways to the answers of some of `LANE_CALLS`, whose last part is a word, or that have no
-part of their own.
-"""
-
-UsualRead = Callable[[str, str], Usual]
-"""`usual_read(share, path)`: the short way to the usual answer of that file's GET."""
-
-USUAL_READ: Final[web.AppKey[UsualRead]] = web.AppKey("usual_read")
 
 LINE_SIZE_MAX: Final = 2048
 """A longer request line is aiohttp's to read."""

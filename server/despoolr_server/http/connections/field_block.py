@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from aiohttp import hdrs
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from despoolr_core.rules.memory import remembered
+from despoolr_server.http.handling import hdrs
 
 BLOCK_SIZE_MAX: Final = 4096
 FIELDS_MAX: Final = 64

@@ -15,14 +15,15 @@ from typing import Final
 from urllib.parse import quote
 
 import msgspec
-from aiohttp import hdrs, web
 
 from despoolr_core.rules.memory import remembered
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Blocker, Problem
 from despoolr_server.http.base.problem import CONTENT_TYPE
-from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.dav.bodies import escaped
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request, StreamResponse
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.shares.base.dav_locks import DavLock
 
 XML_TYPE: Final = 'application/xml; charset="utf-8"'
@@ -73,7 +74,7 @@ def href(share: str, path: str, *, directory: bool = False) -> str:
     return f"{text}/" if directory and not text.endswith("/") else text
 
 
-def prefers_xml(request: web.Request) -> bool:
+def prefers_xml(request: Request) -> bool:
     """Whether this client would rather read XML: it says so, it sent some, or it is known for
     it.
     """
@@ -94,14 +95,14 @@ def _is_dav_client(agent: str) -> bool:
 
 
 def refuse(
-    request: web.Request,
+    request: Request,
     problem: Problem,
     *,
     error: str = "",
     directory: bool = False,
     headers: dict[str, str] | None = None,
     status: int = 0,
-) -> web.Response:
+) -> StreamResponse:
     """The problem as this client reads it. `error` is RFC 4918's word for it; `status` replaces the
     problem's.
 
@@ -123,9 +124,8 @@ def refuse(
     body = _PROLOGUE + error_xml(
         problem, href(problem.share, problem.path, directory=directory), declared=True
     )
-    return web.Response(
-        status=problem.status, body=body.encode(), headers={**headers, hdrs.CONTENT_TYPE: XML_TYPE}
-    )
+    headers[hdrs.CONTENT_TYPE] = XML_TYPE
+    return SingleWriteResponse(problem.status, headers, body.encode())
 
 
 def lock_error(
@@ -206,12 +206,11 @@ def dependent_response(share: str, path: str) -> str:
     return f"<D:response><D:href>{escaped(href(share, path))}</D:href>{status}</D:response>"
 
 
-def multistatus(responses: list[str]) -> web.Response:
+def multistatus(responses: list[str]) -> StreamResponse:
     """A 207 answer that holds these responses."""
     body = f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">{"".join(responses)}</D:multistatus>'
-    return web.Response(
-        status=HTTPStatus.MULTI_STATUS, body=body.encode(), headers={hdrs.CONTENT_TYPE: XML_TYPE}
-    )
+    headers: dict[str, str] = {hdrs.CONTENT_TYPE: XML_TYPE}
+    return SingleWriteResponse(HTTPStatus.MULTI_STATUS, headers, body.encode())
 
 
 def multistatus_texts(responses: Iterable[bytes]) -> Iterator[bytes]:
@@ -223,7 +222,7 @@ def multistatus_texts(responses: Iterable[bytes]) -> Iterator[bytes]:
 
 def prop_answer(
     content: str, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
+) -> StreamResponse:
     """A `DAV:prop` with this content."""
     body = f'{_PROLOGUE}<D:prop xmlns:D="DAV:">{content}</D:prop>'
     return SingleWriteResponse(

@@ -9,14 +9,14 @@ replaced.
 
 from __future__ import annotations
 
-from aiohttp import hdrs, web
-
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Problem
-from despoolr_server.http.base.problem import Handler
 from despoolr_server.http.base.surface import Surface, query, switch
 from despoolr_server.http.dav.answers import failed_response, lock_error, multistatus, refuse
 from despoolr_server.http.dav.request import Asking, depth, no_body
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Handler, Request, StreamResponse
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.shares.paths.trees import Failures
 
 
@@ -34,7 +34,7 @@ class CollectionRoutes:
         }
         self.allow = ""
 
-    async def delete(self, request: web.Request) -> web.StreamResponse:
+    async def delete(self, request: Request) -> StreamResponse:
         """Delete a file, or a directory with all that is in it (`Depth: 0`: only an empty one)."""
         caller, share, path = self._asking.asked(request)
         await no_body(request)
@@ -46,7 +46,7 @@ class CollectionRoutes:
             )
         return self._answer(request, share, await self._host.trees.delete(caller, share, path))
 
-    async def move(self, request: web.Request) -> web.StreamResponse:
+    async def move(self, request: Request) -> StreamResponse:
         """Rename within the share, to `Destination`; `Overwrite: F` refuses any name that exists,
         `Depth: 0` a directory.
         """
@@ -60,7 +60,7 @@ class CollectionRoutes:
         result = await move(caller, share, path, new_path, replace=replace)
         return self._answer(request, share, result or [], 204 if existing else 201)
 
-    async def copy(self, request: web.Request) -> web.StreamResponse:
+    async def copy(self, request: Request) -> StreamResponse:
         """Copy within the share, to `Destination`; `Overwrite: F` refuses any name that exists,
         `Depth: 0` copies one name.
         """
@@ -75,7 +75,7 @@ class CollectionRoutes:
         )
         return self._answer(request, share, result, 204 if existing else 201)
 
-    async def make_directory(self, request: web.Request) -> web.StreamResponse:
+    async def make_directory(self, request: Request) -> StreamResponse:
         """Make a directory; with `?parents=true` also those above it, and one that exists is fine
         (204).
         """
@@ -92,11 +92,11 @@ class CollectionRoutes:
         return self._answer(request, share, refusal or [], 204 if existing else 201)
 
     def _answer(
-        self, request: web.Request, share: str, result: Problem | Failures, done: int = 204
-    ) -> web.Response:
+        self, request: Request, share: str, result: Problem | Failures, done: int = 204
+    ) -> StreamResponse:
         """What was done, why it was not, or (207) what of it was not."""
         if not result:
-            return web.Response(status=done)
+            return SingleWriteResponse(done)
         locks = self._host.dav_locks
         if isinstance(result, Problem):
             return refuse(request, result, error=lock_error(result, locks.of_handle))

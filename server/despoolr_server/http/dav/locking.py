@@ -11,13 +11,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from aiohttp import hdrs, web
 from msgspec.structs import replace
 from multidict import istr
 
 from despoolr_core.share.wire import Problem
-from despoolr_server.http.base.problem import Handler, Refused, bad_request, known
-from despoolr_server.http.base.single_write import SingleWriteResponse
+from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.surface import Surface, read_body
 from despoolr_server.http.dav.answers import (
     dependent_response,
@@ -38,6 +36,9 @@ from despoolr_server.http.dav.request import (
     timeout_s,
     xml_refused,
 )
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Handler, Request, StreamResponse
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.shares.base.dav_locks import DavLock
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import LockWish
@@ -56,7 +57,7 @@ class LockRoutes:
         self._asking = asking
         self.methods: dict[str, Handler] = {"LOCK": self.lock, "UNLOCK": self.unlock}
 
-    async def lock(self, request: web.Request) -> web.StreamResponse:
+    async def lock(self, request: Request) -> StreamResponse:
         """200 with the lock (201 on a name that was free), 423 with the blockers, or 207 where they
         are further down.
         """
@@ -91,7 +92,7 @@ class LockRoutes:
         lock, created = result
         return self._shown(lock, 201 if created else 200)
 
-    async def unlock(self, request: web.Request) -> web.StreamResponse:
+    async def unlock(self, request: Request) -> StreamResponse:
         """204, or 409 for a token that is that of no lock there."""
         caller, share, path = self._asking.asked(request)
         await no_body(request)
@@ -107,7 +108,7 @@ class LockRoutes:
             return refuse(request, problem, error="lock-token-matches-request-uri")
         return refuse(request, result) if isinstance(result, Problem) else SingleWriteResponse(204)
 
-    def _refresh(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
+    def _refresh(self, request: Request, caller: Caller, share: str, path: str) -> StreamResponse:
         if not caller.tokens:
             raise bad_request(
                 "A LOCK without a body refreshes a lock: name it in `If: (<token>)`. To lock, "
@@ -122,11 +123,11 @@ class LockRoutes:
             raise Refused(known("precondition-failed", detail, share=share, path=path))
         return refuse(request, lock) if isinstance(lock, Problem) else self._shown(lock)
 
-    def _shown(self, lock: DavLock, status: int = 0) -> web.Response:
+    def _shown(self, lock: DavLock, status: int = 0) -> StreamResponse:
         headers = {"Lock-Token": f"<{lock.token}>"} if status else None
         return prop_answer(lockdiscovery([lock], self._host.dav.left_s), status or 200, headers)
 
-    def _named(self, request: web.Request, caller: Caller) -> Caller:
+    def _named(self, request: Request, caller: Caller) -> Caller:
         """The caller by the names under which its lock will stand in others' way."""
         agent = product(request.headers.get(hdrs.USER_AGENT, ""))
         return replace(caller, program=caller.program or agent)

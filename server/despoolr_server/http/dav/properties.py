@@ -14,12 +14,10 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
-from aiohttp import hdrs, web
-
 from despoolr_core.share.wire import Problem
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.http.base.pieces import PIECE_SIZE, check_size_of, in_pieces
-from despoolr_server.http.base.problem import Handler, known
+from despoolr_server.http.base.problem import known
 from despoolr_server.http.base.surface import Surface, read_body
 from despoolr_server.http.dav.answers import (
     XML_TYPE,
@@ -51,6 +49,9 @@ from despoolr_server.http.dav.live_properties import (
     LiveProperties,
 )
 from despoolr_server.http.dav.request import Asking, depth, xml_refused
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Handler, Request, StreamResponse
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.loop.pace import BATCH, batches, turn
 from despoolr_server.shares.base.principal import TooMany
 from despoolr_server.shares.dav import NO_LOCKS, NO_PROPERTIES, DavResource, Looked, PlainFiles
@@ -81,7 +82,7 @@ class PropertyRoutes:
         self._kept = KeptFragments()
         self.methods: dict[str, Handler] = {"PROPFIND": self.find, "PROPPATCH": self.patch}
 
-    async def find(self, request: web.Request) -> web.StreamResponse:
+    async def find(self, request: Request) -> StreamResponse:
         """207 with what was asked for, of the resource and of what is in it, as deep as `Depth`
         says.
         """
@@ -102,13 +103,13 @@ class PropertyRoutes:
 
     async def _told(
         self,
-        request: web.Request,
+        request: Request,
         share: str,
         path: str,
         asked: PropertyQuery,
         found: Looked | TooMany | Problem,
         size: int = 0,
-    ) -> web.StreamResponse:
+    ) -> StreamResponse:
         if isinstance(found, Problem):
             return refuse(request, found)
         if isinstance(found, TooMany):
@@ -122,7 +123,7 @@ class PropertyRoutes:
         texts = multistatus_texts(self._responses(share, found, asked))
         return await in_pieces(request, HTTPStatus.MULTI_STATUS, XML_TYPE, texts, size_about=size)
 
-    async def find_shares(self, request: web.Request) -> web.StreamResponse:
+    async def find_shares(self, request: Request) -> StreamResponse:
         """207 of the server's root: a directory with the shares in it. Clients look there before
         they look into a share.
         """
@@ -143,13 +144,13 @@ class PropertyRoutes:
         for share in self.host.share_names() if how == "1" else ():
             found = await self.host.dav.look(caller, share, "", 0)
             responses += [*self._responses(share, found, asked)] if isinstance(found, list) else []
-        return web.Response(
-            status=HTTPStatus.MULTI_STATUS,
-            body=b"".join(multistatus_texts(responses)),
-            headers={hdrs.CONTENT_TYPE: XML_TYPE},
+        return SingleWriteResponse(
+            HTTPStatus.MULTI_STATUS,
+            {hdrs.CONTENT_TYPE: XML_TYPE},
+            b"".join(multistatus_texts(responses)),
         )
 
-    async def patch(self, request: web.Request) -> web.StreamResponse:
+    async def patch(self, request: Request) -> StreamResponse:
         """207: all of it was done, or none, and why."""
         caller, share, path = self._asking.asked(request)
         try:

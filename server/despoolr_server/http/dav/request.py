@@ -15,7 +15,6 @@ import re
 from http import HTTPStatus
 from typing import Final
 
-from aiohttp import hdrs, web
 from msgspec.structs import replace
 from multidict import istr
 
@@ -36,6 +35,8 @@ from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.surface import IF, Surface, expects, query
 from despoolr_server.http.dav.bodies import XmlRefused
 from despoolr_server.http.dav.if_header import ResourceState, holds, parse_if, submitted
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import TIMEOUT_S_MAX
 
@@ -59,7 +60,7 @@ is one.
 _MISSING: Final = (NtStatus.OBJECT_NAME_NOT_FOUND, NtStatus.OBJECT_PATH_NOT_FOUND)
 
 
-async def no_body(request: web.Request) -> None:
+async def no_body(request: Request) -> None:
     """Raises `Refused` for a call with a body that would be ignored (415; RFC 4918, 8.4).
     Nothing is done before it has begun to come; who waits to be told to send it is answered at
     once.
@@ -76,7 +77,7 @@ class Asking:
         self._surface = surface
         self._host = surface.host
 
-    def asked(self, request: web.Request, *parameters: str) -> Asked:
+    def asked(self, request: Request, *parameters: str) -> Asked:
         """Who asks for what, its `If` header looked at; `parameters` are those it may have. Raises
         `Refused`.
         """
@@ -93,7 +94,7 @@ class Asking:
             caller = self.under(request, caller, share, path)
         return caller, share, path
 
-    def under(self, request: web.Request, caller: Caller, share: str, path: str) -> Caller:
+    def under(self, request: Request, caller: Caller, share: str, path: str) -> Caller:
         """The caller with the tokens that its `If` header submits. Raises `Refused` (400, 412)."""
         text = ", ".join(request.headers.getall("If"))
         try:
@@ -118,7 +119,7 @@ class Asking:
             raise Refused(known("precondition-failed", detail, share=share, path=path))
         return replace(caller, tokens=submitted(lists))
 
-    def place(self, request: web.Request, tag: str) -> tuple[str, str] | None:
+    def place(self, request: Request, tag: str) -> tuple[str, str] | None:
         """The share and path of a tag on this server; None for one elsewhere. Raises `Refused` for
         one that is no address.
         """
@@ -132,7 +133,7 @@ class Asking:
             else None
         )
 
-    def destination(self, request: web.Request, share: str) -> tuple[str, bool]:
+    def destination(self, request: Request, share: str) -> tuple[str, bool]:
         """The new path (a slash at its end is kept) and whether an existing one may be replaced.
 
         Raises `Refused` for a destination elsewhere, or that is none.
@@ -168,7 +169,7 @@ class Asking:
         found = self._host.listings.stat(caller, share, path)
         return "" if isinstance(found, Problem) else (found[1] or DIRECTORY_TAG)
 
-    def check_conditions(self, request: web.Request, caller: Caller, share: str, path: str) -> None:
+    def check_conditions(self, request: Request, caller: Caller, share: str, path: str) -> None:
         """Raises `Refused` (412) where one of HTTP's own conditions forbids to go on. Nothing is
         asked where there is none.
         """
@@ -182,7 +183,7 @@ class Asking:
             self.check_state(request, share, path, "", 0.0)
 
     def check_state(
-        self, request: web.Request, share: str, path: str, etag: str, modified_at: float
+        self, request: Request, share: str, path: str, etag: str, modified_at: float
     ) -> None:
         """Raises `Refused` (412) where a condition of the request does not hold for what is
         there.
@@ -196,7 +197,7 @@ class Asking:
             raise Refused(known("precondition-failed", verdict.reason, share=share, path=path))
 
 
-def check_query(request: web.Request, *parameters: str) -> None:
+def check_query(request: Request, *parameters: str) -> None:
     """Raises `Refused` (400) for a query with anything in it but `parameters`, lest `what?.txt` be
     taken for the file `what`.
     """
@@ -208,7 +209,7 @@ def check_query(request: web.Request, *parameters: str) -> None:
         )
 
 
-def only(request: web.Request, name: str, default: str) -> str:
+def only(request: Request, name: str, default: str) -> str:
     """A header that a request has once or not at all. Raises `Refused` for two of them: each could
     be the one that is meant.
     """
@@ -220,7 +221,7 @@ def only(request: web.Request, name: str, default: str) -> str:
     return lines[0]
 
 
-def host_of(request: web.Request) -> str:
+def host_of(request: Request) -> str:
     """The authority by which a client calls this server: that of the address, if it has one, else
     `Host` (RFC 9112, 3.2.2).
     """
@@ -239,7 +240,7 @@ def _read(what: str, text: str) -> Place:
         raise bad_request(f"{what} cannot be read: {error}.") from None
 
 
-def depth(request: web.Request, default: str, *allowed: str) -> str:
+def depth(request: Request, default: str, *allowed: str) -> str:
     """The `Depth` header in lower case. Raises `Refused` for one that the method does not take."""
     text = only(request, _DEPTH, default).strip().lower()
     if text not in allowed:
@@ -249,7 +250,7 @@ def depth(request: web.Request, default: str, *allowed: str) -> str:
     return text
 
 
-def timeout_s(request: web.Request) -> float:
+def timeout_s(request: Request) -> float:
     """The first time that a `Timeout` header asks for, in seconds; 0 if it asks for none we
     know.
     """

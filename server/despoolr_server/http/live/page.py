@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from aiohttp import hdrs, web
-
 from despoolr_server.http.base.browser_guard import inline, page_headers
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 
 class LivePageRoutes:
@@ -19,16 +20,16 @@ class LivePageRoutes:
     token.
     """
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """The page's address and its handler."""
-        return [web.get("/", self.page)]
+        return [Route("GET", "/", self.page)]
 
-    async def page(self, _request: web.Request) -> web.StreamResponse:
+    async def page(self, _request: Request) -> StreamResponse:
         """The page, the same for everybody: what it shows it asks for, and the person brings the
         token.
         """
         body, headers = _page()
-        return web.Response(body=body, headers=headers)
+        return SingleWriteResponse(200, headers, body)
 
 
 @cache

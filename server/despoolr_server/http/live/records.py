@@ -11,15 +11,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final
-
-from aiohttp import hdrs, web
+from typing import TYPE_CHECKING, Final
 
 from despoolr_core.records.stream import Record, Recorder, encode
-from despoolr_server.http.base.pieces import StreamedResponse
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, query, switch
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse, over_aiohttp
 from despoolr_server.loop.pace import BATCH, batches, turn
+
+if TYPE_CHECKING:
+    from despoolr_server.http.handling.over_aiohttp import StreamedResponse
 
 JSON_LINES: Final = "application/jsonl"
 READERS_MAX: Final = 8
@@ -46,9 +48,9 @@ class RecordRoutes:
         self._is_closed = False
         recorder.listeners.append(self._hear)
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """What `make_app` takes as `extra_routes`."""
-        return [web.get("/api/v1/records", self.records)]
+        return [Route("GET", "/api/v1/records", self.records)]
 
     def close(self) -> None:
         """End every answer: the server stops."""
@@ -56,7 +58,7 @@ class RecordRoutes:
         for reader in self._readers:
             reader.has_news.set()
 
-    async def records(self, request: web.Request) -> web.StreamResponse:
+    async def records(self, request: Request) -> StreamResponse:
         """What is on file; with `follow`, then what comes. Raises `Refused` (503) if too many
         read.
         """
@@ -71,11 +73,11 @@ class RecordRoutes:
         finally:
             self._readers.remove(reader)
 
-    async def _send(
-        self, request: web.Request, reader: _Reader, *, follow: bool
-    ) -> web.StreamResponse:
+    async def _send(self, request: Request, reader: _Reader, *, follow: bool) -> StreamResponse:
         last = count = self._recorder.count
-        stream = StreamedResponse(headers={hdrs.CONTENT_TYPE: JSON_LINES})
+        stream: StreamedResponse = over_aiohttp().StreamedResponse(
+            headers={hdrs.CONTENT_TYPE: JSON_LINES}
+        )
         await stream.prepare(request)
         if stream.is_head_only:
             return stream

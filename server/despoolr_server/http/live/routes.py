@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from aiohttp import hdrs, web
 
 from despoolr_core.records.live.model import LivePage, LiveWatched
 from despoolr_core.records.live.page_query import DAY_S, PageQuery
@@ -26,7 +25,6 @@ from despoolr_core.rules.fields import LineText
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.auth import Auth
-from despoolr_server.http.base.pieces import StreamedResponse
 from despoolr_server.http.base.problem import answer
 from despoolr_server.http.base.surface import (
     json_answer,
@@ -36,8 +34,14 @@ from despoolr_server.http.base.surface import (
     read_json,
     whole_number,
 )
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse, over_aiohttp
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.http.live.feeds import BEAT_S, Event, Feed, LiveFeeds
 from despoolr_server.shares.base.principal import Principal
+
+if TYPE_CHECKING:
+    from despoolr_server.http.handling.over_aiohttp import StreamedResponse
 
 SPAN_S_MAX: Final = 366 * 86_400
 """How far back a page goes at most, in site seconds."""
@@ -93,15 +97,15 @@ class LiveRoutes:
         self._scale = scale
         self._release = release
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """What `make_app` takes as `extra_routes`."""
         release = "/api/v1/servers/{server}/opens/{open}/release"
         return [
-            web.get("/api/v1/live", self.live),
-            *([web.post(release, self.release)] if self._release is not None else []),
+            Route("GET", "/api/v1/live", self.live),
+            *([Route("POST", release, self.release)] if self._release is not None else []),
         ]
 
-    async def live(self, request: web.Request) -> web.StreamResponse:
+    async def live(self, request: Request) -> StreamResponse:
         """The page, once or from now on."""
         who = principal_of(self._auth, request)
         given = query(request, "server", "package", "q", "span_s")
@@ -119,17 +123,17 @@ class LiveRoutes:
             await self._feeds.renew(feed)
             return await self._stream(request, feed)
 
-    async def release(self, request: web.Request) -> web.StreamResponse:
+    async def release(self, request: Request) -> StreamResponse:
         """Close an open on a server of the site by force."""
         assert self._release is not None
         who = operator_of(self._auth, request, "close another's open")
         names = request.match_info
         body = await read_json(request, ReleaseRequest)
         refusal = await self._release(who, names["server"], names["open"], body.reason)
-        return answer(refusal) if refusal else web.Response(status=204)
+        return answer(refusal) if refusal else SingleWriteResponse(204)
 
-    async def _stream(self, request: web.Request, feed: Feed) -> web.StreamResponse:
-        stream = StreamedResponse(
+    async def _stream(self, request: Request, feed: Feed) -> StreamResponse:
+        stream: StreamedResponse = over_aiohttp().StreamedResponse(
             headers={
                 hdrs.CONTENT_TYPE: EVENT_STREAM,
                 hdrs.CACHE_CONTROL: "no-store",

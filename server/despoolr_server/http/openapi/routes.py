@@ -12,10 +12,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from aiohttp import hdrs, web
 
 from despoolr_server.http.base.conditions import matches
 from despoolr_server.http.base.surface import query
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.application import canonical
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.http.openapi.document import make_document
 from despoolr_server.http.openapi.page import (
     POLICY,
@@ -39,20 +42,19 @@ class DocumentRoutes:
         self._routed: list[tuple[str, str]] = []
         self._kept: dict[str, tuple[bytes, str]] = {}
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """The calls and their handlers."""
         return [
-            web.get("/openapi.json", self.openapi),
-            web.get("/docs", self.docs),
-            web.get(SCRIPT_PATH, self.script),
+            Route("GET", "/openapi.json", self.openapi),
+            Route("GET", "/docs", self.docs),
+            Route("GET", SCRIPT_PATH, self.script),
         ]
 
-    def describe(self, resources: Iterable[web.AbstractResource]) -> None:
+    def describe(self, routes: Iterable[Route]) -> None:
         """Remember what the application answers: every method of every address."""
         self._routed = [
-            (route.method, resource.canonical)
-            for resource in resources
-            for route in resource
+            (route.method, canonical(route.path))
+            for route in routes
             if route.method != hdrs.METH_ANY
         ]
 
@@ -60,14 +62,14 @@ class DocumentRoutes:
         """The description as Python values, made once."""
         return make_document(self._routed, self._calls, server=self._server, version=self._version)
 
-    async def openapi(self, request: web.Request) -> web.StreamResponse:
+    async def openapi(self, request: Request) -> StreamResponse:
         """Answer `GET /openapi.json`: the description as JSON."""
         query(request)
         if "openapi" not in self._kept:
             self._keep("openapi", msgspec.json.encode(self.document()))
         return self._answer(request, "openapi", {hdrs.CONTENT_TYPE: "application/json"})
 
-    async def docs(self, request: web.Request) -> web.StreamResponse:
+    async def docs(self, request: Request) -> StreamResponse:
         """The description as a page."""
         query(request)
         if "docs" not in self._kept:
@@ -80,7 +82,7 @@ class DocumentRoutes:
         }
         return self._answer(request, "docs", headers)
 
-    async def script(self, request: web.Request) -> web.StreamResponse:
+    async def script(self, request: Request) -> StreamResponse:
         """Answer with the viewer's script, which the page runs."""
         query(request)
         headers = {
@@ -99,12 +101,12 @@ class DocumentRoutes:
     def _keep(self, name: str, body: bytes) -> None:
         self._kept[name] = (body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
 
-    def _answer(self, request: web.Request, name: str, headers: dict[str, str]) -> web.Response:
+    def _answer(self, request: Request, name: str, headers: dict[str, str]) -> StreamResponse:
         body, etag = self._kept[name]
         always: dict[str, str] = {hdrs.ETAG: etag, hdrs.CACHE_CONTROL: "no-cache"}
         if matches(request.headers.get(hdrs.IF_NONE_MATCH, ""), etag):
-            return web.Response(status=304, headers=always)
-        return web.Response(body=body, headers=headers | always)
+            return SingleWriteResponse(304, always)
+        return SingleWriteResponse(200, headers | always, body)
 
 
 def _takes_gzip(accepted: str) -> bool:

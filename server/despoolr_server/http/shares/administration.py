@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from aiohttp import web
 
 from despoolr_core.records.kinds.share import MessageSent, RightsChanged
 from despoolr_core.records.stream import Recorder
@@ -24,6 +23,7 @@ from despoolr_core.rules.fields import LineText, NameText
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, json_answer, read_json
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse
 from despoolr_server.http.shares.messages import MessageBoard
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.host import ShareHost
@@ -77,15 +77,15 @@ class AdministrationRoutes:
         self._recorder = recorder
         self._board = MessageBoard() if board is None else board
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """What `make_app` takes as `extra_routes`."""
         return [
-            web.put("/api/v1/shares/{share}/rights", self._put_rights),
-            web.post("/api/v1/messages", self._post_message),
-            web.get("/api/v1/messages", self._get_messages),
+            Route("PUT", "/api/v1/shares/{share}/rights", self._put_rights),
+            Route("POST", "/api/v1/messages", self._post_message),
+            Route("GET", "/api/v1/messages", self._get_messages),
         ]
 
-    async def _put_rights(self, request: web.Request) -> web.Response:
+    async def _put_rights(self, request: Request) -> StreamResponse:
         surface = request.app[SURFACE]
         who = surface.operator(request, "change rights")
         asked = await read_json(request, RightsRequest)
@@ -116,7 +116,7 @@ class AdministrationRoutes:
         )
         return json_answer(RightsReply(shown))
 
-    async def _post_message(self, request: web.Request) -> web.Response:
+    async def _post_message(self, request: Request) -> StreamResponse:
         who = request.app[SURFACE].operator(request, "send messages")
         asked = await read_json(request, MessageRequest)
         if len(asked.text) > TEXT_MAX:
@@ -133,7 +133,7 @@ class AdministrationRoutes:
         )
         return json_answer(SentReply(True))
 
-    async def _get_messages(self, request: web.Request) -> web.Response:
+    async def _get_messages(self, request: Request) -> StreamResponse:
         return json_answer(
             MessageList(self._board.take(request.app[SURFACE].principal(request).machine))
         )

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from aiohttp import hdrs, web
 
 from despoolr_core.share.chain import (
     BYTES_MAX,
@@ -33,6 +32,8 @@ from despoolr_server.http.base.pieces import bytes_answer
 from despoolr_server.http.base.problem import Refused, answer, bad_request
 from despoolr_server.http.base.surface import Surface, read_json
 from despoolr_server.http.base.uploads import Sending
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse
 from despoolr_server.shares.base.principal import Caller, Content
 
 BODY_SIZE_MAX: Final = 1024 * 1024
@@ -53,11 +54,11 @@ class ChainRoutes:
         self._surface = surface
         self._host = surface.host
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """The call and its handler."""
-        return [web.post("/api/v1/chain", self.chain)]
+        return [Route("POST", "/api/v1/chain", self.chain)]
 
-    async def chain(self, request: web.Request) -> web.StreamResponse:
+    async def chain(self, request: Request) -> StreamResponse:
         """A result for each call that was made."""
         caller = self._surface.caller(request)
         asked = await read_json(request, Chain, BODY_SIZE_MAX)
@@ -65,8 +66,8 @@ class ChainRoutes:
             return await self._chain(request, caller, asked, sending)
 
     async def _chain(
-        self, request: web.Request, caller: Caller, asked: Chain, sending: Sending
-    ) -> web.StreamResponse:
+        self, request: Request, caller: Caller, asked: Chain, sending: Sending
+    ) -> StreamResponse:
         if not 1 <= len(asked.calls) <= CALLS_MAX:
             raise bad_request(f"A chain has 1 to {CALLS_MAX} calls, not {len(asked.calls)}.")
         results: list[ChainResult] = []

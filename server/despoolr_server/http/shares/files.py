@@ -13,8 +13,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-from aiohttp import hdrs, web
-
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.conditions import (
@@ -29,8 +27,7 @@ from despoolr_server.http.base.conditions import (
 )
 from despoolr_server.http.base.media import content_type
 from despoolr_server.http.base.pieces import bytes_answer
-from despoolr_server.http.base.problem import Handler, Refused, bad_request, known
-from despoolr_server.http.base.single_write import SingleWriteResponse, fields_of
+from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.surface import IF, Surface, expects, json_answer, read_body, switch
 from despoolr_server.http.base.uploads import Sending
 from despoolr_server.http.dav.answers import lock_error, refuse
@@ -38,6 +35,9 @@ from despoolr_server.http.dav.collections import CollectionRoutes
 from despoolr_server.http.dav.locking import LockRoutes
 from despoolr_server.http.dav.properties import PropertyRoutes
 from despoolr_server.http.dav.request import DIRECTORY_TAG, Asking, check_query
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Handler, Request, StreamResponse
+from despoolr_server.http.handling.single_write import SingleWriteResponse, fields_of
 from despoolr_server.http.shares.listings import listing_answer, listing_page
 from despoolr_server.shares.base.principal import (
     LARGE_SIZE,
@@ -75,8 +75,8 @@ class ShareRoutes:
         self._allow = trees.allow = ", ".join(self.methods)
 
     async def get(  # noqa: C901 - a hot path, its conditions in RFC 9110's order
-        self, request: web.Request
-    ) -> web.StreamResponse:
+        self, request: Request
+    ) -> StreamResponse:
         """The file (200, 206), nothing new (304), or the names in a directory."""
         caller = self._surface.caller(request)
         info = request.match_info
@@ -126,7 +126,7 @@ class ShareRoutes:
             return None
         return SingleWriteResponse(200, _file_lines(path, now.etag, now.modified_at), now.data)
 
-    async def head(self, request: web.Request) -> web.StreamResponse:
+    async def head(self, request: Request) -> StreamResponse:
         """What GET would say of the file, by its attributes alone."""
         caller, share, path = self._asking.asked(request, "stat")
         found = self._host.listings.stat(caller, share, path)
@@ -135,14 +135,14 @@ class ShareRoutes:
         entry, etag = found
         self._asking.check_state(request, share, path, etag or DIRECTORY_TAG, entry.modified_at)
         if entry.directory:
-            return web.Response(content_type="application/json", headers=_VARY)
+            return SingleWriteResponse(200, {**_VARY, hdrs.CONTENT_TYPE: "application/json"})
         if evaluate(request.headers, etag, entry.modified_at, reads=True).status:
             return SingleWriteResponse(304, {hdrs.ETAG: etag})
         headers = _file_headers(path, etag, entry.modified_at)
         headers[hdrs.CONTENT_LENGTH] = str(entry.size)
-        return web.Response(headers=headers)
+        return SingleWriteResponse(200, headers)
 
-    async def put(self, request: web.Request) -> web.StreamResponse:
+    async def put(self, request: Request) -> StreamResponse:
         """Replace or create the whole file. `If-None-Match: *` only creates; `If-Match` only
         replaces what you have seen.
         """
@@ -176,29 +176,30 @@ class ShareRoutes:
             return refuse(request, written, error=refused)
         return SingleWriteResponse(201 if written.is_new else 204, {hdrs.ETAG: written.etag})
 
-    async def options(self, _request: web.Request) -> web.StreamResponse:
+    async def options(self, _request: Request) -> StreamResponse:
         """Which methods there are: those of WebDAV class 1 and 2. It says nothing about files, so
         it asks for no token.
         """
-        return web.Response(
-            headers={
+        return SingleWriteResponse(
+            200,
+            {
                 hdrs.ALLOW: self._allow,
                 "Accept-Ranges": "bytes",
                 "DAV": "1, 2",
                 "MS-Author-Via": "DAV",
-            }
+            },
         )
 
     # -- what they share
 
     async def _read(
         self,
-        request: web.Request,
+        request: Request,
         share: str,
         path: str,
         content: Content | NotModified | Problem,
         caller: Caller,
-    ) -> web.StreamResponse:
+    ) -> StreamResponse:
         """What GET found, as far as the request's conditions let it be told."""
         if type(content) is Problem:
             if content.nt_status == NtStatus.FILE_IS_A_DIRECTORY and takes_listing(
@@ -220,7 +221,7 @@ class ShareRoutes:
             return ""
         return found[1]
 
-    def _facts(self, request: web.Request, caller: Caller, share: str, path: str) -> web.Response:
+    def _facts(self, request: Request, caller: Caller, share: str, path: str) -> StreamResponse:
         found = self._host.listings.stat(caller, share, path.rstrip("/"))
         if isinstance(found, Problem):
             return refuse(request, found)
@@ -230,8 +231,8 @@ class ShareRoutes:
         return json_answer(found[0], headers={hdrs.ETAG: found[1]} if found[1] else None)
 
     async def _listing(
-        self, request: web.Request, caller: Caller, share: str, path: str
-    ) -> web.StreamResponse:
+        self, request: Request, caller: Caller, share: str, path: str
+    ) -> StreamResponse:
         path = path.rstrip("/")
         async with self._surface.looks.one(caller.who.machine):
             listed = await self._host.listings.list_long(caller, share, path)
@@ -267,9 +268,7 @@ def prefers_html(accept: str) -> bool:
     return html >= 0 and (json < 0 or html < json)
 
 
-async def _file(
-    request: web.Request, share: str, path: str, content: Content
-) -> web.StreamResponse:
+async def _file(request: Request, share: str, path: str, content: Content) -> StreamResponse:
     headers = _file_headers(path, content.etag, content.modified_at)
     data = content.data
     if hdrs.IF_MATCH in request.headers or hdrs.IF_UNMODIFIED_SINCE in request.headers:

@@ -12,8 +12,6 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Final
 
-from aiohttp import web
-
 from despoolr_core.records.episodes import Why
 from despoolr_core.records.verdicts import verdict
 from despoolr_core.share.modes import HTTP_STATUS, NtStatus, Role
@@ -29,6 +27,9 @@ from despoolr_server.http.base.surface import (
     read_json,
     whole_number,
 )
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.http.shares.client_view import episodes_for, opens_for, why_for
 from despoolr_server.http.shares.trial import Trial
 from despoolr_server.loop.pace import batches, breathe
@@ -48,20 +49,20 @@ class IntrospectionRoutes:
         self._metrics = metrics
         self._trial = Trial(surface.host)
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """The calls and their handlers."""
         return [
-            web.get("/api/v1/opens", self.opens),
-            web.get("/api/v1/episodes", self.episodes),
-            web.post("/api/v1/episodes/{episode}/end", self.end_episode),
-            web.get("/api/v1/why", self.why),
-            web.get("/problems/{name}", self.problem_type),
-            web.get("/healthz", self.health),
-            web.get("/ready", self.ready),
-            web.get("/metrics", self.metrics),
+            Route("GET", "/api/v1/opens", self.opens),
+            Route("GET", "/api/v1/episodes", self.episodes),
+            Route("POST", "/api/v1/episodes/{episode}/end", self.end_episode),
+            Route("GET", "/api/v1/why", self.why),
+            Route("GET", "/problems/{name}", self.problem_type),
+            Route("GET", "/healthz", self.health),
+            Route("GET", "/ready", self.ready),
+            Route("GET", "/metrics", self.metrics),
         ]
 
-    async def opens(self, request: web.Request) -> web.StreamResponse:
+    async def opens(self, request: Request) -> StreamResponse:
         """The opens that stand, oldest first: all (of a client: what concerns it), or those of a
         share, a path, a machine.
         """
@@ -77,7 +78,7 @@ class IntrospectionRoutes:
             )
         return await rows_answer(request, ("opens", rows[:limit]), ("count", len(rows)))
 
-    async def episodes(self, request: web.Request) -> web.StreamResponse:
+    async def episodes(self, request: Request) -> StreamResponse:
         """The episodes on record: all (of a client: its own), or those of a waiting machine, a
         path.
         """
@@ -90,14 +91,14 @@ class IntrospectionRoutes:
         )
         return await rows_answer(request, ("episodes", rows[:limit]), ("count", len(rows)))
 
-    async def end_episode(self, request: web.Request) -> web.StreamResponse:
+    async def end_episode(self, request: Request) -> StreamResponse:
         """The update will not be tried again."""
         who = self._surface.principal(request)
         end = await read_json(request, EpisodeEnd)
         refusal = self._host.end_episode(who, request.match_info["episode"], end.reason)
-        return answer(refusal) if refusal else web.Response(status=204)
+        return answer(refusal) if refusal else SingleWriteResponse(204)
 
-    async def why(self, request: web.Request) -> web.StreamResponse:
+    async def why(self, request: Request) -> StreamResponse:
         """Who holds, or at a time held, a path or a machine's files, and each episode about it in
         one sentence.
         """
@@ -115,16 +116,16 @@ class IntrospectionRoutes:
             request, ("at", why.at), ("opens", why.opens[:limit]), ("episodes", told), sentences
         )
 
-    async def problem_type(self, request: web.Request) -> web.StreamResponse:
+    async def problem_type(self, request: Request) -> StreamResponse:
         """What a problem's type means, in a line of text."""
         name = request.match_info["name"]
         if name in KNOWN:
             status, title, advice = KNOWN[name]
-            return web.Response(text=f"{status} {title}. {advice}\n")
+            return _text_answer(f"{status} {title}. {advice}\n")
         nt_status = "STATUS_" + name.upper().replace("-", "_")
         if nt_status in _TITLES:
-            return web.Response(
-                text=f"{HTTP_STATUS[NtStatus(nt_status)]} {nt_status}: {_TITLES[nt_status]}.\n"
+            return _text_answer(
+                f"{HTTP_STATUS[NtStatus(nt_status)]} {nt_status}: {_TITLES[nt_status]}.\n"
             )
         raise Refused(
             known(
@@ -132,7 +133,7 @@ class IntrospectionRoutes:
             )
         )
 
-    async def health(self, _request: web.Request) -> web.StreamResponse:
+    async def health(self, _request: Request) -> StreamResponse:
         """Whether the server answers, and a few counts. Asks for no token: it names nobody."""
         now = self._surface.clock.now()
         damages = self._host.damages()
@@ -151,13 +152,13 @@ class IntrospectionRoutes:
         )
         return json_answer(body)
 
-    async def ready(self, _request: web.Request) -> web.StreamResponse:
+    async def ready(self, _request: Request) -> StreamResponse:
         """Whether the server does its work. Asks for no token: it names nobody."""
         if reason := await self._trial.why_not():
             raise Refused(known("not-ready", f"{reason}."))
-        return web.Response(text="ok\n")
+        return _text_answer("ok\n")
 
-    async def metrics(self, request: web.Request) -> web.StreamResponse:
+    async def metrics(self, request: Request) -> StreamResponse:
         """The same counts, and refusals by share and program, for Prometheus."""
         self._surface.principal(request)
         from despoolr_server.http.base.exposition import (  # noqa: PLC0415
@@ -173,9 +174,12 @@ class IntrospectionRoutes:
             await breathe(len(batch))
         families = Families(self._surface, self._metrics, waited)
         text, content_type = Exposition(families, *self._metrics.others).render()
-        return web.Response(
-            body=text, headers={"Content-Type": content_type, "X-Content-Type-Options": "nosniff"}
-        )
+        headers = {hdrs.CONTENT_TYPE: content_type, "X-Content-Type-Options": "nosniff"}
+        return SingleWriteResponse(200, headers, text)
+
+
+def _text_answer(text: str) -> SingleWriteResponse:
+    return SingleWriteResponse(200, {hdrs.CONTENT_TYPE: "text/plain; charset=utf-8"}, text.encode())
 
 
 def site_time(name: str, text: str) -> float:

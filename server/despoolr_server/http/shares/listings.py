@@ -9,13 +9,12 @@ from html import escape
 from typing import Final
 from urllib.parse import quote
 
-from aiohttp import web
-
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.http.base.browser_guard import inline, page_headers
 from despoolr_server.http.base.conditions import http_date
 from despoolr_server.http.base.pieces import NO_HEADERS, check_size_of, in_pieces, json_texts
 from despoolr_server.http.base.problem import Refused, known
+from despoolr_server.http.handling.handler import Request, StreamResponse
 from despoolr_server.loop.pace import batches, breathe
 from despoolr_server.shares.base.network_share import entry_of
 from despoolr_server.shares.base.principal import TooMany
@@ -29,11 +28,11 @@ _ADVICE: Final = (
 
 
 async def listing_answer(
-    request: web.Request,
+    request: Request,
     path: str,
     found: list[FileFacts] | TooMany,
     headers: Mapping[str, str] = NO_HEADERS,
-) -> web.StreamResponse:
+) -> StreamResponse:
     """A directory as a `Listing`, in JSON, in pieces."""
     checked = await _checked(found, 3)
     texts = json_texts([("path", path), ("entries", (entry_of(facts) for facts in checked))])
@@ -43,12 +42,12 @@ async def listing_answer(
 
 
 async def listing_page(
-    request: web.Request,
+    request: Request,
     share: str,
     path: str,
     found: list[FileFacts] | TooMany,
     headers: Mapping[str, str] = NO_HEADERS,
-) -> web.StreamResponse:
+) -> StreamResponse:
     """The same as a page."""
     checked = await _checked(found, 16)
     texts = (text.encode("utf-8") for text in _page(share, path, checked))

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiohttp import hdrs, web
-
 from despoolr_core.share.wire import (
     LockRequest,
     OpenChange,
@@ -24,7 +22,6 @@ from despoolr_core.share.wire import (
 from despoolr_server.http.base.conditions import byte_range, content_range, open_range
 from despoolr_server.http.base.pieces import bytes_answer
 from despoolr_server.http.base.problem import Refused, answer, bad_request, known
-from despoolr_server.http.base.single_write import SingleWriteResponse
 from despoolr_server.http.base.surface import (
     Surface,
     encode,
@@ -37,7 +34,9 @@ from despoolr_server.http.base.surface import (
     whole_number,
 )
 from despoolr_server.http.base.uploads import Sending
-from despoolr_server.http.connections.connection import when_gone
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse, when_gone
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.http.shares.listings import listing_answer
 
 OFFSET_MAX: Final = 2**64 - 1
@@ -53,27 +52,27 @@ class OpenRoutes:
         self._surface = surface
         self._host = surface.host
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """The calls and their handlers."""
         return [
-            web.post("/api/v1/sessions", self.start_session),
-            web.put("/api/v1/sessions/{session}", self.renew_session),
-            web.delete("/api/v1/sessions/{session}", self.end_session),
-            web.put("/api/v1/sessions/{session}/shares/{share}", self.join_share),
-            web.delete("/api/v1/sessions/{session}/shares/{share}", self.leave_share),
-            web.post("/api/v1/opens", self.open),
-            web.get("/api/v1/opens/{open}", self.query, allow_head=False),
-            web.patch("/api/v1/opens/{open}", self.change),
-            web.delete("/api/v1/opens/{open}", self.close),
-            web.get("/api/v1/opens/{open}/entries", self.entries, allow_head=False),
-            web.get("/api/v1/opens/{open}/locks", self.locks, allow_head=False),
-            web.post("/api/v1/opens/{open}/locks", self.lock),
-            web.delete("/api/v1/opens/{open}/locks", self.unlock),
-            web.get("/api/v1/opens/{open}/content", self.read, allow_head=False),
-            web.put("/api/v1/opens/{open}/content", self.write),
+            Route("POST", "/api/v1/sessions", self.start_session),
+            Route("PUT", "/api/v1/sessions/{session}", self.renew_session),
+            Route("DELETE", "/api/v1/sessions/{session}", self.end_session),
+            Route("PUT", "/api/v1/sessions/{session}/shares/{share}", self.join_share),
+            Route("DELETE", "/api/v1/sessions/{session}/shares/{share}", self.leave_share),
+            Route("POST", "/api/v1/opens", self.open),
+            Route("GET", "/api/v1/opens/{open}", self.query, has_head=False),
+            Route("PATCH", "/api/v1/opens/{open}", self.change),
+            Route("DELETE", "/api/v1/opens/{open}", self.close),
+            Route("GET", "/api/v1/opens/{open}/entries", self.entries, has_head=False),
+            Route("GET", "/api/v1/opens/{open}/locks", self.locks, has_head=False),
+            Route("POST", "/api/v1/opens/{open}/locks", self.lock),
+            Route("DELETE", "/api/v1/opens/{open}/locks", self.unlock),
+            Route("GET", "/api/v1/opens/{open}/content", self.read, has_head=False),
+            Route("PUT", "/api/v1/opens/{open}/content", self.write),
         ]
 
-    async def start_session(self, request: web.Request) -> web.StreamResponse:
+    async def start_session(self, request: Request) -> StreamResponse:
         """201 with the session, whose lease runs from now."""
         who = self._surface.principal(request)
         reply = self._host.sessions.start(who, await read_json(request, SessionRequest))
@@ -81,14 +80,14 @@ class OpenRoutes:
             return answer(reply)
         return json_answer(reply, 201, {hdrs.LOCATION: f"/api/v1/sessions/{reply.session}"})
 
-    async def renew_session(self, request: web.Request) -> web.StreamResponse:
+    async def renew_session(self, request: Request) -> StreamResponse:
         """Keep-alive: the lease runs from now again."""
         reply = self._host.sessions.renew(
             self._surface.principal(request), request.match_info["session"]
         )
         return answer(reply) if isinstance(reply, Problem) else json_answer(reply)
 
-    async def end_session(self, request: web.Request) -> web.StreamResponse:
+    async def end_session(self, request: Request) -> StreamResponse:
         """Log off: all opens of the session are closed."""
         refusal = self._host.sessions.end(
             self._surface.principal(request), request.match_info["session"]
@@ -96,7 +95,7 @@ class OpenRoutes:
         await self._host.sessions.all_closed()
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
-    async def join_share(self, request: web.Request) -> web.StreamResponse:
+    async def join_share(self, request: Request) -> StreamResponse:
         """Connect the session to a share it has left."""
         names = request.match_info
         refusal = self._host.sessions.join(
@@ -104,7 +103,7 @@ class OpenRoutes:
         )
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
-    async def leave_share(self, request: web.Request) -> web.StreamResponse:
+    async def leave_share(self, request: Request) -> StreamResponse:
         """Disconnect the session from a share: its opens there are closed."""
         names = request.match_info
         refusal = self._host.sessions.leave(
@@ -113,7 +112,7 @@ class OpenRoutes:
         await self._host.sessions.all_closed()
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
-    async def open(self, request: web.Request) -> web.StreamResponse:
+    async def open(self, request: Request) -> StreamResponse:
         """201 with the handle, or 423 with the blockers."""
         who = self._surface.principal(request)
         reply = await self._host.handles.open(who, await read_json(request, OpenRequest))
@@ -121,7 +120,7 @@ class OpenRoutes:
             return answer(reply)
         return opened(reply)
 
-    async def close(self, request: web.Request) -> web.StreamResponse:
+    async def close(self, request: Request) -> StreamResponse:
         """Give the open back; `?force=true&reason=` closes somebody else's."""
         handle = request.match_info["open"]
         if "?" in request.raw_path and request.query_string:
@@ -134,7 +133,7 @@ class OpenRoutes:
         refusal = await self._host.handles.close(caller.who, handle, session=caller.session)
         return answer(refusal) if refusal else closed()
 
-    async def query(self, request: web.Request) -> web.StreamResponse:
+    async def query(self, request: Request) -> StreamResponse:
         """What the handle's file is now."""
         query(request)
         caller = self._surface.caller(request)
@@ -143,7 +142,7 @@ class OpenRoutes:
         )
         return answer(facts) if isinstance(facts, Problem) else json_answer(facts)
 
-    async def change(self, request: web.Request) -> web.StreamResponse:
+    async def change(self, request: Request) -> StreamResponse:
         """Rename the handle's file, mark it for deletion, or set its attributes or size: one thing
         a call.
         """
@@ -176,7 +175,7 @@ class OpenRoutes:
             refusal = await host.file_info.set_size(who, handle, change.size, session=session)
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
-    async def entries(self, request: web.Request) -> web.StreamResponse:
+    async def entries(self, request: Request) -> StreamResponse:
         """The names in the handle's directory."""
         query(request)
         caller, handle = self._surface.caller(request), request.match_info["open"]
@@ -191,7 +190,7 @@ class OpenRoutes:
             else await listing_answer(request, facts.path, found)
         )
 
-    async def locks(self, request: web.Request) -> web.StreamResponse:
+    async def locks(self, request: Request) -> StreamResponse:
         """What the handle has locked, and what it waits for."""
         query(request)
         caller = self._surface.caller(request)
@@ -200,7 +199,7 @@ class OpenRoutes:
         )
         return answer(found) if isinstance(found, Problem) else json_answer(found)
 
-    async def lock(self, request: web.Request) -> web.StreamResponse:
+    async def lock(self, request: Request) -> StreamResponse:
         """Lock ranges; without FAIL_IMMEDIATELY the answer may take `wait_s`."""
         caller, handle = self._surface.caller(request), request.match_info["open"]
         asked = await read_json(request, LockRequest)
@@ -218,7 +217,7 @@ class OpenRoutes:
                 )
         return json_answer(locked)
 
-    async def unlock(self, request: web.Request) -> web.StreamResponse:
+    async def unlock(self, request: Request) -> StreamResponse:
         """Unlock `?offset=&length=`, or cancel a waiting `?request=`."""
         caller, handle = self._surface.caller(request), request.match_info["open"]
         asked = query(request, "offset", "length", "request")
@@ -240,14 +239,14 @@ class OpenRoutes:
             )
         return answer(refusal) if refusal else SingleWriteResponse(204)
 
-    async def read(self, request: web.Request) -> web.StreamResponse:
+    async def read(self, request: Request) -> StreamResponse:
         """Bytes of an open file: all, a `Range` (206), or `?offset=&length=` (200, empty at the
         end).
         """
         with Sending(request) as sending:
             return await self._read(request, sending)
 
-    async def _read(self, request: web.Request, sending: Sending) -> web.StreamResponse:
+    async def _read(self, request: Request, sending: Sending) -> StreamResponse:
         caller, handle = self._surface.caller(request), request.match_info["open"]
         who, session = caller.who, caller.session
         ranged = request.headers.get(hdrs.RANGE)
@@ -285,7 +284,7 @@ class OpenRoutes:
             request, data[tail[0] : tail[1]], f"bytes {tail[0]}-{tail[1] - 1}/{len(data)}"
         )
 
-    async def write(self, request: web.Request) -> web.StreamResponse:
+    async def write(self, request: Request) -> StreamResponse:
         """Put bytes at `Content-Range`'s or `?offset=`'s place, or at the start."""
         caller = self._surface.caller(request)
         offset = whole_number("offset", query(request, "offset")["offset"], 0)
@@ -328,7 +327,7 @@ def closed() -> SingleWriteResponse:
     return SingleWriteResponse(204)
 
 
-async def _binary(request: web.Request, data: bytes, content_range: str = "") -> web.StreamResponse:
+async def _binary(request: Request, data: bytes, content_range: str = "") -> StreamResponse:
     headers = {hdrs.CONTENT_TYPE: "application/octet-stream", "X-Content-Type-Options": "nosniff"}
     if content_range:
         headers[hdrs.CONTENT_RANGE] = content_range

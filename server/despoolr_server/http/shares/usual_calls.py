@@ -15,14 +15,12 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
-from aiohttp import hdrs
 
 from despoolr_core.rules.memory import Bounded
 from despoolr_core.share.wire import OpenRequest
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.http.base.browser_guard import BrowserGuard
 from despoolr_server.http.base.conditions import is_plain
-from despoolr_server.http.base.single_write import BODY_SIZE_MAX, SingleWriteResponse
 from despoolr_server.http.base.surface import (
     IF,
     JSON_SIZE_MAX,
@@ -31,8 +29,10 @@ from despoolr_server.http.base.surface import (
     SESSION,
     Surface,
 )
-from despoolr_server.http.connections.fast_lane import Usual, UsualRead
 from despoolr_server.http.connections.field_block import FieldBlock
+from despoolr_server.http.connections.short_ways import Usual, UsualRead
+from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.single_write import BODY_SIZE_MAX, SingleWriteResponse
 from despoolr_server.http.shares.files import ShareRoutes
 from despoolr_server.http.shares.opens import closed, opened
 from despoolr_server.shares.base.principal import Caller, Principal

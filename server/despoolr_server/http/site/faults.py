@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aiohttp import web
-
 from despoolr_core.share.fault_api import Fault, FaultList
 from despoolr_core.share.modes import Role
 from despoolr_server.faults.begun import CannotBegin
 from despoolr_server.faults.book import FaultBook
 from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.surface import SURFACE, Surface, json_answer, read_json
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse
 
 _ANY: Final[Any] = Fault
 NOT_ALLOWED: Final = (
@@ -40,19 +39,19 @@ class FaultRoutes:
         self._site = site
         self._book = book
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """What `make_app` takes as `extra_routes`."""
         return [
-            web.get("/api/v1/faults", self._get),
-            web.post("/api/v1/faults", self._post),
-            web.delete("/api/v1/faults/{fault}", self._delete),
+            Route("GET", "/api/v1/faults", self._get),
+            Route("POST", "/api/v1/faults", self._post),
+            Route("DELETE", "/api/v1/faults/{fault}", self._delete),
         ]
 
-    async def _get(self, request: web.Request) -> web.Response:
+    async def _get(self, request: Request) -> StreamResponse:
         book = self._asked(request)
         return json_answer(FaultList(self._server, self._site, book.now, book.rows))
 
-    async def _post(self, request: web.Request) -> web.Response:
+    async def _post(self, request: Request) -> StreamResponse:
         book = self._asked(request)
         fault: Fault = await read_json(request, _ANY)
         try:
@@ -60,7 +59,7 @@ class FaultRoutes:
         except CannotBegin as error:
             raise bad_request(f"{error}.") from None
 
-    async def _delete(self, request: web.Request) -> web.Response:
+    async def _delete(self, request: Request) -> StreamResponse:
         book = self._asked(request)
         row = await book.end(request.match_info["fault"])
         if row is None:
@@ -73,7 +72,7 @@ class FaultRoutes:
             )
         return json_answer(row)
 
-    def _asked(self, request: web.Request) -> FaultBook:
+    def _asked(self, request: Request) -> FaultBook:
         surface: Surface = request.app[SURFACE]
         if surface.principal(request).role is not Role.ADMIN:
             raise Refused(

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aiohttp import web
-
 from despoolr_core.articles import ARTICLES
 from despoolr_core.profile import ProfileError
 from despoolr_core.share import site_api
@@ -28,6 +26,7 @@ from despoolr_core.share.modes import Role
 from despoolr_server.http.base.pieces import rows_answer
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, json_answer, query, read_json
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse
 from despoolr_server.http.site.answers import shaped, shaped_rows
 from despoolr_server.site.administrator import Administrator
 from despoolr_server.site.hotfixes import Hotfixes
@@ -60,29 +59,29 @@ class SiteRoutes:
         self._administrator = administrator
         self._hotfixes = hotfixes
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """What `make_app` takes as `extra_routes`."""
         return [
-            web.get("/api/v1/site", self._get_site),
-            web.get("/api/v1/packages", self._get_packages),
-            web.post("/api/v1/packages", self._post_package),
-            web.get("/api/v1/packages/{package}", self._get_package),
-            web.get("/api/v1/sites", self._get_sites),
-            web.post("/api/v1/sites", self._post_sites),
-            web.get("/api/v1/machines", self._get_machines),
-            web.post("/api/v1/machines", self._post_machines),
-            web.get("/api/v1/machines/{name}", self._get_machine),
-            web.get("/api/v1/jobs", self._get_jobs),
-            web.post("/api/v1/jobs", self._post_job),
-            web.get("/api/v1/jobs/{job}", self._get_job),
-            web.post("/api/v1/jobs/{job}/cancel", self._post_cancel),
-            web.get("/api/v1/hotfixes", self._get_hotfixes),
-            web.post("/api/v1/hotfixes/{article}", self._post_hotfix),
-            web.get("/api/v1/events", self._get_events),
-            web.post("/api/v1/services/{component}/{action}", self._post_service),
+            Route("GET", "/api/v1/site", self._get_site),
+            Route("GET", "/api/v1/packages", self._get_packages),
+            Route("POST", "/api/v1/packages", self._post_package),
+            Route("GET", "/api/v1/packages/{package}", self._get_package),
+            Route("GET", "/api/v1/sites", self._get_sites),
+            Route("POST", "/api/v1/sites", self._post_sites),
+            Route("GET", "/api/v1/machines", self._get_machines),
+            Route("POST", "/api/v1/machines", self._post_machines),
+            Route("GET", "/api/v1/machines/{name}", self._get_machine),
+            Route("GET", "/api/v1/jobs", self._get_jobs),
+            Route("POST", "/api/v1/jobs", self._post_job),
+            Route("GET", "/api/v1/jobs/{job}", self._get_job),
+            Route("POST", "/api/v1/jobs/{job}/cancel", self._post_cancel),
+            Route("GET", "/api/v1/hotfixes", self._get_hotfixes),
+            Route("POST", "/api/v1/hotfixes/{article}", self._post_hotfix),
+            Route("GET", "/api/v1/events", self._get_events),
+            Route("POST", "/api/v1/services/{component}/{action}", self._post_service),
         ]
 
-    async def _get_site(self, request: web.Request) -> web.Response:
+    async def _get_site(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         site = self._site
         return _answer(
@@ -112,11 +111,11 @@ class SiteRoutes:
             },
         )
 
-    async def _get_packages(self, request: web.Request) -> web.Response:
+    async def _get_packages(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         return _answer(site_api.PackageList, {"packages": await self._administrator.packages()})
 
-    async def _post_package(self, request: web.Request) -> web.Response:
+    async def _post_package(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         spec = await read_json(request, site_api.PackageSpec)
         return _answer(
@@ -125,7 +124,7 @@ class SiteRoutes:
             201,
         )
 
-    async def _post_machines(self, request: web.Request) -> web.Response:
+    async def _post_machines(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         machines = await read_json(request, list[site_api.MachineSpec], MACHINES_SIZE_MAX)
         return _answer(
@@ -134,7 +133,7 @@ class SiteRoutes:
             201,
         )
 
-    async def _get_machines(self, request: web.Request) -> web.StreamResponse:
+    async def _get_machines(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         asked = query(request, "limit", "after")
         machines, count = await self._administrator.machines(
@@ -143,33 +142,33 @@ class SiteRoutes:
         rows = await shaped_rows(machines, site_api.MachineRow)
         return await rows_answer(request, ("machines", rows), ("count", count))
 
-    async def _get_machine(self, request: web.Request) -> web.Response:
+    async def _get_machine(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         return _answer(
             site_api.MachineFacts,
             await self._found(self._administrator.machine(request.match_info["name"])),
         )
 
-    async def _get_jobs(self, request: web.Request) -> web.StreamResponse:
+    async def _get_jobs(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         return await rows_answer(
             request, ("jobs", await shaped_rows(await self._administrator.jobs(), site_api.JobRow))
         )
 
-    async def _post_job(self, request: web.Request) -> web.Response:
+    async def _post_job(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         spec = await read_json(request, JobSpec, MACHINES_SIZE_MAX)
         return _answer(
             site_api.JobMade, {"job": await self._asked(self._administrator.create_job(spec))}, 201
         )
 
-    async def _get_job(self, request: web.Request) -> web.StreamResponse:
+    async def _get_job(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         job, details = await self._found(self._administrator.job(request.match_info["job"]))
         rows = await shaped_rows(details, site_api.DetailRow)
         return await rows_answer(request, ("job", shaped(job, site_api.JobRow)), ("details", rows))
 
-    async def _post_cancel(self, request: web.Request) -> web.Response:
+    async def _post_cancel(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         await self._found(self._administrator.job(request.match_info["job"]))
         return _answer(
@@ -178,14 +177,14 @@ class SiteRoutes:
             202,
         )
 
-    async def _get_package(self, request: web.Request) -> web.Response:
+    async def _get_package(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         return _answer(
             site_api.PackageFacts,
             await self._found(self._administrator.package(request.match_info["package"])),
         )
 
-    async def _get_sites(self, request: web.Request) -> web.Response:
+    async def _get_sites(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         return _answer(
             site_api.SubSiteList,
@@ -196,7 +195,7 @@ class SiteRoutes:
             },
         )
 
-    async def _post_sites(self, request: web.Request) -> web.Response:
+    async def _post_sites(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         sites = await read_json(request, list[site_api.SiteSpec], MACHINES_SIZE_MAX)
         return _answer(
@@ -205,7 +204,7 @@ class SiteRoutes:
             201,
         )
 
-    async def _get_hotfixes(self, request: web.Request) -> web.Response:
+    async def _get_hotfixes(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         profile = self._site.profile
         available = [
@@ -224,7 +223,7 @@ class SiteRoutes:
             },
         )
 
-    async def _post_hotfix(self, request: web.Request) -> web.Response:
+    async def _post_hotfix(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         try:
             article = await self._hotfixes.apply(request.match_info["article"])
@@ -236,14 +235,14 @@ class SiteRoutes:
             201,
         )
 
-    async def _get_events(self, request: web.Request) -> web.StreamResponse:
+    async def _get_events(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         events = await self._administrator.events(
             _limit(query(request, "limit")["limit"], EVENTS_MAX)
         )
         return await rows_answer(request, ("events", await shaped_rows(events, site_api.EventRow)))
 
-    async def _post_service(self, request: web.Request) -> web.Response:
+    async def _post_service(self, request: Request) -> StreamResponse:
         self._require_administrator(request)
         try:
             service = self._executive.service(request.match_info["component"])
@@ -278,7 +277,7 @@ class SiteRoutes:
 
     # -- who, what, and what went wrong
 
-    def _require_administrator(self, request: web.Request) -> None:
+    def _require_administrator(self, request: Request) -> None:
         if request.app[SURFACE].principal(request).role is not Role.ADMIN:
             raise Refused(
                 known(
@@ -300,7 +299,7 @@ class SiteRoutes:
             raise Refused(known("not-found", f"{error}.")) from None
 
 
-def _answer(kind: type[Any], facts: Any, status: int = 200) -> web.Response:
+def _answer(kind: type[Any], facts: Any, status: int = 200) -> StreamResponse:
     return json_answer(shaped(facts, kind), status)
 
 

@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from aiohttp import web
-
 from despoolr_core.clock import Clock
 from despoolr_core.profile import FIELDS, Profile, profile_of
 from despoolr_core.response import Response
@@ -31,6 +29,7 @@ from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.problem import Refused, bad_request, known
 from despoolr_server.http.base.surface import SURFACE, Surface, json_answer, read_json
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse
 
 TOKENS_MAX: Final = 10_000
 """Tokens one request may ask for."""
@@ -73,14 +72,14 @@ class SetupRoutes:
         self._site = site
         self._servers = servers
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """What `make_app` takes as `extra_routes`."""
         return [
-            web.get("/api/v1/setup", self._get_setup),
-            web.post("/api/v1/tokens", self._post_tokens),
+            Route("GET", "/api/v1/setup", self._get_setup),
+            Route("POST", "/api/v1/tokens", self._post_tokens),
         ]
 
-    async def _get_setup(self, request: web.Request) -> web.Response:
+    async def _get_setup(self, request: Request) -> StreamResponse:
         surface: Surface = request.app[SURFACE]
         surface.principal(request)
         runtime = self._runtime
@@ -95,7 +94,7 @@ class SetupRoutes:
             facts.servers = list(self._servers)
         return json_answer(facts)
 
-    async def _post_tokens(self, request: web.Request) -> web.Response:
+    async def _post_tokens(self, request: Request) -> StreamResponse:
         surface: Surface = request.app[SURFACE]
         if surface.principal(request).role is not Role.ADMIN:
             raise Refused(

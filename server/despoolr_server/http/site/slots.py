@@ -23,8 +23,6 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-from aiohttp import web
-
 from despoolr_core.formats.client_number import name_of, number_in, number_of
 from despoolr_core.formats.sms_id import is_sms_id
 from despoolr_core.records.kinds.site import SlotsLapsed, SlotsLeased, SlotsReleased
@@ -35,6 +33,8 @@ from despoolr_core.share.modes import Role
 from despoolr_server.database.protocol import Connection, Database, insert_into
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, Surface, json_answer, query, read_json
+from despoolr_server.http.handling.handler import Request, Route, StreamResponse
+from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.site.state.slots import Lease, SlotConflict, SlotTable, Span, Wish
 
 T = TypeVar("T")
@@ -54,13 +54,13 @@ class SlotRoutes:
         self._changing = asyncio.Lock()
         self._leased = asyncio.Event()
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         """What `make_app` takes as `extra_routes`."""
         return [
-            web.get("/api/v1/slots", self._get),
-            web.post("/api/v1/slots", self._post),
-            web.put("/api/v1/slots/{holder}", self._put),
-            web.delete("/api/v1/slots/{holder}", self._delete),
+            Route("GET", "/api/v1/slots", self._get),
+            Route("POST", "/api/v1/slots", self._post),
+            Route("PUT", "/api/v1/slots/{holder}", self._put),
+            Route("DELETE", "/api/v1/slots/{holder}", self._delete),
         ]
 
     async def restore(self) -> None:
@@ -80,7 +80,7 @@ class SlotRoutes:
                 self._leased.clear()
                 await self._leased.wait()
 
-    async def _get(self, request: web.Request) -> web.Response:
+    async def _get(self, request: Request) -> StreamResponse:
         _require_administrator(request)
         await self._expire()
         total = self.table.sum(_now())
@@ -91,7 +91,7 @@ class SlotRoutes:
             )
         )
 
-    async def _post(self, request: web.Request) -> web.Response:
+    async def _post(self, request: Request) -> StreamResponse:
         _require_administrator(request)
         asked = await read_json(request, SlotRequest)
         await self._expire()
@@ -113,7 +113,7 @@ class SlotRoutes:
                 self._record(SlotsReleased, former)
         return json_answer(self._facts(lease), 201)
 
-    async def _put(self, request: web.Request) -> web.Response:
+    async def _put(self, request: Request) -> StreamResponse:
         _require_administrator(request)
         news = await read_json(request, SlotNews)
         holder = request.match_info["holder"]
@@ -135,7 +135,7 @@ class SlotRoutes:
             )
         return json_answer(self._facts(lease))
 
-    async def _delete(self, request: web.Request) -> web.Response:
+    async def _delete(self, request: Request) -> StreamResponse:
         _require_administrator(request)
         instance = query(request, "instance")["instance"]
         async with self._changing:
@@ -143,7 +143,7 @@ class SlotRoutes:
             if lease is not None:
                 await self._database.run(lambda db: _erase(db, [lease]))
                 self._record(SlotsReleased, lease)
-        return web.Response(status=204)
+        return SingleWriteResponse(204)
 
     async def _expire(self) -> None:
         """Whoever asks first after a lease ran out takes it back; until somebody asks, it harms
@@ -228,7 +228,7 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _require_administrator(request: web.Request) -> None:
+def _require_administrator(request: Request) -> None:
     surface: Surface = request.app[SURFACE]
     if surface.principal(request).role is not Role.ADMIN:
         raise Refused(

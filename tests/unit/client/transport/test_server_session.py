@@ -27,6 +27,7 @@ from despoolr_lab.sim.world import run_virtual
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.connections.served import application
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.host import ShareHost
 
@@ -62,7 +63,7 @@ async def logging_on() -> AsyncIterator[Logon]:
     network = Network()
     async with network.session("ws3") as http:
         logon = Logon(network, http)
-        app = make_app(logon.host, logon.auth, logon.clock)
+        app = application(make_app(logon.host, logon.auth, logon.clock))
 
         @web.middleware
         async def note(request: web.Request, handler: Any) -> Any:

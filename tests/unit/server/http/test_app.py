@@ -15,6 +15,7 @@ from despoolr_core.records.stream import Recorder
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import RESERVED, make_app
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.handling.handler import Route
 from despoolr_server.shares.host import ShareHost
 from worlds.raw_http import dial
 from worlds.share_server import FILE_SIZE_MAX, Site, serving
@@ -119,9 +120,9 @@ async def test_a_mistake_of_ours_is_a_problem_too_and_is_logged(
         return web.Response(text=str(len(await request.read())))
 
     routes = [
-        web.get("/api/v1/broken", broken),
-        web.get("/api/v1/raising", raising),
-        web.post("/api/v1/reading", reading),
+        Route("GET", "/api/v1/broken", broken),
+        Route("GET", "/api/v1/raising", raising),
+        Route("POST", "/api/v1/reading", reading),
     ]
     async with serving(extra_routes=routes) as site:
         with caplog.at_level(logging.ERROR):

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from despoolr_core.share.modes import Role
 from despoolr_core.share.site_api import MachineSpec, PackageSpec
+from despoolr_server.http.connections.served import application
 from despoolr_server.site.job_checks import AdministratorError
 from despoolr_server.site.jobs.model import JobSpec
 from worlds.site import Bench
@@ -42,7 +43,7 @@ async def api() -> AsyncIterator[Api]:
     bench = Bench("1.1", ("LOGON1", "LOGON2"))
     await bench.machines(2)
     await bench.package()
-    async with TestClient(TestServer(bench.server.app)) as client:
+    async with TestClient(TestServer(application(bench.server.app))) as client:
         yield Api(bench, client)
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.http.base.traffic import Traffic
+from despoolr_server.http.base.traffic import TRAFFIC, Traffic
 from despoolr_server.http.connections import connections
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import (
@@ -20,7 +20,6 @@ from despoolr_server.http.connections.connections import (
     FILES_MIN,
     NEWCOMERS,
     ROOM_S,
-    TRAFFIC,
     Connections,
     Runner,
     backlog_of,
@@ -28,6 +27,8 @@ from despoolr_server.http.connections.connections import (
     is_want_of_descriptors,
     limits_of,
 )
+from despoolr_server.http.handling.application import App
+from despoolr_server.http.handling.handler import Route
 from worlds.raw_http import Raw, dial_in_memory
 from worlds.support import FAST_LANE
 
@@ -41,9 +42,8 @@ class World:
     def __init__(self, connections_max: int, per_address_max: int) -> None:
         self.traffic = Traffic(line_s=0.0)
         self.done = asyncio.Event()
-        app = web.Application()
-        app[TRAFFIC] = self.traffic
-        app.add_routes([web.get("/", self.fast), web.get("/slow", self.slow)])
+        routes = [Route("GET", "/", self.fast), Route("GET", "/slow", self.slow)]
+        app = App(routes, things={TRAFFIC: self.traffic})
         limits = ConnectionLimits(connections_max=connections_max, per_address_max=per_address_max)
         self.network = Network()
         self.runner = Runner(app, limits=limits, lane=FAST_LANE, shutdown_timeout=1.0)

@@ -14,20 +14,22 @@ from aiohttp import web
 
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.http.base.single_write import BODY_SIZE_MAX, SingleWriteResponse
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.fast_lane import (
     FIELD_SIZE_KNOWN,
     KNOWN_MAX,
     KNOWN_SIZE_MAX,
-    LANE_CALLS,
     LINE_SIZE_MAX,
     TOGETHER_MAX,
     TURN_MAX,
     FastLane,
 )
 from despoolr_server.http.connections.field_block import BLOCK_SIZE_MAX, FIELDS_MAX, read_block
+from despoolr_server.http.connections.short_ways import LANE_CALLS
+from despoolr_server.http.handling.application import App
+from despoolr_server.http.handling.handler import Route
+from despoolr_server.http.handling.single_write import BODY_SIZE_MAX, SingleWriteResponse
 from worlds.lane_twins import exchanges, play
 from worlds.raw_http import Raw, dial_in_memory
 
@@ -59,15 +61,13 @@ class World:
         self.asked: list[tuple[str, bool]] = []
         self.bodies: list[bytes] = []
         self.gate = asyncio.Event()
-        self.app = web.Application()
-        for method, path, handler in (
-            ("GET", "/{share}/{path:.*}", self.get),
-            ("PUT", "/{share}/{path:.*}", self.put),
-            ("DELETE", "/o/{open}", self.get),
-            ("POST", "/{share}/{path:.*}", self.get),
-        ):
-            self.app.router.add_route(method, path, handler)
-        self.app[LANE_CALLS] = CALLS
+        routes = [
+            Route("GET", "/{share}/{path:.*}", self.get),
+            Route("PUT", "/{share}/{path:.*}", self.put),
+            Route("DELETE", "/o/{open}", self.get),
+            Route("POST", "/{share}/{path:.*}", self.get),
+        ]
+        self.app = App(routes, things={LANE_CALLS: CALLS})
         self.network = Network()
         self.runner = Runner(
             self.app, limits=ConnectionLimits(), shutdown_timeout=1.0, handle_signals=False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import web
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.transport.share_server import ShareServer
@@ -17,6 +16,7 @@ from despoolr_server.assembly import SiteAssembly
 from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.connections.connections import Runner
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 from worlds.share_server import EPOCH, Site
 from worlds.site import Bench
@@ -40,7 +40,7 @@ async def site() -> AsyncIterator[Site]:
         auth=auth,
     )
     made = assembly.add_logon(SiteServerRole("LOGON1", "SALES"))
-    runner = web.AppRunner(made.app, access_log=None)
+    runner = Runner(made.app, lane=False)
     await runner.setup()
     await network.serve(runner, "logon1")
     async with network.session("here") as http:
@@ -128,7 +128,7 @@ async def test_what_a_service_tells_a_user_of_the_site_servers_own_shares_reache
     None
 ):
     bench, network = Bench(), SocketNetwork()
-    runner = web.AppRunner(bench.server.app, access_log=None)
+    runner = Runner(bench.server.app, lane=False)
     await runner.setup()
     await network.serve(runner, "site1")
     async with network.session("here") as http:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.process.settings import parse_profile
@@ -16,6 +15,7 @@ from despoolr_core.profile import Profile, profile_of, with_overrides
 from despoolr_core.response import Response
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.site.setup import TOKENS_MAX, SetupRoutes, site_card
 from worlds.share_server import EPOCH, serving
 
@@ -36,7 +36,7 @@ async def told(profile: Profile) -> Any:
         return (await served.ask("GET", "/api/v1/setup")).json["site"]
 
 
-def routes(auth: Auth, profile: Profile) -> list[web.RouteDef]:
+def routes(auth: Auth, profile: Profile) -> list[Route]:
     card = partial(site_card, "BPC", "SALES", profile, Response.FAST)
     return SetupRoutes(Runtime(auth, LoopClock(EPOCH)), "SITE1", card).routes()
 

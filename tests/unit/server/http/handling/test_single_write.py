@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from despoolr_server.http.base.single_write import BODY_SIZE_MAX, SingleWriteResponse
+from despoolr_server.http.handling.single_write import BODY_SIZE_MAX, SingleWriteResponse
 
 TYPED = {"Content-Type": "text/plain"}
 LINES = "Location: /a: b\r\nContent-Type: text/plain\r\n"
