@@ -53,8 +53,8 @@ _.readany
 _._payload
 _._method
 _._cache
-_._match_info
 _._client_max_fields
+_._client_max_size
 _._rel_url
 _._payload_writer
 _._transport_sslcontext

@@ -147,6 +147,8 @@ TABLES: dict[str, str] = {
     "`connections_max`",
     "server/despoolr_server/http/connections/fast_lane.py:FastLane._patterns": "calls of "
     "`LANE_CALLS`",
+    "server/despoolr_server/http/handling/application.py:Addresses._by_text": "routes",
+    "server/despoolr_server/http/handling/application.py:_Address.routes": "methods of routes",
     "server/despoolr_server/http/connections/whole_request.py:WholeRequest._cache": "one request",
     "server/despoolr_server/http/connections/whole_request.py:WholeRequest._state": "one request",
     "server/despoolr_server/http/base/traffic.py:Traffic._untold": "`KINDS`",

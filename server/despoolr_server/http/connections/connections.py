@@ -204,10 +204,12 @@ class Runner(web.AppRunner):
         **kwargs: Any,
     ) -> None:
         self._limits = limits_of(descriptors()) if limits is None else limits
-        self._has_lane = lane
         if self._limits.idle_s:
             kwargs.setdefault("keepalive_timeout", self._limits.idle_s)
-        app = application(app) if isinstance(app, App) else app
+        self._lane = None
+        if isinstance(app, App):
+            self._lane = FastLane(app) if lane and LANE_CALLS in app.things else None
+            app = application(app)
         super().__init__(app, access_log=None, auto_decompress=False, **kwargs)
 
     def serves(self, listening: Any) -> bool:
@@ -230,10 +232,9 @@ class Runner(web.AppRunner):
             traffic = Traffic(line_s=0.0)
         if self._limits is UNLIMITED:
             traffic.line_s = 0.0
-        calls = self._app.get(LANE_CALLS) if self._has_lane else None
         return Connections(
             made.request_handler,
-            lane=FastLane(self._app, calls) if calls else None,
+            lane=self._lane,
             limits=self._limits,
             traffic=traffic,
             request_factory=made.request_factory,

@@ -27,30 +27,28 @@ from __future__ import annotations
 import asyncio
 import re
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import RawRequestMessage
-from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_server import Server
-from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 from multidict import istr
 
 from despoolr_core.rules.memory import Bounded
 from despoolr_server.http.connections.connection import Admission, Connection
 from despoolr_server.http.connections.field_block import (
     BLOCK_SIZE_MAX,
-    NO_FIELDS,
     TOKEN_FIELD,
     FieldBlock,
     read_block,
     read_once,
 )
-from despoolr_server.http.connections.short_ways import USUAL_CALLS, USUAL_READ, Usual
-from despoolr_server.http.connections.whole_request import WholeRequest, url_of
+from despoolr_server.http.connections.short_ways import LANE_CALLS, USUAL_CALLS, USUAL_READ, Usual
+from despoolr_server.http.connections.whole_request import WholeRequest
+from despoolr_server.http.handling.application import Addresses, App
 from despoolr_server.http.handling.handler import Handler
 from despoolr_server.http.handling.single_write import SingleWriteResponse
 
@@ -98,8 +96,8 @@ class FirstLine(msgspec.Struct, frozen=True):
     above: str
     """Its path, or with a `pattern` what stands before `last`."""
     handler: Handler | None = None
-    match_info: UrlMappingMatchInfo | None = None
-    """None where it is worked out for a request (`FastLane.match_info`)."""
+    parts: dict[str, str] | None = None
+    """None with a `pattern`."""
     pattern: _Pattern | None = None
     last: str = ""
     usual: Usual | None = None
@@ -108,6 +106,13 @@ class FirstLine(msgspec.Struct, frozen=True):
     def path(self) -> str:
         """The path that it asks for."""
         return f"{self.above}/{self.last}" if self.pattern is not None else self.above
+
+    @property
+    def match_info(self) -> dict[str, str]:
+        """The parts of the path, by their names."""
+        if self.pattern is not None:
+            return {self.pattern.name: self.last}
+        return self.parts or {}
 
 
 class _Pattern(msgspec.Struct, frozen=True):
@@ -118,19 +123,18 @@ class _Pattern(msgspec.Struct, frozen=True):
     name: str
     handler: Handler
     usual: Usual | None
-    route: web.AbstractRoute
 
 
 class FastLane:
     """What the connections of one application know of request lines and header fields."""
 
-    def __init__(self, app: web.Application, calls: frozenset[tuple[str, str]]) -> None:
-        self._app = app
-        self.size_max: int = app._client_max_size  # noqa: SLF001 - aiohttp tells it nowhere else
-        self._calls = calls
-        self._usual = app.get(USUAL_CALLS, {})
-        self._usual_read = app.get(USUAL_READ)
-        self._methods = frozenset(method for method, _ in calls)
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._addresses = Addresses(app.routes)
+        self._calls = app.things[LANE_CALLS]
+        self._usual = app.things.get(USUAL_CALLS, {})
+        self._usual_read = app.things.get(USUAL_READ)
+        self._methods = frozenset(method for method, _ in self._calls)
         assert hdrs.METH_HEAD not in self._methods, "its answers have no body"
         self._lines: Bounded[FirstLine] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
         self._blocks: Bounded[FieldBlock] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
@@ -180,52 +184,34 @@ class FastLane:
     def _around(self, data: bytes) -> FieldBlock | None:
         return None if TOKEN_FIELD in data else self.block(data)
 
-    def match_info(self, line: FirstLine) -> UrlMappingMatchInfo:
-        """What the router says of a line."""
-        if line.match_info is not None:
-            return line.match_info
-        assert line.pattern is not None
-        return self._frozen(UrlMappingMatchInfo({line.pattern.name: line.last}, line.pattern.route))
-
-    def _frozen(self, info: UrlMappingMatchInfo) -> UrlMappingMatchInfo:
-        info.add_app(self._app)
-        info.freeze()
-        return info
-
     def _resolve(self, method: str, path: str) -> FirstLine:
-        """Ask the router, which waits for nothing."""
-        asked = _message(FirstLine(method, path), NO_FIELDS)._replace(url=url_of(path))
-        request: Any = web.Request(asked, EMPTY_PAYLOAD, _Nobody, None, None, None)  # type: ignore[arg-type]
-        info = _run(self._app.router.resolve(request))
-        resource = info.route.resource
-        if resource is None or (info.route.method, resource.canonical) not in self._calls:
+        found = self._addresses.find(method, path)
+        if found is None or (found.route.method, found.address) not in self._calls:
             return FirstLine(method, path)
-        if not info:
-            usual = self._usual.get((method, resource.canonical))
+        parts = found.parts
+        if not parts:
+            usual = self._usual.get((method, found.address))
         elif method == hdrs.METH_GET and self._usual_read is not None and "%" not in path:
-            usual = self._usual_read(info["share"], info["path"])
+            usual = self._usual_read(parts["share"], parts["path"])
         else:
             usual = None
-        return FirstLine(method, path, info.handler, self._frozen(info), usual=usual)
+        return FirstLine(method, path, found.route.handler, parts, usual=usual)
 
     def _learn(self, data: bytes, line: FirstLine) -> bool:
         """Whether all addresses beside this one are the same call's, and so need not be resolved,
         nor remembered, one by one.
         """
-        info, cut = line.match_info, data.rfind(b"/", 0, -len(_END))
-        if info is None or len(info) != 1 or not _last(data, cut):
+        parts, cut = line.parts, data.rfind(b"/", 0, -len(_END))
+        if line.handler is None or not parts or len(parts) != 1 or not _last(data, cut):
             return False
-        (name,) = info
+        (name,) = parts
         above = line.path.rpartition("/")[0]
-        canonical = f"{above}/{{{name}}}"
-        beside = [one.canonical for one in self._app.router.resources()]
-        beside = [one for one in beside if one.rpartition("/")[0] == above]
-        if set(beside) != {canonical}:
+        address = f"{above}/{{{name}}}"
+        beside = {one for one in self._addresses.texts if one.rpartition("/")[0] == above}
+        if beside != {address}:
             return False
-        usual = self._usual.get((line.method, canonical))
-        self._patterns[data[:cut]] = _Pattern(
-            line.method, above, name, info.handler, usual, info.route
-        )
+        usual = self._usual.get((line.method, address))
+        self._patterns[data[:cut]] = _Pattern(line.method, above, name, line.handler, usual)
         return True
 
 
@@ -358,7 +344,7 @@ class LaneConnection(Connection):
                 return usual
         lane = self._lane
         request = WholeRequest(
-            _message(line, block), body, self, self._loop, lane.match_info(line), lane.size_max
+            _message(line, block), body, self, self._loop, line.match_info, lane.app
         )
         call = handler(request)
         response: web.StreamResponse
@@ -426,12 +412,6 @@ _NO_URL: Any = None
 """`WholeRequest` makes it of the path where somebody asks for it."""
 
 
-class _Nobody:
-    """Who asks the router for a route before there is a request."""
-
-    ssl_context = peername = sockname = transport = None
-
-
 def _last(line: bytes, cut: int) -> bytes:
     """The last part of a request line, if it is a word; `cut` is the place of the `/` before it."""
     word = line[cut + 1 : -len(_END)]
@@ -444,14 +424,6 @@ def _message(line: FirstLine, block: FieldBlock) -> RawRequestMessage:
     return RawRequestMessage(
         method, path, HttpVersion11, headers, raw, False, None, False, False, _NO_URL
     )
-
-
-def _run(call: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        call.send(None)
-    except StopIteration as done:
-        return done.value
-    raise AssertionError("the router waited")
 
 
 @types.coroutine

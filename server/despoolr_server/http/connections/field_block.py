@@ -113,6 +113,3 @@ def read_once(data: bytes, read: Callable[[bytes], FieldBlock | None]) -> FieldB
     headers = CIMultiDict(around.headers)
     headers.add(name, value.decode())
     return FieldBlock(CIMultiDictProxy(headers), (*around.raw, (as_sent, value)), around.body_size)
-
-
-NO_FIELDS: Final = FieldBlock(CIMultiDictProxy(CIMultiDict()), (), 0)

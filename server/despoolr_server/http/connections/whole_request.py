@@ -18,9 +18,10 @@ from aiohttp.http_writer import StreamWriter
 from aiohttp.streams import EMPTY_PAYLOAD, EmptyStreamReader
 from yarl import URL
 
+from despoolr_server.http.handling.application import App
+
 if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
-    from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 
 class WholeBody(EmptyStreamReader):
@@ -57,8 +58,8 @@ class WholeRequest(web.Request):
         body: bytes,
         connection: RequestHandler,
         loop: asyncio.AbstractEventLoop,
-        match_info: UrlMappingMatchInfo,
-        client_max_size: int,
+        match_info: dict[str, str],
+        app: App,
     ) -> None:
         # Not `super().__init__()`, which is what is saved.
         self._message = message
@@ -71,9 +72,20 @@ class WholeRequest(web.Request):
         self._protocol = connection
         self._loop = loop
         self._task: Any = None
-        self._match_info = match_info
-        self._client_max_size = client_max_size
+        self._parts = match_info
+        self._app = app
+        self._client_max_size = app.body_size_max
         self._client_max_fields = 1000
+
+    @property
+    def match_info(self) -> Any:
+        """The parts of its path, by their names."""
+        return self._parts
+
+    @property
+    def app(self) -> Any:
+        """What handlers find in the application, as they do in aiohttp's."""
+        return self._app
 
     @cached_property
     def _rel_url(self) -> URL:  # type: ignore[override]

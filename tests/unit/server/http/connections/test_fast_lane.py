@@ -48,10 +48,11 @@ def make_lane() -> FastLane:
     async def nothing(request: web.Request) -> web.Response:
         return web.Response()
 
-    app = web.Application()
-    app.router.add_route("*", "/{share}/{path:.*}", nothing)
-    app.router.add_delete("/o/{open}", nothing)
-    return FastLane(app, CALLS)
+    routes = [
+        Route("*", "/{share}/{path:.*}", nothing),
+        Route("DELETE", "/o/{open}", nothing),
+    ]
+    return FastLane(App(routes, things={LANE_CALLS: CALLS}))
 
 
 class World:

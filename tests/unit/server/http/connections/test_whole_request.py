@@ -13,7 +13,11 @@ from aiohttp.http_writer import StreamWriter
 
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.fast_lane import FastLane, _message
+from despoolr_server.http.connections.served import application
+from despoolr_server.http.connections.short_ways import LANE_CALLS
 from despoolr_server.http.connections.whole_request import WholeBody, WholeRequest
+from despoolr_server.http.handling.application import App
+from despoolr_server.http.handling.handler import Route
 
 HEADS = {
     "a poll": b'GET /S/A.INS HTTP/1.1\r\nHost: h:80\r\nIf-None-Match: "a"\r\nAccept: */*',
@@ -51,7 +55,6 @@ ASKED = [
     "if_modified_since",
     "client_max_size",
     "client_max_fields",
-    "app",
 ]
 
 
@@ -61,9 +64,11 @@ async def nothing(_request: web.Request) -> web.Response:
 
 async def both(head: bytes, body: bytes) -> tuple[web.Request, WholeRequest]:
     """What aiohttp makes of it, and what the lane does."""
-    app = web.Application(client_max_size=77)
-    for method in ("GET", "PUT", "POST"):
-        app.router.add_route(method, "/{path:.*}", nothing)
+    methods = ("GET", "PUT", "POST")
+    calls = frozenset((method, "/{path}") for method in methods)
+    routes = [Route(method, "/{path:.*}", nothing) for method in methods]
+    served = App(routes, 77, things={LANE_CALLS: calls})
+    app = application(served)
     runner = Runner(app)
     await runner.setup()
     assert runner.server is not None
@@ -76,11 +81,11 @@ async def both(head: bytes, body: bytes) -> tuple[web.Request, WholeRequest]:
     info = await app.router.resolve(theirs)
     info.add_app(app)
     theirs._match_info = info
-    lane = FastLane(app, frozenset({("GET", "/{path}"), ("PUT", "/{path}"), ("POST", "/{path}")}))
+    lane = FastLane(served)
     first, _, fields = head.partition(b"\r\n")
     line, block = lane.line(first), lane.block(fields)
-    assert line is not None and block is not None and line.match_info is not None
-    ours = WholeRequest(_message(line, block), body, connection, loop, line.match_info, 77)
+    assert line is not None and block is not None and line.handler is not None
+    ours = WholeRequest(_message(line, block), body, connection, loop, line.match_info, served)
     await runner.cleanup()
     return theirs, ours
 
@@ -93,6 +98,7 @@ async def test_every_attribute_is_what_aiohttp_makes_of_the_same_bytes(name: str
     assert {name for name in theirs.ATTRS if not hasattr(ours, name)} == set()
     for asked in ASKED:
         assert getattr(ours, asked) == getattr(theirs, asked), asked
+    assert ours.app[LANE_CALLS] is theirs.app[LANE_CALLS]
     assert dict(ours.match_info) == dict(theirs.match_info)
     assert await ours.text() == await theirs.text() == body.decode()
     assert ours.content.is_eof()
