@@ -262,7 +262,8 @@ class Installer(DespoolerPart):
             package_name=install.package_name,
             comments=install.comments,
         ).with_flags(background=install.background)
-        for start in range(0, len(install.workstations), RECORDS_AT_ONE_TIME):
-            some = install.workstations[start : start + RECORDS_AT_ONE_TIME]
-            clients = [(workstation.domain, workstation.sms_id) for workstation in some]
-            await winst_box.put_records(self._root, clients, record)
+        with self._site.master_writing.under_way():
+            for start in range(0, len(install.workstations), RECORDS_AT_ONE_TIME):
+                some = install.workstations[start : start + RECORDS_AT_ONE_TIME]
+                clients = [(workstation.domain, workstation.sms_id) for workstation in some]
+                await winst_box.put_records(self._root, clients, record)

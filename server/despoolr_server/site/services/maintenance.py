@@ -55,7 +55,7 @@ class MaintenanceManager(Service):
         super().__init__(site)
         self._root = site.share(site.server, boxes.ROOT_SHARE, self.component)
         self._receive = site.share(site.server, boxes.SITE_SHARE, self.component)
-        self._masters = MasterCarrier(self._root)
+        self._masters = MasterCarrier(self._root, site.master_writing)
         self._repair = BoxRepair(site, self.component)
         # that is the share SMS_SITE
         self._own = [path for path in boxes.SITE_DIRECTORIES if path != boxes.RECEIVE]

@@ -4,11 +4,13 @@ that changed, many at a time.
 A site with 20,000 clients has 20,000 masters in one directory, and a cycle each minute. The law: a
 directory whose ETag is that of the last cycle in which all its files had been carried is not looked
 into (it changes with every file that is put there); now and then it is all the same. A file
-somebody reads on the logon server at this moment goes with the next cycle.
+somebody reads on the logon server at this moment goes with the next cycle. While masters are being
+written none is carried (`despoolr_server.site.state.master_writing`): most would go twice.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from despoolr_core.rules.fold import fold
@@ -17,13 +19,15 @@ from despoolr_core.share.contract import Share
 from despoolr_server.loop.pace import FILES_A_TURN, batches, breathe, turn
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteServerRole
+from despoolr_server.site.state.master_writing import WAIT_S, MasterWriting
 
 
 class MasterCarrier:
     """What the Maintenance Manager carries out."""
 
-    def __init__(self, root: Share) -> None:
+    def __init__(self, root: Share, writing: MasterWriting) -> None:
         self._root = root
+        self._writing = writing
         self._domains: dict[str, tuple[str, str]] = {}
         """Domain to its directory and that directory's ETag, as of this cycle."""
         self._found: dict[str, list[tuple[str, str]]] = {}
@@ -72,7 +76,10 @@ class MasterCarrier:
         is_complete, count = True, 0
         some: list[tuple[str, bytes, str]] = []
         size = 0
+        waits_until = asyncio.get_running_loop().time() + WAIT_S
         async for path, carried in self._unlike(role, await self._masters(directory)):
+            if not some:
+                await self._writing.over(waits_until)
             changed = await self._root.read_if_changed(path, carried)
             if changed is None:
                 continue

@@ -27,6 +27,7 @@ from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenRow
 from despoolr_server.database.protocol import Connection, Database, insert_into
 from despoolr_server.site.state.logs import LogSink, NoLogFiles
+from despoolr_server.site.state.master_writing import MasterWriting
 
 _ADD_EVENT: Final = insert_into(
     "Events", "At", "Code", "Severity", "Component", "MachineName", "SiteCode", "JobID", "Text"
@@ -105,6 +106,7 @@ class SiteContext(msgspec.Struct):
     """Jobs that changed, or whose rows did, since the Scheduler looked: it looks at no others. One
     that was Complete may be so no more (Q152229, Q150026).
     """
+    master_writing: MasterWriting = msgspec.field(default_factory=MasterWriting)
     logs: LogSink = msgspec.field(default_factory=NoLogFiles)
     time_scale: float = 1.0
     """How many site seconds pass in one of the machine's."""

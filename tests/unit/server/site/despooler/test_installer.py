@@ -12,6 +12,8 @@ import pytest
 from despoolr_core.formats.instruction import Install, RetryOf, parse_instruction
 from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.profile import PROFILES
+from despoolr_core.records.kinds.share import FileWritten
+from despoolr_core.records.stream import Record
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.despooler.server_update import MEGABYTE
 from despoolr_server.site.jobs.model import DistributePhase, JobType, RunPhase, SendPhase
@@ -73,6 +75,23 @@ async def test_each_client_gets_a_record_with_ten_servers_at_most() -> None:
         )
         assert len(record.servers) == 10  # Q161310
         assert record.servers[0].unc == r"\\LOGON1\SMS_PKGD\BPC00001" + "\\"
+
+
+async def test_masters_are_being_written_as_long_as_a_job_writes_them_and_no_longer() -> None:
+    bench = Bench("1.1", BOTH)
+    await bench.machines(2)
+    seen: dict[str, list[bool]] = {"masters": [], "others": []}
+
+    def look(record: Record) -> None:
+        if isinstance(record.data, FileWritten):
+            what = "masters" if boxes.PCM_DOMAINS in record.data.path else "others"
+            seen[what].append(bench.site.master_writing.is_under_way)
+
+    bench.site.recorder.listeners.append(look)
+    await bench.run_job(await bench.package())
+    await bench.pump(2)
+    assert seen["masters"] == [True, True]
+    assert not any(seen["others"])
 
 
 # -- which servers (Q140051, Q235157)

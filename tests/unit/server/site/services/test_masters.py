@@ -4,6 +4,7 @@ this moment goes later.
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,7 @@ class Counting:
     def __init__(self, share: Any) -> None:
         self._share = share
         self.asked: list[str] = []
+        self.has_listed_masters = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
         if name in ("read_if_changed", "list"):
@@ -35,6 +37,8 @@ class Counting:
 
     def _counted(self, name: str, path: str, *more: Any) -> Any:
         self.asked.append(path)
+        if path == HERE:
+            self.has_listed_masters.set()
         return getattr(self._share, name)(path, *more)
 
 
@@ -44,7 +48,7 @@ async def set_up(count: int = 3) -> tuple[Bench, MasterCarrier, Counting]:
     for number in range(count):
         await bench.root.write(f"{HERE}/{number:03}.INS", b"first %d" % number)
     root = Counting(bench.root)
-    return bench, MasterCarrier(root), root
+    return bench, MasterCarrier(root, bench.site.master_writing), root
 
 
 async def carry(bench: Bench, carrier: MasterCarrier, *, thorough: bool = False) -> int:
@@ -101,7 +105,7 @@ async def test_a_directory_that_could_not_be_listed_is_listed_for_the_next_logon
     bench = Bench("1.2", ("LOGON1", "LOGON2"))
     await bench.root.make_directory(HERE)
     await bench.root.write(f"{HERE}/001.INS", b"first")
-    carrier = MasterCarrier(bench.root)
+    carrier = MasterCarrier(bench.root, bench.site.master_writing)
     await carrier.look()
     first, second = (role for role in bench.site.servers if role.logon)
     held = await bench.root.open(
@@ -121,6 +125,27 @@ async def test_what_is_no_instruction_file_and_another_domains_stay() -> None:
     await bench.root.make_directory(boxes.domain_directory("OTHER"))
     await bench.root.write(f"{boxes.domain_directory('OTHER')}/777.INS", b"x")
     assert await carry(bench, carrier) == 1
+
+
+async def test_masters_that_are_being_written_are_carried_once_when_that_is_over() -> None:
+    bench, carrier, root = await set_up()
+    with bench.site.master_writing.under_way():
+        carrying = asyncio.ensure_future(carry(bench, carrier))
+        await root.has_listed_masters.wait()
+        await bench.root.write(f"{HERE}/001.INS", b"second 1")
+        assert not carrying.done()
+    assert await carrying == 3
+    assert await bench.share("LOGON1", boxes.LOGON_SHARE).read(f"{THERE}/001.INS") == b"second 1"
+    assert await carry(bench, carrier) == 0
+
+
+async def test_masters_that_are_always_being_written_are_carried_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(masters, "WAIT_S", 0.01)
+    bench, carrier, _ = await set_up()
+    with bench.site.master_writing.under_way():
+        assert await carry(bench, carrier) == 3
 
 
 @pytest.mark.parametrize("bytes_max", [7, 14, 15])
