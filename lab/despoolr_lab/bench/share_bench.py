@@ -32,8 +32,9 @@ from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.files.protocol import FileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.base.surface import SURFACE
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.http.connections.served import application
+from despoolr_server.http.handling.application import App
 from despoolr_server.http.handling.handler import Route
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.host import ShareHost
@@ -260,10 +261,12 @@ async def _serve(kind: str, directory: Path) -> None:
     if kind == "bare":
         app = web.Application()
         app.router.add_get("/{share}/{path:.*}", _bare_answer)
+        runner = Runner(app)
     else:
         directory.mkdir()
-        app = _share_app(_STORES[kind](directory))
-    runner = Runner(app)
+        shares = _share_app(_STORES[kind](directory))
+        await fill(shares)
+        runner = Runner(shares)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -280,32 +283,30 @@ async def _bare_answer(asked: web.Request) -> web.StreamResponse:
     return web.Response(text=asked.match_info["share"])
 
 
-def _share_app(store: FileStore) -> web.Application:
+_SERVICE: Final = Caller(Principal("BPC", "SMSService", Role.SERVICE))
+
+
+def _share_app(store: FileStore) -> App:
     clock = LoopClock(825_926_400.0)
     recorder = Recorder(clock.now)
     host = ShareHost("BENCH", clock, recorder)
     host.add_share("SMS_SHR", store)
-    service = Caller(Principal("BPC", "SMSService", Role.SERVICE))
-
-    async def fill(_app: web.Application) -> None:
-        for box in ("PCMINS.BOX", "DESPOOLR.BOX"):
-            await host.paths.make_directory(service, "SMS_SHR", box, parents=True)
-        for client in range(CLIENTS):
-            await host.paths.put(service, "SMS_SHR", winst_path(client), b"x" * WINST_SIZE)
 
     async def etag(asked: web.Request) -> web.StreamResponse:
-        found = host.listings.stat(service, "SMS_SHR", asked.match_info["path"])
+        found = host.listings.stat(_SERVICE, "SMS_SHR", asked.match_info["path"])
         return web.Response(text=found[1] if isinstance(found, tuple) else "")
 
-    made = make_app(
-        host,
-        Auth(_SECRET),
-        clock,
-        extra_routes=[Route("GET", "/bench/etag/{path:.*}", etag)],
-    )
-    app = application(made)
-    app.on_startup.append(fill)
-    return app
+    routes = [Route("GET", "/bench/etag/{path:.*}", etag)]
+    return make_app(host, Auth(_SECRET), clock, extra_routes=routes)
+
+
+async def fill(app: App) -> None:
+    """Put the clients' files into the share."""
+    paths = app[SURFACE].host.paths
+    for box in ("PCMINS.BOX", "DESPOOLR.BOX"):
+        await paths.make_directory(_SERVICE, "SMS_SHR", box, parents=True)
+    for client in range(CLIENTS):
+        await paths.put(_SERVICE, "SMS_SHR", winst_path(client), b"x" * WINST_SIZE)
 
 
 def main(arguments: list[str]) -> None:
