@@ -65,6 +65,7 @@ class Import:
             source.called = f"file {number}" if options.is_hidden else ""
         self.names = Names(options.names, is_hidden=options.is_hidden, salt=options.salt)
         self.tracks = _tracks(sources, options.wanted)
+        _name_hosts(self.tracks)
         self.chronicle: Chronicle | None = None
 
     @property
@@ -165,6 +166,14 @@ def _tracks(sources: Sequence[TraceFile], wanted: str) -> list[Track]:
         tracks.append(track)
     _place_empty(empty, tracks)
     return tracks
+
+
+def _name_hosts(tracks: list[Track]) -> None:
+    """Which servers there are is told by all files together: each may be of one."""
+    readers = [(track.kind.hosts, source) for track in tracks for source in track.sources]
+    named = [hosts(source) for hosts, source in readers if hosts is not None]
+    for _, source in readers:
+        source.hosts = frozenset().union(*named)
 
 
 def _place_empty(empty: list[TraceFile], tracks: list[Track]) -> None:

@@ -24,7 +24,8 @@ from typing import Final
 
 from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.fold.clients import Client, KnownClients
-from despoolr_lab.imports.fold.names import Names
+from despoolr_lab.imports.fold.names import Names, is_address
+from despoolr_lab.imports.fold.time_order import in_order
 from despoolr_lab.imports.formats.table import Format
 from despoolr_lab.imports.traces.samples import Sampler
 from despoolr_lab.imports.traces.seen import (
@@ -86,10 +87,15 @@ class Track:
         return self.kind.grade_of(self.sources[0])
 
     def facts(self) -> Iterator[Seen]:
-        """What it saw. Damage is counted anew each time."""
+        """What it saw. Damage is counted anew each time. Raises `ImportFailed`, also where it is
+        newest first.
+        """
         for source in self.sources:
             source.damage_count = 0
             source.damages.clear()
+        return in_order(self.name, self._facts(), is_sampled=self.kind.samples is not None)
+
+    def _facts(self) -> Iterator[Seen]:
         if len(self.sources) == 1:
             return self.kind.read(self.sources[0])
         read = self.kind.samples
@@ -149,6 +155,12 @@ class Survey:
             self.servers.setdefault(fold(server), server)
         if share and len(self.shares) < SHARES_MAX:
             self.shares.add(share)
+
+    def may_be_of(self, server: str) -> bool:
+        """Whether it may tell of that server: a name may be that of any address."""
+        if not server or not self.servers or fold(server) in self.servers:
+            return True
+        return all(is_address(one) != is_address(server) for one in self.servers)
 
     def go_on(self, later: Survey) -> None:
         """Count in what a later part holds."""
@@ -316,12 +328,17 @@ class Merge:
     ) -> Iterator[Track]:
         """The files that prove more than a track does and may know a fact's client."""
         is_refusal = isinstance(fact, OpenDenied)
-        who = Who(fact.who.address, fact.who.machine)
+        who = Who(fact.who.address, fact.who.machine, server=fact.who.server)
         known = self._known.get((is_refusal, who))
         if known is None:
             tellers = self._of_refusals if is_refusal else self._of_opens
             client = Client(who, self._names)
-            known = [one for one in tellers if _survey(one).clients.may_have(client)]
+            surveys = [(one, _survey(one)) for one in tellers]
+            known = [
+                one
+                for one, survey in surveys
+                if survey.clients.may_have(client) and survey.may_be_of(who.server)
+            ]
             if len(self._known) >= CLIENTS_MAX:
                 self._known.clear()
             self._known[is_refusal, who] = known

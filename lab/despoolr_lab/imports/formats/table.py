@@ -43,6 +43,8 @@ class Format(NamedTuple):
     """Which servers write it, where it is not any: `samba`, `windows`."""
     is_rotated: bool = False
     """Whether files of it that follow each other are the parts of one."""
+    hosts: Callable[[TraceFile], set[str]] | None = None
+    """The servers that a file's first lines name, where it names them."""
     judge: Callable[[TraceFile], str] | None = None
     """The grade of a file, for a format that has several."""
 
@@ -141,6 +143,7 @@ FORMATS: Final = (
         has_refusals=True,
         system="samba",
         is_rotated=True,
+        hosts=audit.hosts_of,
     ),
     Format(
         "smbd-log",
@@ -175,6 +178,7 @@ FORMATS: Final = (
         security.read,
         system="windows",
         is_rotated=True,
+        hosts=security.hosts_of,
     ),
     _sampled(
         "smbstatus-json",

@@ -37,6 +37,7 @@ from despoolr_lab.imports.traces.seen import (
     SessionOver,
     Who,
 )
+from despoolr_lab.imports.traces.servers import Servers
 from despoolr_lab.imports.traces.source import PATH_SIZE_MAX, TraceFile, name, user_of
 
 OPERATIONS: Final = frozenset(
@@ -109,7 +110,7 @@ Key = tuple[str, ...]
 class AuditLine:
     """One line: when, the prefix, and what was done. `is_internal`: smbd's own close."""
 
-    __slots__ = ("arguments", "at", "is_internal", "key", "operation", "result", "who")
+    __slots__ = ("arguments", "at", "is_internal", "key", "operation", "result", "server", "who")
 
     def __init__(self, at: float, operation: str, result: str, arguments: list[str]) -> None:
         self.at = at
@@ -118,6 +119,7 @@ class AuditLine:
         self.arguments = arguments
         self.is_internal = False
         self.key: Key = ()
+        self.server = ""
         self.who: tuple[str, str, str, str] = ("", "", "", "")
 
 
@@ -175,6 +177,7 @@ def read(source: TraceFile) -> Iterator[Seen]:
     """Opens, closes, renames and refusals of a file of full_audit's lines, in their order."""
     reader = AuditReader(source)
     reader.has_creates = tells_creates(source)
+    reader.servers = Servers(source.hosts)
     return reader.read(source.lines())
 
 
@@ -185,12 +188,19 @@ def tells_creates(source: TraceFile) -> bool:
     return "|create_file|" in source.head_text()
 
 
+def hosts_of(source: TraceFile) -> set[str]:
+    """The hosts that a log's first lines are of. Raises `ImportFailed`."""
+    found = (_SYSLOG.match(line) for line in source.head_text().splitlines())
+    return {one["host"] for one in found if one is not None and split(one["rest"]) is not None}
+
+
 class AuditReader:
     """The reading of one file."""
 
     def __init__(self, source: TraceFile) -> None:
         self._source = source
         self.roots = Roots()
+        self.servers = Servers()
         self.has_creates = False
         """Whether create_file is told: then `open` is a part of it. It stands behind it, so whoever
         knows says it before the first line.
@@ -264,7 +274,8 @@ class AuditReader:
         elif operation == "create_file":
             self.has_creates = True
         line.who = who_of(prefix, self._share_at)
-        line.key = tuple(name(part) for part in prefix if not _CLOCK.match(part))
+        line.server = self.servers.of(found["host"]) if found is not None else ""
+        line.key = (line.server, *(name(part) for part in prefix if not _CLOCK.match(part)))
         return line
 
     def _learn_share(self, prefix: list[str], share: str) -> None:
@@ -317,7 +328,7 @@ class AuditReader:
 
     def _tell(self, line: AuditLine) -> Iterator[Seen]:
         user, address, machine, share = line.who
-        who = Who(name(address), name(machine), user_of(user))
+        who = Who(name(address), name(machine), user_of(user), server=line.server)
         session = ("|".join(line.key),)
         operation = line.operation
         if operation == "create_file":
@@ -352,11 +363,11 @@ class AuditReader:
     def _names_changed(self, line: AuditLine, who: Who, share: str) -> Iterator[Seen]:
         if line.operation in ("renameat", "rename") and len(line.arguments) > 1:
             old, new = line.arguments[-2:]
-            below, new_below = self.roots.below(share, old), self.roots.below(share, new)
+            below, new_below = self._below(line, share, old), self._below(line, share, new)
             yield Renamed(line.at, "", who, share, below, new_below)
-            self._move(old, new)
+            self._move(line.server, old, new)
         elif line.operation in ("unlinkat", "unlink"):
-            yield Deleted(line.at, who, share, self.roots.below(share, line.arguments[-1]))
+            yield Deleted(line.at, who, share, self._below(line, share, line.arguments[-1]))
 
     def _create(self, line: AuditLine, who: Who, share: str, session: Key) -> Iterator[Seen]:
         path = line.arguments[-1]
@@ -364,7 +375,7 @@ class AuditReader:
             access = number(line.arguments[0])
         except ValueError:
             access = UNKNOWN
-        below = self.roots.below(share, path)
+        below = self._below(line, share, path)
         if line.result == "ok":
             yield from self._opened(line, who, share, session, access)
         elif line.result == CONTENTION:
@@ -391,7 +402,7 @@ class AuditReader:
         self._handle_count += 1
         handle = str(self._handle_count)
         self._handles.setdefault((line.key, path), []).append(handle)
-        below = self.roots.below(share, path)
+        below = self._below(line, share, path)
         yield Opened(line.at, handle, who, share, below, access, UNKNOWN, session, known=0)
 
     def _range(self, line: AuditLine, who: Who, share: str) -> Iterator[Seen]:
@@ -411,7 +422,7 @@ class AuditReader:
                 line.at,
                 who,
                 share,
-                self.roots.below(share, found["path"]),
+                self._below(line, share, found["path"]),
                 UNKNOWN,
                 UNKNOWN,
                 "STATUS_LOCK_NOT_GRANTED",
@@ -421,8 +432,13 @@ class AuditReader:
                 length=length,
             )
 
-    def _move(self, old: str, new: str) -> None:
+    def _below(self, line: AuditLine, share: str, path: str) -> str:
+        return self.servers.roots_of(line.server, self.roots).below(share, path)
+
+    def _move(self, server: str, old: str, new: str) -> None:
         for key, path in list(self._handles):
+            if key[0] != server:
+                continue
             if path == old or path.startswith(old + "/"):
                 moved = self._handles.pop((key, path))
                 self._handles.setdefault((key, new + path[len(old) :]), []).extend(moved)
@@ -446,6 +462,8 @@ class AuditReader:
             self._year = self._source.year or year_of(self._source.modified_at, month)
         elif month < self._month and self._month - month > 6:
             self._year += 1
+        elif month > self._month and month - self._month > 6:  # a line that came late
+            self._year -= 1
         self._month = month
         hour, minute, second = (int(part) for part in found["time"].split(":"))
         at = dt.datetime(self._year, month, int(found["day"]), hour, minute, second, tzinfo=dt.UTC)
@@ -480,6 +498,8 @@ class AuditReader:
                 "attributes or DELETE alone, and smbd's own short opens count as a client's (add "
                 "create_file to full_audit:success and full_audit:failure)",
             )
+        if self.servers.count > 1:
+            yield Noted(at, "source", self.servers.told)
         if self._other_failures:
             yield Noted(
                 at,

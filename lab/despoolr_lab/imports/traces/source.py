@@ -72,6 +72,8 @@ class TraceFile:
     """Of SMB servers."""
     called: str = ""
     """What it is called instead of its name, where names are hidden."""
+    hosts: frozenset[str] = frozenset()
+    """The servers that the files of the import name in their first lines."""
     damage_count: int = 0
     damages: list[str] = field(default_factory=list)
     _slot: int = -1
@@ -253,7 +255,7 @@ class Rotated(TraceFile):
 
     def __init__(self, parts: Sequence[TraceFile]) -> None:
         first = self._now = parts[0]
-        super().__init__(first.path, first.zone, first.year, first.ports, first.called)
+        super().__init__(first.path, first.zone, first.year, first.ports, first.called, first.hosts)
         self._parts = parts
 
     @property

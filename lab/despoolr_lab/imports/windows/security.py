@@ -23,6 +23,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.traces.access import number
 from despoolr_lab.imports.traces.roots import Roots
 from despoolr_lab.imports.traces.seen import UNKNOWN, HandleClosed, Noted, Opened, Seen, Who
+from despoolr_lab.imports.traces.servers import Servers
 from despoolr_lab.imports.traces.source import TraceFile, name, user_of
 from despoolr_lab.imports.windows.paths import place_of
 
@@ -33,6 +34,7 @@ CHECK_S: Final = 2.0
 """How long after a 5145 its 4656 may come."""
 HANDLES_MAX: Final = 1_000_000
 
+_COMPUTER: Final = re.compile(r"<Computer>([^<]{1,256})</Computer>")
 _BEGIN: Final = re.compile("<Event[ >]")
 _END: Final = "</Event>"
 
@@ -47,14 +49,20 @@ def read(source: TraceFile) -> Iterator[Seen]:
     return _Security(source).read()
 
 
+def hosts_of(source: TraceFile) -> set[str]:
+    """The computers that a log's first events are of. Raises `ImportFailed`."""
+    return set(_COMPUTER.findall(source.head_text()))
+
+
 class _Security:
     """The reading of one file."""
 
     def __init__(self, source: TraceFile) -> None:
         self._source = source
         self._roots = Roots()
-        self._handles: dict[tuple[str, str], str] = {}
-        self._checks: OrderedDict[tuple[str, str], tuple[float, Who, str, str]] = OrderedDict()
+        self._servers = Servers(source.hosts)
+        self._handles: dict[tuple[str, str, str], str] = {}
+        self._checks: OrderedDict[tuple[str, str, str], tuple[float, Who, str, str]] = OrderedDict()
         self._count = 0
         self._unanswered: list[str] = []
         self._unanswered_count = 0
@@ -100,15 +108,16 @@ class _Security:
             self._source.damaged("the last event is cut off")
 
     def _event(self, event: Element) -> Iterator[Seen]:
-        number_, stamp, data = _parts(event)
+        number_, stamp, computer, data = _parts(event)
         if number_ not in ("4656", "4658", "5145"):
             return
         at = self._last = _time(stamp)
+        server = self._servers.of(computer)
         self._expire(at)
         if number_ == "5145":
-            self._check(at, data)
+            self._check(at, server, data)
         elif data.get("ObjectType", "File") in ("File", "") or number_ == "4658":
-            key = (data.get("ProcessId", ""), data["HandleId"])
+            key = (server, data.get("ProcessId", ""), data["HandleId"])
             if number_ == "4656":
                 yield from self._opened(at, key, data)
             else:
@@ -116,33 +125,37 @@ class _Security:
                 if handle is not None:
                     yield HandleClosed(at, handle)
 
-    def _check(self, at: float, data: dict[str, str]) -> None:
+    def _check(self, at: float, server: str, data: dict[str, str]) -> None:
         share = name(data.get("ShareName", "").rpartition("\\")[2])
         local = data.get("ShareLocalPath", "").removeprefix("\\??\\")
         if share and local:
-            self._roots.learn(share, local)
+            self._servers.roots_of(server, self._roots).learn(share, local)
         who = Who(
-            address=name(data.get("IpAddress", "")), user=user_of(data.get("SubjectUserName", ""))
+            address=name(data.get("IpAddress", "")),
+            user=user_of(data.get("SubjectUserName", "")),
+            server=server,
         )
         path = f"{local}\\{data.get('RelativeTargetName', '')}".rstrip("\\")
-        key = (data.get("SubjectLogonId", ""), fold(path[:4096]))
+        key = (server, data.get("SubjectLogonId", ""), fold(path[:4096]))
         self._checks[key] = (at, who, share, path)
         self._checks.move_to_end(key)
         if len(self._checks) > CHECKS_MAX:
             self._checks.popitem(last=False)
 
-    def _opened(self, at: float, key: tuple[str, str], data: dict[str, str]) -> Iterator[Seen]:
+    def _opened(self, at: float, key: tuple[str, str, str], data: dict[str, str]) -> Iterator[Seen]:
+        server = key[0]
         path = data.get("ObjectName", "")
         user = user_of(data.get("SubjectUserName", ""))
-        check = self._checks.pop((data.get("SubjectLogonId", ""), fold(path[:4096])), None)
+        asked = (server, data.get("SubjectLogonId", ""), fold(path[:4096]))
+        check = self._checks.pop(asked, None)
         place = place_of(path)
-        who, share, below = Who(user=user), place.share, place.path
+        who, share, below = Who(user=user, server=server), place.share, place.path
         if check is not None:
             who, share = check[1], check[2]
-            below = self._roots.below(share, path)
+            below = self._servers.roots_of(server, self._roots).below(share, path)
         program = data.get("ProcessName", "")
         if program:
-            who = Who(who.address, who.machine, user, name(program.rpartition("\\")[2]))
+            who = Who(who.address, who.machine, user, name(program.rpartition("\\")[2]), server)
         before = self._handles.pop(key, None)
         if before is not None:
             yield HandleClosed(at, before, "its handle was given out again")
@@ -176,6 +189,8 @@ class _Security:
             "does not share what is asked for; 4656 and 4658 are written only for files with an "
             "audit rule (SACL)",
         )
+        if self._servers.count > 1:
+            yield Noted(self._last, "source", self._servers.told)
         if self._unanswered_count:
             yield Noted(
                 self._last,
@@ -186,9 +201,9 @@ class _Security:
             )
 
 
-def _parts(event: Element) -> tuple[str, str, dict[str, str]]:
-    """An event's number, its time as text, and its data by name."""
-    found = stamp = ""
+def _parts(event: Element) -> tuple[str, str, str, dict[str, str]]:
+    """An event's number, its time as text, its computer, and its data by name."""
+    found = stamp = computer = ""
     data: dict[str, str] = {}
     for element in event.iter():
         tag = element.tag.rpartition("}")[2]
@@ -196,9 +211,11 @@ def _parts(event: Element) -> tuple[str, str, dict[str, str]]:
             found = (element.text or "").strip()
         elif tag == "TimeCreated":
             stamp = element.get("SystemTime", "")
+        elif tag == "Computer":
+            computer = (element.text or "").strip()
         elif tag == "Data":
             data[element.get("Name", "")] = (element.text or "").strip()
-    return found, stamp, data
+    return found, stamp, computer, data
 
 
 def _time(text: str) -> float:
