@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from despoolr_core.phrases import how_often
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeRow, Hold, LockedRange
 from despoolr_core.times import moment, span
 
@@ -24,7 +25,7 @@ def verdict(episode: EpisodeRow) -> str:
     times = how_often(episode.attempt_count)
     over_s = episode.last_refused_at - episode.first_refused_at
     over = f" over {span(over_s)}" if episode.attempt_count > 1 else ""
-    files = list(dict.fromkeys(hold.path for hold in episode.holds if hold.path))
+    files = list(dict.fromkeys(fold(hold.path) for hold in episode.holds if hold.path))
     if len(files) > 1:
         return f"{waiter} was refused {times}{over}: {_by_file(episode, files)}; {remedy(episode)}."
     name = _last(episode.path) or episode.share
@@ -37,13 +38,26 @@ def _by_file(episode: EpisodeRow, files: list[str]) -> str:
     """Each file that attempts stopped at, in the order in which they met it, with its holders."""
     parts = []
     for path in files[:_NAMED_MAX]:
-        holds = [hold for hold in episode.holds if hold.path == path]
+        holds = [hold for hold in episode.holds if fold(hold.path) == path]
         named = " and ".join(_holder(episode, hold) for hold in holds[:_NAMED_MAX])
-        parts.append(
-            f"{_last(path)} {how_often(max(hold.refusal_count for hold in holds))} because {named}"
-        )
+        times = how_often(_refusals(holds))
+        parts.append(f"{_last(holds[0].path)} {times} because {named}")
     rest = len(files) - _NAMED_MAX
     return ", ".join(parts) + (f", and {rest} more files" if rest > 0 else "")
+
+
+def _refusals(holds: list[Hold]) -> int:
+    """How often they refused at least: those that stood in the way together did it together, and
+    whoever came after the last of them did it anew.
+    """
+    count = together = 0
+    until = float("-inf")
+    for hold in sorted(holds, key=lambda one: one.first_blocked_at):
+        if hold.first_blocked_at > until:
+            count, together = count + together, 0
+        together = max(together, hold.refusal_count)
+        until = max(until, hold.last_blocked_at)
+    return count + together
 
 
 def _last(path: str) -> str:
@@ -107,8 +121,8 @@ def remedy(episode: EpisodeRow) -> str:
     if episode.state == "given up":
         return f"{letting_go} would have let {what} through"
     if released:
-        free = "the range is free" if letting_go.startswith("un") else "the file is closed"
-        return f"{free} now, so the next attempt should let {what} through"
+        free = "that range is free" if letting_go.startswith("un") else "that file is closed"
+        return f"{free} now, so the next attempt lets {what} through if nobody else is in the way"
     return f"{letting_go} would let {what} through"
 
 

@@ -21,7 +21,7 @@ from despoolr_lab.imports.fold.merge import Merge, Track
 from despoolr_lab.imports.fold.names import Names
 from despoolr_lab.imports.formats.table import format_of
 from despoolr_lab.imports.traces.seen import Connected, OpenDenied, Opened, Seen
-from despoolr_lab.imports.traces.source import PORTS, ImportFailed, TraceFile
+from despoolr_lab.imports.traces.source import PORTS, ImportFailed, TraceFile, name
 
 FILES_MAX: Final = 10_000
 """Files of one import."""
@@ -66,6 +66,7 @@ class Import:
         self.names = Names(options.names, is_hidden=options.is_hidden, salt=options.salt)
         self.tracks = _tracks(sources, options.wanted)
         _name_hosts(self.tracks)
+        _name_machines(self.tracks)
         self.chronicle: Chronicle | None = None
 
     @property
@@ -174,6 +175,13 @@ def _name_hosts(tracks: list[Track]) -> None:
     named = [hosts(source) for hosts, source in readers if hosts is not None]
     for _, source in readers:
         source.hosts = frozenset().union(*named)
+
+
+def _name_machines(tracks: list[Track]) -> None:
+    """Files that each tell of the machine that they were written on: each is called as its file."""
+    sources = [track.sources[0] for track in tracks if track.kind.is_of_its_machine]
+    for source in sources if len(sources) > 1 else ():
+        source.local = name(source.path.stem)
 
 
 def _place_empty(empty: list[TraceFile], tracks: list[Track]) -> None:

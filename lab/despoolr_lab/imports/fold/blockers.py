@@ -12,7 +12,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import Blocker
 from despoolr_lab.imports.fold.names import Names
 from despoolr_lab.imports.fold.notes import NOTES_MAX, Notes
-from despoolr_lab.imports.fold.table import FileKey, Known, KnownOpens
+from despoolr_lab.imports.fold.table import FileKey, Known, KnownOpens, in_the_way
 from despoolr_lab.imports.traces import seen
 
 BLOCKERS_MAX: Final = 64
@@ -86,16 +86,24 @@ class KnownBlockers:
             else:
                 asked = fact.access, fact.share_mode, fact.implied
                 found = self._opens.blockers(server, other, path, *asked)
-            if found and place not in self._moved and len(self._moved) < NOTES_MAX:
-                self._moved.add(place)
-                self._notes.add(
-                    "gap",
-                    f"the share of a refusal of {self._names.path(path)}, or that of those in the "
-                    "way, is not in the source: by its path it is taken to be the same file",
-                )
             if found:
+                self._note_moved(place)
                 return found
-        return []
+        found = self._opens.by_own_path(server, share, path)
+        if fact.status != "STATUS_DELETE_PENDING":
+            found = in_the_way(found, fact.access, fact.share_mode, fact.implied)
+        if found:
+            self._note_moved(place)
+        return found
+
+    def _note_moved(self, place: FileKey) -> None:
+        if place not in self._moved and len(self._moved) < NOTES_MAX:
+            self._moved.add(place)
+            self._notes.add(
+                "gap",
+                f"the share of a refusal of {self._names.path(place[2])}, or that of those in the "
+                "way, is not in the source: by its path it is taken to be the same file",
+            )
 
     def _note_crowd(self, place: FileKey, count: int) -> None:
         """More are in the way than a refusal names: said once of a file."""

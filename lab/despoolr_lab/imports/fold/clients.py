@@ -2,25 +2,27 @@
 
 The law: a file is asked about its own clients only, for a log of one machine, or a capture on one
 of two wires, knows nothing of the others. Two clients are one if an address or the first part of a
-name is the same; one that has only a name may be any that has only an address, and one that has
-neither may be anybody.
+name is the same; one that has only a name may be any that has only an address. One that has
+neither, as in samples that tell users alone, may be whoever has its user, and without one anybody.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from despoolr_lab.imports.fold.names import Names, is_address
-from despoolr_lab.imports.traces.seen import NOBODY, Who
+from despoolr_core.rules.fold import fold
+from despoolr_lab.imports.fold.names import Names
+from despoolr_lab.imports.traces.seen import NOBODY, USER_ID, Who
+from despoolr_lab.imports.traces.source import is_address
 
 CLIENTS_MAX: Final = 10_000
 """KnownClients of a file that are remembered; one that has more may know anybody."""
 
 
 class Client:
-    """What can be compared of a client: its address, and its name without its domain."""
+    """What can be compared of a client: its address, its name without its domain, its user."""
 
-    __slots__ = ("address", "name")
+    __slots__ = ("address", "name", "user")
 
     def __init__(self, who: Who, names: Names) -> None:
         self.address = who.address
@@ -28,6 +30,7 @@ class Client:
         if is_address(called):
             self.address, called = self.address or called, ""
         self.name = called.partition(".")[0]
+        self.user = "" if who.user.startswith(USER_ID) else fold(who.user)
 
     def may_be(self, other: Client) -> bool:
         """Whether the two may be one client."""
@@ -35,7 +38,10 @@ class Client:
             return True
         if self.name and other.name:
             return self.name == other.name
-        return not (self.address and other.address)
+        if self.address and other.address:
+            return False
+        is_bare = not (self.name or self.address) or not (other.name or other.address)
+        return not (is_bare and self.user and other.user and self.user != other.user)
 
 
 class KnownClients:
@@ -45,6 +51,7 @@ class KnownClients:
         self._whos: set[Who] = set()
         self._addresses: set[str] = set()
         self._names: set[str] = set()
+        self._users: set[str] = set()
         self._has_bare_name = self._has_bare_address = False
         self.is_anybody = False
         """Whether it tells of clients that it does not name, or of too many."""
@@ -53,7 +60,7 @@ class KnownClients:
         """It tells of that one."""
         if who.is_stranger:
             return
-        one = Who(who.address, who.machine)
+        one = Who(who.address, who.machine, who.user)
         if one in self._whos:
             return
         if one == NOBODY or len(self._whos) >= CLIENTS_MAX:
@@ -76,6 +83,7 @@ class KnownClients:
                 self._addresses.add(one.address)
             if one.name:
                 self._names.add(one.name)
+            self._users.add(one.user)
             self._has_bare_address = self._has_bare_address or not one.name
             self._has_bare_name = self._has_bare_name or not one.address
 
@@ -87,4 +95,6 @@ class KnownClients:
             return False
         if one.name:
             return self._has_bare_address
-        return self._has_bare_name if one.address else True
+        if one.address:
+            return self._has_bare_name
+        return not one.user or one.user in self._users or "" in self._users

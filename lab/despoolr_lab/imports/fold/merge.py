@@ -24,7 +24,7 @@ from typing import Final
 
 from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.fold.clients import Client, KnownClients
-from despoolr_lab.imports.fold.names import Names, is_address
+from despoolr_lab.imports.fold.names import Names
 from despoolr_lab.imports.fold.time_order import in_order
 from despoolr_lab.imports.formats.table import Format
 from despoolr_lab.imports.traces.samples import Sampler
@@ -40,7 +40,7 @@ from despoolr_lab.imports.traces.seen import (
     Seen,
     Who,
 )
-from despoolr_lab.imports.traces.source import Rotated, TraceFile
+from despoolr_lab.imports.traces.source import Rotated, TraceFile, is_address
 
 TIMES_MAX: Final = 200_000
 """Opens and refusals that are remembered for finding them in another file: of all files, the same
@@ -328,7 +328,7 @@ class Merge:
     ) -> Iterator[Track]:
         """The files that prove more than a track does and may know a fact's client."""
         is_refusal = isinstance(fact, OpenDenied)
-        who = Who(fact.who.address, fact.who.machine, server=fact.who.server)
+        who = Who(fact.who.address, fact.who.machine, fact.who.user, server=fact.who.server)
         known = self._known.get((is_refusal, who))
         if known is None:
             tellers = self._of_refusals if is_refusal else self._of_opens

@@ -10,14 +10,13 @@ contention and name nobody.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Mapping
 from typing import Final
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.memory import Bounded
 from despoolr_lab.imports.traces.seen import UNKNOWN_PATH
-from despoolr_lab.imports.traces.source import name
+from despoolr_lab.imports.traces.source import is_address, name
 
 ADDRESSES_MAX: Final = 65_536
 EXTENSION_SIZE_MAX: Final = 5
@@ -93,14 +92,3 @@ class Names:
     def _digest(self, text: str) -> str:
         whole = hashlib.blake2b(text.encode("utf-8", "replace"), key=self._salt, digest_size=6)
         return whole.hexdigest()
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an address of IP, not a name."""
-    if not (text[:1].isdigit() or ":" in text):
-        return False
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

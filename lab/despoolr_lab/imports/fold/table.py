@@ -127,6 +127,8 @@ class KnownOpens:
         self._by_session: dict[tuple[int, str], dict[str, Known]] = {}
         self._shares: dict[str, set[str]] = {}
         """The shares of each server on which something was open."""
+        self._on_drives: dict[tuple[str, str], dict[str, Known]] = {}
+        """What is open by the server's own paths (`D$`), by the last part of them."""
 
     def __len__(self) -> int:
         return len(self._by_handle)
@@ -142,7 +144,7 @@ class KnownOpens:
         if gone is not None:
             self.remove(gone)
         self._by_handle[row.source, row.handle] = row
-        self._by_file.setdefault(row.key, {})[row.id] = row
+        self._place(row)
         shares = self._shares.setdefault(row.server, set())
         if len(shares) < SHARES_MAX:
             shares.add(row.share)
@@ -157,10 +159,7 @@ class KnownOpens:
     def remove(self, row: Known) -> None:
         """Forget an open that was closed."""
         del self._by_handle[row.source, row.handle]
-        of_file = self._by_file[row.key]
-        del of_file[row.id]
-        if not of_file:
-            del self._by_file[row.key]
+        self._displace(row)
         if row.session:
             of_session = self._by_session[row.source, row.session[0]]
             del of_session[row.id]
@@ -192,38 +191,43 @@ class KnownOpens:
         """All opens of a file, or of what stands below a directory, follow it."""
         moved = [*self._below(server, share, path), *self.of_file(server, share, path)]
         for row in moved:
-            of_file = self._by_file[row.key]
-            del of_file[row.id]
-            if not of_file:
-                del self._by_file[row.key]
+            self._displace(row)
             row.rename(new_path + row.path[len(path) :])
-            self._by_file.setdefault(row.key, {})[row.id] = row
+            self._place(row)
+
+    def _place(self, row: Known) -> None:
+        self._by_file.setdefault(row.key, {})[row.id] = row
+        if _is_drive(row.share):
+            self._on_drives.setdefault(_end_of(row.key), {})[row.id] = row
+
+    def _displace(self, row: Known) -> None:
+        of_file = self._by_file[row.key]
+        del of_file[row.id]
+        if not of_file:
+            del self._by_file[row.key]
+        if _is_drive(row.share):
+            of_end = self._on_drives[_end_of(row.key)]
+            del of_end[row.id]
+            if not of_end:
+                del self._on_drives[_end_of(row.key)]
+
+    def by_own_path(self, server: str, share: str, path: str) -> list[Known]:
+        """The opens of a file of a share that are known by the server's own path, or the other way
+        round: a directory that is called as the share is taken for it. Oldest first.
+        """
+        if not _is_drive(share):
+            below = fold(f"/{share}/{path}")
+            rows = self._on_drives.get(_end_of((server, share, fold(path))), {}).values()
+            return _by_age(row for row in rows if f"/{row.key[2]}".endswith(below))
+        parts = path.split("/")
+        places = ((parts[n], "/".join(parts[n + 1 :])) for n in range(len(parts) - 1))
+        return _by_age(row for place in places for row in self.of_file(server, *place))
 
     def blockers(
         self, server: str, share: str, path: str, access: int, share_mode: int, implied: int
     ) -> list[Known]:
         """Who is in the way of an open: those that are known to be, else those that may be."""
-        held = self.of_file(server, share, path)
-        if access < 0:
-            return held
-        wanted, shared = effective_modes(mapped(access), implied, max(share_mode, 0))
-        sure: list[Known] = []
-        maybe: list[Known] = []
-        for row in held:
-            if row.access < 0:
-                maybe.append(row)
-                continue
-            has = wants(row.access)
-            # what a source does not tell is shared at best, and is not at worst
-            at_best = max(row.share_mode, 0) | ALL_MODES & ~row.known
-            at_worst = max(row.share_mode, 0) & row.known
-            ours_at_best = shared if share_mode >= 0 else ALL_MODES
-            ours_at_worst = shared if share_mode >= 0 else 0
-            if conflicts(wanted, ours_at_best, has, at_best):
-                sure.append(row)
-            elif conflicts(wanted, ours_at_worst, has, at_worst):
-                maybe.append(row)
-        return sure or maybe
+        return in_the_way(self.of_file(server, share, path), access, share_mode, implied)
 
     def shares_like(self, server: str, share: str) -> list[str]:
         """The shares that an unknown one may be; of one that is known, whether it is none."""
@@ -252,6 +256,40 @@ class KnownOpens:
         for key, rows in self._by_file.items():
             if key[:2] == place and key[2].startswith(start):
                 yield from rows.values()
+
+
+def in_the_way(held: list[Known], access: int, share_mode: int, implied: int) -> list[Known]:
+    """Those of a file's opens that are in the way of another: those that are known to be, else
+    those that may be.
+    """
+    if access < 0:
+        return held
+    wanted, shared = effective_modes(mapped(access), implied, max(share_mode, 0))
+    sure: list[Known] = []
+    maybe: list[Known] = []
+    for row in held:
+        if row.access < 0:
+            maybe.append(row)
+            continue
+        has = wants(row.access)
+        # what a source does not tell is shared at best, and is not at worst
+        at_best = max(row.share_mode, 0) | ALL_MODES & ~row.known
+        at_worst = max(row.share_mode, 0) & row.known
+        ours_at_best = shared if share_mode >= 0 else ALL_MODES
+        ours_at_worst = shared if share_mode >= 0 else 0
+        if conflicts(wanted, ours_at_best, has, at_best):
+            sure.append(row)
+        elif conflicts(wanted, ours_at_worst, has, at_worst):
+            maybe.append(row)
+    return sure or maybe
+
+
+def _is_drive(share: str) -> bool:
+    return len(share) == 2 and share[1] == "$"
+
+
+def _end_of(key: FileKey) -> tuple[str, str]:
+    return key[0], key[2].rpartition("/")[2]
 
 
 def _by_age(rows: Iterable[Known]) -> list[Known]:

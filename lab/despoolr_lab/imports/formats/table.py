@@ -43,6 +43,8 @@ class Format(NamedTuple):
     """Which servers write it, where it is not any: `samba`, `windows`."""
     is_rotated: bool = False
     """Whether files of it that follow each other are the parts of one."""
+    is_of_its_machine: bool = False
+    """Whether it tells of the machine that it was written on, and does not name it."""
     hosts: Callable[[TraceFile], set[str]] | None = None
     """The servers that a file's first lines name, where it names them."""
     judge: Callable[[TraceFile], str] | None = None
@@ -167,6 +169,7 @@ FORMATS: Final = (
         _text(procmon.sniff),
         procmon.read,
         has_refusals=True,
+        is_of_its_machine=True,
     ),
     Format(
         "windows-security",

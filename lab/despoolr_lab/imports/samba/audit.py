@@ -37,7 +37,7 @@ from despoolr_lab.imports.traces.seen import (
     SessionOver,
     Who,
 )
-from despoolr_lab.imports.traces.servers import Servers
+from despoolr_lab.imports.traces.servers import LogServers
 from despoolr_lab.imports.traces.source import PATH_SIZE_MAX, TraceFile, name, user_of
 
 OPERATIONS: Final = frozenset(
@@ -177,7 +177,7 @@ def read(source: TraceFile) -> Iterator[Seen]:
     """Opens, closes, renames and refusals of a file of full_audit's lines, in their order."""
     reader = AuditReader(source)
     reader.has_creates = tells_creates(source)
-    reader.servers = Servers(source.hosts)
+    reader.servers = LogServers(source.hosts)
     return reader.read(source.lines())
 
 
@@ -200,7 +200,7 @@ class AuditReader:
     def __init__(self, source: TraceFile) -> None:
         self._source = source
         self.roots = Roots()
-        self.servers = Servers()
+        self.servers = LogServers()
         self.has_creates = False
         """Whether create_file is told: then `open` is a part of it. It stands behind it, so whoever
         knows says it before the first line.

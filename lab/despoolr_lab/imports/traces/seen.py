@@ -16,6 +16,8 @@ UNKNOWN: Final = -1
 ALL_MODES: Final = 7
 PROCESS: Final = "pid "
 """What a client is called, before a number, of whom only the server's process is known."""
+USER_ID: Final = "uid "
+"""What a user is called, before a number, who has no name in the source."""
 UNKNOWN_PATH: Final = "?"
 """The path of an open whose name no frame has: no file can be called so."""
 

@@ -11,15 +11,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from despoolr_core.rules.fold import fold
-from despoolr_lab.imports.fold.names import is_address
 from despoolr_lab.imports.traces.roots import Roots
-from despoolr_lab.imports.traces.source import name
+from despoolr_lab.imports.traces.source import is_address, name
 
 SERVERS_MAX: Final = 1000
-"""Servers of a log that are told apart; what is on further ones is taken to be on the first."""
+"""LogServers of a log that are told apart; what is on further ones is taken to be on the first."""
 
 
-class Servers:
+class LogServers:
     """Those of a log; `heads` are the hosts that its first lines name."""
 
     def __init__(self, heads: Iterable[str] = ()) -> None:
@@ -30,7 +29,7 @@ class Servers:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """How many hosts were told apart."""
         return len(self._known)
 
     @property

@@ -14,6 +14,7 @@ import codecs
 import datetime as dt
 import gzip
 import io
+import ipaddress
 import lzma
 import re
 import zlib
@@ -74,6 +75,8 @@ class TraceFile:
     """What it is called instead of its name, where names are hidden."""
     hosts: frozenset[str] = frozenset()
     """The servers that the files of the import name in their first lines."""
+    local: str = ""
+    """What the machine that it was written on is called, where several wrote one each."""
     damage_count: int = 0
     damages: list[str] = field(default_factory=list)
     _slot: int = -1
@@ -299,6 +302,17 @@ def encoding_of(head: bytes) -> str:
 def name(text: str) -> str:
     """A name from outside, cut at its bound."""
     return text if len(text) <= NAME_SIZE_MAX else text[:NAME_SIZE_MAX]
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address of IP, not a name."""
+    if not (text[:1].isdigit() or ":" in text):
+        return False
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def path_below(text: str) -> str:

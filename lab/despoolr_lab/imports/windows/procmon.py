@@ -3,7 +3,8 @@
 The law: columns are found by their English headings. A handle is not in it, so a close is of that
 process's oldest open of the path. The time has no date unless the column `Date & Time` is there;
 without it the day is the file's, and a time that goes back by half a day is the next day. Paths on
-a server and on drives are both told; the machine itself is called LOCAL (`--map LOCAL=NAME`).
+a server and on drives are both told; the machine itself is called LOCAL (`--map LOCAL=NAME`), or,
+where there are files of several, as its file is.
 """
 
 from __future__ import annotations
@@ -225,7 +226,12 @@ class _Procmon:
         key = (server, program, user)
         who = self._who.get(key)
         if who is None:
-            who = Who(machine=LOCAL, user=user_of(user), program=name(program), server=server)
+            who = Who(
+                machine=self._source.local or LOCAL,
+                user=user_of(user),
+                program=name(program),
+                server=server,
+            )
             if len(self._who) < PROGRAMS_MAX:
                 self._who[key] = who
         return who

@@ -23,7 +23,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.traces.access import number
 from despoolr_lab.imports.traces.roots import Roots
 from despoolr_lab.imports.traces.seen import UNKNOWN, HandleClosed, Noted, Opened, Seen, Who
-from despoolr_lab.imports.traces.servers import Servers
+from despoolr_lab.imports.traces.servers import LogServers
 from despoolr_lab.imports.traces.source import TraceFile, name, user_of
 from despoolr_lab.imports.windows.paths import place_of
 
@@ -60,7 +60,7 @@ class _Security:
     def __init__(self, source: TraceFile) -> None:
         self._source = source
         self._roots = Roots()
-        self._servers = Servers(source.hosts)
+        self._servers = LogServers(source.hosts)
         self._handles: dict[tuple[str, str, str], str] = {}
         self._checks: OrderedDict[tuple[str, str, str], tuple[float, Who, str, str]] = OrderedDict()
         self._count = 0

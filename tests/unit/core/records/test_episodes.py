@@ -369,6 +369,27 @@ def test_many_holders_are_named_up_to_three() -> None:
     assert "refused b.dat once because" in verdict(row)
 
 
+def test_who_came_one_after_the_other_refused_anew_and_who_stood_there_together_did_not() -> None:
+    story = Story()
+    for at, who in enumerate((["O1"], ["O1", "O2"], ["O3"], ["O3"], ["O4"])):
+        story.at(at * 60).refused(*who, purpose="job 1")
+    story.at(600).refused("O5", path="P1/C.DAT", purpose="job 1")
+    story.at(660).refused("O6", path="p1/c.dat", purpose="job 1")
+    (row,) = story.ledger.rows()
+    assert row.attempt_count == 7
+    said = verdict(row)
+    assert "refused 7 times over 11 min: b.dat 5 times because" in said
+    assert ", C.DAT twice because" in said and "c.dat" not in said
+
+
+def test_what_was_closed_lets_the_next_attempt_through_unless_somebody_else_is_in_the_way() -> None:
+    story = Story().granted("O1").at(60).refused("O1").at(120).closed("O1")
+    story.at(180).granted("O2")
+    assert verdict(story.ledger.rows()[0]).endswith(
+        "that file is closed now, so the next attempt lets it through if nobody else is in the way."
+    )
+
+
 def test_each_lock_in_the_way_is_a_hold_of_its_own_that_ends_with_its_unlock_or_its_open() -> None:
     story = (
         Story()
@@ -387,7 +408,7 @@ def test_each_lock_in_the_way_is_a_hold_of_its_own_that_ends_with_its_unlock_or_
     story.at(120).unlocked("O1", 20, 1).at(180).closed("O1")
     (row,) = story.ledger.rows()
     assert [hold.released_at for hold in row.holds] == [T0 + 180, T0 + 120, T0 + 180]
-    assert "the range is free now" in verdict(row)
+    assert "that range is free now" in verdict(row)
 
 
 def test_a_lock_that_is_granted_at_last_resolves_the_episode() -> None:

@@ -15,9 +15,10 @@ from despoolr_core.records.stream import of
 from despoolr_lab.imports.fold import clients, merge
 from despoolr_lab.imports.fold.clients import Client, KnownClients
 from despoolr_lab.imports.fold.names import Names
-from despoolr_lab.imports.traces.seen import Who
+from despoolr_lab.imports.fold.table import Known, KnownOpens
+from despoolr_lab.imports.traces.seen import Opened, Who
 from despoolr_lab.imports.traces.source import TraceFile
-from unit.lab.imports.test_variants import story
+from unit.lab.imports.test_variants import PROCMON, story
 from worlds.traces import TRACES, Found, imported
 
 SERVER = "127.0.0.10"
@@ -155,6 +156,56 @@ def test_what_many_files_tell_is_noted_once(tmp_path: Path) -> None:
     assert sum("clock offset of" in text for text in texts) == 1
 
 
+def waiter_and_holder(path: Path) -> tuple[Path, Path]:
+    """Procmon's CSV of the machine that waits, and of the one that holds the file."""
+    head, *rows = (TRACES / PROCMON).read_text("utf-8-sig").splitlines(keepends=True)
+    files = path / "deploy1.csv", path / "pc-1101.csv"
+    for file, is_of in zip(files, (True, False), strict=True):
+        text = "".join(row for row in rows if ("SETUP.EXE" in row) == is_of)
+        file.write_text(head + text, "utf-8")
+    return files
+
+
+def test_procmon_on_two_machines_is_one_story_of_two_machines(tmp_path: Path) -> None:
+    found = imported(waiter_and_holder(tmp_path))
+    assert {
+        (refused.machine, tuple(one.machine for one in refused.blockers))
+        for _, refused in found.refusals
+    } == {("DEPLOY1", ("PC-1101",))}
+    assert [(one.attempt_count, one.state) for one in found.episodes] == [
+        (one.attempt_count, one.state) for one in imported([TRACES / PROCMON]).episodes
+    ]
+
+
+def test_procmon_on_the_machine_that_waits_finds_the_holder_in_samples_by_the_servers_own_paths(
+    tmp_path: Path,
+) -> None:
+    samples = sorted((TRACES / "synthetic").glob("openfiles-v_2026*.csv"))
+    found = imported([waiter_and_holder(tmp_path)[0], *samples])
+    blockers = [[one.user for one in refused.blockers] for _, refused in found.refusals]
+    assert blockers == [[""], [""], *[["alice"]] * 4], "the first sample is later than two refusals"
+    assert "by its path it is taken to be the same file" in found.notes
+
+
+@pytest.mark.parametrize("own", ["D$", "d$"])
+def test_an_open_by_a_servers_own_path_is_found_by_that_on_a_share(own: str) -> None:
+    opens = KnownOpens()
+    fact = Opened(1.0, "1", WS11, own, "data/Apps/office/b.dat", 1, 1)
+    row = Known("O1", 0, fact, "FS", "WS11", "alice", "")
+    opens.add(row)
+    assert opens.by_own_path("FS", "apps", "office/B.dat") == [row]
+    for server, share, path in (("FS2", "apps", "office/b.dat"), ("FS", "pps", "office/b.dat")):
+        assert opens.by_own_path(server, share, path) == []
+    opens.rename("FS", own, "data/Apps/office/b.dat", "data/Apps/office/c.dat")
+    assert opens.by_own_path("FS", "apps", "office/b.dat") == []
+    assert opens.by_own_path("FS", "apps", "office/c.dat") == [row]
+    opens.remove(row)
+    assert opens.by_own_path("FS", "apps", "office/c.dat") == []
+    other = Known("O2", 0, Opened(1.0, "2", WS11, "apps", "office/b.dat", 1, 1), "FS", "", "", "")
+    opens.add(other)
+    assert opens.by_own_path("FS", own, "data/apps/office/b.dat") == [other]
+
+
 WS11 = Who("10.0.0.11", "ws11")
 
 
@@ -171,6 +222,10 @@ WS11 = Who("10.0.0.11", "ws11")
         ([Who(machine="ws13")], Who("10.0.0.12"), True),
         ([Who(machine="ws13")], Who("10.0.0.12", "ws12"), False),
         ([WS11], Who(), True),
+        ([Who("10.0.0.11", "ws11", "alice")], Who(user="ALICE"), True),
+        ([Who("10.0.0.11", "ws11", "alice")], Who(user="bob"), False),
+        ([WS11], Who(user="bob"), True),
+        ([Who("10.0.0.11", "ws11", "alice")], Who(machine="pid 7", user="uid 20001"), True),
         ([WS11, Who()], Who("10.0.0.12", "ws12"), True),
         ([], Who("10.0.0.12", "ws12"), True),
         ([WS11], Who(machine="pid 7"), True),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from despoolr_lab.imports.traces import servers
-from despoolr_lab.imports.traces.servers import Servers
+from despoolr_lab.imports.traces.servers import LogServers
 from unit.lab.imports.test_variants import AUDIT, SECURITY, story
 from worlds.traces import TRACES, Found, imported
 
@@ -99,12 +99,12 @@ def test_handles_of_two_computers_are_not_one(tmp_path: Path) -> None:
 def test_a_server_is_named_where_there_are_several(
     heads: list[str], hosts: list[str], called: list[str]
 ) -> None:
-    those = Servers(heads)
+    those = LogServers(heads)
     assert [those.of(host) for host in hosts] == called
 
 
 def test_servers_of_a_log_are_told_apart_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "SERVERS_MAX", 2)
-    those = Servers(["fs1", "fs2"])
+    those = LogServers(["fs1", "fs2"])
     assert [those.of(host) for host in ("fs1", "fs2", "fs3")] == ["fs1", "fs2", ""]
     assert those.count == 2

@@ -110,7 +110,7 @@ def test_a_refusal_names_the_machine_the_program_the_range_and_since_when() -> N
         assert "held bytes 10 to 29 locked (EXCLUSIVE) since" in world.host.ledger.why().verdicts[0]
         assert world.host.range_locks.unlock(ANNA, held, 10, 20) is None
         assert world.host.episodes()[0].holds[0].released_at == EPOCH + 60.0
-        assert "the range is free now" in world.host.ledger.why().verdicts[0]
+        assert "that range is free now" in world.host.ledger.why().verdicts[0]
         assert await world.host.handles.read(OTTO, other, 0, 11) == b"x" * 11
         assert world.host.episodes()[0].state == "resolved"
 
