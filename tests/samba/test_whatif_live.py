@@ -16,6 +16,7 @@ from typing import Final, Protocol, cast
 import pytest
 
 from despoolr_core.records.bounds import BlockedUpdate, blocked_updates
+from despoolr_core.records.episode import RESOLVED
 from despoolr_core.records.hold_table import HoldTable
 from despoolr_core.records.waits import TAIL_S, Hindsight
 from despoolr_core.rules.remedies import COPY_STRATEGIES
@@ -219,7 +220,9 @@ async def _first_pass(samba: Samba, capture: Path) -> dict[str, tuple[BlockedUpd
         await asyncio.sleep(TAIL_S + 0.1)  # what is free in the last second counts as not free
         assert await place.updater().stat(f"H0/{HELD}")
     found = imported([capture], port=samba.port)
-    updates = blocked_updates(found.records, found.view)
+    updates = [
+        one for one in blocked_updates(found.records, found.view) if one.episode.state != RESOLVED
+    ]
     table = HoldTable(lambda _: True)
     for record in found.records:
         table.apply(record)

@@ -23,7 +23,6 @@ RESERVED_SITE_CODES: Final = frozenset({"CON", "PRN", "AUX", "NUL"})
 
 _SITE: Final = re.compile(r"[0-9A-Z]{3}")
 _SMS_ID: Final = re.compile(r"[0-9A-Z]{8}")
-_REQUEST_ID: Final = re.compile(r"[0-9A-Z]{7}")
 _PACKAGE_ID: Final = re.compile(r"[0-9A-Z]{3}[0-9A-F]{5}")
 
 

@@ -107,13 +107,9 @@ class WorkstationInstruction(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the end of the started process is the end of the job (our bit in Reserved)."""
         return bool(self.reserved[-1] & SYNCHRONOUS_EXIT_BIT)
 
-    def with_flags(
-        self, *, background: bool, synchronous_exit: bool = False
-    ) -> WorkstationInstruction:
-        """The record with our two bits of Reserved set as said."""
-        bits = (BACKGROUND_BIT if background else 0) | (
-            SYNCHRONOUS_EXIT_BIT if synchronous_exit else 0
-        )
+    def with_flags(self, *, background: bool) -> WorkstationInstruction:
+        """The record with our bits of Reserved: that of `background` as said, the other clear."""
+        bits = BACKGROUND_BIT if background else 0
         last = self.reserved[-1] & ~(BACKGROUND_BIT | SYNCHRONOUS_EXIT_BIT) | bits
         return msgspec.structs.replace(self, reserved=self.reserved[:-1] + bytes([last]))
 

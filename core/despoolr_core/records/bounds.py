@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from despoolr_core.records.episode import RESOLVED
 from despoolr_core.records.kinds.site import CopyStarted
 from despoolr_core.records.stream import Record, of
 from despoolr_core.records.view import Holding, RunView
@@ -126,15 +125,13 @@ class BlockedUpdate(msgspec.Struct, frozen=True):
         return Bound(free_at, until)
 
 
-def blocked_updates(
-    records: Iterable[Record], view: RunView, *, unresolved_only: bool = True
-) -> list[BlockedUpdate]:
-    """The updates of a run that were refused because of others' opens, by their first refusal."""
+def blocked_updates(records: Iterable[Record], view: RunView) -> list[BlockedUpdate]:
+    """The updates of a run that were refused because of others' opens, by their first refusal,
+    those that got through at last among them.
+    """
     started = _first_attempts(records)
     found = []
     for episode in view.ledger.rows(view.end):
-        if unresolved_only and episode.state == RESOLVED:
-            continue
         files = {fold(hold.path) for hold in episode.holds if hold.path} or {fold(episode.path)}
         first = episode.first_refused_at
         holdings = tuple(

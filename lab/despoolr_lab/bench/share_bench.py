@@ -53,7 +53,7 @@ _STORES: Final[dict[str, Callable[[Path], FileStore]]] = {
 _SECRET: Final = b"only for benches, on loopback"
 
 
-def measure(rounds: int, seconds: float = 2.0, *, uvloop: bool = False) -> Found:
+def measure(rounds: int, seconds: float = 2.0) -> Found:
     """Requests a second by kind (`..._s`, `..._per_cpu_s`), and `..._ratio`: their ratio to the
     bare route, in interleaved rounds of `seconds`.
 
@@ -69,7 +69,7 @@ def measure(rounds: int, seconds: float = 2.0, *, uvloop: bool = False) -> Found
         "open_close_pairs": ("disk", _pairs),
     }
     found: Found = {}
-    with _servers({server for server, _ in kinds.values()}, uvloop) as servers:
+    with _servers({server for server, _ in kinds.values()}) as servers:
         for _ in range(rounds):
             bare = 1.0
             for kind, (server, scripts) in kinds.items():
@@ -204,7 +204,7 @@ def pairs(client: int, path: str, access: str, share_mode: str) -> Script:
 
 
 @contextmanager
-def _servers(kinds: set[str], uvloop: bool) -> Iterator[dict[str, tuple[int, int]]]:
+def _servers(kinds: set[str]) -> Iterator[dict[str, tuple[int, int]]]:
     """A server process for each kind; their ports and process ids."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     processes: dict[str, subprocess.Popen[str]] = {}
@@ -217,12 +217,7 @@ def _servers(kinds: set[str], uvloop: bool) -> Iterator[dict[str, tuple[int, int
                     "-m",
                     __spec__.name if __spec__ else "despoolr_lab.bench.share_bench",
                 ]
-                command += [
-                    "serve",
-                    kind,
-                    str(Path(directory) / kind),
-                    "uvloop" if uvloop else "asyncio",
-                ]
+                command += ["serve", kind, str(Path(directory) / kind), "asyncio"]
                 processes[kind] = process = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
                 )

@@ -25,7 +25,6 @@ class Tick(msgspec.Struct, frozen=True):
     at: float
     text: str
     below: str = ""
-    is_day: bool = False
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -69,7 +68,6 @@ class Axis(msgspec.Struct, frozen=True):
                 self.x(at),
                 f"{when:%m-%d}" if step < 364 * DAY else f"{when:%Y-%m-%d}",
                 f"{when:%a}",
-                True,
             )
         text = f"{when:%H:%M:%S}" if step < MINUTE else f"{when:%H:%M}"
-        return Tick(self.x(at), text, f"{when:%a %m-%d}" if is_day or is_first else "", is_day)
+        return Tick(self.x(at), text, f"{when:%a %m-%d}" if is_day or is_first else "")

@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from despoolr_core.records.bounds import BlockedUpdate, blocked_updates, job_of
+from despoolr_core.records.episode import RESOLVED
 from despoolr_core.records.ladder import (
     CANNOT_HELP,
     FIXES,
@@ -410,7 +411,11 @@ def base_of(scenario: Scenario, wanted: Sequence[str] = ()) -> Base:
     records = result.records
     updates = tuple(blocked_updates(records, RunView(records))) if goal else ()
     if goal is not None:
-        updates = tuple(one for one in updates if _concerns(one, goal, records))
+        updates = tuple(
+            one
+            for one in updates
+            if one.episode.state != RESOLVED and _concerns(one, goal, records)
+        )
     since = (first_attempt(goal, records) if goal else None) or (records[0].at if records else 0.0)
     named = asked[0].says if wanted else ""
     return Base(scenario, result, goal, updates, since, is_asked=bool(candidates), named=named)

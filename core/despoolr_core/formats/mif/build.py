@@ -35,7 +35,6 @@ def build_attribute(
     size: int | None = None,
     description: str = "",
     access: str = "READ-ONLY",
-    storage: str = "SPECIFIC",
 ) -> Attribute:
     """One attribute. Without `kind` a number is an INTEGER and a literal a STRING of `size` bytes,
     or as many as it has.
@@ -49,7 +48,11 @@ def build_attribute(
     items = [Statement("NAME", name), Statement("ID", number)]
     if description:
         items.append(Statement("DESCRIPTION", description))
-    items += [Statement("ACCESS", access), Statement("STORAGE", storage), Statement("TYPE", kind)]
+    items += [
+        Statement("ACCESS", access),
+        Statement("STORAGE", "SPECIFIC"),
+        Statement("TYPE", kind),
+    ]
     if value is not None:
         items.append(Statement("VALUE", value))
     return Attribute(tuple(items))
@@ -63,7 +66,6 @@ def build_group(
     *,
     key: Sequence[int] = (),
     description: str = "",
-    pragma: str = "",
 ) -> Group:
     """One group; `number` None makes it a template, which needs a key."""
     items: list[Item] = [Statement("NAME", name)]
@@ -74,8 +76,6 @@ def build_group(
         items.append(Statement("DESCRIPTION", description))
     if key:
         items.append(Statement("KEY", tuple(key)))
-    if pragma:
-        items.append(Statement("PRAGMA", pragma))
     return Group((*items, *attributes))
 
 

@@ -31,9 +31,8 @@ RUNS_MAX: Final = 50_000
 class ProgramRuns:
     """The fold: a record goes to the version map first, and then here."""
 
-    def __init__(self, versions: VersionMap, *, runs_max: int = RUNS_MAX) -> None:
+    def __init__(self, versions: VersionMap) -> None:
         self.versions = versions
-        self.runs_max = runs_max
         self.left_out = 0
         self._kept_count = 0
         self._runs: dict[str, list[ProgramRun]] = {}
@@ -84,7 +83,7 @@ class ProgramRuns:
         now = folder.count
         machine, program, request = map(sys.intern, (record.actor, fact.program, fact.request))
         run = ProgramRun(record.at, machine, program, request, now.state, now.missing)
-        is_kept = self._kept_count < self.runs_max
+        is_kept = self._kept_count < RUNS_MAX
         folder.ran(run, is_kept=is_kept)
         if not is_kept:
             self.left_out += 1

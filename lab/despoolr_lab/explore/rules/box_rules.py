@@ -40,7 +40,6 @@ _BAD_INSTRUCTIONS: Final = fold(boxes.BAD_INSTRUCTIONS)
 _ROOT: Final = fold(boxes.ROOT_SHARE)
 _SITE: Final = fold(boxes.SITE_SHARE)
 _LOGON: Final = fold(boxes.LOGON_SHARE)
-_INVENTORY: Final = fold(boxes.INVENTORY)
 _COLLECTED: Final = (fold(boxes.LOGON_DESPOOLER), fold(boxes.LOGON_INVENTORY))
 
 Place = tuple[str, str, str]

@@ -35,7 +35,6 @@ def built() -> bytes:
             build_attribute("Installation", 5, "19950715110000.500000+000", kind=DATE),
             build_attribute("None", 7, Special.UNKNOWN, size=3),
         ],
-        pragma="SNMP:1.2.3",
     )
     table = build_table("Rows", 2, "a|b|t", [(1, "x", 1), (2, None, "two"), (-3, "", None)])
     return render(

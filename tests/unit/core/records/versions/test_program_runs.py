@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.site import DetailStatusChanged, JobStatusChanged
 from worlds.versions import Story, updated
@@ -30,8 +32,10 @@ def test_a_job_that_runs_a_program_is_true_on_the_machines_that_ran_it_from_new_
     assert told == [(1, 1, 2, 0), (3, 1, 2, 1)]
 
 
-def test_starts_beyond_the_limit_are_counted_and_not_kept() -> None:
+def test_starts_beyond_the_limit_are_counted_and_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     story = updated()
-    story.runs.runs_max = 1
+    monkeypatch.setattr("despoolr_core.records.versions.program_runs.RUNS_MAX", 1)
     story.run("WS1").run("WS2")
     assert len(story.folder().runs) == 1 and story.runs.left_out == 1
