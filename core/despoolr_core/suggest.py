@@ -39,7 +39,7 @@ def suggestion(word: str, words: Iterable[str], *, named_max: int | None = None)
 
 
 def one_of(word: str, words: Iterable[str], what: str) -> None:
-    """Raises `ValueError` for a word that is none of `words`, with the nearest of them."""
+    """Raises `ValueError` for a word that is not in `words`, with the nearest of them."""
     known = [str(one) for one in words]
     if word not in known:
         raise ValueError(f"there is no {what} {word!r}{suggestion(word, known)}")

@@ -28,6 +28,12 @@ CONTRACTS = {
 }
 """What says octet and stays: others read it, or wrote it."""
 
+READ_TWICE = {
+    r"\bthat (?:is|are) none\b": "say what it is not: `what is not a date`, `not in KINDS`",
+    r"\b[Ww]hole or not at all": "`atomically`",
+}
+"""Turns that have to be read twice, and what to say instead."""
+
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(REPOSITORY))
@@ -63,6 +69,16 @@ def test_bytes_are_called_bytes() -> None:
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             if re.search("octet", allowed.sub("", line), re.IGNORECASE):
                 found.append(f"{name_of(path)}:{number}: {line.strip()}")
+    assert not found
+
+
+def test_nothing_has_to_be_read_twice() -> None:
+    code = [path for room in ROOMS[:6] for path in sorted((REPOSITORY / room).rglob("*.py"))]
+    found = []
+    for path in (*DOCUMENTS, *code):
+        text = " ".join(path.read_text("utf-8").split())
+        for turn, better in READ_TWICE.items():
+            found += [f"{name_of(path)}: {one[0]}: {better}" for one in re.finditer(turn, text)]
     assert not found
 
 

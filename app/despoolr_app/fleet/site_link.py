@@ -56,7 +56,7 @@ class SiteLink:
         self._say = say
 
     async def meet(self, wait_s: float = WAIT_S) -> tuple[SetupFacts, SiteCard]:
-        """What the site says of itself. Raises `StartError` for a server that is none, and
+        """What the site says of itself. Raises `StartError` if the server is not a site's, and
         `SiteError`.
         """
         setup = await self.asked(self.client.setup, wait_s)

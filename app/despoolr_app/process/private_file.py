@@ -74,8 +74,8 @@ def make_secret(file: Path) -> bytes:
 
 
 def write_private(file: Path, data: bytes) -> None:
-    """Write a file that only this user can read, whole or not at all; on a full disk in place,
-    which a power cut may cut short. Raises `ConfigError` (`NoRoomToWrite`).
+    """Atomically write a file that only this user can read; on a full disk in place, which a power
+    cut may cut short. Raises `ConfigError` (`NoRoomToWrite`).
     """
     temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:

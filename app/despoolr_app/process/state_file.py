@@ -73,7 +73,7 @@ def read_state(file: Path) -> State:
 
 
 def write_state(file: Path, state: State) -> None:
-    """Keep it, whole or not at all, on the disk. Raises `ConfigError`."""
+    """Atomically keep it on the disk. Raises `ConfigError`."""
     write_private(file, _rendered(state))
 
 

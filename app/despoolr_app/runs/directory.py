@@ -162,7 +162,7 @@ class RunDirectory:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def write_summary(self, summary: Any) -> None:
-        """Write `summary.json`, whole or not at all. Raises `RunError`."""
+        """Atomically write `summary.json`. Raises `RunError`."""
         self.listener.flush()
         write_whole(
             self.path / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
@@ -299,9 +299,7 @@ def check_root(root: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
-    """Write a file of a run, whole or not at all; pieces are written as they come. Raises
-    `RunError`.
-    """
+    """Atomically write a file of a run, from pieces as they come. Raises `RunError`."""
     temporary = _beside(path)
     try:
         with open(temporary, "wb", opener=opener) as file:

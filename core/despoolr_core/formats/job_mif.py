@@ -115,7 +115,7 @@ _FACTS: Final = (
 
 
 def render_job_mif(report: JobReport) -> bytes:
-    """The job-details MIF of one report. Raises `MifError` for a kind that is none of `KINDS`."""
+    """The job-details MIF of one report. Raises `MifError` for a kind that is not in `KINDS`."""
     _known(report.kind)
     plain = (
         None
@@ -138,7 +138,7 @@ def _texts_of(report: JobReport) -> tuple[str, ...]:
 
 def read_plain_job_mif(data: bytes) -> JobReport | None:
     """The report of a job-details MIF as `render_job_mif` writes them, quickly; None: parse it and
-    ask `job_report`. Raises `MifError` for a date that is none.
+    ask `job_report`. Raises `MifError` for what is not a date.
     """
     found = _pattern().read(data)
     if found is None or found[0][_KIND] not in KINDS:
@@ -339,9 +339,8 @@ def read_inventory_mif(data: bytes) -> Inventory:
     """Whose inventory a MIF is and what it adds. Raises `MifError` without an Identification that
     names a machine by SMSID.
 
-    The rows of machines stand on these four texts, and a client wrote them: an SMSID that is none
-    would be no client's number, a name with a backslash no workstation that an instruction can
-    name.
+    The rows of machines stand on these four texts, and a client wrote them: a malformed SMSID
+    would name no client, and a name with a backslash no workstation that an instruction can name.
     """
     component = parse(data, Mode.SMS).component
     identification = component.group(IDENTIFICATION_CLASS)

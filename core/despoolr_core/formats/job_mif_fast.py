@@ -53,7 +53,7 @@ class Pattern:
 
     def read(self, data: bytes) -> tuple[tuple[str, ...], float, int] | None:
         """Texts, time and event; None if the file must be read the long way. Raises `MifError`
-        for a date that is none.
+        for what is not a date.
         """
         match = self._regex.fullmatch(data)
         if match is None:

@@ -100,7 +100,7 @@ def unmarked(package_id: str, known: Sequence[str]) -> list[str]:
 
 
 def render_package_mif(report: PackageReport) -> bytes:
-    """The package-status MIF. Raises `MifError` for a result that is none of `PACKAGE_RESULTS`."""
+    """The package-status MIF. Raises `MifError` for a result that is not in `PACKAGE_RESULTS`."""
     _known(report.result)
     facts = [
         build_attribute("PkgID", 1, report.package_id, size=8),

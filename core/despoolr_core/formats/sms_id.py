@@ -86,7 +86,7 @@ def is_sms_id(text: str) -> bool:
 
 def first_sms_id(site: str, range_number: int = 0) -> str:
     """The SMSID with which a range starts, e.g. `BPC00000`: what the Maintenance Manager names a
-    new `.UID` file. Raises `IdError` for a code that is none.
+    new `.UID` file. Raises `IdError` for what is not a site code.
     """
     return str(SmsId(check_site_code(site), range_number, 0))
 

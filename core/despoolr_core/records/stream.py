@@ -119,7 +119,7 @@ def encode(record: Record) -> bytes:
 
 
 def decode(line: bytes) -> Record:
-    """The inverse of `encode`; a kind that is none of `KINDS` is kept as an `UnknownFact`.
+    """The inverse of `encode`; a kind that is not in `KINDS` is kept as an `UnknownFact`.
 
     Raises `msgspec.DecodeError` for a line that is no record, and `ForeignRecord` for one that
     lacks what its kind must have.

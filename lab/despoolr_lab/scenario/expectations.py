@@ -88,8 +88,8 @@ def describe(expectation: Any) -> str:
 
 
 def expectations_named(scenario: model.Scenario, name: str) -> list[model.Expectation]:
-    """Those that are called so, by their `name` or as they are told. Raises `ValueError` for a name
-    that is none's.
+    """Those that are called so, by their `name` or as they are told. Raises `ValueError` if none
+    is called so.
     """
     one_of(name, [describe(one) for one in scenario.expect], "expectation")
     return [one for one in scenario.expect if describe(one) == name]

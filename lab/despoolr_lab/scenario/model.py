@@ -496,7 +496,7 @@ class Scenario(Table, kw_only=True):
 
 
 def above(parents: dict[str, str], code: str) -> list[str]:
-    """The sites above one, nearest first. Raises `ValueError` for a parent that is none, or a
+    """The sites above one, nearest first. Raises `ValueError` for a parent that is no site, or a
     circle.
     """
     found: list[str] = []

@@ -39,7 +39,7 @@ class SchemaError(Exception):
 
 
 def migrate(connection: Connection) -> None:
-    """Upgrade in the transaction of `connection`, whole or not at all. Raises `SchemaError`."""
+    """Upgrade atomically, in the transaction of `connection`. Raises `SchemaError`."""
     is_sqlite = connection.dialect.name == "sqlite"
     if is_sqlite:
         # the driver begins none for CREATE TABLE by itself
@@ -64,7 +64,7 @@ def migrate(connection: Connection) -> None:
 
 
 def why_foreign(tables: Collection[str]) -> str:
-    """Why a database with these tables is none of a site, as a clause; `""` if it is one, or has no
+    """Why a database with these tables is not a site's, as a clause; `""` if it is, or has no
     tables yet.
     """
     if not tables or OURS <= set(tables):

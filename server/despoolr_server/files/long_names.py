@@ -2,9 +2,9 @@
 ext4 takes 255.
 
 The law: such a name lies on disk under a hash of itself, `~<40 digits>.long`, and the name stands
-in a file of `.despoolr/names` that is called like the hash. That file is written before anything
-gets the name, whole or not at all, and never changes, so a death at any point leaves at worst one
-that nobody needs. A name that only looks like a hash is hashed as well: no two names share a place.
+in a file of `.despoolr/names` that is called like the hash. That file is written atomically before
+anything gets the name, and never changes, so a death at any point leaves at worst one that nobody
+needs. A name that only looks like a hash is hashed as well: no two names share a place.
 What the disk has under a hash that no file explains is not shown.
 """
 # Paths are plain strings here: this is on the way of every name, and costs a short one the look at

@@ -3,7 +3,7 @@ wrong.
 
 The law: names come in already accepted (`Name`), compare case-insensitively and keep their case;
 metadata calls are synchronous and quick, so that a decision and its effect happen in one turn of
-the loop; a file written whole appears under its name whole or not at all; file times are site time,
+the loop; a file written whole appears under its name atomically; file times are site time,
 given by the caller. Two twins pass one contract test: `MemoryFileStore` and `DiskFileStore`;
 `JournalledFileStore` is the disk with durable uploads.
 """

@@ -113,7 +113,7 @@ class Administrator:
 
     async def add_machines(self, machines: list[MachineSpec]) -> int:
         """Make machines known (as their first inventory would); those already known are brought up
-        to date. Returns how many there were. Raises `AdministratorError` for an id that is none.
+        to date. Returns how many there were. Raises `AdministratorError` for a malformed id.
         """
         known: list[queries.KnownMachine] = []
         for batch in batches(machines):
@@ -151,7 +151,7 @@ class Administrator:
 
     async def add_sites(self, sites: list[SiteSpec]) -> int:
         """Make sites below this one known, as they would themselves once they are attached. Returns
-        how many there were. Raises `AdministratorError` for a code that is none.
+        how many there were. Raises `AdministratorError` for a malformed code.
         """
         for site in sites:
             check_texts(site)

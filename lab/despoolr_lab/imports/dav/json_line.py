@@ -30,7 +30,7 @@ _DECODER: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def parts_of(line: str) -> dict[str, str] | None:
-    """The parts of a request by the names of `NAMES`; None for a line that is none."""
+    """The parts of a request by the names of `NAMES`; None for any other line."""
     try:
         found = _DECODER.decode(line)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

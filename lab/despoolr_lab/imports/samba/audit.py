@@ -141,7 +141,7 @@ def sniff(head: str) -> bool:
 
 
 def split(text: str) -> tuple[list[str], str, str, list[str]] | None:
-    """The prefix, the operation, its result and its arguments; None for a line that is none."""
+    """The prefix, the operation, its result and its arguments; None for any other line."""
     parts = text.split("|", PARTS_MAX)
     for place, part in enumerate(parts[:-1]):
         if part in OPERATIONS and (parts[place + 1] == "ok" or parts[place + 1][:4] == "fail"):

@@ -52,7 +52,7 @@ class Stamp(NamedTuple):
 
 
 def stamp_of(line: str) -> Stamp | None:
-    """The moment that a line is; None for a line that is none, or has one in no calendar."""
+    """The moment that a line says; None for any other line, or a date in no calendar."""
     text = line.strip()
     if len(text) > LINE_SIZE_MAX or "   " in text:
         return None

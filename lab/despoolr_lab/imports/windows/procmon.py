@@ -326,7 +326,8 @@ class _Procmon:
 
     def _day_of(self, found: re.Match[str], *, is_american: bool) -> float:
         """A date as Windows writes it, with the year first or last. With dots, and where the clock
-        has 24 hours, the day stands before the month, unless that is none. Raises `ValueError`.
+        has 24 hours, the day stands before the month, unless there is no such
+        month. Raises `ValueError`.
         """
         first, divider, second, third = int(found[1]), found[2], int(found[3]), int(found[4])
         if first > 31:

@@ -1,7 +1,7 @@
 """The journal of one store on disk: numbered segments, written one after the other, with one
 `fdatasync` for all who wait.
 
-The law: a record is written whole or not at all; `sync` returns when all records written before it
+The law: a record is written atomically; `sync` returns when all records written before it
 are on disk. A segment is laid out full of zeros ahead of its use, so that a sync writes its bytes
 and no metadata: the next one by a thread, from the time when this one is half full; until it is
 ready, this one goes on past its end. One that was not ready is small: the loop waits for it. A full

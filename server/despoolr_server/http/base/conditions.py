@@ -2,8 +2,8 @@
 
 The law: conditions are looked at in the order of section 13.2.2, and the first that fails decides.
 ETags of this server are strong, so weak and strong comparison differ only by the `W/` that a cache
-may have put before one: `If-Match` asks for strong ones. A date that is none, or in none of HTTP's
-three forms, is as if it had not been sent. Several ranges in one request are answered with the
+may have put before one: `If-Match` asks for strong ones. A date that is not in one of HTTP's three
+forms is as if it had not been sent. Several ranges in one request are answered with the
 whole file, which the RFC allows. A number of any length is read in a time linear in it.
 """
 
@@ -198,7 +198,7 @@ def _place(digits: str) -> int:
 
 def is_by_then(header: str, modified_at: float) -> bool | None:
     """Whether a file time is not after the date in `If-Modified-Since` or `If-Unmodified-Since`;
-    None for a date that is none.
+    None for what is not a date.
     """
     date = http_time(header) if len(header) <= DATE_SIZE_MAX else None
     return None if date is None else int(modified_at) <= date
@@ -206,8 +206,8 @@ def is_by_then(header: str, modified_at: float) -> bool | None:
 
 @remembered(1024, DATE_SIZE_MAX)
 def http_time(text: str) -> float | None:
-    """An HTTP date, of at most `DATE_SIZE_MAX` characters, in seconds since 1970; None for a text
-    that is none.
+    """An HTTP date, of at most `DATE_SIZE_MAX` characters, in seconds since 1970; None for any
+    other text.
     """
     for form in _DATES:
         found = form.fullmatch(text.strip())

@@ -136,7 +136,7 @@ class Asking:
     def destination(self, request: Request, share: str) -> tuple[str, bool]:
         """The new path (a slash at its end is kept) and whether an existing one may be replaced.
 
-        Raises `Refused` for a destination elsewhere, or that is none.
+        Raises `Refused` for a destination elsewhere, or what is not a URL.
         """
         text = only(request, "Destination", "")
         overwrite = only(request, "Overwrite", "T").strip().upper()

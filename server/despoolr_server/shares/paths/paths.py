@@ -3,8 +3,8 @@ redirector would use.
 
 The law: work that is over before anything else runs needs no row in the table, only the check; work
 that awaits (a large file on its way to or from the disk) holds a real open in an implicit session
-meanwhile, so that others are refused just as by any other open. What a write produced appears whole
-or not at all, and is answered when the store calls it safe.
+meanwhile, so that others are refused just as by any other open. What a write produced appears
+atomically, and is answered when the store calls it safe.
 """
 
 from __future__ import annotations

@@ -72,9 +72,7 @@ class MifTransfers(DespoolerPart):
 
 
 def _package_report(mif: bytes) -> PackageReport | None:
-    """The package report a MIF is; None for one that is none after all, which the Data Loader will
-    judge.
-    """
+    """The package report in a MIF; None if it has none after all: the Data Loader will judge it."""
     try:
         report = read_delta_mif(mif)
     except MifError:
