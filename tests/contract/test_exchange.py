@@ -11,13 +11,8 @@ import pytest
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from despoolr_client.transport.exchange import (
-    JOINED_MAX,
-    Address,
-    address_of,
-    exchange,
-    header_lines,
-)
+from despoolr_client.transport.exchange import Address, address_of, exchange
+from despoolr_client.transport.message import JOINED_MAX, header_lines
 from despoolr_client.transport.replies import Reply
 from worlds.scripted_server import OK, OWN, Talk, ask, serving
 

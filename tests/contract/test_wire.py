@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from despoolr_client.transport import wire
-from despoolr_client.transport.exchange import Fenced, address_of, exchange
+from despoolr_client.transport.exchange import address_of, exchange
+from despoolr_client.transport.message import Fenced
 from despoolr_client.transport.replies import HEAD_SIZE_MAX, Reply, ReplyReader, Several
 from despoolr_client.transport.wire import answer, begin
 from worlds.scripted_server import OK, Talk, ask, serving

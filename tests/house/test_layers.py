@@ -91,6 +91,7 @@ OF_A_SEED = {
 
 LATE = {
     "despoolr_app.cli": "a command's help imports nothing that only its work needs",
+    "despoolr_client.transport.calls": "a scenario needs no aiohttp",
     "despoolr_lab.cli": "a command's help imports nothing that only its work needs",
     "despoolr_lab.bench.sim_child": "what a command imports is what is measured",
     "despoolr_lab.scenario.run": "a run in virtual time has no signals to end in order",

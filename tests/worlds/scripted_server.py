@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from despoolr_client.transport.exchange import address_of, exchange, header_lines
+from despoolr_client.transport.exchange import address_of, exchange
+from despoolr_client.transport.message import header_lines
 from despoolr_client.transport.replies import Reply
 
 OK = b'HTTP/1.1 200 OK\r\nETag: "e1"\r\nContent-Length: 3\r\n\r\none'

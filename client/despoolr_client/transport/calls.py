@@ -7,20 +7,21 @@ in `ShareUnreachable` when nobody answered, or somebody did who is no Despoolr s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-import aiohttp
 import msgspec
-from aiohttp.http_exceptions import HttpProcessingError
 
-from despoolr_client.transport.exchange import Address, address_of, exchange, header_lines
+from despoolr_client.transport.message import Ask, header_lines
 from despoolr_client.transport.replies import Reply
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.chain import Chain, ChainReply, ChainResult, Link
 from despoolr_core.share.contract import ShareError, ShareUnreachable, Watch, unwatched
 from despoolr_core.share.modes import WIN32_CODE, NtStatus
 from despoolr_core.share.wire import GATEWAY_ERRORS, EpisodeEnd, Problem
+
+if TYPE_CHECKING:
+    import aiohttp
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class HttpCaller:
     """A server's address, a token, and the pool they share with others."""
 
     __slots__ = (
-        "_address",
+        "_ask",
         "_base",
         "_http",
         "_lines",
@@ -76,7 +77,7 @@ class HttpCaller:
         timeout: aiohttp.ClientTimeout | None = None,
     ) -> None:
         self._http = http
-        self._address: Address | None = None
+        self._ask: Ask | None = None
         self._base = base_url.rstrip("/")
         self._timeout = timeout or http.timeout
         self.name = name or fold(urlsplit(base_url).hostname or "")
@@ -120,22 +121,13 @@ class HttpCaller:
         if may_act is not None and method == "DELETE" and target.startswith(_OWN):
             may_act = None
         try:
-            address = self._address
-            if address is None:
-                address = self._address = address_of(self._http, self._base)
-            reply = await exchange(
-                self._http,
-                address,
-                method,
-                target,
-                lines,
-                data,
-                self._timeout,
-                may_act,
-            )
-        except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
+            ask = self._ask
+            if ask is None:
+                ask = self._ask = _way_to(self._http, self._base)
+            reply = await ask(method, target, lines, data, self._timeout, may_act)
+        except OSError as error:
             raise ShareUnreachable(
-                f"{self.name} does not answer at {self._base}: {error or type(error).__name__}"
+                f"{self.name} does not answer at {self._base}: {error}"
             ) from error
         if is_success(reply):
             return reply
@@ -172,6 +164,15 @@ class HttpCaller:
                 "about:blank", f"HTTP {status}", status, body[:200].decode(errors="replace")
             )
         return known_error(problem)
+
+
+def _way_to(http: aiohttp.ClientSession, base: str) -> Ask:
+    from despoolr_client.transport.exchange import way_to  # noqa: PLC0415 - where bytes are sent
+
+    try:
+        return way_to(http, base)
+    except ValueError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def is_success(reply: Reply) -> bool:

@@ -16,7 +16,7 @@ two side by side; aiohttp's minor version is pinned.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
@@ -24,13 +24,19 @@ from weakref import WeakKeyDictionary
 import aiohttp
 import msgspec
 from aiohttp import hdrs
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from despoolr_client.transport.message import (
+    JOINED_MAX,
+    Ask,
+    Fenced,
+    Said,
+    head_of,
+    header_lines,
+)
 from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.wire import Wire, Wires, answer, begin, done_with
-
-JOINED_MAX: Final = 64 * 1024
-"""Bytes of body that are joined with the head; more are not copied once more."""
 
 SEVERAL_MAX: Final = 16
 """Questions in one write: as many as a server of ours answers in one turn of its loop."""
@@ -45,31 +51,6 @@ _REPEATABLE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 """Sent again on another connection where a kept one turns out to be closed (RFC 9110, 9.2.2)."""
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout()
 _BODYLESS: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
-
-
-class Fenced(ConnectionError):
-    """The request was not sent: whoever asks may not act any more."""
-
-    def __init__(self) -> None:
-        super().__init__("this process may not act for that machine any more")
-
-
-class Said(msgspec.Struct, frozen=True):
-    """A request: `lines` are all of its header lines."""
-
-    method: str
-    target: str
-    lines: str
-    data: bytes | None
-
-    def head(self) -> bytes:
-        """As it goes over the wire, without the body."""
-        return _head(self.method, self.target, self.lines)
-
-
-def _head(method: str, target: str, lines: str) -> bytes:
-    # an ETag goes back as the bytes it came as
-    return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode(errors="surrogateescape")
 
 
 class Address:
@@ -131,14 +112,26 @@ def _wires_of(pool: aiohttp.BaseConnector | None) -> Wires:
     return Wires(pool.limit, keeps_any=not pool.limit_per_host)
 
 
-def header_lines(headers: Mapping[str, str]) -> str:
-    """Headers as they go over the wire. Raises `ValueError` for a value that would be two lines."""
-    lines = ""
-    for name, value in headers.items():
-        if "\n" in value or "\r" in value or "\0" in value:
-            raise ValueError(f"a line end in {name}: {value[:60]!r}")
-        lines += f"{name}: {value}\r\n"
-    return lines
+def way_to(http: aiohttp.ClientSession, base: str) -> Ask:
+    """How a server is asked over a session. Raises aiohttp's `InvalidURL` for what is none."""
+    address = address_of(http, base)
+
+    async def ask(
+        method: str,
+        target: str,
+        lines: str,
+        data: bytes | None,
+        timeout: aiohttp.ClientTimeout,
+        may_send: Callable[[], bool] | None,
+    ) -> Reply:
+        try:
+            return await exchange(http, address, method, target, lines, data, timeout, may_send)
+        except (aiohttp.ClientError, HttpProcessingError) as error:
+            if isinstance(error, OSError):
+                raise
+            raise ConnectionError(str(error)) from error
+
+    return ask
 
 
 async def exchange(  # noqa: C901 - a hot path, with its repetitions
@@ -183,7 +176,7 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
         if may_send is not None and not may_send():
             wire.rest()
             raise Fenced
-        head = _head(method, target, lines)
+        head = head_of(method, target, lines)
         try:
             return await wire.ask(head + data if data else head, now, deadline)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):

@@ -14,10 +14,12 @@ import aiohttp
 
 from despoolr_client.transport.calls import HttpCaller, is_success
 from despoolr_client.transport.exchange import (
+    Address,
+    address_of,
     exchange_several,
-    header_lines,
     may_ask_several,
 )
+from despoolr_client.transport.message import header_lines
 from despoolr_client.transport.replies import Reply
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 
@@ -25,10 +27,11 @@ from despoolr_core.share.contract import ShareError, ShareUnreachable
 class FileReader(HttpCaller):
     """The files of one share, for whoever has a token. `http` is shared and stays its owner's."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_address", "_root")
 
     def __init__(self, http: aiohttp.ClientSession, base_url: str, name: str, share: str) -> None:
         super().__init__(http, base_url, "", name=name)
+        self._address: Address | None = None
         self._root = f"/{quote(share, safe='')}/"
 
     async def read_if_changed(self, token: str, path: str, etag: str) -> tuple[bytes, str] | None:
@@ -41,7 +44,7 @@ class FileReader(HttpCaller):
     @property
     def may_ask_several(self) -> bool:
         """Whether several files may be asked for at once, now."""
-        return self._address is not None and may_ask_several(self._address)
+        return self._ask is not None and may_ask_several(self._there())
 
     async def read_several(
         self, wanted: Sequence[tuple[str, str, str]]
@@ -54,9 +57,13 @@ class FileReader(HttpCaller):
             (root + quote(path), own + header_lines(_headers(token, etag)))
             for token, path, etag in wanted
         ]
-        assert self._address is not None, "asked only where it may be"
-        replies = await exchange_several(self._address, gets, self.may_act)
+        replies = await exchange_several(self._there(), gets, self.may_act)
         return [_told(reply) if is_success(reply) else self.failure(reply) for reply in replies]
+
+    def _there(self) -> Address:
+        if self._address is None:
+            self._address = address_of(self._http, self._base)
+        return self._address
 
 
 def _headers(token: str, etag: str) -> dict[str, str]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
 
 from despoolr_client.transport.calls import HttpCaller, encode, query
@@ -22,6 +21,9 @@ from despoolr_core.clock import Clock
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenList
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
 class ShareServer(HttpCaller):

@@ -22,12 +22,8 @@ from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.helpers import ceil_timeout
 from yarl import URL
 
-from despoolr_client.transport.exchange import (
-    JOINED_MAX,
-    Address,
-    Fenced,
-    Said,
-)
+from despoolr_client.transport.exchange import Address
+from despoolr_client.transport.message import JOINED_MAX, Fenced, Said
 from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.session_options import session_options
 from despoolr_lab.sim.hosts import HostNetwork, Listener

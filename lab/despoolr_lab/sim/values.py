@@ -17,7 +17,7 @@ import sys
 
 from aiohttp.client_proto import ResponseHandler
 
-from despoolr_client.transport.exchange import Said
+from despoolr_client.transport.message import Said
 from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.wire import answer, begin
 from despoolr_lab.sim.loop import Journey
