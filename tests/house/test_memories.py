@@ -51,8 +51,8 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "server/despoolr_server/http/base/surface.py:Surface._nameless": (65_536, 128),
     "server/despoolr_server/shares/handles/usual.py:UsualCalls._granted": (16_384, 256),
     "server/despoolr_server/http/shares/usual_calls.py:UsualRoutes._wishes": (4096, 256),
-    "server/despoolr_server/http/connections/fast_lane.py:FastLane._blocks": (4096, 256),
-    "server/despoolr_server/http/connections/fast_lane.py:FastLane._lines": (4096, 256),
+    "server/despoolr_server/http/connections/lane.py:FastLane._blocks": (4096, 256),
+    "server/despoolr_server/http/connections/lane.py:FastLane._lines": (4096, 256),
     "server/despoolr_server/http/connections/field_block.py:_name": (256, 64),
 }
 """What remembers texts from outside: how many, and how many characters of each (of `Bounded`
@@ -145,8 +145,7 @@ TABLES: dict[str, str] = {
     "`connections_max`",
     "server/despoolr_server/http/connections/connections.py:Connections._per_address": ""
     "`connections_max`",
-    "server/despoolr_server/http/connections/fast_lane.py:FastLane._patterns": "calls of "
-    "`LANE_CALLS`",
+    "server/despoolr_server/http/connections/lane.py:FastLane._patterns": "calls of `LANE_CALLS`",
     "server/despoolr_server/http/handling/application.py:Addresses._by_text": "routes",
     "server/despoolr_server/http/handling/application.py:_Address.routes": "methods of routes",
     "server/despoolr_server/http/connections/whole_request.py:WholeRequest._cache": "one request",

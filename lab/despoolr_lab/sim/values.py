@@ -22,8 +22,9 @@ from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.wire import answer, begin
 from despoolr_lab.sim.loop import Journey
 from despoolr_lab.sim.transport import MemoryTransport, Pipe
-from despoolr_server.http.connections.fast_lane import FirstLine, LaneConnection
+from despoolr_server.http.connections.fast_lane import LaneConnection
 from despoolr_server.http.connections.field_block import FieldBlock
+from despoolr_server.http.connections.lane import FirstLine
 from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 

@@ -21,7 +21,8 @@ from aiohttp.web_server import Server
 
 from despoolr_server.http.base.traffic import TRAFFIC, Traffic
 from despoolr_server.http.connections.connection import UNLIMITED, Connection, ConnectionLimits
-from despoolr_server.http.connections.fast_lane import FastLane, LaneConnection
+from despoolr_server.http.connections.fast_lane import LaneConnection
+from despoolr_server.http.connections.lane import FastLane
 from despoolr_server.http.connections.served import application
 from despoolr_server.http.connections.short_ways import LANE_CALLS
 from despoolr_server.http.handling.application import App

@@ -25,51 +25,25 @@ What is worked out of a request line, or of a block of header fields, is found a
 from __future__ import annotations
 
 import asyncio
-import re
 import types
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, Final
 
-import msgspec
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import HttpVersion11, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.web_server import Server
-from multidict import istr
 
-from despoolr_core.rules.memory import Bounded
 from despoolr_server.http.connections.connection import Admission, Connection
 from despoolr_server.http.connections.field_block import (
     BLOCK_SIZE_MAX,
-    TOKEN_FIELD,
     FieldBlock,
-    read_block,
-    read_once,
 )
-from despoolr_server.http.connections.short_ways import LANE_CALLS, USUAL_CALLS, USUAL_READ, Usual
+from despoolr_server.http.connections.lane import FastLane, FirstLine
 from despoolr_server.http.connections.whole_request import WholeRequest
-from despoolr_server.http.handling.application import Addresses, App
-from despoolr_server.http.handling.handler import Handler
 from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 _Rest = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-LINE_SIZE_MAX: Final = 2048
-"""A longer request line is aiohttp's to read."""
-
-KNOWN_MAX: Final = 4096
-KNOWN_SIZE_MAX: Final = 1024 * 1024
-"""How many request lines are remembered, how many blocks of fields, and how many bytes of each.
-
-A block of six fields (220 bytes) takes 2.3 KiB with what is found out about it, and 8 us to be read
-anew; the line of a file 1.8 KiB. With four times as many a server grows by 50 MiB or more within
-its first hour.
-"""
-
-FIELD_SIZE_KNOWN: Final = 24
-"""Bytes of a field, in the mean of a block that is remembered: what a field becomes is as large
-however short it is.
-"""
 
 TURN_MAX: Final = 16
 """Requests of one connection that are answered in one turn; what came after them waits its own."""
@@ -78,141 +52,6 @@ TOGETHER_MAX: Final = 64
 """Requests that are read here of what came together, in one turn; past them aiohttp reads, which
 stops where it has no more room.
 """
-
-_LINE: Final = re.compile(rb"([A-Z]{3,20}) (/[\x21-\x7e]*) HTTP/1\.1")
-_PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?")
-_END: Final = b" HTTP/1.1"
-_LAST_MAX: Final = 64
-
-
-_ONCE: Final = (istr("Lock-Token"), istr("If"))
-"""Fields with a lock's token: no other head will be like it."""
-
-
-class FirstLine(msgspec.Struct, frozen=True):
-    """A request line. Without a `handler` the call is none that goes this way."""
-
-    method: str
-    above: str
-    """Its path, or with a `pattern` what stands before `last`."""
-    handler: Handler | None = None
-    parts: dict[str, str] | None = None
-    """None with a `pattern`."""
-    pattern: _Pattern | None = None
-    last: str = ""
-    usual: Usual | None = None
-
-    @property
-    def path(self) -> str:
-        """The path that it asks for."""
-        return f"{self.above}/{self.last}" if self.pattern is not None else self.above
-
-    @property
-    def match_info(self) -> dict[str, str]:
-        """The parts of the path, by their names."""
-        if self.pattern is not None:
-            return {self.pattern.name: self.last}
-        return self.parts or {}
-
-
-class _Pattern(msgspec.Struct, frozen=True):
-    """Addresses whose last part, a word of ASCII, is the only one that differs."""
-
-    method: str
-    above: str
-    name: str
-    handler: Handler
-    usual: Usual | None
-
-
-class FastLane:
-    """What the connections of one application know of request lines and header fields."""
-
-    def __init__(self, app: App) -> None:
-        self.app = app
-        self._addresses = Addresses(app.routes)
-        self._calls = app.things[LANE_CALLS]
-        self._usual = app.things.get(USUAL_CALLS, {})
-        self._usual_read = app.things.get(USUAL_READ)
-        self._methods = frozenset(method for method, _ in self._calls)
-        assert hdrs.METH_HEAD not in self._methods, "its answers have no body"
-        self._lines: Bounded[FirstLine] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
-        self._blocks: Bounded[FieldBlock] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
-        self._patterns: dict[bytes, _Pattern] = {}  # by the line up to the last part
-
-    def line(self, data: bytes) -> FirstLine | None:
-        """What a request line says; None if it is not understood."""
-        known = self._lines.get(data)
-        if known is not None:
-            return known
-        cut = data.rfind(b"/", 0, -len(_END))
-        pattern = self._patterns.get(data[:cut])
-        if pattern is not None and (word := _last(data, cut)):
-            return FirstLine(
-                pattern.method,
-                pattern.above,
-                pattern.handler,
-                None,
-                pattern,
-                word.decode(),
-                pattern.usual,
-            )
-        found = _LINE.fullmatch(data) if len(data) <= LINE_SIZE_MAX else None
-        if found is None or found[1] == b"CONNECT":
-            return None
-        method, path = found[1].decode(), found[2].decode()
-        if method not in self._methods or not _PLAIN_PATH.fullmatch(path):
-            return FirstLine(method, path)
-        line = self._resolve(method, path)
-        if not self._learn(data, line):
-            self._lines.keep(data, line)
-        return line
-
-    def block(self, data: bytes) -> FieldBlock | None:
-        """What header fields say; None if they are not understood."""
-        known = self._blocks.get(data)
-        if known is None and (known := read_once(data, self._around)) is None:
-            known = read_block(data)
-            if (
-                known is not None
-                and len(data) >= FIELD_SIZE_KNOWN * len(known.raw)
-                and not any(name in known.headers for name in _ONCE)
-            ):
-                self._blocks.keep(data, known)
-        return known
-
-    def _around(self, data: bytes) -> FieldBlock | None:
-        return None if TOKEN_FIELD in data else self.block(data)
-
-    def _resolve(self, method: str, path: str) -> FirstLine:
-        found = self._addresses.find(method, path)
-        if found is None or (found.route.method, found.address) not in self._calls:
-            return FirstLine(method, path)
-        parts = found.parts
-        if not parts:
-            usual = self._usual.get((method, found.address))
-        elif method == hdrs.METH_GET and self._usual_read is not None and "%" not in path:
-            usual = self._usual_read(parts["share"], parts["path"])
-        else:
-            usual = None
-        return FirstLine(method, path, found.route.handler, parts, usual=usual)
-
-    def _learn(self, data: bytes, line: FirstLine) -> bool:
-        """Whether all addresses beside this one are the same call's, and so need not be resolved,
-        nor remembered, one by one.
-        """
-        parts, cut = line.parts, data.rfind(b"/", 0, -len(_END))
-        if line.handler is None or not parts or len(parts) != 1 or not _last(data, cut):
-            return False
-        (name,) = parts
-        above = line.path.rpartition("/")[0]
-        address = f"{above}/{{{name}}}"
-        beside = {one for one in self._addresses.texts if one.rpartition("/")[0] == above}
-        if beside != {address}:
-            return False
-        usual = self._usual.get((line.method, address))
-        self._patterns[data[:cut]] = _Pattern(line.method, above, name, line.handler, usual)
-        return True
 
 
 class LaneConnection(Connection):
@@ -410,13 +249,6 @@ class LaneConnection(Connection):
 
 _NO_URL: Any = None
 """`WholeRequest` makes it of the path where somebody asks for it."""
-
-
-def _last(line: bytes, cut: int) -> bytes:
-    """The last part of a request line, if it is a word; `cut` is the place of the `/` before it."""
-    word = line[cut + 1 : -len(_END)]
-    is_word = len(word) <= _LAST_MAX and word.isalnum() and line.endswith(_END)
-    return word if is_word else b""
 
 
 def _message(line: FirstLine, block: FieldBlock) -> RawRequestMessage:

@@ -16,16 +16,15 @@ from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.http.connections.fast_lane import (
+from despoolr_server.http.connections.fast_lane import TOGETHER_MAX, TURN_MAX
+from despoolr_server.http.connections.field_block import BLOCK_SIZE_MAX, FIELDS_MAX, read_block
+from despoolr_server.http.connections.lane import (
     FIELD_SIZE_KNOWN,
     KNOWN_MAX,
     KNOWN_SIZE_MAX,
     LINE_SIZE_MAX,
-    TOGETHER_MAX,
-    TURN_MAX,
     FastLane,
 )
-from despoolr_server.http.connections.field_block import BLOCK_SIZE_MAX, FIELDS_MAX, read_block
 from despoolr_server.http.connections.short_ways import LANE_CALLS
 from despoolr_server.http.handling.application import App
 from despoolr_server.http.handling.handler import Route

@@ -12,7 +12,8 @@ from aiohttp.http_parser import HttpRequestParser
 from aiohttp.http_writer import StreamWriter
 
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.http.connections.fast_lane import FastLane, _message
+from despoolr_server.http.connections.fast_lane import _message
+from despoolr_server.http.connections.lane import FastLane
 from despoolr_server.http.connections.served import application
 from despoolr_server.http.connections.short_ways import LANE_CALLS
 from despoolr_server.http.connections.whole_request import WholeBody, WholeRequest

@@ -27,7 +27,7 @@ from despoolr_server.http.base.surface import SURFACE, Surface
 from despoolr_server.http.connections import fast_lane
 from despoolr_server.http.connections.connection import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.http.connections.fast_lane import KNOWN_MAX
+from despoolr_server.http.connections.lane import KNOWN_MAX, FastLane
 from despoolr_server.http.connections.whole_request import WholeRequest
 from despoolr_server.http.handling.single_write import BODY_SIZE_MAX
 from despoolr_server.http.shares import usual_calls
@@ -371,7 +371,7 @@ def test_a_poll_of_a_share_that_came_later_finds_nothing_new() -> None:
 @pytest.mark.slow
 def test_what_is_remembered_of_heads_with_what_looks_found_out_takes_a_few_megabytes() -> None:
     async def script(served: Served, _session: str) -> None:
-        lane = fast_lane.FastLane(served.app)
+        lane = FastLane(served.app)
         tracemalloc.start()
         for n in range(KNOWN_MAX):
             line = lane.line(b"GET /S/%0230d HTTP/1.1" % n)
