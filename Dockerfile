@@ -49,7 +49,7 @@ LABEL org.opencontainers.image.title="despoolr-client" \
 COPY --from=build /opt/despoolr /opt/despoolr
 ENV DESPOOLR_LISTEN=0.0.0.0:8804
 # Asks the fleet whether all its clients are there and reach a logon server; that its files can be opened, that server says itself.
-HEALTHCHECK --interval=15s --timeout=20s --start-period=60s --retries=4 CMD ["bash", "/opt/despoolr/bin/probe"]
+HEALTHCHECK --interval=15s --timeout=20s --start-period=120s --retries=4 CMD ["bash", "/opt/despoolr/bin/probe"]
 CMD ["fleet", "--lease"]
 
 FROM build AS build-server
@@ -64,5 +64,5 @@ ENV DESPOOLR_DATA=/data
 WORKDIR /data
 VOLUME ["/data"]
 # Asks each server of the container whether it does its work: it opens a file on its first share, writes, reads, closes (GET /ready).
-HEALTHCHECK --interval=5s --timeout=15s --start-period=30s --retries=4 CMD ["bash", "/opt/despoolr/bin/probe"]
+HEALTHCHECK --interval=5s --timeout=15s --start-period=120s --retries=4 CMD ["bash", "/opt/despoolr/bin/probe"]
 CMD ["serve", "site", "--listen", "0.0.0.0:8801"]

@@ -12,6 +12,12 @@ from worlds.support import REPOSITORY
 OURS = ("despoolr-server", "despoolr-client")
 ADDED_MB_MAX = 120
 """What ours add to their base."""
+ASKED_EVERY_S = {"despoolr-server": 5, "despoolr-client": 15}
+"""Seconds from a container's start to its first health check. A stack is healthy when its servers
+and then its clients are: after these two.
+"""
+START_S = 120
+"""Seconds that a container has for its start, as in deploy/kubernetes, before it is unhealthy."""
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -24,6 +30,8 @@ def test_an_image_says_what_it_is_and_runs_as_nobody_in_particular(
     assert config["Labels"]["org.opencontainers.image.title"] == name
     assert config["StopSignal"] == "SIGTERM"
     assert config["Healthcheck"]["Test"] == ["CMD", "bash", "/opt/despoolr/bin/probe"]
+    assert config["Healthcheck"]["Interval"] == ASKED_EVERY_S[name] * 10**9
+    assert config["Healthcheck"]["StartPeriod"] == START_S * 10**9
     container = client.containers.run(image, ["--version"], detach=True, read_only=True)
     container.wait(timeout=30)
     said = container.logs().decode()
