@@ -61,7 +61,7 @@ test-ordinary: $(VENV)/dev.stamp ## HTTP, contracts and WebDAV again, without th
 	  tests/contract/test_share_http.py tests/dav
 
 test-docker: $(VENV)/dev.stamp ## The stack in containers (starts a Docker engine where none runs)
-	@$(BIN)/python -m pytest -q --durations=5 --timeout=3600 tests/containers
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q --durations=5 --timeout=3600 tests/containers
 
 test-dav: $(VENV)/dev.stamp ## WebDAV: litmus and real clients (Debian: litmus cadaver rclone davfs2 curl)
 	@$(BIN)/python -m pytest -q tests/dav

@@ -4,12 +4,14 @@ stays in a volume.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
 
+from despoolr_lab.load.outcome.compare import SECONDS_MIN
 from worlds.answer import data_of
 from worlds.docker import Stack, stack
 
@@ -78,11 +80,13 @@ def test_a_load_runs_against_the_stack_it_starts_and_is_judged(here: Stack, tmp_
     services = {c.labels["com.docker.compose.service"] for c in here.containers()}
     assert {"site", "logon1", "logon2"} <= services and "load" not in services
 
-    kept = run(here, "--no-deps", "load", "/runs/latest/", entrypoint="ls").split()
+    look = "ls /runs/latest/; cat /runs/latest/seconds.json"
+    *kept, seconds = run(here, "--no-deps", "load", "-c", look, entrypoint="sh").split(None, 5)
     assert kept == ["junit.xml", "report.html", "samples.csv", "seconds.json", "summary.json"]
     asked = ("run", "--rm", "-T", "--entrypoint", "despoolr", "--no-deps", "load", "compare")
     done = here.compose(*asked, "latest", "latest", check=False)
-    assert done.returncode == 12, "six seconds decide nothing"
+    is_enough = len(json.loads(seconds)) >= SECONDS_MIN  # on a busy machine: an idle one needs six
+    assert done.returncode == (0 if is_enough else 12), seconds
     assert "No difference matters" in done.stdout
 
 

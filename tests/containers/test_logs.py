@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from worlds.docker import Stack, stack
-from worlds.process import until
+from worlds.docker import Stack, stack, until
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO |WARNING|ERROR ) +despoolr: \S.*")
 

@@ -12,8 +12,8 @@ import pytest
 
 from despoolr_app.site_client.blocking_client import ask
 from despoolr_app.site_client.errors import SiteError
-from worlds.docker import Stack, stack
-from worlds.process import Administrator, until
+from worlds.docker import Stack, stack, until
+from worlds.process import Administrator
 
 CLIENTS = 5
 SETTINGS = {

@@ -19,8 +19,7 @@ import pytest
 
 from despoolr_app.site_client.blocking_client import ask
 from despoolr_app.site_client.errors import SiteError
-from worlds.docker import SCALE_S_MAX, Stack, stack
-from worlds.process import until
+from worlds.docker import SCALE_S_MAX, Stack, stack, until
 from worlds.support import REPOSITORY
 
 CLIENTS = 5

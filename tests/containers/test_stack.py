@@ -18,8 +18,7 @@ from despoolr_app.site_client.blocking_client import ask, call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
 from worlds.answer import data_of
-from worlds.docker import SCALE_S_MAX, UP_S_MAX, Stack, health, stack
-from worlds.process import until
+from worlds.docker import SCALE_S_MAX, UP_S_MAX, Stack, health, stack, until
 
 CLIENTS = 10
 """Of each replica."""

@@ -13,8 +13,7 @@ import docker
 import pytest
 import yaml
 
-from worlds.docker import SCALE_S_MAX, environment
-from worlds.process import until
+from worlds.docker import SCALE_S_MAX, environment, networks_to_lose, until
 from worlds.support import REPOSITORY
 
 NAME = "despoolr-test-swarm"
@@ -33,71 +32,46 @@ LABEL = f"com.docker.stack.namespace={NAME}"
 
 
 @pytest.fixture
-def swarm(client: docker.DockerClient, tag: str) -> Iterator[docker.DockerClient]:
-    """The engine as a swarm, with the stack on it; what was no swarm before is none afterwards."""
-    was_swarm = client.info()["Swarm"]["LocalNodeState"] == "active"
-    if not was_swarm:
-        client.swarm.init(advertise_addr="127.0.0.1", listen_addr="127.0.0.1:2377")
+def swarm(a_swarm: docker.DockerClient, tag: str) -> Iterator[docker.DockerClient]:
+    """The engine as a swarm, with the stack on it."""
+    client = a_swarm
     (node,) = client.nodes.list(filters={"id": client.info()["Swarm"]["NodeID"]})
     spec = node.attrs["Spec"]
     node.update(
         {**spec, "Labels": {f"despoolr.{name}": "yes" for name in ("site", "logon1", "logon2")}}
     )
+    secret = client.secrets.create(name="despoolr_secret", data=secrets.token_urlsafe(32).encode())
+    settings = {
+        "DESPOOLR_TAG": tag,
+        "DESPOOLR_TIME": "x1000",
+        "DESPOOLR_RESPONSE": "Very Fast",
+        "DESPOOLR_CLIENTS": "10",
+    }
     try:
-        secret = client.secrets.create(
-            name="despoolr_secret", data=secrets.token_urlsafe(32).encode()
+        command(
+            "stack",
+            "deploy",
+            "--resolve-image",
+            "never",
+            "--compose-file",
+            str(STACK),
+            NAME,
+            **settings,
         )
-        settings = {
-            "DESPOOLR_TAG": tag,
-            "DESPOOLR_TIME": "x1000",
-            "DESPOOLR_RESPONSE": "Very Fast",
-            "DESPOOLR_CLIENTS": "10",
-        }
-        try:
-            command(
-                "stack",
-                "deploy",
-                "--resolve-image",
-                "never",
-                "--compose-file",
-                str(STACK),
-                NAME,
-                **settings,
-            )
-            yield client
-        finally:
-            command("stack", "rm", NAME)
-            until_told(
-                client,
-                lambda: (
-                    not client.containers.list(
-                        all=True, filters={"label": LABEL}, ignore_removed=True
-                    )
-                ),
-                "its containers are gone",
-            )
-            until_told(client, lambda: _removed(client), "its volumes are gone")
-            secret.remove()
-            node.reload()
-            node.update({**node.attrs["Spec"], "Labels": spec.get("Labels") or {}})
+        yield client
     finally:
-        if not was_swarm and not others(client):
-            client.swarm.leave(force=True)
-
-
-def others(client: docker.DockerClient) -> list[str]:
-    """Networks of others that leaving the swarm would take away, with all who are on them.
-
-    An engine that leaves a swarm removes every network that is attachable, local ones too, and
-    Compose 1.29 makes such: a stack that somebody runs beside this test would be cut off. Then the
-    engine stays a swarm of one, which is in nobody's way.
-    """
-    found = client.networks.list(filters={"driver": "bridge"}, greedy=True)
-    return [
-        str(network.name)
-        for network in found
-        if network.attrs["Attachable"] and network.attrs["Containers"]
-    ]
+        command("stack", "rm", NAME)
+        until_told(
+            client,
+            lambda: (
+                not client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
+            ),
+            "its containers are gone",
+        )
+        until_told(client, lambda: _removed(client), "its volumes are gone")
+        secret.remove()
+        node.reload()
+        node.update({**node.attrs["Spec"], "Labels": spec.get("Labels") or {}})
 
 
 def _removed(client: docker.DockerClient) -> bool:
@@ -187,12 +161,12 @@ def test_a_network_that_somebody_is_on_is_not_taken_away_by_leaving_a_swarm(
 ) -> None:
     network = client.networks.create(f"{NAME}-neighbour", attachable=True)
     try:
-        assert network.name not in others(client), "nobody is on it"
+        assert network.name not in networks_to_lose(client), "nobody is on it"
         container = client.containers.run(
             f"despoolr-server:{tag}", ["serve", "logon"], detach=True, network=network.name
         )
         try:
-            assert network.name in others(client)
+            assert network.name in networks_to_lose(client)
         finally:
             container.remove(force=True, v=True)
     finally:

@@ -19,8 +19,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from worlds.docker import SCALE_S_MAX, Stack, stack
-from worlds.process import until
+from worlds.docker import SCALE_S_MAX, Stack, stack, until
 from worlds.support import REPOSITORY
 
 

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from docker.models.containers import Container
 from despoolr_app.site_client.blocking_client import ask
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError
-from worlds.process import Administrator, Done, until
+from worlds.process import Administrator, Done
+from worlds.process import until as until_so
 from worlds.support import REPOSITORY, SHARED
 
 PORTS = {
@@ -33,11 +34,15 @@ PORTS = {
     "prometheus": 9090,
     "grafana": 3000,
 }
-UP_S_MAX = 60.0
-"""Seconds until a stack is healthy."""
+UP_S_MAX = 120.0
+"""Seconds until a stack is healthy, beside two others: alone it needs 25."""
 SCALE_S_MAX = 180.0
 """Seconds until twenty replicas more are, on two cores."""
 LABEL = "com.docker.compose.project"
+until = partial(until_so, step_s=0.2)
+"""As of processes, with ten times the patience: a look at a stack asks the engine of each of its
+containers, and the processors are wanted inside those.
+"""
 
 
 def engine_runs() -> bool:
@@ -99,6 +104,7 @@ class Stack:
     profiles: tuple[str, ...] = ()
     replicas: int = 1
     extra: list[Container] = field(default_factory=list)
+    _token: str = ""
 
     def compose(self, *arguments: str, check: bool = True) -> Done:
         profiles = [word for profile in self.profiles for word in ("--profile", profile)]
@@ -166,7 +172,11 @@ class Stack:
         return ServerAddress(service, f"http://127.0.0.1:{port['HostPort']}", self.token())
 
     def token(self) -> str:
-        return self.run("logon1", "cat", "/data/admin.token").strip()
+        """The administrator's. A busy engine may lose what a command says: it is asked again."""
+        if not self._token:
+            words = ("cat", "/data/admin.token")
+            self._token = until(lambda: self.run("logon1", *words).strip(), "a token is read")
+        return self._token
 
     def administrator(self) -> Administrator:
         return Administrator(self.address("site"))
@@ -244,6 +254,31 @@ def build(client: docker.DockerClient, tag: str) -> None:
     """Our two images, as `docker-compose build` makes them."""
     made = Stack(client, "despoolr-test", {"DESPOOLR_TAG": tag})
     made.compose("build")
+
+
+def networks_to_lose(client: docker.DockerClient) -> list[str]:
+    """Networks of others that leaving the swarm would take away, with all who are on them.
+
+    An engine that leaves a swarm removes every network that is attachable, local ones too, and
+    Compose 1.29 makes such: a stack that somebody runs beside these tests would be cut off. Then
+    the engine stays a swarm of one, which is in nobody's way.
+    """
+    found = client.networks.list(filters={"driver": "bridge"}, greedy=True)
+    return [
+        str(network.name)
+        for network in found
+        if network.attrs["Attachable"] and network.attrs["Containers"]
+    ]
+
+
+def leave_swarm() -> None:
+    """Make the engine what it was before it became a swarm, unless somebody would lose by it."""
+    client = docker.from_env()
+    try:
+        if not networks_to_lose(client):
+            client.swarm.leave(force=True)
+    finally:
+        client.close()
 
 
 def read_env_example() -> dict[str, str]:

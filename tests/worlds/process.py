@@ -38,7 +38,13 @@ SUPERVISOR = BlockingSupervisor()
 """No process that a test starts outlives the tests, whatever ends those."""
 
 
-def until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
+def until(
+    condition: Callable[[], Any],
+    what: str,
+    deadline_s: float = DEADLINE_S,
+    *,
+    step_s: float = STEP_S,
+) -> Any:
     """The first true value of a condition that is asked again and again; fails when the deadline is
     over.
     """
@@ -49,7 +55,7 @@ def until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_
             return value
         if time.perf_counter() > end:
             raise AssertionError(f"not within {deadline_s:g} s: {what}")
-        time.sleep(STEP_S)
+        time.sleep(step_s)
 
 
 def is_running(pid: int) -> bool:
