@@ -37,7 +37,7 @@ demo: $(VENV)/run.stamp ## The blocked update, live, in seconds
 test: $(VENV)/dev.stamp ## Every behaviour, without containers and without what test-long takes
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m "not long" --ignore=tests/containers
 
-test-long: $(VENV)/dev.stamp ## Fleets, loads, soaks and kills: real processes, for minutes
+test-long: $(VENV)/dev.stamp ## Fleets, loads, soaks, kills and pages: real processes, for minutes
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q -m long tests/process
 
 fast: $(VENV)/dev.stamp ## What can be asked within a minute, for the loop of an edit

@@ -16,7 +16,7 @@ from worlds.browser import Page
 from worlds.process import Process, Workshop
 from worlds.support import free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 SEEN_S_MAX = 2.0
 """Seconds until a person sees what happened, in the best of the trials: on a machine with much to
 do, another process may have the processor.

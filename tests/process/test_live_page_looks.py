@@ -17,7 +17,7 @@ from worlds.browser import Page
 from worlds.live import Told, blocked_update, idle, many
 from worlds.live_site import ToldSite, live_site
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 STATES: Final = {"idle": idle, "blocked": blocked_update, "many": many}
 WIDTHS: Final = (390, 1280, 1600)
 IS_DRAWN: Final = (

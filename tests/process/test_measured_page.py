@@ -27,7 +27,7 @@ from despoolr_lab.measured.page import (
 from worlds.axe import axe_script
 from worlds.browser import Page
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 LONG = "files left in SMS_SHRD/PCMDOM.BOX/AN_UNUSUALLY_LONG_NAME_OF_A_DIRECTORY_THAT_NO_LINE_HOLDS"
 

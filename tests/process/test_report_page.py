@@ -9,6 +9,8 @@ import pytest
 from worlds.browser import Page
 from worlds.report import blocked_update, render_report
 
+pytestmark = pytest.mark.long
+
 RANGE = "t=1996-06-03T10:00:00/1996-06-04T12:00:00"
 SHOWN = "document.querySelector('#shown').textContent"
 CROSSES = "document.querySelectorAll('g.attempts use').length"

@@ -20,7 +20,7 @@ from worlds.axe import axe_script
 from worlds.browser import Page
 from worlds.report import blocked_update, render_report
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 NAME: Final = "19960603T080000Z-q147819-update-in-use-seed0"
 WIDTHS: Final = (390, 1280, 1600)
 VERDICT: Final = "SMS_DESPOOLER on SITE1 was refused b.dat 100 times over 8 d 6 h. " * 3
