@@ -92,7 +92,8 @@ class Families(Collector):
             "despoolr_request_seconds", "How long answers took.", labels=["method"]
         )
         for method, latency in self._surface.latencies.items():
-            took.add_metric([method], latency.buckets(), latency.sum_s)
+            if any(latency.classes):  # of a page with all methods they were two thirds
+                took.add_metric([method], latency.buckets(), latency.sum_s)
         yield took
         traffic = self._surface.traffic
         yield GaugeMetricFamily(

@@ -136,6 +136,14 @@ async def test_metrics_count_refusals_by_share_and_program(site: Site) -> None:
     assert "despoolr_episodes_waiting 1.0" in text
 
 
+async def test_the_times_of_a_method_are_told_once_it_was_used(site: Site) -> None:
+    first = (await site.ask("GET", "/metrics")).body.decode()
+    assert "despoolr_request_seconds_count" not in first
+    second = (await site.ask("GET", "/metrics")).body.decode()
+    assert 'despoolr_request_seconds_count{method="GET"} 1.0' in second
+    assert 'method="PUT"' not in second
+
+
 async def test_every_problem_type_explains_itself(site: Site) -> None:
     assert b"in use" in (await site.ask("GET", "/problems/sharing-violation")).body
     assert b"Bearer" in (await site.ask("GET", "/problems/authentication-required")).body
