@@ -2,12 +2,13 @@
 
 The law: what goes to a worker and what comes back can be pickled, so no piece of work can lean on
 another. A run of a scenario comes back as what `tell` makes of it: its records stay with the
-worker. What a run raises is a value (`Crash`) and stops no other; a worker that dies is an error
-that names the work that it may have had. Ctrl-C loses nothing that is done.
+worker. What a run raises, or one of its servers, is a value (`Crash`) and stops no other; a worker
+that dies is an error that names the work that it may have had. Ctrl-C loses nothing that is done.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -33,6 +34,8 @@ AHEAD: Final = 1
 
 TRACEBACK_MAX: Final = 20_000
 """Characters that are kept of a traceback, from its end."""
+
+_CALLS: Final = logging.getLogger("despoolr.http")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -141,14 +144,35 @@ def run_scenarios(
 
 
 def run_one(tell: Callable[[RunResult], R], rerun: Rerun, look: Look | None = None) -> R | Crash:
-    """One run, in this process. What `tell` raises is raised."""
+    """One run, in this process; one in which a server failed has crashed. What `tell` raises is
+    raised.
+    """
+    failed = _FailedCalls()
+    _CALLS.addHandler(failed)
     try:
         result = run_scenario(rerun.scenario, rerun.options, look=look)
     except StepError as error:
-        return _crash(error, is_refused=True)
+        return _crash(failed.first or error, is_refused=failed.first is None)
     except Exception as error:
         return _crash(error, is_refused=False)
-    return tell(result)
+    finally:
+        _CALLS.removeHandler(failed)
+    return tell(result) if failed.first is None else _crash(failed.first, is_refused=False)
+
+
+class _FailedCalls(logging.Handler):
+    """Hears of calls that a server of the run answers with 500, since its own code raised: the
+    caller may take that for a refusal.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.first: Exception | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raised = record.exc_info[1] if record.exc_info else None
+        if self.first is None and isinstance(raised, Exception):
+            self.first = raised
 
 
 def _crash(error: Exception, *, is_refused: bool) -> Crash:

@@ -381,7 +381,7 @@ class _Draws:
                 file=self.one_of(sorted(package.files), "file", place),
                 access="READ|WRITE" if writes else "READ",
                 share_mode=SHARES_ALL if locks else self.one_of(SHARE_MODES, "share mode", name),
-                locks=[self._range(name, for_s)] if locks else [],
+                locks=[self._range(name, for_s), self._last_range(name, for_s)] if locks else [],
                 for_=span_text(for_s),
                 may_fail=True,
             )
@@ -401,6 +401,12 @@ class _Draws:
             after=span_text(after_s if self.is_drawn("later", name) else 0.0),
             for_=span_text(for_s) if self.is_drawn("unlocked", name) else "",
         )
+
+    def _last_range(self, name: str, held_s: float) -> HeldRange:
+        """What it locks when most of its time is over, and others have closed the file."""
+        offset, length = self.one_of(RANGES, "last range", name)
+        after_s = float(round(held_s * (0.5 + 0.5 * self.number("last", name))))
+        return HeldRange(offset=offset, length=length, after=span_text(after_s))
 
     def _of_site(self, site: str) -> list[Server]:
         """The servers of a site; that of the first for none."""

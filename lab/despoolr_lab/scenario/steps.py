@@ -187,8 +187,10 @@ async def _hold(world: World, step: model.HoldStep) -> str | None:
     except ShareError as error:
         _note(world, step, refused=str(error), blockers=[b.machine for b in error.blockers])
         return str(error)
-    except ValueError as error:
-        raise StepError(f"{step.machine} cannot hold {path}: {error}") from None
+    except (ShareUnreachable, ValueError) as error:
+        if not step.may_fail:
+            raise StepError(f"{step.machine} cannot hold {path}: {error}") from None
+        _note(world, step, refused=str(error))
     return None
 
 
@@ -293,8 +295,8 @@ def _switched_on(world: World, machine: str) -> PcmAgent:
 
 async def _execute(world: World, step: model.ExecuteStep) -> None:
     site = world.agents[step.machine].settings.site
-    answer = await job_at(world, site, step.job)
     try:
+        answer = await job_at(world, site, step.job)
         if answer is None:
             raise StepError(f"{site} knows no {step.job} yet")
         try:
@@ -303,7 +305,7 @@ async def _execute(world: World, step: model.ExecuteStep) -> None:
             raise StepError(
                 f"{step.machine} has no pending command of job {step.job}: {error}"
             ) from None
-    except StepError as error:
+    except (StepError, SiteError) as error:
         if not step.may_fail:
             raise
         _note(world, step, refused=str(error))

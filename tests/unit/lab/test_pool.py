@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from despoolr_lab.pool import Crash, Rerun, run_each, run_one, run_scenarios
+from despoolr_lab.pool import _CALLS, Crash, Rerun, run_each, run_one, run_scenarios
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult
@@ -34,6 +34,16 @@ REFUSED = """
 at = "1h"
 do = "release"
 machine = "SITE1"
+"""
+HELD = """
+[[step]]
+at = "1h"
+do = "hold"
+machine = "SITE1"
+package = "OFFICE"
+file = "a.dat"
+for = "10m"
+locks = [{ length = 1 }]
 """
 
 
@@ -113,3 +123,27 @@ def test_a_bug_in_a_run_is_a_value_with_its_place(monkeypatch: pytest.MonkeyPatc
     )
     assert found.where.startswith("despoolr_")
     assert "ZeroDivisionError: a bug of ours" in found.traceback
+
+
+@pytest.mark.parametrize("may_fail", ["true", "false"])
+def test_a_call_on_which_a_server_fails_is_a_bug_whatever_its_caller_makes_of_it(
+    monkeypatch: pytest.MonkeyPatch, may_fail: str
+) -> None:
+    """A holder took it for a refusal."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug of ours")
+
+    scenario = small(f"{HELD}may_fail = {may_fail}\n")
+    assert run_one(digest_of, Rerun("it", scenario, RunOptions()))
+    assert not _CALLS.handlers
+    monkeypatch.setattr("despoolr_server.shares.handles.range_locks.RangeLocks.lock", broken)
+    found = run_one(digest_of, Rerun("it", scenario, RunOptions()))
+    assert isinstance(found, Crash)
+    assert (found.kind, found.text, found.is_refused) == (
+        "ZeroDivisionError",
+        "a bug of ours",
+        False,
+    )
+    assert found.where.startswith("despoolr_server/http/shares/opens.py")
+    assert not _CALLS.handlers

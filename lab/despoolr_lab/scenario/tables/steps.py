@@ -203,7 +203,8 @@ class HoldStep(StepTable, tag="hold", kw_only=True):
     package's file, or any path.
 
     The machine may be a server: a backup program there. In `path`, `{package:NAME}` stands for a
-    package's ID. An open that the share refuses makes the run fail, unless `may_fail`.
+    package's ID. An open that the share refuses makes the run fail, and one that does not reach it,
+    or whose machine is off, ends it, unless `may_fail`.
     `closes_idle_after`, `copies_first` and `honours_marker` are as in `[[clients]]`, for this hold.
     """
 
@@ -271,8 +272,8 @@ class PollStep(StepTable, tag="poll", kw_only=True):
 
 
 class ExecuteStep(StepTable, tag="execute", kw_only=True):
-    """The user of a machine runs a pending command. One that is not there ends the run, unless
-    `may_fail`.
+    """The user of a machine runs a pending command. One that is not there, or whose site is down,
+    ends the run, unless `may_fail`.
     """
 
     machine: Name

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from despoolr_core.times import moment_s
+from despoolr_core.times import moment_s, span_s
 from despoolr_lab.explore.rules.calm import calm_from
 from despoolr_lab.explore.swarm import ADDED_SERVER, is_as_written, swarm_world
 from despoolr_lab.scenario.model import (
@@ -118,6 +118,8 @@ def test_a_hold_is_there_at_its_moment_and_some_lock_a_range(demo: Scenario) -> 
     ranges = {(one.offset, one.length, one.shared) for step in locking for one in step.locks}
     assert len(ranges) >= 4, "the same bytes, some of them, others"
     assert any(one.for_ for step in locking for one in step.locks)
+    for step in locking:
+        assert span_s(step.locks[-1].after) >= span_s(step.for_) / 2 - 1, "when others have gone"
     assert 0.1 * len(holds) < len(locking) < 0.5 * len(holds)
     assert {step.share_mode for step in locking} == {"READ|WRITE|DELETE"}
 

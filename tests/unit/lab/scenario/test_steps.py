@@ -257,6 +257,30 @@ def test_what_cannot_be_done_says_which_step_and_why(step: dict[str, Any], says:
         play(scenario(share(), step, hours=3), "1.2 SP4 + hotfixes")
 
 
+def test_a_hold_that_reaches_no_server_ends_the_run_unless_it_may_fail() -> None:
+    cut = {"do": "link", "at": "10m", "server": "LOGON1", "up": False}
+    for one in (hold(), hold("SITE1")):
+        with pytest.raises(StepError, match=r"cannot hold .*b\.dat: LOGON1 does not answer"):
+            play(scenario(share(), cut, one, hours=3))
+    may = [hold(may_fail=True), hold("SITE1", at="2h", may_fail=True)]
+    result = play(scenario(share(), cut, *may, hours=3))
+    assert not failed(result) and not held(result, "WINWORD.EXE")
+    told = [s.result["refused"] for _, s in of(result.records, StepTaken) if s.result]
+    assert len(told) == 2 and all("LOGON1" in text for text in told)
+
+
+def test_what_may_fail_does_though_its_machine_is_off_or_its_site_is_down() -> None:
+    off = {"do": "power", "at": "10m", "machine": "WS1", "on": False}
+    kill = {"do": "kill", "at": "50m", "down_for": "30m"}
+    execute = {"do": "execute", "at": "1h", "machine": "WS2", "job": "RUN"}
+    with pytest.raises(StepError, match="step execute at 1h"):
+        play(scenario(COMMAND, kill, execute, hours=3))
+    may = [{**hold(), "may_fail": True}, {**execute, "may_fail": True}]
+    result = play(scenario(COMMAND, off, kill, *may, hours=3))
+    told = [s.result["refused"] for _, s in of(result.records, StepTaken) if s.result]
+    assert len(told) == 2 and told[0] == "WS1 is switched off"
+
+
 def test_a_machine_without_power_holds_nothing() -> None:
     off = {"do": "power", "at": "10m", "machine": "WS1", "on": False}
     with pytest.raises(StepError, match=r"WS1 cannot hold .*b\.dat: WS1 is switched off"):
