@@ -46,6 +46,28 @@ def test_a_clock_that_is_set_back_is_told(hour: str, is_told: bool, tmp_path: Pa
     assert "first at 2026-11-28 19:07" in notes or not is_told
 
 
+def test_lines_of_a_server_that_come_late_are_in_no_order_and_not_newest_first(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "audit.log"
+    line = (
+        "Nov 28 19:10:{:02} fs1 smbd_audit: u|10.0.0.5|ws11|pkg|create_file|ok|0x1|file|open|/{}\n"
+    )
+    times = [at for n in range(20, 60, 2) for at in (n, n - 20)]
+    log.write_text("".join(line.format(at, n) for n, at in enumerate(times)), "utf-8")
+    found = imported([log])
+    assert len(found.view.holdings) == len(times)
+    assert "its lines are not in the order of their times" in found.notes
+
+
+def test_two_requests_of_which_the_longer_began_first_are_not_newest_first(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    line = '10.0.0.5 - - [28/Nov/2026:19:07:{} +0000] "PUT /a.txt HTTP/1.1" {} 0\n'
+    log.write_text(line.format("30", 423) + line.format("10", 204), "utf-8")
+    (episode,) = imported([log]).episodes
+    assert episode.state == "resolved"
+
+
 def test_a_line_of_december_that_comes_late_is_of_the_year_before(tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     line = "{} fs1 smbd_audit: alice|10.0.0.5|ws11|pkg|create_file|ok|0x1|file|open|/srv/pkg/{}\n"
