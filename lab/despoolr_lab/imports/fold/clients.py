@@ -52,6 +52,8 @@ class KnownClients:
         self._addresses: set[str] = set()
         self._names: set[str] = set()
         self._users: set[str] = set()
+        self._bare_users: set[str] = set()
+        """Those of clients of whom it tells nothing else."""
         self._has_bare_name = self._has_bare_address = False
         self.is_anybody = False
         """Whether it tells of clients that it does not name, or of too many."""
@@ -84,12 +86,26 @@ class KnownClients:
             if one.name:
                 self._names.add(one.name)
             self._users.add(one.user)
-            self._has_bare_address = self._has_bare_address or not one.name
-            self._has_bare_name = self._has_bare_name or not one.address
+            if not one.name and not one.address:
+                self._bare_users.add(one.user)
+            elif not one.name:
+                self._has_bare_address = True
+            elif not one.address:
+                self._has_bare_name = True
+
+    def shares_any(self, other: KnownClients) -> bool:
+        """Whether somebody is sure to be in both."""
+        return bool(
+            self._names & other._names
+            or self._addresses & other._addresses
+            or self._bare_users & other._bare_users
+        )
 
     def may_have(self, one: Client) -> bool:
         """Whether that client may be one of them."""
         if self.is_anybody or one.address in self._addresses or one.name in self._names:
+            return True
+        if self._bare_users and (not one.user or self._bare_users & {one.user, ""}):
             return True
         if one.name and one.address:
             return False

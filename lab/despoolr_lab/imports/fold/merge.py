@@ -15,6 +15,7 @@ To know all that before the first record, each file is read twice, unless there 
 from __future__ import annotations
 
 import heapq
+import itertools
 import statistics
 from bisect import bisect_left
 from collections import Counter
@@ -59,6 +60,8 @@ EDGE_S: Final = 0.5
 `AGREE_S`: whole seconds are always early.
 """
 TIMES_OF_PATH_MAX: Final = 64
+OVERLAPS_MAX: Final = 100
+"""Files that are looked at for parts of one log that overlap."""
 CLIENTS_MAX: Final = 100_000
 """KnownClients of whom it is remembered which files may know them."""
 DIFFERENCES_MAX: Final = 200_000
@@ -220,6 +223,7 @@ class Merge:
         self._join_parts()
         for track in self.tracks:
             _survey(track).clients.settle(self._names)
+        self._note_overlaps()
         self._sampled = [one for one in self.tracks if one.kind.samples is not None]
         shares = {share for track in self.tracks for share in _survey(track).shares}
         if len({fold(share) for share in shares}) == 1:
@@ -238,7 +242,8 @@ class Merge:
                 (
                     "clock",
                     f"clock offset of {apart[0].name}{more} against {anchor.name} unknown: they "
-                    "have no open in common; their times are taken as they are",
+                    f"have fewer than {PAIRS_MIN} opens in common; their times are taken as they "
+                    "are",
                 )
             )
 
@@ -266,6 +271,28 @@ class Merge:
         self.tracks[:] = sorted(found, key=lambda one: one.index)
         for index, track in enumerate(self.tracks):
             track.index = index
+
+    def _note_overlaps(self) -> None:
+        """Of two parts of one log that overlap, one is believed within its span: said once."""
+        tracks = [one for one in self.tracks if one.kind.is_rotated][:OVERLAPS_MAX]
+        for first, other in itertools.permutations(tracks, 2):
+            here, there = _survey(first), _survey(other)
+            if (
+                first.kind == other.kind
+                and here.first_at + AGREE_S < there.first_at <= here.last_at
+                and here.last_at + AGREE_S < there.last_at
+                and here.clients.shares_any(there.clients)
+            ):
+                self.notes.append(
+                    (
+                        "gap",
+                        f"{other.name} begins before the end of {first.name} and tells of the same "
+                        "clients: where they overlap one of them is believed, and what only the "
+                        "other has may be missing; parts that end where the next begins are read "
+                        "as one",
+                    )
+                )
+                return
 
     def _align(self, track: Track, anchor: Track) -> bool:
         offset, pairs = offset_of(_survey(track), _survey(anchor), self._names)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from despoolr_lab.imports.fold import merge
 from unit.lab.imports.test_variants import AUDIT, FIELDS, story
 from worlds.support import leave_out
 from worlds.traces import TRACES, Found, imported
@@ -105,6 +106,29 @@ def test_two_recordings_of_one_time_are_not_parts(tmp_path: Path) -> None:
     found = imported([TRACES / AUDIT, other])
     assert len(found.imported.tracks) == 2
     assert "they are read as one" not in found.notes
+
+
+def test_of_parts_that_overlap_it_is_said_that_something_may_be_missing(tmp_path: Path) -> None:
+    lines = (TRACES / AUDIT).read_text("utf-8").splitlines(keepends=True)
+    third = len(lines) // 3
+    parts = tmp_path / "1.log", tmp_path / "2.log"
+    for part, of_it in zip(parts, (lines[: 2 * third], lines[third:]), strict=True):
+        part.write_text("".join(of_it), "utf-8")
+    says = "2.log begins before the end of 1.log and tells of the same clients"
+    assert says in imported(parts).notes
+    assert "tells of the same clients" not in imported([TRACES / AUDIT, parts[0]]).notes
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_so_many_files_are_looked_at_for_parts_that_overlap(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge, "OVERLAPS_MAX", count)
+    lines = (TRACES / AUDIT).read_text("utf-8").splitlines(keepends=True)
+    parts = tmp_path / "1.log", tmp_path / "2.log"
+    for part, of_it in zip(parts, (lines[:-9], lines[9:]), strict=True):
+        part.write_text("".join(of_it), "utf-8")
+    assert ("tells of the same clients" in imported(parts).notes) == (count == 2)
 
 
 def test_damage_is_told_of_the_part_that_it_is_in(tmp_path: Path) -> None:
