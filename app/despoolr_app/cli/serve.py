@@ -7,24 +7,26 @@ printed once; `ready` is the last line of the start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from despoolr_app.cli.options import Text, Whole, log_format_option, options, variable_option
-from despoolr_app.cli.output import EXIT_OK, fail
+from despoolr_app.cli.output import fail
+from despoolr_app.cli.serving import Stopper, add_logon, add_site, nothing, run
 from despoolr_app.process.process_log import say
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from despoolr_app.process.settings import Listen, LogonSettings, RuntimeSettings, SiteSettings
+    from despoolr_app.process.settings import Listen, RuntimeSettings, SiteSettings
     from despoolr_app.servers.servers import Servers
     from despoolr_core.share.fleet_api import ServerCard
 
+
+OWN_CLIENTS = "serve-all"
+"""The name under which the clients of `serve all` have their numbers."""
 
 _GROUND = options(
     variable_option(
@@ -186,10 +188,10 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
         say("despoolr: no --logon server is given: jobs will find nowhere to go")
 
     async def start(running: Servers) -> Stopper:
-        await _add_site(running, settings)
-        return _nothing
+        await add_site(running, settings)
+        return nothing
 
-    return _run(runtime, start, given["log_format"][0])
+    return run(runtime, start, given["log_format"][0])
 
 
 @command.command("logon")
@@ -236,10 +238,10 @@ def logon(listen: str, data: Path, **given: Any) -> int:
         fail(str(error))
 
     async def start(running: Servers) -> Stopper:
-        await _add_logon(running, settings)
-        return _nothing
+        await add_logon(running, settings)
+        return nothing
 
-    return _run(runtime, start, given["log_format"][0])
+    return run(runtime, start, given["log_format"][0])
 
 
 @command.command("all")
@@ -294,10 +296,10 @@ def serve_all(
     async def start(running: Servers) -> Stopper:
         from msgspec.structs import replace
 
-        server = await _add_logon(running, logon_settings)
-        url = await _add_site(running, replace(settings, servers=(server,)))
+        server = await add_logon(running, logon_settings)
+        url = await add_site(running, replace(settings, servers=(server,)))
         if not clients:
-            return _nothing
+            return nothing
         from despoolr_app.fleet.fleet import ClientsSettings, FleetClients
 
         wanted = ClientsSettings(
@@ -309,7 +311,7 @@ def serve_all(
         say(f"despoolr: {clients} clients, polling every {poll_every}")
         return fleet.stop
 
-    return _run(runtime, start, given["log_format"][0])
+    return run(runtime, start, given["log_format"][0])
 
 
 # -- from options to settings
@@ -393,140 +395,3 @@ def _runtime_settings(
         allow_faults=given["allow_faults"],
         fast_lane=given["fast_lane"],
     )
-
-
-# -- running
-
-OWN_CLIENTS = "serve-all"
-"""The name under which the clients of `serve all` have their numbers."""
-Stopper = Callable[[], Coroutine[Any, Any, None]]
-Start = Callable[["Servers"], Coroutine[Any, Any, Stopper]]
-
-
-async def _nothing() -> None:
-    """There is nothing more to stop."""
-
-
-async def _add_site(running: Servers, settings: SiteSettings) -> str:
-    url = await running.add_site(settings)
-    below = f", below site {settings.parent.code}" if settings.parent else ""
-    about = f"SMS {settings.profile.version}, {settings.response}{below}"
-    say(f"despoolr: site {settings.code} ({about}) on {url}, server {settings.name}")
-    return url
-
-
-async def _add_logon(running: Servers, settings: LogonSettings) -> ServerCard:
-    server = await running.add_logon(settings)
-    roles = " and ".join(
-        word
-        for word, on in (("logon", settings.logon), ("distribution", settings.distribution))
-        if on
-    )
-    say(f"despoolr: {roles} server {settings.name} on {server.url}")
-    return server
-
-
-def _run(settings: RuntimeSettings, start: Start, log_form: str) -> int:
-    """Prepare, start, wait for a signal, stop. Everything that keeps it from starting is one line
-    and exit code 2.
-    """
-    import asyncio
-
-    from despoolr_app.process import discovery, process_log
-    from despoolr_app.process.event_loop import loop_factory
-    from despoolr_app.process.runtime import StartError, prepare
-    from despoolr_app.process.settings import ConfigError
-    from despoolr_app.runs.directory import RunError
-    from despoolr_app.site_client.errors import SiteError
-    from despoolr_server.database.protocol import DatabaseLost
-
-    process_log.begin(log_form)
-    try:
-        discovery.running(Path.cwd())  # a damaged list is told of before anything is served
-        runtime = prepare(settings)
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(_serve(runtime, start))
-    except (ConfigError, StartError, SiteError, RunError) as error:
-        fail(str(error))
-    except DatabaseLost as error:
-        fail(f"{error}; start this server again, and it finishes what its boxes hold")
-
-
-async def _serve(runtime: Any, start: Start) -> int:
-    import asyncio
-
-    from despoolr_app.process.event_loop import on_signals
-
-    stop = asyncio.Event()
-    with on_signals(lambda _: stop.set()):
-        return await _serve_until(stop, runtime, start)
-
-
-async def _serve_until(stop: asyncio.Event, runtime: Any, start: Start) -> int:
-    import asyncio
-    from importlib.metadata import version
-
-    from msgspec.structs import replace
-
-    from despoolr_app.process.record_log import log_record
-    from despoolr_app.servers.server_clocks import ask_time
-    from despoolr_app.servers.servers import Servers
-    from despoolr_core.timing import Timing
-
-    now = None
-    if runtime.settings.clock_url:
-        now, scale = await ask_time(runtime.settings.clock_url, runtime.token, say)
-        runtime.settings = replace(runtime.settings, timing=Timing(scale))
-    runtime.begin(now)
-    runtime.recorder.listeners.append(log_record)
-    running = Servers(runtime, Path.cwd(), say, version("despoolr"))
-    stop_more: Stopper = _nothing
-    try:
-        starting = asyncio.ensure_future(start(running))
-        stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not starting.done():  # told to stop while it waits for a neighbour or its database
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-            return EXIT_OK
-        stop_more = starting.result()
-        running.announce()
-        _greet(running)
-        await running.run(stop)
-    finally:
-        try:
-            await stop_more()
-        finally:
-            await running.close()
-    say("despoolr: stopped")
-    return EXIT_OK
-
-
-def _greet(running: Servers) -> None:
-    from despoolr_app.cli import output
-    from despoolr_app.process.gc_tuning import freeze_gc
-    from despoolr_app.process.process_log import is_plain
-
-    runtime = running.runtime
-    pace = "real time" if runtime.scale == 1 else f"x{runtime.scale:g} time"
-    say(f"despoolr: {pace}, data in {runtime.data}, start {runtime.starts}")
-    for line in runtime.changes:
-        say(f"despoolr: note: {line}")
-    if runtime.has_made_secret and is_plain():
-        url = running.announced[-1].url
-        path = "site" if running.announced[-1].role == "site" else "opens"
-        say(
-            f"despoolr: made a secret for this data directory ({runtime.secret_file}); the "
-            "administrator's token is"
-        )
-        output.say(f"  {runtime.token}")
-        output.say(f"  curl -H 'Authorization: Bearer {runtime.token}' {url}/api/v1/{path}")
-        output.say(f"  live page: {running.announced[-1].url}/#token={runtime.token}")
-    else:
-        say(f"despoolr: the administrator's token is in {runtime.token_file}")
-        say(f"despoolr: live page: {running.announced[-1].url}/ (it asks for the token)")
-    if runtime.settings.allow_faults:
-        say("despoolr: faults are allowed: despoolr fault add --help")
-    freeze_gc()
-    say("despoolr: ready")
