@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_lab.sim.loop import Deadlock, Livelock, RealWorldCall, TimeLimitReached, VirtualLoop
+from despoolr_lab.sim.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
+from despoolr_lab.sim.loop import VirtualLoop
 
 
 @pytest.fixture

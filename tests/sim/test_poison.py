@@ -14,7 +14,7 @@ import uuid
 
 import pytest
 
-from despoolr_lab.sim.loop import RealWorldCall
+from despoolr_lab.sim.endings import RealWorldCall
 from despoolr_lab.sim.poison import poison
 
 CALLS = [

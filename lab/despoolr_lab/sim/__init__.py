@@ -2,12 +2,12 @@
 
     result = run_virtual(main, seed=7, limit_s=86_400)
 
-`world.run_virtual` runs an async function to its end: on a *virtual loop* (`loop`) that moves time
-to the next timer as soon as nothing can run, with the real world out of reach (`poison`) and
-aiohttp's own clocks and dice in hand (`aiohttp_time`). Inside it, `network.Network` has *hosts* by
-name, *links* between them with a latency and perhaps a *fault*, and *listeners* on ports (`hosts`);
-what two hosts say goes through *pipes* (`transport`), as bytes or as *values* (`values`). aiohttp's
-client and server run on it unmodified:
+`world.run_virtual` runs an async function to its end: on a *virtual loop* (`loop`; `queued` is what
+stands in its queues) that moves time to the next timer as soon as nothing can run, with the real
+world out of reach (`poison`) and aiohttp's own clocks and dice in hand (`aiohttp_time`). Inside it,
+`network.Network` has *hosts* by name, *links* between them with a latency and perhaps a *fault*,
+and *listeners* on ports (`hosts`); what two hosts say goes through *pipes* (`transport`), as bytes
+or as *values* (`values`). aiohttp's client and server run on it unmodified:
 
     network = Network(seed=7)
     await network.serve(runner, "LOGON1")
@@ -15,6 +15,6 @@ client and server run on it unmodified:
         await session.get("http://logon1/pcmins.box/0A1.ins")
     network.cut("PC00001", "LOGON1")              # a black hole; or "refuse"
 
-`sockets.SocketNetwork` has the same two calls over loopback sockets. A run that gets stuck says who
-waits where (`waits`).
+`sockets.SocketNetwork` has the same two calls over loopback sockets. A run that gets stuck ends
+(`endings`) and says who waits where (`waits`).
 """

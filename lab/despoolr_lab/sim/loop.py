@@ -21,9 +21,17 @@ from heapq import heapify, heappop, heappush
 from typing import Any, NoReturn, TypeVar
 
 from despoolr_core.clock import RepeatedSleeper
+from despoolr_lab.sim.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
+from despoolr_lab.sim.queued import (
+    Handle,
+    Journey,
+    Repeated,
+    Task,
+    TimerHandle,
+    is_dead,
+    sleeps_through,
+)
 from despoolr_lab.sim.waits import describe_waiting
-
-__all__ = ["Deadlock", "Livelock", "RealWorldCall", "TimeLimitReached", "VirtualLoop"]
 
 T = TypeVar("T")
 
@@ -33,153 +41,9 @@ TURNS_MAX = 1_000_000
 _PURGE_MIN = 1_024
 
 _FUTURE = asyncio.Future
-_GRAIN_S = 0.01
-"""Less than there is between two times of one that sleeps again and again."""
+_bare: Any = object.__new__
 _PLACES = 1 << 40
 """Those who wait again and again have places below zero: before every sequence number."""
-
-
-class Deadlock(RuntimeError):
-    """Nothing can run and no timer is left: `waiting` says which tasks wait, and where."""
-
-    def __init__(self, now: float, waiting: list[str]) -> None:
-        self.now = now
-        self.waiting = waiting
-        super().__init__(
-            _story(f"deadlock at {now:.6f} s: nothing can run and no timer is left", waiting)
-        )
-
-
-class Livelock(RuntimeError):
-    """The loop has turned `turns_max` times without time moving: somebody calls without ever
-    waiting.
-    """
-
-    def __init__(self, now: float, turns_max: int, ready: list[str], waiting: list[str]) -> None:
-        self.now = now
-        self.waiting = waiting
-        super().__init__(
-            _story(
-                f"livelock: {turns_max} turns at {now:.6f} s without time moving",
-                [*ready, *waiting],
-            )
-        )
-
-
-class TimeLimitReached(RuntimeError):
-    """The next timer lies beyond the run's limit on virtual time."""
-
-    def __init__(self, limit_s: float, waiting: list[str]) -> None:
-        self.limit_s = limit_s
-        self.waiting = waiting
-        super().__init__(
-            _story(f"the run is not done after {limit_s:g} s of virtual time", waiting)
-        )
-
-
-class RealWorldCall(RuntimeError):
-    """Virtual time was asked for a thread, a socket, a process or a signal."""
-
-
-def _story(headline: str, lines: list[str]) -> str:
-    return "\n  ".join([headline, *lines])
-
-
-class _Handle(asyncio.Handle):
-    """A callback in the queue: asyncio's own without the debug fields and without `__init__`,
-    because one is made per event.
-    """
-
-    __slots__ = ()
-    _repr = None
-    _source_traceback = None
-
-    def cancel(self) -> None:
-        self._cancelled = True
-        self._callback = self._args = None  # type: ignore[assignment]
-
-
-class _TimerHandle(asyncio.TimerHandle):
-    """The same with a time."""
-
-    __slots__ = ()
-    _repr = None
-    _source_traceback = None
-    _scheduled = False
-    _when: float
-
-    def cancel(self) -> None:
-        self._cancelled = True
-        self._callback = self._args = None  # type: ignore[assignment]
-
-
-class Journey:
-    """A callback that goes through the queue several times, and needs no handle for each:
-    `VirtualLoop.take_along`. Subclasses set `_callback` before each.
-    """
-
-    __slots__ = ("_args", "_callback", "_cancelled", "_context")
-
-    def __init__(self, context: Context) -> None:
-        self._callback: Callable[[], None]
-        self._args = ()
-        self._cancelled = False
-        self._context = context
-
-
-class _Repeated:
-    """One that sleeps, and is asked when its time comes whether it sleeps on; or that sleeps
-    soundly: it is not asked as long as it says that it `sleeps_through`.
-    """
-
-    __slots__ = ("entry_at", "is_sound", "place", "sleeper", "waiter", "when")
-
-    def __init__(
-        self, waiter: asyncio.Future[None], sleeper: RepeatedSleeper, place: int, when: float
-    ) -> None:
-        self.waiter = waiter
-        self.sleeper = sleeper
-        self.place = place
-        self.when = self.entry_at = when
-        """Its time, and that for which it has an entry among the timers: its own, or the one at
-        which its sound sleep ends.
-        """
-        self.is_sound = False
-
-    @property
-    def last_passed(self) -> float:
-        """A time between the last one that is passed over whatever happens and the one at which it
-        is asked.
-        """
-        return self.entry_at - _GRAIN_S if self.entry_at < math.inf else math.inf
-
-    def pass_over(self, until: float) -> None:
-        """Let all its times up to `until` pass that may."""
-        self.when = self.sleeper.pass_over(min(until, self.last_passed))
-
-    def __lt__(self, other: object) -> bool:
-        """Two of one place at one time: one of them has gone."""
-        return False
-
-
-_bare: Any = object.__new__
-
-
-class _Task(asyncio.Task[T]):
-    """A task whose hash is its number, so that sets of tasks (`TaskGroup`, `asyncio.wait`) iterate
-    alike in every run.
-    """
-
-    __slots__ = ("number",)
-
-    def __init__(self, number: int, coro: Any, **kwargs: Any) -> None:
-        self.number = number  # before the base class puts the task into its weak set
-        super().__init__(coro, **kwargs)
-
-    def __hash__(self) -> int:
-        return self.number
-
-    __eq__ = object.__eq__
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -201,11 +65,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._limit = math.inf if limit_s is None else limit_s
         self._turns_max = turns_max
         self._turns = 0
-        # _TimerHandle, a _Repeated, or a bare future to be woken
+        # TimerHandle, a Repeated, or a bare future to be woken
         self._timers: list[tuple[float, int, Any]] = []
         self._sequence = 0
         self._places: dict[object, int] = {}
-        self._sound: list[_Repeated] = []
+        self._sound: list[Repeated] = []
         self._sound_until = math.inf
         """The first time of those that sleep soundly."""
         self._purge_at = _PURGE_MIN
@@ -242,7 +106,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """
         place = self._places.setdefault(who, len(self._places) - _PLACES)
         waiter = asyncio.Future[None](loop=self)
-        self._lay_down(_Repeated(waiter, sleeper, place, when))
+        self._lay_down(Repeated(waiter, sleeper, place, when))
         return waiter
 
     def take_along(self, journey: Journey, when: float | None = None) -> None:
@@ -257,7 +121,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.Handle:
         if self._closed:
             raise RuntimeError("Event loop is closed")
-        handle: Any = _bare(_Handle)
+        handle: Any = _bare(Handle)
         handle._loop = self
         handle._callback = callback
         handle._args = args
@@ -272,7 +136,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: Context | None = None,
-    ) -> _TimerHandle:
+    ) -> TimerHandle:
         return self.call_at(self._now + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
@@ -281,10 +145,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: Context | None = None,
-    ) -> _TimerHandle:
+    ) -> TimerHandle:
         if self._closed:
             raise RuntimeError("Event loop is closed")
-        handle: Any = _bare(_TimerHandle)
+        handle: Any = _bare(TimerHandle)
         handle._when = when
         handle._loop = self
         handle._callback = callback
@@ -310,7 +174,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         cost is shared out.
         """
         timers = self._timers
-        timers[:] = [entry for entry in timers if not _is_dead(entry[0], entry[2])]
+        timers[:] = [entry for entry in timers if not is_dead(entry[0], entry[2])]
         heapify(timers)
         self._purge_at = self._sequence + max(_PURGE_MIN, len(timers))
 
@@ -328,7 +192,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if kwargs.get("name") is None:
             # asyncio's own counter is the process's, and names end up in stories
             kwargs["name"] = f"Task-{number}"
-        return _Task(number, coro, loop=self, **kwargs)
+        return Task(number, coro, loop=self, **kwargs)
 
     # --- running
     # ----------------------------------------------------------------------
@@ -377,7 +241,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if when > now:
                 if ready:
                     return
-                if _is_dead(when, what):
+                if is_dead(when, what):
                     heappop(timers)  # a cancelled timer must not move time
                     continue
                 if when >= self._sound_until:
@@ -389,7 +253,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if type(what) is _FUTURE:
                 if not what.done():
                     what.set_result(None)
-            elif type(what) is _Repeated:
+            elif type(what) is Repeated:
                 if what.entry_at == when:
                     self._end_sleep(what)
             elif not what._cancelled:
@@ -403,7 +267,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = when
         self._turns = 0
 
-    def _end_sleep(self, repeated: _Repeated) -> None:
+    def _end_sleep(self, repeated: Repeated) -> None:
         """The time has come at which it is asked, if it has passed over no more than it meant to
         when it lay down.
         """
@@ -415,7 +279,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             repeated.is_sound = False
             self._ask(repeated)
 
-    def _ask(self, repeated: _Repeated) -> None:
+    def _ask(self, repeated: Repeated) -> None:
         """Let one sleep on, or wake it; an exception is its own."""
         waiter, sleeper = repeated.waiter, repeated.sleeper
         if waiter.done():
@@ -431,7 +295,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         repeated.when = following
         self._lay_down(repeated)
 
-    def _lay_down(self, repeated: _Repeated) -> None:
+    def _lay_down(self, repeated: Repeated) -> None:
         """Let one sleep until its time, soundly if it need not be asked then."""
         when, entry_at = repeated.when, repeated.sleeper.asked_at()
         repeated.is_sound = entry_at > when
@@ -446,12 +310,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Nothing else happens up to `until`: let those that sleep soundly so long sleep on, or
         have the others asked at their next times.
         """
-        sleeping: list[_Repeated] = []
-        disturbed: list[_Repeated] = []
+        sleeping: list[Repeated] = []
+        disturbed: list[Repeated] = []
         for one in self._sound:
             if one.waiter.done():
                 one.is_sound = False  # it has gone; it may have an entry yet
-            elif one.when > until or one.when >= one.entry_at or _sleeps_through(one, until):
+            elif one.when > until or one.when >= one.entry_at or sleeps_through(one, until):
                 sleeping.append(one)
             else:
                 disturbed.append(one)
@@ -466,7 +330,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 first = one.when
         self._sound, self._sound_until = sleeping, first
 
-    def _have_asked(self, repeated: _Repeated) -> None:
+    def _have_asked(self, repeated: Repeated) -> None:
         repeated.is_sound, repeated.entry_at = False, repeated.when
         heappush(self._timers, (repeated.when, repeated.place, repeated))
 
@@ -499,19 +363,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """There is no pipe to wake a selector."""
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None: ...
-
-
-def _sleeps_through(repeated: _Repeated, until: float) -> bool:
-    try:
-        return repeated.sleeper.sleeps_through(min(until, repeated.last_passed))
-    except Exception:
-        return False  # it is asked, and its exception is its own
-
-
-def _is_dead(when: float, what: Any) -> bool:
-    if type(what) is _Repeated:
-        return what.entry_at != when or what.waiter.done()
-    return what.done() if type(what) is _FUTURE else what._cancelled
 
 
 def _refusing(name: str) -> Callable[..., NoReturn]:

@@ -20,7 +20,7 @@ from aiohttp.client_proto import ResponseHandler
 from despoolr_client.transport.message import Said
 from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.wire import answer, begin
-from despoolr_lab.sim.loop import Journey
+from despoolr_lab.sim.queued import Journey
 from despoolr_lab.sim.transport import MemoryTransport, Pipe
 from despoolr_server.http.connections.fast_lane import LaneConnection
 from despoolr_server.http.connections.field_block import FieldBlock

@@ -14,14 +14,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from despoolr_lab.sim.aiohttp_time import redirect_aiohttp
-from despoolr_lab.sim.loop import (
-    TURNS_MAX,
-    Deadlock,
-    Livelock,
-    RealWorldCall,
-    TimeLimitReached,
-    VirtualLoop,
-)
+from despoolr_lab.sim.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
+from despoolr_lab.sim.loop import TURNS_MAX, VirtualLoop
 from despoolr_lab.sim.poison import poison
 from despoolr_lab.sim.waits import tasks_in_order
 
