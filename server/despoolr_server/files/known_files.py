@@ -115,14 +115,12 @@ class KnownFiles:
         self.small.forget(key)
 
     def forget_below(self, key: str) -> None:
-        """Nothing is known any more of what is in a directory. Walks all that is known: not for
-        files.
+        """Nothing is known any more of what is in a directory, nor of any other file: to find those
+        that are in it took 40 ms of 30,000. Not for files.
         """
         self._index.forget_below(key)
-        below = key + "/"
-        known = {*self.rows, *self.small.files}
-        for other in [one for one in known if one.startswith(below)]:
-            self.forget(other)
+        self.rows.clear()
+        self.small.clear()
 
 
 def etag_of(mtime_ns: int, size: int, inode: int, tally: str = "") -> str:

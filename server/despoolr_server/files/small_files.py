@@ -31,8 +31,7 @@ class SmallFiles:
         if len(data) > FILE_SIZE_MAX:
             return
         if self._size + len(data) > SIZE_MAX or len(self.files) >= COUNT_MAX:
-            self.files.clear()
-            self._size = 0
+            self.clear()
         self.files[key] = (facts, data)
         self._size += len(data)
 
@@ -41,3 +40,8 @@ class SmallFiles:
         kept = self.files.pop(key, None)
         if kept is not None:
             self._size -= len(kept[1])
+
+    def clear(self) -> None:
+        """All of it is forgotten."""
+        self.files.clear()
+        self._size = 0

@@ -37,3 +37,14 @@ def test_when_it_is_full_all_of_it_goes(
     assert list(small.files) == ["A", "B"]
     small.keep("C", FACTS, b"abc")
     assert list(small.files) == ["C"]
+
+
+def test_what_was_forgotten_at_once_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("despoolr_server.files.small_files.SIZE_MAX", 6)
+    small = SmallFiles()
+    small.keep("A", FACTS, b"abc")
+    small.clear()
+    assert small.files == {}
+    for name in ("B", "C"):
+        small.keep(name, FACTS, b"abc")
+    assert list(small.files) == ["B", "C"]
