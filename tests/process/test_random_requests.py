@@ -12,11 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
 from worlds.process import SERVE_ALL, Process, Workshop
 from worlds.requests import Asker, Call, Reply, calls_of
+
+pytestmark = pytest.mark.long
 
 SEED = 1996
 COUNT = 20_000

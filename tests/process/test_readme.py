@@ -34,6 +34,7 @@ def clone(workshop: Workshop) -> Workshop:
     return workshop
 
 
+@pytest.mark.long
 def test_the_three_questions_are_answered_as_it_says(clone: Workshop) -> None:
     *questions, by_hand = [shlex.split(line)[1:] for line in commands("Three questions")]
     said = ""
