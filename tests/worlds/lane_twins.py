@@ -195,6 +195,7 @@ class _SlowStore(MemoryFileStore):
     """What is written to it is safe a little later, and what is large is on its way for a while."""
 
     inline_max = 2000
+    is_safe_at_once = False
 
     async def sync(self) -> None:
         await asyncio.sleep(0.02)

@@ -63,6 +63,10 @@ class FillableFileStore:
         self.sync = store.sync
 
     @property
+    def is_safe_at_once(self) -> bool:
+        return self._store.is_safe_at_once
+
+    @property
     def change_count(self) -> int | None:
         return self._store.change_count
 

@@ -55,6 +55,7 @@ class DiskFileStore:
     """
 
     change_count = None
+    is_safe_at_once = True
 
     def __init__(
         self,
@@ -274,7 +275,10 @@ class DiskFileStore:
                 self.attribute_list.restore(before)
                 self.discard(staged)
                 raise
-            self.index.entered(place, place.actual)
+            if place.status is None:
+                self.index.entered(place, place.actual)
+            else:
+                self.index.replaced(place)
             facts = self._known.tell(name.key, path, place.stored, status)
         if content is not None:
             self._known.small.keep(name.key, facts, content)

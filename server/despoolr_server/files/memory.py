@@ -35,6 +35,7 @@ class MemoryFileStore:
     """
 
     inline_max = 1 << 62
+    is_safe_at_once = True
     findings: Sequence[str] = ()
 
     def __init__(self, capacity: int | None = None) -> None:

@@ -64,7 +64,7 @@ class ResolvedPath:
     were known a moment ago.
     """
 
-    __slots__ = ("actual", "folder", "is_current", "status")
+    __slots__ = ("actual", "folder", "is_current", "path", "status", "stored")
 
     def __init__(
         self, folder: DirectoryIndex, is_current: bool, actual: str, status: os.stat_result | None
@@ -73,16 +73,10 @@ class ResolvedPath:
         self.is_current = is_current
         self.actual = actual
         self.status = status
-
-    @property
-    def path(self) -> str:
+        self.path = f"{folder.path}/{on_disk(actual)}" if actual else folder.path
         """Where the file is on disk."""
-        return f"{self.folder.path}/{on_disk(self.actual)}" if self.actual else self.folder.path
-
-    @property
-    def stored(self) -> str:
+        self.stored = _join(folder.stored, actual)
         """Relative to the root, as it is spelled on disk."""
-        return _join(self.folder.stored, self.actual)
 
     @property
     def inode(self) -> int:
@@ -170,7 +164,7 @@ class PathIndex:
         """Where a name would be put, or is; `looked` is what `look` found in this turn. Raises
         `StoreError` (OBJECT_PATH_NOT_FOUND, ACCESS_DENIED).
         """
-        if not name.key or _is_private(name.key):
+        if looked is None and (not name.key or _is_private(name.key)):
             raise StoreError(NtStatus.ACCESS_DENIED, "the name is the store's own")
         found = self._lookup(name) if looked is None else looked
         if found is None:
@@ -249,6 +243,10 @@ class PathIndex:
         place.folder.names[fold(actual)] = actual
         self._changed(place)
 
+    def replaced(self, place: ResolvedPath) -> None:
+        """Another file has the name that was found at `place`."""
+        self._changed(place)
+
     def left(self, place: ResolvedPath) -> None:
         """What was found at `place` is gone."""
         place.folder.names.pop(fold(place.actual), None)
@@ -286,7 +284,8 @@ class PathIndex:
 
     def _lookup(self, name: Name) -> ResolvedPath | None:
         """Where a name is or would be; None if its directory is not there."""
-        folder, status = self._folder(name.parent)
+        known = self.remembered(name.key.rpartition("/")[0])
+        folder, status = self._folder(name.parent) if known is None else known
         return None if folder is None or status is None else self._place(folder, status, name)
 
     def _place(self, folder: DirectoryIndex, status: os.stat_result, name: Name) -> ResolvedPath:

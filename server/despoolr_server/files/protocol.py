@@ -67,6 +67,10 @@ class FileStore(Protocol):
         """
 
     @property
+    def is_safe_at_once(self) -> bool:
+        """Whether `sync` has nothing to wait for."""
+
+    @property
     def change_count(self) -> int | None:
         """How often anything in it was changed; None where others can change it as well."""
 

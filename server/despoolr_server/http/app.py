@@ -24,7 +24,7 @@ from despoolr_server.http.base.surface import SURFACE, Surface
 from despoolr_server.http.base.traffic import TRAFFIC
 from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Uploads
 from despoolr_server.http.connections.broken_line import over
-from despoolr_server.http.connections.short_ways import LANE_CALLS, USUAL_CALLS, USUAL_READ
+from despoolr_server.http.connections.short_ways import LANE_CALLS, USUAL_CALLS, USUAL_OF_FILES
 from despoolr_server.http.handling import hdrs
 from despoolr_server.http.handling.application import App, with_heads, with_refusals
 from despoolr_server.http.handling.handler import AppKey, Handler, Request, Route, StreamResponse
@@ -155,7 +155,7 @@ def make_app(
         DOWNLOADS: Downloads() if downloads is None else downloads,
         METRICS: metrics,
         USUAL_CALLS: usual.calls(),
-        USUAL_READ: usual.looks(),
+        USUAL_OF_FILES: usual.of_files(),
     }
     return App(with_refusals(heads, refusal), host.limits.file_size_max, guard, things)
 

@@ -37,6 +37,7 @@ from despoolr_server.shares.handles.range_locks import RangeLocks
 from despoolr_server.shares.paths.listings import Listings
 from despoolr_server.shares.paths.paths import Paths
 from despoolr_server.shares.paths.polls import Polls
+from despoolr_server.shares.paths.puts import Puts
 from despoolr_server.shares.paths.trees import Trees
 from despoolr_server.shares.sessions import Sessions
 
@@ -75,6 +76,7 @@ class ShareHost:
         self.sessions = Sessions(self.gate)
         self.paths = Paths(self.gate)
         self.polls = Polls(self.gate)
+        self.puts = Puts(self.gate)
         self.listings = Listings(self.gate)
         self.handles = Handles(self.gate)
         self.file_info = FileInfo(self.gate)

@@ -80,6 +80,7 @@ class JournalledFileStore:
     """
 
     change_count = None
+    is_safe_at_once = False
 
     def __init__(
         self,

@@ -191,9 +191,9 @@ def read_whole(descriptor: int, offset: int, length: int | None) -> bytes:
 
 def write_whole(descriptor: int, data: bytes) -> None:
     """All of it, however often the system must be asked."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    count = os.write(descriptor, data) if data else 0
+    while count < len(data):
+        count += os.write(descriptor, memoryview(data)[count:])
 
 
 def replace_whole(file: Path, data: bytes, temporary: Path) -> None:

@@ -15,9 +15,9 @@ then is left of it, and an answer that is not one short write, is aiohttp's, in 
 (`RequestHandler._handle_request`): a handler is never begun twice. So a handler for `LANE_CALLS`
 may not ask for its task before it first waits.
 
-A call may have a short way to its usual answer (`USUAL_CALLS`, `USUAL_READ`), which is asked before
-there is a request. It says None for all that is not usual, and has done nothing then; its answers
-are made by the functions that make the handler's.
+A call may have a short way to its usual answer (`http.connections.short_ways`), which is asked
+before there is a request. It says None for all that is not usual, and has done nothing then; its
+answers are made by the functions that make the handler's.
 
 What is worked out of a request line, or of a block of header fields, is found again by its bytes.
 """

@@ -17,7 +17,12 @@ from despoolr_server.http.connections.field_block import (
     read_block,
     read_once,
 )
-from despoolr_server.http.connections.short_ways import LANE_CALLS, USUAL_CALLS, USUAL_READ, Usual
+from despoolr_server.http.connections.short_ways import (
+    LANE_CALLS,
+    USUAL_CALLS,
+    USUAL_OF_FILES,
+    Usual,
+)
 from despoolr_server.http.handling import hdrs
 from despoolr_server.http.handling.application import Addresses, App
 from despoolr_server.http.handling.handler import Handler
@@ -93,7 +98,7 @@ class FastLane:
         self._addresses = Addresses(app.routes)
         self._calls = app.things[LANE_CALLS]
         self._usual = app.things.get(USUAL_CALLS, {})
-        self._usual_read = app.things.get(USUAL_READ)
+        self._usual_of_files = app.things.get(USUAL_OF_FILES, {})
         self._methods = frozenset(method for method, _ in self._calls)
         assert hdrs.METH_HEAD not in self._methods, "its answers have no body"
         self._lines: Bounded[FirstLine] = Bounded(KNOWN_MAX, KNOWN_SIZE_MAX)
@@ -151,8 +156,8 @@ class FastLane:
         parts = found.parts
         if not parts:
             usual = self._usual.get((method, found.address))
-        elif method == hdrs.METH_GET and self._usual_read is not None and "%" not in path:
-            usual = self._usual_read(parts["share"], parts["path"])
+        elif "share" in parts and method in self._usual_of_files and "%" not in path:
+            usual = self._usual_of_files[method](parts["share"], parts["path"])
         else:
             usual = None
         return FirstLine(method, path, found.route.handler, parts, usual=usual)

@@ -24,7 +24,8 @@ USUAL_CALLS: Final = AppKey("usual_calls", dict[tuple[str, str], Usual])
 part of their own.
 """
 
-UsualRead = Callable[[str, str], Usual]
-"""`usual_read(share, path)`: the short way to the usual answer of that file's GET."""
+UsualOfFile = Callable[[str, str], Usual | None]
+"""`usual_of_file(share, path)`: the short way to the usual answer of a method for that file."""
 
-USUAL_READ: Final[AppKey[UsualRead]] = AppKey("usual_read")
+USUAL_OF_FILES: Final = AppKey("usual_of_files", dict[str, UsualOfFile])
+"""By method."""

@@ -45,6 +45,7 @@ from despoolr_server.shares.base.principal import (
     Caller,
     Content,
     NotModified,
+    Written,
 )
 
 
@@ -174,7 +175,7 @@ class ShareRoutes:
         if isinstance(written, Problem):
             refused = lock_error(written, self._host.dav_locks.of_handle)
             return refuse(request, written, error=refused)
-        return SingleWriteResponse(201 if written.is_new else 204, {hdrs.ETAG: written.etag})
+        return put_answer(written)
 
     async def options(self, _request: Request) -> StreamResponse:
         """Which methods there are: those of WebDAV class 1 and 2. It says nothing about files, so
@@ -245,6 +246,11 @@ class ShareRoutes:
         if prefers_html(request.headers.get(hdrs.ACCEPT, "")):
             return await listing_page(request, share, path, listed, _VARY)
         return await listing_answer(request, path, listed, _VARY)
+
+
+def put_answer(written: Written) -> SingleWriteResponse:
+    """That a file was put."""
+    return SingleWriteResponse(201 if written.is_new else 204, f"Etag: {written.etag}\r\n")
 
 
 _VARY: Final[dict[str, str]] = {hdrs.VARY: hdrs.ACCEPT}

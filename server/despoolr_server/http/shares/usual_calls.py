@@ -1,12 +1,12 @@
-"""The short way to the usual answers of opens, closes, polls and looks at small files, for
-connections with the fast lane.
+"""The short way to the usual answers of opens, closes, polls, looks at small files and puts over
+them, for connections with the fast lane.
 
 The law: nothing is answered here that the calls' own handlers would answer otherwise. What stands
 before them (the browser's guard, who calls, how a body is sent) is worked out once for a block of
 header fields, and only blocks that pass it with nothing special come this way; a call with a
 session or program of its own, over a line that is broken, or with a body that has to be looked at,
-does not. The host decides (`handles.usual`, `paths.polls`), the answers are made by the functions
-that make those of the handlers, and are counted and timed with them.
+does not. The host decides (`handles.usual`, `paths.polls`, `paths.puts`), the answers are made by
+the functions that make those of the handlers, and are counted and timed with them.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from despoolr_server.http.base.surface import (
     Surface,
 )
 from despoolr_server.http.connections.field_block import FieldBlock
-from despoolr_server.http.connections.short_ways import Usual, UsualRead
+from despoolr_server.http.connections.short_ways import Usual, UsualOfFile
 from despoolr_server.http.handling import hdrs
 from despoolr_server.http.handling.single_write import BODY_SIZE_MAX, SingleWriteResponse
-from despoolr_server.http.shares.files import ShareRoutes
+from despoolr_server.http.shares.files import ShareRoutes, put_answer
 from despoolr_server.http.shares.opens import closed, opened
 from despoolr_server.shares.base.principal import Caller, Principal
 
 OPENS: Final = "/api/v1/opens"
 
 _SPECIAL: Final = (hdrs.CONTENT_ENCODING, SESSION, PROGRAM, PURPOSE)
-_CONDITIONS: Final = (IF, hdrs.IF_MATCH, hdrs.IF_UNMODIFIED_SINCE)
-"""Looked at before `If-None-Match`."""
+_CONDITIONS: Final = (IF, hdrs.IF_MATCH, hdrs.IF_UNMODIFIED_SINCE, hdrs.CONTENT_RANGE)
+"""Looked at before `If-None-Match`, and what a `PUT` is refused for."""
 _JSON: Final = "application/json"
 WISHES_MAX: Final = 4096
 WISHES_SIZE_MAX: Final = 1024 * 1024
@@ -72,6 +72,7 @@ class UsualRoutes:
         self._auth = surface.auth
         self._usual = surface.host.handles.usual
         self._polls = surface.host.polls
+        self._puts = surface.host.puts
         self._files = files
         self._guard = guard
         self._line = line
@@ -85,8 +86,48 @@ class UsualRoutes:
             (hdrs.METH_DELETE, OPENS + "/{open}"): self._timed(hdrs.METH_DELETE, self._close),
         }
 
-    def looks(self) -> UsualRead:
-        """The short way of files: a poll that finds nothing new, and what is small."""
+    def of_files(self) -> dict[str, UsualOfFile]:
+        """The short ways of files, by method."""
+        return {hdrs.METH_GET: self._looks(), hdrs.METH_PUT: self._usual_put}
+
+    def _usual_put(self, share: str, path: str) -> Usual | None:
+        """The short way of a file that is replaced."""
+        put = self._puts.put_of(share, path)
+        if put is None:
+            return None
+        counts, latency = (
+            self._surface.counts(hdrs.METH_PUT),
+            self._surface.latencies[hdrs.METH_PUT],
+        )
+        line, look_of, body_size_max = self._line, self._look_of, self._surface.body_size_max
+
+        def usual(
+            _last: str, block: FieldBlock, body: bytes, now: Callable[[], float]
+        ) -> SingleWriteResponse | None:
+            look = block.look
+            if look is None:
+                look = block.look = look_of(block)
+            if (
+                not isinstance(look, _Look)
+                or look.etag
+                or not body
+                or len(body) > body_size_max
+                or (line is not None and not line.is_whole)
+            ):
+                return None
+            began = now()
+            written = put(look.caller, body)
+            if written is None:
+                return None
+            response = put_answer(written)
+            counts[response.status] += 1
+            latency.add(now() - began)
+            return response
+
+        return usual
+
+    def _looks(self) -> UsualOfFile:
+        """That of a look: a poll that finds nothing new, and what is small."""
         counts, latency = (
             self._surface.counts(hdrs.METH_GET),
             self._surface.latencies[hdrs.METH_GET],

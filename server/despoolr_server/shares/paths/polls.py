@@ -41,7 +41,7 @@ class Polls:
 
     def poll_of(self, share: str, path: str) -> Callable[[Caller, str], bool]:
         """`is_unchanged` for one file, whose share and name are looked up once."""
-        place = self._place_of(share, path)
+        place = place_of(self._gate, share, path)
         if place is None:  # a share may come later
             return lambda caller, etag: self.is_unchanged(caller, share, path, etag)
         found, name, key = place
@@ -74,20 +74,12 @@ class Polls:
         self, caller: Caller, share: str, path: str
     ) -> tuple[FileStore, Name, FileFacts] | None:
         """A file that the caller may read, that nobody has open, and for which nobody waits."""
-        place = self._place_of(share, path)
+        place = place_of(self._gate, share, path)
         if place is None:
             return None
         found, name, key = place
         facts = self._facts_now(caller, found, name, key)
         return None if facts is None else (found.store, name, facts)
-
-    def _place_of(self, share: str, path: str) -> tuple[NetworkShare, Name, str] | None:
-        """A share, a name on it that may be a file's, and what the table calls that file."""
-        found = self._gate.shares.get(fold(share))
-        name = parse_name(path)
-        if found is None or isinstance(name, BadName) or path.endswith(SEPARATORS):
-            return None
-        return found, name, file_key(found.name, name)
 
     def _facts_now(
         self, caller: Caller, share: NetworkShare, name: Name, key: str
@@ -104,3 +96,12 @@ class Polls:
             return None
         facts = share.store.find(name)
         return None if facts is None or facts.directory else facts
+
+
+def place_of(gate: Gate, share: str, path: str) -> tuple[NetworkShare, Name, str] | None:
+    """A share, a name on it that may be a file's, and what the table calls that file."""
+    found = gate.shares.get(fold(share))
+    name = parse_name(path)
+    if found is None or isinstance(name, BadName) or path.endswith(SEPARATORS):
+        return None
+    return found, name, file_key(found.name, name)

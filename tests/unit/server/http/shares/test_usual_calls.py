@@ -356,6 +356,47 @@ def test_a_look_at_a_small_file_goes_the_short_way_unless_more_is_asked() -> Non
     play(script)
 
 
+def test_a_file_is_put_again_the_short_way_unless_more_is_asked() -> None:
+    async def script(served: Served, session: str) -> None:
+        answers, latency = served.surface.answers["PUT"], served.surface.latencies["PUT"]
+        limit, found = served.surface.body_size_max, await served.etag()
+        assert (await served.ask("PUT /S/A", WHO, body=b"first"))[0] == 204
+        told, timed = answers[204], sum(latency.classes)
+        with _long_ways() as made:
+            for number in range(3):
+                assert await served.ask("PUT /S/A", WHO, body=b"%d" % number) == (204, b"")
+            assert (made, answers[204], sum(latency.classes)) == ([], told + 3, timed + 3)
+            assert await served.ask("GET /S/A", WHO) == (200, b"2")
+            for line, field, body, status in (
+                ("PUT /S/A", "If-None-Match: *", b"3", 412),
+                ("PUT /S/A", f"If-None-Match: {found}", b"3", 204),
+                ("PUT /S/A", f"If-Match: {found}", b"3", 412),
+                ("PUT /S/A", "If-Unmodified-Since: Mon, 04 Mar 1991 08:00:00 GMT", b"3", 412),
+                ("PUT /S/A", "If-Modified-Since: Mon, 04 Mar 1991 08:00:00 GMT", b"3", 204),
+                ("PUT /S/A", "If: (<urn:x>)", b"3", 412),
+                ("PUT /S/A", "Content-Range: bytes 0-0/1", b"3", 400),
+                ("PUT /S/A", "Content-Encoding: gzip", b"3", 415),
+                ("PUT /S/A", f"Despoolr-Session: {session}", b"3", 204),
+                ("PUT /S/A", "Despoolr-Program: SETUP.EXE", b"3", 204),
+                ("PUT /S/A", "Sec-Fetch-Site: cross-site", b"3", 403),
+                ("PUT /S/A", "X: y", b"", 204),
+                ("PUT /S/A", "X: y", b"3" * (limit + 1), 413),
+                ("PUT /S/%41", "X: y", b"3", 204),
+                ("PUT /S/none", "X: y", b"3", 201),
+                ("PUT /S/A/", "X: y", b"3", 400),
+            ):
+                made.clear()
+                got, _ = await served.ask(line, WHO, field, body=body)
+                assert (line, field, got, len(made)) == (line, field, status, len(body) <= limit)
+            assert (await served.ask("PUT /S/A", body=b"3"))[0] == 401
+            made.clear()
+            served.line.slow_down(3.0)
+            assert (await served.ask("PUT /S/A", WHO, body=b"4"))[0] == 204
+            assert len(made) == 1, "over a slow line"
+
+    play(script)
+
+
 def test_a_poll_of_a_share_that_came_later_finds_nothing_new() -> None:
     async def script(served: Served, _session: str) -> None:
         assert await _polls(served, WHO, path="/LATER/A") == ([404, 404], 2)

@@ -1,0 +1,203 @@
+"""The short way of a file that is put again: what the long one would do, and only where nothing is
+in its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from despoolr_core.share.modes import NtStatus, Role
+from despoolr_server.engine.names import Name, parse_name
+from despoolr_server.files.disk import DiskFileStore
+from despoolr_server.files.journal.journalled import JournalledFileStore
+from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.files.protocol import StoreError
+from despoolr_server.shares.base.principal import Caller, Content, Written
+from despoolr_server.shares.base.rights import Rights
+from despoolr_server.shares.dav import LockWish
+from despoolr_server.shares.paths.puts import PutNow
+from worlds.share import SERVICE, World, client
+
+CALLER = Caller(SERVICE)
+
+
+def n(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+def way(world: World, path: str = "A", share: str = "OPEN") -> PutNow:
+    """The short way, of a file that was put once."""
+    put = world.host.puts.put_of(share, path)
+    assert put is not None
+    assert put(CALLER, b"first") is None, "the first time"
+    return put
+
+
+async def content(world: World, path: str = "A") -> bytes:
+    found = await world.host.paths.get(CALLER, "OPEN", path)
+    assert isinstance(found, Content)
+    return found.data
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("who", [SERVICE, client()])
+async def test_a_file_is_put_again_as_the_long_way_puts_it(
+    tmp_path: Path, on_disk: bool, who: object
+) -> None:
+    told = []
+    for how in ("short", "long"):
+        (tmp_path / how).mkdir()
+        world = World(DiskFileStore(tmp_path / how) if on_disk else MemoryFileStore())
+        caller = Caller(who)  # type: ignore[arg-type]
+        await world.put("a.txt", b"one")
+        put = way(world, "A.TXT")
+        for number in range(4):
+            world.clock.time += 1
+            data = b"x" * number
+            written = (
+                put(caller, data)
+                if how == "short"
+                else await world.host.paths.put(caller, "OPEN", "A.TXT", data)
+            )
+            assert isinstance(written, Written)
+            assert not written.is_new
+            found = await world.host.paths.get(caller, "open", "a.txt")
+            assert found == Content(data, written.etag, world.clock.time)
+        assert world.store.list(n("")) == [world.store.find(n("a.txt"))]
+        told.append(world.records)
+    assert told[0] == told[1]
+
+
+async def _is_open(world: World) -> None:
+    session = world.session(client())
+    await world.hold(client(), session, "A", access="READ_ATTRIBUTES", share_mode="READ|WRITE")
+
+
+async def _is_locked_by_dav(world: World) -> None:
+    assert isinstance(await world.host.dav.lock(CALLER, "OPEN", "A", LockWish()), tuple)
+
+
+async def _is_in_a_locked_directory(world: World) -> None:
+    await world.host.paths.make_directory(CALLER, "OPEN", "D", parents=False)
+    assert isinstance(await world.host.dav.lock(CALLER, "OPEN", "D", LockWish()), tuple)
+
+
+async def _has_an_attribute(world: World) -> None:
+    world.store.set_attributes(n("A"), 2)
+
+
+async def _has_gone(world: World) -> None:
+    world.store.remove(n("A"))
+
+
+async def _is_a_directory(world: World) -> None:
+    world.store.remove(n("A"))
+    world.store.make_directory(n("A"), 0.0)
+
+
+async def _may_not_be_written(world: World) -> None:
+    world.host.set_rights("OPEN", "A", Role.SERVICE, Rights.READ)
+
+
+async def _is_on_a_full_disk(world: World) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise StoreError(NtStatus.DISK_FULL, "no room")
+
+    world.store.write_whole = fail  # type: ignore[method-assign, assignment]
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        _is_open,
+        _is_locked_by_dav,
+        _is_in_a_locked_directory,
+        _has_an_attribute,
+        _has_gone,
+        _is_a_directory,
+        _may_not_be_written,
+        _is_on_a_full_disk,
+    ],
+)
+async def test_a_file_that_something_may_be_in_the_way_of_takes_the_long_way(
+    happens: Callable[[World], Awaitable[None]],
+) -> None:
+    world = World()
+    await world.put("A", b"one")
+    put = way(world)
+    assert put(CALLER, b"two") is not None
+    await happens(world)
+    before, files = [*world.records], world.store.list(n(""))
+    assert put(CALLER, b"three") is None
+    assert (world.records, world.store.list(n(""))) == (before, files)
+
+
+async def test_who_asks_for_something_special_takes_the_long_way() -> None:
+    world = World(file_size_max=5)
+    await world.put("A", b"one")
+    put = way(world)
+    for caller, data in (
+        (replace(CALLER, session="S1"), b"two"),
+        (replace(CALLER, tokens=frozenset({"opaquelocktoken:x"})), b"two"),
+        (CALLER, b"123456"),
+    ):
+        assert put(caller, data) is None
+    assert await content(world) == b"one"
+    assert put(CALLER, b"12345") is not None
+    assert await content(world) == b"12345"
+
+
+async def test_a_lease_that_is_over_is_in_nobodys_way() -> None:
+    world = World()
+    await world.put("A", b"one")
+    put = way(world)
+    await world.hold(client(), world.session(client(), lease_s=60.0), "A", access="READ")
+    assert put(CALLER, b"two") is None
+    world.clock.time += 61
+    assert put(CALLER, b"two") is not None
+
+
+async def test_a_name_that_had_gone_is_put_as_if_for_the_first_time() -> None:
+    world = World()
+    await world.put("A", b"one")
+    put = way(world)
+    world.store.remove(n("A"))
+    assert put(CALLER, b"two") is None
+    await world.put("A", b"two")
+    assert put(CALLER, b"three") is None, "as the first time"
+    assert put(CALLER, b"four") is not None
+
+
+@pytest.mark.parametrize(
+    ("share", "path"), [("NONE", "A"), ("OPEN", ".."), ("OPEN", "A/"), ("OPEN", "a:b")]
+)
+async def test_what_is_no_file_of_a_share_has_no_short_way(share: str, path: str) -> None:
+    assert World().host.puts.put_of(share, path) is None
+
+
+async def test_a_store_that_has_to_be_waited_for_has_none(tmp_path: Path) -> None:
+    store = JournalledFileStore(tmp_path, threads=False)
+    assert World(store).host.puts.put_of("OPEN", "A") is None
+    await store.close()
+
+
+async def test_what_others_did_to_a_file_on_the_disk_is_seen(tmp_path: Path) -> None:
+    world = World(DiskFileStore(tmp_path))
+    await world.put("A", b"one")
+    put = way(world)
+    for number in range(4):
+        written = put(CALLER, b"%d" % number)
+        assert written is not None
+    (tmp_path / "A").unlink()
+    assert put(CALLER, b"none") is None
+    (tmp_path / "A").symlink_to(tmp_path / "B")
+    put(CALLER, b"none")
+    assert put(CALLER, b"none") is None
+    assert (tmp_path / "A").readlink() == tmp_path / "B"
+    assert not (tmp_path / "B").exists()
