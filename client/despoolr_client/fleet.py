@@ -22,8 +22,8 @@ import msgspec
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.polling import PollResult, next_poll
 from despoolr_client.agent.settings import Spawn
-from despoolr_client.transport.exchange import SEVERAL_MAX
 from despoolr_client.transport.limiter import PriorityLimiter
+from despoolr_client.transport.replies import SEVERAL_MAX
 from despoolr_core.clock import Clock
 
 IN_TURN_MAX: Final = 32

@@ -11,8 +11,9 @@ import pytest
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.transport import exchange, replies
-from despoolr_client.transport.exchange import ALONE_S, SEVERAL_MAX
+from despoolr_client.transport.exchange import ALONE_S
 from despoolr_client.transport.file_reader import FileReader
+from despoolr_client.transport.replies import SEVERAL_MAX
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_server.http.connections.fast_lane import TURN_MAX

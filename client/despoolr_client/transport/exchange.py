@@ -38,8 +38,6 @@ from despoolr_client.transport.message import (
 from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.wire import Wire, Wires, answer, begin, done_with
 
-SEVERAL_MAX: Final = 16
-"""Questions in one write: as many as a server of ours answers in one turn of its loop."""
 SEVERAL_S: Final = 10.0
 """Seconds of this machine in which they are answered, or asked again alone."""
 ALONE_S: Final = 60.0
@@ -177,12 +175,18 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
             wire.rest()
             raise Fenced
         head = head_of(method, target, lines)
-        try:
-            return await wire.ask(head + data if data else head, now, deadline)
+        waiter = wire.ask(head + data if data else head, now, deadline)
+        try:  # without a coroutine of the wire's own: a twentieth of an exchange
+            reply = await waiter
+            return reply if reply is not None else await wire.rest_of(deadline)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            wire.break_off(waiter)
             if not may_repeat:
                 raise
             may_repeat = False
+        except BaseException:
+            wire.break_off(waiter)
+            raise
     said = Said(method, target, lines, data)
     wires = address.wires
     wires.over_pool_count += 1

@@ -17,6 +17,8 @@ import msgspec
 
 HEAD_SIZE_MAX: Final = 4096
 """Bytes of a head that is read here; aiohttp has its own bounds."""
+SEVERAL_MAX: Final = 16
+"""Questions in one write: as many as a server of ours answers in one turn of its loop."""
 BODY_SIZE_MAX: Final = 65_536
 """Bytes of a body that is waited for here, of one of several answers."""
 
@@ -54,20 +56,28 @@ class Reply(msgspec.Struct, frozen=True):
 
 class ReplyReader:
     """Reads answers that came whole. Most of a fleet's are one 304 again and again, with another
-    ETag: what stood before and after the last one's is kept, and only compared.
+    ETag: what stood before and after the last one's is kept, and only compared. So is the last one
+    that had no body: most of those to closes, deletes and reports are the same.
     """
 
-    __slots__ = ("_after", "_before")
+    __slots__ = ("_after", "_before", "_last", "_last_data")
 
     def __init__(self) -> None:
-        self._before = self._after = b""
+        self._before = self._after = self._last_data = b""
+        self._last: Reply | None = None
 
     def read(self, data: bytes) -> Reply | None:
         """The answer that these bytes are, neither more nor less; None if aiohttp has to read
         them.
         """
+        if data == self._last_data:
+            return self._last
         reply, end = self.first(data, 0)
-        return reply if end == len(data) else None
+        if end != len(data):
+            return None
+        if reply is not None and not reply.body:
+            self._last_data, self._last = data, reply
+        return reply
 
     def first(self, data: bytes, at: int) -> tuple[Reply | None, int]:
         """The answer that begins there, and where it ends. Without one: 0 if more of it may come,

@@ -174,26 +174,22 @@ class Wire(asyncio.Protocol):
         self._look_at(inf)
         self._transport.set_protocol(self._handler)
 
-    def _begin(self, now: float, deadline: float) -> asyncio.Future[Reply | None]:
+    def ask(self, request: bytes, now: float, deadline: float) -> asyncio.Future[Reply | None]:
+        """One request. Who awaits its answer says `break_off` if that raises; for None, it is
+        `rest_of` that has it.
+        """
         self._waiter = waiter = self._loop.create_future()
         self.asked_at, self._deadline = now, deadline
         if deadline < self._looks_at:
             self._look_at(deadline)
+        self._transport.write(request)
         return waiter
 
-    async def ask(self, request: bytes, now: float, deadline: float) -> Reply:
-        """One exchange. Raises what aiohttp raises, and `TimeoutError`; then it is closed."""
-        waiter = self._begin(now, deadline)
-        try:
-            self._transport.write(request)
-            reply = await waiter
-            if reply is None:
-                async with asyncio.timeout_at(deadline if deadline < inf else None):
-                    reply = await answer(self._handler)
-                done_with(self._connection)
-        except BaseException:
-            self._break_off(waiter)
-            raise
+    async def rest_of(self, deadline: float) -> Reply:
+        """An answer that aiohttp reads. Raises what aiohttp raises, and `TimeoutError`."""
+        async with asyncio.timeout_at(deadline if deadline < inf else None):
+            reply = await answer(self._handler)
+        done_with(self._connection)
         return reply
 
     async def ask_several(
@@ -203,17 +199,16 @@ class Wire(asyncio.Protocol):
         here or did not come; then it is closed.
         """
         self._several = several = Several(count)
-        waiter = self._begin(now, deadline)
+        waiter = self.ask(requests, now, deadline)
         try:
-            self._transport.write(requests)
             await waiter
         except TimeoutError:
             pass
         finally:
-            self._break_off(waiter)
+            self.break_off(waiter)
         return several.replies
 
-    def _break_off(self, waiter: asyncio.Future[Reply | None]) -> None:
+    def break_off(self, waiter: asyncio.Future[Reply | None]) -> None:
         """Close it, if what this one waits for was not read to its end."""
         if self._waiter is waiter:
             self._waiter = self._several = None

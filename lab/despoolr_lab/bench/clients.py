@@ -1,11 +1,11 @@
 """What clients cost the process that they are in: one exchange with a server, a poll of a whole
 fleet, and 100,000 clients that have nothing to do.
 
-An exchange is asked of a server that says the same 304 to everything, in a process of its own, so
-that all that is measured is the client's. Fleets are the command, beside a served site, as
-somebody would start them; those that poll as often as they can have an instruction file each, with
-a package to run if they like. What they cost is taken from the system (`/proc`), and of a steady
-state only: after their first polls, when nothing is new.
+An exchange, alone or among others in one write, is asked of a server that says the same 304 to
+everything, in a process of its own, so that all that is measured is the client's. Fleets are the
+command, beside a served site, as somebody would start them; those that poll as often as they can
+have an instruction file each, with a package to run if they like. What they cost is taken from the
+system (`/proc`), and of a steady state only: after their first polls, when nothing is new.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from urllib.request import urlopen
 import aiohttp
 
 from despoolr_client.agent.polling import INSTRUCTIONS
-from despoolr_client.transport.exchange import address_of, exchange
+from despoolr_client.transport.exchange import address_of, exchange, exchange_several
+from despoolr_client.transport.replies import SEVERAL_MAX
 from despoolr_core.formats.client_number import sms_id_of
 from despoolr_core.formats.winst import PackageServer, WinstFile, WorkstationInstruction
 from despoolr_core.formats.winst_text import render_winst
@@ -40,6 +41,8 @@ EXCHANGES: Final = 16_000
 IDLE_CLIENTS: Final = 100_000
 BUSY_CLIENTS: Final = 20_000
 _STEADY_S: Final = 30.0
+_STEADY_POLLS: Final = 3
+"""Polls of each client after which a fleet is steady: two after a change do the whole."""
 _START_S_MAX: Final = 300.0
 READY: Final = "despoolr: ready"
 _FIRST_POLL: Final = "first poll of all"
@@ -52,7 +55,9 @@ class BenchFailed(Exception):
 
 
 def measure_exchanges(rounds: int) -> Found:
-    """`exchange_us`: CPU microseconds of a client's process for one request and its answer."""
+    """CPU microseconds of a client's process for one request and its answer: alone (`exchange_us`),
+    and of several that clients of a fleet ask together (`exchange_several_us`).
+    """
     found: Found = {}
     command = [sys.executable, "-m", "despoolr_lab.bench.clients"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -60,6 +65,7 @@ def measure_exchanges(rounds: int) -> Found:
         port = int(process.stdout.readline())
         for _ in range(rounds):
             add(found, {"exchange_us": run_loop(lambda: _exchanges(port))})
+            add(found, {"exchange_several_us": run_loop(lambda: _several(port))})
         process.communicate()  # the end of its input ends it
     return found
 
@@ -85,6 +91,27 @@ async def _exchanges(port: int) -> float:
         return (process_time() - started) / EXCHANGES * 1e6
 
 
+async def _several(port: int) -> float:
+    async with SocketNetwork().session("bench") as http:
+        address = address_of(http, f"http://127.0.0.1:{port}")
+        timeout = aiohttp.ClientTimeout(total=60)
+        asked = [("/S/A.INS", 'If-None-Match: "1"\r\n')] * SEVERAL_MAX
+
+        async def alone() -> None:
+            await exchange(http, address, "GET", *asked[0], None, timeout)
+
+        async def several(count: int) -> None:
+            for _ in range(count // SEVERAL_MAX):
+                assert len(await exchange_several(address, asked)) == SEVERAL_MAX
+
+        at_once = IN_FLIGHT // SEVERAL_MAX
+        await asyncio.gather(*(alone() for _ in range(at_once)))
+        await several(EXCHANGES // 8)
+        started = process_time()
+        await asyncio.gather(*(several(EXCHANGES // at_once) for _ in range(at_once)))
+        return (process_time() - started) / EXCHANGES * 1e6
+
+
 def measure_fleets(_rounds: int) -> Found:
     """Of `IDLE_CLIENTS` that poll each minute: `idle_mb`, the most memory of their process, and
     `idle_core`, the share of a core that it uses. `fleet_polls_per_cpu_s`: polls of a fleet that
@@ -106,7 +133,7 @@ def measure_fleets(_rounds: int) -> Found:
         listen = ("--listen", f"127.0.0.1:{port}")
         fleet = ("--clients", str(BUSY_CLIENTS), "--poll-every", "1s")
         with _despoolr(directory, "busy", "fleet", *fleet, *listen, ready=_FIRST_POLL) as process:
-            sleep(_STEADY_S / 3)
+            _await_polls(port, _STEADY_POLLS * BUSY_CLIENTS)
             before, spent = _polls(port), cpu_s(process.pid)
             sleep(_STEADY_S)
             polls, spent = _polls(port) - before, cpu_s(process.pid) - spent
@@ -191,6 +218,15 @@ def _polls(port: int) -> int:
     with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         told = answer.read().decode()
     return sum(int(float(count)) for count in _POLLS.findall(told))
+
+
+def _await_polls(port: int, count: int) -> None:
+    """Until a fleet has made so many polls. Raises `BenchFailed`."""
+    deadline = perf_counter() + _START_S_MAX
+    while _polls(port) < count:
+        if perf_counter() > deadline:
+            raise BenchFailed(f"a fleet has made {_polls(port)} polls of {count}")
+        sleep(1)
 
 
 class _Canned(asyncio.Protocol):

@@ -18,8 +18,8 @@ from despoolr_client.agent.polling import File, Told, Wanted
 from despoolr_client.agent.user_holds import hold
 from despoolr_client.fleet import IN_TURN_MAX, Fleet
 from despoolr_client.pcm.state import Folder
-from despoolr_client.transport.exchange import SEVERAL_MAX
 from despoolr_client.transport.limiter import PriorityLimiter
+from despoolr_client.transport.replies import SEVERAL_MAX
 from despoolr_core.formats.sms_id import SmsId
 from despoolr_core.share.contract import ShareError
 from worlds.client import PACKAGE, START, World, offered, play
