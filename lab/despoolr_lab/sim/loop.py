@@ -23,11 +23,11 @@ from typing import Any, NoReturn, TypeVar
 from despoolr_core.clock import RepeatedSleeper
 from despoolr_lab.sim.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
 from despoolr_lab.sim.queued import (
-    Handle,
     Journey,
+    NumberedTask,
+    QueuedCall,
+    QueuedTimer,
     Repeated,
-    Task,
-    TimerHandle,
     is_dead,
     sleeps_through,
 )
@@ -65,7 +65,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._limit = math.inf if limit_s is None else limit_s
         self._turns_max = turns_max
         self._turns = 0
-        # TimerHandle, a Repeated, or a bare future to be woken
+        # QueuedTimer, a Repeated, or a bare future to be woken
         self._timers: list[tuple[float, int, Any]] = []
         self._sequence = 0
         self._places: dict[object, int] = {}
@@ -121,7 +121,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.Handle:
         if self._closed:
             raise RuntimeError("Event loop is closed")
-        handle: Any = _bare(Handle)
+        handle: Any = _bare(QueuedCall)
         handle._loop = self
         handle._callback = callback
         handle._args = args
@@ -136,7 +136,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: Context | None = None,
-    ) -> TimerHandle:
+    ) -> QueuedTimer:
         return self.call_at(self._now + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
@@ -145,10 +145,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         callback: Callable[..., object],
         *args: Any,
         context: Context | None = None,
-    ) -> TimerHandle:
+    ) -> QueuedTimer:
         if self._closed:
             raise RuntimeError("Event loop is closed")
-        handle: Any = _bare(TimerHandle)
+        handle: Any = _bare(QueuedTimer)
         handle._when = when
         handle._loop = self
         handle._callback = callback
@@ -192,7 +192,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if kwargs.get("name") is None:
             # asyncio's own counter is the process's, and names end up in stories
             kwargs["name"] = f"Task-{number}"
-        return Task(number, coro, loop=self, **kwargs)
+        return NumberedTask(number, coro, loop=self, **kwargs)
 
     # --- running
     # ----------------------------------------------------------------------

@@ -19,7 +19,7 @@ _GRAIN_S = 0.01
 """Less than there is between two times of one that sleeps again and again."""
 
 
-class Handle(asyncio.Handle):
+class QueuedCall(asyncio.Handle):
     """A callback in the queue: asyncio's own without the debug fields and without `__init__`,
     because one is made per event.
     """
@@ -33,7 +33,7 @@ class Handle(asyncio.Handle):
         self._callback = self._args = None  # type: ignore[assignment]
 
 
-class TimerHandle(asyncio.TimerHandle):
+class QueuedTimer(asyncio.TimerHandle):
     """The same with a time."""
 
     __slots__ = ()
@@ -96,7 +96,7 @@ class Repeated:
         return False
 
 
-class Task(asyncio.Task[T]):
+class NumberedTask(asyncio.Task[T]):
     """A task whose hash is its number, so that sets of tasks (`TaskGroup`, `asyncio.wait`) iterate
     alike in every run.
     """
