@@ -1,17 +1,19 @@
 """Temporary files with the content that a name is to have: made whole, then published or discarded.
 
 The law: what is made here is of no name yet, so that a crash loses nothing; leftovers are swept at
-start (`despoolr_server.files.disk`). An emptied file is used again where there is one. Where the
-disk is full, what is kept beside it (`files.spare.originals`) is given up first.
+start (`despoolr_server.files.disk`). An emptied file is used again where there is one; a new one is
+made where new ones are found quickly (`files.system.placement`), if it is small. Where the disk is
+full, what is kept beside it (`files.spare.originals`) is given up first.
 """
 # Paths are plain strings here: this is the hot path of every upload.
-# ruff: noqa: PTH108
+# ruff: noqa: PTH102, PTH106, PTH108
 
 from __future__ import annotations
 
 import errno
 import os
 from contextlib import suppress
+from secrets import randbits
 from typing import Final
 
 import aiofiles
@@ -19,11 +21,16 @@ import aiofiles
 from despoolr_server.files.spare.inode_pool import InodePool, Spare
 from despoolr_server.files.spare.originals import Originals
 from despoolr_server.files.system.descriptors import to_the_end, write_whole
+from despoolr_server.files.system.placement import spread_directories
 
 _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
 _AGAIN: Final = os.O_WRONLY | os.O_TRUNC | _NOFOLLOW
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+TOGETHER_MAX: Final = 4_096
+"""Small files that are made in one directory, half of what a group of ext4's has inodes for: the
+next ones are made elsewhere.
+"""
 
 
 class StagedFiles:
@@ -35,6 +42,10 @@ class StagedFiles:
         self._originals = originals
         self._count = 0
         self._change = 0
+        self._place = directory
+        """Where small files are made."""
+        self._left = 0
+        """How many more of them."""
 
     def make(
         self, data: bytes, at: float, file: tuple[str, int] | None = None
@@ -73,7 +84,7 @@ class StagedFiles:
     def _make(
         self, data: bytes, stamps: tuple[int, int], file: tuple[str, int] | None
     ) -> tuple[str, os.stat_result]:
-        path, descriptor = file or self._pool.take() or self._new()
+        path, descriptor = file or self._pool.take() or self._new_small()
         try:
             return path, _filled(descriptor, data, stamps)
         except BaseException:
@@ -84,7 +95,7 @@ class StagedFiles:
         """A file, written by a thread; if the caller is cancelled meanwhile, it is taken away
         again.
         """
-        path, descriptor = self._new()
+        path, descriptor = self._new(self._directory)
         os.close(descriptor)
         try:
             while True:
@@ -125,10 +136,27 @@ class StagedFiles:
         stamp = round(at * 1e6) * 1000 + self._change
         return stamp, stamp
 
-    def _new(self) -> tuple[str, int]:
+    def _new_small(self) -> tuple[str, int]:
+        if not self._left:
+            self._go_elsewhere()
+        self._left -= 1
+        return self._new(self._place)
+
+    def _go_elsewhere(self) -> None:
+        """A large file stays where it is known by name: its directory must be on disk with it."""
+        before = self._place
+        spread_directories(self._directory)
+        place = f"{self._directory}/{randbits(32):08x}"
+        os.mkdir(place)
+        self._place, self._left = place, TOGETHER_MAX
+        if before != self._directory:
+            with suppress(OSError):  # what is still in it is swept at a start
+                os.rmdir(before)
+
+    def _new(self, directory: str) -> tuple[str, int]:
         while True:
             self._count += 1
-            path = f"{self._directory}/{self._count}"
+            path = f"{directory}/{self._count}"
             try:
                 return path, os.open(path, _NEW, 0o666)
             except FileExistsError:
