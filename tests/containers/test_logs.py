@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from worlds.docker import Stack, stack, until
+from worlds.docker import SCALE_S_MAX, Stack, stack, until
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO |WARNING|ERROR ) +despoolr: \S.*")
 
@@ -34,7 +34,7 @@ def test_a_container_tells_one_line_a_fact_and_what_matters_is_in_it(here: Stack
     until(
         lambda: any("LOGON2" in line and "WARN" in line.upper() for line in lines(here, "site")),
         "LOGON2 is missed",
-        60.0,
+        SCALE_S_MAX,
     )
     for service in ("site", "logon1", "clients"):
         for line in lines(here, service):
