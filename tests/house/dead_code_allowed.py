@@ -48,7 +48,6 @@ _._create_connection
 _.TOUCHED
 
 # Attributes of aiohttp's requests and bodies, which its methods read.
-_.at_eof
 _.readany
 _._payload
 _._method

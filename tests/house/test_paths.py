@@ -269,7 +269,8 @@ def form_of_open(value: object) -> str:
 
 
 def test_an_open_takes_the_way_that_is_drawn_and_comes_back_from_each_room_once() -> None:
-    begin = end = ("despoolr_server.http.connections.fast_lane", "respond")
+    begin = ("despoolr_server.http.base.surface", "decode_json")
+    end = ("despoolr_server.http.shares.opens", "opened")
     seen = Follower(form_of_open, begin, end)
     with following(seen):
         run_scenario(parse_scenario(HELD), RunOptions(version="1.2"))

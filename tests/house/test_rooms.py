@@ -12,6 +12,7 @@ MODULES_MAX = 14
 LARGE = {
     "despoolr_app.cli": "a module a command, in the order of `despoolr --help`",
     "despoolr_lab.cli": "a module a command, in the order of `despoolr --help`",
+    "despoolr_lab.sim": "its page names each: time, network, and the two ways of a call",
     "despoolr_core.formats": "a module a file format of the field",
     "despoolr_core.formats.mif": "one format: its page names the way in, and the parts of a reader",
 }

@@ -57,6 +57,7 @@ running.run_scenario(load_scenario(entry("Q147819")[1]), running.RunOptions(for_
     assert not loaded & {"prometheus_client", "alembic", "jinja2", "rich", "uvloop"}
     assert not loaded & {"aiofiles", "ctypes", "multiprocessing", "sqlalchemy"}
     assert not loaded & {"defusedxml", "difflib", "gzip", "statistics", "sysconfig", "xml"}
+    assert not loaded & {"aiohttp", "yarl", "attr"}, "the usual carrier says no bytes"
     assert "dataclasses" not in loaded  # each compiles code: a sixth of a start
 
 

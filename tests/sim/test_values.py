@@ -10,8 +10,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from despoolr_client.transport.exchange import Address, address_of, exchange
+from despoolr_client.transport.calls import way_to
 from despoolr_lab.sim.network import Network
+from despoolr_lab.sim.value_server import ValueServer
 from despoolr_lab.sim.values import CallInFlight
 from despoolr_lab.sim.world import run_virtual
 from despoolr_server.http.connections.connection import UNLIMITED
@@ -27,7 +28,7 @@ TEXT = {"Content-Type": "text/plain", "ETag": '"7"'}
 class Asking:
     """A client and a server, and what both saw."""
 
-    def __init__(self, network: Network, runner: Runner, http: aiohttp.ClientSession) -> None:
+    def __init__(self, network: Network, runner: Any, http: aiohttp.ClientSession) -> None:
         self.network = network
         self.runner = runner
         self.http = http
@@ -46,14 +47,12 @@ class Asking:
         *,
         total: float | None = None,
     ) -> None:
-        address: Address = address_of(self.http, "http://logon1")
+        ask = way_to(self.http, "http://logon1")
         timeout = aiohttp.ClientTimeout(total=total)
         try:
-            self.note(
-                target, await exchange(self.http, address, method, target, lines, data, timeout)
-            )
-        except (aiohttp.ClientError, OSError, asyncio.CancelledError) as error:
-            self.note(target, type(error).__name__, str(error))
+            self.note(target, await ask(method, target, lines, data, timeout, None))
+        except (OSError, asyncio.CancelledError) as error:
+            self.note(target, isinstance(error, TimeoutError), str(error))
 
 
 def serve(asking: list[Asking]) -> App:
@@ -107,12 +106,16 @@ def seen(story: Callable[[Asking], Awaitable[None]], *, values: bool) -> list[An
     async def main() -> list[Any]:
         network = Network(carries_values=values)
         known: list[Asking] = []
-        runner = Runner(
-            serve(known),
-            limits=UNLIMITED,
-            lane=values,
-            shutdown_timeout=1.0,
-            keepalive_timeout=100.0,
+        runner: Any = (
+            ValueServer(serve(known), keepalive_s=100.0, shutdown_s=1.0)
+            if values
+            else Runner(
+                serve(known),
+                limits=UNLIMITED,
+                lane=False,
+                shutdown_timeout=1.0,
+                keepalive_timeout=100.0,
+            )
         )
         await runner.setup()
         await network.serve(runner, "LOGON1")

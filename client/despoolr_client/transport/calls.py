@@ -123,7 +123,7 @@ class HttpCaller:
         try:
             ask = self._ask
             if ask is None:
-                ask = self._ask = _way_to(self._http, self._base)
+                ask = self._ask = way_to(self._http, self._base)
             reply = await ask(method, target, lines, data, self._timeout, may_act)
         except OSError as error:
             raise ShareUnreachable(
@@ -166,11 +166,18 @@ class HttpCaller:
         return known_error(problem)
 
 
-def _way_to(http: aiohttp.ClientSession, base: str) -> Ask:
-    from despoolr_client.transport.exchange import way_to  # noqa: PLC0415 - where bytes are sent
+def way_to(http: aiohttp.ClientSession, base: str) -> Ask:
+    """How a server is asked over a session, aiohttp's or one with a way of its own. Raises
+    `ConnectionError` for what is not an address.
+    """
+    own = getattr(http, "way_to", None)
+    if own is not None:
+        made: Ask = own(base)
+        return made
+    from despoolr_client.transport import exchange  # noqa: PLC0415 - where bytes are sent
 
     try:
-        return way_to(http, base)
+        return exchange.way_to(http, base)
     except ValueError as error:
         raise ConnectionError(str(error)) from error
 

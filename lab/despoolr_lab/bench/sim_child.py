@@ -12,6 +12,7 @@ import gc
 import json
 import sys
 from contextlib import redirect_stdout
+from functools import partial
 from importlib import import_module
 from io import StringIO
 from itertools import pairwise
@@ -72,35 +73,29 @@ def requests(_arguments: list[str]) -> dict[str, float]:
 
 
 async def _polls() -> float:
-    import aiohttp  # noqa: PLC0415
-
-    from despoolr_client.transport.exchange import address_of, exchange  # noqa: PLC0415
     from despoolr_lab.bench import share_bench  # noqa: PLC0415
     from despoolr_lab.sim.network import Network  # noqa: PLC0415
     from despoolr_server.files.memory import MemoryFileStore  # noqa: PLC0415
-    from despoolr_server.http.connections.connections import Runner  # noqa: PLC0415
 
     network = Network(carries_values=True)
     share_app: Any = vars(share_bench)["_share_app"]
     app = share_app(MemoryFileStore())
-    runner = Runner(app)
+    runner = _runner(app)
     await runner.setup()
     fill = getattr(share_bench, "fill", None)
     if fill is not None:  # in an older checkout the runner does it
         await fill(app)
     await network.serve(runner, "LOGON1")
-    path, timeout = share_bench.winst_path(0), aiohttp.ClientTimeout(total=60)
+    path = share_bench.winst_path(0)
     async with network.session("fleet") as http:
-        address = address_of(http, "http://logon1")
+        ask = _way_to(http)
         who = f"{share_bench.identity(0)}\r\n"
-        asked = await exchange(http, address, "GET", f"/bench/etag/{path}", who, None, timeout)
+        asked = await ask("GET", f"/bench/etag/{path}", who, None, http.timeout, None)
 
         async def client(number: int) -> None:
             lines = f"{share_bench.identity(number)}\r\nIf-None-Match: {asked.body.decode()}\r\n"
             for _ in range(REQUESTS):
-                told = await exchange(
-                    http, address, "GET", f"/SMS_SHR/{path}", lines, None, timeout
-                )
+                told = await ask("GET", f"/SMS_SHR/{path}", lines, None, http.timeout, None)
                 assert told.status == 304, told
                 await asyncio.sleep(1.0)
 
@@ -111,6 +106,22 @@ async def _polls() -> float:
         spent = process_time() - begun
     await runner.cleanup()
     return CLIENTS * REQUESTS / spent
+
+
+def _runner(app: Any) -> Any:
+    try:
+        server: Any = import_module("despoolr_lab.sim.value_server").ValueServer
+    except ModuleNotFoundError:  # an older checkout
+        return import_module("despoolr_server.http.connections.connections").Runner(app)
+    return server(app, keepalive_s=7 * 86400.0, shutdown_s=1.0)
+
+
+def _way_to(http: Any) -> Any:
+    way_to = getattr(http, "way_to", None)
+    if way_to is not None:
+        return way_to("http://logon1")
+    older: Any = import_module("despoolr_client.transport.exchange")
+    return partial(older.exchange, http, older.address_of(http, "http://logon1"))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
-
-import aiohttp
+from typing import TYPE_CHECKING, Final
 
 from despoolr_client.agent.polling import INSTRUCTIONS, LOGON_SHARE
 from despoolr_client.transport.share_server import ShareServer
@@ -20,6 +18,9 @@ from despoolr_server.server_watch import ServerWatch
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.site.state.context import RemoteServer
 from despoolr_server.site_server import SERVICE_ACCOUNT
+
+if TYPE_CHECKING:
+    import aiohttp
 
 ADMINISTRATOR: Final = "ADMIN1"
 CLIENTS: Final = "CLIENTS"

@@ -5,18 +5,24 @@ machine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import aiohttp
 import msgspec
-from aiohttp import web
 
 from despoolr_app.clocks.loop_clock import LoopClock
-from despoolr_lab.sim.network import Network
+from despoolr_app.site_client.client import Transport
+from despoolr_lab.sim.network import KEEPALIVE_S, Network
+from despoolr_lab.sim.value_client import carry
+from despoolr_lab.sim.value_server import ValueServer
 from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.database.protocol import Database
 from despoolr_server.files import FileStore, MemoryFileStore
+from despoolr_server.http.handling.application import App
+
+if TYPE_CHECKING:
+    import aiohttp
 
 LEASE_VIRTUAL_S: Final = 3600.0
 LEASE_REAL_S: Final = 60.0
@@ -28,7 +34,7 @@ class ServerNetwork(Protocol):
     carries_values: bool
     """Whether requests may go as values."""
 
-    async def serve(self, runner: web.BaseRunner, host: str, port: int = 80) -> Any:
+    async def serve(self, runner: Any, host: str, port: int = 80) -> Any:
         """Let a runner answer for a host."""
 
     def session(self, source: str, *, limit: int = 64, **kwargs: Any) -> aiohttp.ClientSession:
@@ -48,6 +54,30 @@ class Surroundings(msgspec.Struct):
     store: Callable[[str, str], FileStore]
     database: Callable[[str], Database]
     lease_s: float
+
+    def runner(self, app: App) -> Any:
+        """What lets an application answer for a host."""
+        if self.network.carries_values:
+            return ValueServer(app, keepalive_s=KEEPALIVE_S, shutdown_s=1.0)
+        from despoolr_server.http.connections.connection import UNLIMITED  # noqa: PLC0415
+        from despoolr_server.http.connections.connections import Runner  # noqa: PLC0415
+
+        return Runner(
+            app,
+            limits=UNLIMITED,
+            lane=False,
+            handle_signals=False,
+            shutdown_timeout=1.0,
+            keepalive_timeout=KEEPALIVE_S,
+        )
+
+    def transport(self, session: Any) -> Transport:
+        """How the API of a site is asked over a session."""
+        if self.network.carries_values:
+            return partial(carry, session)
+        from despoolr_app.site_client.over_aiohttp import aiohttp_transport  # noqa: PLC0415
+
+        return aiohttp_transport(session)
 
 
 def in_virtual_time(

@@ -15,11 +15,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 import msgspec
-from aiohttp import web
 from msgspec.structs import replace
 
 from despoolr_app.site_client.client import ServerAddress, SiteClient
-from despoolr_app.site_client.over_aiohttp import aiohttp_transport
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.settings import ClientSettings, WhenWarned
@@ -45,13 +43,10 @@ from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.programs import program_of
 from despoolr_lab.scenario.surroundings import Surroundings
 from despoolr_lab.scenario.worlds import Variation, named_machines
-from despoolr_lab.sim.network import KEEPALIVE_S
 from despoolr_server.assembly import SiteAssembly
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import FileStore
 from despoolr_server.http.base.auth import Auth
-from despoolr_server.http.connections.connection import UNLIMITED
-from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.handling.application import App
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteServerRole
@@ -68,7 +63,7 @@ class SiteMachine(msgspec.Struct):
 
     setup: SiteSetup
     server: SiteServer
-    runner: web.AppRunner
+    runner: Any
     executive: asyncio.Task[None] | None = None
     starts: int = 1
 
@@ -92,13 +87,13 @@ class World:
         self.variation = variation
         self.group = group
         self.sites: dict[str, SiteMachine] = {}
-        self.logons: dict[str, tuple[web.AppRunner, int]] = {}
+        self.logons: dict[str, tuple[Any, int]] = {}
         """Logon and distribution servers: what runs there, and how often it was started."""
         self.agents: dict[str, PcmAgent] = {}
         self.first_polls: dict[str, float] = {}
         self.packages: dict[str, tuple[str, str]] = {}
         """Package name to (site code, PackageID)."""
-        self.runners: list[web.AppRunner] = []
+        self.runners: list[Any] = []
         self.fleet: Fleet | None = None
         self.auth = Auth(SECRET)
         self.server_holds: list[tuple[str, str, OpenFile]] = []
@@ -226,15 +221,8 @@ class World:
                     return directories.get(server, package_id)
         return package_id
 
-    async def _serve(self, app: App, name: str) -> web.AppRunner:
-        runner = Runner(
-            app,
-            limits=UNLIMITED,
-            lane=self.surroundings.network.carries_values,
-            handle_signals=False,
-            shutdown_timeout=1.0,
-            keepalive_timeout=KEEPALIVE_S,
-        )
+    async def _serve(self, app: App, name: str) -> Any:
+        runner = self.surroundings.runner(app)
         await runner.setup()
         await self.surroundings.network.serve(runner, name.lower(), 80)
         self.runners.append(runner)
@@ -351,7 +339,9 @@ class World:
         server = self.sites[site].setup.server
         token = self.auth.issue(ADMINISTRATOR, "Administrator", Role.ADMIN)
         address = ServerAddress(server, f"http://{server.lower()}", token)
-        return SiteClient(aiohttp_transport(self.connections.session(ADMINISTRATOR)), address)
+        return SiteClient(
+            self.surroundings.transport(self.connections.session(ADMINISTRATOR)), address
+        )
 
     async def api(self, site: str, method: str, path: str, body: Any = None) -> Any:
         """One call of a site's API as an administrator: its answer in plain values. Raises

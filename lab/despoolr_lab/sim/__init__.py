@@ -6,8 +6,9 @@
 stands in its queues) that moves time to the next timer as soon as nothing can run, with the real
 world out of reach (`poison`) and aiohttp's own clocks and dice in hand (`aiohttp_time`). Inside it,
 `network.Network` has *hosts* by name, *links* between them with a latency and perhaps a *fault*,
-and *listeners* on ports (`hosts`); what two hosts say goes through *pipes* (`transport`), as bytes
-or as *values* (`values`). aiohttp's client and server run on it unmodified:
+and *listeners* on ports (`hosts`); what two hosts say goes through *pipes* (`transport`), as
+*values* (`values`, between `value_client` and `value_server`) or as bytes (`bytes_side`, imported
+`late`). aiohttp's client and server run on it unmodified:
 
     network = Network(seed=7)
     await network.serve(runner, "LOGON1")

@@ -157,6 +157,7 @@ class HostNetwork:
         self._loop = cast(VirtualLoop, asyncio.get_running_loop())
         self._latency_s = latency_s
         self._jitter_s = jitter_s
+        self.seed = seed
         self._rng = random.Random(f"{seed}/network")
         self._tap = tap
         self._hosts: dict[str, int] = {}  # name: next ephemeral port

@@ -14,44 +14,30 @@ from __future__ import annotations
 
 import asyncio
 import sys
-
-from aiohttp.client_proto import ResponseHandler
+from typing import Any, Protocol
 
 from despoolr_client.transport.message import Said
 from despoolr_client.transport.replies import Reply
-from despoolr_client.transport.wire import answer, begin
+from despoolr_lab.sim.late import bytes_side
 from despoolr_lab.sim.queued import Journey
 from despoolr_lab.sim.transport import MemoryTransport, Pipe
-from despoolr_server.http.connections.fast_lane import LaneConnection
+from despoolr_lab.sim.value_server import FarEnd
 from despoolr_server.http.connections.field_block import FieldBlock
 from despoolr_server.http.connections.lane import FirstLine
 from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 
-class LateParser(ResponseHandler):
-    """The client's end of a connection. It has a parser when bytes come: most answers are none."""
-
-    transport: MemoryTransport | None
-    is_answer_due = False
-    """Whether what comes is the answer to a call."""
+class Near(Protocol):
+    """The client's end of a connection, as a call sees it."""
 
     def wait(self) -> asyncio.Future[None]:
-        """What is done when bytes have come, and when it is called so; it raises what the
-        connection is lost for. Then `stop_waiting`.
-        """
-        self._parser, self.is_answer_due = None, True
-        self._waiter = waiter = self._loop.create_future()
-        return waiter
+        """What is done when the answer is there."""
 
     def stop_waiting(self) -> None:
-        """Go on as if nobody had waited."""
-        self._waiter, self.is_answer_due = None, False
+        """Go on as if nobody had waited for an answer."""
 
-    def data_received(self, data: bytes) -> None:
-        if self.is_answer_due:
-            self.is_answer_due = False
-            begin(self)
-        super().data_received(data)
+    def become_real(self) -> Any:
+        """Let aiohttp read what comes; its protocol."""
 
 
 class CallInFlight(Journey):
@@ -70,10 +56,10 @@ class CallInFlight(Journey):
     )
 
     _asked: tuple[FirstLine, FieldBlock]
-    _connection: LaneConnection
+    _connection: Any
 
     def __init__(
-        self, protocol: LateParser, near: MemoryTransport, said: Said, until: float | None
+        self, protocol: Near, near: MemoryTransport, said: Said, until: float | None
     ) -> None:
         self._loop = near.loop
         self._near = near
@@ -101,7 +87,7 @@ class CallInFlight(Journey):
         there, said = self._near.outgoing, self._said
         far, body = there.receiver, said.data or b""
         connection = far.protocol
-        if not there.link.blocked and not far.lost and type(connection) is LaneConnection:
+        if not there.link.blocked and not far.lost and hasattr(connection, "asked"):
             line = f"{said.method} {said.target} HTTP/1.1".encode(errors="surrogateescape")
             fields = said.lines[:-2].encode(errors="surrogateescape")
             asked = connection.asked(line, fields, len(body))
@@ -123,16 +109,22 @@ class CallInFlight(Journey):
         connection = self._connection
         if connection.is_lost:
             return self._set_timer()
-        self.answer = connection.respond(*self._asked, self._said.data or b"")
-        if self.answer is None:
-            return self._set_timer()
+        data = self._said.data or b""
+        if isinstance(connection, FarEnd):
+            answer = connection.respond(*self._asked, data, self._say)
+        else:
+            answer = connection.respond(*self._asked, data)
+        return self._set_timer() if answer is None else self._say(answer)
+
+    def _say(self, answer: SingleWriteResponse) -> None:
+        self.answer = answer
         back = self._near.incoming
         if back.is_empty:
             self._callback, self._context = self._wake, self._near.context
             return self._send(back)
         self._set_timer()
-        data, self.answer = self.answer.rendered(), None
-        self._near.outgoing.receiver.write(data)
+        self.answer = None
+        self._near.outgoing.receiver.write(answer.rendered())
         return None
 
     def _wake(self) -> None:
@@ -155,7 +147,7 @@ class CallInFlight(Journey):
         if not self._waiter.done():
             self._waiter.set_exception(TimeoutError())
 
-    async def reply(self, protocol: LateParser) -> Reply:
+    async def reply(self, protocol: Near) -> Reply:
         """The answer, however it came."""
         try:
             await self._waiter
@@ -166,5 +158,6 @@ class CallInFlight(Journey):
         told = self.answer
         if told is None:
             async with asyncio.timeout_at(self._until):
-                return await answer(protocol)
+                read: Reply = await bytes_side().answer(protocol.become_real())
+                return read
         return Reply(told.status, told.told_etag, told.content)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
-from despoolr_lab.sim.aiohttp_time import redirect_aiohttp
 from despoolr_lab.sim.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
+from despoolr_lab.sim.late import forget, when_used
 from despoolr_lab.sim.loop import TURNS_MAX, VirtualLoop
 from despoolr_lab.sim.poison import poison
 from despoolr_lab.sim.waits import tasks_in_order
@@ -50,7 +50,7 @@ def run_virtual(
     async def guarded() -> T:
         return await main()
 
-    with redirect_aiohttp(loop, epoch=epoch, seed=seed), poison() as tried, _rare_collections():
+    with _aiohttps_time(loop, epoch, seed), poison() as tried, _rare_collections():
         try:
             result = loop.run_until_complete(guarded())
         except KeyboardInterrupt:
@@ -69,6 +69,22 @@ def run_virtual(
             + "; ".join(tried[:5])
         )
     return result
+
+
+@contextmanager
+def _aiohttps_time(loop: VirtualLoop, epoch: float, seed: object) -> Iterator[None]:
+    with ExitStack() as stack:
+
+        def redirect() -> None:
+            from despoolr_lab.sim.aiohttp_time import redirect_aiohttp  # noqa: PLC0415 - if used
+
+            stack.enter_context(redirect_aiohttp(loop, epoch=epoch, seed=seed))
+
+        when_used(redirect)
+        try:
+            yield
+        finally:
+            forget()
 
 
 @contextmanager
