@@ -131,7 +131,7 @@ class _Recovery:
             current = disk.find(name)
             there = current is not None and not current.directory and not redo.changes
             if not (there and disk.read(name) == put.data):
-                self._put_again(name, put)
+                self._put_again(name, put, over=not redo.changes)
         elif self._inode_at(name) != redo.inode:
             return
         for change in redo.changes:
@@ -142,14 +142,14 @@ class _Recovery:
             else:
                 disk.set_attributes(name, change.attributes)
 
-    def _put_again(self, name: Name, put: Put) -> None:
-        """Into the file that it was put in, if that still waits for it or lies there: so its ETag
-        stays.
+    def _put_again(self, name: Name, put: Put, *, over: bool) -> None:
+        """Into the file that it was put in, if that still waits for it or, `over` it, lies there:
+        so its ETag stays. One that was changed after may be whole, and stays so on a full disk.
         """
         disk, place = self._disk, self._disk.index.target(name)
         spare = (
             Spare(place.path, put.inode)
-            if place.inode == put.inode and not place.is_directory
+            if over and place.inode == put.inode and not place.is_directory
             else self._spares.get(put.inode, Spare("", put.inode))
         )
         with answering:

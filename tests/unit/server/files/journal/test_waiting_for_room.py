@@ -153,6 +153,20 @@ async def test_a_server_that_ends_before_there_is_room_has_lost_nothing(
     await store.close()
 
 
+async def test_what_was_changed_before_the_disk_was_full_can_be_read_as_it_is(
+    tmp_path: Path, disk: SmallDisk
+) -> None:
+    """It is made anew from its records, but not over itself."""
+    root = tmp_path / "s"
+    store = JournalledFileStore(root, threads=False, journal_max=20_000)
+    store.write_whole(n("A"), b"first", AT)
+    store.write_at(n("A"), 0, b"F", AT)
+    disk.free = 0
+    waiting = JournalledFileStore(root, threads=False, journal_max=20_000)
+    assert waiting.findings and waiting.read(n("A")) == b"First"
+    await waiting.close()
+
+
 def test_a_disk_with_no_room_for_a_journal_can_be_read(tmp_path: Path, disk: SmallDisk) -> None:
     root = tmp_path / "s"
     store = JournalledFileStore(root, threads=False)
