@@ -62,6 +62,8 @@ HANDLES_MAX: Final = 1_000_000
 CLIENTS_MAX: Final = 100_000
 PARTS_MAX: Final = 64
 """Parts of a line that are told apart; a prefix has a few, and an operation up to five."""
+REPEATED_MAX: Final = 1_000
+"""How often a syslog may say that it left a line out."""
 CONTENTION: Final = "fail (Operation not permitted)"
 _DATA: Final = 0xF2000027
 _DISPOSITIONS: Final = {
@@ -87,6 +89,10 @@ _SYSLOG: Final = re.compile(
 )
 """As BSD's syslog writes a line (RFC 3164), also with a year, parts of a second, or a facility in
 angles; or as RFC 5424 has it."""
+_REPEATED: Final = re.compile(
+    r"(?:last )?message repeated (\d+) times?(?:: \[ ?(.*)\])?$", re.ASCII
+)
+"""What a syslog writes in place of lines that are as the last: rsyslog with it, others without."""
 _SMBD: Final = re.compile(
     r"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(\.\d+)?, *(\d+)(?!\d)[^\]]*\] \S*\((\w+)\)"
 )
@@ -216,6 +222,8 @@ class AuditReader:
         self._month = 0
         self._last = 0.0
         self._entry: re.Match[str] | None = None
+        self._told = ""
+        """The last line's text, which a syslog may say that it repeats."""
         self._has_parts_of_seconds = False
         self._stamp = ""
         self._stamp_at = 0.0
@@ -234,9 +242,15 @@ class AuditReader:
 
     def take(self, count: int, text: str) -> Iterator[Seen]:
         """What one line says, and those before it that it explains."""
-        line = self._line(count, text)
-        if line is not None:
-            yield from self._take(line)
+        times = 1
+        repeated = _REPEATED.search(text) if " repeated " in text else None
+        if repeated is not None:
+            times = min(int(repeated[1][:9]), REPEATED_MAX)
+            text = text[: repeated.start()] + (repeated[2] or f"smbd_audit: {self._told}")
+        for _ in range(times):
+            line = self._line(count, text)
+            if line is not None:
+                yield from self._take(line)
 
     def rest(self) -> Iterator[Seen]:
         """What was held back, once no line follows that could explain it."""
@@ -253,6 +267,7 @@ class AuditReader:
         if found is None and self._entry is not None:
             rest = text.strip()
         parts = split(rest) if rest else None
+        self._told = rest if parts is not None else ""
         if parts is None:
             if text and found is None and "smbd_audit" in text:
                 self._source.damaged(f"line {count:,} is no line of syslog")

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from despoolr_lab.imports.dav import json_line
+from despoolr_lab.imports.samba import audit
 from despoolr_lab.imports.traces.dates import stamp_of
 from despoolr_lab.imports.traces.source import ImportFailed
 from worlds.traces import TRACES, Found, imported
@@ -223,6 +224,47 @@ AUDITS: dict[str, Callable[[str], str | bytes]] = {
 @pytest.mark.parametrize("form", AUDITS)
 def test_full_audit_with_any_prefix_and_any_syslog(form: str, tmp_path: Path) -> None:
     same(AUDIT, AUDITS[form], tmp_path)
+
+
+REPEATED = {
+    "rsyslog": "smbd_audit: message repeated {} times: [ {}]",
+    "syslogd": "last message repeated {} times",
+}
+
+
+@pytest.mark.parametrize("form", REPEATED)
+def test_a_syslog_that_leaves_repeated_lines_out_tells_the_same_story(
+    form: str, tmp_path: Path
+) -> None:
+    """A close, and the two of smbd's own before a refused open, are three equal lines."""
+    begins = "Nov 28 19:07:{:02} fs1 "
+    client = "alice|10.0.0.5|ws11|pkg|"
+    opened = f"smbd_audit: {client}create_file|ok|0x1|file|open|/srv/pkg/b.dat"
+    close = f"{client}close|ok|/srv/pkg/b.dat"
+    refused = f"smbd_audit: {client}create_file|fail (Operation not permitted)|0x2|file|open|"
+    whole, short = tmp_path / "whole.log", tmp_path / "short.log"
+    before = begins.format(8) + opened + "\n" + begins.format(11) + f"smbd_audit: {close}\n"
+    after = begins.format(11) + f"{refused}/srv/pkg/b.dat\n"
+    whole.write_text(before + (begins.format(11) + f"smbd_audit: {close}\n") * 2 + after, "utf-8")
+    short.write_text(
+        before + begins.format(11) + REPEATED[form].format(2, close) + "\n" + after, "utf-8"
+    )
+    found = imported([short])
+    assert story(found) == story(imported([whole]))
+    (held,) = found.view.holdings
+    assert held.closed_at == held.opened_at + 3
+
+
+def test_so_many_lines_are_taken_for_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "REPEATED_MAX", 3)
+    log = tmp_path / "audit.log"
+    line = "alice|10.0.0.5|ws11|pkg|create_file|ok|0x1|file|open|/srv/pkg/b.dat"
+    log.write_text(
+        f"Nov 28 19:07:08 fs1 smbd_audit: message repeated 99999999999 times: [ {line}]\n", "utf-8"
+    )
+    assert len(imported([log]).view.holdings) == 3
 
 
 def test_full_audit_with_open_alone_has_opens_and_says_what_is_missing(tmp_path: Path) -> None:
