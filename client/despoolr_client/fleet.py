@@ -259,7 +259,7 @@ class Fleet:
             for agent, told in zip(some, answers, strict=False):
                 result = agent.told_alike(told)
                 if result is None:
-                    result = await agent.poll_told(told)
+                    result = await agent.poll(told)
                 self._count(result, began)
             for agent in some[len(answers) :]:
                 await self._poll(agent)

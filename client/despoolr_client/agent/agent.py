@@ -44,6 +44,7 @@ from despoolr_client.agent.settings import ClientSettings, Spawn
 from despoolr_client.agent.windows import Windows, unc
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
+from despoolr_client.pcm.history import NO_HISTORY, History
 from despoolr_client.pcm.reporting import Reporter, expiry_notice
 from despoolr_client.pcm.servers import PackagePlace, SelectionStep, candidates
 from despoolr_client.pcm.state import Decisions, Folder, Pcm, Records
@@ -127,9 +128,7 @@ class PcmAgent:
             self.clock_offset_s, self._alike_until = offset_s, -math.inf
 
     def draw(self, label: str) -> str:
-        """The label of this client's next draw for a purpose: every draw has a generator of its
-        own.
-        """
+        """The label of its next draw for a purpose: every draw has a generator of its own."""
         self._draw_count += 1
         return f"{self.machine}/{label}/{self._draw_count}"
 
@@ -139,11 +138,16 @@ class PcmAgent:
 
     @property
     def pcm(self) -> Pcm:
-        """What PCM knows; its history is that of PCMHIST.REG."""
+        """The packages that it was offered, and what became of them; made at first use."""
         if self._pcm is None:
-            self._pcm = Pcm(self.files.history)
-            self.files.history = self._pcm.history
+            self._pcm = Pcm(self.history)
         return self._pcm
+
+    @property
+    def history(self) -> History:
+        """Requests it has met, as PCMHIST.REG has them, also while its power is off."""
+        kept = self._pcm or self._files
+        return NO_HISTORY if kept is None else kept.history
 
     @property
     def files(self) -> Windows:
@@ -268,38 +272,16 @@ class PcmAgent:
         async with self.settings.limiter.polls:
             return await self.poll()
 
-    async def poll(self) -> PollResult:
-        """Poll now. Never raises for what a server answers or fails to answer."""
+    async def poll(self, told: Told | None = None) -> PollResult:
+        """Poll now, when its logon server has `told` this. Raises nothing for what servers say."""
         if not self.is_on:
             return PollResult.OFF
         asked_at = self.now()
-        read: Read = self._read
-        if self.asks_alike:
+        if told is None and self.asks_alike:
             told = await told_by(self._read, self.logon_server, *self.wanted[1:])
             if (result := self.told_alike(told)) is not None:
                 return result
-            read = told_first(told, read)
-        return await self._poll(read, asked_at)
-
-    @property
-    def asks_alike(self) -> bool:
-        """Whether its next poll, answered as the last one was, changes nothing."""
-        return self.is_on and self.now() < self._alike_until and self._has_nothing_to_do
-
-    @property
-    def wanted(self) -> Wanted:
-        """What it asks its logon server for."""
-        return self.machine, instruction_path(self.sms_id), self.etag
-
-    def told_alike(self, told: Told | None) -> PollResult | None:
-        """The result of a poll of one that `asks_alike`, if the answer changes nothing."""
-        return alike(told, self.etag) if self.is_on else PollResult.OFF
-
-    async def poll_told(self, told: Told | None) -> PollResult:
-        """A poll in which its logon server has been asked, and has said this."""
-        return await self._poll(told_first(told, self._read), self.now())
-
-    async def _poll(self, read: Read, asked_at: float) -> PollResult:
+        read = told_first(told, self._read)
         self.say(lines.POLLING)
         self._rest, self._alike_until = None, -math.inf
         watch = self.settings.watch(self.logon_server, self.sms_id)
@@ -338,6 +320,20 @@ class PcmAgent:
                 until = min(until, asked_at + REST_S_MAX)
                 self._rest = Rest(watch, seen, self.etag, self.logon_server, asked_at, until)
         return result
+
+    @property
+    def asks_alike(self) -> bool:
+        """Whether its next poll, answered as the last one was, changes nothing."""
+        return self.is_on and self.now() < self._alike_until and self._has_nothing_to_do
+
+    @property
+    def wanted(self) -> Wanted:
+        """What it asks its logon server for."""
+        return self.machine, instruction_path(self.sms_id), self.etag
+
+    def told_alike(self, told: Told | None) -> PollResult | None:
+        """The result of a poll of one that `asks_alike`, if the answer changes nothing."""
+        return alike(told, self.etag) if self.is_on else PollResult.OFF
 
     async def _read(self, server: str, path: str, etag: str) -> File | None:
         """A file of a logon share, if it has not this ETag."""
@@ -407,7 +403,7 @@ class PcmAgent:
         if result is PollResult.CHANGED or (
             result is PollResult.MISSING and self._pcm is not None and self._pcm.records
         ):
-            interned = tuple(map(settings.interner.intern, records))
+            interned = settings.interner.intern_all(records)
             reading = self.pcm.read(interned, settings.machine_platform, self.behaviour)
             for text in reading.lines:
                 self.say(text)
@@ -428,6 +424,7 @@ class PcmAgent:
             decisions = self._pcm.decide(
                 now, self.behaviour, dice, polling_interval_s=interval_s, only_expiry=only_expiry
             )
+            self._pcm.history = settings.interner.intern_history(self._pcm.history)
             self._take(decisions, now, cause)
 
     def _take(self, decisions: Decisions, now: float, cause: int) -> None:
@@ -535,7 +532,7 @@ class PcmAgent:
         """Somebody deletes PCMHIST.REG: the next poll reads the instruction file as if nothing in
         it had ever been seen (Q122202, Q229809).
         """
-        self.files.history = None
+        self.files.history = NO_HISTORY
         self._pcm = None
         self.etag, self._alike_until = "", -math.inf
 
@@ -552,6 +549,8 @@ class PcmAgent:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.stop()
+        if self._pcm is not None and self._pcm.history:
+            self.files.history = self._pcm.history
         self._pcm = None
         self.etag, self._alike_until = "", -math.inf
         self.logon_server = self._logon_servers[0]

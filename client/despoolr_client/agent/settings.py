@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import StrEnum
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -19,11 +19,16 @@ from despoolr_client.agent.habits import AS_SHIPPED, Habits
 from despoolr_client.agent.polling import Told, Wanted
 from despoolr_client.agent.programs import NO_PROGRAMS, Programs
 from despoolr_client.pcm.behaviour import PLATFORM, PcmBehaviour
+from despoolr_client.pcm.history import History, HistoryState
+from despoolr_client.pcm.state import Records
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.clock import Clock
 from despoolr_core.formats.winst import WorkstationInstruction
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.contract import Share, Watch, unwatched
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 INTERNED_MAX: Final = 10_000
 
@@ -106,23 +111,38 @@ def nobody_tells(_server: str, _sms_id: str) -> Watch:
 
 
 class Interner:
-    """Equal instruction records are one object, however many clients have them. Bounded: when it is
-    full, it starts anew.
+    """Equal instruction records, lists and histories of them are one object, however many clients
+    have them. Bounded: when there are too many of a kind, that kind starts anew.
     """
 
     def __init__(self, records_max: int = INTERNED_MAX) -> None:
         self._records: dict[WorkstationInstruction, WorkstationInstruction] = {}
+        self._lists: dict[Records, Records] = {}
+        self._histories: dict[tuple[tuple[str, HistoryState], ...], History] = {}
         self.records_max = records_max
 
     def intern(self, record: WorkstationInstruction) -> WorkstationInstruction:
         """The one object that stands for all records equal to this one."""
-        known = self._records.get(record)
-        if known is not None:
-            return known
-        if len(self._records) >= self.records_max:
-            self._records.clear()
-        self._records[record] = record
-        return record
+        return _one(self._records, record, record, self.records_max)
+
+    def intern_all(self, records: Records) -> Records:
+        """The one list that stands for all lists of records equal to these."""
+        interned = tuple(map(self.intern, records))
+        return _one(self._lists, interned, interned, self.records_max)
+
+    def intern_history(self, history: History) -> History:
+        """The one history that stands for all that say the same in the same order."""
+        return _one(self._histories, tuple(history.items()), history, self.records_max)
+
+
+def _one(known: dict[K, V], key: K, value: V, most: int) -> V:
+    found = known.get(key)
+    if found is not None:
+        return found
+    if len(known) >= most:
+        known.clear()
+    known[key] = value
+    return value
 
 
 class ClientSettings(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from despoolr_client.pcm.history import HistoryState
+from despoolr_client.pcm.history import NO_HISTORY
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.rules.fold import fold
 
@@ -38,7 +38,8 @@ class Windows:
         self.path = path
         self._files: dict[str, WindowsFile] | None = None
         self._noidmifs: dict[str, WindowsFile] | None = None
-        self.history: dict[str, HistoryState] | None = None
+        self.history = NO_HISTORY
+        """As it was when the power went; while PCM runs, it has it."""
         self.noidmifs_changed = False
         self.starts: dict[str, int] | None = None
         """How often each program that does not always do the same was started here."""

@@ -7,7 +7,9 @@ poll.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 
 class HistoryState(StrEnum):
@@ -16,3 +18,9 @@ class HistoryState(StrEnum):
     NEW = "New"
     EXECUTED = "Executed"
     EXPIRED = "Expired"
+
+
+History = Mapping[str, HistoryState]
+"""RequestID to state. Never changed in place: thousands of clients may have the same one."""
+
+NO_HISTORY: Final[History] = {}

@@ -43,4 +43,6 @@ def screen(
     """
     ours = [record for record in records if is_for_platform(record, platform)]
     passed = tuple(record for record in ours if is_for_variant(record, behaviour))
+    if len(passed) == len(records):
+        passed = tuple(records)  # it may be one that other clients have as well
     return passed, tuple(record for record in ours if is_for_service_only(record, behaviour))

@@ -16,7 +16,7 @@ import msgspec
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.chance import Chance
-from despoolr_client.pcm.history import HistoryState
+from despoolr_client.pcm.history import NO_HISTORY, History, HistoryState
 from despoolr_client.pcm.screening import screen
 from despoolr_client.pcm.terms import due_at, is_due, is_expired, is_offered, is_shown
 from despoolr_core.formats.winst import WorkstationInstruction
@@ -57,9 +57,9 @@ class Pcm:
 
     __slots__ = ("executed_at", "history", "records")
 
-    def __init__(self, history: dict[str, HistoryState] | None = None) -> None:
+    def __init__(self, history: History = NO_HISTORY) -> None:
         self.records: Records = ()
-        self.history: dict[str, HistoryState] = history if history is not None else {}
+        self.history = history
         self.executed_at: dict[str, float] | None = None
 
     # -- a poll
@@ -109,13 +109,13 @@ class Pcm:
             if is_expired(record, now) and not (
                 behaviour.runs_newly_found_expired and state is None
             ):
-                self.history[request] = HistoryState.EXPIRED
+                self._remember(request, HistoryState.EXPIRED)
                 expired.append(record)
                 continue
             if only_expiry or not is_offered(record, now):
                 continue
             if state is None:
-                self.history[request] = HistoryState.NEW
+                self._remember(request, HistoryState.NEW)
                 if is_shown(record, now):
                     shown.append(record)
             if self._runs_by_itself(record, state, now, behaviour, polling_interval_s):
@@ -154,10 +154,13 @@ class Pcm:
     def executed(self, request_id: str, now: float) -> None:
         """The package has run (well or not). One that expired meanwhile stays expired."""
         if self.history.get(request_id) is not HistoryState.EXPIRED:
-            self.history[request_id] = HistoryState.EXECUTED
+            self._remember(request_id, HistoryState.EXECUTED)
         if self.executed_at is None:
             self.executed_at = {}
         self.executed_at.setdefault(request_id, now)
+
+    def _remember(self, request_id: str, state: HistoryState) -> None:
+        self.history = {**self.history, request_id: state}
 
     # -- what there is
     def record(self, request_id: str) -> WorkstationInstruction:

@@ -350,7 +350,7 @@ async def _delete(world: World, step: model.DeleteStep) -> str | None:
 
 async def _delete_history(world: World, step: model.DeleteHistoryStep) -> None:
     agent = world.agents[step.machine]
-    if not agent.files.history:
+    if not agent.history:
         raise StepError(f"{step.machine} has no history: PCM has met no package")
     if agent.is_running:
         raise StepError(f"a package runs on {step.machine}: its history is open")

@@ -133,7 +133,7 @@ def test_an_expired_package_leaves_the_window_and_writes_exactly_one_sni(runs_be
         expired = [report for report in await world.reports() if report.result is Result.EXPIRED]
         assert (before, len(expired)) == (int(runs_before), 1)
         assert [agent.folder(folder) for folder in Folder] == [[], []]
-        assert agent.files.history == {"BPC0001": HistoryState.EXPIRED}
+        assert agent.history == {"BPC0001": HistoryState.EXPIRED}
 
     play(main)
 

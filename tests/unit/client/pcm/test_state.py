@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
-from despoolr_client.pcm.history import HistoryState
+from despoolr_client.pcm.history import NO_HISTORY, HistoryState
 from despoolr_client.pcm.state import Decisions, Folder, Pcm
 from despoolr_core.formats.winst import WorkstationInstruction
 
@@ -142,7 +142,7 @@ def test_a_lost_history_runs_mandatory_packages_again() -> None:
     pcm = pcm_with(record(install_by_full=1))
     decide(pcm, 0)
     pcm.executed("BPC0001", 1)
-    pcm.history.clear()
+    pcm.history = NO_HISTORY
     assert len(decide(pcm, 2).due) == 1
 
 
