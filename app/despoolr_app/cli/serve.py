@@ -356,14 +356,16 @@ def _runtime_settings(
     import os
     import sys
 
-    from despoolr_app.cli.variables import check_variables
     from despoolr_app.process import settings as config
-    from despoolr_app.process.private_file import given_secret
-    from despoolr_app.servers.ports import check_ports
     from despoolr_server.files.system.descriptors import why_no_server
 
-    if why := why_no_server(sys.platform):
+    if why := why_no_server(sys.platform):  # before servers are imported, which it may not allow
         raise config.ConfigError(why)
+
+    from despoolr_app.cli.variables import check_variables
+    from despoolr_app.process.private_file import given_secret
+    from despoolr_app.servers.ports import check_ports
+
     check_variables(os.environ)
     check_ports(listens)
     timing = config.parse_pace(given["time"])

@@ -6,14 +6,13 @@ made where new ones are found quickly (`files.system.placement`), if it is small
 full, what is kept beside it (`files.spare.originals`) is given up first.
 """
 # Paths are plain strings here: this is the hot path of every upload.
-# ruff: noqa: PTH102, PTH106, PTH108
+# ruff: noqa: PTH102, PTH106, PTH108, PTH116
 
 from __future__ import annotations
 
 import errno
 import os
 from contextlib import suppress
-from secrets import randbits
 from typing import Final
 
 import aiofiles
@@ -143,11 +142,15 @@ class StagedFiles:
         return self._new(self._place)
 
     def _go_elsewhere(self) -> None:
-        """A large file stays where it is known by name: its directory must be on disk with it."""
+        """A large file stays where it is known by name: its directory must be on disk with it. The
+        names of no two stores are the same, for ext4 chooses a group by the name alone.
+        """
         before = self._place
         spread_directories(self._directory)
-        place = f"{self._directory}/{randbits(32):08x}"
-        os.mkdir(place)
+        self._count += 1
+        place = f"{self._directory}/{os.stat(self._directory).st_ino:x}-{self._count}"
+        with suppress(FileExistsError):
+            os.mkdir(place)
         self._place, self._left = place, TOGETHER_MAX
         if before != self._directory:
             with suppress(OSError):  # what is still in it is swept at a start
