@@ -61,6 +61,21 @@ running.run_scenario(load_scenario(entry("Q147819")[1]), running.RunOptions(for_
     assert "dataclasses" not in loaded  # each compiles code: a sixth of a start
 
 
+def test_the_first_answer_of_a_run_that_goes_as_bytes_has_the_time_of_the_run() -> None:
+    code = """
+from despoolr_lab.sim.world import run_virtual
+from despoolr_server.http.handling.single_write import SingleWriteResponse
+
+async def main():
+    from despoolr_lab.sim.values import _bytes_of
+    return _bytes_of(SingleWriteResponse(204))
+
+assert "aiohttp" not in sys.modules, "or this asks nothing"
+assert b"\\r\\nDate: Mon, 01 Jan 1996 00:00:00 GMT\\r\\n" in run_virtual(main)
+"""
+    assert "aiohttp" in _modules_after(code)
+
+
 def test_a_scenario_begins_without_types_that_are_compiled_from_text() -> None:
     code = """
 from despoolr_lab.scenario import model, run

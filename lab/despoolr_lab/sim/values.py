@@ -124,14 +124,14 @@ class CallInFlight(Journey):
             return self._send(back)
         self._set_timer()
         self.answer = None
-        self._near.outgoing.receiver.write(answer.rendered())
+        self._near.outgoing.receiver.write(_bytes_of(answer))
         return None
 
     def _wake(self) -> None:
         """The answer is there."""
         back = self._near.incoming
         if self.answer is not None and (back.link.blocked or self._near.lost):
-            data, self.answer = self.answer.rendered(), None
+            data, self.answer = _bytes_of(self.answer), None
             self._set_timer()
             return back.hand_in(data)
         back.value_is_there()
@@ -161,3 +161,8 @@ class CallInFlight(Journey):
                 read: Reply = await bytes_side().answer(protocol.become_real())
                 return read
         return Reply(told.status, told.told_etag, told.content)
+
+
+def _bytes_of(answer: SingleWriteResponse) -> bytes:
+    bytes_side()  # aiohttp, which the answer is dated by, has the simulation's time from now on
+    return answer.rendered()
