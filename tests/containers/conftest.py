@@ -5,6 +5,7 @@ made, which its controller leaves when no worker has a stack any more.
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ def first(directory: Path, what: str) -> Iterator[bool]:
     """Whether no worker has done `what` before; others who ask wait until this one has."""
     with (directory / f"{what}.done").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield not file.tell()
+        yield not os.fstat(file.fileno()).st_size
         file.write("done\n")
 
 
