@@ -3,8 +3,8 @@ driver wakes whoever is due.
 
 The law: polls are spread evenly over the interval and stay so (a client that is late keeps its own
 beat); at most as many clients talk to servers at one time as the limiter has places, and nothing
-queues behind it but the driver itself. Measured: see `tests/unit/client/test_fleet.py`, which holds
-an idle client to its budget.
+queues behind it but the driver itself, and those whom their server did not answer among others.
+Measured: see `tests/unit/client/test_fleet.py`, which holds an idle client to its budget.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_client.agent.agent import PcmAgent
-from despoolr_client.agent.polling import PollResult, next_poll
+from despoolr_client.agent.polling import PollResult, Told, next_poll
 from despoolr_client.agent.settings import Spawn
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.replies import SEVERAL_MAX
@@ -247,7 +247,10 @@ class Fleet:
             self._limiter.polls.release()
 
     async def _poll_several(self, agents: list[PcmAgent]) -> None:
-        """Let clients ask together, each its logon server."""
+        """Let clients ask together, each its logon server. Those for whom nothing is new are
+        counted first; those that are left over ask alone, each in a place of its own: who waits for
+        a server that answers nobody holds up nobody else.
+        """
         by_server: dict[str, list[PcmAgent]] = {}
         for agent in agents:
             by_server.setdefault(agent.logon_server, []).append(agent)
@@ -256,13 +259,21 @@ class Fleet:
             assert asks is not None
             began = self._loop_time()
             answers = await asks.ask(server, [agent.wanted for agent in some])
+            for agent in some[len(answers) :]:
+                self._spawn(self._poll_alone(agent))
+            changed: list[tuple[PcmAgent, Told | None]] = []
             for agent, told in zip(some, answers, strict=False):
                 result = agent.told_alike(told)
                 if result is None:
-                    result = await agent.poll(told)
-                self._count(result, began)
-            for agent in some[len(answers) :]:
-                await self._poll(agent)
+                    changed.append((agent, told))
+                else:
+                    self._count(result, began)
+            for agent, told in changed:
+                self._count(await agent.poll(told), began)
+
+    async def _poll_alone(self, agent: PcmAgent) -> None:
+        async with self._limiter.polls:
+            await self._poll(agent)
 
     async def _sleep_until(self, due_at: float) -> None:
         """Sleep, unless a client is added that is due before that."""

@@ -124,6 +124,7 @@ class Together:
         self.asked: list[tuple[str, list[str]]] = []
         self.answered_max = SEVERAL_MAX
         self.may = True
+        self.alone_s = 0.0
         for name, value in (
             ("read_if_changed", self.read),
             ("asks_several", self),
@@ -134,6 +135,7 @@ class Together:
 
     async def read(self, server: str, machine: str, path: str, etag: str) -> File | None:
         self.asked.append((server, [machine]))
+        await self.world.clock.sleep(self.alone_s)
         return await self.world.service(server, "SMS_SHR").read_if_changed(path, etag)
 
     def may_ask(self, server: str) -> bool:
@@ -204,6 +206,27 @@ def test_who_was_not_answered_among_others_asks_alone() -> None:
         await world.clock.sleep(HOUR)
         assert together.sizes() == [1] * 5
         assert (fleet.counts.polls, fleet.counts.failed) == (15, 0)
+        await fleet.stop()
+
+    play(main)
+
+
+def test_who_waits_alone_for_a_server_holds_up_nobody_who_asked_with_him() -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        together = Together(world)
+        fleet = Fleet(world.clock, world.limiter)
+        agents = clients(world, 5)
+        for agent in agents:
+            fleet.add(agent)
+        await fleet.start()
+        await world.clock.sleep(60)
+        together.answered_max, together.alone_s = 2, 60.0
+        await world.offer(offered(), sms_id=agents[0].sms_id)
+        await world.clock.sleep(HOUR - 50)
+        assert fleet.counts.polls == 5 + 2
+        await world.clock.sleep(60)
+        assert fleet.counts.polls == 5 + 5, "three wait for a minute, at one time"
         await fleet.stop()
 
     play(main)
