@@ -8,6 +8,7 @@ of its files, with the sentences about what is missing.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +17,7 @@ from msgspec import UNSET
 
 from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.stream import Listener
+from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.fold.chronicle import Chronicle
 from despoolr_lab.imports.fold.merge import Merge, Track
 from despoolr_lab.imports.fold.names import Names
@@ -178,10 +180,15 @@ def _name_hosts(tracks: list[Track]) -> None:
 
 
 def _name_machines(tracks: list[Track]) -> None:
-    """Files that each tell of the machine that they were written on: each is called as its file."""
+    """Files that each tell of the machine that they were written on: each is called as its file,
+    after its directory where several are called the same.
+    """
     sources = [track.sources[0] for track in tracks if track.kind.is_of_its_machine]
+    count = Counter(fold(source.path.stem) for source in sources)
     for source in sources if len(sources) > 1 else ():
-        source.local = name(source.path.stem)
+        stem = source.path.stem
+        above = f"{source.path.absolute().parent.name}-" if count[fold(stem)] > 1 else ""
+        source.local = name(above + stem)
 
 
 def _place_empty(empty: list[TraceFile], tracks: list[Track]) -> None:

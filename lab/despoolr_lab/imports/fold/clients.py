@@ -15,8 +15,8 @@ from despoolr_lab.imports.fold.names import Names
 from despoolr_lab.imports.traces.seen import NOBODY, USER_ID, Who
 from despoolr_lab.imports.traces.source import is_address
 
-CLIENTS_MAX: Final = 10_000
-"""KnownClients of a file that are remembered; one that has more may know anybody."""
+OF_A_FILE_MAX: Final = 10_000
+"""Clients of a file that are remembered; one that has more may know anybody."""
 
 
 class Client:
@@ -65,7 +65,7 @@ class KnownClients:
         one = Who(who.address, who.machine, who.user)
         if one in self._whos:
             return
-        if one == NOBODY or len(self._whos) >= CLIENTS_MAX:
+        if one == NOBODY or len(self._whos) >= OF_A_FILE_MAX:
             self.is_anybody = True
         else:
             self._whos.add(one)

@@ -63,7 +63,7 @@ TIMES_OF_PATH_MAX: Final = 64
 OVERLAPS_MAX: Final = 100
 """Files that are looked at for parts of one log that overlap."""
 CLIENTS_MAX: Final = 100_000
-"""KnownClients of whom it is remembered which files may know them."""
+"""Clients of whom it is remembered which files may know them."""
 DIFFERENCES_MAX: Final = 200_000
 PAIRS_MIN: Final = 2
 

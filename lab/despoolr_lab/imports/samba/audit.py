@@ -222,8 +222,8 @@ class AuditReader:
         self._month = 0
         self._last = 0.0
         self._entry: re.Match[str] | None = None
-        self._told = ""
-        """The last line's text, which a syslog may say that it repeats."""
+        self._told = self._told_by = ""
+        """The last line's text, which a syslog may say that it repeats, and its host."""
         self._has_parts_of_seconds = False
         self._stamp = ""
         self._stamp_at = 0.0
@@ -244,9 +244,12 @@ class AuditReader:
         """What one line says, and those before it that it explains."""
         times = 1
         repeated = _REPEATED.search(text) if " repeated " in text else None
-        if repeated is not None:
+        begins = text[: repeated.start()] if repeated is not None else "|"
+        if repeated is not None and "|" not in begins:  # else it is a file that is called so
+            if not repeated[2] and self._told_by not in begins.split():
+                return  # the last line of that server is not here
             times = min(int(repeated[1][:9]), REPEATED_MAX)
-            text = text[: repeated.start()] + (repeated[2] or f"smbd_audit: {self._told}")
+            text = begins + (repeated[2] or f"smbd_audit: {self._told}")
         for _ in range(times):
             line = self._line(count, text)
             if line is not None:
@@ -268,6 +271,7 @@ class AuditReader:
             rest = text.strip()
         parts = split(rest) if rest else None
         self._told = rest if parts is not None else ""
+        self._told_by = found["host"] if found is not None else ""
         if parts is None:
             if text and found is None and "smbd_audit" in text:
                 self._source.damaged(f"line {count:,} is no line of syslog")

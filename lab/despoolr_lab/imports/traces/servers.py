@@ -15,7 +15,7 @@ from despoolr_lab.imports.traces.roots import Roots
 from despoolr_lab.imports.traces.source import is_address, name
 
 SERVERS_MAX: Final = 1000
-"""LogServers of a log that are told apart; what is on further ones is taken to be on the first."""
+"""Servers of a log that are told apart; what is on further ones is taken to be on the first."""
 
 
 class LogServers:
@@ -29,8 +29,8 @@ class LogServers:
 
     @property
     def count(self) -> int:
-        """How many hosts were told apart."""
-        return len(self._known)
+        """How many were told apart: one that is called in two ways is one."""
+        return len(set(self._known.values()))
 
     @property
     def told(self) -> str:

@@ -1,10 +1,10 @@
 """A file that somebody brings: read once, from its beginning, in lines of a bounded length.
 
-The law: no more of it is in memory than one line and a buffer, whatever it holds. It may be packed
-(gzip, bzip2, xz), in UTF-8, or in UTF-16 as PowerShell writes it, and its lines may end in any way;
-what is no text of that kind is read with replacement characters. A line that is too long is cut,
-and counted as damage; a reader counts here what it could not read, by line or packet, and the first
-few are told by number.
+The law: no more of it is in memory than one line and a buffer, whatever it holds (of xz also the
+dictionary that it asks for, 64 MiB at `xz -9`). It may be packed (gzip, bzip2, xz), in UTF-8, or in
+UTF-16 as PowerShell writes it, and its lines may end in any way; what is no text of that kind is
+read with replacement characters. A line that is too long is cut, and counted as damage; a reader
+counts here what it could not read, by line or packet, and the first few are told by number.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NAME_SIZE_MAX: Final = 256
 _SLOT_S: Final = 900
 """A zone's offset changes at quarters of an hour."""
 _OF_MACHINE: Final = re.compile(
-    r"log\.(?!(?:[ns]mbd|winbindd|wb-.*|samba.*)(?:\.|$))(.+?)(?:-\d{8})?(?:\.old)?(?:\.gz)?",
+    r"log\.(?!(?:[ns]mbd|winbindd|wb-.*|samba.*)(?:\.|$))(.+?)(?:-\d{8})?(?:\.old)?(?:\.(?:gz|bz2|xz))?",
     re.ASCII,
 )
 _NUMBER: Final = re.compile(r"(.*[^\d.].*)\.\d+", re.ASCII)

@@ -4,7 +4,8 @@ The law: columns are found by their English headings. A handle is not in it, so 
 process's oldest open of the path. The time has no date unless the column `Date & Time` is there;
 without it the day is the file's, and a time that goes back by half a day is the next day. Paths on
 a server and on drives are both told; the machine itself is called LOCAL (`--map LOCAL=NAME`), or,
-where there are files of several, as its file is.
+where there are files of several, as its file is; its directory's name stands before that where two
+files are called the same.
 """
 
 from __future__ import annotations
@@ -326,8 +327,8 @@ class _Procmon:
 
     def _day_of(self, found: re.Match[str], *, is_american: bool) -> float:
         """A date as Windows writes it, with the year first or last. With dots, and where the clock
-        has 24 hours, the day stands before the month, unless there is no such
-        month. Raises `ValueError`.
+        has 24 hours, the day stands before the month, unless there is no such month. Raises
+        `ValueError`.
         """
         first, divider, second, third = int(found[1]), found[2], int(found[3]), int(found[4])
         if first > 31:

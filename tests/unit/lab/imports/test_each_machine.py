@@ -132,6 +132,8 @@ def test_a_log_whose_beginning_was_rotated_away_is_that_of_its_name(tmp_path: Pa
         ("log.ws11.old", "ws11"),
         ("log.ws11.2.gz", "ws11"),
         ("log.ws11-20261128", "ws11"),
+        ("log.ws11-20261128.xz", "ws11"),
+        ("log.ws11.1.bz2", "ws11"),
         ("log.10.0.0.5", "10.0.0.5"),
         ("log.smbd", ""),
         ("log.smbd.1", ""),
@@ -175,6 +177,20 @@ def test_procmon_on_two_machines_is_one_story_of_two_machines(tmp_path: Path) ->
     assert [(one.attempt_count, one.state) for one in found.episodes] == [
         (one.attempt_count, one.state) for one in imported([TRACES / PROCMON]).episodes
     ]
+
+
+def test_files_of_procmon_that_are_called_the_same_are_told_apart_by_their_directories(
+    tmp_path: Path,
+) -> None:
+    files = []
+    for file in waiter_and_holder(tmp_path):
+        files.append(tmp_path / file.stem / "Logfile.CSV")
+        files[-1].parent.mkdir()
+        file.rename(files[-1])
+    assert {
+        (refused.machine, tuple(one.machine for one in refused.blockers))
+        for _, refused in imported(files).refusals
+    } == {("DEPLOY1-LOGFILE", ("PC-1101-LOGFILE",))}
 
 
 def test_procmon_on_the_machine_that_waits_finds_the_holder_in_samples_by_the_servers_own_paths(
@@ -246,7 +262,7 @@ def test_who_may_be_among_a_files_clients(known: list[Who], asked: Who, is_it: b
 
 
 def test_clients_of_a_file_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "CLIENTS_MAX", 1)
+    monkeypatch.setattr(clients, "OF_A_FILE_MAX", 1)
     those = KnownClients()
     those.add(WS11)
     those.add(WS11)

@@ -101,6 +101,7 @@ def test_a_server_is_named_where_there_are_several(
 ) -> None:
     those = LogServers(heads)
     assert [those.of(host) for host in hosts] == called
+    assert those.count == len(set(called)), "one that is called in two ways is one"
 
 
 def test_servers_of_a_log_are_told_apart_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -255,6 +255,31 @@ def test_a_syslog_that_leaves_repeated_lines_out_tells_the_same_story(
     assert held.closed_at == held.opened_at + 3
 
 
+@pytest.mark.parametrize(
+    ("line", "holds"),
+    [
+        (
+            "fs1 smbd_audit: {}c.dat message repeated 5 times",
+            ["b.dat", "c.dat message repeated 5 times"],
+        ),
+        ("fs1 last message repeated 1 times", ["b.dat", "b.dat"]),
+        ("fs2 last message repeated 5 times", ["b.dat"]),
+    ],
+    ids=["a file that is called so", "the same server", "another server"],
+)
+def test_what_a_syslog_repeats_is_the_last_line_of_its_server(
+    line: str, holds: list[str], tmp_path: Path
+) -> None:
+    log = tmp_path / "audit.log"
+    opened = "alice|10.0.0.5|ws11|pkg|create_file|ok|0x1|file|open|/srv/pkg/"
+    begins = "Nov 28 19:07:08 "
+    log.write_text(
+        f"{begins}fs1 smbd_audit: {opened}b.dat\n{begins}{line.format(opened)}\n", "utf-8"
+    )
+    found = imported([log])
+    assert [one.path.rpartition("/")[2] for one in found.view.holdings] == holds
+
+
 def test_so_many_lines_are_taken_for_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
