@@ -48,7 +48,9 @@ TIMES_MAX: Final = 200_000
 number of each.
 """
 SERVERS_MAX: Final = 64
-"""Servers of a track that are remembered, to tell whose log goes on."""
+"""Servers of a track that are remembered, to tell whose log goes on; one that has so many may tell
+of any.
+"""
 SHARES_MAX: Final = 1000
 """Shares of a file that are remembered."""
 SAME_S: Final = 2.0
@@ -163,6 +165,8 @@ class Survey:
         """Whether it may tell of that server: a name may be that of any address."""
         if not server or not self.servers or fold(server) in self.servers:
             return True
+        if len(self.servers) >= SERVERS_MAX:
+            return True  # it may have more
         return all(is_address(one) != is_address(server) for one in self.servers)
 
     def go_on(self, later: Survey) -> None:

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from despoolr_lab.imports.fold import merge
+from despoolr_lab.imports.fold.merge import Survey
+from despoolr_lab.imports.fold.names import Names
 from despoolr_lab.imports.traces import servers
+from despoolr_lab.imports.traces.seen import Opened, Who
 from despoolr_lab.imports.traces.servers import LogServers
 from unit.lab.imports.test_variants import AUDIT, SECURITY, story
 from worlds.traces import TRACES, Found, imported
@@ -102,6 +106,16 @@ def test_a_server_is_named_where_there_are_several(
     those = LogServers(heads)
     assert [those.of(host) for host in hosts] == called
     assert those.count == len(set(called)), "one that is called in two ways is one"
+
+
+def test_a_file_with_more_servers_than_are_remembered_may_tell_of_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(merge, "SERVERS_MAX", 2)
+    survey, names = Survey(), Names()
+    for handle, server in enumerate(("fs1", "fs2", "fs3")):
+        assert survey.may_be_of("fs9") == (handle != 1)
+        survey.take(Opened(1.0, str(handle), Who(server=server), "pkg", "a.txt", 1, 7), names)
 
 
 def test_servers_of_a_log_are_told_apart_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
