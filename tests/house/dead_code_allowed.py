@@ -60,6 +60,10 @@ _._transport_sslcontext
 _._transport_peername
 _._transport_sockname
 
+# Python's buffered readers call them.
+_.readable
+_.readinto
+
 # asyncio's loops and transports: called by asyncio and aiohttp.
 _._when
 _._run_once

@@ -1,10 +1,10 @@
 """A file that somebody brings: read once, from its beginning, in lines of a bounded length.
 
-The law: no more of it is in memory than one line and a buffer, whatever it holds (of xz also the
-dictionary that it asks for, 64 MiB at `xz -9`). It may be packed (gzip, bzip2, xz), in UTF-8, or in
-UTF-16 as PowerShell writes it, and its lines may end in any way; what is no text of that kind is
-read with replacement characters. A line that is too long is cut, and counted as damage; a reader
-counts here what it could not read, by line or packet, and the first few are told by number.
+The law: no more of it is in memory than one line and a buffer, whatever it holds (and what unpacks
+it: `imports.traces.xz`). It may be packed (gzip, bzip2, xz), in UTF-8, or in UTF-16 as PowerShell
+writes it, and its lines may end in any way; what is no text of that kind is read with replacement
+characters. A line that is too long is cut, and counted as damage; a reader counts here what it
+could not read, by line or packet, and the first few are told by number.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from despoolr_core.rules.fold import fold
+from despoolr_lab.imports.traces.xz import open_xz
 
 HEAD_SIZE: Final = 64 * 1024
 """How much of a file its format is told by."""
@@ -42,7 +43,7 @@ _STAMP: Final = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T_ -]?(\d\d)[:-]?(\d\d)[:-]
 _PACKED: Final[dict[str, tuple[bytes, Callable[[Path], object]]]] = {
     "gzip": (b"\x1f\x8b", gzip.open),
     "bzip2": (b"BZh", bz2.open),
-    "xz": (b"\xfd7zXZ\0", lzma.open),
+    "xz": (b"\xfd7zXZ\0", open_xz),
 }
 """What packed files begin with, and what opens them."""
 _DAMAGE: Final = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)

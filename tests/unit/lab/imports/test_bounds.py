@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 from collections.abc import Iterator
 from pathlib import Path
 from time import process_time
@@ -439,3 +440,22 @@ def test_parts_of_an_audit_line_are_told_apart_up_to_a_bound() -> None:
     line = "|".join([*prefix, "close", "ok", "/srv/a"])
     assert audit.split(line) == (prefix, "close", "ok", ["/srv/a"])
     assert audit.split("u|" * 10 + line) is None
+
+
+@pytest.mark.parametrize("preset", [0, 9])
+def test_xz_of_every_preset_is_read(tmp_path: Path, preset: int) -> None:
+    packed = tmp_path / "a.log.xz"
+    packed.write_bytes(lzma.compress(b"one\ntwo\n", preset=preset) + bytes(8) + lzma.compress(b"3"))
+    assert [*TraceFile(packed).lines()] == ["one", "two", "3"]
+
+
+def test_xz_that_asks_for_more_memory_than_xz_9_is_refused(tmp_path: Path) -> None:
+    def packed(size: int) -> TraceFile:
+        whole = tmp_path / f"{size}.xz"
+        filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": size}]
+        whole.write_bytes(lzma.compress(b"one\n", filters=filters))
+        return TraceFile(whole)
+
+    assert [*packed(64 << 20).lines()] == ["one"]
+    with pytest.raises(ImportFailed, match="more than 80 MiB of memory to unpack: unpack it first"):
+        packed(96 << 20).head()
