@@ -213,6 +213,39 @@ async def test_a_directory_is_renamed_when_all_that_was_recorded_before_is_on_di
     assert (tmp_path / "E").exists()
 
 
+async def test_a_full_segment_that_is_being_synced_is_among_all_that_was_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory renamed meanwhile would be on disk before what tells of it."""
+    store = JournalledFileStore(tmp_path, journal_max=2000)
+    journal, may_end = store._journal, threading.Event()
+    assert journal is not None
+    store.make_directory(n("D"), AT)
+    while not journal._older:
+        store.write_whole(n("A"), b"x" * 500, AT)
+    (full,) = [descriptor for descriptor, _ in journal._older]
+    loop, synced, sync_all = threading.current_thread(), list[list[int]](), segments.sync_all_data
+
+    def slow(descriptors: list[int]) -> None:
+        if threading.current_thread() is loop:
+            synced.append(descriptors)
+        else:
+            may_end.wait(60)
+        sync_all(descriptors)
+
+    monkeypatch.setattr(segments, "sync_all_data", slow)
+    syncing = asyncio.ensure_future(store.sync())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    store.rename(n("D"), n("E"))
+    assert full in synced[0]
+    may_end.set()
+    await syncing
+    await rest(store)
+    assert journal._older == []
+    await store.close()
+
+
 async def test_a_journal_goes_though_there_is_no_room_for_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ class DiskFileStore:
         """Take away what a crash left. Raises `OSError`."""
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir()
+        self.staged.swept()
         self.pool.start()
 
     def check_writable(self) -> None:

@@ -100,6 +100,10 @@ class JournalledFileStore:
         self._journal: Journal | None = None
         self._puts: dict[int, tuple[int, int]] = {}
         """Inode of a file that was put to its time and the number of its record."""
+        self._renamed = 0
+        """Inode of the directory that was renamed last: once it is removed, what is made next may
+        have it, and must not be taken for it at a start.
+        """
         self._passing = PassingFiles(disk, self._log, self._remember)
         self._on_their_way = self._passing.files
         # What is the same of files on their way is the disk's own.
@@ -355,12 +359,16 @@ class JournalledFileStore:
         place = self._disk.removable(name, look)
         if place.is_directory and self._passing.within(name):
             raise StoreError(NtStatus.DIRECTORY_NOT_EMPTY)
-        self._log(Remove(name.path, place.inode, place.is_directory))
+        record = Remove(name.path, place.inode, place.is_directory)
+        if place.is_directory and place.inode == self._renamed:
+            self._keep_only(record)
+        else:
+            self._log(record)
         self._undo_record_on_error(self._disk.remove_at, name, place)
 
     def rename(self, name: Name, new_name: Name) -> None:
         """Recorded; before a directory's rename all is made true on disk that was recorded of its
-        old name.
+        old name. So is its rename before it is removed.
         """
         disk = self._disk
         self._passing.settle(name.key)
@@ -368,11 +376,10 @@ class JournalledFileStore:
         place, target = disk.renamable(name, new_name)
         self._puts.pop(place.inode, None)  # the record has another name
         if place.is_directory:
-            assert self._journal is not None, "a store without a journal is not written"
             if new_name.key != name.key:
                 self._passing.settle_below(new_name.key)
-            move = MoveDirectory(name.path, place.inode, new_name.path)
-            self._journal.keep_only(self._passing.records(), move)
+            self._keep_only(MoveDirectory(name.path, place.inode, new_name.path))
+            self._renamed = place.inode
         else:
             with answering:
                 begin_writing_out(place.path)
@@ -392,6 +399,11 @@ class JournalledFileStore:
         assert self._journal is not None, "a store without a journal is not written"
         self._journal.append(entry)
         return self._journal.sequence
+
+    def _keep_only(self, entry: Entry) -> None:
+        """The same of one that counts from now on with the records of what is on its way alone."""
+        assert self._journal is not None, "a store without a journal is not written"
+        self._journal.keep_only(self._passing.records(), entry)
 
     def _restores(self, status: os.stat_result | None) -> bool:
         """Whether what is under a name would be put there again after a power cut."""

@@ -56,8 +56,8 @@ Placed = Callable[[os.stat_result, int], None]
 
 class Passing(msgspec.Struct):
     """A file on its way: where its directory lies on disk, and the inode of that, its content, the
-    empty file that waits for it, the number of its record, and the loop's time at which it takes
-    its place.
+    empty file that waits for it, the number of its record, the loop's time at which it takes its
+    place, and whether its directory was renamed after its record.
     """
 
     name: Name
@@ -69,6 +69,7 @@ class Passing(msgspec.Struct):
     stamp: int
     sequence: int
     due: float
+    is_moved: bool = False
 
 
 class PassingFiles:
@@ -126,7 +127,7 @@ class PassingFiles:
         key, parent = name.key, place.folder.key
         path, inode = place.folder.path, place.folder.inode
         one = Passing(name, path, inode, facts, content, spare, stamp, record, due)
-        if inode:  # the root is where it is
+        if inode and not self.is_shown_only:  # the root is where it is
             self.directories.keep(path, inode)
         self.files[key] = self._within.setdefault(parent, {})[key] = one
         self._size += size
@@ -235,7 +236,12 @@ class PassingFiles:
             await turn()
 
     def records(self) -> list[int]:
-        """The numbers of their records."""
+        """The numbers of their records, each of which has the name of now: who is not called any
+        more what its record says gets a new one. Raises `StoreError`.
+        """
+        for one in self.files.values():
+            if one.is_moved:
+                self._record_anew(one)
         return [one.sequence for one in self.files.values()]
 
     def follow(self, name: Name, place: ResolvedPath, new_name: Name, target: ResolvedPath) -> None:
@@ -256,6 +262,7 @@ class PassingFiles:
                 one.name = Name(told, new_name.key + key[old_key:])
                 one.facts = msgspec.structs.replace(one.facts, path=told)
                 one.folder = path + one.folder[old_path:]
+                one.is_moved = True
                 if key in self._refused:
                     self._refused.remove(key)
                     self._refused.add(one.name.key)
@@ -322,7 +329,7 @@ class PassingFiles:
 
     def _record_anew(self, one: Passing) -> None:
         put = Put(one.name.path, one.spare.inode, 0, one.content, one.stamp, 0)
-        one.sequence = self._log(put)
+        one.sequence, one.is_moved = self._log(put), False
 
     def _forget(self, one: Passing) -> None:
         key = one.name.key

@@ -63,8 +63,10 @@ class _Recovery:
         """Directories first, then files, then what is gone."""
         disk = self._disk
         for tree in result.trees:
-            if self._inode_at(_named(tree.path)) == tree.inode:
-                disk.rename(_named(tree.path), _named(tree.new_path), again=True)
+            name, new_name = _named(tree.path), _named(tree.new_path)
+            is_free = self._inode_at(new_name) in (None, tree.inode)
+            if is_free and self._inode_at(name) == tree.inode:
+                _skip_if_replaced(disk.rename, name, new_name, again=True)
         for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
             if disk.find(_named(make.path)) is None:
                 _skip_if_replaced(disk.make_directory, _named(make.path), make.at)

@@ -175,27 +175,22 @@ class Journal:
         """One `fdatasync` for all who wait; segments that are full are dropped in the
         background.
         """
-        covered, full = self.sequence, self._older
-        reached = ChainLink(self._number, self._size, self._checksum)
-        self._older = []
+        covered, last = self.sequence, self._number
+        reached = ChainLink(last, self._size, self._checksum)
         try:
             with answering:
                 await in_thread(
                     self._threads,
                     sync_all_data,
-                    [*(descriptor for descriptor, _ in full), self._segment],
+                    [*(descriptor for descriptor, _ in self._older), self._segment],
                 )
                 self._write_mark(reached)
             self._durable = covered
-        except BaseException:
-            self._older = full + self._older
-            raise
         finally:
             self._flush = None
-        if full and self._dropping is None:
+        if self._dropping is None and (full := [one for one in self._older if one[1] < last]):
+            self._older = self._older[len(full) :]
             self._dropping = asyncio.ensure_future(self._drop(full))
-        else:
-            self._older = full + self._older
         if self._threads and 2 * self._size > self._capacity:
             self._lay_out_ahead()
 

@@ -46,6 +46,10 @@ class StagedFiles:
         self._left = 0
         """How many more of them."""
 
+    def swept(self) -> None:
+        """What small files were made in has gone."""
+        self._place, self._left = self._directory, 0
+
     def make(
         self, data: bytes, at: float, file: tuple[str, int] | None = None
     ) -> tuple[str, os.stat_result]:

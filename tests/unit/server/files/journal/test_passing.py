@@ -394,6 +394,25 @@ async def test_a_directorys_rename_waits_for_no_file_that_is_on_its_way(
     await store.close()
 
 
+def test_what_is_on_its_way_goes_along_with_every_rename_of_its_directory(
+    store: PassingStore, tmp_path: Path
+) -> None:
+    """Its record has the first name, and the first rename's is not needed any more."""
+    store.make_directory(n("BOX/IN"), AT)
+    facts = store.write_whole(n("BOX/IN/A"), b"answered", AT)
+    store.rename(n("BOX"), n("CASE"))
+    store.write_whole(n("CASE/B"), b"later", AT)
+    store.rename(n("CASE"), n("CHEST"))
+    store.rename(n("CHEST/IN"), n("OUT"))
+    again = crashed(store, tmp_path)
+    for one in (store, again):
+        assert listed(one, "OUT") == ["OUT/A"] and listed(one, "CHEST") == ["CHEST/B"]
+        assert one.read(n("OUT/A")) == b"answered"
+    assert again.find(n("OUT/A")) is not None and store.find(n("OUT/A")) == replace(
+        facts, path="OUT/A"
+    )
+
+
 async def test_what_went_along_with_a_directory_meanwhile_takes_its_place_before_its_segment_goes(
     store: PassingStore,
 ) -> None:

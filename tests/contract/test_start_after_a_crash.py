@@ -1,0 +1,74 @@
+"""A start after a crash: it takes nothing for what it is not, and what comes after it can be done.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from despoolr_server.engine.names import ROOT, Name, parse_name
+from despoolr_server.files.journal.journalled import JournalledFileStore
+from despoolr_server.files.journal.records import Make, Remove
+from despoolr_server.files.journal.segments import identity_of, read_segments
+
+AT = 833785200.0
+
+
+def n(path: str) -> Name:
+    name = parse_name(path)
+    assert isinstance(name, Name)
+    return name
+
+
+def started(root: Path) -> JournalledFileStore:
+    return JournalledFileStore(root, threads=False)
+
+
+def test_a_directory_is_not_taken_for_the_renamed_one_whose_inode_it_has(tmp_path: Path) -> None:
+    """A file system gives the inode of a directory that is gone to the next one."""
+    store = started(tmp_path)
+    store.make_directory(n("D"), AT)
+    store.rename(n("D"), n("E"))
+    store.remove(n("E"))
+    store.make_directory(n("D"), AT)
+    (tmp_path / "D" / "past the server").write_bytes(b"one")
+    directory = tmp_path / ".despoolr"
+    entries = read_segments(directory / "journal", identity_of(directory)).entries
+    assert [type(entry) for entry in entries] == [Remove, Make]
+    for one in (store, started(tmp_path)):
+        assert sorted(one.below(ROOT)) == ["D", "D/past the server"]
+
+
+@pytest.mark.parametrize("somebody", ["a directory", "a file", "nobody", "nothing"])
+def test_a_rename_that_somebody_undid_keeps_no_store_from_its_start(
+    tmp_path: Path, somebody: str
+) -> None:
+    store = started(tmp_path)
+    for name in ("D", "T"):
+        store.make_directory(n(name), AT)
+    store.write_whole(n("D/A"), b"one", AT)
+    store.rename(n("D"), n("T/E"))
+    (tmp_path / "T/E").rename(tmp_path / "D")
+    if somebody == "a directory":
+        (tmp_path / "T/E").mkdir()
+    elif somebody == "a file":
+        (tmp_path / "T/E").write_bytes(b"somebody's")
+    elif somebody == "nobody":
+        (tmp_path / "T").rmdir()
+    again = started(tmp_path)
+    assert again.findings == []
+    assert again.read(n("T/E/A" if somebody == "nothing" else "D/A")) == b"one"
+
+
+def test_small_files_are_put_after_a_start_that_made_one_anew(tmp_path: Path) -> None:
+    """It was made in a directory that the start then swept away."""
+    store = started(tmp_path)
+    store.write_whole(n("A"), b"one", AT)
+    (tmp_path / "A").unlink()  # as a power cut leaves it
+    again = started(tmp_path)
+    names = [f"F{number}" for number in range(3)]  # the first one is made of a file that lay ready
+    for name in names:
+        again.write_whole(n(name), b"later", AT)
+    assert [again.read(n(name)) for name in names] == [b"later"] * 3
+    assert again.read(n("A")) == b"one"
