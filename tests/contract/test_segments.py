@@ -20,7 +20,7 @@ from despoolr_server.files.journal import segments
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.segments import OVERFULL, Journal, numbers_in
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.files.system.descriptors import sync_path
+from despoolr_server.files.system.descriptors import sync_all_data, sync_path
 from worlds.journals import rest
 
 AT = 833785200.0
@@ -224,7 +224,7 @@ async def test_a_full_segment_that_is_being_synced_is_among_all_that_was_recorde
     while not journal._older:
         store.write_whole(n("A"), b"x" * 500, AT)
     (full,) = [descriptor for descriptor, _ in journal._older]
-    loop, synced, sync_all = threading.current_thread(), list[list[int]](), segments.sync_all_data
+    loop, synced, sync_all = threading.current_thread(), list[list[int]](), sync_all_data
 
     def slow(descriptors: list[int]) -> None:
         if threading.current_thread() is loop:

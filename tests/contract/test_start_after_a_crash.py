@@ -1,5 +1,4 @@
-"""A start after a crash: it takes nothing for what it is not, and what comes after it can be done.
-"""
+"""A start after a crash takes nothing for what it is not, and what comes after can be done."""
 
 from __future__ import annotations
 

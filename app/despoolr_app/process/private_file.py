@@ -23,7 +23,7 @@ SECRET_SIZE_MAX: Final = 4096
 """Bytes of a secret; no more of its file is read."""
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _BLOCK: Final = 4096
-"""Bytes in which a file has room on its disk."""
+"""Bytes in which a file has room on its disk, at most."""
 _NO_LINK_NO_WAIT: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -104,7 +104,7 @@ def _overwrites(file: Path, data: bytes) -> bool:
         descriptor = os.open(file, os.O_WRONLY | _NO_LINK_NO_WAIT)
         try:
             status = os.fstat(descriptor)
-            room = -(-status.st_size // _BLOCK) * _BLOCK
+            room = min(-(-status.st_size // _BLOCK) * _BLOCK, status.st_blocks * 512)
             if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077 or len(data) > room:
                 return False
             if os.pwrite(descriptor, data, 0) < len(data):

@@ -1,9 +1,10 @@
 """Directories that are kept open while files are on their way into them, so that they are found
 again wherever on the disk somebody takes them.
 
-The law: an open directory is known by its inode, which no other gets meanwhile. Bounded: the one
-that was asked for longest ago is closed first, and what is on its way into that is lost if the
-directory is renamed past the server.
+The law: an open directory is known by its inode, which no other gets meanwhile. One that lies on
+another mount than the store is not kept: no file could be renamed into it. Bounded: the one that
+was asked for longest ago is closed first, and what is on its way into that is lost if the directory
+is renamed past the server.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 from collections import OrderedDict
 from typing import Final
 
-from despoolr_server.files.system.descriptors import open_directory
+from despoolr_server.files.system.descriptors import mount_of, open_directory
 
 DIRECTORIES_MAX: Final = 32
 """Directories that one store keeps open."""
@@ -21,24 +22,33 @@ DIRECTORIES_MAX: Final = 32
 class OpenDirectories:
     """The open directories of one store, by inode."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: str) -> None:
+        """`base` is the directory of the store."""
+        self._base = base
         self._descriptors: OrderedDict[int, int] = OrderedDict()
 
-    def keep(self, path: str, inode: int) -> None:
-        """Have this directory open, if it can be opened and is the one that is meant."""
+    def keep(self, path: str, inode: int) -> bool:
+        """Have this directory open, if it can be opened, is the one that is meant, and lies where
+        the store does; whether it is.
+        """
         if inode in self._descriptors:
             self._descriptors.move_to_end(inode)
-            return
+            return True
         try:
             descriptor = open_directory(path)
         except OSError:
-            return
-        if os.fstat(descriptor).st_ino != inode:
+            return False
+        try:
+            is_kept = os.fstat(descriptor).st_ino == inode and self._is_beside(descriptor)
+        except OSError:
+            is_kept = False
+        if not is_kept:
             os.close(descriptor)
-            return
+            return False
         self._descriptors[inode] = descriptor
         if len(self._descriptors) > DIRECTORIES_MAX:
             os.close(self._descriptors.popitem(last=False)[1])
+        return True
 
     def find(self, inode: int) -> int | None:
         """The descriptor of a directory that is still somewhere; None if it is not, or is not open.
@@ -51,3 +61,10 @@ class OpenDirectories:
         """Let all of them go."""
         while self._descriptors:
             os.close(self._descriptors.popitem()[1])
+
+    def _is_beside(self, descriptor: int) -> bool:
+        base = open_directory(self._base)
+        try:
+            return mount_of(descriptor) == mount_of(base)
+        finally:
+            os.close(base)

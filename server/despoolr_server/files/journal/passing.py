@@ -33,7 +33,7 @@ from despoolr_server.files.journal.open_directories import OpenDirectories
 from despoolr_server.files.journal.records import Entry, Put, Remove
 from despoolr_server.files.known_files import etag_of
 from despoolr_server.files.long_names import on_disk
-from despoolr_server.files.path_index import ResolvedPath
+from despoolr_server.files.path_index import DirectoryIndex, ResolvedPath
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.small_files import FILE_SIZE_MAX
 from despoolr_server.files.spare.inode_pool import Spare
@@ -92,7 +92,7 @@ class PassingFiles:
         self._is_stopped = False
         self.is_shown_only = False
         """Whether they are there to be read, and nothing can be done about them."""
-        self.directories = OpenDirectories()
+        self.directories = OpenDirectories(disk.base)
         """Those into which they are on their way, or were a while ago."""
 
     # -- coming and going
@@ -107,6 +107,7 @@ class PassingFiles:
             and len(self.files) < COUNT_MAX
             and self._size + size <= SIZE_MAX
             and not self._disk.keeps_anything_of(name.key)
+            and self._reaches(place.folder)
         )
 
     def enter(
@@ -127,8 +128,6 @@ class PassingFiles:
         key, parent = name.key, place.folder.key
         path, inode = place.folder.path, place.folder.inode
         one = Passing(name, path, inode, facts, content, spare, stamp, record, due)
-        if inode and not self.is_shown_only:  # the root is where it is
-            self.directories.keep(path, inode)
         self.files[key] = self._within.setdefault(parent, {})[key] = one
         self._size += size
         self.room += _room_of(size)
@@ -319,6 +318,11 @@ class PassingFiles:
                 yield path
 
     # -- inside
+
+    def _reaches(self, folder: DirectoryIndex) -> bool:
+        """Whether a file can be renamed into a directory, and finds it again wherever it is."""
+        inode = folder.inode  # that of the root is not known, and it is where it is
+        return not inode or self.directories.keep(folder.path, inode)
 
     def _now(self, key: str) -> Iterator[FileFacts]:
         """What is so of one that was on its way when a listing began."""

@@ -27,6 +27,17 @@ def open_directory(path: str) -> int:
     return os.open(path, _DIRECTORY)
 
 
+def mount_of(descriptor: int) -> int:
+    """What tells the mount of an open directory from others: no file is renamed from one to another
+    (Linux), be it twice the same file system; elsewhere its device. Raises `OSError`.
+    """
+    try:
+        with open(f"/proc/self/fdinfo/{descriptor}", "rb") as file:
+            return int(file.read().partition(b"mnt_id:")[2].split(None, 1)[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return os.fstat(descriptor).st_dev
+
+
 @contextmanager
 def opened_directory(path: str) -> Iterator[int | None]:
     """A directory to look from at what is in it: the way there is then walked once, not for each

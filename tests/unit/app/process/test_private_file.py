@@ -114,3 +114,25 @@ def test_on_a_full_disk_a_private_file_is_written_where_it_has_room(
             write_private(file, after)
     assert file.read_bytes() == (after if is_written else before)
     assert [*tmp_path.iterdir()] == [file]
+
+
+def test_a_file_with_less_room_than_its_size_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of it would be written, and the rest would be what was there before."""
+    file = tmp_path / "state.json"
+    with file.open("wb") as sparse:
+        sparse.truncate(4096)
+    file.chmod(0o600)
+    real = os.open
+
+    def full(path: Path, flags: int, *rest: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, flags, *rest)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "open", full)
+        with pytest.raises(NoRoomToWrite):
+            write_private(file, b"new")
+    assert file.read_bytes() == bytes(4096)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from despoolr_server.files.journal import open_directories
 from despoolr_server.files.journal.open_directories import DIRECTORIES_MAX, OpenDirectories
 
 
@@ -14,13 +15,13 @@ def test_a_directory_is_found_until_it_is_gone(tmp_path: Path) -> None:
     box, elsewhere = tmp_path / "box", tmp_path / "elsewhere"
     box.mkdir()
     inode = box.stat().st_ino
-    known = OpenDirectories()
-    known.keep(str(box), inode)
+    known = OpenDirectories(str(tmp_path))
+    assert known.keep(str(box), inode)
     box.rename(elsewhere)
     box.mkdir()
-    known.keep(str(box), inode)
-    known.keep(str(tmp_path), inode + 1)
-    known.keep(str(tmp_path / "none"), inode + 2)
+    assert known.keep(str(box), inode)
+    assert not known.keep(str(tmp_path), inode + 1)
+    assert not known.keep(str(tmp_path / "none"), inode + 2)
     descriptor = known.find(inode)
     assert descriptor is not None and os.fstat(descriptor).st_ino == elsewhere.stat().st_ino
     assert known.find(inode + 1) is None and known.find(inode + 2) is None
@@ -30,7 +31,7 @@ def test_a_directory_is_found_until_it_is_gone(tmp_path: Path) -> None:
 
 
 def test_only_so_many_are_open_and_the_one_asked_for_last_is_among_them(tmp_path: Path) -> None:
-    known = OpenDirectories()
+    known = OpenDirectories(str(tmp_path))
     boxes = [tmp_path / str(number) for number in range(DIRECTORIES_MAX + 1)]
     inodes = []
     for box in boxes:
@@ -44,3 +45,23 @@ def test_only_so_many_are_open_and_the_one_asked_for_last_is_among_them(tmp_path
     known.close()
     with pytest.raises(OSError, match="descriptor"):
         os.fstat(descriptor)
+
+
+def test_a_directory_on_another_mount_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file can be renamed into it: one on its way there would be so for ever, and would keep the
+    store from its next start.
+    """
+    box = tmp_path / "box"
+    box.mkdir()
+    inode = box.stat().st_ino
+    known = OpenDirectories(str(tmp_path))
+    opened = len([*Path("/proc/self/fd").iterdir()])
+    with monkeypatch.context() as mounted:
+        mounted.setattr(open_directories, "mount_of", lambda descriptor: descriptor)
+        assert not known.keep(str(box), inode)
+    assert known.find(inode) is None
+    assert known.keep(str(box), inode) and known.find(inode) is not None
+    known.close()
+    assert len([*Path("/proc/self/fd").iterdir()]) == opened

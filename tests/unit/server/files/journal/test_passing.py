@@ -19,7 +19,7 @@ from despoolr_core.share.modes import Disposition, NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.files import StoreError
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.files.journal import passing
+from despoolr_server.files.journal import open_directories, passing
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.records import Entry
 from despoolr_server.files.journal.segments import Journal, numbers_in
@@ -411,6 +411,16 @@ def test_what_is_on_its_way_goes_along_with_every_rename_of_its_directory(
     assert again.find(n("OUT/A")) is not None and store.find(n("OUT/A")) == replace(
         facts, path="OUT/A"
     )
+
+
+def test_nothing_passes_into_a_directory_on_another_mount(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_directories, "mount_of", lambda descriptor: descriptor)
+    store.write_whole(n("BOX/A"), b"x", AT)
+    assert on_disk(store) == ["A"]
+    store.write_whole(n("B"), b"x", AT)
+    assert not (store.root / "B").exists()
 
 
 async def test_what_went_along_with_a_directory_meanwhile_takes_its_place_before_its_segment_goes(
