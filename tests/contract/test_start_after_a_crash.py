@@ -39,7 +39,7 @@ def test_a_directory_is_not_taken_for_the_renamed_one_whose_inode_it_has(tmp_pat
         assert sorted(one.below(ROOT)) == ["D", "D/past the server"]
 
 
-@pytest.mark.parametrize("somebody", ["a directory", "a file", "nobody", "nothing"])
+@pytest.mark.parametrize("somebody", ["a directory", "a file", "a link", "nobody", "nothing"])
 def test_a_rename_that_somebody_undid_keeps_no_store_from_its_start(
     tmp_path: Path, somebody: str
 ) -> None:
@@ -53,6 +53,8 @@ def test_a_rename_that_somebody_undid_keeps_no_store_from_its_start(
         (tmp_path / "T/E").mkdir()
     elif somebody == "a file":
         (tmp_path / "T/E").write_bytes(b"somebody's")
+    elif somebody == "a link":
+        (tmp_path / "T/E").symlink_to(tmp_path / "D")
     elif somebody == "nobody":
         (tmp_path / "T").rmdir()
     again = started(tmp_path)
@@ -71,3 +73,18 @@ def test_small_files_are_put_after_a_start_that_made_one_anew(tmp_path: Path) ->
         again.write_whole(n(name), b"later", AT)
     assert [again.read(n(name)) for name in names] == [b"later"] * 3
     assert again.read(n("A")) == b"one"
+
+
+@pytest.mark.parametrize("name", ["D", "D/A"])
+def test_a_name_that_somebody_has_taken_for_a_link_is_left_alone(tmp_path: Path, name: str) -> None:
+    store = started(tmp_path / "s")
+    store.make_directory(n("D"), AT)
+    store.write_whole(n("D/A"), b"one", AT)
+    store.write_whole(n("B"), b"two", AT)
+    path, outside = tmp_path / "s" / name, tmp_path / "outside"
+    path.rename(outside)
+    path.symlink_to(outside)
+    (tmp_path / "s/B").unlink()
+    again = started(tmp_path / "s")
+    assert again.findings == [] and again.read(n("B")) == b"two"
+    assert path.readlink() == outside and again.find(n(name)) is None

@@ -23,12 +23,13 @@ from despoolr_server.files.journal.records import (
     FileRedo,
     JournalOutcome,
     Move,
+    MoveDirectory,
     Patch,
     Put,
     Size,
     outcome,
 )
-from despoolr_server.files.path_index import PRIVATE
+from despoolr_server.files.path_index import PRIVATE, is_shown
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.spare.inode_pool import Spare
 
@@ -63,16 +64,14 @@ class _Recovery:
         """Directories first, then files, then what is gone."""
         disk = self._disk
         for tree in result.trees:
-            name, new_name = _named(tree.path), _named(tree.new_path)
-            is_free = self._inode_at(new_name) in (None, tree.inode)
-            if is_free and self._inode_at(name) == tree.inode:
-                _skip_if_replaced(disk.rename, name, new_name, again=True)
+            self._rename_again(tree)
         for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
-            if disk.find(_named(make.path)) is None:
+            if disk.find(_named(make.path)) is None and not self._is_taken(_named(make.path)):
                 _skip_if_replaced(disk.make_directory, _named(make.path), make.at)
         self._recover_renames(result)
         for path, redo in result.files.values():
-            _skip_if_replaced(self._redo, _named(path), redo)
+            if not self._is_taken(_named(path)):
+                _skip_if_replaced(self._redo, _named(path), redo)
         for path, inodes in result.gone.values():
             facts = None if path.startswith(PRIVATE + "/") else disk.find(_named(path))
             if facts is not None and not facts.directory and self._inode_at(_named(path)) in inodes:
@@ -97,6 +96,13 @@ class _Recovery:
             disk.attribute_list.set(name.key, 0)
         disk.property_list.set(new_name.key, last.properties)
         disk.set_attributes(new_name, last.attributes)
+
+    def _rename_again(self, tree: MoveDirectory) -> None:
+        """A directory, if it still has its old name, and nobody has taken the new one."""
+        name, new_name = _named(tree.path), _named(tree.new_path)
+        is_free = self._inode_at(new_name) in (None, tree.inode) and not self._is_taken(new_name)
+        if is_free and self._inode_at(name) == tree.inode:
+            _skip_if_replaced(self._disk.rename, name, new_name, again=True)
 
     def _recover_renames(self, result: JournalOutcome) -> None:
         """Files that were only renamed: all out of the way first, then each to its place, so that
@@ -174,6 +180,11 @@ class _Recovery:
             elif self._inode_at(_named(path)) == redo.inode:
                 return self._disk.index.file(_named(path)).path
         return None
+
+    def _is_taken(self, name: Name) -> bool:
+        """Whether somebody has put there what is neither a file nor a directory: it stays."""
+        place = self._disk.index.look(name)
+        return place is not None and place.status is not None and not is_shown(place.status)
 
     def _inode_at(self, name: Name) -> int | None:
         found = self._disk.index.resolve(name)

@@ -17,7 +17,7 @@ from despoolr_server.engine.names import found_name
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal.passing import PassingFiles
 from despoolr_server.files.journal.records import Entry, outcome
-from despoolr_server.files.path_index import PRIVATE
+from despoolr_server.files.path_index import PRIVATE, is_shown
 from despoolr_server.files.protocol import StoreError
 
 LOOK_S: Final = 5.0
@@ -62,6 +62,8 @@ class WaitingForRoom:
                 continue
             place = disk.index.look(name)
             if place is None or place.is_directory:
+                continue
+            if place.status is not None and not is_shown(place.status):
                 continue
             if place.status is None or disk.read(name) != put.data:
                 self._passing.show(place, put, name)

@@ -167,6 +167,17 @@ async def test_what_was_changed_before_the_disk_was_full_can_be_read_as_it_is(
     await waiting.close()
 
 
+def test_a_name_that_somebody_has_taken_for_a_link_is_not_shown_while_a_store_waits(
+    tmp_path: Path, disk: SmallDisk
+) -> None:
+    root = tmp_path / "s"
+    paths = killed(root)
+    (root / "BOX/2").symlink_to(root / "BOX/OLD")
+    disk.free = 0
+    store = JournalledFileStore(root, threads=False, journal_max=20_000)
+    assert store.findings and [path for path in paths if store.find(n(path)) is None] == ["BOX/2"]
+
+
 def test_a_disk_with_no_room_for_a_journal_can_be_read(tmp_path: Path, disk: SmallDisk) -> None:
     root = tmp_path / "s"
     store = JournalledFileStore(root, threads=False)
