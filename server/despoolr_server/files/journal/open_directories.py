@@ -15,7 +15,7 @@ from typing import Final
 
 from despoolr_server.files.system.descriptors import mount_of, open_directory
 
-DIRECTORIES_MAX: Final = 32
+DIRECTORIES_MAX: Final = 12
 """Directories that one store keeps open."""
 
 

@@ -348,7 +348,9 @@ class PassingFiles:
             del self._within[parent]
 
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Those whose time has come take their places, some in each turn."""
+        """Those whose time has come take their places, some in each turn. Once there is none, no
+        directory is kept open.
+        """
         self._timer = None
         if self.is_shown_only:
             return
@@ -367,6 +369,8 @@ class PassingFiles:
         for one in self.files.values():
             self._timer = loop.call_at(max(one.due, now), self._ring, loop)
             break
+        else:
+            self.directories.close()
 
 
 def _is_in(directory: int, name: str) -> bool:
