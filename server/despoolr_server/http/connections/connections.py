@@ -105,6 +105,12 @@ class Connections(Server):
     def __len__(self) -> int:
         return len(self._live)
 
+    def __bool__(self) -> bool:
+        """aiohttp's runner shuts down no server that is false; one without connections may have
+        calls whose callers have gone.
+        """
+        return True
+
     def admit(self, connection: Connection) -> bool:
         """Admit a new connection, closing an idle one if need be. Returns False if there is no
         room.

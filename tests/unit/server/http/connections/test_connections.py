@@ -89,6 +89,21 @@ async def is_open(raw: Raw) -> bool:
     return not raw.reader.at_eof()
 
 
+def test_a_stop_waits_for_a_call_whose_caller_has_gone() -> None:
+    async def test(world: World) -> None:
+        loop = asyncio.get_running_loop()
+        raw = await world.dial(said=SLOW)
+        raw.hang_up()
+        await asyncio.sleep(0.01)
+        assert world.count == 0
+        loop.call_later(0.5, world.done.set)
+        stopped_at = loop.time()
+        await world.runner.cleanup()
+        assert loop.time() - stopped_at == pytest.approx(0.5)
+
+    within(test)
+
+
 def test_past_connections_max_the_longest_silent_one_makes_room() -> None:
     async def test(world: World) -> None:
         spoken = await world.dial(said=GET)
