@@ -75,6 +75,18 @@ def serve(asking: list[Asking]) -> App:
             asking[0].note("server", "ends", request.transport is None)
         return SingleWriteResponse(200, TEXT, b"late")
 
+    async def late(request: web.Request) -> web.StreamResponse:
+        asking[0].note("server", request.path_qs)  # bytes from here on
+        tell = when_gone(request)
+        assert tell is not None
+        forget = tell(lambda: asking[0].note("server", "gone before"))
+        tell(lambda: asking[0].note("server", "gone"))
+        await asyncio.sleep(2.0)
+        forget()
+        await asyncio.sleep(8.0)
+        asking[0].note("server", "ends")
+        return SingleWriteResponse(200, TEXT, b"late")
+
     async def pieces(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()
         await answer.prepare(request)
@@ -95,7 +107,7 @@ def serve(asking: list[Asking]) -> App:
 
     routes = [
         Route(method, f"/{handler.__name__}", handler)
-        for handler in (plain, unchanged, slow, pieces, last, missing, long)
+        for handler in (plain, unchanged, slow, late, pieces, last, missing, long)
         for method in ("GET", "HEAD", "PUT", "POST")
     ]
     lane = frozenset((route.method, route.path) for route in routes if route.method != "HEAD")
@@ -208,6 +220,31 @@ async def a_wait_for_a_place(it: Asking) -> None:
         group.create_task(it.ask("GET", "/slow?5", total=25.0))
 
 
+async def a_caller_that_goes(it: Asking) -> None:
+    for total in (1.0, 5.0):
+        await it.ask("GET", "/late", total=total)
+        await asyncio.sleep(20.0)
+
+
+def a_stop(target: str, total: float | None) -> Callable[[Asking], Awaitable[None]]:
+    async def story(it: Asking) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(it.ask("GET", target, total=total))
+            await asyncio.sleep(1.5)
+            await it.runner.cleanup()
+            it.note("stopped")
+
+    return story
+
+
+async def a_session_that_is_closed_when_it_has_no_place_left(it: Asking) -> None:
+    async with asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(it.ask("GET", f"/slow?{number}"))
+        await asyncio.sleep(1.0)
+        await it.http.close()
+
+
 async def a_reset_in_the_moment_of_the_answer(it: Asking) -> None:
     it.network.slow_down("LOGON1", 0.5)
     await asyncio.sleep(1.0 - it.loop.time() % 1.0)
@@ -240,6 +277,12 @@ STORIES: dict[str, Callable[[Asking], Awaitable[None]]] = {
     "impatience": impatience,
     "a long way": a_long_way,
     "a wait for a place": a_wait_for_a_place,
+    "a caller that goes": a_caller_that_goes,
+    "a stop without the caller": a_stop("/slow", 1.0),
+    "a stop with the caller": a_stop("/slow", None),
+    "a stop without the caller, as bytes": a_stop("/late", 1.0),
+    "a stop with the caller, as bytes": a_stop("/late", None),
+    "a session that is closed": a_session_that_is_closed_when_it_has_no_place_left,
     "a reset in the moment of the answer": a_reset_in_the_moment_of_the_answer,
     "a last answer and its end apart": a_last_answer_and_its_end_apart,
     **{

@@ -170,6 +170,10 @@ class ValueSession:
         for waiters in self._waiters.values():
             for waiter in waiters:
                 waiter.cancel()
+        # who asks again, since their connection was lost, waits for no place
+        self._kept.clear()
+        self._acquired.clear()
+        self._waiters.clear()
 
     # -- one call
 

@@ -147,7 +147,7 @@ class FarEnd(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         self.transport = None
-        self.server.ends.pop(self, None)
+        self._leave()
         if self._timer is not None:
             self._timer.cancel()
         gone, self._gone = self._gone, []
@@ -174,12 +174,11 @@ class FarEnd(asyncio.Protocol):
                 self._timer.cancel()
                 self._timer = None
             transport, self.transport = self.transport, None
-            self.server.ends.pop(self, None)
+            self._leave()
             if transport is not None:
                 transport.protocol = real
                 real.connection_made(transport)
-                for callback in self._gone:
-                    real.when_gone(callback)
+                real._gone = self._gone  # one list: what is added or taken back later counts
         return self.real
 
     @property
@@ -265,17 +264,26 @@ class FarEnd(asyncio.Protocol):
                 self._wait_for_next()
             elif request.transport is not None:
                 request.transport.close()
+            if self.transport is None:
+                self._leave()
 
     async def shut_down(self) -> None:
         """Close it; a call that waits has its time before."""
         task = self.task
         if task is not None:
-            for _ in range(2):
-                await asyncio.wait([task], timeout=self.server.shutdown_s)
-            task.cancel()
+            await asyncio.wait([task], timeout=self.server.shutdown_s)
         transport = self.transport if self.real is None else self.real.transport
-        if transport is not None:
-            transport.close()
+        if transport is None:
+            return  # as aiohttp: what nobody hears goes on
+        if task is not None:
+            await asyncio.wait([task], timeout=self.server.shutdown_s)
+            task.cancel()
+        transport.close()
+
+    def _leave(self) -> None:
+        """Whoever stops the server waits for a call that goes on, though nobody hears its answer."""
+        if self.task is None:
+            self.server.ends.pop(self, None)
 
     def _wait_for_next(self) -> None:
         if self.real is not None:
