@@ -281,7 +281,7 @@ class FarEnd(asyncio.Protocol):
         transport.close()
 
     def _leave(self) -> None:
-        """Whoever stops the server waits for a call that goes on, though nobody hears its answer."""
+        """Be forgotten, unless a call goes on: whoever stops the server waits for it."""
         if self.task is None:
             self.server.ends.pop(self, None)
 

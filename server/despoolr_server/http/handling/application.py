@@ -19,9 +19,9 @@ _PART: Final = re.compile(r"\{(\w+)(?::([^{}]*))?\}")
 
 
 class App(msgspec.Struct):
-    """An application. Of routes for one address the first with the method answers, or with any
-    (`*`); of addresses that both are one's, the one with the longer text before its first part,
-    then the first (aiohttp's rules).
+    """An application. Of the routes of an address the first answers that has the method, or any
+    (`*`). Where several addresses fit a path, those with more text before their first part are
+    asked first, then those that stand first (aiohttp's rules).
     """
 
     routes: list[Route]
@@ -32,9 +32,6 @@ class App(msgspec.Struct):
 
     def __getitem__(self, key: AppKey[T]) -> T:
         return self.things[key]  # type: ignore[no-any-return]
-
-    def __setitem__(self, key: AppKey[T], value: T) -> None:
-        self.things[key] = value
 
 
 class Addressed(msgspec.Struct, frozen=True):
