@@ -174,6 +174,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/shares/base/dav_locks.py:DavLockTable._by_token": "`dav_locks_max`",
     "server/despoolr_server/shares/base/dav_locks.py:DavLockTable._by_handle": "`dav_locks_max`",
     "server/despoolr_server/shares/base/dav_locks.py:DavLockTable._by_key": "`dav_locks_max`",
+    "server/despoolr_server/shares/base/dav_locks.py:DavLockTable._within": "`dav_locks_max`",
     "server/despoolr_server/shares/base/dav_locks.py:DavLockTable._counts": "`dav_locks_max`",
     "server/despoolr_server/engine/holders.py:Holders._classes": "an open each",
     "server/despoolr_server/engine/tree_locks.py:TreeLocks._directories": "an open each",

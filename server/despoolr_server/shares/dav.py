@@ -386,7 +386,8 @@ class Dav:
         """Some of what is in a directory. Where nothing has properties or locks, nothing is asked
         for those of each.
         """
-        if not self._dav_locks and not visit.share.store.keeps_properties_in(directory):
+        has_locks = self._dav_locks.is_any_in(visit.share.name, directory)
+        if not has_locks and not visit.share.store.keeps_properties_in(directory):
             if not any(one.directory for one in facts):
                 return [facts]
             found: Looked = []

@@ -72,6 +72,8 @@ class DavLockTable:
         self._by_token: dict[str, DavLock] = {}
         self._by_handle: dict[str, str] = {}
         self._by_key: dict[str, dict[str, None]] = {}
+        self._within: dict[str, int] = {}
+        """How many are on a name in a directory, by the directory's key."""
         self._counts: dict[tuple[str, str], int] = {}
         self._infinite_count = 0
 
@@ -105,6 +107,8 @@ class DavLockTable:
         self._by_token[lock.token] = lock
         self._by_handle[lock.handle] = lock.token
         self._by_key.setdefault(lock.key, {})[lock.token] = None
+        directory = lock.key.rpartition("/")[0]
+        self._within[directory] = self._within.get(directory, 0) + 1
         self._counts[lock.principal] = self._counts.get(lock.principal, 0) + 1
         self._infinite_count += lock.infinite
 
@@ -118,6 +122,10 @@ class DavLockTable:
         del tokens[token]
         if not tokens:
             del self._by_key[lock.key]
+        directory = lock.key.rpartition("/")[0]
+        self._within[directory] -= 1
+        if not self._within[directory]:
+            del self._within[directory]
         self._counts[lock.principal] -= 1
         if not self._counts[lock.principal]:
             del self._counts[lock.principal]
@@ -150,6 +158,14 @@ class DavLockTable:
                     if (lock := self._by_token[token]).infinite
                 ]
         return found
+
+    def is_any_in(self, share: str, directory: Name) -> bool:
+        """Whether a name in a directory can be in the reach of one."""
+        if not self._by_token:
+            return False
+        if file_key(share, directory) in self._within:
+            return True
+        return any(lock.infinite for lock in self.covering(share, directory))
 
     def guarding(self, share: str, name: Name) -> list[DavLock]:
         """The locks whose token it takes to add or remove a name: those on it, and any on its

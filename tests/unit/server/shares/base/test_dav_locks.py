@@ -65,6 +65,28 @@ def test_a_name_is_in_the_reach_of_its_own_locks_and_of_deep_ones_above() -> Non
     assert table.rooted_in("S", n("D/E/F")) == [own]
 
 
+LOCKED = ["", "A", "D", "D/A", "D/E", "D/E/F", "DD"]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(LOCKED), st.booleans()), max_size=6),
+    st.integers(min_value=0, max_value=6),
+)
+def test_a_directory_without_a_name_in_the_reach_of_a_lock_is_known(
+    made: list[tuple[str, bool]], ended: int
+) -> None:
+    table = DavLockTable("LOGON1")
+    locks = [lock(table, path, infinite=infinite) for path, infinite in made]
+    for one in locks[:ended]:
+        table.forget(one.handle)
+    for directory in ("", "D", "D/E", "DD"):
+        below = [path for path in LOCKED if path and path.rpartition("/")[0] == directory]
+        names = [n(path) for path in [*below, f"{directory}/NEW".strip("/")]]
+        has_any = any(table.covering("S", name) for name in names)
+        assert table.is_any_in("S", n(directory)) == has_any
+        assert not table.is_any_in("T", n(directory))
+
+
 def test_a_lock_is_found_by_its_token_and_by_its_open_until_that_ends() -> None:
     table = DavLockTable("LOGON1")
     made = lock(table, "A", infinite=True)
