@@ -9,9 +9,8 @@ aiohttp would run it. What is no value becomes bytes: the connection is aiohttp'
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import Callable, Generator
-from functools import cached_property, partial
+from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote
 
@@ -23,6 +22,7 @@ from despoolr_server.http.base.traffic import TRAFFIC
 from despoolr_server.http.connections.field_block import FieldBlock
 from despoolr_server.http.connections.lane import FastLane, FirstLine
 from despoolr_server.http.handling.application import Addresses, App
+from despoolr_server.http.handling.handler import rest_of
 from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ class FarEnd(asyncio.Protocol):
         except Exception as error:
             rest = _fail(error)
         else:
-            rest = _go_on(call, waits)
+            rest = rest_of(call, waits)
         self.task = self.loop.create_task(self._finish(request, rest, answered))
         return None
 
@@ -353,22 +353,3 @@ async def _say(response: Any) -> Any:
 
 async def _fail(error: Exception) -> Any:
     raise error
-
-
-@types.coroutine
-def _go_on(call: Any, waits: Any) -> Generator[Any, Any, Any]:
-    """The rest of a handler that has run until it first waited."""
-    while True:
-        try:
-            sent = yield waits
-        except GeneratorExit:
-            call.close()
-            raise
-        except BaseException as error:
-            step = partial(call.throw, error)
-        else:
-            step = partial(call.send, sent)
-        try:
-            waits = step()
-        except StopIteration as done:
-            return done.value

@@ -25,8 +25,7 @@ What is worked out of a request line, or of a block of header fields, is found a
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
@@ -41,6 +40,7 @@ from despoolr_server.http.connections.field_block import (
 )
 from despoolr_server.http.connections.lane import FastLane, FirstLine
 from despoolr_server.http.connections.whole_request import WholeRequest
+from despoolr_server.http.handling.handler import rest_of
 from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 _Rest = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -195,7 +195,7 @@ class LaneConnection(Connection):
             self._hand_over(request, partial(_fail, error))
             return None
         else:
-            self._hand_over(request, partial(_go_on, call, waits))
+            self._hand_over(request, lambda _request: rest_of(call, waits))
             return None
         if type(response) is not SingleWriteResponse or not response.is_short:
             self._hand_over(request, partial(_say, response))
@@ -256,28 +256,6 @@ def _message(line: FirstLine, block: FieldBlock) -> RawRequestMessage:
     return RawRequestMessage(
         method, path, HttpVersion11, headers, raw, False, None, False, False, _NO_URL
     )
-
-
-@types.coroutine
-def _go_on(
-    call: Any, waits: Any, _request: web.BaseRequest
-) -> Generator[Any, Any, web.StreamResponse]:
-    """The rest of a handler that has run until it first waited."""
-    while True:
-        try:
-            sent = yield waits
-        except GeneratorExit:
-            call.close()
-            raise
-        except BaseException as error:
-            step = partial(call.throw, error)
-        else:
-            step = partial(call.send, sent)
-        try:
-            waits = step()
-        except StopIteration as done:
-            answer: web.StreamResponse = done.value
-            return answer
 
 
 async def _say(response: web.StreamResponse, _request: web.BaseRequest) -> web.StreamResponse:

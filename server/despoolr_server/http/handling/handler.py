@@ -6,8 +6,9 @@ a socket is served (`over_aiohttp`, `connections`), and a handler is made withou
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import cache
+import types
+from collections.abc import Awaitable, Callable, Generator
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -27,7 +28,16 @@ else:
             return f"<key {self.name}>"
 
 
-__all__ = ["AppKey", "Handler", "Request", "Route", "StreamResponse", "over_aiohttp", "when_gone"]
+__all__ = [
+    "AppKey",
+    "Handler",
+    "Request",
+    "Route",
+    "StreamResponse",
+    "over_aiohttp",
+    "rest_of",
+    "when_gone",
+]
 
 Handler: TypeAlias = "Callable[[Request], Awaitable[StreamResponse]]"
 
@@ -51,6 +61,26 @@ def when_gone(
     """
     tell: Any = getattr(request.protocol, "when_gone", None)
     return tell if request.transport is not None else None
+
+
+@types.coroutine
+def rest_of(call: Any, waits: Any) -> Generator[Any, Any, StreamResponse]:
+    """What is left of a handler that has run until it first waited, for `waits`."""
+    while True:
+        try:
+            sent = yield waits
+        except GeneratorExit:
+            call.close()
+            raise
+        except BaseException as error:
+            step = partial(call.throw, error)
+        else:
+            step = partial(call.send, sent)
+        try:
+            waits = step()
+        except StopIteration as done:
+            answer: StreamResponse = done.value
+            return answer
 
 
 @cache
