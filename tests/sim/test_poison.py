@@ -57,6 +57,17 @@ def test_the_world_is_whole_again_afterwards():
     assert [dict(vars(module)) for module in modules] == before
 
 
+def test_what_a_module_took_by_name_during_a_simulation_works_afterwards():
+    with poison() as tried:
+        monotonic = time.monotonic  # noqa: TID251 - as a module does that is imported meanwhile
+        with pytest.raises(RealWorldCall):
+            monotonic()
+    assert monotonic() <= time.monotonic()  # noqa: TID251
+    with poison() as others:
+        monotonic()
+    assert (len(tried), others) == (1, [])
+
+
 def test_other_threads_are_left_alone():
     seen, start = [], threading.Event()
 

@@ -57,12 +57,14 @@ def poison() -> Iterator[list[str]]:
     """Make calls to the real world raise `RealWorldCall` in this thread; yields the list of those
     that were tried.
     """
-    thread = threading.get_ident()
+    thread: int | None = threading.get_ident()
     tried: list[str] = []
     restore: list[Callable[[], None]] = []
 
     def refusing(name: str, instead: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def refuse(*args: Any, **kwargs: Any) -> Any:
+            # a module that was imported meanwhile may have it for good: after the simulation,
+            # which has no thread then, it is the original
             if threading.get_ident() != thread:
                 return original(*args, **kwargs)
             caller = sys._getframe(1)
@@ -92,5 +94,6 @@ def poison() -> Iterator[list[str]]:
                 replace(owner, name, instead)
         yield tried
     finally:
+        thread = None
         while restore:
             restore.pop()()
