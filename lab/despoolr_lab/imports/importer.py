@@ -174,9 +174,11 @@ def _tracks(sources: Sequence[TraceFile], wanted: str) -> list[Track]:
 def _name_hosts(tracks: list[Track]) -> None:
     """Which servers there are is told by all files together: each may be of one."""
     readers = [(track.kind.hosts, source) for track in tracks for source in track.sources]
-    named = [hosts(source) for hosts, source in readers if hosts is not None]
+    named: frozenset[str] = frozenset().union(
+        *(hosts(source) for hosts, source in readers if hosts is not None)
+    )
     for _, source in readers:
-        source.hosts = frozenset().union(*named)
+        source.hosts = named
 
 
 def _name_machines(tracks: list[Track]) -> None:

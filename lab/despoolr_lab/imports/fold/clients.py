@@ -48,7 +48,7 @@ class KnownClients:
     """Those that a file tells of."""
 
     def __init__(self) -> None:
-        self._whos: set[Who] = set()
+        self._whos: dict[Who, None] = {}
         self._addresses: set[str] = set()
         self._names: set[str] = set()
         self._users: set[str] = set()
@@ -68,7 +68,7 @@ class KnownClients:
         if one == NOBODY or len(self._whos) >= OF_A_FILE_MAX:
             self.is_anybody = True
         else:
-            self._whos.add(one)
+            self._whos[one] = None
 
     def update(self, other: KnownClients) -> None:
         """It tells of all those, too."""

@@ -42,18 +42,20 @@ class LogServers:
 
     def of(self, host: str) -> str:
         """The server that a line's host is; empty for the only one, or the first."""
+        host = name(host)
         known = self._known.get(host)
         if known is not None:
             return known
+        if len(self._known) >= SERVERS_MAX:
+            return next(iter(self._known.values()))
         called = _called(host)
         self._first = self._first or called
-        if len(self._known) >= SERVERS_MAX or (called == self._first and not self._is_several):
+        if called == self._first and not self._is_several:
             found = ""
         else:
             found = next((one for one in self._known.values() if fold(one) == called), "")
             found = found or (host if is_address(host) else host.partition(".")[0])
-        if len(self._known) < SERVERS_MAX:
-            self._known[host] = found
+        self._known[host] = found
         return found
 
     def roots_of(self, server: str, first: Roots) -> Roots:

@@ -15,6 +15,7 @@ from despoolr_lab.imports.fold.names import Names
 from despoolr_lab.imports.traces import servers
 from despoolr_lab.imports.traces.seen import Opened, Who
 from despoolr_lab.imports.traces.servers import LogServers
+from despoolr_lab.imports.traces.source import NAME_SIZE_MAX
 from unit.lab.imports.test_variants import AUDIT, SECURITY, story
 from worlds.traces import TRACES, Found, imported
 
@@ -121,5 +122,14 @@ def test_a_file_with_more_servers_than_are_remembered_may_tell_of_any(
 def test_servers_of_a_log_are_told_apart_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "SERVERS_MAX", 2)
     those = LogServers(["fs1", "fs2"])
-    assert [those.of(host) for host in ("fs1", "fs2", "fs3")] == ["fs1", "fs2", ""]
+    assert [those.of(host) for host in ("fs1", "fs2", "fs3")] == ["fs1", "fs2", "fs1"]
+    assert those.count == 2
+    only = LogServers()
+    assert [only.of(host) for host in ("fs1", "fs2", "fs3")] == ["", "fs2", ""]
+
+
+def test_a_server_whose_name_is_too_long_is_remembered_by_its_beginning() -> None:
+    those = LogServers()
+    those.of("fs1")
+    assert those.of("x" * 1_000_000) == those.of("x" * 1_000_001) == "x" * NAME_SIZE_MAX
     assert those.count == 2
