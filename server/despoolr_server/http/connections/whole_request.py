@@ -52,6 +52,9 @@ class WholeRequest(web.Request):
     when it is asked for.
     """
 
+    ATTRS = web.Request.ATTRS | {"_app", "_parts"}
+    """What may be set without a warning in Python's development mode."""
+
     def __init__(
         self,
         message: RawRequestMessage,

@@ -97,6 +97,7 @@ async def test_every_attribute_is_what_aiohttp_makes_of_the_same_bytes(name: str
     body = b"12345" if b"Content-Length" in head else b""
     theirs, ours = await both(head, body)
     assert {name for name in theirs.ATTRS if not hasattr(ours, name)} == set()
+    assert vars(ours).keys() <= ours.ATTRS, "who sets others is warned of by Python's -X dev"
     for asked in ASKED:
         assert getattr(ours, asked) == getattr(theirs, asked), asked
     assert ours.app[LANE_CALLS] is theirs.app[LANE_CALLS]
