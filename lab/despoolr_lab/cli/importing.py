@@ -86,7 +86,8 @@ def command(
 ) -> int:
     """Make a run of what a real server saw: captures, Samba's logs and status, Windows' lists.
 
-    Several files of one server make one run: each tells what it proves best.
+    Several files make one run, of one server or of several: each tells what it
+    proves best.
     """
     from despoolr_lab.imports.importer import Import
     from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
