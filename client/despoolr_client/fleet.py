@@ -248,8 +248,8 @@ class Fleet:
 
     async def _poll_several(self, agents: list[PcmAgent]) -> None:
         """Let clients ask together, each its logon server. Those for whom nothing is new are
-        counted first; those that are left over ask alone, each in a place of its own: who waits for
-        a server that answers nobody holds up nobody else.
+        counted first; those that are left over ask alone, each in a place of its own. A server that
+        answers nobody holds up the clients of the next one once, until it is given up (`Asks`).
         """
         by_server: dict[str, list[PcmAgent]] = {}
         for agent in agents:
