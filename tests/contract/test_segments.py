@@ -315,3 +315,33 @@ async def test_a_segment_that_went_does_not_come_back_after_a_power_cut(
     assert unsafe == set()
     await store.close()
     assert unsafe == set() and numbers_in(directory) == []
+
+
+async def test_a_segment_stays_before_later_ones_if_what_it_says_cannot_be_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal without it would have a gap, which is damage."""
+    store = JournalledFileStore(tmp_path, threads=False, journal_max=2000)
+    journal, directory = store._journal, tmp_path / ".despoolr/journal"
+    assert journal is not None
+
+    def fail(_: str) -> None:
+        raise OSError(errno.EIO, "the disk does not write")
+
+    async def fill() -> None:
+        begun = journal._number
+        while journal._number == begun:
+            store.write_whole(n("A"), b"x" * 500, AT)
+        await store.sync()
+        await rest(store)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(segments, "sync_file_system", fail)
+        await fill()
+    assert numbers_in(directory)[0] == 1
+    identity = segments.identity_of(tmp_path / ".despoolr")
+    assert segments.read_segments(directory, identity).damage == ""
+    await fill()
+    assert segments.read_segments(directory, identity).damage == ""
+    assert numbers_in(directory)[0] > 1
+    await store.close()

@@ -88,3 +88,28 @@ def test_a_name_that_somebody_has_taken_for_a_link_is_left_alone(tmp_path: Path,
     again = started(tmp_path / "s")
     assert again.findings == [] and again.read(n("B")) == b"two"
     assert path.readlink() == outside and again.find(n(name)) is None
+
+
+@pytest.mark.parametrize("somebody", ["a directory", "a link", "a file for its directory"])
+@pytest.mark.parametrize("was_put", [True, False])
+def test_a_file_whose_new_name_somebody_has_taken_stays_where_he_took_it(
+    tmp_path: Path, somebody: str, was_put: bool
+) -> None:
+    store = started(tmp_path)
+    store.make_directory(n("T"), AT)
+    if was_put:
+        store.write_whole(n("A"), b"one", AT)
+    else:
+        (tmp_path / "A").write_bytes(b"one")
+    store.rename(n("A"), n("T/B"))
+    (tmp_path / "T/B").rename(tmp_path / "A")
+    if somebody == "a directory":
+        (tmp_path / "T/B").mkdir()
+    elif somebody == "a link":
+        (tmp_path / "T/B").symlink_to(tmp_path / "A")
+    else:
+        (tmp_path / "T").rmdir()
+        (tmp_path / "T").write_bytes(b"somebody's")
+    again = started(tmp_path)
+    assert again.findings == []
+    assert again.read(n("A")) == b"one"

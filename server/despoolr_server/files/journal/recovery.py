@@ -68,13 +68,17 @@ class _Recovery:
         for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
             if disk.find(_named(make.path)) is None and not self._is_taken(_named(make.path)):
                 _skip_if_replaced(disk.make_directory, _named(make.path), make.at)
-        self._recover_renames(result)
-        for path, redo in result.files.values():
-            if not self._is_taken(_named(path)):
-                _skip_if_replaced(self._redo, _named(path), redo)
+        all_files = [(_named(path), redo) for path, redo in result.files.values()]
+        files = [(name, redo) for name, redo in all_files if self._has_place(name)]
+        staying = {redo.inode for _, redo in all_files} - {redo.inode for _, redo in files}
+        self._recover_renames(files)
+        for name, redo in files:
+            _skip_if_replaced(self._redo, name, redo)
         for path, inodes in result.gone.values():
             facts = None if path.startswith(PRIVATE + "/") else disk.find(_named(path))
-            if facts is not None and not facts.directory and self._inode_at(_named(path)) in inodes:
+            if facts is None or facts.directory:
+                continue
+            if self._inode_at(_named(path)) in inodes - staying:
                 disk.remove(_named(path))
         for gone in sorted(result.gone_directories.values(), key=lambda one: -one.path.count("/")):
             if self._inode_at(_named(gone.path)) == gone.inode and not disk.has_children(
@@ -89,7 +93,8 @@ class _Recovery:
         if not isinstance(last, Move) or last.properties is None:
             return
         disk, name, new_name = self._disk, _named(last.path), _named(last.new_path)
-        if disk.find(new_name) is None:
+        facts = disk.find(new_name)
+        if facts is None or facts.directory:
             return
         if name.key != new_name.key and disk.find(name) is None:
             disk.property_list.set(name.key, {})
@@ -104,31 +109,29 @@ class _Recovery:
         if is_free and self._inode_at(name) == tree.inode:
             _skip_if_replaced(self._disk.rename, name, new_name, again=True)
 
-    def _recover_renames(self, result: JournalOutcome) -> None:
+    def _recover_renames(self, files: list[tuple[Name, FileRedo]]) -> None:
         """Files that were only renamed: all out of the way first, then each to its place, so that
         they may change places.
         """
         disk = self._disk
-        aside: list[tuple[str, str]] = []
-        for path, redo in result.files.values():
-            if redo.put is not None or self._inode_at(_named(path)) == redo.inode:
+        aside: list[tuple[str, Name]] = []
+        for name, redo in files:
+            if redo.put is not None or self._inode_at(name) == redo.inode:
                 continue
             place = self._locate_inode(redo)
             if place is not None:
                 for former in redo.paths[:-1]:
                     if not former.startswith(PRIVATE + "/"):
-                        disk.rename_lists(_named(former).key, _named(path).key, again=True)
-                aside.append((self._aside(redo), path))
+                        disk.rename_lists(_named(former).key, name.key, again=True)
+                aside.append((self._aside(redo), name))
                 os.rename(place, aside[-1][0])
-        for place, path in aside:
-            _skip_if_replaced(self._put_in_place, place, _named(path))
+        for place, name in aside:
+            self._put_in_place(place, name)
 
     def _put_in_place(self, aside: str, name: Name) -> None:
         """Not `publish`, which gives up a file that it cannot publish: this one is the only one."""
         index = self._disk.index
         target = index.target(name)
-        if target.is_directory:
-            raise StoreError(NtStatus.FILE_IS_A_DIRECTORY)
         os.replace(aside, target.path)
         index.entered(target, target.actual)
 
@@ -180,6 +183,11 @@ class _Recovery:
             elif self._inode_at(_named(path)) == redo.inode:
                 return self._disk.index.file(_named(path)).path
         return None
+
+    def _has_place(self, name: Name) -> bool:
+        """Whether a file can lie there: one that cannot stays where it was before its rename."""
+        place = self._disk.index.look(name)
+        return place is not None and not place.is_directory and not self._is_taken(name)
 
     def _is_taken(self, name: Name) -> bool:
         """Whether somebody has put there what is neither a file nor a directory: it stays."""

@@ -34,6 +34,7 @@ from despoolr_server.files.journal.chain import (
     render_mark,
 )
 from despoolr_server.files.journal.records import FRAME_SIZE, Abort, Entry, Follow, Keep, encode
+from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.system.descriptors import (
     in_thread,
     sync_all_data,
@@ -224,11 +225,10 @@ class Journal:
         without them, and remove them; preallocate a new one, if there is room.
         """
         try:
-            if not await self._settle(self._begun_at):
-                self._older = full + self._older
+            if not await self._is_true_on_disk():
+                self._older = full + self._older  # if later ones went first, there would be a gap
                 return
             with answering:
-                await in_thread(self._threads, sync_file_system, self._root)
                 for descriptor, number in full:
                     os.close(descriptor)
                     self._path(number).unlink(missing_ok=True)
@@ -239,6 +239,16 @@ class Journal:
                     await self._preallocate_segment(self._number + 1)
         finally:
             self._dropping = None
+
+    async def _is_true_on_disk(self) -> bool:
+        """Make true on disk what the full segments say; whether it is."""
+        try:
+            with answering:
+                if is_settled := await self._settle(self._begun_at):
+                    await in_thread(self._threads, sync_file_system, self._root)
+        except StoreError:  # a later sync tries it again
+            return False
+        return is_settled
 
     async def _preallocate_segment(self, number: int) -> None:
         """Lay out a segment ahead of its time; if a later number was begun meanwhile, it is not
