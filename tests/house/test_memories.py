@@ -232,7 +232,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/files/attributes.py:AttributeList._bits": "a file each that "
     "has attributes",
     "server/despoolr_server/files/journal/journalled.py:JournalledFileStore._puts": "`PUTS_MAX`",
-    "server/despoolr_server/files/journal/open_directories.py:OpenDirectories._descriptors": ""
+    "server/despoolr_server/files/journal/open_directories.py:OpenDirectories._kept": ""
     "`DIRECTORIES_MAX`",
     "server/despoolr_server/files/journal/passing.py:PassingFiles.files": "`COUNT_MAX`, `SIZE_MAX`",
     "server/despoolr_server/files/journal/passing.py:PassingFiles._within": "as many as `files`",

@@ -27,15 +27,17 @@ def open_directory(path: str) -> int:
     return os.open(path, _DIRECTORY)
 
 
-def mount_of(descriptor: int) -> int:
-    """What tells the mount of an open directory from others: no file is renamed from one to another
-    (Linux), be it twice the same file system; elsewhere its device. Raises `OSError`.
+def mount_of(descriptor: int) -> tuple[int, int]:
+    """What tells where no file is renamed to from elsewhere, of an open directory: its mount
+    (Linux), for a file system may be mounted twice, and its device, for one mount may have several
+    (subvolumes of btrfs). Raises `OSError`.
     """
+    device = os.fstat(descriptor).st_dev
     try:
         with open(f"/proc/self/fdinfo/{descriptor}", "rb") as file:
-            return int(file.read().partition(b"mnt_id:")[2].split(None, 1)[0])
+            return int(file.read().partition(b"mnt_id:")[2].split(None, 1)[0]), device
     except (FileNotFoundError, IndexError, ValueError):
-        return os.fstat(descriptor).st_dev
+        return 0, device
 
 
 @contextmanager

@@ -65,3 +65,28 @@ def test_a_directory_on_another_mount_is_not_kept(
     assert known.keep(str(box), inode) and known.find(inode) is not None
     known.close()
     assert len([*Path("/proc/self/fd").iterdir()]) == opened
+
+
+def test_a_directory_is_not_taken_for_one_of_another_device_with_its_inode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In each subvolume of btrfs the first directory has the same inode, on the same mount."""
+    box, other = tmp_path / "box", tmp_path / "other"
+    box.mkdir()
+    other.mkdir()
+    inode, fstat = box.stat().st_ino, os.fstat
+    of_other = other.stat().st_ino
+
+    def with_subvolume(descriptor: int) -> os.stat_result:
+        status = fstat(descriptor)
+        if status.st_ino != of_other:
+            return status
+        return os.stat_result((status.st_mode, inode, status.st_dev + 1, *status[3:]))
+
+    known = OpenDirectories(str(tmp_path))
+    monkeypatch.setattr(os, "fstat", with_subvolume)
+    assert known.keep(str(box), inode)
+    assert not known.keep(str(other), inode)
+    box.rename(tmp_path / "new")
+    assert known.keep(str(tmp_path / "new"), inode) and known.find(inode) is not None
+    known.close()
