@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.records import Make, Remove
 from despoolr_server.files.journal.segments import identity_of, read_segments
+from despoolr_server.files.protocol import StoreError
 
 AT = 833785200.0
 
@@ -113,3 +115,25 @@ def test_a_file_whose_new_name_somebody_has_taken_stays_where_he_took_it(
     again = started(tmp_path)
     assert again.findings == []
     assert again.read(n("A")) == b"one"
+
+
+async def test_a_start_takes_nothing_back_that_was_changed_after_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor if that stop left something in the journal, for which the disk had no room."""
+    store = started(tmp_path)
+    for name in ("A", "B"):
+        store.write_whole(n(name), b"one", AT)
+    store.write_whole(n("C"), b"on its way", AT, passing=True)
+
+    def is_full(*_: object) -> None:
+        raise StoreError(NtStatus.DISK_FULL)
+
+    monkeypatch.setattr(store._disk, "put_in_place", is_full)
+    await store.close()
+    (tmp_path / "A").unlink()
+    (tmp_path / "B").write_bytes(b"two")
+    again = started(tmp_path)
+    assert again.findings == []
+    assert sorted(again.below(ROOT)) == ["B", "C"]
+    assert (again.read(n("B")), again.read(n("C"))) == (b"two", b"on its way")

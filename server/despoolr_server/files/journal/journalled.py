@@ -183,7 +183,7 @@ class JournalledFileStore:
             await self._passing.settle_all()
         self._passing.directories.close()
         await self.sync()
-        await self._journal.close(is_needed=bool(self._on_their_way))
+        await self._journal.close(self._passing.records)
 
     # -- asking: what is on its way is there
 

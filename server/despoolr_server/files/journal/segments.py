@@ -140,8 +140,7 @@ class Journal:
         """
         with answering:
             sync_file_system(self._root)
-            number = self.sequence + 1
-            self.append(Keep([number - record for record in records]))
+            self._keep(records)
             self._kept_at = self.sequence
             self.append(entry)
             try:
@@ -158,19 +157,33 @@ class Journal:
                 self._flush = asyncio.ensure_future(self._commit())
             await asyncio.shield(self._flush)
 
-    async def close(self, *, is_needed: bool = False) -> None:
-        """Everything to disk, and the segments away, unless the next start needs them."""
+    async def close(self, needed: Callable[[], list[int]]) -> None:
+        """Everything to disk, and the segments away, unless the next start needs the records with
+        the numbers that `needed` tells: then those alone count, or all if nobody can say so.
+        """
         await self.sync()
         if at_work := [task for task in (self._dropping, self._laying_out) if task is not None]:
             await asyncio.wait(at_work)
+        is_needed = True
         with answering:
             sync_file_system(self._root)
+            with suppress(StoreError):
+                if records := needed():
+                    self._keep(records)
+                else:
+                    is_needed = False
+            if is_needed:
+                sync_all_data([*(descriptor for descriptor, _ in self._older), self._segment])
             for descriptor, _ in [*self._older, (self._segment, self._number), (self._mark, 0)]:
                 os.close(descriptor)
             if not is_needed:
                 forget_journals(self._directory)
 
     # -- inside
+
+    def _keep(self, records: Iterable[int]) -> None:
+        number = self.sequence + 1
+        self.append(Keep([number - record for record in records]))
 
     async def _commit(self) -> None:
         """One `fdatasync` for all who wait; segments that are full are dropped in the

@@ -473,9 +473,9 @@ async def test_nothing_passes_that_comes_while_the_store_is_closed(
     assert journal is not None
     close = journal.close
 
-    async def closes(*, is_needed: bool) -> None:
+    async def closes(needed: Callable[[], list[int]]) -> None:
         store.write_whole(n("BOX/A"), b"x", AT)
-        await close(is_needed=is_needed)
+        await close(needed)
 
     monkeypatch.setattr(journal, "close", closes)
     await store.close()
