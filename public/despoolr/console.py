@@ -66,12 +66,12 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         keeps=True,
     ),
     "serve": Subcommand(
-        "despoolr_app.cli.serve:command",
+        "despoolr_app.cli.processes.serve:command",
         "Run servers over real sockets: site, logon, all.",
         keeps=True,
     ),
     "fleet": Subcommand(
-        "despoolr_app.cli.fleet:command",
+        "despoolr_app.cli.processes.fleet:command",
         "Run many clients in one process against running servers.",
         keeps=True,
     ),
@@ -84,7 +84,7 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "despoolr_lab.cli.compare:command", "Compare two load runs: which differences matter."
     ),
     "clients": Subcommand(
-        "despoolr_app.cli.clients:command",
+        "despoolr_app.cli.site.clients:command",
         "The fleets of a site, and whether all wanted clients exist.",
         keeps=True,
     ),
@@ -94,57 +94,62 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         keeps=True,
     ),
     "hold": Subcommand(
-        "despoolr_app.cli.hold:command", "Open a file on a share and keep it, as a program does."
+        "despoolr_app.cli.opens.hold:command",
+        "Open a file on a share and keep it, as a program does.",
     ),
     "top": Subcommand(
-        "despoolr_app.cli.top:command",
+        "despoolr_app.cli.opens.top:command",
         "A running site in a terminal, twice a second: blocked, holders, jobs, clients.",
     ),
     "locks": Subcommand(
-        "despoolr_app.cli.ask:locks",
+        "despoolr_app.cli.opens.ask:locks",
         "Who has which file open, since when, and whom that refused.",
     ),
     "release": Subcommand(
-        "despoolr_app.cli.release:command", "Close a file that somebody else holds open."
+        "despoolr_app.cli.opens.release:command", "Close a file that somebody else holds open."
     ),
     "why": Subcommand(
-        "despoolr_app.cli.ask:why", "Who was refused what, by whom, how often; one sentence each."
+        "despoolr_app.cli.opens.ask:why",
+        "Who was refused what, by whom, how often; one sentence each.",
     ),
     "jobs": Subcommand(
-        "despoolr_app.cli.ask:jobs", "The jobs of a running site or a finished run."
+        "despoolr_app.cli.opens.ask:jobs", "The jobs of a running site or a finished run."
     ),
     "job": Subcommand(
-        "despoolr_app.cli.job:command", "One job and its details; create, cancel, watch."
+        "despoolr_app.cli.site.job:command", "One job and its details; create, cancel, watch."
     ),
-    "packages": Subcommand("despoolr_app.cli.package:packages", "The packages of a running site."),
+    "packages": Subcommand(
+        "despoolr_app.cli.site.package:packages", "The packages of a running site."
+    ),
     "package": Subcommand(
-        "despoolr_app.cli.package:command", "One package and where it is; create, update."
+        "despoolr_app.cli.site.package:command", "One package and where it is; create, update."
     ),
     "machines": Subcommand(
-        "despoolr_app.cli.machine:machines", "The machines a running site knows."
+        "despoolr_app.cli.site.machine:machines", "The machines a running site knows."
     ),
     "machine": Subcommand(
-        "despoolr_app.cli.machine:machine", "One machine and the attributes it reported."
+        "despoolr_app.cli.site.machine:machine", "One machine and the attributes it reported."
     ),
     "sites": Subcommand(
-        "despoolr_app.cli.sites:command", "The hierarchy as a tree: versions, servers."
+        "despoolr_app.cli.site.sites:command", "The hierarchy as a tree: versions, servers."
     ),
     "hotfix": Subcommand(
-        "despoolr_app.cli.hotfix:command", "Apply an article's hotfix to a running site; list them."
+        "despoolr_app.cli.site.hotfix:command",
+        "Apply an article's hotfix to a running site; list them.",
     ),
     "fault": Subcommand(
-        "despoolr_app.cli.fault:command",
+        "despoolr_app.cli.site.fault:command",
         "Break a running site on purpose, and mend it: list, add, clear.",
     ),
     "events": Subcommand(
-        "despoolr_app.cli.ask:events", "The NT event log of a running site or a finished run."
+        "despoolr_app.cli.opens.ask:events", "The NT event log of a running site or a finished run."
     ),
     "health": Subcommand(
-        "despoolr_app.cli.health:command",
+        "despoolr_app.cli.processes.health:command",
         "Whether servers answer: an open, a write, a read, a close.",
     ),
     "token": Subcommand(
-        "despoolr_app.cli.token:command",
+        "despoolr_app.cli.processes.token:command",
         "A token signed by the site's secret: for Prometheus, for clients.",
     ),
     "mif": Subcommand("despoolr_app.cli.mif:mif", "Check and show MIF files."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import docker
 import pytest
 
-from despoolr_app.cli.variables import STACK_VARIABLES, VARIABLES
+from despoolr_app.cli.base.variables import STACK_VARIABLES, VARIABLES
 from worlds.docker import read_env_example
 from worlds.support import REPOSITORY
 

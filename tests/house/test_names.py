@@ -80,11 +80,11 @@ WORDS: dict[str, tuple[int, str]] = {
     "lab/despoolr_lab/oracle/connection.py": (1, "header names"),
     "server/despoolr_server/http/connections/connection.py": (1, "codings of a transfer"),
     "lab/despoolr_lab/oracle/cases.py": (1, "a word of a case"),
-    "app/despoolr_app/cli/output.py": (2, "shown"),
+    "app/despoolr_app/cli/base/output.py": (2, "shown"),
     "app/despoolr_app/cli/pcmdump.py": (4, "switches"),
     "app/despoolr_app/cli/mif.py": (3, "shown"),
-    "app/despoolr_app/cli/hotfix.py": (1, "shown"),
-    "app/despoolr_app/cli/options.py": (1, "the name of an environment variable"),
+    "app/despoolr_app/cli/site/hotfix.py": (1, "shown"),
+    "app/despoolr_app/cli/base/options.py": (1, "the name of an environment variable"),
     "lab/despoolr_lab/docs/semantics.py": (1, "shown"),
     "lab/despoolr_lab/bench/reports.py": (1, "host names: a machine's name is ASCII"),
 }
@@ -117,9 +117,9 @@ def test_whoever_compares_names_asks_the_one_fold() -> None:
 
 
 PRINTERS: dict[str, str] = {
-    "app/despoolr_app/cli/output.py": "the one place that prints, and escapes",
+    "app/despoolr_app/cli/base/output.py": "the one place that prints, and escapes",
     "app/despoolr_app/cli/mif.py": "rich tables, whose cells are escaped",
-    "app/despoolr_app/cli/streams.py": "flushes, and closes what nobody reads",
+    "app/despoolr_app/cli/base/streams.py": "flushes, and closes what nobody reads",
     "lab/despoolr_lab/load/workers/worker.py": "JSON lines to the process that started it",
     "lab/despoolr_lab/docs/examples.py": "a file of the repository",
     "lab/despoolr_lab/docs/openapi.py": "a file of a release",
@@ -145,4 +145,4 @@ def test_whatever_a_command_prints_is_escaped_in_one_place() -> None:
         for path in (REPOSITORY / room).rglob("*.py")
         if "bench" not in path.parts and prints.search(path.read_text("utf-8"))
     }
-    assert sorted(found - set(PRINTERS)) == [], "print by despoolr_app.cli.output"
+    assert sorted(found - set(PRINTERS)) == [], "print by despoolr_app.cli.base.output"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from despoolr.console import COMMANDS
-from despoolr_app.cli.output import EXIT_TERMINATED
+from despoolr_app.cli.base.output import EXIT_TERMINATED
 from worlds.process import SERVE_ALL, Process, Workshop
 from worlds.support import REPOSITORY
 

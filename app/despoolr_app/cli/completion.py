@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from despoolr_app.cli.output import EXIT_OK, put_prose
+from despoolr_app.cli.base.output import EXIT_OK, put_prose
 
 
 @click.command(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.options import option
-from despoolr_app.cli.output import echo_json, fail, put
+from despoolr_app.cli.base.options import option
+from despoolr_app.cli.base.output import echo_json, fail, put
 from despoolr_core.rules.text import escaped
 
 if TYPE_CHECKING:

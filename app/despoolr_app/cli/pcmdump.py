@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from despoolr_app.cli.options import option
-from despoolr_app.cli.output import EXIT_USAGE, echo_json, fail, put, put_prose
+from despoolr_app.cli.base.options import option
+from despoolr_app.cli.base.output import EXIT_USAGE, echo_json, fail, put, put_prose
 from despoolr_app.disk.bounded_file import read_bounded
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.pcmdump import TOOLS, dump, summary, to_json

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import click
 
-from despoolr_app.cli.options import option
-from despoolr_app.cli.output import echo_json, json_option, put
+from despoolr_app.cli.base.options import option
+from despoolr_app.cli.base.output import echo_json, json_option, put
 
 
 @click.command("profiles", help="Print the table of behaviours: field, value per version, article.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import click
 
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.output import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -26,7 +26,7 @@ from despoolr_app.cli.output import (
     put,
     put_prose,
 )
-from despoolr_app.cli.streams import OutputLost, finish, take_over
+from despoolr_app.cli.base.streams import OutputLost, finish, take_over
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

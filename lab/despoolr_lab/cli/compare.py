@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.options import option, runs_option
-from despoolr_app.cli.output import EXIT_OK, echo_json, echo_table, fail, json_option, put, say
+from despoolr_app.cli.base.options import option, runs_option
+from despoolr_app.cli.base.output import EXIT_OK, echo_json, echo_table, fail, json_option, put, say
 
 if TYPE_CHECKING:
     from despoolr_lab.load.outcome.compare import ComparedMeasure, ComparedRun

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from despoolr_app.cli.options import option, out_option
-from despoolr_app.cli.output import echo_json, put_prose
-from despoolr_app.cli.streams import OutputLost
+from despoolr_app.cli.base.options import option, out_option
+from despoolr_app.cli.base.output import echo_json, put_prose
+from despoolr_app.cli.base.streams import OutputLost
 from despoolr_core.records.ladder import Ladder
 from despoolr_core.times import span
 

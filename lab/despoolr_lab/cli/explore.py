@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import click
 
-from despoolr_app.cli.options import option
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.options import option
+from despoolr_app.cli.base.output import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     echo_json,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from despoolr_app.cli.options import option, runs_option
-from despoolr_app.cli.output import EXIT_OK, echo_json, fail, json_option, put, say
+from despoolr_app.cli.base.options import option, runs_option
+from despoolr_app.cli.base.output import EXIT_OK, echo_json, fail, json_option, put, say
 from despoolr_core.phrases import size
 
 FORMATS = {"perfetto": "trace.json", "csv": "opens.csv", "cmtrace": "run.log"}

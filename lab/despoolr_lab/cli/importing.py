@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despoolr_app.cli.options import option, out_option
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.options import option, out_option
+from despoolr_app.cli.base.output import (
     EXIT_OK,
     EXIT_USAGE,
     echo_json,
@@ -188,7 +188,7 @@ def _told(imported: Import, notes: list[str], path: Path) -> dict[str, Any]:
 
 
 def _show(told: dict[str, Any]) -> None:
-    from despoolr_app.cli.output import moment
+    from despoolr_app.cli.base.output import moment
     from despoolr_core.phrases import counted
     from despoolr_lab.imports.importer import GRADES
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from despoolr_app.cli.options import option
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.options import option
+from despoolr_app.cli.base.output import (
     EXIT_INTERRUPTED,
     echo_json,
     json_option,

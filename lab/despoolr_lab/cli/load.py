@@ -15,8 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.options import SEED, option, out_option, site_option, token_option
-from despoolr_app.cli.output import echo_json, echo_table, fail, json_option, put, put_over, say
+from despoolr_app.cli.base.options import SEED, option, out_option, site_option, token_option
+from despoolr_app.cli.base.output import (
+    echo_json,
+    echo_table,
+    fail,
+    json_option,
+    put,
+    put_over,
+    say,
+)
 from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
@@ -103,7 +111,7 @@ def command(
     """
     import asyncio
 
-    from despoolr_app.cli.variables import check_variables
+    from despoolr_app.cli.base.variables import check_variables
     from despoolr_app.clocks.time_source import wall_now
     from despoolr_app.process.runtime import StartError
     from despoolr_app.process.settings import ConfigError, parse_listen
@@ -163,8 +171,8 @@ def _join(url: str, token: str, count: int) -> int:
     """Join a load with so many processes, until it is over."""
     import asyncio
 
-    from despoolr_app.cli.output import EXIT_INVALID, EXIT_OK
-    from despoolr_app.cli.secret import secret_token
+    from despoolr_app.cli.base.output import EXIT_INVALID, EXIT_OK
+    from despoolr_app.cli.base.secret import secret_token
     from despoolr_app.process.settings import parse_url
     from despoolr_lab.load.workers.relay import Relay
 
@@ -212,7 +220,7 @@ def _read(file: str, given: dict[str, Any]) -> LoadFile:
 
 
 def _options(given: dict[str, Any], stamp: str, processes: int) -> LoadOptions:
-    from despoolr_app.cli.at_site import site_here
+    from despoolr_app.cli.base.at_site import site_here
     from despoolr_app.process.settings import parse_named_server
     from despoolr_lab.load.run import LoadOptions
 

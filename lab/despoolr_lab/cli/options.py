@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from despoolr_app.cli.options import LOG_FORMATS, SEED, option, options, out_option
+from despoolr_app.cli.base.options import LOG_FORMATS, SEED, option, options, out_option
 
 rerun_options = options(
     option(

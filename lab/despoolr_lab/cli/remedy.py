@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_app.cli.output import fail, put_over, say
+from despoolr_app.cli.base.output import fail, put_over, say
 from despoolr_app.runs.directory import FinishedRun, RunError, load_run, write_whole
 from despoolr_core.records.ladder import FILE, Ladder
 from despoolr_lab.report.html import stream_report

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import click
 
-from despoolr_app.cli.options import runs_option
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.options import runs_option
+from despoolr_app.cli.base.output import (
     EXIT_OK,
     echo_json,
     fail,

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from despoolr_app.cli.options import option, out_option
-from despoolr_app.cli.output import echo_json, fail, json_option, page_width, put, put_prose, say
+from despoolr_app.cli.base.options import option, out_option
+from despoolr_app.cli.base.output import (
+    echo_json,
+    fail,
+    json_option,
+    page_width,
+    put,
+    put_prose,
+    say,
+)
 
 if TYPE_CHECKING:
     from despoolr_app.runs.directory import FinishedRun

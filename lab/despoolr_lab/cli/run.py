@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from despoolr_app.cli.options import option
+from despoolr_app.cli.base.options import option
 from despoolr_lab.cli.options import run_options, to_run_options
 
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.output import (
     EXIT_INTERRUPTED,
     echo_json,
     page_width,

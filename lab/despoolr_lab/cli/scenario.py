@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from despoolr_app.cli.options import option
-from despoolr_app.cli.output import echo_json, put
+from despoolr_app.cli.base.options import option
+from despoolr_app.cli.base.output import echo_json, put
 
 
 @click.group("scenario", help="Write scenario files: begin one, and see what it leaves unchecked.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from despoolr_app.cli.output import put_json
+from despoolr_app.cli.base.output import put_json
 
 
 @click.command(

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from despoolr_app.cli.options import option, runs_option
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.options import option, runs_option
+from despoolr_app.cli.base.output import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     echo_json,

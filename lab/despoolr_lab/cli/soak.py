@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from despoolr_app.cli.options import option, out_option
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.options import option, out_option
+from despoolr_app.cli.base.output import (
     EXIT_INTERRUPTED,
     EXIT_INVALID,
     echo_json,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from despoolr_app.cli.output import fail, say
+from despoolr_app.cli.base.output import fail, say
 from despoolr_app.runs.directory import RunError, find_run, load_run, write_whole
 from despoolr_core.profile import ProfileError, profile_of
 from despoolr_lab.cli.running import read_scenario, run_and_keep

@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.output import (
     echo_json,
     echo_table,
     moment,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.options import Whole, option, out_option
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.options import Whole, option, out_option
+from despoolr_app.cli.base.output import (
     EXIT_OK,
     fail,
     put,
@@ -228,7 +228,7 @@ def _serve(page: WatchPage, server: str, served: ExitStack) -> None:
 
 
 def _page(options: dict[str, Any], server: str, run: RunDirectory, clock: EvenClock) -> WatchPage:
-    from despoolr_app.cli.secret import configured_secret
+    from despoolr_app.cli.base.secret import configured_secret
     from despoolr_app.process.settings import parse_listen
     from despoolr_core.records.live.model import LiveWatched
     from despoolr_lab.imports.importer import GRADES

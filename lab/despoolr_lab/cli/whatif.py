@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from msgspec import structs
 
-from despoolr_app.cli.options import SEED, option, runs_option, token_option
-from despoolr_app.cli.output import (
+from despoolr_app.cli.base.options import SEED, option, runs_option, token_option
+from despoolr_app.cli.base.output import (
     EXIT_INTERRUPTED,
     echo_json,
     echo_table,
@@ -116,7 +116,7 @@ def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **option
 
 
 def _ask_site(options: dict[str, Any]) -> Ladder:
-    from despoolr_app.cli.at_site import answering, find_servers
+    from despoolr_app.cli.base.at_site import answering, find_servers
     from despoolr_app.site_client.live import LiveSource
     from despoolr_lab.whatif.recording.running import remedies_now
 

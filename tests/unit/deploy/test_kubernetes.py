@@ -20,7 +20,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from despoolr_app.cli.variables import VARIABLES
+from despoolr_app.cli.base.variables import VARIABLES
 from despoolr_app.process.settings import parse_named_server
 from worlds.support import REPOSITORY
 

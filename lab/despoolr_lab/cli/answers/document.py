@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from despoolr_app.cli.answer import Answered, Failed
+from despoolr_app.cli.base.answer import Answered, Failed
 from despoolr_lab.cli.answers.table import ANSWERS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_app.cli import at_site
+from despoolr_app.cli.base import at_site
 from despoolr_app.site_client import choose
 from worlds.asked_site import StagedSite
 
