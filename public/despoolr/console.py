@@ -25,43 +25,43 @@ class Subcommand(NamedTuple):
 
 COMMANDS: Final[dict[str, Subcommand]] = {
     "demo": Subcommand(
-        "despoolr_lab.cli.demo:command",
+        "despoolr_lab.cli.runs.demo:command",
         "The blocked update, live, in seconds: servers, 50 clients, verdict.",
         keeps=True,
     ),
     "kb": Subcommand(
-        "despoolr_lab.cli.kb:command",
+        "despoolr_lab.cli.runs.kb:command",
         "Reproduce Knowledge Base articles: list, show, run.",
         keeps=True,
     ),
     "run": Subcommand(
-        "despoolr_lab.cli.run:command",
+        "despoolr_lab.cli.runs.run:command",
         "Run a scenario in virtual, scaled or real time.",
         keeps=True,
     ),
     "explore": Subcommand(
-        "despoolr_lab.cli.explore:command",
+        "despoolr_lab.cli.reruns.explore:command",
         "Many worlds of a scenario, and what goes wrong in them.",
     ),
     "shrink": Subcommand(
-        "despoolr_lab.cli.shrink:command",
+        "despoolr_lab.cli.reruns.shrink:command",
         "Make a failing world small, as long as it fails in the same way.",
     ),
     "replay": Subcommand(
-        "despoolr_lab.cli.replay:command",
+        "despoolr_lab.cli.reruns.replay:command",
         "Make a kept run again, and compare every record.",
     ),
     "scenario": Subcommand(
-        "despoolr_lab.cli.scenario:command",
+        "despoolr_lab.cli.runs.scenario:command",
         "Begin a scenario file; see what one leaves unchecked: new, lint.",
     ),
     "import": Subcommand(
-        "despoolr_lab.cli.importing:command",
+        "despoolr_lab.cli.recordings.importing:command",
         "What a real server saw, as a run: captures, logs, lists of open files.",
         keeps=True,
     ),
     "watch": Subcommand(
-        "despoolr_lab.cli.watching:command",
+        "despoolr_lab.cli.recordings.watching:command",
         "A real share while it is used: who is blocked, by whom, since when.",
         keeps=True,
     ),
@@ -76,12 +76,12 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         keeps=True,
     ),
     "load": Subcommand(
-        "despoolr_lab.cli.load:command",
+        "despoolr_lab.cli.loads.load:command",
         "Put the load of a file on a running stack, and judge the run.",
         keeps=True,
     ),
     "compare": Subcommand(
-        "despoolr_lab.cli.compare:command", "Compare two load runs: which differences matter."
+        "despoolr_lab.cli.loads.compare:command", "Compare two load runs: which differences matter."
     ),
     "clients": Subcommand(
         "despoolr_app.cli.site.clients:command",
@@ -89,7 +89,7 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         keeps=True,
     ),
     "soak": Subcommand(
-        "despoolr_lab.cli.soak:command",
+        "despoolr_lab.cli.loads.soak:command",
         "Run a site for hours under faults: what grows, what is lost.",
         keeps=True,
     ),
@@ -167,7 +167,7 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "despoolr_app.cli.runs:command", "The runs that are kept: list, show, serve, rm, gc."
     ),
     "whatif": Subcommand(
-        "despoolr_lab.cli.whatif:command",
+        "despoolr_lab.cli.reruns.whatif:command",
         "What would have fixed it: the run again, with one change at a time.",
         keeps=True,
     ),

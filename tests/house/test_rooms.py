@@ -10,7 +10,6 @@ from worlds.import_graph import modules, room_of, tree_of
 MODULES_MAX = 14
 
 LARGE = {
-    "despoolr_lab.cli": "a module a command, in the order of `despoolr --help`",
     "despoolr_lab.sim": "its page names each: time, network, and the two ways of a call",
     "despoolr_core.formats": "a module a file format of the field",
     "despoolr_core.formats.mif": "one format: its page names the way in, and the parts of a reader",

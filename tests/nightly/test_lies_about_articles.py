@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED
+from despoolr_lab.cli.runs.running import EXIT_EXPECTATION_FAILED
 from worlds.support import REPOSITORY
 
 ROOMS = ("core", "server", "client", "app", "lab", "public")

@@ -47,7 +47,7 @@ def _modules_after(code: str) -> set[str]:
 
 def test_a_scenario_runs_without_what_only_long_running_servers_and_reports_need() -> None:
     code = """
-from despoolr_lab.cli import kb, running
+from despoolr_lab.cli.runs import kb, running
 from despoolr_lab.kb.gallery import entry
 from despoolr_lab.scenario.reading.load import load_scenario
 running.run_scenario(load_scenario(entry("Q147819")[1]), running.RunOptions(for_s=2 * 86400.0))

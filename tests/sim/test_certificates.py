@@ -42,7 +42,7 @@ def test_they_are_read_when_the_first_connector_over_sockets_is_made(usual: list
 
 
 def test_a_command_that_runs_scenarios_reads_them_late(usual: list[int]) -> None:
-    before, after = told("import despoolr_lab.cli.running, aiohttp", STORES, CONNECT, STORES)
+    before, after = told("import despoolr_lab.cli.runs.running, aiohttp", STORES, CONNECT, STORES)
     assert before == [0, 0]
     assert after == usual
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from despoolr_core.articles import ARTICLES
 from despoolr_core.profile import profile_of
-from despoolr_lab.cli.running import run_and_keep
+from despoolr_lab.cli.runs.running import run_and_keep
 from despoolr_lab.kb import matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell, CellOutcome
 from despoolr_lab.scenario.run import RunOptions

@@ -21,7 +21,7 @@ from despoolr_app.cli.base.output import (
     wrapped_cell,
 )
 from despoolr_core.phrases import counted
-from despoolr_lab.cli.options import as_typed, rerun_options, to_run_options
+from despoolr_lab.cli.runs.options import as_typed, rerun_options, to_run_options
 
 SEEDS: Final = "1-100"
 SEEDS_MAX: Final = 100_000
@@ -51,7 +51,7 @@ def command(
     """Exit 0 if nothing went wrong, 11 if anything did, 130 after Ctrl-C; what is done by then is
     told.
     """
-    from despoolr_lab.cli.running import read_scenario
+    from despoolr_lab.cli.runs.running import read_scenario
     from despoolr_lab.explore.campaign import Exploration, explore
     from despoolr_lab.pool import WorkerDied
     from despoolr_lab.scenario.reading.written import baked

@@ -133,8 +133,8 @@ def _ask_site(options: dict[str, Any]) -> Ladder:
 def _climb(
     subject: str, root: Path, options: dict[str, Any], *, quiet: bool
 ) -> tuple[Ladder, Path]:
-    from despoolr_lab.cli.remedy import bounds_of, find_remedy
-    from despoolr_lab.cli.subject import scenario_of, staged_of
+    from despoolr_lab.cli.reruns.subject import scenario_of, staged_of
+    from despoolr_lab.cli.runs.remedy import bounds_of, find_remedy
     from despoolr_lab.whatif.ladder import Question
 
     try:

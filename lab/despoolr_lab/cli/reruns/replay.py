@@ -32,7 +32,7 @@ EXIT_PARTED: Final = 1
 def command(run: str, root: Path, as_json: bool) -> None:
     """Exit 0 if it is the same run, 1 with the first record that differs if it is not."""
     from despoolr_app.runs.directory import RunError, find_run
-    from despoolr_lab.cli.running import read_scenario
+    from despoolr_lab.cli.runs.running import read_scenario
     from despoolr_lab.explore.replay import replay
     from despoolr_lab.scenario.reading.written import FILE
     from despoolr_lab.scenario.steps import StepError

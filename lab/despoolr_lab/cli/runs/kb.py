@@ -18,7 +18,7 @@ from despoolr_app.cli.base.output import (
     wrapped,
     wrapped_cell,
 )
-from despoolr_lab.cli.options import run_options, to_run_options
+from despoolr_lab.cli.runs.options import run_options, to_run_options
 
 THIS = "(this article)"
 WORLDS_MAX = 1000
@@ -169,7 +169,7 @@ def run(
 ) -> None:
     """Exit 0 if all expectations hold, 10 if one does not."""
     from despoolr_core.profile import ProfileError
-    from despoolr_lab.cli.running import (
+    from despoolr_lab.cli.runs.running import (
         EXIT_EXPECTATION_FAILED,
         Interrupted,
         end_interrupted,
@@ -212,7 +212,7 @@ def run(
         end_interrupted(interrupted, options["as_json"])
     ladder = None
     if is_asked:
-        from despoolr_lab.cli.remedy import remedy_of
+        from despoolr_lab.cli.runs.remedy import remedy_of
 
         ladder = remedy_of(
             load_scenario(entry(number)[1]), parsed, directory, quiet=options["as_json"]
@@ -222,7 +222,7 @@ def run(
 
 
 def _run_all(parsed: Any, options: dict[str, Any], worlds: int) -> int:
-    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, run_and_keep
+    from despoolr_lab.cli.runs.running import EXIT_EXPECTATION_FAILED, run_and_keep
     from despoolr_lab.kb.matrix import cells, run_all
 
     todo = cells(options["version"], worlds)

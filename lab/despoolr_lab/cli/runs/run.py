@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from despoolr_app.cli.base.options import option
-from despoolr_lab.cli.options import run_options, to_run_options
+from despoolr_lab.cli.runs.options import run_options, to_run_options
 
 
 @click.command(
@@ -30,7 +30,7 @@ def command(
     scenario: str, fix: tuple[str, ...], expect: str, is_asked: bool, **options: Any
 ) -> None:
     """Exit 0 if all expectations hold, 10 if one does not, 2 for a scenario that cannot be run."""
-    from despoolr_lab.cli.running import (
+    from despoolr_lab.cli.runs.running import (
         EXIT_EXPECTATION_FAILED,
         Interrupted,
         end_interrupted,
@@ -63,7 +63,7 @@ def command(
     ladder = None
     if is_asked:
         quiet = options["as_json"]
-        from despoolr_lab.cli.remedy import remedy_of
+        from despoolr_lab.cli.runs.remedy import remedy_of
 
         ladder = remedy_of(read_scenario(scenario), parsed, directory, quiet=quiet)
     print_result(result, directory, options["as_json"], ladder)

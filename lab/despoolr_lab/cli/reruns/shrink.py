@@ -18,7 +18,7 @@ from despoolr_app.cli.base.output import (
     put_over,
     put_prose,
 )
-from despoolr_lab.cli.options import rerun_options, to_run_options
+from despoolr_lab.cli.runs.options import rerun_options, to_run_options
 
 
 @click.command(
@@ -116,7 +116,7 @@ def _world(
 ) -> tuple[Any, Any]:
     """The scenario to be made smaller, and how it is run."""
     from despoolr_app.runs.directory import RunError, find_run
-    from despoolr_lab.cli.running import read_scenario
+    from despoolr_lab.cli.runs.running import read_scenario
     from despoolr_lab.explore.campaign import moments_as_written, rerun_of
     from despoolr_lab.scenario.reading.written import FILE, baked
     from despoolr_lab.scenario.run import RunOptions

@@ -53,7 +53,7 @@ def new(file: Path) -> None:
 @click.argument("scenario")
 @option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def lint(scenario: str, as_json: bool) -> None:
-    from despoolr_lab.cli.running import EXIT_EXPECTATION_FAILED, read_scenario
+    from despoolr_lab.cli.runs.running import EXIT_EXPECTATION_FAILED, read_scenario
     from despoolr_lab.kb.gallery import find_scenario
     from despoolr_lab.scenario.authoring.lint import remarks
     from despoolr_lab.toml.toml_text import place, read_text

@@ -14,8 +14,8 @@ import pytest
 from despoolr.console import run
 from despoolr_core.records.ladder import CANNOT_HELP, FIXES, Ladder, LadderRow
 from despoolr_core.records.stream import Listener
-from despoolr_lab.cli import remedy, running
-from despoolr_lab.cli.demo import WORLDS
+from despoolr_lab.cli.runs import remedy, running
+from despoolr_lab.cli.runs.demo import WORLDS
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario

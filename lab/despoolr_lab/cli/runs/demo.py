@@ -84,9 +84,9 @@ def remedy_lines(ladder: Ladder) -> Iterator[str]:
 def command(as_json: bool, out: Path) -> None:
     """Exit 0 if both halves went as Microsoft said."""
     from despoolr_core.timing import Timing
-    from despoolr_lab.cli.narrator import Narrator
-    from despoolr_lab.cli.remedy import find_remedy
-    from despoolr_lab.cli.running import read_scenario, run_and_keep
+    from despoolr_lab.cli.runs.narrator import Narrator
+    from despoolr_lab.cli.runs.remedy import find_remedy
+    from despoolr_lab.cli.runs.running import read_scenario, run_and_keep
     from despoolr_lab.scenario.reading.written import baked
     from despoolr_lab.scenario.run import RunOptions
     from despoolr_lab.toml.shipped_files import shipped_directory

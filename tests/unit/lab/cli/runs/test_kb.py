@@ -14,8 +14,8 @@ import pytest
 
 from despoolr.console import run
 from despoolr_core.articles import ARTICLES
-from despoolr_lab.cli import running
-from despoolr_lab.cli.running import Interrupted
+from despoolr_lab.cli.runs import running
+from despoolr_lab.cli.runs.running import Interrupted
 from despoolr_lab.kb import gallery, matrix
 from despoolr_lab.kb.matrix import AS_SHIPPED, BUG, FIX, Cell, CellOutcome
 from despoolr_lab.scenario.reading.load import load_scenario

@@ -91,7 +91,7 @@ def command(**options: Any) -> int:
     from despoolr_app.process.runtime import StartError
     from despoolr_app.process.settings import ConfigError
     from despoolr_app.runs.directory import RunError
-    from despoolr_lab.cli.importing import wishes_of
+    from despoolr_lab.cli.recordings.importing import wishes_of
     from despoolr_lab.imports.traces.source import ImportFailed
 
     every_s, for_s = _span(options["every"], "--every"), 0.0
@@ -128,7 +128,7 @@ def _watch(options: dict[str, Any], wishes: ImportOptions, every_s: float, for_s
     from despoolr_app.process.event_loop import until_a_signal
     from despoolr_app.runs.directory import RunDirectory, utc_stamp
     from despoolr_core.rules.fold import fold
-    from despoolr_lab.cli.watch_view import shower
+    from despoolr_lab.cli.recordings.watch_view import shower
     from despoolr_lab.imports.fold.names import Names
     from despoolr_lab.imports.live.even_clock import EvenClock
     from despoolr_lab.imports.live.watch import Watch

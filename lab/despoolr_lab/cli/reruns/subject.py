@@ -10,7 +10,7 @@ from typing import Final
 from despoolr_app.cli.base.output import fail, say
 from despoolr_app.runs.directory import RunError, find_run, load_run, write_whole
 from despoolr_core.profile import ProfileError, profile_of
-from despoolr_lab.cli.running import read_scenario, run_and_keep
+from despoolr_lab.cli.runs.running import read_scenario, run_and_keep
 from despoolr_lab.kb.gallery import entry
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario

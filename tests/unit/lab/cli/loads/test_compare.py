@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from despoolr.console import run
-from despoolr_lab.cli.compare import FAULTS_MAX, RUNS_MAX
+from despoolr_lab.cli.loads.compare import FAULTS_MAX, RUNS_MAX
 from despoolr_lab.load.measure.histogram import Histogram
 
 Said = pytest.CaptureFixture[str]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from despoolr.console import run
-from despoolr_lab.cli import running
-from despoolr_lab.cli.running import Interrupted
+from despoolr_lab.cli.runs import running
+from despoolr_lab.cli.runs.running import Interrupted
 from worlds.answer import answer_of, data_of
 
 Said = pytest.CaptureFixture[str]
