@@ -10,13 +10,13 @@ like a capture in which nothing happened.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, Final
 
 from despoolr_lab.imports.capture.frames import FIELDS, Frame, Values, frame_of
+from despoolr_lab.imports.traces.dates import utc_seconds
 from despoolr_lab.imports.traces.source import LINE_SIZE_MAX, TraceFile
 
 FRAME_SIZE_MAX: Final = 4 * LINE_SIZE_MAX
@@ -143,8 +143,8 @@ class _Reader:
             common["frame.time_epoch"] = [str(int(stamp) / 1000)]
         if commands and not any(commands):
             self.filtered_count += 1
-        if "T" in common["frame.time_epoch"][0]:
-            common["frame.time_epoch"] = [str(_epoch(common["frame.time_epoch"][0]))]
+        if "T" in common["frame.time_epoch"][0]:  # newer versions of tshark write a date
+            common["frame.time_epoch"] = [str(utc_seconds(common["frame.time_epoch"][0]))]
         if len(commands) < 2:
             yield frame_of(common | (commands[0] if commands else {}))
             return
@@ -185,12 +185,3 @@ def _collect(pairs: Any, values: Values, depth: int) -> None:
 def _of_ek(key: str) -> str | None:
     found = _NAME_OF_EK.match(key)
     return _EK.get(found[1]) if found else None
-
-
-def _epoch(text: str) -> float:
-    """Newer versions of tshark write the time of a frame as a date (`2026-11-28T19:07:08.0479Z`).
-    Raises `ValueError`.
-    """
-    whole, _, rest = text.rstrip("Z").partition(".")
-    at = dt.datetime.fromisoformat(whole).replace(tzinfo=dt.UTC).timestamp()
-    return at + float(f"0.{rest}") if rest else at

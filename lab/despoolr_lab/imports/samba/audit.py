@@ -1,24 +1,24 @@
 """`vfs_full_audit` lines, as syslog writes them, or smbd into a log of its own: opens and closes,
 and that an open was refused.
 
-The law: the prefix is the site's own, so its width is learnt from where the operation stands, and
-what is in it is told by names before its parts, by a connect's share, or by its looks. smbd closes
-files on its own when it opens one: once before a granted open of data, twice before a refused one,
-and the directory after each; those are not closes of a client. A refused open has no status (the
-text is what errno held last): only `Operation not permitted` is taken for contention, for rights
-and missing names say otherwise. Times are whole seconds, local, and have no year; those of smbd
-have both, and parts of a second.
+The law: smbd closes files on its own when it opens one: once before a granted open of data, twice
+before a refused one, and the directory after each; those are not closes of a client. A refused open
+has no status (the text is what errno held last): only `Operation not permitted` is taken for
+contention, for rights and missing names say otherwise. What a line says is read in `audit_line`,
+its time in `syslog` or `entry_header`.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
 from despoolr_core.rules.fold import fold
+from despoolr_lab.imports.samba.audit_line import CLOCK, split, who_of
+from despoolr_lab.imports.samba.entry_header import EntryHeader, parse_header
+from despoolr_lab.imports.samba.syslog import SyslogClock, SyslogLine, parse_left_out, parse_line
 from despoolr_lab.imports.samba.window import Window
 from despoolr_lab.imports.traces.access import implied, number
 from despoolr_lab.imports.traces.roots import Roots
@@ -40,30 +40,8 @@ from despoolr_lab.imports.traces.seen import (
 from despoolr_lab.imports.traces.servers import LogServers
 from despoolr_lab.imports.traces.source import PATH_SIZE_MAX, TraceFile, name, user_of
 
-OPERATIONS: Final = frozenset(
-    [
-        "connect",
-        "disconnect",
-        "create_file",
-        "open",
-        "openat",
-        "close",
-        "renameat",
-        "rename",
-        "unlinkat",
-        "unlink",
-        "mkdirat",
-        "mkdir",
-        "brl_lock_windows",
-        "brl_unlock_windows",
-    ]
-)
 HANDLES_MAX: Final = 1_000_000
 CLIENTS_MAX: Final = 100_000
-PARTS_MAX: Final = 64
-"""Parts of a line that are told apart; a prefix has a few, and an operation up to five."""
-REPEATED_MAX: Final = 1_000
-"""How often a syslog may say that it left a line out."""
 CONTENTION: Final = "fail (Operation not permitted)"
 _DATA: Final = 0xF2000027
 _DISPOSITIONS: Final = {
@@ -74,39 +52,6 @@ _DISPOSITIONS: Final = {
     "overwrite": 4,
     "overwrite_if": 5,
 }
-_MONTHS: Final = {
-    month: n
-    for n, month in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
-    )
-}
-_SYSLOG: Final = re.compile(
-    r"^(?:<\d+>)?(?:\d )?(?:(?P<month>[A-Z][a-z]{2}) +(?P<day>\d+) (?:(?P<year>\d{4}) )?"
-    r"(?P<time>\d\d:\d\d:\d\d)(?:\.\d+)?"
-    r"|(?P<iso>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*)) (?:<?\S+> )?(?P<host>\S+) "
-    r"smbd(?:_audit)?(?:\[\d+\])?(?::| (?:\d+|-) \S+ (?:-|\[.*?\]))(?: \[ID [^\]]*\])? +"
-    r"(?P<rest>.*)$"
-)
-"""As BSD's syslog writes a line (RFC 3164), also with a year, parts of a second, or a facility in
-angles; or as RFC 5424 has it."""
-_REPEATED: Final = re.compile(
-    r"(?:last )?message repeated (\d+) times?(?:: \[ ?(.*)\])?$", re.ASCII
-)
-"""What a syslog writes in place of lines that are as the last: rsyslog with it, others without."""
-_SMBD: Final = re.compile(
-    r"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d)(\.\d+)?, *(\d+)(?!\d)[^\]]*\] \S*\((\w+)\)"
-)
-"""The first line of an entry of smbd's; full_audit's is the one below it."""
-_PAIR: Final = re.compile(r"^(\w+)=(.*)$", re.DOTALL)
-_CLOCK: Final = re.compile(r"^\d{4}[/-]\d\d[/-]\d\d |^\d\d:\d\d(?::\d\d)?$")
-_NAMES: Final = {
-    "user": ("USER", "U", "USERNAME", "CLIENT_USER"),
-    "address": ("IP", "I", "ADDR", "ADDRESS", "CLIENT_IP", "CLIENTIP"),
-    "machine": ("MACHINE", "M", "HOST", "CLIENT", "HOSTNAME", "PC"),
-    "share": ("VOLUME", "SHARE", "S", "SERVICE"),
-}
-"""What sites call the parts of a prefix that has `NAME=` before each."""
-_ADDRESS: Final = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]+)$")
 _RANGE: Final = re.compile(r"^(?P<path>.*):(?P<offset>\d+)-(?P<length>\d+)[.:]")
 _TYPE: Final = re.compile(r"type=(\d)")
 
@@ -135,48 +80,15 @@ def sniff(head: str) -> bool:
     """
     is_below = has_audit = False
     for line in head.splitlines()[:200]:
-        found = _SYSLOG.match(line)
-        if found is not None and split(found["rest"]) is not None:
+        said = parse_line(line)
+        if said is not None and split(said.text) is not None:
             return True
-        entry = _SMBD.match(line)
-        if entry is not None and int(entry[8][:3]) > 1:
+        entry = parse_header(line)
+        if entry is not None and entry.level > 1:
             return False
         has_audit = has_audit or (is_below and split(line.strip()) is not None)
-        is_below = entry is not None and entry[9] == "do_log"
+        is_below = entry is not None and entry.function == "do_log"
     return has_audit
-
-
-def split(text: str) -> tuple[list[str], str, str, list[str]] | None:
-    """The prefix, the operation, its result and its arguments; None for any other line."""
-    parts = text.split("|", PARTS_MAX)
-    for place, part in enumerate(parts[:-1]):
-        if part in OPERATIONS and (parts[place + 1] == "ok" or parts[place + 1][:4] == "fail"):
-            return parts[:place], part, parts[place + 1], parts[place + 2 :]
-    return None
-
-
-def who_of(prefix: list[str], share_at: int = -1) -> tuple[str, str, str, str]:
-    """User, address, machine and share of a prefix: by the names before them where it has such;
-    else the address by its looks, the user first, the share last, or at `share_at`.
-    """
-    pairs = {fold(found[1]): found[2] for found in map(_PAIR.match, prefix) if found is not None}
-    if len(pairs) > 1:
-        user, address, machine, share = (
-            next((pairs[one] for one in words if one in pairs), "") for words in _NAMES.values()
-        )
-        return user, address, machine, share
-    address = next((part for part in prefix if _ADDRESS.match(part)), "")
-    share = prefix[share_at] if 0 <= share_at < len(prefix) else ""
-    names = [
-        part
-        for place, part in enumerate(prefix)
-        if part != address and not _CLOCK.match(part) and not (share and place == share_at)
-    ]
-    user = names[0] if names else ""
-    if not share and len(names) > 1:
-        share = names.pop()
-    machine = names[1] if len(names) > 1 else ""
-    return user, address, machine, share
 
 
 def read(source: TraceFile) -> Iterator[Seen]:
@@ -196,8 +108,8 @@ def tells_creates(source: TraceFile) -> bool:
 
 def hosts_of(source: TraceFile) -> set[str]:
     """The hosts that a log's first lines are of. Raises `ImportFailed`."""
-    found = (_SYSLOG.match(line) for line in source.head_text().splitlines())
-    return {one["host"] for one in found if one is not None and split(one["rest"]) is not None}
+    said = map(parse_line, source.head_text().splitlines())
+    return {one.host for one in said if one is not None and split(one.text) is not None}
 
 
 class AuditReader:
@@ -218,15 +130,12 @@ class AuditReader:
         self._closed_count = self._handle_count = self._open_count = self._other_failures = 0
         self._share_at = -1
         """Where the share stands in the prefix, once a connect has told."""
-        self._year = 0
-        self._month = 0
+        self._clock = SyslogClock(source)
         self._last = 0.0
-        self._entry: re.Match[str] | None = None
+        self._entry: EntryHeader | None = None
         self._told = self._told_by = ""
         """The last line's text, which a syslog may say that it repeats, and its host."""
         self._has_parts_of_seconds = False
-        self._stamp = ""
-        self._stamp_at = 0.0
 
     @property
     def client_count(self) -> int:
@@ -243,13 +152,12 @@ class AuditReader:
     def take(self, count: int, text: str) -> Iterator[Seen]:
         """What one line says, and those before it that it explains."""
         times = 1
-        repeated = _REPEATED.search(text) if " repeated " in text else None
-        begins = text[: repeated.start()] if repeated is not None else "|"
-        if repeated is not None and "|" not in begins:  # else it is a file that is called so
-            if not repeated[2] and self._told_by not in begins.split():
+        repeated = parse_left_out(text)
+        if repeated is not None and "|" not in repeated.begins:  # else a file is called so
+            if not repeated.text and self._told_by not in repeated.begins.split():
                 return  # the last line of that server is not here
-            times = min(int(repeated[1][:9]), REPEATED_MAX)
-            text = begins + (repeated[2] or f"smbd_audit: {self._told}")
+            times = repeated.times
+            text = repeated.begins + (repeated.text or f"smbd_audit: {self._told}")
         for _ in range(times):
             line = self._line(count, text)
             if line is not None:
@@ -261,27 +169,21 @@ class AuditReader:
             yield from self._tell(line)
 
     def _line(self, count: int, text: str) -> AuditLine | None:
-        entry = _SMBD.match(text)
+        entry = parse_header(text) if text[:1] == "[" else None
         if entry is not None:
-            self._entry = entry if entry[9] == "do_log" else None
+            self._entry = entry if entry.function == "do_log" else None
             return None
-        found = _SYSLOG.match(text)
-        rest = found["rest"] if found is not None else ""
-        if found is None and self._entry is not None:
-            rest = text.strip()
+        said = parse_line(text)
+        rest = said.text if said is not None else text.strip() if self._entry is not None else ""
         parts = split(rest) if rest else None
         self._told = rest if parts is not None else ""
-        self._told_by = found["host"] if found is not None else ""
+        self._told_by = said.host if said is not None else ""
         if parts is None:
-            if text and found is None and "smbd_audit" in text:
+            if text and said is None and "smbd_audit" in text:
                 self._source.damaged(f"line {count:,} is no line of syslog")
             return None
         try:
-            if found is not None:
-                at = self._time(found)
-            else:
-                assert self._entry is not None, "its text is an entry's"
-                at = self._entry_time(self._entry)
+            at = self._time(said)
         except (ValueError, OverflowError):
             self._source.damaged(f"line {count:,} has no time")
             return None
@@ -293,8 +195,8 @@ class AuditReader:
         elif operation == "create_file":
             self.has_creates = True
         line.who = who_of(prefix, self._share_at)
-        line.server = self.servers.of(found["host"]) if found is not None else ""
-        line.key = (line.server, *(name(part) for part in prefix if not _CLOCK.match(part)))
+        line.server = self.servers.of(said.host) if said is not None else ""
+        line.key = (line.server, *(name(part) for part in prefix if not CLOCK.match(part)))
         return line
 
     def _learn_share(self, prefix: list[str], share: str) -> None:
@@ -462,38 +364,12 @@ class AuditReader:
                 moved = self._handles.pop((key, path))
                 self._handles.setdefault((key, new + path[len(old) :]), []).extend(moved)
 
-    def _time(self, found: re.Match[str]) -> float:
-        if found["iso"]:
-            text = found["iso"].replace("Z", "+00:00")
-            at = dt.datetime.fromisoformat(text)
-            if at.tzinfo is None:
-                return self._source.utc(at.replace(tzinfo=dt.UTC).timestamp())
-            return at.timestamp()
-        stamp = f"{found['month']} {found['day']} {found['time']}"
-        if stamp == self._stamp:
-            return self._stamp_at
-        month = _MONTHS.get(found["month"], 0)
-        if not month:
-            raise ValueError(found["month"])
-        if found["year"]:
-            self._year = int(found["year"])
-        elif not self._year:
-            self._year = self._source.year or year_of(self._source.modified_at, month)
-        elif month < self._month and self._month - month > 6:
-            self._year += 1
-        elif month > self._month and month - self._month > 6:  # a line that came late
-            self._year -= 1
-        self._month = month
-        hour, minute, second = (int(part) for part in found["time"].split(":"))
-        at = dt.datetime(self._year, month, int(found["day"]), hour, minute, second, tzinfo=dt.UTC)
-        self._stamp, self._stamp_at = stamp, self._source.utc(at.timestamp())
-        return self._stamp_at
-
-    def _entry_time(self, entry: re.Match[str]) -> float:
-        year, month, day, hour, minute, second = (int(part) for part in entry.groups()[:6])
-        at = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
-        self._has_parts_of_seconds = entry[7] is not None
-        return self._source.utc(at.timestamp()) + float(entry[7] or 0.0)
+    def _time(self, said: SyslogLine | None) -> float:
+        if said is not None:
+            return self._clock.at(said)
+        assert self._entry is not None, "its text is an entry's"
+        self._has_parts_of_seconds = self._entry.has_parts
+        return self._entry.at(self._source)
 
     def gaps(self) -> Iterator[Seen]:
         """What the lines cannot tell."""
@@ -531,11 +407,3 @@ class AuditReader:
 def _mode(arguments: list[str]) -> int:
     """What an `open` is for, as an access mask: `r` reads, `w` writes, and may read."""
     return {"r": 1, "w": 3}.get(arguments[0], UNKNOWN) if len(arguments) > 1 else UNKNOWN
-
-
-def year_of(modified_at: float, month: int) -> int:
-    """The year of a date without one, in a file that was last changed then: the last year in which
-    the month was not after that. Raises `OverflowError` for a time that no calendar has.
-    """
-    date = dt.datetime.fromtimestamp(modified_at, dt.UTC)
-    return date.year - (1 if month > date.month else 0)

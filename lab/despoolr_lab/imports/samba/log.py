@@ -22,7 +22,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from despoolr_lab.imports.samba import audit
+from despoolr_lab.imports.samba.audit_line import split, who_of
+from despoolr_lab.imports.samba.entry_header import EntryHeader, parse_header
+from despoolr_lab.imports.samba.smbd_process import HeldFact, SmbdProcess
 from despoolr_lab.imports.samba.window import Window
 from despoolr_lab.imports.traces.access import implied, number
 from despoolr_lab.imports.traces.roots import Roots
@@ -43,8 +45,6 @@ from despoolr_lab.imports.traces.seen import (
 from despoolr_lab.imports.traces.source import TraceFile, name, path_below, user_of
 
 PROCESSES_MAX: Final = 100_000
-SHARES_MAX: Final = 1000
-"""Shares of one process."""
 PIPES: Final = "IPC$"
 """The share of named pipes, which has no files."""
 ENTRY_LINES_MAX: Final = 64
@@ -59,10 +59,6 @@ TELLS_STATUSES: Final = 3
 DEFERRED_S: Final = 40.0
 """How long smbd waits for a break at most, and a little."""
 
-_HEADER: Final = re.compile(
-    rb"^\[(\d{4})/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d(?:\.\d+)?), *(\d+)(?!\d)"
-    rb"(?:, pid=(\d+)(?!\d))?[^\]]*\] (\S*)\((\w+)\)"
-)
 _LEVEL: Final = re.compile(rb"^\[\d[^,]{9,40}, *(\d+)(?!\d)")
 _CONNECT: Final = re.compile(
     r"(?<!\S)(\S+) \(ipv[46]:([^\s()]+):\d+\) (?:[^()]* )?"
@@ -81,7 +77,7 @@ _CONTENTION: Final = frozenset(["STATUS_SHARING_VIOLATION", "STATUS_DELETE_PENDI
 
 def sniff(head: str) -> bool:
     """Whether a text is an smbd log."""
-    return any(_HEADER.match(line.encode()) for line in head.splitlines()[:50])
+    return any(parse_header(line) for line in head.splitlines()[:50])
 
 
 def grade_of(source: TraceFile) -> str:
@@ -91,8 +87,10 @@ def grade_of(source: TraceFile) -> str:
     size = 0
     for line in TraceFile(source.path).raw_lines():  # whose damage is not counted
         size += len(line)
-        if line[:1] == b"[" and (found := _HEADER.match(line)) and int(found[7][:3]) >= 10:
-            return "A"
+        if line[:1] == b"[":
+            header = parse_header(_text(line))
+            if header is not None and header.level >= 10:
+                return "A"
         if size > JUDGED_SIZE:
             break
     return "B"
@@ -103,66 +101,7 @@ def read(source: TraceFile) -> Iterator[Seen]:
     return Log(source).read()
 
 
-class _Process:
-    """What is known of a pid, and its last open."""
-
-    __slots__ = ("_handles", "asked", "holders", "last", "share", "uid", "who")
-
-    def __init__(self) -> None:
-        self.who = Who()
-        self.share = self.uid = ""
-        self.asked: tuple[int, int, int, str] | None = None
-        self.last: _Entry | None = None
-        self.holders: list[dict[str, str]] = []
-        self._handles: OrderedDict[str, dict[str, list[_Entry]]] = OrderedDict()
-
-    @property
-    def handles(self) -> dict[str, list[_Entry]]:
-        """What it has open on the share that it is at, by path."""
-        return self.handles_of(self.share)
-
-    @property
-    def entries(self) -> list[_Entry]:
-        """All that it has open."""
-        return [one for of in self._handles.values() for held in of.values() for one in held]
-
-    def handles_of(self, share: str) -> dict[str, list[_Entry]]:
-        """What it has open on a share, by path."""
-        found = self._handles.get(share)
-        if found is None:
-            if len(self._handles) >= SHARES_MAX:
-                self._handles.popitem(last=False)
-            found = self._handles[share] = {}
-        return found
-
-    def forget(self, entry: _Entry) -> None:
-        """It has that open no more. A renamed file's is found by looking at all."""
-        shares = list(self._handles.values())
-        places = [(of, entry.path) for of in shares if entry in of.get(entry.path, ())]
-        if not places:
-            places = [(of, path) for of in shares for path, held in of.items() if entry in held]
-        for of, path in places:
-            of[path].remove(entry)
-            if not of[path]:
-                del of[path]
-
-
-class _Entry:
-    """A fact that is held back: an open may turn out to be refused."""
-
-    __slots__ = ("at", "fact", "handle", "is_told", "numopen", "path", "pid")
-
-    def __init__(self, at: float, pid: str, path: str, fact: Seen, numopen: int = 0) -> None:
-        self.at = at
-        self.pid = pid
-        self.path = path
-        self.fact: Seen | None = fact
-        self.numopen = numopen
-        self.handle = ""
-        self.is_told = False
-
-
-_Step = Callable[[float, str, _Process, list[str]], Iterator[Seen] | None]
+_Step = Callable[[float, str, SmbdProcess, list[str]], Iterator[Seen] | None]
 
 
 class Log:
@@ -170,8 +109,8 @@ class Log:
 
     def __init__(self, source: TraceFile) -> None:
         self._source = source
-        self._processes: OrderedDict[str, _Process] = OrderedDict()
-        self._window: Window[_Entry] = Window()
+        self._processes: OrderedDict[str, SmbdProcess] = OrderedDict()
+        self._window: Window[HeldFact] = Window()
         self._handle_count = 0
         self._level = 0
         self._roots = Roots()
@@ -180,37 +119,37 @@ class Log:
         self._opened_count = 0
         self._last = 0.0
         self._not_granted = self._several_count = 0
-        self._steps: Final[dict[bytes, _Step]] = {
-            b"open_file": self._opened,
-            b"close_normal_file": self._closed,
-            b"close_file": self._closed,
-            b"smbd_smb2_request_error_ex": self._error,
-            b"create_file_default": self._asked,
-            b"share_mode_for_one_entry": self._holder,
-            b"do_log": self._audited,
-            b"make_connection_snum": self._connected,
-            b"vfs_ChDir": self._went,
-            b"rename_internals_fsp": self._renamed,
-            b"exit_server_common": self._exit,
+        self._steps: Final[dict[str, _Step]] = {
+            "open_file": self._opened,
+            "close_normal_file": self._closed,
+            "close_file": self._closed,
+            "smbd_smb2_request_error_ex": self._error,
+            "create_file_default": self._asked,
+            "share_mode_for_one_entry": self._holder,
+            "do_log": self._audited,
+            "make_connection_snum": self._connected,
+            "vfs_ChDir": self._went,
+            "rename_internals_fsp": self._renamed,
+            "exit_server_common": self._exit,
         }
         """What is done about an entry, by the function that wrote it; no other is looked at."""
+        self._functions = frozenset(map(str.encode, self._steps))
 
     def read(self) -> Iterator[Seen]:
         """What the entries say, and at the end what they do not."""
-        header: re.Match[bytes] | None = None
+        header: EntryHeader | None = None
         body: list[str] = []
         for line in self._source.raw_lines():
             if line[:1] != b"[":
                 if header is not None and len(body) < ENTRY_LINES_MAX:
-                    body.append(line.decode("utf-8", "replace"))
+                    body.append(_text(line))
                 continue
             if header is not None:
                 yield from self._entry(header, body)
                 header, body = None, []
             self._learn_level(line)
-            function = line[line.rfind(b"(") + 1 : -1]
-            if function in self._steps:
-                header = _HEADER.match(line)
+            if line[line.rfind(b"(") + 1 : -1] in self._functions:
+                header = parse_header(_text(line))
                 if header is None:
                     self._source.damaged("an entry's first line cannot be read")
         if header is not None:
@@ -228,25 +167,25 @@ class Log:
 
     # -- entries
 
-    def _entry(self, header: re.Match[bytes], body: list[str]) -> Iterator[Seen]:
+    def _entry(self, header: EntryHeader, body: list[str]) -> Iterator[Seen]:
         if not body:
             return
         try:
-            at = self._time(header)
+            at = header.at(self._source)
         except ValueError:
             self._source.damaged("an entry has no time")
             return
         self._last = at
-        pid = (header[8] or b"")[:20].decode()
-        self._level = max(self._level, int(header[7][:3]))
+        pid = header.pid
+        self._level = max(self._level, header.level)
         self._has_pid = self._has_pid or bool(pid)
         process = self._processes.get(pid)
         if process is None:
             if len(self._processes) >= PROCESSES_MAX:
                 self._processes.popitem(last=False)
-            process = self._processes[pid] = _Process()
+            process = self._processes[pid] = SmbdProcess()
             process.who = Who(machine=self._source.machine)
-        step = self._steps.get(header[10])
+        step = self._steps.get(header.function)
         if step is None:  # a second function in the same line, which is damaged
             self._source.damaged("an entry's first line cannot be read")
             return
@@ -254,7 +193,9 @@ class Log:
         if told is not None:
             yield from told
 
-    def _connected(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+    def _connected(
+        self, at: float, pid: str, process: SmbdProcess, body: list[str]
+    ) -> Iterator[Seen]:
         root = _ROOT.search(body[0])
         if root is not None:
             self._roots.learn(name(root[2]), root[1])
@@ -265,23 +206,23 @@ class Log:
         self._several_count += process.share not in ("", share)
         process.who = Who(name(found[2]), name(found[1]), user_of(found[4]))
         process.share, process.uid = share, name(found[5])
-        entry = _Entry(at, pid, "", Connected(at, (pid,), process.who, process.share))
+        entry = HeldFact(at, pid, "", Connected(at, (pid,), process.who, process.share))
         yield from self._hold(entry)
 
-    def _went(self, _at: float, _pid: str, process: _Process, body: list[str]) -> None:
+    def _went(self, _at: float, _pid: str, process: SmbdProcess, body: list[str]) -> None:
         """smbd goes to the directory of the share that it is asked for."""
         there = body[0].strip().partition("vfs_ChDir to ")[2]
         process.share = (self._roots.share_at(there) if there else "") or process.share
 
-    def _audited(self, _at: float, _pid: str, process: _Process, body: list[str]) -> None:
+    def _audited(self, _at: float, _pid: str, process: SmbdProcess, body: list[str]) -> None:
         """full_audit's lines in the log: they say who a pid is."""
-        parts = audit.split(body[0].strip())
+        parts = split(body[0].strip())
         if parts is not None and not process.who.user:
-            user, address, machine, share = audit.who_of(parts[0])
+            user, address, machine, share = who_of(parts[0])
             process.who = Who(name(address), name(machine), user_of(user))
             process.share = name(share)
 
-    def _asked(self, _at: float, _pid: str, process: _Process, body: list[str]) -> None:
+    def _asked(self, _at: float, _pid: str, process: SmbdProcess, body: list[str]) -> None:
         asked = body[0].partition("create_file: access_mask = ")[2]
         access = _ACCESS.match(asked)
         shared = _SHARED.search(asked, access.end()) if access is not None else None
@@ -294,7 +235,7 @@ class Log:
                 process.asked = None
             process.holders = []
 
-    def _opened(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+    def _opened(self, at: float, pid: str, process: SmbdProcess, body: list[str]) -> Iterator[Seen]:
         found = _OPENED.match(body[0].strip())
         user, _, opened = found[1].rpartition(" opened file ") if found is not None else ("",) * 3
         if found is None or not user or not opened:
@@ -332,12 +273,12 @@ class Log:
             (pid,),
             known=ALL_MODES if share_mode >= 0 else 0,
         )
-        entry = process.last = _Entry(at, pid, path, fact, open_count)
+        entry = process.last = HeldFact(at, pid, path, fact, open_count)
         entry.handle = handle
         process.handles.setdefault(path, []).append(entry)
         yield from self._hold(entry)
 
-    def _closed(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+    def _closed(self, at: float, pid: str, process: SmbdProcess, body: list[str]) -> Iterator[Seen]:
         found = _CLOSED.match(body[0].strip())
         user, _, closed = found[1].rpartition(" closed file ") if found is not None else ("",) * 3
         if found is None or not user or not closed:
@@ -349,10 +290,10 @@ class Log:
             return
         entry = handles[0]
         process.forget(entry)
-        yield from self._hold(_Entry(at, pid, path, HandleClosed(at, entry.handle)))
+        yield from self._hold(HeldFact(at, pid, path, HandleClosed(at, entry.handle)))
         yield from self._reconcile(at, process, int(found[2][:6]))
 
-    def _reconcile(self, at: float, process: _Process, open_count: int) -> Iterator[Seen]:
+    def _reconcile(self, at: float, process: SmbdProcess, open_count: int) -> Iterator[Seen]:
         """At level 2 nothing tells that an open was refused, but how many a process has open then:
         the newest ones beyond that were not granted.
         """
@@ -366,12 +307,12 @@ class Log:
             if entry.is_told:
                 reason = "probably never granted: a log of level 2 does not tell"
                 yield from self._hold(
-                    _Entry(at, entry.pid, entry.path, HandleClosed(at, entry.handle, reason))
+                    HeldFact(at, entry.pid, entry.path, HandleClosed(at, entry.handle, reason))
                 )
             else:
                 entry.fact = None
 
-    def _error(self, at: float, pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+    def _error(self, at: float, pid: str, process: SmbdProcess, body: list[str]) -> Iterator[Seen]:
         found = _ERROR.search(body[0])
         if found is None:
             return
@@ -398,19 +339,19 @@ class Log:
                 handle=handles[-1].handle if handles else "",
                 doing=doing,
             )
-            yield from self._hold(_Entry(at, pid, path, fact))
+            yield from self._hold(HeldFact(at, pid, path, fact))
 
-    def _undo(self, at: float, process: _Process, entry: _Entry) -> Iterator[Seen]:
+    def _undo(self, at: float, process: SmbdProcess, entry: HeldFact) -> Iterator[Seen]:
         """What was taken for an open was refused."""
         process.forget(entry)
         if entry.is_told:
             fact = HandleClosed(at, entry.handle, "it was refused, after a wait")
-            yield from self._hold(_Entry(at, entry.pid, entry.path, fact))
+            yield from self._hold(HeldFact(at, entry.pid, entry.path, fact))
         else:
             entry.fact = None
 
     def _refused(
-        self, at: float, pid: str, process: _Process, last: _Entry, status: str
+        self, at: float, pid: str, process: SmbdProcess, last: HeldFact, status: str
     ) -> Iterator[Seen]:
         access, share_mode, disposition = UNKNOWN, UNKNOWN, 1
         asked = process.asked
@@ -423,7 +364,7 @@ class Log:
             handle, older = self._holder_of(fields, last.path, process)
             named.append(handle)
             if older is not None:
-                yield from self._hold(_Entry(older.at, pid, last.path, older))
+                yield from self._hold(HeldFact(older.at, pid, last.path, older))
         process.holders = []
         fact = OpenDenied(
             at,
@@ -436,9 +377,9 @@ class Log:
             implied=implied(disposition),
             blockers=tuple(dict.fromkeys(named)),
         )
-        yield from self._hold(_Entry(at, pid, last.path, fact))
+        yield from self._hold(HeldFact(at, pid, last.path, fact))
 
-    def _holder(self, _at: float, _pid: str, process: _Process, body: list[str]) -> None:
+    def _holder(self, _at: float, _pid: str, process: SmbdProcess, body: list[str]) -> None:
         """A `struct share_mode_entry`, which level 10 prints for each holder."""
         if "struct share_mode_entry" not in body[0] or len(process.holders) >= HOLDERS_MAX:
             return
@@ -454,7 +395,7 @@ class Log:
                 process.holders.append(fields)
 
     def _holder_of(
-        self, fields: dict[str, str], path: str, asker: _Process
+        self, fields: dict[str, str], path: str, asker: SmbdProcess
     ) -> tuple[str, Opened | None]:
         """The handle of a holder; and its open where that is older than the log."""
         pid = fields["pid"]
@@ -484,13 +425,15 @@ class Log:
             (pid,),
         )
         if process is None:
-            process = self._processes[pid] = _Process()
-        entry = _Entry(fact.at, pid, path, fact)
+            process = self._processes[pid] = SmbdProcess()
+        entry = HeldFact(fact.at, pid, path, fact)
         entry.handle, entry.is_told = handle, True
         process.handles_of(asker.share).setdefault(path, []).append(entry)
         return handle, fact
 
-    def _renamed(self, at: float, _pid: str, process: _Process, body: list[str]) -> Iterator[Seen]:
+    def _renamed(
+        self, at: float, _pid: str, process: SmbdProcess, body: list[str]
+    ) -> Iterator[Seen]:
         told = body[0].strip().partition("rename_internals_fsp: ")[2]
         found = _RENAME.search(told, 1)
         old, _, new = told[found.end() :].rpartition(" -> ") if found is not None else ("",) * 3
@@ -499,7 +442,7 @@ class Log:
         said, old, new = told[: found.start()], path_below(old), path_below(new)
         if said.startswith("succeeded"):
             fact: Seen = Renamed(at, "", process.who, process.share, old, new)
-            yield from self._hold(_Entry(at, "", old, fact))
+            yield from self._hold(HeldFact(at, "", old, fact))
             for one in self._processes.values():
                 handles = one.handles_of(process.share)
                 for path in [p for p in handles if p == old or p.startswith(old + "/")]:
@@ -517,9 +460,9 @@ class Log:
                     status,
                     doing="rename",
                 )
-                yield from self._hold(_Entry(at, "", old, fact))
+                yield from self._hold(HeldFact(at, "", old, fact))
 
-    def _exit(self, at: float, pid: str, _process: _Process, body: list[str]) -> Iterator[Seen]:
+    def _exit(self, at: float, pid: str, _process: SmbdProcess, body: list[str]) -> Iterator[Seen]:
         reason = body[0].strip().removeprefix("Server exit (").removesuffix(")")
         said = {
             "NT_STATUS_CONNECTION_RESET": "connection lost (reset)",
@@ -528,25 +471,19 @@ class Log:
         }.get(reason, f"the session's process ended ({reason[:100]})")
         # smbd says of every handle that it closes it, but of those that may be taken up again
         keeps = "all" if "connection" in said else ""
-        yield from self._hold(_Entry(at, pid, "", SessionOver(at, (pid,), said, keeps=keeps)))
+        yield from self._hold(HeldFact(at, pid, "", SessionOver(at, (pid,), said, keeps=keeps)))
         self._processes.pop(pid, None)
 
     # -- what is held back
 
-    def _hold(self, entry: _Entry) -> Iterator[Seen]:
+    def _hold(self, entry: HeldFact) -> Iterator[Seen]:
         for ready in self._window.add(max(entry.at, self._last), entry):
             yield from self._tell(ready)
 
-    def _tell(self, entry: _Entry) -> Iterator[Seen]:
+    def _tell(self, entry: HeldFact) -> Iterator[Seen]:
         entry.is_told = True
         if entry.fact is not None:
             yield entry.fact
-
-    def _time(self, header: re.Match[bytes]) -> float:
-        year, month, day, hour, minute = (int(header[n]) for n in range(1, 6))
-        whole, _, part = header[6].decode().partition(".")
-        date = dt.datetime(year, month, day, hour, minute, int(whole), tzinfo=dt.UTC)
-        return self._source.utc(date.timestamp() + float(f"0.{part or 0}"))
 
     def _entry_time(self, text: str) -> float:
         """`Sat Nov 28 19:07:38 2026 UTC.89667`: its second, its zone, its microseconds."""
@@ -591,3 +528,7 @@ class Log:
 def _access_of(read: str, write: str) -> int:
     """All that a log tells of an access below level 10."""
     return (1 if read == "Yes" else 0) | (2 if write == "Yes" else 0)
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace")

@@ -69,6 +69,17 @@ def stamp_of(line: str) -> Stamp | None:
         return None
 
 
+def utc_seconds(text: str) -> float:
+    """Seconds since 1970 of an ISO 8601 time in UTC, with as many digits of a second as it has (a
+    Windows log has seven, tshark nine). Raises `ValueError`.
+    """
+    whole, _, part = text.removesuffix("+00:00").rstrip("Z").partition(".")
+    if part and not part.isdecimal():
+        raise ValueError(text)
+    at = dt.datetime.fromisoformat(whole).replace(tzinfo=dt.UTC).timestamp()
+    return at + float(f"0.{part or 0}")
+
+
 def _in_words(text: str, clock: re.Match[str]) -> Stamp | None:
     words = (text[: clock.start()] + " " + text[clock.end() :]).replace(",", " ").split()
     if len(words) > WORDS_MAX:

@@ -9,7 +9,6 @@ an open that was then refused is likely and unproven: it is counted and said, no
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from defusedxml.ElementTree import fromstring
 
 from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.traces.access import number
+from despoolr_lab.imports.traces.dates import utc_seconds
 from despoolr_lab.imports.traces.roots import Roots
 from despoolr_lab.imports.traces.seen import UNKNOWN, HandleClosed, Noted, Opened, Seen, Who
 from despoolr_lab.imports.traces.servers import LogServers
@@ -111,7 +111,7 @@ class _Security:
         number_, stamp, computer, data = _parts(event)
         if number_ not in ("4656", "4658", "5145"):
             return
-        at = self._last = _time(stamp)
+        at = self._last = utc_seconds(stamp)
         server = self._servers.of(computer)
         self._expire(at)
         if number_ == "5145":
@@ -216,10 +216,3 @@ def _parts(event: Element) -> tuple[str, str, str, dict[str, str]]:
         elif tag == "Data":
             data[element.get("Name", "")] = (element.text or "").strip()
     return found, stamp, computer, data
-
-
-def _time(text: str) -> float:
-    """A time as the log has it, to 100 ns and in UTC. Raises `ValueError`."""
-    whole, _, part = text.removesuffix("+00:00").rstrip("Z").partition(".")
-    at = dt.datetime.fromisoformat(whole).replace(tzinfo=dt.UTC).timestamp()
-    return at + (float(f"0.{part}") if part.isdecimal() else 0.0)

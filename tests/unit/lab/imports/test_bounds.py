@@ -19,7 +19,7 @@ from despoolr_lab.imports.capture import dialogue, frames, layers, streams
 from despoolr_lab.imports.capture.fields import read as read_fields
 from despoolr_lab.imports.dav import access_log
 from despoolr_lab.imports.fold import blockers, chronicle, merge, notes, table
-from despoolr_lab.imports.samba import audit, status_json
+from despoolr_lab.imports.samba import audit, audit_line, status_json
 from despoolr_lab.imports.traces import source
 from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
 from despoolr_lab.imports.windows import security
@@ -436,10 +436,10 @@ def test_a_head_of_empty_lines_is_told_from_a_sample_in_no_time() -> None:
 
 
 def test_parts_of_an_audit_line_are_told_apart_up_to_a_bound() -> None:
-    prefix = ["u"] * (audit.PARTS_MAX - 4)
+    prefix = ["u"] * (audit_line.PARTS_MAX - 4)
     line = "|".join([*prefix, "close", "ok", "/srv/a"])
-    assert audit.split(line) == (prefix, "close", "ok", ["/srv/a"])
-    assert audit.split("u|" * 10 + line) is None
+    assert audit_line.split(line) == (prefix, "close", "ok", ["/srv/a"])
+    assert audit_line.split("u|" * 10 + line) is None
 
 
 @pytest.mark.parametrize("preset", [0, 9])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_lab.imports.samba import log
+from despoolr_lab.imports.samba import smbd_process
 from worlds.traces import Found, imported
 
 CONNECT = (
@@ -63,7 +63,7 @@ def test_below_level_4_it_is_said_that_the_share_is_not_known(tmp_path: Path) ->
 def test_shares_of_a_process_are_forgotten_past_their_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "SHARES_MAX", 1)
+    monkeypatch.setattr(smbd_process, "SHARES_MAX", 1)
     found = told(tmp_path, 4, *STORY)
     assert [one.closed_at for one in found.view.holdings if one.share == "a"] == [None]
 

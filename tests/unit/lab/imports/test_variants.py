@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from despoolr_lab.imports.dav import json_line
-from despoolr_lab.imports.samba import audit
+from despoolr_lab.imports.samba import syslog
 from despoolr_lab.imports.traces.dates import stamp_of
 from despoolr_lab.imports.traces.source import ImportFailed
 from worlds.traces import TRACES, Found, imported
@@ -283,7 +283,7 @@ def test_what_a_syslog_repeats_is_the_last_line_of_its_server(
 def test_so_many_lines_are_taken_for_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "REPEATED_MAX", 3)
+    monkeypatch.setattr(syslog, "REPEATED_MAX", 3)
     log = tmp_path / "audit.log"
     line = "alice|10.0.0.5|ws11|pkg|create_file|ok|0x1|file|open|/srv/pkg/b.dat"
     log.write_text(
