@@ -65,6 +65,7 @@ class Cut:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.inodes: set[int] = set()
         swap, make, rename = InodePool.swap, StagedFiles._make, os.replace
+        take_back = InodePool.take_back
         rewritten: set[int] = set()
 
         def swapped(pool: InodePool, staged: str, path: str, status: os.stat_result) -> bool:
@@ -75,15 +76,18 @@ class Cut:
             return done
 
         def made_anew(
-            staged: StagedFiles,
-            data: bytes,
-            stamps: tuple[int, int],
-            file: tuple[str, int] | None,
+            staged: StagedFiles, data: bytes, stamps: tuple[int, int]
         ) -> tuple[str, os.stat_result]:
-            made = make(staged, data, stamps, file)
-            (rewritten.discard if file is None else rewritten.add)(made[1].st_ino)
+            made = make(staged, data, stamps)
+            rewritten.discard(made[1].st_ino)
             self.inodes.discard(made[1].st_ino)
             return made
+
+        def taken_back(pool: InodePool, path: str, inode: int, size: int) -> int | None:
+            descriptor = take_back(pool, path, inode, size)
+            rewritten.add(inode)
+            self.inodes.discard(inode)
+            return descriptor
 
         def replaced(one: str, other: str) -> None:
             inode = os.lstat(one).st_ino
@@ -101,6 +105,7 @@ class Cut:
 
         patch.setattr(InodePool, "swap", swapped)
         patch.setattr(StagedFiles, "_make", made_anew)
+        patch.setattr(InodePool, "take_back", taken_back)
         patch.setattr("despoolr_server.files.disk.os.replace", replaced)
         patch.setattr(originals, "begin_writing_out", written_out)
 
@@ -324,7 +329,7 @@ def test_names_that_are_remembered_are_bounded(
     assert not cut.inodes & {(tmp_path / "root" / "A").stat().st_ino}
 
 
-def test_what_is_written_over_in_place_and_then_renamed_is_written_out(
+def test_what_cannot_be_exchanged_is_renamed_and_written_out(
     tmp_path: Path, cut: Cut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "root"
@@ -334,6 +339,23 @@ def test_what_is_written_over_in_place_and_then_renamed_is_written_out(
     put(store, "A", b"five")
     assert kept(root) == []
     assert contents(cut.after(root, tmp_path / "after")) == {"A": b"five"}
+    left = [path for name in ("spare", "tmp") for path in (root / PRIVATE / name).iterdir()]
+    assert not any(path.is_file() and path.stat().st_size for path in left)
+
+
+def test_a_file_that_gets_attributes_leaves_nothing_of_those_before(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    store = DiskFileStore(root, threads=False)
+    put(store, "A", b"one", b"two", b"three", b"four")
+    for bits in (2, 0, 2):
+        store.write_whole(n("A"), b"more", AT, bits)
+    put(store, "A", b"five")
+    files = [path for path in (root / PRIVATE).rglob("*") if path.is_file()]
+    assert sorted(path.read_bytes() for path in files if path.parent.name != PRIVATE) == [
+        b"",
+        b"more",
+        b"two",
+    ]
 
 
 @pytest.mark.parametrize(("size", "count"), [(SIZE_MAX, 1), (SIZE_MAX + 1, 0)])

@@ -91,6 +91,10 @@ class FillableFileStore:
         self._check(name, len(data))
         return self._store.write_whole(name, data, at, attributes, look, passing=passing)
 
+    def put_again(self, name: Name, data: bytes, at: float) -> FileFacts | None:
+        """Nothing, where anything is full."""
+        return None if self._full else self._store.put_again(name, data, at)
+
     async def stage(self, data: bytes, at: float) -> str:
         """Where it will lie, and so whether there is room, shows when it is published."""
         staged = await self._store.stage(data, at)

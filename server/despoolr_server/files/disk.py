@@ -32,7 +32,7 @@ from despoolr_server.files.directories import Directories
 from despoolr_server.files.errors import answering
 from despoolr_server.files.known_files import KnownFiles
 from despoolr_server.files.long_names import on_disk
-from despoolr_server.files.path_index import PRIVATE, PathIndex, ResolvedPath
+from despoolr_server.files.path_index import PRIVATE, DirectoryIndex, PathIndex, ResolvedPath
 from despoolr_server.files.properties import PropertyList
 from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
 from despoolr_server.files.refold import refold
@@ -203,14 +203,54 @@ class DiskFileStore:
             staged, status = self.put_aside(data, at)
             return self.publish_at(staged, status, name, place, attributes, content)
         self.check_writable()
+        if place.status is not None and not attributes | self.attribute_list.get(name.key):
+            stamp, _ = self.staged.stamp(at)
+            again = self._originals.put_again(place.path, place.status, content, stamp)
+            if again is not None:
+                where = place.folder, place.is_current
+                return self._was_put(name.key, place.path, place.stored, where, again, content)
         with answering:
-            file = self._originals.take(place.path, place.status, len(content))
-            staged, status = self.staged.make(content, at, file)
+            staged, status = self.staged.make(content, at)
 
         def replace(staged: str, path: str, before: os.stat_result | None) -> None:
             self._originals.put(staged, path, status, before, content)
 
         return self.publish_at(staged, status, name, place, attributes, content, replace=replace)
+
+    def put_again(self, name: Name, data: bytes, at: float) -> FileFacts | None:
+        """Where the files of the last two puts can change places (`Originals.put_again`)."""
+        known = self._known.rows.get(name.key)
+        if known is None or self.findings or known[4].attributes:
+            return None
+        path, mtime_ns, size, inode, before = known
+        found = self.index.unmoved(name.key, path)
+        if found is None:
+            return None
+        try:
+            now = os.lstat(path)
+        except OSError:
+            return None
+        if now.st_mtime_ns != mtime_ns or now.st_size != size or now.st_ino != inode:
+            return None
+        content, (stamp, _) = bytes(data), self.staged.stamp(at)
+        again = self._originals.put_again(path, now, content, stamp)
+        if again is None:
+            return None
+        return self._was_put(name.key, path, before.path, found, again, content)
+
+    def _was_put(
+        self,
+        key: str,
+        path: str,
+        stored: str,
+        where: tuple[DirectoryIndex, bool],
+        status: os.stat_result,
+        content: bytes,
+    ) -> FileFacts:
+        self.index.changed(*where)
+        facts = self._known.tell(key, path, stored, status)
+        self._known.small.keep(key, facts, content)
+        return facts
 
     def put_aside(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
         """`StagedFiles.make`, where anything can be changed."""
@@ -279,7 +319,7 @@ class DiskFileStore:
             if place.status is None:
                 self.index.entered(place, place.actual)
             else:
-                self.index.replaced(place)
+                self.index.changed(place.folder, place.is_current)
             facts = self._known.tell(name.key, path, place.stored, status)
         if content is not None:
             self._known.small.keep(name.key, facts, content)

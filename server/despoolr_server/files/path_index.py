@@ -179,6 +179,16 @@ class PathIndex:
                 self.long_names.keep(last)
         return found
 
+    def unmoved(self, key: str, path: str) -> tuple[DirectoryIndex, bool] | None:
+        """The directory of a name that lay at this path, if it is the same one and nothing tells
+        that the name lies elsewhere by now; whether all its names were known a moment ago.
+        """
+        above, _, last = key.rpartition("/")
+        folder, status = self.remembered(above) or (None, None)
+        if folder is None or status is None or path != f"{folder.path}/{folder.names.get(last)}":
+            return None
+        return folder, status.st_mtime_ns == folder.mtime_ns
+
     def names_in(self, folder: DirectoryIndex) -> dict[str, str]:
         """Reads the directory: the stored name of each key that is shown. Raises `OSError`."""
         reading = self.reading(folder)
@@ -241,16 +251,19 @@ class PathIndex:
     def entered(self, place: ResolvedPath, actual: str) -> None:
         """A name appeared where `place` was found before, spelled `actual`."""
         place.folder.names[fold(actual)] = actual
-        self._changed(place)
-
-    def replaced(self, place: ResolvedPath) -> None:
-        """Another file has the name that was found at `place`."""
-        self._changed(place)
+        self.changed(place.folder, place.is_current)
 
     def left(self, place: ResolvedPath) -> None:
         """What was found at `place` is gone."""
         place.folder.names.pop(fold(place.actual), None)
-        self._changed(place)
+        self.changed(place.folder, place.is_current)
+
+    def changed(self, folder: DirectoryIndex, is_current: bool) -> None:
+        """A directory was changed, all of whose names were known (`is_current`), or not."""
+        self.count(folder.key)
+        if is_current:
+            status = _lstat(folder.path)
+            folder.mtime_ns = -1 if status is None else status.st_mtime_ns
 
     def forget_below(self, key: str) -> None:
         """A directory is called otherwise now, or gone."""
@@ -274,13 +287,6 @@ class PathIndex:
         return self._tallies.get(key, self._tally_floor)
 
     # -- inside
-
-    def _changed(self, place: ResolvedPath) -> None:
-        folder = place.folder
-        self.count(folder.key)
-        if place.is_current:
-            status = _lstat(folder.path)
-            folder.mtime_ns = -1 if status is None else status.st_mtime_ns
 
     def _lookup(self, name: Name) -> ResolvedPath | None:
         """Where a name is or would be; None if its directory is not there."""

@@ -134,6 +134,11 @@ class FileStore(Protocol):
         again, as what lies in a box.
         """
 
+    def put_again(self, name: Name, data: bytes, at: float) -> FileFacts | None:
+        """Replace a plain file without attributes that was put before, where that costs less than
+        `write_whole`. None, and nothing has changed, where it does not, or cannot be done.
+        """
+
     async def stage(self, data: bytes, at: float) -> str:
         """Put a large file's bytes aside without holding up the loop; returns what `publish` or
         `discard` take.

@@ -30,6 +30,7 @@ from typing import Final
 from zlib import crc32
 
 from despoolr_server.files.spare.inode_pool import InodePool
+from despoolr_server.files.system.descriptors import write_whole
 from despoolr_server.files.system.exchange import begin_writing_out, exchange
 
 NAMES_MAX: Final = 1_024
@@ -95,16 +96,43 @@ class Originals:
             else:
                 os.unlink(original.path)
 
-    def take(self, path: str, before: os.stat_result | None, size: int) -> tuple[str, int] | None:
-        """A file that was under this path before and that nobody reads, and a descriptor to write
-        `size` bytes over what it holds; None if there is none. `before` is the path's `lstat`.
+    def put_again(
+        self, path: str, before: os.stat_result, data: bytes, stamp: int
+    ) -> os.stat_result | None:
+        """Write this content over what was under a path before, and exchange that with the file
+        there now, whose `lstat` is `before`. Returns the `fstat`; None, and the name has what it
+        had, where there is no such file, or somebody reads it, or it cannot be done.
         """
-        last = self._puts.get(path)
-        if last is None or before is None or not last.spare or not last.is_there(before):
+        last, size = self._puts.get(path), len(data)
+        if (
+            last is None
+            or not last.spare
+            or not last.is_there(before)
+            or max(size, before.st_size) > SIZE_MAX
+        ):
             return None
         spare, last.spare = last.spare, ""
         descriptor = self._pool.take_back(spare, last.spare_inode, size)
-        return None if descriptor is None else (spare, descriptor)
+        if descriptor is None:
+            return None
+        try:
+            try:
+                write_whole(descriptor, data)
+                os.utime(descriptor, ns=(stamp, stamp))
+                status = os.fstat(descriptor)
+                os.setxattr(descriptor, _ATTRIBUTE, _attribute(status.st_mtime_ns, data))
+            finally:
+                os.close(descriptor)
+            if self._pool.swap(spare, path, before):
+                last.spare, last.spare_inode = spare, last.inode
+                last.inode, last.mtime_ns = status.st_ino, status.st_mtime_ns
+                self._puts.move_to_end(path)
+                return status
+        except OSError:
+            pass  # the long way says why
+        with suppress(OSError):
+            os.unlink(spare)
+        return None
 
     def put(
         self,
@@ -114,9 +142,8 @@ class Originals:
         before: os.stat_result | None,
         data: bytes,
     ) -> None:
-        """Let a staged file with this content take a path; `take` was asked for it. `status` is its
-        `fstat`, `before` the `lstat` of the file there. Raises `OSError`, and that one is in its
-        place then.
+        """Let a staged file with this content take a path. `status` is its `fstat`, `before` the
+        `lstat` of the file there. Raises `OSError`, and that one is in its place then.
         """
         if before is None:  # a rename writes nothing out here
             os.rename(staged, path)
@@ -127,8 +154,6 @@ class Originals:
         if last is None or not self._exchange(staged, path, last, new, before, data):
             if last is not None:
                 self._puts[path] = last
-                with suppress(OSError):  # a rename writes nothing out that took no new room
-                    begin_writing_out(staged)
             os.replace(staged, path)
             self.forget(path)
         self._puts[path] = new
@@ -154,6 +179,8 @@ class Originals:
                 if not self._pool.swap(staged, path, before):
                     return False
                 new.original, new.spare, new.spare_inode = last.original, staged, last.inode
+                if last.spare:
+                    self._pool.recycle(last.spare)
                 return True
             place = path[len(self._base) + 1 :]
             name = place.replace("/", _SLASH)

@@ -50,13 +50,9 @@ class StagedFiles:
         """What small files were made in has gone."""
         self._place, self._left = self._directory, 0
 
-    def make(
-        self, data: bytes, at: float, file: tuple[str, int] | None = None
-    ) -> tuple[str, os.stat_result]:
-        """A file with this content and file time, and its `fstat`. It is `file` (a path, and a
-        descriptor to write with, which is closed) if that is given.
-        """
-        return self._made(data, self.stamp(at), file)
+    def make(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
+        """A file with this content and file time, and its `fstat`."""
+        return self._made(data, self.stamp(at))
 
     def make_of(self, spare: Spare, data: bytes, stamp: int) -> tuple[str, os.stat_result]:
         """`make` of an empty file that was reserved, if that is still there, with a time that was
@@ -65,7 +61,7 @@ class StagedFiles:
         try:
             descriptor = os.open(spare.path, _AGAIN)
         except OSError:
-            return self._made(data, (stamp, stamp), None)
+            return self._made(data, (stamp, stamp))
         try:
             return spare.path, _filled(descriptor, data, (stamp, stamp))
         except BaseException:
@@ -73,21 +69,16 @@ class StagedFiles:
                 os.truncate(spare.path, 0)
             raise
 
-    def _made(
-        self, data: bytes, stamps: tuple[int, int], file: tuple[str, int] | None
-    ) -> tuple[str, os.stat_result]:
+    def _made(self, data: bytes, stamps: tuple[int, int]) -> tuple[str, os.stat_result]:
         while True:
             try:
-                return self._make(data, stamps, file)
+                return self._make(data, stamps)
             except OSError as error:
                 if not self._makes_room(error):
                     raise
-            file = None
 
-    def _make(
-        self, data: bytes, stamps: tuple[int, int], file: tuple[str, int] | None
-    ) -> tuple[str, os.stat_result]:
-        path, descriptor = file or self._pool.take() or self._new_small()
+    def _make(self, data: bytes, stamps: tuple[int, int]) -> tuple[str, os.stat_result]:
+        path, descriptor = self._pool.take() or self._new_small()
         try:
             return path, _filled(descriptor, data, stamps)
         except BaseException:

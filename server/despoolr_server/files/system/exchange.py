@@ -17,6 +17,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -29,6 +30,8 @@ except ImportError:  # a system without it has no leases either
 _WORKING_DIRECTORY: Final = -100
 _EXCHANGE: Final = 2
 _BEGIN_WRITING: Final = 2
+_ENCODING: Final = sys.getfilesystemencoding()
+_ERRORS: Final = sys.getfilesystemencodeerrors()
 
 
 def _find_call(name: str, *types: Any) -> Callable[..., int] | None:
@@ -51,7 +54,9 @@ def exchange(one: str, other: str) -> bool:
     """Let two files change places; False, and nothing has changed, where that cannot be."""
     if _exchange is None:
         return False
-    here, names = _WORKING_DIRECTORY, (os.fsencode(one), os.fsencode(other))
+    here = _WORKING_DIRECTORY
+    # as `os.fsencode` does, in a call less
+    names = one.encode(_ENCODING, _ERRORS), other.encode(_ENCODING, _ERRORS)
     return _exchange(here, names[0], here, names[1], _EXCHANGE) == 0
 
 

@@ -64,6 +64,16 @@ async def test_a_full_disk_takes_no_byte_more_and_lets_files_go_and_shrink(
     assert store.read(FILE) == b"123456"
 
 
+def test_a_file_is_not_put_again_while_anything_is_full(tmp_path: Path) -> None:
+    store = FillableFileStore(DiskFileStore(tmp_path, threads=False))
+    for data in (b"1", b"12", b"123", b"1234"):
+        store.write_whole(FILE, data, 0.0)
+    assert store.put_again(FILE, b"4321", 1.0) is not None
+    store.fill(name("dir"))
+    assert store.put_again(FILE, b"12345", 1.0) is None
+    assert store.read(FILE) == b"4321"
+
+
 async def test_a_directory_that_is_full_leaves_room_elsewhere(store: FillableFileStore) -> None:
     store.fill(name("dir"))
     await refused(store, INNER)

@@ -201,3 +201,101 @@ async def test_what_others_did_to_a_file_on_the_disk_is_seen(tmp_path: Path) -> 
     assert put(CALLER, b"none") is None
     assert (tmp_path / "A").readlink() == tmp_path / "B"
     assert not (tmp_path / "B").exists()
+
+
+async def test_a_file_is_put_again_without_being_looked_for_where_it_was_put_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(DiskFileStore(tmp_path))
+    await world.host.paths.make_directory(CALLER, "OPEN", "D", parents=False)
+    await world.put("D/A", b"one")
+    put = way(world, "d/a")
+    for data in (b"two", b"three", b"four"):
+        assert put(CALLER, data) is not None
+
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise AssertionError("it was looked for")
+
+    monkeypatch.setattr(world.store, "look", fail)
+    monkeypatch.setattr(world.store, "write_whole", fail)
+    etags = set()
+    for data in (b"five", b"", b"six" * 99):
+        written = put(CALLER, data)
+        assert written is not None
+        etags.add(written.etag)
+        assert (tmp_path / "D" / "A").read_bytes() == data
+        assert await world.host.paths.get(CALLER, "OPEN", "D/A") == Content(
+            data, written.etag, world.clock.time
+        )
+        assert [facts.etag for facts in world.store.list(n("D"))] == [written.etag]
+    assert len(etags) == 3
+
+
+def _moved_and_linked(root: Path, outside: Path) -> None:
+    (root / "D").rename(outside / "D")
+    (root / "D").symlink_to(outside / "D")
+
+
+def _spelled_otherwise(root: Path, outside: Path) -> None:
+    (root / "D" / "A").rename(outside / "A")
+    (root / "D" / "a").write_bytes(b"theirs")
+
+
+def _changed_in_place(root: Path, _outside: Path) -> None:
+    (root / "D" / "A").write_bytes(b"theirs")
+
+
+def _given_another_name(root: Path, outside: Path) -> None:
+    (outside / "A").hardlink_to(root / "D" / "A")
+
+
+def _read(root: Path, outside: Path) -> None:
+    (outside / "A").symlink_to(root / "D" / "A")
+
+
+@pytest.mark.parametrize(
+    ("happens", "now"),
+    [
+        (_moved_and_linked, None),
+        (_spelled_otherwise, "a"),
+        (_changed_in_place, "A"),
+        (_given_another_name, "A"),
+        (_read, "A"),
+    ],
+)
+async def test_what_others_did_to_a_file_that_is_put_again_is_seen(
+    tmp_path: Path, happens: Callable[[Path, Path], None], now: str | None
+) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    world = World(DiskFileStore(root))
+    await world.host.paths.make_directory(CALLER, "OPEN", "D", parents=False)
+    await world.put("D/A", b"one")
+    put = way(world, "D/A")
+    for data in (b"two", b"three", b"four"):
+        assert put(CALLER, data) is not None
+    happens(root, outside)
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    reader = (root / "D" / "A").open("rb") if happens is _read else None
+    written = put(CALLER, b"five")
+    assert (written is None) == (now is None)
+    if now is not None:
+        assert [path.name for path in (root / "D").iterdir()] == [now]
+        assert (root / "D" / now).read_bytes() == b"five"
+    if reader is None:
+        assert before == {path: path.read_bytes() for path in before}
+    else:
+        assert reader.read() == b"four"
+        reader.close()
+
+
+async def test_a_file_that_got_attributes_is_put_again_by_nobody_here(tmp_path: Path) -> None:
+    world = World(DiskFileStore(tmp_path))
+    await world.put("A", b"one")
+    put = way(world)
+    for data in (b"two", b"three", b"four"):
+        assert put(CALLER, data) is not None
+    world.store.set_attributes(n("A"), 2)
+    assert put(CALLER, b"five") is None
+    assert (tmp_path / "A").read_bytes() == b"four"
