@@ -19,8 +19,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
@@ -30,99 +28,15 @@ from despoolr_server.files.journal.chain import JOURNAL_HEADER_SIZE
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.records import FRAME, Entry, Make, Move, Put, encode
 from despoolr_server.files.journal.segments import JOURNAL_MAX, OVERFULL, Journal
-from worlds.journals import rest
+from worlds.journals import contents, rest, same_inodes
 
 AT = 833785200.0
-NAMES = ["A", "B", "C", "D/A", "D/B"]
 
 
 def n(path: str) -> Name:
     name = parse_name(path)
     assert isinstance(name, Name)
     return name
-
-
-def contents(store: JournalledFileStore, directory: Name = ROOT) -> dict[str, bytes | None]:
-    """Everything in a store: paths to content, None for a directory."""
-    found: dict[str, bytes | None] = {}
-    for facts in store.list(directory):
-        name = n(facts.path)
-        found[name.key] = None if facts.directory else store.read(name)
-        if facts.directory:
-            found |= contents(store, name)
-    return found
-
-
-def same_inodes(source: Path, target: Path) -> None:
-    """Copy a tree by hard links, as it is at this instant."""
-    shutil.copytree(source, target, copy_function=os.link)
-
-
-OPERATIONS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            ["patch", "size", "remove", "make", "sync", *["put", "rename", "pass"] * 2, "put"]
-        ),
-        st.sampled_from(NAMES),
-        st.sampled_from(NAMES),
-        st.binary(min_size=1, max_size=6),
-    ),
-    max_size=25,
-)
-
-
-def carry_out(store: JournalledFileStore, operations: list[tuple[str, str, str, bytes]]) -> None:
-    """Do what can be done; what cannot be is voided."""
-    for kind, path, other, data in operations:
-        try:
-            if kind in ("put", "pass"):
-                store.write_whole(n(path), data, AT, passing=kind == "pass")
-            elif kind == "patch":
-                store.write_at(n(path), 2, data, AT)
-            elif kind == "size":
-                store.set_size(n(path), len(data), AT)
-            elif kind == "remove":
-                store.remove(n(path))
-            elif kind == "rename" and path != other:
-                store.rename(n(path), n(other))
-            elif kind == "make":
-                store.make_directory(n("E"), AT)
-            elif kind == "sync":
-                asyncio.run(store.sync())
-        except StoreError:
-            continue
-
-
-@settings(max_examples=25, deadline=None)
-@given(before=OPERATIONS, after=OPERATIONS, journal_max=st.sampled_from([200, 1 << 20]))
-def test_any_history_comes_true_from_what_was_before_it_and_from_what_was_after_it(
-    tmp_path_factory: pytest.TempPathFactory,
-    before: list[tuple[str, str, str, bytes]],
-    after: list[tuple[str, str, str, bytes]],
-    journal_max: int,
-) -> None:
-    base = tmp_path_factory.mktemp("journal")
-    root, snapshot = base / "root", base / "snapshot"
-    store = JournalledFileStore(root, threads=False, journal_max=1 << 20)
-    store.make_directory(n("D"), AT)
-    carry_out(store, before)
-    asyncio.run(store.close())
-    same_inodes(root, snapshot)
-
-    # No journal is dropped here, however full, as long as nothing syncs: the power may fail at
-    # any time.
-    store = JournalledFileStore(root, threads=False, journal_max=journal_max)
-    carry_out(store, [operation for operation in after if operation[0] != "sync"])
-    expected = contents(store)
-
-    shutil.rmtree(snapshot / ".despoolr" / "journal")
-    shutil.copytree(root / ".despoolr" / "journal", snapshot / ".despoolr" / "journal")
-    killed = JournalledFileStore(root, threads=False)
-    assert contents(killed) == expected
-    cut_off = JournalledFileStore(snapshot, threads=False)
-    assert contents(cut_off) == expected
-    again = JournalledFileStore(snapshot, threads=False)
-    assert contents(again) == expected
 
 
 def test_files_that_changed_places_are_put_right_after_a_power_cut(tmp_path: Path) -> None:

@@ -157,7 +157,8 @@ class JournalOutcome:
         self.directories: dict[str, Make] = {}
         self.files: dict[str, tuple[str, FileRedo]] = {}
         self.gone: dict[str, tuple[str, set[int]]] = {}
-        self.gone_directories: dict[str, Remove] = {}
+        self.gone_directories: dict[str, tuple[str, set[int]]] = {}
+        """With the inodes that those of a name had, as of files."""
 
     def take_along(self, tree: MoveDirectory) -> None:
         """The files on their way into a directory when it got another name."""
@@ -172,6 +173,7 @@ def outcome(entries: Iterable[Entry]) -> JournalOutcome:
     """Returns what must be true after these records, whatever part of them is true already."""
     result = JournalOutcome()
     seen: dict[str, set[int]] = {}
+    seen_directories: dict[str, set[int]] = {}
     for entry in entries:
         if isinstance(entry, Abort | Follow | Keep):
             continue
@@ -183,11 +185,12 @@ def outcome(entries: Iterable[Entry]) -> JournalOutcome:
         if isinstance(entry, Make):
             result.directories[key] = entry
             result.gone_directories.pop(key, None)
-            result.gone.pop(key, None)
             continue
         if isinstance(entry, Remove) and entry.directory:
             result.directories.pop(key, None)
-            result.gone_directories[key] = entry
+            result.files.pop(key, None)  # its attributes
+            seen_directories.setdefault(key, set()).add(entry.inode)
+            result.gone_directories[key] = (entry.path, seen_directories[key])
             continue
         seen.setdefault(key, set()).add(entry.inode)
         known = result.files.get(key)
@@ -197,7 +200,6 @@ def outcome(entries: Iterable[Entry]) -> JournalOutcome:
             redo.put = entry
             result.files[key] = (entry.path, redo)
             result.gone.pop(key, None)
-            result.gone_directories.pop(key, None)
         elif isinstance(entry, Remove):
             result.files.pop(key, None)
             result.gone[key] = (entry.path, seen[key])
@@ -210,7 +212,6 @@ def outcome(entries: Iterable[Entry]) -> JournalOutcome:
             seen.setdefault(new_key, set()).update((entry.inode, entry.replaced))
             result.files[new_key] = (entry.new_path, redo)
             result.gone.pop(new_key, None)
-            result.gone_directories.pop(new_key, None)
         else:
             if known is None:
                 known = result.files[key] = (entry.path, FileRedo(entry.inode, entry.path))

@@ -61,30 +61,50 @@ class _Recovery:
         """The files that were laid by for what was on its way, by their inodes."""
 
     def redo(self, result: JournalOutcome) -> None:
-        """Directories first, then files, then what is gone."""
+        """What is gone makes way for what came, which may be of another kind: files that were
+        renamed go aside, then files and directories go, then directories come, then files.
+        """
         disk = self._disk
         for tree in result.trees:
             self._rename_again(tree)
+        files = [(_named(path), redo) for path, redo in result.files.values()]
+        aside = [(name, redo) for name, redo in files if self._goes_aside(name, redo)]
+        self._remove_gone(result)
         for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
             if disk.find(_named(make.path)) is None and not self._is_taken(_named(make.path)):
                 _skip_if_replaced(disk.make_directory, _named(make.path), make.at)
-        all_files = [(_named(path), redo) for path, redo in result.files.values()]
-        files = [(name, redo) for name, redo in all_files if self._has_place(name)]
-        staying = {redo.inode for _, redo in all_files} - {redo.inode for _, redo in files}
-        self._recover_renames(files)
+        for name, redo in aside:
+            self._give_place(name, redo)
         for name, redo in files:
-            _skip_if_replaced(self._redo, name, redo)
+            if self._has_place(name) or self._inode_at(name) == redo.inode:
+                _skip_if_replaced(self._redo, name, redo)
+
+    def _remove_gone(self, result: JournalOutcome) -> None:
+        """Files, then directories from below. What is kept under a name that something has again is
+        that one's.
+        """
         for path, inodes in result.gone.values():
-            facts = None if path.startswith(PRIVATE + "/") else disk.find(_named(path))
-            if facts is None or facts.directory:
-                continue
-            if self._inode_at(_named(path)) in inodes - staying:
-                disk.remove(_named(path))
-        for gone in sorted(result.gone_directories.values(), key=lambda one: -one.path.count("/")):
-            if self._inode_at(_named(gone.path)) == gone.inode and not disk.has_children(
-                _named(gone.path)
-            ):
-                disk.remove(_named(gone.path))
+            if not path.startswith(PRIVATE + "/"):
+                self._remove(_named(path), inodes, result, is_directory=False)
+        for path, inodes in sorted(
+            result.gone_directories.values(), key=lambda one: -one[0].count("/")
+        ):
+            self._remove(_named(path), inodes, result, is_directory=True)
+
+    def _remove(
+        self, name: Name, inodes: set[int], result: JournalOutcome, *, is_directory: bool
+    ) -> None:
+        disk = self._disk
+        place = disk.index.resolve(name)
+        if place is None or place.inode not in inodes or place.is_directory != is_directory:
+            return
+        if is_directory and disk.has_children(name):
+            return
+        if name.key in result.directories or name.key in result.files:
+            (os.rmdir if is_directory else os.unlink)(place.path)
+            disk.index.left(place)
+        else:
+            disk.remove(name)
 
     def finish_rename(self, last: Entry) -> None:
         """What goes along with a file that was being renamed when the process died may still be
@@ -109,24 +129,28 @@ class _Recovery:
         if is_free and self._inode_at(name) == tree.inode:
             _skip_if_replaced(self._disk.rename, name, new_name, again=True)
 
-    def _recover_renames(self, files: list[tuple[Name, FileRedo]]) -> None:
-        """Files that were only renamed: all out of the way first, then each to its place, so that
-        they may change places.
+    def _goes_aside(self, name: Name, redo: FileRedo) -> bool:
+        """A file that is not called as it was to be goes out of the way of all others, which may
+        change places with it; whether it did.
         """
-        disk = self._disk
-        aside: list[tuple[str, Name]] = []
-        for name, redo in files:
-            if redo.put is not None or self._inode_at(name) == redo.inode:
-                continue
-            place = self._locate_inode(redo)
-            if place is not None:
-                for former in redo.paths[:-1]:
-                    if not former.startswith(PRIVATE + "/"):
-                        disk.rename_lists(_named(former).key, name.key, again=True)
-                aside.append((self._aside(redo), name))
-                os.rename(place, aside[-1][0])
-        for place, name in aside:
-            self._put_in_place(place, name)
+        place = None if self._inode_at(name) == redo.inode else self._locate_inode(redo)
+        if place is None:
+            return False
+        os.rename(place, self._aside(redo))
+        return True
+
+    def _give_place(self, name: Name, redo: FileRedo) -> None:
+        """A file that went aside gets its name; one that cannot lie there is called as before."""
+        former = [_named(path) for path in redo.paths[:-1] if not path.startswith(PRIVATE + "/")]
+        if self._has_place(name):
+            for one in former:
+                self._disk.rename_lists(one.key, name.key, again=True)
+            self._put_in_place(self._aside(redo), name)
+            return
+        for one in reversed(former):
+            if self._has_place(one) and self._inode_at(one) is None:
+                self._put_in_place(self._aside(redo), one)
+                return
 
     def _put_in_place(self, aside: str, name: Name) -> None:
         """Not `publish`, which gives up a file that it cannot publish: this one is the only one."""
@@ -180,8 +204,10 @@ class _Recovery:
                 place = f"{self._disk.base}/{path}"
                 if _has_inode(place, redo.inode):
                     return place
-            elif self._inode_at(_named(path)) == redo.inode:
-                return self._disk.index.file(_named(path)).path
+                continue
+            found = self._disk.index.resolve(_named(path))
+            if found is not None and found.inode == redo.inode and not found.is_directory:
+                return found.path
         return None
 
     def _has_place(self, name: Name) -> bool:
