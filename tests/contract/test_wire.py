@@ -278,6 +278,8 @@ async def test_a_closed_session_closes_what_was_kept() -> None:
         kept = address_of(http, server.url).wires.kept
         assert len(kept) == 1
         await http.close()
+        with pytest.raises(RuntimeError, match="Session is closed"):
+            await ask(server, http)
         await until(lambda: not kept)
 
 

@@ -32,7 +32,6 @@ from despoolr_client.transport.message import (
     Ask,
     Fenced,
     Said,
-    head_of,
     header_lines,
 )
 from despoolr_client.transport.replies import Reply
@@ -56,7 +55,17 @@ class Address:
     every request begins.
     """
 
-    __slots__ = ("alone_until", "converse", "idle", "key", "lines", "path", "request", "wires")
+    __slots__ = (
+        "alone_until",
+        "begin",
+        "converse",
+        "idle",
+        "key",
+        "lines",
+        "path",
+        "request",
+        "wires",
+    )
 
     def __init__(self, http: aiohttp.ClientSession, base: str, wires: Wires) -> None:
         """Raises `aiohttp.NonHttpUrlClientError` for a URL that is not HTTP."""
@@ -70,6 +79,8 @@ class Address:
         self.key = self.request.connection_key
         self.path = url.raw_path.rstrip("/")
         self.lines = header_lines({hdrs.HOST: self.request.headers[hdrs.HOST], **http.headers})
+        self.begin = f" HTTP/1.1\r\n{self.lines}"
+        """What follows a target."""
         self.wires = wires
         self.idle = wires.of_one_server()
         self.alone_until = -inf
@@ -148,47 +159,49 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
     `ClientError`, `HttpProcessingError` for an answer that is not HTTP, `TimeoutError`, `OSError`,
     of these `Fenced` if it may not go out.
     """
-    lines = address.lines + lines
     if data is not None:
         lines += f"Content-Length: {len(data)}\r\nContent-Type: application/octet-stream\r\n"
     elif method not in _BODYLESS:
         lines += "Content-Length: 0\r\n"
-    target = address.path + target
-    if http.connector is None:
-        raise RuntimeError("Session is closed")
-    now = address.wires.now()
+    wires = address.wires
+    now = wires.now()
     deadline = now + timeout.total if timeout.total else inf  # as there, 0 is no bound
-    may_repeat = method in _REPEATABLE
-    if address.converse is not None:
-        said = Said(method, target, lines, data)
+    has_repeated = False
+    if address.converse is not None and http.connector is not None:
+        said = Said(method, address.path + target, address.lines + lines, data)
         try:
             reply: Reply | None = await address.converse(address, said, timeout, may_send)
             if reply is not None:
                 return reply
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-            if not may_repeat:
+            if method not in _REPEATABLE:
                 raise
-            may_repeat = False
+            has_repeated = True
     wire = _kept(address, method, data, timeout)
     if wire is not None:
         if may_send is not None and not may_send():
             wire.rest()
             raise Fenced
-        head = head_of(method, target, lines)
+        # as `head_of` has it, joined once
+        head = f"{method} {address.path}{target}{address.begin}{lines}\r\n".encode(
+            "utf-8", "surrogateescape"
+        )
         waiter = wire.ask(head + data if data else head, now, deadline)
         try:  # without a coroutine of the wire's own: a twentieth of an exchange
             reply = await waiter
             return reply if reply is not None else await wire.rest_of(deadline)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
             wire.break_off(waiter)
-            if not may_repeat:
+            if has_repeated or method not in _REPEATABLE:
                 raise
-            may_repeat = False
+            has_repeated = True
         except BaseException:
             wire.break_off(waiter)
             raise
-    said = Said(method, target, lines, data)
-    wires = address.wires
+    if http.connector is None:  # what it kept was closed with it
+        raise RuntimeError("Session is closed")
+    may_repeat = not has_repeated and method in _REPEATABLE
+    said = Said(method, address.path + target, address.lines + lines, data)
     wires.over_pool_count += 1
     try:
         async with asyncio.timeout_at(deadline if deadline < inf else None):
@@ -218,8 +231,8 @@ async def exchange_several(
     if may_send is not None and not may_send():
         wire.rest()
         return []
-    path, lines = address.path, address.lines
-    asked = "".join(f"GET {path}{target} HTTP/1.1\r\n{lines}{own}\r\n" for target, own in gets)
+    path, begin = address.path, address.begin
+    asked = "".join(f"GET {path}{target}{begin}{own}\r\n" for target, own in gets)
     now = address.wires.now()
     data = asked.encode(errors="surrogateescape")
     replies = await wire.ask_several(data, len(gets), now, now + SEVERAL_S)
@@ -232,14 +245,14 @@ def _kept(
     address: Address, method: str, data: bytes | None, timeout: aiohttp.ClientTimeout
 ) -> Wire | None:
     """A kept connection, where there is one and the call is for it."""
-    idle = address.idle
     if method == hdrs.METH_HEAD or timeout.sock_read or (data and len(data) > JOINED_MAX):
         return None
+    idle = address.idle
     while idle:
         wire = idle.pop()
-        if not wire.is_closing():
+        if not wire.transport.is_closing():
             return wire
-        wire.rest()
+        wire.leave()
     return None
 
 

@@ -122,10 +122,10 @@ class Wire(asyncio.Protocol):
         "_loop",
         "_several",
         "_timer",
-        "_transport",
         "_waiter",
         "_wires",
         "asked_at",
+        "transport",
     )
 
     def __init__(
@@ -134,7 +134,7 @@ class Wire(asyncio.Protocol):
         self._wires = wires
         self._connection = connection
         self._handler = connection.protocol
-        self._transport = transport
+        self.transport = transport
         self._idle = idle
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[Reply | None] | None = None
@@ -143,24 +143,20 @@ class Wire(asyncio.Protocol):
         self._deadline = self._looks_at = inf
         self.asked_at = self._loop.time()
 
-    def is_closing(self) -> bool:
-        """Whether it cannot be asked any more."""
-        return self._transport.is_closing()
-
     def rest(self) -> None:
         """Be idle, and the first to be asked."""
-        wires, transport = self._wires, self._transport
-        if (
-            (wires.seeking_count and wires.is_full)
-            or transport.is_closing()
-            or transport.get_write_buffer_size()
-        ):
-            self._leave()
-            done_with(self._connection)
+        wires = self._wires
+        if (wires.seeking_count and wires.is_full) or self.transport.get_write_buffer_size():
+            self.leave()
         else:
             self._idle.append(self)
             if not wires.is_sweeping:
                 wires.sweep_later()
+
+    def leave(self) -> None:
+        """Be kept no longer: aiohttp's pool has it, or it is closed."""
+        self._leave()
+        done_with(self._connection)
 
     def give_back(self) -> None:
         """Let aiohttp's pool have it, an idle one."""
@@ -172,7 +168,7 @@ class Wire(asyncio.Protocol):
         """What comes now is aiohttp's."""
         self._wires.kept.discard(self)
         self._look_at(inf)
-        self._transport.set_protocol(self._handler)
+        self.transport.set_protocol(self._handler)
 
     def ask(self, request: bytes, now: float, deadline: float) -> asyncio.Future[Reply | None]:
         """One request. Who awaits its answer says `break_off` if that raises; for None, it is
@@ -182,7 +178,7 @@ class Wire(asyncio.Protocol):
         self.asked_at, self._deadline = now, deadline
         if deadline < self._looks_at:
             self._look_at(deadline)
-        self._transport.write(request)
+        self.transport.write(request)
         return waiter
 
     async def rest_of(self, deadline: float) -> Reply:
@@ -234,7 +230,7 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         waiter = self._waiter
         if waiter is None or waiter.done():
-            self._transport.close()  # nobody asked
+            self.transport.close()  # nobody asked
             return
         if self._several is not None:
             self._take(self._several, data, waiter)
