@@ -14,7 +14,7 @@ from despoolr_core.formats.mif.findings import MifError, Mode, Severity
 from despoolr_core.formats.mif.model import Component, Mif, PathReference, Type
 from despoolr_core.formats.mif.render import render, render_verbatim
 from despoolr_core.formats.mif.sms import MifKind, kind_of
-from despoolr_core.formats.status_mif import read_status_mif, render_status_mif
+from despoolr_core.formats.reports.status_mif import read_status_mif, render_status_mif
 from worlds.mif_samples import HEAD, plain, would_sms_take, wrap_attribute, wrap_block
 from worlds.support import THEIR_MIFS as CORPUS
 

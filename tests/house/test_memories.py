@@ -27,12 +27,12 @@ BYTES_MAX = 24 * 1024 * 1024
 
 REMEMBERED: dict[str, tuple[int, int]] = {
     "core/despoolr_core/formats/dates.py:parse_date_time": (64, 64),
-    "core/despoolr_core/formats/instruction_file.py:_is_short_key": (1024, 64),
+    "core/despoolr_core/formats/instructions/instruction_file.py:_is_short_key": (1024, 64),
     "core/despoolr_core/formats/mif/fast.py:_node": (4096, 500),
-    "core/despoolr_core/formats/status_mif.py:_rendered": (1024, 4096),
-    "core/despoolr_core/formats/status_mif.py:_read": (1024, 4096),
-    "core/despoolr_core/formats/winst_text.py:_lines_again": (1024, 4096),
-    "core/despoolr_core/formats/winst_text.py:_record_again": (1024, 4096),
+    "core/despoolr_core/formats/reports/status_mif.py:_rendered": (1024, 4096),
+    "core/despoolr_core/formats/reports/status_mif.py:_read": (1024, 4096),
+    "core/despoolr_core/formats/instructions/winst_text.py:_lines_again": (1024, 4096),
+    "core/despoolr_core/formats/instructions/winst_text.py:_record_again": (1024, 4096),
     "server/despoolr_server/http/base/conditions.py:http_time": (1024, 64),
     "server/despoolr_server/http/dav/answers.py:_is_dav_client": (1024, 256),
     "server/despoolr_server/http/dav/answers.py:_lock_root": (1024, 512),
@@ -61,8 +61,8 @@ tables: on average).
 
 NUMBERS: dict[str, str] = {
     "core/despoolr_core/formats/dates.py:render_date_time": "64 times",
-    "core/despoolr_core/formats/job_mif.py:_pattern": "one pattern",
-    "core/despoolr_core/formats/job_mif_fast.py:mark": "as many as a report has texts",
+    "core/despoolr_core/formats/reports/job_mif.py:_pattern": "one pattern",
+    "core/despoolr_core/formats/reports/job_mif_fast.py:mark": "as many as a report has texts",
     "core/despoolr_core/share/modes.py:render_access": "1,024 numbers",
     "core/despoolr_core/share/modes.py:render_share_mode": "1,024 numbers",
     "core/despoolr_core/share/modes.py:render_attributes": "1,024 numbers",

@@ -24,8 +24,8 @@ import pytest
 from despoolr_app.runs.directory import RECORDS, RecordFile, load_run
 from despoolr_app.site_client.queries import RunSource, Wanted, WhyAnswer
 from despoolr_client.agent.outbox import Pending
-from despoolr_core.formats.job_mif import JobReport
-from despoolr_core.formats.status_mif import StatusMif
+from despoolr_core.formats.reports.job_mif import JobReport
+from despoolr_core.formats.reports.status_mif import StatusMif
 from despoolr_core.records.kinds.share import OpenGranted, OpenRefused
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import Holding

@@ -10,8 +10,8 @@ import pytest
 
 from despoolr_app.site_client.blocking_client import call
 from despoolr_app.site_client.errors import SiteRefused
-from despoolr_core.formats.job_mif import Machine, add_identification
-from despoolr_core.formats.noidmif import render_noidmif
+from despoolr_core.formats.reports.job_mif import Machine, add_identification
+from despoolr_core.formats.reports.noidmif import render_noidmif
 from worlds.answer import data_of
 from worlds.process import ANY_PORT, Workshop, until
 

@@ -12,8 +12,8 @@ import pytest
 from despoolr.console import COMMANDS
 from despoolr_app.cli.root import root_of
 from despoolr_app.clocks.time_source import wall_now
-from despoolr_core.formats.winst import WinstFile, WorkstationInstruction
-from despoolr_core.formats.winst_text import render_winst
+from despoolr_core.formats.instructions.winst import WinstFile, WorkstationInstruction
+from despoolr_core.formats.instructions.winst_text import render_winst
 from worlds.answer import answer_of, commands
 from worlds.kept_soak import soak
 from worlds.process import ANY_PORT, Workshop, until

@@ -20,7 +20,7 @@ from despoolr_core.formats.dates import (
     render_sms_date,
     site_time,
 )
-from despoolr_core.formats.instruction import (
+from despoolr_core.formats.instructions.instruction import (
     Install,
     InstallKind,
     PackageTarget,
@@ -30,12 +30,17 @@ from despoolr_core.formats.instruction import (
     parse_instruction,
     render_instruction,
 )
-from despoolr_core.formats.instruction_file import DespoolerInstruction
+from despoolr_core.formats.instructions.instruction_file import DespoolerInstruction
+from despoolr_core.formats.instructions.winst import (
+    PackageServer,
+    ServerType,
+    WinstFile,
+    WorkstationInstruction,
+)
+from despoolr_core.formats.instructions.winst_text import parse_winst, render_winst
 from despoolr_core.formats.sms_id import SmsId, next_sms_id, parse_sms_id
 from despoolr_core.formats.sms_ini import parse_sms_ini
 from despoolr_core.formats.tracer import TraceLine, render_sms1, render_sms2
-from despoolr_core.formats.winst import PackageServer, ServerType, WinstFile, WorkstationInstruction
-from despoolr_core.formats.winst_text import parse_winst, render_winst
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.text import why_unfit
 from worlds.tracer_lines import parse_ctime, parse_trace

@@ -17,7 +17,7 @@ from despoolr_app.process.settings import ConfigError
 from despoolr_app.process.state_file import DamagedState, read_state
 from despoolr_app.runs.directory import SUMMARY, FinishedRun, RunError
 from despoolr_app.runs.remedy import kept_remedy
-from despoolr_core.formats.sta import StaError, parse_sta
+from despoolr_core.formats.reports.sta import StaError, parse_sta
 from despoolr_core.records import ladder
 from despoolr_core.records.stream import decode
 from despoolr_core.rules.plain_json import read_json

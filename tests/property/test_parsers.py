@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.dates import parse_date_time, parse_sms_date
-from despoolr_core.formats.instruction_file import parse_instruction
-from despoolr_core.formats.job_mif import read_inventory_mif, read_plain_job_mif
+from despoolr_core.formats.instructions.instruction_file import parse_instruction
+from despoolr_core.formats.instructions.winst_text import parse_winst
 from despoolr_core.formats.mif.codec import check, parse, read
 from despoolr_core.formats.mif.findings import Mode
 from despoolr_core.formats.mif.render import render_verbatim
-from despoolr_core.formats.site_mif import read_delta_mif
+from despoolr_core.formats.reports.job_mif import read_inventory_mif, read_plain_job_mif
+from despoolr_core.formats.reports.site_mif import read_delta_mif
+from despoolr_core.formats.reports.sta import parse_sta
+from despoolr_core.formats.reports.status_mif import read_status_mif
 from despoolr_core.formats.sms_id import parse_sms_id
 from despoolr_core.formats.sms_ini import parse_sms_ini
-from despoolr_core.formats.sta import parse_sta
-from despoolr_core.formats.status_mif import read_status_mif
-from despoolr_core.formats.winst_text import parse_winst
 from worlds.mif_samples import read_job_mif, would_sms_take
 
 Parser = Callable[[bytes], Any]

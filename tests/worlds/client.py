@@ -22,9 +22,13 @@ from despoolr_client.agent.polling import PollResult
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.limiter import PriorityLimiter
-from despoolr_core.formats.instruction import WireRemove, parse_instruction
-from despoolr_core.formats.winst import PackageServer, WinstFile, WorkstationInstruction
-from despoolr_core.formats.winst_text import render_winst
+from despoolr_core.formats.instructions.instruction import WireRemove, parse_instruction
+from despoolr_core.formats.instructions.winst import (
+    PackageServer,
+    WinstFile,
+    WorkstationInstruction,
+)
+from despoolr_core.formats.instructions.winst_text import render_winst
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.contract import ShareUnreachable
 from despoolr_core.share.modes import Role

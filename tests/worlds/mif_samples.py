@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from despoolr_core.formats.job_mif import JobReport, job_report
 from despoolr_core.formats.mif.build import INTEGER
 from despoolr_core.formats.mif.codec import examine, read
 from despoolr_core.formats.mif.findings import MifFinding, Mode, Severity
@@ -24,6 +23,7 @@ from despoolr_core.formats.mif.model import (
     Value,
 )
 from despoolr_core.formats.mif.sms import MifKind, kind_of
+from despoolr_core.formats.reports.job_mif import JobReport, job_report
 
 
 def read_job_mif(data: bytes) -> JobReport:

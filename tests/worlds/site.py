@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
-from despoolr_core.formats.status_mif import StatusMif, render_status_mif
+from despoolr_core.formats.instructions.instruction import Result, WireRemove, render_instruction
+from despoolr_core.formats.reports.status_mif import StatusMif, render_status_mif
 from despoolr_core.profile import profile_of, with_overrides
 from despoolr_core.records.kinds.share import MessageSent
 from despoolr_core.records.kinds.site import EventLogged, LineLogged

@@ -15,9 +15,9 @@ from despoolr_app.cli.base.options import option
 from despoolr_app.cli.base.output import EXIT_USAGE, echo_json, fail, put, put_prose
 from despoolr_app.disk.bounded_file import read_bounded
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.pcmdump import TOOLS, dump, summary, to_json
-from despoolr_core.formats.winst import WinstFile
-from despoolr_core.formats.winst_text import FILE_SIZE_MAX, parse_winst
+from despoolr_core.formats.instructions.pcmdump import TOOLS, dump, summary, to_json
+from despoolr_core.formats.instructions.winst import WinstFile
+from despoolr_core.formats.instructions.winst_text import FILE_SIZE_MAX, parse_winst
 from despoolr_core.rules.fold import fold
 
 

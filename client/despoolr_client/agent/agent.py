@@ -49,10 +49,10 @@ from despoolr_client.pcm.reporting import Reporter, expiry_notice
 from despoolr_client.pcm.servers import PackagePlace, SelectionStep, candidates
 from despoolr_client.pcm.state import Decisions, Folder, Pcm, Records
 from despoolr_client.pcm.terms import is_expired, next_date
-from despoolr_core.formats.instruction import WireRemove
-from despoolr_core.formats.job_mif import Machine
+from despoolr_core.formats.instructions.instruction import WireRemove
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
+from despoolr_core.formats.reports.job_mif import Machine
 from despoolr_core.formats.sms_ini import SmsIni
-from despoolr_core.formats.winst import WorkstationInstruction
 from despoolr_core.records.kinds.client import CommandChanged, Polled, ResultReported
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable

@@ -16,9 +16,9 @@ import msgspec
 
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.state import Records
+from despoolr_core.formats.instructions.winst import WinstError
+from despoolr_core.formats.instructions.winst_text import parse_winst
 from despoolr_core.formats.sms_ini import SmsIni
-from despoolr_core.formats.winst import WinstError
-from despoolr_core.formats.winst_text import parse_winst
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 

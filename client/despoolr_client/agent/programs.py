@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.formats.status_mif import StatusMif, render_status_mif
+from despoolr_core.formats.reports.status_mif import StatusMif, render_status_mif
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, ShareMode
 

@@ -25,7 +25,7 @@ from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import Reporter, collect_mif, run_result
 from despoolr_client.pcm.servers import PackagePlace, SelectionStep
 from despoolr_client.pcm.state import Pcm
-from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
 from despoolr_core.records.kinds.client import CommandChanged, ProgramStarted
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable

@@ -23,7 +23,7 @@ from despoolr_client.pcm.history import History, HistoryState
 from despoolr_client.pcm.state import Records
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_core.clock import Clock
-from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.contract import Share, Watch, unwatched
 

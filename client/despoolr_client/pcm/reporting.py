@@ -22,9 +22,9 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.formats.instruction import Result, WireRemove
+from despoolr_core.formats.instructions.instruction import Result, WireRemove
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
 from despoolr_core.formats.sms_id import to_base36
-from despoolr_core.formats.winst import WorkstationInstruction
 from despoolr_core.rules.fold import fold
 
 COUNTER_DIGITS: Final = 3

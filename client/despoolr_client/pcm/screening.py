@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
 
 
 def is_for_platform(record: WorkstationInstruction, platform: int) -> bool:

@@ -19,7 +19,7 @@ from despoolr_client.pcm.chance import Chance
 from despoolr_client.pcm.history import NO_HISTORY, History, HistoryState
 from despoolr_client.pcm.screening import screen
 from despoolr_client.pcm.terms import due_at, is_due, is_expired, is_offered, is_shown
-from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
 
 Records = tuple[WorkstationInstruction, ...]
 

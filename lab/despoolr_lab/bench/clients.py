@@ -28,8 +28,12 @@ from despoolr_client.agent.polling import INSTRUCTIONS
 from despoolr_client.transport.exchange import address_of, exchange, exchange_several
 from despoolr_client.transport.replies import SEVERAL_MAX
 from despoolr_core.formats.client_number import sms_id_of
-from despoolr_core.formats.winst import PackageServer, WinstFile, WorkstationInstruction
-from despoolr_core.formats.winst_text import render_winst
+from despoolr_core.formats.instructions.winst import (
+    PackageServer,
+    WinstFile,
+    WorkstationInstruction,
+)
+from despoolr_core.formats.instructions.winst_text import render_winst
 from despoolr_lab.bench.figures import Found, add
 from despoolr_lab.bench.load import cpu_s
 from despoolr_lab.bench.share_bench import run_loop

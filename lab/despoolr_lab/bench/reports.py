@@ -27,10 +27,10 @@ from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
-from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
-from despoolr_core.formats.job_mif import JobReport, render_job_mif
+from despoolr_core.formats.instructions.instruction import Result, WireRemove, render_instruction
+from despoolr_core.formats.reports.job_mif import JobReport, render_job_mif
+from despoolr_core.formats.reports.status_mif import StatusMif, render_status_mif
 from despoolr_core.formats.sms_id import first_sms_id, next_sms_id
-from despoolr_core.formats.status_mif import StatusMif, render_status_mif
 from despoolr_core.profile import profile_of
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.contract import Share

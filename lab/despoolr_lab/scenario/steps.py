@@ -17,7 +17,7 @@ from despoolr_app.site_client.errors import SiteError, SiteRefused
 from despoolr_client.agent import user_holds
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.habits import AS_SHIPPED
-from despoolr_core.formats.noidmif import render_noidmif
+from despoolr_core.formats.reports.noidmif import render_noidmif
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold

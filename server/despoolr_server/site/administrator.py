@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from despoolr_core.formats.job_mif import Machine, render_machine_mif
-from despoolr_core.formats.site_mif import SiteReport
+from despoolr_core.formats.reports.job_mif import Machine, render_machine_mif
+from despoolr_core.formats.reports.site_mif import SiteReport
 from despoolr_core.formats.sms_id import IdError, check_site_code, is_package_id, is_sms_id
 from despoolr_core.formats.sms_id import package_id as make_package_id
 from despoolr_core.records.kinds.site import JobStatusChanged

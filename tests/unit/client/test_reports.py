@@ -9,8 +9,8 @@ from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.history import HistoryState
 from despoolr_client.pcm.state import Folder
-from despoolr_core.formats.instruction import Result
-from despoolr_core.formats.status_mif import read_status_mif
+from despoolr_core.formats.instructions.instruction import Result
+from despoolr_core.formats.reports.status_mif import read_status_mif
 from despoolr_core.records.kinds.share import FileWritten
 from despoolr_core.records.stream import of
 from worlds.client import START, World, offered, play, poll_and_run

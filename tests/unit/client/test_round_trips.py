@@ -11,8 +11,8 @@ from despoolr_client.agent.programs import ClientProgram, FileUse, Programs
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.limiter import PriorityLimiter
-from despoolr_core.formats.winst import WinstFile
-from despoolr_core.formats.winst_text import render_winst
+from despoolr_core.formats.instructions.winst import WinstFile
+from despoolr_core.formats.instructions.winst_text import render_winst
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
 from despoolr_server.files.memory import MemoryFileStore

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from despoolr_core.formats.instructions.winst import PackageServer
 from despoolr_core.formats.mif.model import Comment
-from despoolr_core.formats.winst import PackageServer
 
 
 class MifRemark(Struct):

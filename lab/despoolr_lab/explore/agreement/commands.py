@@ -13,7 +13,7 @@ from typing import Final
 
 from despoolr_client.agent.agent import RESTART_S
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.winst_text import parse_winst
+from despoolr_core.formats.instructions.winst_text import parse_winst
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import span_s
 from despoolr_lab.explore.agreement.tables import (

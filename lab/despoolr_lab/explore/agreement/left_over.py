@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import Final
 
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.instruction import WireRemove, parse_instruction
-from despoolr_core.formats.instruction_file import WIREMOVE
+from despoolr_core.formats.instructions.instruction import WireRemove, parse_instruction
+from despoolr_core.formats.instructions.instruction_file import WIREMOVE
 from despoolr_core.rules.fold import fold
 from despoolr_lab.explore.agreement.tables import Disagreement, SiteTables, base, content, entries
 from despoolr_lab.explore.rules.breach import Breach, without_ids

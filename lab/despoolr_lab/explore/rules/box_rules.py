@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from despoolr_core.formats.instruction_file import WIREMOVE
+from despoolr_core.formats.instructions.instruction_file import WIREMOVE
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.share import FileDeleted, FileRenamed, FileWritten
 from despoolr_core.records.kinds.site import InstructionExecuted, MifLoaded, MifRefused

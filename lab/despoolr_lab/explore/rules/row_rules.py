@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from despoolr_core.formats.instruction_file import WIREMOVE
+from despoolr_core.formats.instructions.instruction_file import WIREMOVE
 from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.share import FileRenamed, FileWritten

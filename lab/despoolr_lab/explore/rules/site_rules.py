@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from despoolr_core.formats.instruction_file import WIREMOVE
+from despoolr_core.formats.instructions.instruction_file import WIREMOVE
 from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.fact import Fact

@@ -8,7 +8,7 @@ installed. Doing it twice changes nothing.
 
 from __future__ import annotations
 
-from despoolr_core.formats.instruction import Install
+from despoolr_core.formats.instructions.instruction import Install
 from despoolr_core.share.contract import ShareError
 from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
 from despoolr_server.site.despooler.job_reports import JobReports

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.instruction import InstructionError, Result, WireRemove
-from despoolr_core.formats.job_mif import JobReport
+from despoolr_core.formats.instructions.instruction import InstructionError, Result, WireRemove
+from despoolr_core.formats.instructions.winst_text import parse_winst
 from despoolr_core.formats.mif.findings import MifError
-from despoolr_core.formats.status_mif import StatusMif, read_status_mif
-from despoolr_core.formats.winst_text import parse_winst
+from despoolr_core.formats.reports.job_mif import JobReport
+from despoolr_core.formats.reports.status_mif import StatusMif, read_status_mif
 from despoolr_core.records.kinds.site import MifRefused
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable

@@ -12,7 +12,11 @@ from __future__ import annotations
 from msgspec import structs
 
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.instruction import Install, parse_instruction, render_instruction
+from despoolr_core.formats.instructions.instruction import (
+    Install,
+    parse_instruction,
+    render_instruction,
+)
 from despoolr_core.records.kinds.site import InstructionWritten
 from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.fold import fold

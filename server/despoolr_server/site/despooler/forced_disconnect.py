@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.formats.instruction import Install
+from despoolr_core.formats.instructions.instruction import Install
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Role

@@ -12,13 +12,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.formats.instruction import (
+from despoolr_core.formats.instructions.instruction import (
     DespoolerInstruction,
     Install,
     InstallKind,
     RetryOf,
 )
-from despoolr_core.formats.winst import PackageServer, ServerType, WorkstationInstruction
+from despoolr_core.formats.instructions.winst import (
+    PackageServer,
+    ServerType,
+    WorkstationInstruction,
+)
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
 from despoolr_server.site.despooler.cancel import Cancelling

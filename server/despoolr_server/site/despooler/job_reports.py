@@ -9,9 +9,15 @@ marks the ID of one that a Share job installed (Q235805).
 
 from __future__ import annotations
 
-from despoolr_core.formats.instruction import Install, InstallKind
-from despoolr_core.formats.job_mif import JobNotice, JobReport
-from despoolr_core.formats.site_mif import FAILED, SUCCESS, PackageReport, mark, render_package_mif
+from despoolr_core.formats.instructions.instruction import Install, InstallKind
+from despoolr_core.formats.reports.job_mif import JobNotice, JobReport
+from despoolr_core.formats.reports.site_mif import (
+    FAILED,
+    SUCCESS,
+    PackageReport,
+    mark,
+    render_package_mif,
+)
 from despoolr_core.records.kinds.site import PackageReported
 from despoolr_server.site.despooler.part import COMPONENT, DespoolerPart
 from despoolr_server.site.jobs.model import INSTALL_KINDS, DetailKind, DetailStatus

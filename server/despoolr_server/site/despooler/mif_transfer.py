@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.formats.instruction import MifTransfer
+from despoolr_core.formats.instructions.instruction import MifTransfer
 from despoolr_core.formats.mif.findings import MifError
-from despoolr_core.formats.site_mif import PACKAGE_STATUS_CLASS, PackageReport, read_delta_mif
-from despoolr_core.formats.sta import render_sta
+from despoolr_core.formats.reports.site_mif import (
+    PACKAGE_STATUS_CLASS,
+    PackageReport,
+    read_delta_mif,
+)
+from despoolr_core.formats.reports.sta import render_sta
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
 from despoolr_server.site.despooler.part import Desk, DespoolerPart

@@ -7,7 +7,7 @@ that a restarted Despooler knows it too.
 
 from __future__ import annotations
 
-from despoolr_core.formats.instruction import Install, InstallKind, RetryOf
+from despoolr_core.formats.instructions.instruction import Install, InstallKind, RetryOf
 from despoolr_core.rules.fold import fold
 from despoolr_server.site.despooler.part import DespoolerPart
 from despoolr_server.site.state.context import SiteServerRole

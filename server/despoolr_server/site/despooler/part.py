@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.formats.instruction import Install
+from despoolr_core.formats.instructions.instruction import Install
 from despoolr_core.rules.remedies import COPY_STRATEGIES, marker_of
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_server.site.state.context import SiteContext

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_core.formats.instruction import Install, RetryOf
+from despoolr_core.formats.instructions.instruction import Install, RetryOf
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.wire import Entry
 from despoolr_server.site.despooler.copying.ours.leftovers import beside

@@ -13,7 +13,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from despoolr_core.formats.instruction import Install, PackageTarget, RetryOf, render_instruction
+from despoolr_core.formats.instructions.instruction import (
+    Install,
+    PackageTarget,
+    RetryOf,
+    render_instruction,
+)
 from despoolr_core.records.kinds.site import InstructionWritten
 from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect

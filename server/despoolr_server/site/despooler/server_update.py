@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from despoolr_core.formats.instruction import Install
+from despoolr_core.formats.instructions.instruction import Install
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.dates import render_sms_date
-from despoolr_core.formats.instruction import (
+from despoolr_core.formats.instructions.instruction import (
     INVENTORY,
     WIREMOVE,
     DespoolerInstruction,

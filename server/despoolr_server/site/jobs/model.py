@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.formats.instruction import InstallKind
+from despoolr_core.formats.instructions.instruction import InstallKind
 
 
 class JobType(StrEnum):

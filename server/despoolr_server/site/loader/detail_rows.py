@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from despoolr_core.formats.job_mif import JobReport
+from despoolr_core.formats.reports.job_mif import JobReport
 from despoolr_server.database.protocol import Connection, set_where
 from despoolr_server.site.jobs.model import DetailStatus
 from despoolr_server.site.state.queries import ADD_DETAIL

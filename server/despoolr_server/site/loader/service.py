@@ -14,11 +14,16 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from despoolr_core.formats.job_mif import Inventory, JobReport
+from despoolr_core.formats.instructions.winst import OperatingSystem
 from despoolr_core.formats.mif.findings import MifError
 from despoolr_core.formats.mif.tokens import has_escaped_quote
-from despoolr_core.formats.site_mif import DeltaMif, PackageReport, SiteReport, read_delta_mif
-from despoolr_core.formats.winst import OperatingSystem
+from despoolr_core.formats.reports.job_mif import Inventory, JobReport
+from despoolr_core.formats.reports.site_mif import (
+    DeltaMif,
+    PackageReport,
+    SiteReport,
+    read_delta_mif,
+)
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.site import (
     DetailStatusChanged,

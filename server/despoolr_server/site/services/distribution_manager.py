@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from despoolr_core.formats.site_mif import PackageReport, render_package_mif
-from despoolr_core.formats.sta import StaError, parse_sta
+from despoolr_core.formats.reports.site_mif import PackageReport, render_package_mif
+from despoolr_core.formats.reports.sta import StaError, parse_sta
 from despoolr_core.records.kinds.site import PackageStatusChanged, PackageUnknown
 from despoolr_server.site.services.box_service import BoxService
 from despoolr_server.site.state import boxes, package_status

@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final
 
-from despoolr_core.formats.instruction import MINIJOB
+from despoolr_core.formats.instructions.instruction import MINIJOB
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.chain import BYTES_MAX, CALLS_MAX
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable, Watch

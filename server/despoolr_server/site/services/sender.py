@@ -16,7 +16,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.job_mif import JobReport
+from despoolr_core.formats.reports.job_mif import JobReport
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.plain_json import read_json
 from despoolr_core.share.contract import ShareError, ShareUnreachable

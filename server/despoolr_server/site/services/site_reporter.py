@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from despoolr_core.formats.instruction import MifTransfer, render_instruction
-from despoolr_core.formats.site_mif import SiteReport, render_site_mif
+from despoolr_core.formats.instructions.instruction import MifTransfer, render_instruction
+from despoolr_core.formats.reports.site_mif import SiteReport, render_site_mif
 from despoolr_core.formats.sms_id import send_request_id
 from despoolr_core.records.kinds.site import MifsSent
 from despoolr_server.site.services.box_service import BoxService

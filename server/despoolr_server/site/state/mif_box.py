@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from despoolr_core.formats.job_mif import JobReport, render_job_mif
+from despoolr_core.formats.reports.job_mif import JobReport, render_job_mif
 from despoolr_core.formats.sms_id import to_base36
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, ShareError

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from despoolr_core.formats.site_mif import PackageReport, is_marked, unmarked
+from despoolr_core.formats.reports.site_mif import PackageReport, is_marked, unmarked
 from despoolr_server.database.protocol import Connection
 from despoolr_server.site.state import queries
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from despoolr_core.formats.job_mif import JobNotice, JobReport
-from despoolr_core.formats.site_mif import SiteReport
+from despoolr_core.formats.reports.job_mif import JobNotice, JobReport
+from despoolr_core.formats.reports.site_mif import SiteReport
 from despoolr_core.rules.fold import fold
 from despoolr_server.database.protocol import Connection, Row, insert_into, set_where
 from despoolr_server.site.jobs.model import (

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from despoolr_core.formats.winst import WinstError, WinstFile, WorkstationInstruction
-from despoolr_core.formats.winst_text import add_record, parse_winst, render_winst
+from despoolr_core.formats.instructions.winst import WinstError, WinstFile, WorkstationInstruction
+from despoolr_core.formats.instructions.winst_text import add_record, parse_winst, render_winst
 from despoolr_core.share.contract import Share, ShareError
 from despoolr_server.loop.pace import FILES_A_TURN, batches, breathe
 from despoolr_server.site.state import boxes

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from despoolr_app.cli.pcmdump import command
 from despoolr_core.formats.dates import site_time
-from despoolr_core.formats.winst import WinstFile, WorkstationInstruction
-from despoolr_core.formats.winst_text import render_winst
+from despoolr_core.formats.instructions.winst import WinstFile, WorkstationInstruction
+from despoolr_core.formats.instructions.winst_text import render_winst
 from worlds.answer import data_of
 
 

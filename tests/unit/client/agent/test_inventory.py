@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from despoolr_client.agent.programs import ClientProgram, NoidmifToWrite, Programs
-from despoolr_core.formats.job_mif import read_inventory_mif
 from despoolr_core.formats.mif.build import build_attribute, build_group, build_mif
 from despoolr_core.formats.mif.render import render
+from despoolr_core.formats.reports.job_mif import read_inventory_mif
 from worlds.client import START, World, offered, play, poll_and_run
 
 HOUR = 3600.0

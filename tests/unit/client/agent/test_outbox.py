@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from despoolr_client.agent.outbox import Report
 from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs
 from despoolr_client.pcm.behaviour import PcmBehaviour
-from despoolr_core.formats.instruction import Result, WireRemove, parse_instruction
-from despoolr_core.formats.status_mif import StatusMif, render_status_mif
+from despoolr_core.formats.instructions.instruction import Result, WireRemove, parse_instruction
+from despoolr_core.formats.reports.status_mif import StatusMif, render_status_mif
 from worlds.client import START, World, driven, offered, play, poll_and_run
 
 HOUR = 3600.0

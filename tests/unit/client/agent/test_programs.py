@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs, first_word
-from despoolr_core.formats.status_mif import read_status_mif
+from despoolr_core.formats.reports.status_mif import read_status_mif
 
 
 def test_the_program_is_found_by_its_first_word() -> None:

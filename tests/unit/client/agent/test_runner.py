@@ -15,7 +15,7 @@ from despoolr_client.agent.user_holds import hold
 from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.state import Folder
-from despoolr_core.formats.instruction import Result
+from despoolr_core.formats.instructions.instruction import Result
 from despoolr_core.formats.sms_ini import parse_sms_ini
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, ShareMode

@@ -15,9 +15,9 @@ from despoolr_client.pcm.reporting import (
     report_name,
     run_result,
 )
-from despoolr_core.formats.instruction import Result
+from despoolr_core.formats.instructions.instruction import Result
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
 from despoolr_core.formats.sms_id import SmsId
-from despoolr_core.formats.winst import WorkstationInstruction
 
 RECORD = WorkstationInstruction(
     site_id="BPC", request_id="BPC0001", package_id="BPC00001", job_id="BPC0000A"

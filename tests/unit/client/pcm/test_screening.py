@@ -10,7 +10,7 @@ import pytest
 
 from despoolr_client.pcm.behaviour import PLATFORM, PcmBehaviour, PcmVariant
 from despoolr_client.pcm.screening import screen
-from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
 
 
 def record(number: int = 1, *, background: bool = False, **fields: Any) -> WorkstationInstruction:

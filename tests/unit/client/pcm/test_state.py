@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
 from despoolr_client.pcm.history import NO_HISTORY, HistoryState
 from despoolr_client.pcm.state import Decisions, Folder, Pcm
-from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
 
 X86 = 0x02
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from despoolr_client.pcm.terms import due_at, is_due, is_expired, is_offered, is_shown
-from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
 
 
 def record(**fields: Any) -> WorkstationInstruction:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_core.formats import instruction_file, sms_ini, tracer
+from despoolr_core.formats import sms_ini, tracer
+from despoolr_core.formats.instructions import instruction_file
 from despoolr_core.rules.text import (
     FIT,
     LINE_SIZE_MAX,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_core.formats.instruction_file import WIREMOVE
+from despoolr_core.formats.instructions.instruction_file import WIREMOVE
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.site import InstructionExecuted
 from despoolr_core.records.stream import Record

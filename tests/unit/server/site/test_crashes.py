@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import pytest
 
-from despoolr_core.formats.instruction import Result
-from despoolr_core.formats.status_mif import StatusMif
+from despoolr_core.formats.instructions.instruction import Result
+from despoolr_core.formats.reports.status_mif import StatusMif
 from despoolr_core.profile import with_overrides
 from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_server.site.jobs.model import DistributePhase, JobType

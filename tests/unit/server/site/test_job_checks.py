@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from despoolr_core.formats.site_mif import SiteReport
+from despoolr_core.formats.reports.site_mif import SiteReport
 from despoolr_core.share.site_api import MachineSpec, PackageSpec
 from despoolr_server.site.job_checks import NAMED_MAX, AdministratorError, check_job, suggested
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase

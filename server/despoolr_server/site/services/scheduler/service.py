@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from despoolr_core.formats.instruction import (
+from despoolr_core.formats.instructions.instruction import (
     Install,
     InstallKind,
     PackageTarget,

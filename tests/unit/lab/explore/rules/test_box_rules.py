@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_core.formats.instruction_file import WIREMOVE
+from despoolr_core.formats.instructions.instruction_file import WIREMOVE
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.share import FileDeleted, FileRenamed, FileWritten

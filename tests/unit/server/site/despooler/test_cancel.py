@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.status_mif import StatusMif
+from despoolr_core.formats.reports.status_mif import StatusMif
 from despoolr_server.site.job_checks import AdministratorError
 from despoolr_server.site.jobs.model import DistributePhase
 from despoolr_server.site.services.scheduler.service import Scheduler

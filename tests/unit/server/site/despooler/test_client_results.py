@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.instruction import Result, WireRemove, render_instruction
-from despoolr_core.formats.status_mif import StatusMif, render_status_mif
+from despoolr_core.formats.instructions.instruction import Result, WireRemove, render_instruction
+from despoolr_core.formats.reports.status_mif import StatusMif, render_status_mif
 from despoolr_core.profile import PROFILES
 from despoolr_server.site.state import boxes
 from worlds.site import Bench

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from despoolr_core.formats.instruction import Install, RetryOf, parse_instruction
-from despoolr_core.formats.winst_text import parse_winst
+from despoolr_core.formats.instructions.instruction import Install, RetryOf, parse_instruction
+from despoolr_core.formats.instructions.winst_text import parse_winst
 from despoolr_core.profile import PROFILES
 from despoolr_core.records.kinds.share import FileWritten
 from despoolr_core.records.stream import Record

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.instruction import MifTransfer, render_instruction
-from despoolr_core.formats.job_mif import JobReport, Machine, render_job_mif, render_machine_mif
-from despoolr_core.formats.site_mif import PACKAGE_STATUS_CLASS, PackageReport, render_package_mif
-from despoolr_core.formats.sta import parse_sta
+from despoolr_core.formats.instructions.instruction import MifTransfer, render_instruction
+from despoolr_core.formats.reports.job_mif import (
+    JobReport,
+    Machine,
+    render_job_mif,
+    render_machine_mif,
+)
+from despoolr_core.formats.reports.site_mif import (
+    PACKAGE_STATUS_CLASS,
+    PackageReport,
+    render_package_mif,
+)
+from despoolr_core.formats.reports.sta import parse_sta
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.packages import Files, compress
 from worlds.site import Bench

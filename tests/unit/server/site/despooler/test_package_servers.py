@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.instruction import Install, InstallKind, PackageTarget, RetryOf
+from despoolr_core.formats.instructions.instruction import (
+    Install,
+    InstallKind,
+    PackageTarget,
+    RetryOf,
+)
 from despoolr_server.site.despooler.package_servers import PackageServers
 from despoolr_server.site.despooler.part import Desk
 from despoolr_server.site.state.mif_box import MifBox

@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from despoolr_core.formats.instruction import Result, parse_instruction, render_instruction
-from despoolr_core.formats.status_mif import StatusMif
+from despoolr_core.formats.instructions.instruction import (
+    Result,
+    parse_instruction,
+    render_instruction,
+)
+from despoolr_core.formats.reports.status_mif import StatusMif
 from despoolr_core.share.modes import Access, NtStatus, ShareMode
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.site.state import boxes

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_core.formats.job_mif import JobReport
+from despoolr_core.formats.reports.job_mif import JobReport
 from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.database.protocol import Connection
 from despoolr_server.site.loader.detail_rows import ASKED_AT_ONE_TIME, DetailRows, Key

@@ -9,8 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from despoolr_core.formats.job_mif import JobReport, Machine, add_identification, render_job_mif
-from despoolr_core.formats.noidmif import render_noidmif
+from despoolr_core.formats.reports.job_mif import (
+    JobReport,
+    Machine,
+    add_identification,
+    render_job_mif,
+)
+from despoolr_core.formats.reports.noidmif import render_noidmif
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.database.protocol import Connection, insert_into
 from despoolr_server.site.loader import service as loader

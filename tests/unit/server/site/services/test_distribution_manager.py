@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from despoolr_core.formats.site_mif import PackageReport
-from despoolr_core.formats.sta import render_sta
+from despoolr_core.formats.reports.site_mif import PackageReport
+from despoolr_core.formats.reports.sta import render_sta
 from despoolr_core.share.site_api import PackageSpec
 from despoolr_server.site.state import boxes
 from worlds.site import Bench

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from despoolr_core.formats.job_mif import Machine, add_identification
-from despoolr_core.formats.noidmif import render_noidmif
+from despoolr_core.formats.reports.job_mif import Machine, add_identification
+from despoolr_core.formats.reports.noidmif import render_noidmif
 from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Access, ShareMode

@@ -4,8 +4,8 @@ others.
 
 from __future__ import annotations
 
-from despoolr_core.formats.instruction import Install, InstallKind, render_instruction
-from despoolr_core.formats.status_mif import StatusMif
+from despoolr_core.formats.instructions.instruction import Install, InstallKind, render_instruction
+from despoolr_core.formats.reports.status_mif import StatusMif
 from despoolr_core.records.kinds.share import FileWritten
 from despoolr_core.records.stream import of
 from despoolr_core.share.modes import Access, Role, ShareMode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_core.formats.instruction import INVENTORY, MifTransfer, parse_instruction
+from despoolr_core.formats.instructions.instruction import INVENTORY, MifTransfer, parse_instruction
 from despoolr_core.records.kinds.site import MifLoaded
 from despoolr_core.records.stream import of
 from despoolr_server.site.jobs.model import DistributePhase

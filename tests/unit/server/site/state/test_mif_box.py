@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from despoolr_core.formats.job_mif import JobReport, render_job_mif
+from despoolr_core.formats.reports.job_mif import JobReport, render_job_mif
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.site.state import boxes

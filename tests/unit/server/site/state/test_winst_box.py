@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.winst import WorkstationInstruction
+from despoolr_core.formats.instructions.winst import WorkstationInstruction
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.site.state import boxes

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from despoolr_core.formats.instruction import Install, parse_instruction
+from despoolr_core.formats.instructions.instruction import Install, parse_instruction
 from despoolr_core.profile import with_overrides
 from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.stream import of

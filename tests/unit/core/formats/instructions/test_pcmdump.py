@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from despoolr_core.formats.dates import site_time
-from despoolr_core.formats.pcmdump import TOOLS, dump, summary, to_json
-from despoolr_core.formats.winst import WinstFile, WorkstationInstruction
-from despoolr_core.formats.winst_text import render_text
+from despoolr_core.formats.instructions.pcmdump import TOOLS, dump, summary, to_json
+from despoolr_core.formats.instructions.winst import WinstFile, WorkstationInstruction
+from despoolr_core.formats.instructions.winst_text import render_text
 
 RECORD = WorkstationInstruction(
     site_id="BPC",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.site_mif import PackageReport
-from despoolr_core.formats.sta import FILE_SIZE_MAX, StaError, parse_sta, render_sta
+from despoolr_core.formats.reports.site_mif import PackageReport
+from despoolr_core.formats.reports.sta import FILE_SIZE_MAX, StaError, parse_sta, render_sta
 
 REPORT = PackageReport("r", "100Z0006", "CHD", "Success", 2, "10000003", 805_806_000.0)
 

@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from despoolr_core.formats.job_mif import (
+from despoolr_core.formats.mif.codec import check, parse
+from despoolr_core.formats.mif.findings import MifError, Severity
+from despoolr_core.formats.mif.render import render
+from despoolr_core.formats.mif.sms import MifKind, kind_of
+from despoolr_core.formats.reports.job_mif import (
     KINDS,
     JobReport,
     Machine,
@@ -16,11 +20,7 @@ from despoolr_core.formats.job_mif import (
     render_job_mif,
     render_machine_mif,
 )
-from despoolr_core.formats.mif.codec import check, parse
-from despoolr_core.formats.mif.findings import MifError, Severity
-from despoolr_core.formats.mif.render import render
-from despoolr_core.formats.mif.sms import MifKind, kind_of
-from despoolr_core.formats.site_mif import read_delta_mif
+from despoolr_core.formats.reports.site_mif import read_delta_mif
 from worlds.mif_samples import attribute, group, mif, read_job_mif, would_sms_take
 
 REPORT = JobReport(

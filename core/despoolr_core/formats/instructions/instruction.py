@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.formats.instruction_file import (
+from despoolr_core.formats.instructions.instruction_file import (
     CONFIG,
     INVENTORY,
     WIREMOVE,

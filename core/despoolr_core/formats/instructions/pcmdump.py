@@ -14,8 +14,12 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_core.formats.dates import DateQuirk, render_long_date
-from despoolr_core.formats.winst import OperatingSystem, WinstFile, WorkstationInstruction
-from despoolr_core.formats.winst_text import STORED, Layout, render_text
+from despoolr_core.formats.instructions.winst import (
+    OperatingSystem,
+    WinstFile,
+    WorkstationInstruction,
+)
+from despoolr_core.formats.instructions.winst_text import STORED, Layout, render_text
 
 TOOLS: Final[dict[str, Layout]] = {
     "1.0": Layout("1.0", DateQuirk(month_from_zero=True, year_since_1900=True)),

@@ -7,9 +7,9 @@ from zlib import crc32
 
 import pytest
 
-from despoolr_core.formats import instruction_file
 from despoolr_core.formats.dates import site_time
-from despoolr_core.formats.instruction_file import (
+from despoolr_core.formats.instructions import instruction_file
+from despoolr_core.formats.instructions.instruction_file import (
     CONFIG,
     FIELDS_MAX,
     FILE_SIZE_MAX,

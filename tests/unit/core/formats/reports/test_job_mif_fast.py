@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_core.formats import job_mif
-from despoolr_core.formats.job_mif import (
+from despoolr_core.formats.mif.codec import read
+from despoolr_core.formats.mif.findings import MifError, Mode
+from despoolr_core.formats.reports import job_mif
+from despoolr_core.formats.reports.job_mif import (
     KINDS,
     JobNotice,
     JobReport,
@@ -18,10 +20,8 @@ from despoolr_core.formats.job_mif import (
     read_plain_job_mif,
     render_job_mif,
 )
-from despoolr_core.formats.job_mif_fast import SAMPLE_EVENT, SAMPLE_TIME, mark
-from despoolr_core.formats.mif.codec import read
-from despoolr_core.formats.mif.findings import MifError, Mode
-from despoolr_core.formats.site_mif import read_delta_mif
+from despoolr_core.formats.reports.job_mif_fast import SAMPLE_EVENT, SAMPLE_TIME, mark
+from despoolr_core.formats.reports.site_mif import read_delta_mif
 
 REPORT = JobReport(
     report="BPC00001/1/1",

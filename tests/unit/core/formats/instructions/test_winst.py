@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_core.formats.dates import site_time
-from despoolr_core.formats.winst import (
+from despoolr_core.formats.instructions.winst import (
     RESERVED_SAMPLE,
     OperatingSystem,
     PackageServer,
@@ -19,7 +19,7 @@ from despoolr_core.formats.winst import (
     WinstFile,
     WorkstationInstruction,
 )
-from despoolr_core.formats.winst_text import (
+from despoolr_core.formats.instructions.winst_text import (
     FILE_SIZE_MAX,
     RECORDS_MAX,
     SERVERS_MAX,

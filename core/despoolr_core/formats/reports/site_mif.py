@@ -13,7 +13,14 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.formats.job_mif import (
+from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, build_mif
+from despoolr_core.formats.mif.codec import read
+from despoolr_core.formats.mif.dates import parse_date, render_date
+from despoolr_core.formats.mif.findings import MifError, Mode
+from despoolr_core.formats.mif.model import Attribute, Component
+from despoolr_core.formats.mif.render import render
+from despoolr_core.formats.mif.sms import IDENTIFICATION_CLASS, stored_values
+from despoolr_core.formats.reports.job_mif import (
     JOB_DETAILS_CLASS,
     Inventory,
     JobReport,
@@ -25,13 +32,6 @@ from despoolr_core.formats.job_mif import (
     read_plain_job_mif,
     text_of,
 )
-from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, build_mif
-from despoolr_core.formats.mif.codec import read
-from despoolr_core.formats.mif.dates import parse_date, render_date
-from despoolr_core.formats.mif.findings import MifError, Mode
-from despoolr_core.formats.mif.model import Attribute, Component
-from despoolr_core.formats.mif.render import render
-from despoolr_core.formats.mif.sms import IDENTIFICATION_CLASS, stored_values
 from despoolr_core.rules.fold import fold
 
 PACKAGE_STATUS_CLASS: Final = "MICROSOFT|PACKAGESTATUS|1.0"

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import msgspec
 
-from despoolr_core.formats.job_mif_fast import SAMPLE_EVENT, SAMPLE_TIME, Pattern, mark
 from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, build_mif
 from despoolr_core.formats.mif.codec import parse
 from despoolr_core.formats.mif.dates import parse_date, render_date
@@ -22,6 +21,7 @@ from despoolr_core.formats.mif.findings import MifError, Mode
 from despoolr_core.formats.mif.model import Attribute, Component, Group
 from despoolr_core.formats.mif.render import render, render_verbatim
 from despoolr_core.formats.mif.sms import ARCHITECTURE_CLASS, IDENTIFICATION_CLASS, stored_values
+from despoolr_core.formats.reports.job_mif_fast import SAMPLE_EVENT, SAMPLE_TIME, Pattern, mark
 from despoolr_core.formats.sms_id import is_sms_id
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.text import why_unfit

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from despoolr_core.formats.instruction import (
+from despoolr_core.formats.instructions.instruction import (
     DespoolerInstruction,
     Install,
     InstallKind,

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from despoolr_core.errors import FormatError
-from despoolr_core.formats.site_mif import PACKAGE_RESULTS, PackageReport
+from despoolr_core.formats.reports.site_mif import PACKAGE_RESULTS, PackageReport
 from despoolr_core.rules.plain_json import read_json
 
 FILE_SIZE_MAX: Final = 64 * 1024

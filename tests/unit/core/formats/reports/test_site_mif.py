@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_core.formats.job_mif import (
+from despoolr_core.formats.mif.findings import MifError
+from despoolr_core.formats.reports.job_mif import (
     JobNotice,
     JobReport,
     Machine,
@@ -15,8 +16,7 @@ from despoolr_core.formats.job_mif import (
     render_job_mif,
     render_machine_mif,
 )
-from despoolr_core.formats.mif.findings import MifError
-from despoolr_core.formats.site_mif import (
+from despoolr_core.formats.reports.site_mif import (
     PackageReport,
     SiteReport,
     is_marked,

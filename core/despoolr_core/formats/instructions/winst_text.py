@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.dates import NO_QUIRK, DateQuirk, parse_sms_date, render_sms_date
-from despoolr_core.formats.winst import (
+from despoolr_core.formats.instructions.winst import (
     RESERVED_SAMPLE,
     PackageServer,
     ServerType,
