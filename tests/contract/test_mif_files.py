@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif.codec import check, examine, parse, read
-from despoolr_core.formats.mif.findings import MifError, Mode, Severity
-from despoolr_core.formats.mif.model import Component, Mif, PathReference, Type
+from despoolr_core.formats.mif.language.findings import MifError, Mode, Severity
+from despoolr_core.formats.mif.language.model import Component, Mif, PathReference, Type
 from despoolr_core.formats.mif.render import render, render_verbatim
 from despoolr_core.formats.mif.sms import MifKind, kind_of
 from despoolr_core.formats.reports.status_mif import read_status_mif, render_status_mif

@@ -20,7 +20,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "core/despoolr_core/rules/fold.py": (1, "the fold itself"),
     "core/despoolr_core/formats/instructions/winst_text.py": (2, "hexadecimal digits"),
     "core/despoolr_core/formats/instructions/pcmdump.py": (1, "hexadecimal digits"),
-    "core/despoolr_core/formats/mif/tokens.py": (1, "the letter of an escape"),
+    "core/despoolr_core/formats/mif/language/tokens.py": (1, "the letter of an escape"),
     "core/despoolr_core/profile.py": (2, "true and false"),
     "server/despoolr_server/shares/base/problems.py": (
         1,

@@ -11,7 +11,6 @@ MODULES_MAX = 14
 
 LARGE = {
     "despoolr_lab.sim": "its page names each: time, network, and the two ways of a call",
-    "despoolr_core.formats.mif": "one format: its page names the way in, and the parts of a reader",
 }
 """Folders of more, and why a reader finds their way in them all the same."""
 

@@ -18,8 +18,8 @@ from lark.exceptions import LarkError
 from despoolr_core.formats.mif import fast
 from despoolr_core.formats.mif.build import build_attribute, build_group, build_mif
 from despoolr_core.formats.mif.codec import check, parse, read
-from despoolr_core.formats.mif.findings import MifError, Mode, Severity
-from despoolr_core.formats.mif.model import Attribute, Block, Mif, Special, Type, Value
+from despoolr_core.formats.mif.language.findings import MifError, Mode, Severity
+from despoolr_core.formats.mif.language.model import Attribute, Block, Mif, Special, Type, Value
 from despoolr_core.formats.mif.parser import Parser
 from despoolr_core.formats.mif.render import render, render_verbatim
 from worlds.mif_samples import build_enum, build_table, plain

@@ -18,7 +18,7 @@ from despoolr_core.formats.dates import parse_date_time, parse_sms_date
 from despoolr_core.formats.instructions.instruction_file import parse_instruction
 from despoolr_core.formats.instructions.winst_text import parse_winst
 from despoolr_core.formats.mif.codec import check, parse, read
-from despoolr_core.formats.mif.findings import Mode
+from despoolr_core.formats.mif.language.findings import Mode
 from despoolr_core.formats.mif.render import render_verbatim
 from despoolr_core.formats.reports.job_mif import read_inventory_mif, read_plain_job_mif
 from despoolr_core.formats.reports.site_mif import read_delta_mif

@@ -8,8 +8,8 @@ import msgspec
 
 from despoolr_core.formats.mif.build import INTEGER
 from despoolr_core.formats.mif.codec import examine, read
-from despoolr_core.formats.mif.findings import MifFinding, Mode, Severity
-from despoolr_core.formats.mif.model import (
+from despoolr_core.formats.mif.language.findings import MifFinding, Mode, Severity
+from despoolr_core.formats.mif.language.model import (
     Block,
     Enumeration,
     Item,

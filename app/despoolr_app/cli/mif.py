@@ -18,8 +18,8 @@ from despoolr_app.cli.base.output import echo_json, fail, put
 from despoolr_core.rules.text import escaped
 
 if TYPE_CHECKING:
-    from despoolr_core.formats.mif.findings import MifFinding
-    from despoolr_core.formats.mif.model import (
+    from despoolr_core.formats.mif.language.findings import MifFinding
+    from despoolr_core.formats.mif.language.model import (
         Attribute,
         Component,
         Group,
@@ -55,7 +55,7 @@ def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
     """
     from despoolr_app.disk.bounded_file import read_bounded
     from despoolr_core.formats.mif.codec import examine
-    from despoolr_core.formats.mif.findings import Mode, Severity
+    from despoolr_core.formats.mif.language.findings import Mode, Severity
     from despoolr_core.formats.mif.sms import MIF_SIZE_MAX, kind_of
 
     results: list[dict[str, Any]] = []
@@ -131,7 +131,7 @@ def show(file: Path, as_json: bool) -> None:
     """
     from despoolr_app.disk.bounded_file import read_bounded
     from despoolr_core.formats.mif.codec import examine, read
-    from despoolr_core.formats.mif.findings import MifError, Mode, Severity
+    from despoolr_core.formats.mif.language.findings import MifError, Mode, Severity
     from despoolr_core.formats.mif.sms import MIF_SIZE_MAX
 
     try:
@@ -236,7 +236,7 @@ def _meaning(component: Component, attribute: Attribute) -> str | None:
 
 
 def _json_value(value: Value | None) -> str | int | None:
-    from despoolr_core.formats.mif.model import PathReference, Special
+    from despoolr_core.formats.mif.language.model import PathReference, Special
 
     if isinstance(value, PathReference):
         return f'*"{value.name}"'

@@ -18,7 +18,7 @@ from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import NAMES_MAX, report_name
 from despoolr_core.clock import Clock
 from despoolr_core.formats.instructions.instruction import Result, WireRemove, render_instruction
-from despoolr_core.formats.mif.findings import MifError, MifTooLarge
+from despoolr_core.formats.mif.language.findings import MifError, MifTooLarge
 from despoolr_core.formats.reports.status_mif import read_status_mif
 from despoolr_core.share.contract import OpenFile, Share, ShareError
 from despoolr_core.share.modes import NtStatus

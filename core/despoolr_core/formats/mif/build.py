@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from despoolr_core.formats.mif.model import (
+from despoolr_core.formats.mif.language.model import (
     Attribute,
     Block,
     Component,

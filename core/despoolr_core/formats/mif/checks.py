@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from despoolr_core.formats.mif.findings import MifFinding, Mode, Places
-from despoolr_core.formats.mif.model import (
+from despoolr_core.formats.mif.language.findings import MifFinding, Mode, Places
+from despoolr_core.formats.mif.language.model import (
     KIND_OF,
     Attribute,
     Block,
@@ -33,10 +33,10 @@ from despoolr_core.formats.mif.model import (
     Value,
     locate,
 )
-from despoolr_core.formats.mif.rules import RULES
+from despoolr_core.formats.mif.language.rules import RULES
+from despoolr_core.formats.mif.language.words import OS_KEYWORDS, STRING_KINDS
 from despoolr_core.formats.mif.tables import check_table
 from despoolr_core.formats.mif.values import value_flaws
-from despoolr_core.formats.mif.words import OS_KEYWORDS, STRING_KINDS
 from despoolr_core.rules.fold import fold
 
 ALLOWED: Final[dict[str, frozenset[str]]] = {

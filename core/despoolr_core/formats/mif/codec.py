@@ -13,10 +13,16 @@ import msgspec
 
 from despoolr_core.formats.mif import fast, sms
 from despoolr_core.formats.mif.checks import Checker
-from despoolr_core.formats.mif.findings import MifError, MifFinding, MifTooLarge, Mode, Severity
-from despoolr_core.formats.mif.model import Encoding, Mif
+from despoolr_core.formats.mif.language.findings import (
+    MifError,
+    MifFinding,
+    MifTooLarge,
+    Mode,
+    Severity,
+)
+from despoolr_core.formats.mif.language.model import Encoding, Mif
+from despoolr_core.formats.mif.language.tokens import decode
 from despoolr_core.formats.mif.parser import FINDINGS_MAX, Parser
-from despoolr_core.formats.mif.tokens import decode
 
 SIZE_SOURCE: Final = "Q198766, Q319167"
 

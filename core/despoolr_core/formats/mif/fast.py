@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from despoolr_core.formats.mif.model import (
+from despoolr_core.formats.mif.language.model import (
     BLOCKS,
     Block,
     Component,
@@ -23,8 +23,8 @@ from despoolr_core.formats.mif.model import (
     Type,
     Value,
 )
-from despoolr_core.formats.mif.tokens import INTEGER, WORD, parse_integer, unescape
-from despoolr_core.formats.mif.words import (
+from despoolr_core.formats.mif.language.tokens import INTEGER, WORD, parse_integer, unescape
+from despoolr_core.formats.mif.language.words import (
     ACCESS_WORDS,
     BLOCK_WORDS,
     LITERAL_KEYWORDS,

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import Final, NoReturn
 
-from despoolr_core.formats.mif.findings import MifError, MifFinding, Mode, Places, Severity
-from despoolr_core.formats.mif.model import (
+from despoolr_core.formats.mif.language.findings import MifError, MifFinding, Mode, Places, Severity
+from despoolr_core.formats.mif.language.model import (
     BLOCKS,
     Block,
     Component,
@@ -29,8 +29,8 @@ from despoolr_core.formats.mif.model import (
     Type,
     Value,
 )
-from despoolr_core.formats.mif.rules import RULES
-from despoolr_core.formats.mif.tokens import (
+from despoolr_core.formats.mif.language.rules import RULES
+from despoolr_core.formats.mif.language.tokens import (
     LITERAL_MAX,
     Token,
     byte_count,
@@ -38,7 +38,7 @@ from despoolr_core.formats.mif.tokens import (
     parse_integer,
     unescape,
 )
-from despoolr_core.formats.mif.words import (
+from despoolr_core.formats.mif.language.words import (
     ACCESS_WORDS,
     BLOCK_WORDS,
     CHILDREN,

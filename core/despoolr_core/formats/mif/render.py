@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.formats.mif.findings import MifError
-from despoolr_core.formats.mif.model import (
+from despoolr_core.formats.mif.language.findings import MifError
+from despoolr_core.formats.mif.language.model import (
     KIND_OF,
     Block,
     Encoding,
@@ -27,7 +27,7 @@ from despoolr_core.formats.mif.model import (
     Value,
     scan_comments,
 )
-from despoolr_core.formats.mif.tokens import encode, quote
+from despoolr_core.formats.mif.language.tokens import encode, quote
 
 LITERAL_PART_MAX: Final = 500
 """Bytes of one literal; a longer string is written as adjacent literals (REF reads at most 508 in

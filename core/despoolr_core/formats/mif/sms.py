@@ -13,8 +13,8 @@ import re
 from typing import Final
 
 from despoolr_core.formats.mif.checks import Checker, Facts
-from despoolr_core.formats.mif.dates import DATE_LENGTH, date_year
-from despoolr_core.formats.mif.model import (
+from despoolr_core.formats.mif.language.dates import DATE_LENGTH, date_year
+from despoolr_core.formats.mif.language.model import (
     Attribute,
     Component,
     Enumeration,

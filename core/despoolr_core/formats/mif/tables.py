@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from despoolr_core.formats.mif.model import (
+from despoolr_core.formats.mif.language.model import (
     Attribute,
     Group,
     MifTable,
@@ -19,7 +19,7 @@ from despoolr_core.formats.mif.model import (
     Type,
     Value,
 )
-from despoolr_core.formats.mif.words import STRING_KINDS
+from despoolr_core.formats.mif.language.words import STRING_KINDS
 
 Say = Callable[[str, NodePath | None, str], None]
 """`say(rule, path, text)`: a node breaks a rule."""

@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from despoolr_core.formats.mif.dates import date_flaw
-from despoolr_core.formats.mif.findings import Mode
-from despoolr_core.formats.mif.model import Enumeration, PathReference, Special, Type, Value
-from despoolr_core.formats.mif.tokens import byte_count
-from despoolr_core.formats.mif.words import STRING_KINDS
+from despoolr_core.formats.mif.language.dates import date_flaw
+from despoolr_core.formats.mif.language.findings import Mode
+from despoolr_core.formats.mif.language.model import (
+    Enumeration,
+    PathReference,
+    Special,
+    Type,
+    Value,
+)
+from despoolr_core.formats.mif.language.tokens import byte_count
+from despoolr_core.formats.mif.language.words import STRING_KINDS
 
 INTEGER_RANGES: Final[dict[str, tuple[int, int]]] = {
     "INTEGER": (-(2**31), 2**31 - 1),

@@ -12,7 +12,7 @@ import re
 from functools import cache
 from typing import Final
 
-from despoolr_core.formats.mif.dates import parse_date, render_date
+from despoolr_core.formats.mif.language.dates import parse_date, render_date
 
 PLAIN: Final = r"[\x20\x21\x23-\x5b\x5d-\x7e]"
 """Bytes that stand for themselves in a literal."""

@@ -15,9 +15,9 @@ import msgspec
 
 from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, build_mif
 from despoolr_core.formats.mif.codec import read
-from despoolr_core.formats.mif.dates import parse_date, render_date
-from despoolr_core.formats.mif.findings import MifError, Mode
-from despoolr_core.formats.mif.model import Attribute, Component
+from despoolr_core.formats.mif.language.dates import parse_date, render_date
+from despoolr_core.formats.mif.language.findings import MifError, Mode
+from despoolr_core.formats.mif.language.model import Attribute, Component
 from despoolr_core.formats.mif.render import render
 from despoolr_core.formats.mif.sms import IDENTIFICATION_CLASS, stored_values
 from despoolr_core.formats.reports.job_mif import (

@@ -17,8 +17,8 @@ from msgspec.structs import astuple
 
 from despoolr_core.formats.mif.build import build_attribute, build_group, build_mif
 from despoolr_core.formats.mif.codec import parse
-from despoolr_core.formats.mif.findings import MifError, MifTooLarge, Mode
-from despoolr_core.formats.mif.model import Component, Group
+from despoolr_core.formats.mif.language.findings import MifError, MifTooLarge, Mode
+from despoolr_core.formats.mif.language.model import Component, Group
 from despoolr_core.formats.mif.render import render
 from despoolr_core.formats.mif.sms import JOBSTATUS_CLASS, STATUS_MIF_SIZE_MAX, stored_values
 from despoolr_core.rules.fold import fold

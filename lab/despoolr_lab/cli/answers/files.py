@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from despoolr_core.formats.instructions.winst import PackageServer
-from despoolr_core.formats.mif.model import Comment
+from despoolr_core.formats.mif.language.model import Comment
 
 
 class MifRemark(Struct):

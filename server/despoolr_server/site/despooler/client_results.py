@@ -18,7 +18,7 @@ import msgspec
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.instructions.instruction import InstructionError, Result, WireRemove
 from despoolr_core.formats.instructions.winst_text import parse_winst
-from despoolr_core.formats.mif.findings import MifError
+from despoolr_core.formats.mif.language.findings import MifError
 from despoolr_core.formats.reports.job_mif import JobReport
 from despoolr_core.formats.reports.status_mif import StatusMif, read_status_mif
 from despoolr_core.records.kinds.site import MifRefused

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from despoolr_core.formats.instructions.instruction import MifTransfer
-from despoolr_core.formats.mif.findings import MifError
+from despoolr_core.formats.mif.language.findings import MifError
 from despoolr_core.formats.reports.site_mif import (
     PACKAGE_STATUS_CLASS,
     PackageReport,

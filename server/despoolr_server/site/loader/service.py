@@ -15,8 +15,8 @@ from typing import ClassVar, Final
 import msgspec
 
 from despoolr_core.formats.instructions.winst import OperatingSystem
-from despoolr_core.formats.mif.findings import MifError
-from despoolr_core.formats.mif.tokens import has_escaped_quote
+from despoolr_core.formats.mif.language.findings import MifError
+from despoolr_core.formats.mif.language.tokens import has_escaped_quote
 from despoolr_core.formats.reports.job_mif import Inventory, JobReport
 from despoolr_core.formats.reports.site_mif import (
     DeltaMif,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from despoolr_core.formats.mif.findings import MifError
+from despoolr_core.formats.mif.language.findings import MifError
 from despoolr_core.formats.reports.job_mif import read_inventory_mif
 from despoolr_server.site.services.box_service import BoxService
 from despoolr_server.site.state import boxes

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from despoolr_core.formats.mif.codec import check, parse
-from despoolr_core.formats.mif.findings import MifError, Severity
+from despoolr_core.formats.mif.language.findings import MifError, Severity
 from despoolr_core.formats.mif.render import render
 from despoolr_core.formats.mif.sms import MifKind, kind_of
 from despoolr_core.formats.reports.job_mif import (

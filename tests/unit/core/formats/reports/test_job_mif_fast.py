@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from despoolr_core.formats.mif.codec import read
-from despoolr_core.formats.mif.findings import MifError, Mode
+from despoolr_core.formats.mif.language.findings import MifError, Mode
 from despoolr_core.formats.reports import job_mif
 from despoolr_core.formats.reports.job_mif import (
     KINDS,

@@ -12,7 +12,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from despoolr_core.formats.mif.findings import MifError
+from despoolr_core.formats.mif.language.findings import MifError
 
 DATE_LENGTH: Final = 25
 EMPTY_DATE: Final = "00000000000000.000000+000"

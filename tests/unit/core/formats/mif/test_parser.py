@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif.codec import check, examine, parse
-from despoolr_core.formats.mif.findings import MifError, MifTooLarge, Mode, Severity
-from despoolr_core.formats.mif.model import PathReference, Skipped, Special, Type
+from despoolr_core.formats.mif.language.findings import MifError, MifTooLarge, Mode, Severity
+from despoolr_core.formats.mif.language.model import PathReference, Skipped, Special, Type
 from despoolr_core.formats.mif.parser import FINDINGS_MAX
 from despoolr_core.formats.mif.render import render_verbatim
 from worlds.mif_samples import attribute, group, mif

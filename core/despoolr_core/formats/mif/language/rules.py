@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.formats.mif.findings import Mode, Severity
+from despoolr_core.formats.mif.language.findings import Mode, Severity
 
 _I, _W, _E, _F = Severity.INFO, Severity.WARNING, Severity.ERROR, Severity.FATAL
 _N: Final = None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.formats.mif.dates import (
+from despoolr_core.formats.mif.language.dates import (
     EMPTY_DATE,
     date_flaw,
     date_year,
     parse_date,
     render_date,
 )
-from despoolr_core.formats.mif.findings import MifError
+from despoolr_core.formats.mif.language.findings import MifError
 
 
 @pytest.mark.parametrize(

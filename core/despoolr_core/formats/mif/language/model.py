@@ -21,8 +21,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from despoolr_core.formats.mif.findings import MifFinding, Places
-from despoolr_core.formats.mif.words import OS_KEYWORDS
+from despoolr_core.formats.mif.language.findings import MifFinding, Places
+from despoolr_core.formats.mif.language.words import OS_KEYWORDS
 from despoolr_core.rules.fold import fold
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif.codec import parse
-from despoolr_core.formats.mif.findings import Places
-from despoolr_core.formats.mif.model import Block, Statement, locate, scan_comments
+from despoolr_core.formats.mif.language.findings import Places
+from despoolr_core.formats.mif.language.model import Block, Statement, locate, scan_comments
 from worlds.mif_samples import attribute, group, mif
 
 

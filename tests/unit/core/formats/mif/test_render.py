@@ -7,8 +7,8 @@ import pytest
 
 from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, build_mif
 from despoolr_core.formats.mif.codec import check, parse
-from despoolr_core.formats.mif.findings import MifError, Mode, Severity
-from despoolr_core.formats.mif.model import Encoding, PathReference, Special, Type
+from despoolr_core.formats.mif.language.findings import MifError, Mode, Severity
+from despoolr_core.formats.mif.language.model import Encoding, PathReference, Special, Type
 from despoolr_core.formats.mif.render import render, render_verbatim
 from worlds.mif_samples import attribute, build_enum, build_table, group, mif, plain
 

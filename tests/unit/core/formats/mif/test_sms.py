@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif.codec import check, parse, read
-from despoolr_core.formats.mif.findings import MifError, Mode, Severity
-from despoolr_core.formats.mif.rules import RULES
+from despoolr_core.formats.mif.language.findings import MifError, Mode, Severity
+from despoolr_core.formats.mif.language.rules import RULES
 from despoolr_core.formats.mif.sms import STATUS_MIF_SIZE_MAX, MifKind, kind_of, stored_value
 from worlds.mif_samples import attribute, group, mif, would_sms_take
 

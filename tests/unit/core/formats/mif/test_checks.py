@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif.codec import check, parse
-from despoolr_core.formats.mif.findings import MifError, Mode, Severity
-from despoolr_core.formats.mif.rules import RULES
+from despoolr_core.formats.mif.language.findings import MifError, Mode, Severity
+from despoolr_core.formats.mif.language.rules import RULES
 from worlds.mif_samples import attribute, group, mif
 
 ENUM = 'START ENUM NAME="e" 1="one" -2="two" END ENUM\n'
@@ -129,7 +129,7 @@ def test_a_broken_rule_is_as_bad_as_the_table_says(rule: str, data: bytes, mode:
 
 def test_every_rule_of_the_strict_profile_has_its_broken_file() -> None:
     lexical = {
-        # shown in test_mif_tokens.py and test_mif_parser.py
+        # shown in language/test_tokens.py and test_parser.py
         "encoding", "unicode", "undecodable", "illegal-character", "comment-octet",
         "after-end-of-file", "literal-unterminated", "literal-newline", "literal-octet",
         "literal-length", "escape", "octal", "unquoted", "syntax", "unknown-statement",

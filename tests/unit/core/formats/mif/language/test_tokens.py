@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.mif.codec import check, parse
-from despoolr_core.formats.mif.findings import MifError, Mode
-from despoolr_core.formats.mif.model import Encoding
+from despoolr_core.formats.mif.language.findings import MifError, Mode
+from despoolr_core.formats.mif.language.model import Encoding
+from despoolr_core.formats.mif.language.tokens import (
+    byte_count,
+    has_escaped_quote,
+    parse_integer,
+    quote,
+)
 from despoolr_core.formats.mif.render import render_verbatim
-from despoolr_core.formats.mif.tokens import byte_count, has_escaped_quote, parse_integer, quote
 from worlds.mif_samples import attribute, group, mif, with_value
 
 

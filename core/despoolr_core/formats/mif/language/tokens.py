@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.formats.mif.model import Encoding
+from despoolr_core.formats.mif.language.model import Encoding
 
 TRIVIA: Final = r"(?:[ \t\r\n\f\v]++|//[^\n\x1a]*+)*+"
 WORD: Final = r"[A-Za-z_][A-Za-z0-9_-]*+"
