@@ -67,7 +67,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "core/despoolr_core/records/live/words.py": (2, "words of another version, shown"),
     "lab/despoolr_lab/report/fixes.py": (1, "the first letter of a sentence"),
     "lab/despoolr_lab/report/html.py": (2, "the first letter of a sentence"),
-    "core/despoolr_core/records/ladder.py": (1, "the first letter of a sentence"),
+    "core/despoolr_core/records/whatif/ladder.py": (1, "the first letter of a sentence"),
     "app/despoolr_app/process/process_log.py": (2, "words of options, shown"),
     "app/despoolr_app/site_client/watch.py": (3, "shown"),
     "lab/despoolr_lab/sim/sockets.py": (4, "host names: a machine's name is ASCII"),

@@ -15,7 +15,7 @@ import pytest
 from despoolr_app.process.settings import Listen
 from despoolr_app.runs.store import RunStore
 from despoolr_app.runs_page.server import RunsPage
-from despoolr_core.records.ladder import FIXES, HARMS, Effects, Ladder, LadderRow
+from despoolr_core.records.whatif.ladder import FIXES, HARMS, Effects, Ladder, LadderRow
 from worlds.axe import axe_script
 from worlds.browser import Page
 from worlds.report import blocked_update, render_report

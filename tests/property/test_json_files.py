@@ -18,8 +18,8 @@ from despoolr_app.process.state_file import DamagedState, read_state
 from despoolr_app.runs.directory import SUMMARY, FinishedRun, RunError
 from despoolr_app.runs.remedy import kept_remedy
 from despoolr_core.formats.reports.sta import StaError, parse_sta
-from despoolr_core.records import ladder
 from despoolr_core.records.stream import decode
+from despoolr_core.records.whatif import ladder
 from despoolr_core.rules.plain_json import read_json
 from despoolr_lab.load.outcome.archive import read_kept
 from despoolr_lab.soak.result.afterwards import judge

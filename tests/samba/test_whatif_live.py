@@ -15,10 +15,10 @@ from typing import Final, Protocol, cast
 
 import pytest
 
-from despoolr_core.records.bounds import BlockedUpdate, blocked_updates
 from despoolr_core.records.episode import RESOLVED
-from despoolr_core.records.hold_table import HoldTable
-from despoolr_core.records.waits import TAIL_S, Hindsight
+from despoolr_core.records.whatif.bounds import BlockedUpdate, blocked_updates
+from despoolr_core.records.whatif.hold_table import HoldTable
+from despoolr_core.records.whatif.waits import TAIL_S, Hindsight
 from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.share.contract import OpenFile, Share, ShareError
 from despoolr_core.share.modes import Access, NtStatus, ShareMode

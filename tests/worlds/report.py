@@ -11,8 +11,8 @@ from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.kinds.share import FileWritten, OpenClosed, OpenGranted, OpenRefused
 from despoolr_core.records.kinds.site import DetailStatusChanged, EventLogged, JobStatusChanged
-from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.share.wire import Blocker
 from despoolr_lab.report.html import stream_report
 

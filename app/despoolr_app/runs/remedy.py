@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from despoolr_app.disk.plain_file import read_plain
-from despoolr_core.records.ladder import FILE, Ladder
+from despoolr_core.records.whatif.ladder import FILE, Ladder
 from despoolr_core.rules.plain_json import read_json
 
 

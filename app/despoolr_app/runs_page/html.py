@@ -17,7 +17,7 @@ from despoolr_app.runs.store import KeptRun
 from despoolr_app.runs_page.files import REPORT, RunFile
 from despoolr_app.runs_page.lists import RunList, RunQuery
 from despoolr_core.phrases import counted, size
-from despoolr_core.records.ladder import Ladder, LadderRow
+from despoolr_core.records.whatif.ladder import Ladder, LadderRow
 from despoolr_core.rules.text import escaped
 from despoolr_core.times import moment, span
 

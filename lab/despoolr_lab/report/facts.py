@@ -23,7 +23,6 @@ from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.false_messages import FalseMessage, FalseMessages
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.kinds.site import EventLogged
-from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record
 from despoolr_core.records.versions.program_runs import ProgramRuns
 from despoolr_core.records.versions.version_map import Truth, VersionMap
@@ -36,6 +35,7 @@ from despoolr_core.records.view import (
     JobHistory,
     RunView,
 )
+from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.report import words

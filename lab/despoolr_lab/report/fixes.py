@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from despoolr_core.phrases import counted
-from despoolr_core.records.ladder import (
+from despoolr_core.records.whatif.ladder import (
     CANNOT_HELP,
     FIXES,
     HARMS,

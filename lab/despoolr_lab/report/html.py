@@ -18,9 +18,9 @@ from jinja2.runtime import Context
 from despoolr_core import phrases, times
 from despoolr_core.records import verdicts
 from despoolr_core.records.kinds.site import EventLogged
-from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import Change, DetailHistory, JobHistory
+from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.share.wire import EpisodeRow, Hold
 from despoolr_lab.report import words
 from despoolr_lab.report.axis import Axis

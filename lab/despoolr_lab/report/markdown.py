@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from despoolr_core import phrases, times
-from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record
+from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_lab.report import words
 from despoolr_lab.report.facts import Facts, about_of, read_facts, title_of
 from despoolr_lab.report.fixes import fixes_of

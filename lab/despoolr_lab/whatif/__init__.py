@@ -9,5 +9,5 @@
 | Which comes first, in how many worlds? | `ladder`, of changes that were `tried_change` |
 | What of a run that has no scenario? | `recording` |
 
-The first pass, which needs no rerun, is `despoolr_core.records.bounds`.
+The first pass, which needs no rerun, is `despoolr_core.records.whatif.bounds`.
 """

@@ -20,8 +20,8 @@ from despoolr_core.records.kinds.share import (
     RightsChanged,
 )
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted
-from despoolr_core.records.ladder import Effects
 from despoolr_core.records.stream import Record
+from despoolr_core.records.whatif.ladder import Effects
 from despoolr_core.rules.conflict import WRITES
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import REAPED, marker_of

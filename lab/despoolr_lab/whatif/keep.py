@@ -12,7 +12,7 @@ import msgspec
 
 from despoolr_app.disk.privacy import make_directory
 from despoolr_app.runs.directory import write_whole
-from despoolr_core.records.ladder import FILE, Ladder, LadderRow
+from despoolr_core.records.whatif.ladder import FILE, Ladder, LadderRow
 from despoolr_lab.scenario.reading.written import to_toml
 from despoolr_lab.whatif.ladder import Climb
 from despoolr_lab.whatif.rerun import with_goal

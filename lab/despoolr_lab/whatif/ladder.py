@@ -22,9 +22,11 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.records.bounds import BlockedUpdate, blocked_updates, job_of
 from despoolr_core.records.episode import RESOLVED
-from despoolr_core.records.ladder import (
+from despoolr_core.records.stream import Record
+from despoolr_core.records.view import RunView
+from despoolr_core.records.whatif.bounds import BlockedUpdate, blocked_updates, job_of
+from despoolr_core.records.whatif.ladder import (
     CANNOT_HELP,
     FIXES,
     HARMS,
@@ -35,8 +37,6 @@ from despoolr_core.records.ladder import (
     LadderRow,
     told,
 )
-from despoolr_core.records.stream import Record
-from despoolr_core.records.view import RunView
 from despoolr_core.times import span
 from despoolr_lab.pool import run_each
 from despoolr_lab.scenario.model import Expectation, Scenario

@@ -15,8 +15,8 @@ import msgspec
 
 from despoolr_core.records.kinds.run import ExpectationChecked, StepTaken
 from despoolr_core.records.kinds.site import JobStatusChanged
-from despoolr_core.records.ladder import Divergence, Effects
 from despoolr_core.records.stream import Record, encode, is_owners
+from despoolr_core.records.whatif.ladder import Divergence, Effects
 from despoolr_lab.scenario.model import (
     DeleteStep,
     Expectation,

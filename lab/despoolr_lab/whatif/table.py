@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 
 from despoolr_core.phrases import counted
-from despoolr_core.records.ladder import CANNOT_HELP, FIXES, WORDS, Ladder, LadderRow
+from despoolr_core.records.whatif.ladder import CANNOT_HELP, FIXES, WORDS, Ladder, LadderRow
 from despoolr_core.times import moment, span
 
 COLUMNS = ("", "WORLDS", "GOAL AFTER", "CHANGE")

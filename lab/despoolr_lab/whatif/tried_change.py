@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
-from despoolr_core.records.ladder import Effects
+from despoolr_core.records.whatif.ladder import Effects
 from despoolr_lab.whatif.knobs.change import ScenarioChange
 from despoolr_lab.whatif.rerun import RerunOutcome
 

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from despoolr_core.records.bounds import job_of
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import (
     LiveBlock,
@@ -25,6 +24,7 @@ from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.live.steps import LOOKED_AT, STEP, WORD_COST, Steps
 from despoolr_core.records.live.words import lets_others, why_refused, wishes
 from despoolr_core.records.verdicts import verdict
+from despoolr_core.records.whatif.bounds import job_of
 from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES, CopyStrategy

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from despoolr_core.records.bounds import job_of
 from despoolr_core.records.episode import WAITING
 from despoolr_core.records.live.blocks import package_of
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.model import LiveBar, LiveLane
 from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.verdicts import verdict
+from despoolr_core.records.whatif.bounds import job_of
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeRow, Hold
 

@@ -17,7 +17,6 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from despoolr_core.records.bounds import job_of
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.share import FileDeleted, FileRenamed, FileWritten
 from despoolr_core.records.kinds.site import (
@@ -37,6 +36,7 @@ from despoolr_core.records.versions.versioned_folder import (
     VersionedFolder,
     append,
 )
+from despoolr_core.records.whatif.bounds import job_of
 from despoolr_core.rules.fold import fold
 
 DESPOOLER: Final = "SMS_DESPOOLER"

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType, field
 
 from despoolr_app.runs.store import KeptRun
-from despoolr_core.records.ladder import Ladder
+from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.share.site_api import DetailRow
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_lab.scenario.expectations import Finding

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from despoolr_app.runs.store import KeptRun
-from despoolr_core.records.ladder import Ladder
+from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.share.site_api import HotfixList
 from despoolr_lab.cli.answers import files, runs, site, studies
 

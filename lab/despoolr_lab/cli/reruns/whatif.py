@@ -20,7 +20,7 @@ from despoolr_app.cli.base.output import (
 )
 
 if TYPE_CHECKING:
-    from despoolr_core.records.ladder import Ladder
+    from despoolr_core.records.whatif.ladder import Ladder
 
 
 _OF_RERUNS: Final = (

@@ -14,7 +14,7 @@ import click
 from despoolr_app.cli.base.options import option, out_option
 from despoolr_app.cli.base.output import echo_json, put_prose
 from despoolr_app.cli.base.streams import OutputLost
-from despoolr_core.records.ladder import Ladder
+from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.times import span
 
 SCALE = 3000.0

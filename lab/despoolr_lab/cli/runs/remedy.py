@@ -13,7 +13,7 @@ import msgspec
 
 from despoolr_app.cli.base.output import fail, put_over, say
 from despoolr_app.runs.directory import FinishedRun, RunError, load_run, write_whole
-from despoolr_core.records.ladder import FILE, Ladder
+from despoolr_core.records.whatif.ladder import FILE, Ladder
 from despoolr_lab.report.html import stream_report
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked

@@ -26,9 +26,9 @@ from despoolr_app.cli.base.output import (
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.runs.directory import RunDirectory, RunError, utc_stamp, write_whole
 from despoolr_app.runs.logs import write_logs
-from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Listener, Record
 from despoolr_core.records.view import RunView
+from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.share.contract import ShareError
 from despoolr_core.times import span
 from despoolr_lab.kb.gallery import find_scenario

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from despoolr_core.profile import Profile
-from despoolr_core.records.bounds import BlockedUpdate, Bound, together
+from despoolr_core.records.whatif.bounds import BlockedUpdate, Bound, together
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario.model import HotfixStep, JobStep, Scenario, SetStep

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from despoolr_core.records.bounds import Bound
+from despoolr_core.records.whatif.bounds import Bound
 from despoolr_core.rules.remedies import Cost
 from despoolr_lab.scenario.model import Expectation, Scenario
 from despoolr_lab.scenario.reading.written import to_toml

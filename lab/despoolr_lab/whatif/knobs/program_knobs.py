@@ -13,8 +13,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from despoolr_client.agent.programs import first_word
-from despoolr_core.records.bounds import Bound, together
 from despoolr_core.records.view import Holding
+from despoolr_core.records.whatif.bounds import Bound, together
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import Cost
 from despoolr_core.share.modes import ShareMode, parse_flags

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from despoolr_core.articles import ARTICLES, Article, Remedy, article_of
 from despoolr_core.profile import FIELDS, PROFILES, Profile
-from despoolr_core.records.bounds import BlockedUpdate, Bound, together
+from despoolr_core.records.whatif.bounds import BlockedUpdate, Bound, together
 from despoolr_core.response import POLLING_S, Response, retry_interval_s
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost

@@ -16,12 +16,12 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from despoolr_core.records.hold_table import FileKey, HoldTable
-from despoolr_core.records.ladder import CANNOT_HELP, NOT_SETTLED, Effects, Ladder, LadderRow
-from despoolr_core.records.ladder import told as sentence_of
 from despoolr_core.records.stream import Record
-from despoolr_core.records.waits import TO_THE_END, Ends, Hindsight
-from despoolr_core.records.windows import UpdateWindows, windows_of
+from despoolr_core.records.whatif.hold_table import FileKey, HoldTable
+from despoolr_core.records.whatif.ladder import CANNOT_HELP, NOT_SETTLED, Effects, Ladder, LadderRow
+from despoolr_core.records.whatif.ladder import told as sentence_of
+from despoolr_core.records.whatif.waits import TO_THE_END, Ends, Hindsight
+from despoolr_core.records.whatif.windows import UpdateWindows, windows_of
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES, Cost
 from despoolr_core.share.wire import EpisodeRow

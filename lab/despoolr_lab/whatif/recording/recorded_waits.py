@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from despoolr_core.records.episodes import EpisodeLedger
-from despoolr_core.records.hold_table import FileKey, key_of
 from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.kinds.share import OpenRefused
 from despoolr_core.records.stream import Record
+from despoolr_core.records.whatif.hold_table import FileKey, key_of
 
 WAITS_MAX: Final = 1_000
 """Waits that are looked at, the longest first."""

@@ -16,10 +16,10 @@ from despoolr_app.site_client.live import ServerState
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.share import LockGranted, OpenClosed, OpenGranted, OpenRefused
-from despoolr_core.records.ladder import Ladder
 from despoolr_core.records.stream import Record
-from despoolr_core.records.waits import TO_THE_END
-from despoolr_core.records.windows import UpdateWindows
+from despoolr_core.records.whatif.ladder import Ladder
+from despoolr_core.records.whatif.waits import TO_THE_END
+from despoolr_core.records.whatif.windows import UpdateWindows
 from despoolr_core.share.wire import Blocker, EpisodeRow, Hold
 from despoolr_lab.whatif.recording.first_pass import NOTE, first_pass
 

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from despoolr_core.records.hold_table import FileKey, key_of
 from despoolr_core.records.kinds.share import (
     LockGranted,
     LockReleased,
@@ -26,7 +25,8 @@ from despoolr_core.records.kinds.share import (
 )
 from despoolr_core.records.kinds.site import CopyStarted, JobStatusChanged
 from despoolr_core.records.stream import Record, of
-from despoolr_core.records.waits import TAIL_S
+from despoolr_core.records.whatif.hold_table import FileKey, key_of
+from despoolr_core.records.whatif.waits import TAIL_S
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.text import why_unfit
 from despoolr_core.share.modes import Access, parse_flags

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from despoolr_app.runs.remedy import kept_remedy
-from despoolr_core.records.ladder import FILE, FIXES, Ladder, LadderRow, told
+from despoolr_core.records.whatif.ladder import FILE, FIXES, Ladder, LadderRow, told
 
 ROW = LadderRow("copying aside", "setting", FIXES, worlds=3, held=3)
 

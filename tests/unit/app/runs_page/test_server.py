@@ -21,7 +21,7 @@ from despoolr_app.process.settings import Listen
 from despoolr_app.runs.store import RunStore
 from despoolr_app.runs_page.html import TEXT_SIZE_MAX
 from despoolr_app.runs_page.server import PIECE, RunsPage
-from despoolr_core.records.ladder import FIXES, Ladder, LadderRow
+from despoolr_core.records.whatif.ladder import FIXES, Ladder, LadderRow
 from worlds.raw_http import dial
 
 TOKEN = "a-token-of-this-test"

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from despoolr_app.runs.directory import RunDirectory
-from despoolr_core.records.ladder import FIXES, Ladder, LadderRow, told
 from despoolr_core.records.stream import encode
+from despoolr_core.records.whatif.ladder import FIXES, Ladder, LadderRow, told
 from despoolr_lab.cli.report import command
 from worlds.answer import data_of
 from worlds.report import blocked_update

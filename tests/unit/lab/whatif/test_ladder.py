@@ -13,8 +13,9 @@ import pytest
 
 from despoolr.console import run
 from despoolr_app.runs.remedy import kept_remedy
-from despoolr_core.records.bounds import blocked_updates
-from despoolr_core.records.ladder import (
+from despoolr_core.records.view import RunView
+from despoolr_core.records.whatif.bounds import blocked_updates
+from despoolr_core.records.whatif.ladder import (
     CANNOT_HELP,
     FILE,
     FIXES,
@@ -24,7 +25,6 @@ from despoolr_core.records.ladder import (
     Ladder,
     LadderRow,
 )
-from despoolr_core.records.view import RunView
 from despoolr_core.rules.remedies import Cost
 from despoolr_lab.kb.gallery import entry
 from despoolr_lab.report.markdown import escape

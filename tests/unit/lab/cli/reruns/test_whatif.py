@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from despoolr.console import run
-from despoolr_core.records.ladder import FILE, Ladder
+from despoolr_core.records.whatif.ladder import FILE, Ladder
 from despoolr_lab.scenario.reading.written import to_toml
 from worlds.answer import data_of
 from worlds.scenario import blocked_update, hold

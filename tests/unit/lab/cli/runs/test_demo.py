@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from despoolr.console import run
-from despoolr_core.records.ladder import CANNOT_HELP, FIXES, Ladder, LadderRow
 from despoolr_core.records.stream import Listener
+from despoolr_core.records.whatif.ladder import CANNOT_HELP, FIXES, Ladder, LadderRow
 from despoolr_lab.cli.runs import remedy, running
 from despoolr_lab.cli.runs.demo import WORLDS
 from despoolr_lab.scenario.model import Scenario

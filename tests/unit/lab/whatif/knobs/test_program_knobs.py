@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.records.ladder import FIXES, NO_EFFECT
+from despoolr_core.records.whatif.ladder import FIXES, NO_EFFECT
 from unit.lab.whatif.test_ladder import ladder, named
 from worlds.scenario import blocked_update, hold, scenario, share, update
 

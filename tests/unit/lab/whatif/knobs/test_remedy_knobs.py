@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.records.ladder import CANNOT_HELP, FIXES, HARMS, NO_EFFECT
+from despoolr_core.records.whatif.ladder import CANNOT_HELP, FIXES, HARMS, NO_EFFECT
 from despoolr_lab.whatif.knobs.fault_knobs import BROKEN_MAX
 from unit.lab.whatif.test_ladder import ladder, named
 from worlds.scenario import blocked_update, hold, scenario, share, update

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.records.ladder import CANNOT_HELP, Ladder
+from despoolr_core.records.whatif.ladder import CANNOT_HELP, Ladder
 from despoolr_lab.whatif.recording import recorded_waits as module
 from despoolr_lab.whatif.recording.first_pass import SAMBA_NOTE, first_pass
 from despoolr_lab.whatif.table import markdown_of_waits, wait_rows, window_lines

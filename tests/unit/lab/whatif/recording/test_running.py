@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from despoolr_app.site_client.live import ServerState
-from despoolr_core.records.ladder import CANNOT_HELP, Ladder
+from despoolr_core.records.whatif.ladder import CANNOT_HELP, Ladder
 from despoolr_core.share.wire import EpisodeRow, Hold, LockedRange, OpenRow
 from despoolr_lab.whatif.recording.running import NOTE_NOW, remedies_now
 

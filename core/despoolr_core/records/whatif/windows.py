@@ -17,8 +17,8 @@ from typing import Final
 
 import msgspec
 
-from despoolr_core.records.hold_table import FileKey, HoldTable
-from despoolr_core.records.stretches import DAY_S, SLOT_S, Busy, free_of_day
+from despoolr_core.records.whatif.hold_table import FileKey, HoldTable
+from despoolr_core.records.whatif.stretches import DAY_S, SLOT_S, Busy, free_of_day
 
 WINDOWS_MAX: Final = 5
 WINDOW_S_MIN: Final = 1.0

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.records import hold_table, windows
-from despoolr_core.records.hold_table import HoldTable
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, ShareStarted
 from despoolr_core.records.stream import Record
-from despoolr_core.records.stretches import DAY_S
-from despoolr_core.records.windows import DailyWindow, FreeWindow, Habit, Quietest, windows_of
+from despoolr_core.records.whatif import hold_table, windows
+from despoolr_core.records.whatif.hold_table import HoldTable
+from despoolr_core.records.whatif.stretches import DAY_S
+from despoolr_core.records.whatif.windows import (
+    DailyWindow,
+    FreeWindow,
+    Habit,
+    Quietest,
+    windows_of,
+)
 
 HOUR_S = 3600.0
 START = 30 * DAY_S

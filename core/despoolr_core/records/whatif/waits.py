@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from despoolr_core.records.episode import RESOLVED
-from despoolr_core.records.hold_table import (
+from despoolr_core.records.whatif.hold_table import (
     FIRST_BYTE_LOCKED,
     UNTOLD_ACCESS,
     UNTOLD_SHARING,
@@ -27,7 +27,7 @@ from despoolr_core.records.hold_table import (
     HoldTable,
     key_of,
 )
-from despoolr_core.records.stretches import Busy
+from despoolr_core.records.whatif.stretches import Busy
 from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.remedies import CopyStrategy
 from despoolr_core.share.modes import Access, ShareMode, parse_flags, render_share_mode

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.records.bounds import BlockedUpdate, Bound, blocked_updates, together
 from despoolr_core.records.episode import RESOLVED
 from despoolr_core.records.view import RunView
+from despoolr_core.records.whatif.bounds import BlockedUpdate, Bound, blocked_updates, together
 from despoolr_core.rules.remedies import COPY_STRATEGIES
 from worlds.scenario import HOUR, blocked_update, hold, play
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from despoolr_core.records.ladder import (
+from despoolr_core.records.whatif.ladder import (
     CANNOT_HELP,
     FIXES,
     NO_EFFECT,
@@ -17,7 +17,7 @@ from despoolr_core.records.ladder import (
     LadderRow,
     told,
 )
-from despoolr_core.records.windows import FreeWindow, UpdateWindows
+from despoolr_core.records.whatif.windows import FreeWindow, UpdateWindows
 
 
 def ladder(*rows: LadderRow, **more: Any) -> Ladder:

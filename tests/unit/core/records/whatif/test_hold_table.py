@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.records.hold_table import UNTOLD_ACCESS, UNTOLD_SHARING, AskedModes, modes_of
+from despoolr_core.records.whatif.hold_table import (
+    UNTOLD_ACCESS,
+    UNTOLD_SHARING,
+    AskedModes,
+    modes_of,
+)
 from despoolr_core.rules.conflict import conflicts
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from despoolr_core.phrases import counted
-from despoolr_core.records.windows import UpdateWindows
+from despoolr_core.records.whatif.windows import UpdateWindows
 from despoolr_core.times import moment, span
 
 FILE: Final = "whatif.json"

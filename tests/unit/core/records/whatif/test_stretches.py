@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_core.records.stretches import DAY_S, Busy, Stretch, free_of_day
+from despoolr_core.records.whatif.stretches import DAY_S, Busy, Stretch, free_of_day
 
 HOUR_S = 3600
 

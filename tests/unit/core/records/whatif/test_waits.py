@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from despoolr_core.records import waits
-from despoolr_core.records.hold_table import HoldTable
 from despoolr_core.records.kinds.share import (
     LockGranted,
     LockReleased,
 )
 from despoolr_core.records.view import RunView
-from despoolr_core.records.waits import Ends, Hindsight
+from despoolr_core.records.whatif import waits
+from despoolr_core.records.whatif.hold_table import HoldTable
+from despoolr_core.records.whatif.waits import Ends, Hindsight
 from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.share.wire import Blocker
 from worlds.share_story import PLACE, Story
