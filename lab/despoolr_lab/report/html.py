@@ -22,16 +22,23 @@ from despoolr_core.records.stream import Record
 from despoolr_core.records.view import Change, DetailHistory, JobHistory
 from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.share.wire import EpisodeRow, Hold
-from despoolr_lab.report import words
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import EventStory, Facts, Note, about_of, read_facts, title_of
-from despoolr_lab.report.fixes import fixes_of
+from despoolr_lab.report.content import words
+from despoolr_lab.report.content.facts import (
+    EventStory,
+    Facts,
+    Note,
+    about_of,
+    read_facts,
+    title_of,
+)
+from despoolr_lab.report.content.fixes import fixes_of
+from despoolr_lab.report.content.story import StoryLine, file_stories, first_attempt, gap_span
+from despoolr_lab.report.content.verdict import RunVerdict, durations, verdict_of
 from despoolr_lab.report.shapes import STATUS_CLASS, SYMBOL, WIDTH, Bar, Column, Picture, tally
-from despoolr_lab.report.story import StoryLine, file_stories, first_attempt, gap_span
 from despoolr_lab.report.strips import damage
 from despoolr_lab.report.template_cache import CompiledBeside
 from despoolr_lab.report.timeline import draw
-from despoolr_lab.report.verdict import RunVerdict, durations, verdict_of
 
 ROWS_MAX: Final = {
     "false": 20,

@@ -17,7 +17,15 @@ from despoolr_core.records.view import Change, DetailHistory, FaultHistory, Hold
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import Facts, Note, file_of
+from despoolr_lab.report.content.facts import Facts, Note, file_of
+from despoolr_lab.report.content.words import (
+    SERVER_STOPPED,
+    clean,
+    how_closed,
+    program_on,
+    unc,
+    words_of,
+)
 from despoolr_lab.report.shapes import (
     STATUS_CLASS,
     SYMBOL,
@@ -26,14 +34,6 @@ from despoolr_lab.report.shapes import (
     Column,
     Lane,
     LaneMark,
-)
-from despoolr_lab.report.words import (
-    SERVER_STOPPED,
-    clean,
-    how_closed,
-    program_on,
-    unc,
-    words_of,
 )
 
 LABEL_MAX: Final = 60

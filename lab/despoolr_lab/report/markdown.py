@@ -14,11 +14,11 @@ from typing import Any, Final
 from despoolr_core import phrases, times
 from despoolr_core.records.stream import Record
 from despoolr_core.records.whatif.ladder import Ladder
-from despoolr_lab.report import words
-from despoolr_lab.report.facts import Facts, about_of, read_facts, title_of
-from despoolr_lab.report.fixes import fixes_of
+from despoolr_lab.report.content import words
+from despoolr_lab.report.content.facts import Facts, about_of, read_facts, title_of
+from despoolr_lab.report.content.fixes import fixes_of
+from despoolr_lab.report.content.verdict import durations, verdict_of
 from despoolr_lab.report.strips import damage, folder_says, is_odd, ran_says, truth_says
-from despoolr_lab.report.verdict import durations, verdict_of
 
 EPISODES_MAX: Final = 20
 HOLDERS_MAX: Final = 3

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.words import clean
+from despoolr_lab.report.content.words import clean
 
 WIDTH: Final = 800
 """Units of the axis on which shapes are laid out. A page draws them as parts of its own width."""

@@ -29,10 +29,10 @@ from despoolr_core.records.versions.versioned_folder import (
 from despoolr_core.records.view import JobHistory
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import Facts
+from despoolr_lab.report.content.facts import Facts
+from despoolr_lab.report.content.words import clean
 from despoolr_lab.report.lanes import job_lane
 from despoolr_lab.report.shapes import Bar, Lane, LaneGroup, LaneMark, tally
-from despoolr_lab.report.words import clean
 
 JOBS_MAX: Final = 12
 FOLDERS_MAX: Final = 12

@@ -13,11 +13,11 @@ from despoolr_core.phrases import counted, cut, how_often
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import DetailHistory, FaultHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
-from despoolr_lab.report import words
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import Episodes, Facts, FileKey, file_of, read_facts
+from despoolr_lab.report.content import words
+from despoolr_lab.report.content.facts import Episodes, Facts, FileKey, file_of, read_facts
+from despoolr_lab.report.content.verdict import verdict_of
 from despoolr_lab.report.shapes import tally
-from despoolr_lab.report.verdict import verdict_of
 
 WIDTH: Final = 100
 """Columns of a page that goes to no terminal."""

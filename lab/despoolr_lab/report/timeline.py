@@ -24,7 +24,8 @@ from despoolr_core.records.view import DetailHistory, FaultHistory, Holding, Job
 from despoolr_core.share.wire import EpisodeRow
 from despoolr_core.times import moment, span
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import Episodes, Facts, FileKey, file_of
+from despoolr_lab.report.content.facts import Episodes, Facts, FileKey, file_of
+from despoolr_lab.report.content.words import clean, file_name, program_on, unc
 from despoolr_lab.report.lanes import (
     by_holder,
     episode_lane,
@@ -34,7 +35,6 @@ from despoolr_lab.report.lanes import (
 )
 from despoolr_lab.report.shapes import LEGEND, WIDTH, Lane, LaneGroup, Picture, tally
 from despoolr_lab.report.strips import folder_groups, job_strips
-from despoolr_lab.report.words import clean, file_name, program_on, unc
 
 GROUPS_MAX: Final = 6
 HOLD_LANES_MAX: Final = 6

@@ -92,8 +92,8 @@ _OF_RERUNS: Final = (
 @option("--markdown", "as_markdown", is_flag=True, help="Print a table for a pull request.")
 def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **options: Any) -> None:
     """Exit 0 with a ladder (also where nothing needs fixing), 2 for what cannot be asked."""
+    from despoolr_lab.report.content.words import clean
     from despoolr_lab.report.markdown import escape
-    from despoolr_lab.report.words import clean
     from despoolr_lab.whatif.table import markdown, markdown_of_waits
 
     if "help" in options["knobs"]:

@@ -13,7 +13,7 @@ from despoolr_core.records.kinds.client import Polled
 from despoolr_core.records.kinds.run import StepTaken
 from despoolr_core.records.stream import ForeignRecord, decode, encode
 from despoolr_core.records.view import RunView
-from despoolr_lab.report.story import sentence
+from despoolr_lab.report.content.story import sentence
 from worlds.support import REPOSITORY
 
 LINES = (REPOSITORY / "tests/data/records/records.jsonl").read_bytes().splitlines()

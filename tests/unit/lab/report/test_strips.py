@@ -6,7 +6,7 @@ from despoolr_core.records.kinds.client import ProgramStarted
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied
 from despoolr_core.records.versions.versioned_folder import FolderCount
 from despoolr_lab.report.axis import Axis
-from despoolr_lab.report.facts import Facts, read_facts
+from despoolr_lab.report.content.facts import Facts, read_facts
 from despoolr_lab.report.strips import (
     FILES_MAX,
     FOLDERS_MAX,

@@ -9,7 +9,7 @@ import pytest
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
 from despoolr_core.records.stream import of
 from despoolr_core.timing import Timing
-from despoolr_lab.report.facts import read_facts
+from despoolr_lab.report.content.facts import read_facts
 from despoolr_lab.report.timeline import draw
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario

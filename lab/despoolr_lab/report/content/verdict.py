@@ -16,8 +16,8 @@ from despoolr_core import times
 from despoolr_core.phrases import how_often
 from despoolr_core.records import verdicts
 from despoolr_core.share.wire import EpisodeRow
-from despoolr_lab.report import words
-from despoolr_lab.report.facts import Facts
+from despoolr_lab.report.content import words
+from despoolr_lab.report.content.facts import Facts
 
 NOBODY: Final = "Nobody was in the way: no open was refused."
 _HOLDERS_MAX: Final = 2

@@ -38,7 +38,7 @@ from despoolr_core.records.view import (
 from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import EpisodeRow
-from despoolr_lab.report import words
+from despoolr_lab.report.content import words
 
 EPISODES_MAX: Final = 20_000
 """Episodes of a run; of more, those that ended first are not told."""

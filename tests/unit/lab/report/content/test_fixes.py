@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from despoolr_core.records.whatif.ladder import Effects, Ladder, LadderRow
-from despoolr_lab.report.fixes import ROWS_MAX, fixes_of
+from despoolr_lab.report.content.fixes import ROWS_MAX, fixes_of
 from despoolr_lab.report.markdown import render_markdown
 from worlds.report import blocked_update, render_report
 

@@ -24,7 +24,7 @@ from despoolr_core.records.whatif.ladder import (
     LadderRow,
 )
 from despoolr_core.times import moment, span
-from despoolr_lab.report.words import clean
+from despoolr_lab.report.content.words import clean
 
 SIGNS: Final = {
     FIXES: "✓",

@@ -39,8 +39,8 @@ from despoolr_core.records.stream import Record
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.wire import Blocker
 from despoolr_core.times import moment, span
-from despoolr_lab.report.facts import Facts, FileKey, file_key, file_of
-from despoolr_lab.report.words import clean, file_name, program_on, unc
+from despoolr_lab.report.content.facts import Facts, FileKey, file_key, file_of
+from despoolr_lab.report.content.words import clean, file_name, program_on, unc
 
 _ABOUT_FILES: Final = (
     OpenGranted,

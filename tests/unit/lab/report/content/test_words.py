@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_lab.report import words
+from despoolr_lab.report.content import words
 
 
 @pytest.mark.parametrize(

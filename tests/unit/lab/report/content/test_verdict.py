@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from despoolr_lab.report.facts import read_facts
-from despoolr_lab.report.verdict import NOBODY, durations, verdict_of
+from despoolr_lab.report.content.facts import read_facts
+from despoolr_lab.report.content.verdict import NOBODY, durations, verdict_of
 from worlds.report import HOUR, Site, blocked_update
 
 
