@@ -25,7 +25,7 @@ from despoolr_lab.bench import (
     sim_events,
     sim_runs,
 )
-from despoolr_lab.bench.figures import (
+from despoolr_lab.bench.base.figures import (
     FigureRow,
     Found,
     about_load,

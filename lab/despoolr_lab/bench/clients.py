@@ -34,8 +34,8 @@ from despoolr_core.formats.instructions.winst import (
     WorkstationInstruction,
 )
 from despoolr_core.formats.instructions.winst_text import render_winst
-from despoolr_lab.bench.figures import Found, add
-from despoolr_lab.bench.load import cpu_s
+from despoolr_lab.bench.base.figures import Found, add
+from despoolr_lab.bench.base.load import cpu_s
 from despoolr_lab.bench.share_bench import run_loop
 from despoolr_lab.reserved_ports import ReservedPorts
 from despoolr_lab.sim.sockets import SocketNetwork

@@ -27,8 +27,8 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import Final
 
-from despoolr_lab.bench.figures import Found, add
-from despoolr_lab.bench.load import Script, answers_per_second, request, taken
+from despoolr_lab.bench.base.figures import Found, add
+from despoolr_lab.bench.base.load import Script, answers_per_second, request, taken
 from despoolr_lab.bench.share_bench import WINST_SIZE, always, identity, run_loop
 from despoolr_lab.reserved_ports import ReservedPorts
 

@@ -23,7 +23,7 @@ from despoolr_core.share.wire import (
     SessionReply,
     SessionRequest,
 )
-from despoolr_lab.bench.figures import Found, add
+from despoolr_lab.bench.base.figures import Found, add
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Caller, Principal

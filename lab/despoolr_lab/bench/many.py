@@ -22,7 +22,7 @@ from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenReply, OpenRequest, SessionReply, SessionRequest
-from despoolr_lab.bench.figures import Found, add
+from despoolr_lab.bench.base.figures import Found, add
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Caller, Principal

@@ -18,8 +18,8 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any, Final
 
+from despoolr_lab.bench.base.figures import Found, add
 from despoolr_lab.bench.clients import READY, BenchFailed, started
-from despoolr_lab.bench.figures import Found, add
 from despoolr_lab.bench.sim_runs import checkouts, environment_of
 from despoolr_lab.reserved_ports import ReservedPorts
 

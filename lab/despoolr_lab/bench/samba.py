@@ -30,8 +30,8 @@ from threading import Timer
 from time import perf_counter, sleep
 from typing import Final
 
-from despoolr_lab.bench.figures import Found, add
-from despoolr_lab.bench.load import Taken, answers_per_second, cpu_s, taken
+from despoolr_lab.bench.base.figures import Found, add
+from despoolr_lab.bench.base.load import Taken, answers_per_second, cpu_s, taken
 from despoolr_lab.bench.share_bench import pairs, run_loop, winst_path
 from despoolr_lab.reserved_ports import ReservedPorts
 

@@ -24,8 +24,8 @@ from aiohttp import web
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.modes import Role
-from despoolr_lab.bench.figures import Found, add
-from despoolr_lab.bench.load import Script, answers_per_second, request, taken
+from despoolr_lab.bench.base.figures import Found, add
+from despoolr_lab.bench.base.load import Script, answers_per_second, request, taken
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.memory import MemoryFileStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_lab.bench import __main__ as bench
-from despoolr_lab.bench.figures import Found
+from despoolr_lab.bench.base.figures import Found
 
 
 def test_no_figure_has_two_rows() -> None:

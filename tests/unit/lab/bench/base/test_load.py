@@ -10,7 +10,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from despoolr_lab.bench.load import Script, answers_per_second, cpu_s, request, taken, tree_ticks
+from despoolr_lab.bench.base.load import (
+    Script,
+    answers_per_second,
+    cpu_s,
+    request,
+    taken,
+    tree_ticks,
+)
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_lab.bench.figures import (
+from despoolr_lab.bench.base.figures import (
     FigureRow,
     Found,
     about_load,

@@ -1,0 +1,1 @@
+"""What every benchmark stands on: a load that costs little, and figures as they are told."""
