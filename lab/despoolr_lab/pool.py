@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from despoolr_app.process.supervisor import process_pool
+from despoolr_app.process.children.supervisor import process_pool
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.run import Look, RunOptions, RunResult, run_scenario
 from despoolr_lab.scenario.steps import StepError

@@ -266,7 +266,7 @@ TABLES: dict[str, str] = {
     "client/despoolr_client/pcm/history.py:NO_HISTORY": "always empty",
     "client/despoolr_client/agent/windows.py:Windows._files": "files of one program's run",
     "client/despoolr_client/agent/windows.py:Windows._noidmifs": "files of one machine",
-    "app/despoolr_app/process/process_log.py:BurstFilter._windows": "kinds of lines, named in code",
+    "app/despoolr_app/process/logs/process_log.py:BurstFilter._windows": "kinds of lines, named in code",
     "app/despoolr_app/servers/metrics.py:BoxMetrics._known": "`DIRECTORIES_KNOWN_MAX`",
     "app/despoolr_app/top/screen.py:TopApp.orders": "panes",
     "server/despoolr_server/faults/book.py:FaultBook._entries": "`FAULTS_MAX`",

@@ -68,7 +68,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "lab/despoolr_lab/report/content/fixes.py": (1, "the first letter of a sentence"),
     "lab/despoolr_lab/report/html.py": (2, "the first letter of a sentence"),
     "core/despoolr_core/records/whatif/ladder.py": (1, "the first letter of a sentence"),
-    "app/despoolr_app/process/process_log.py": (2, "words of options, shown"),
+    "app/despoolr_app/process/logs/process_log.py": (2, "words of options, shown"),
     "app/despoolr_app/site_client/watch.py": (3, "shown"),
     "lab/despoolr_lab/sim/sockets.py": (4, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/sim/hosts.py": (11, "host names: a machine's name is ASCII"),
@@ -127,7 +127,7 @@ PRINTERS: dict[str, str] = {
     "lab/despoolr_lab/docs/semantics.py": "a page of the repository",
     "lab/despoolr_lab/docs/security.py": "a page of the repository",
     "lab/despoolr_lab/oracle/__main__.py": "cases of the repository",
-    "app/despoolr_app/process/process_log.py": "one record, one line: its formatters clean it",
+    "app/despoolr_app/process/logs/process_log.py": "one record, one line: its formatters clean it",
 }
 """Modules that write to a terminal, and why what they write is harmless. The benches print their
 own figures.

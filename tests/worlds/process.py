@@ -21,8 +21,8 @@ from typing import Any
 import msgspec
 
 from despoolr.console import run
-from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
-from despoolr_app.process.supervisor import BlockingChild, BlockingSupervisor
+from despoolr_app.process.children.output import SERVER_READY, Output, ProcessDied
+from despoolr_app.process.children.supervisor import BlockingChild, BlockingSupervisor
 from despoolr_app.site_client.blocking_client import ask, call
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteError

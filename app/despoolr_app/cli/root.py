@@ -155,7 +155,7 @@ def main(table: Table, arguments: Sequence[str] | None = None) -> NoReturn:
     command's parent ends it.
     """
     if "DESPOOLR_SUPERVISOR" in os.environ:
-        from despoolr_app.process.supervisor import end_with_parent
+        from despoolr_app.process.children.supervisor import end_with_parent
 
         end_with_parent()
     output = take_over()

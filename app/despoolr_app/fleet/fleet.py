@@ -28,7 +28,7 @@ from despoolr_app.fleet.instructions import InstructionFiles
 from despoolr_app.fleet.lease import SlotLease, SlotsLost, steady_now
 from despoolr_app.fleet.site_link import SiteLink
 from despoolr_app.process.gc_tuning import freeze_gc
-from despoolr_app.process.record_log import log_record
+from despoolr_app.process.logs.record_log import log_record
 from despoolr_app.process.runtime import FLUSH_S
 from despoolr_app.runs.directory import RecordFile
 from despoolr_app.site_client.client import ServerAddress, SiteClient

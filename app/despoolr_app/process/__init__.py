@@ -1,3 +1,3 @@
-"""What every process stands on: settings, clocks, logs, metrics, and how processes find and
-supervise each other.
+"""What every process stands on: settings, clocks, metrics, what it keeps on disk, and how processes
+find each other. `logs` is what it says while it runs, `children` are processes that it starts.
 """

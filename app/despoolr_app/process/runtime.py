@@ -26,7 +26,7 @@ from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.clocks.time_source import MACHINE, Anchor, TimeSource
 from despoolr_app.disk.plain_file import opener
 from despoolr_app.disk.privacy import make_directory, tighten
-from despoolr_app.process import process_log
+from despoolr_app.process.logs import process_log
 from despoolr_app.process.private_file import make_secret, read_secret, write_private
 from despoolr_app.process.settings import ConfigError, RuntimeSettings
 from despoolr_app.process.state_file import (

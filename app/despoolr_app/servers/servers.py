@@ -26,9 +26,9 @@ from aiohttp import web
 from despoolr_app.process import discovery
 from despoolr_app.process.discovery import RunningServer
 from despoolr_app.process.http_listener import why_not
+from despoolr_app.process.logs.process_log import ServiceLines
 from despoolr_app.process.metrics import ProcessMetrics
 from despoolr_app.process.private_file import NoRoomToWrite
-from despoolr_app.process.process_log import ServiceLines
 from despoolr_app.process.runtime import Runtime, StartError
 from despoolr_app.process.settings import Listen, LogonSettings, SiteSettings
 from despoolr_app.servers.breakable import BreakableServer

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from despoolr_app.process.children.output import ProcessDied
 from despoolr_app.process.event_loop import loop_factory
-from despoolr_app.process.output import ProcessDied
 from despoolr_lab.oracle.cases import CaseFileError, Unit, read_units
 from despoolr_lab.oracle.connection import Pool
 from despoolr_lab.oracle.replay import Asker, CaseOutcome, Replay

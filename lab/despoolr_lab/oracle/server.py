@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from despoolr_app.process import discovery
-from despoolr_app.process.output import SERVER_READY, Output
-from despoolr_app.process.supervisor import BlockingSupervisor
+from despoolr_app.process.children.output import SERVER_READY, Output
+from despoolr_app.process.children.supervisor import BlockingSupervisor
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import Auth
 

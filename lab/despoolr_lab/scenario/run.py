@@ -190,7 +190,7 @@ def run_scenario(
     try:
         if options.timing.is_virtual:
             return run_virtual(lambda: run(options.directory), seed=seed, epoch=scenario.start)
-        from despoolr_app.process.supervisor import run_in_order  # noqa: PLC0415
+        from despoolr_app.process.children.supervisor import run_in_order  # noqa: PLC0415
 
         if options.directory is not None:
             return run_in_order(run(options.directory))

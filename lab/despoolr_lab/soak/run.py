@@ -19,7 +19,7 @@ import aiohttp
 import msgspec
 
 from despoolr_app.clocks.loop_clock import LoopClock
-from despoolr_app.process.output import ProcessDied
+from despoolr_app.process.children.output import ProcessDied
 from despoolr_app.runs.directory import write_whole
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_app.site_client.errors import SiteError

@@ -3,7 +3,7 @@ and started again.
 
 The law: a process that ends and was not told to is a `ProcessDied`, and ends the soak. All live in
 one directory, talk over links of ours, and none outlives the stack or the process that made it
-(`despoolr_app.process.supervisor`). Ports are the kernel's choice, once, so that a server that is
+(`despoolr_app.process.children.supervisor`). Ports are the kernel's choice, once, so that a server that is
 started again is found where it was.
 """
 
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from despoolr_app.clocks.time_source import wall_now
-from despoolr_app.process.output import SERVER_READY, Output, ProcessDied
-from despoolr_app.process.supervisor import Supervisor
+from despoolr_app.process.children.output import SERVER_READY, Output, ProcessDied
+from despoolr_app.process.children.supervisor import Supervisor
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_lab.reserved_ports import ReservedPorts
 from despoolr_lab.soak.links import CuttableLink

@@ -159,7 +159,7 @@ def log_format_option(function: F) -> F:
 
 
 def _log_format(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, str]:
-    from despoolr_app.process.process_log import LogFormatError, parse_log_format
+    from despoolr_app.process.logs.process_log import LogFormatError, parse_log_format
 
     try:
         return parse_log_format(text)

@@ -35,7 +35,7 @@ from despoolr_app.cli.base.output import (
     put,
     put_over,
 )
-from despoolr_app.process.process_log import begin, say
+from despoolr_app.process.logs.process_log import begin, say
 
 if TYPE_CHECKING:
     import asyncio

@@ -16,7 +16,7 @@ import click
 from despoolr_app.cli.base.options import Text, Whole, log_format_option, options, variable_option
 from despoolr_app.cli.base.output import fail
 from despoolr_app.cli.processes.serving import Stopper, add_logon, add_site, nothing, run
-from despoolr_app.process.process_log import say
+from despoolr_app.process.logs.process_log import say
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from despoolr_app.cli.base.output import EXIT_OK, fail
-from despoolr_app.process.process_log import say
+from despoolr_app.process.logs.process_log import say
 
 if TYPE_CHECKING:
     import asyncio
@@ -53,8 +53,9 @@ def run(settings: RuntimeSettings, start: Start, log_form: str) -> int:
     """
     import asyncio
 
-    from despoolr_app.process import discovery, process_log
+    from despoolr_app.process import discovery
     from despoolr_app.process.event_loop import loop_factory
+    from despoolr_app.process.logs import process_log
     from despoolr_app.process.runtime import StartError, prepare
     from despoolr_app.process.settings import ConfigError
     from despoolr_app.runs.directory import RunError
@@ -89,7 +90,7 @@ async def _serve_until(stop: asyncio.Event, runtime: Any, start: Start) -> int:
 
     from msgspec.structs import replace
 
-    from despoolr_app.process.record_log import log_record
+    from despoolr_app.process.logs.record_log import log_record
     from despoolr_app.servers.server_clocks import ask_time
     from despoolr_app.servers.servers import Servers
     from despoolr_core.timing import Timing
@@ -127,7 +128,7 @@ async def _serve_until(stop: asyncio.Event, runtime: Any, start: Start) -> int:
 def _greet(running: Servers) -> None:
     from despoolr_app.cli.base import output
     from despoolr_app.process.gc_tuning import freeze_gc
-    from despoolr_app.process.process_log import is_plain
+    from despoolr_app.process.logs.process_log import is_plain
 
     runtime = running.runtime
     pace = "real time" if runtime.scale == 1 else f"x{runtime.scale:g} time"

@@ -215,7 +215,7 @@ def _soak(plan: SoakPlan, faults: Sequence[FaultTable], out: Path, *, as_json: b
 def _outcome(soak: Soak, *, interrupted: bool) -> SoakResult:
     from msgspec import to_builtins
 
-    from despoolr_app.process.output import ProcessDied
+    from despoolr_app.process.children.output import ProcessDied
     from despoolr_lab.soak.counts import failed_runs
     from despoolr_lab.soak.result.outcome import SoakResult, as_json, exit_code, sentence
 

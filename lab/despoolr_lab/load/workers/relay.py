@@ -17,8 +17,8 @@ import aiohttp
 import msgspec
 
 from despoolr_app.fleet.lease import steady_now
+from despoolr_app.process.children.supervisor import Supervisor
 from despoolr_app.process.runtime import StartError
-from despoolr_app.process.supervisor import Supervisor
 from despoolr_client.transport.session_options import session_options
 from despoolr_core.rules.text import LINE_SIZE_MAX as TEXT_SIZE_MAX
 from despoolr_core.rules.text import escaped

@@ -21,10 +21,10 @@ from msgspec.structs import replace
 
 from despoolr_app.fleet.fleet import ClientsSettings, FleetClients, turn_clocks
 from despoolr_app.fleet.lease import steady_now
+from despoolr_app.process.children.supervisor import end_with_parent
 from despoolr_app.process.event_loop import loop_factory
 from despoolr_app.process.gc_tuning import freeze_gc
 from despoolr_app.process.runtime import StartError
-from despoolr_app.process.supervisor import end_with_parent
 from despoolr_app.site_client.errors import SiteError
 from despoolr_client.agent import user_holds
 from despoolr_client.agent.agent import PcmAgent

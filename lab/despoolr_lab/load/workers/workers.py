@@ -3,7 +3,7 @@ listened to, ended.
 
 The law: a worker that ends before it was told to is not hidden; its clients are gone, and the run
 is invalid. Workers are in a session of their own, so that Ctrl-C reaches the director alone, who
-ends them in order. None outlives the director (`despoolr_app.process.supervisor`): they log their
+ends them in order. None outlives the director (`despoolr_app.process.children.supervisor`): they log their
 clients off when nobody listens any more, and have `GRACE_S` for it.
 """
 
@@ -18,8 +18,8 @@ from typing import Final, Protocol
 
 import msgspec
 
+from despoolr_app.process.children.supervisor import Supervisor
 from despoolr_app.process.runtime import StartError
-from despoolr_app.process.supervisor import Supervisor
 from despoolr_core.rules.plain_json import read_json
 from despoolr_core.rules.text import LINE_SIZE_MAX as LINE_TEXT_MAX
 from despoolr_core.rules.text import NAME_SIZE_MAX

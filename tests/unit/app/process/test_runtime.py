@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_app.process.process_log import PLAIN, begin
+from despoolr_app.process.logs.process_log import PLAIN, begin
 from despoolr_app.process.runtime import prepare
 from despoolr_app.process.settings import RuntimeSettings
 from despoolr_app.runs import directory as runs

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from despoolr_app.process.process_log import tell
+from despoolr_app.process.logs.process_log import tell
 from despoolr_core.records.kinds.client import Polled
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from despoolr_app.process import record_log
-from despoolr_app.process.record_log import log_record
+from despoolr_app.process.logs import record_log
+from despoolr_app.process.logs.record_log import log_record
 from despoolr_core.records.kinds import KINDS
 from despoolr_core.records.stream import Record
 from despoolr_core.share.wire import Blocker

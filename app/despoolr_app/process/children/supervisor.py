@@ -35,8 +35,8 @@ from typing import IO, Any, Final, TypeVar
 
 import msgspec
 
+from despoolr_app.process.children.output import READY_S_MAX, Output
 from despoolr_app.process.event_loop import on_signals
-from despoolr_app.process.output import READY_S_MAX, Output
 
 T = TypeVar("T")
 

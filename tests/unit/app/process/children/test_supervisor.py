@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from despoolr_app.cli.root import _take_sigterm_for_ctrl_c
-from despoolr_app.process import supervisor
-from despoolr_app.process.output import Output, ProcessDied
-from despoolr_app.process.supervisor import (
+from despoolr_app.process.children import supervisor
+from despoolr_app.process.children.output import Output, ProcessDied
+from despoolr_app.process.children.supervisor import (
     GRACE_S,
     VARIABLE,
     BlockingSupervisor,
@@ -25,13 +25,13 @@ from despoolr_app.process.supervisor import (
 )
 
 CHILD = (
-    "from despoolr_app.process.supervisor import end_with_parent; end_with_parent(); "
+    "from despoolr_app.process.children.supervisor import end_with_parent; end_with_parent(); "
     "import signal; print('up', flush=True); signal.pause()"
 )
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {CHILD}"
 PARENT = f"""
 import os, subprocess, sys
-from despoolr_app.process.supervisor import Lifeline, end_with_parent
+from despoolr_app.process.children.supervisor import Lifeline, end_with_parent
 end_with_parent()
 line = Lifeline()
 ask = [sys.executable, "-c", {CHILD!r}]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from despoolr_app.process.output import LINE_SIZE_MAX, Output, ProcessDied
+from despoolr_app.process.children.output import LINE_SIZE_MAX, Output, ProcessDied
 
 
 def test_what_was_never_started_has_said_nothing(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import re
 
 import pytest
 
-from despoolr_app.process import process_log
-from despoolr_app.process.process_log import (
+from despoolr_app.process.logs import process_log
+from despoolr_app.process.logs.process_log import (
     LogFormatError,
     ServiceLines,
     begin,
