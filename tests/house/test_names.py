@@ -72,7 +72,10 @@ WORDS: dict[str, tuple[int, str]] = {
     "app/despoolr_app/site_client/watch.py": (3, "shown"),
     "lab/despoolr_lab/sim/sockets.py": (4, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/sim/hosts.py": (11, "host names: a machine's name is ASCII"),
-    "lab/despoolr_lab/scenario/connections.py": (5, "host names: a machine's name is ASCII"),
+    "lab/despoolr_lab/scenario/surroundings/connections.py": (
+        5,
+        "host names: a machine's name is ASCII",
+    ),
     "lab/despoolr_lab/scenario/world.py": (2, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/scenario/steps.py": (1, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/toml/toml_text.py": (1, "shown"),

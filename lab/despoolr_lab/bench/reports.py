@@ -35,7 +35,7 @@ from despoolr_core.profile import profile_of
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.contract import Share
 from despoolr_lab.scenario.model import Scenario, Site
-from despoolr_lab.scenario.surroundings import of_this_machine
+from despoolr_lab.scenario.surroundings.surroundings import of_this_machine
 from despoolr_lab.scenario.world import World
 from despoolr_lab.scenario.worlds import Variation
 from despoolr_lab.sim.sockets import SocketNetwork

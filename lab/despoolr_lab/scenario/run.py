@@ -31,7 +31,7 @@ from despoolr_core.timing import VIRTUAL, Timing
 from despoolr_lab.scenario.expectations import Finding, all_episodes
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.steps import StepError
-from despoolr_lab.scenario.surroundings import in_virtual_time, of_this_machine
+from despoolr_lab.scenario.surroundings.surroundings import in_virtual_time, of_this_machine
 from despoolr_lab.scenario.tables.steps import JobStep, SourceStep
 from despoolr_lab.scenario.timeline import Progress, Until, play, refuse_nothing_expected
 from despoolr_lab.scenario.verdicts.sentence import verdict_of

@@ -37,11 +37,11 @@ from despoolr_core.share.contract import OpenFile
 from despoolr_core.share.modes import Role
 from despoolr_core.times import signed_span_s, span_s
 from despoolr_lab.scenario import model
-from despoolr_lab.scenario.connections import ADMINISTRATOR, WorldConnections
 from despoolr_lab.scenario.holders import habits_of, reap
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.programs import program_of
-from despoolr_lab.scenario.surroundings import Surroundings
+from despoolr_lab.scenario.surroundings.connections import ADMINISTRATOR, WorldConnections
+from despoolr_lab.scenario.surroundings.surroundings import Surroundings
 from despoolr_lab.scenario.worlds import Variation, named_machines
 from despoolr_server.assembly import SiteAssembly
 from despoolr_server.engine.names import Name, parse_name

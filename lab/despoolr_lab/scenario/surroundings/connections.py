@@ -12,7 +12,7 @@ from despoolr_client.agent.polling import INSTRUCTIONS, LOGON_SHARE
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.share.contract import Watch
 from despoolr_core.share.modes import Role
-from despoolr_lab.scenario.surroundings import Surroundings
+from despoolr_lab.scenario.surroundings.surroundings import Surroundings
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.server_watch import ServerWatch
 from despoolr_server.shares.host import ShareHost
