@@ -95,8 +95,8 @@ LATE = {
     "despoolr_lab.cli": "a command's help imports nothing that only its work needs",
     "despoolr_lab.bench.sim_child": "what a command imports is what is measured",
     "despoolr_lab.scenario.run": "a run in virtual time has no signals to end in order",
-    "despoolr_lab.scenario.surroundings.surroundings": "a run in virtual time needs no disk if it keeps "
-    "no files, and no aiohttp if it says no bytes",
+    "despoolr_lab.scenario.surroundings.surroundings": "a run in virtual time needs no disk if "
+    "it keeps no files, and no aiohttp if it says no bytes",
     "despoolr_lab.sim.late": "a run in virtual time needs aiohttp where it says bytes",
     "despoolr_lab.sim.world": "a run in virtual time needs aiohttp where it says bytes",
     "despoolr_server.database.migration": "a server whose database is current needs no alembic",

@@ -8,6 +8,6 @@
 * `markdown` is the same for a pull request: `report.md`; `text` draws and tabulates for a terminal.
 
 Everything here is a function of the records and the summary: no clock, no chance, so equal runs
-give equal reports. Names in records come from clients. They are cleaned (`content.words.clean`) and escaped
-before anybody sees them.
+give equal reports. Names in records come from clients. They are cleaned (`content.words.clean`) and
+escaped before anybody sees them.
 """

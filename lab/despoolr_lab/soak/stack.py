@@ -3,8 +3,8 @@ and started again.
 
 The law: a process that ends and was not told to is a `ProcessDied`, and ends the soak. All live in
 one directory, talk over links of ours, and none outlives the stack or the process that made it
-(`despoolr_app.process.children.supervisor`). Ports are the kernel's choice, once, so that a server that is
-started again is found where it was.
+(`despoolr_app.process.children.supervisor`). Ports are the kernel's choice, once, so that a server
+that is started again is found where it was.
 """
 
 from __future__ import annotations

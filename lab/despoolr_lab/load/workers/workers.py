@@ -3,8 +3,8 @@ listened to, ended.
 
 The law: a worker that ends before it was told to is not hidden; its clients are gone, and the run
 is invalid. Workers are in a session of their own, so that Ctrl-C reaches the director alone, who
-ends them in order. None outlives the director (`despoolr_app.process.children.supervisor`): they log their
-clients off when nobody listens any more, and have `GRACE_S` for it.
+ends them in order. None outlives the director (`despoolr_app.process.children.supervisor`): they
+log their clients off when nobody listens any more, and have `GRACE_S` for it.
 """
 
 from __future__ import annotations
