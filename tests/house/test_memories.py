@@ -231,6 +231,9 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/site/services/service.py:Executive._tasks": "services",
     "server/despoolr_server/files/attributes.py:AttributeList._bits": "a file each that "
     "has attributes",
+    "server/despoolr_server/files/journal/directory_renames.py:DirectoryRenames._renamed": (
+        "the directories renamed while the disk was synced once"
+    ),
     "server/despoolr_server/files/journal/journalled.py:JournalledFileStore._puts": "`PUTS_MAX`",
     "server/despoolr_server/files/journal/open_directories.py:OpenDirectories._kept": ""
     "`DIRECTORIES_MAX`",

@@ -53,6 +53,7 @@ class FillableFileStore:
         self.content = store.content
         self.read_large = store.read_large
         self.make_directory = store.make_directory
+        self.ready = store.ready
         self.remove = store.remove
         self.rename = store.rename
         self.set_attributes = store.set_attributes

@@ -262,6 +262,10 @@ class DiskFileStore:
         """Whether attributes or properties are kept under a name."""
         return bool(self.attribute_list.get(key) or self.property_list.get(key))
 
+    def keeps_anything_from(self, key: str) -> bool:
+        """The same of a name, and of those below it; there may be none."""
+        return self.attribute_list.knows(key) or self.property_list.knows(key)
+
     def put_in_place(
         self, spare: Spare, name: Name, place: ResolvedPath, content: bytes, stamp: int
     ) -> os.stat_result:
@@ -377,6 +381,9 @@ class DiskFileStore:
                 os.rmdir(place.path)
                 raise
             self.index.entered(place, place.actual)
+
+    async def ready(self, name: Name, new_name: Name | None = None) -> None:
+        """There is no journal that has to be true."""
 
     def remove(self, name: Name, look: Look | None = None) -> None:
         """A file, or a directory with nothing in it."""

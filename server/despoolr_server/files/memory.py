@@ -192,6 +192,9 @@ class MemoryFileStore:
             raise StoreError(NtStatus.OBJECT_NAME_COLLISION)
         self._enter(name, FileFacts("", 0, at, True, DIRECTORY, ""), b"", {})
 
+    async def ready(self, name: Name, new_name: Name | None = None) -> None:
+        """There is no disk to wait for."""
+
     def remove(self, name: Name, look: Look | None = None) -> None:  # noqa: ARG002 - nor here
         node = self._node(name)
         if name == ROOT:

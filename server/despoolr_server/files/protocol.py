@@ -161,6 +161,11 @@ class FileStore(Protocol):
     def make_directory(self, name: Name, at: float) -> None:
         """Make one directory; OBJECT_NAME_COLLISION if the name is taken."""
 
+    async def ready(self, name: Name, new_name: Name | None = None) -> None:
+        """Return when a directory can be renamed, or removed (`new_name` None), in the same turn
+        without waiting for the disk. Before it is decided; what is no directory needs nothing.
+        """
+
     def remove(self, name: Name, look: Look | None = None) -> None:
         """Remove a file or an empty directory (DIRECTORY_NOT_EMPTY)."""
 

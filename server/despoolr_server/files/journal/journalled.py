@@ -32,6 +32,7 @@ from despoolr_server.engine.rows import STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.chain import JournalReading
+from despoolr_server.files.journal.directory_renames import DirectoryRenames
 from despoolr_server.files.journal.passing import PassingFiles
 from despoolr_server.files.journal.records import (
     Abort,
@@ -100,10 +101,7 @@ class JournalledFileStore:
         self._journal: Journal | None = None
         self._puts: dict[int, tuple[int, int]] = {}
         """Inode of a file that was put to its time and the number of its record."""
-        self._renamed = 0
-        """Inode of the directory that was renamed last: once it is removed, what is made next may
-        have it, and must not be taken for it at a start.
-        """
+        self._renames: DirectoryRenames | None = None
         self._passing = PassingFiles(disk, self._log, self._remember)
         self._on_their_way = self._passing.files
         # What is the same of files on their way is the disk's own.
@@ -131,7 +129,7 @@ class JournalledFileStore:
             with answering:
                 self._recover(directory, reading)
                 disk.sweep()
-                self._journal = Journal(
+                journal = self._journal = Journal(
                     directory,
                     disk.base,
                     store,
@@ -139,6 +137,7 @@ class JournalledFileStore:
                     size_max=journal_max,
                     settle=self._settle_up_to,
                 )
+            self._renames = DirectoryRenames(journal, self._passing)
             self._waiting = None
 
         try:
@@ -354,6 +353,14 @@ class JournalledFileStore:
         self._log(Make(name.path, at))
         self._undo_record_on_error(self._disk.make_directory, name, at)
 
+    async def ready(self, name: Name, new_name: Name | None = None) -> None:
+        """What was recorded of a directory's name is made true on disk (`directory_renames`)."""
+        renames = self._renames
+        if renames is None or (new_name is None and not renames.any_counts()):
+            return
+        if self._disk.has_directory(name):
+            await renames.prepare(name, new_name)
+
     def remove(self, name: Name, look: Look | None = None) -> None:
         one = self._on_their_way.get(name.key)
         if one is not None:
@@ -363,7 +370,7 @@ class JournalledFileStore:
         if place.is_directory and self._passing.within(name):
             raise StoreError(NtStatus.DIRECTORY_NOT_EMPTY)
         record = Remove(name.path, place.inode, place.is_directory)
-        if place.is_directory and place.inode == self._renamed:
+        if place.is_directory and self._renames is not None and self._renames.counts(place.inode):
             self._keep_only(record)
         else:
             self._log(record)
@@ -371,7 +378,7 @@ class JournalledFileStore:
 
     def rename(self, name: Name, new_name: Name) -> None:
         """Recorded; before a directory's rename all is made true on disk that was recorded of its
-        old name. So is its rename before it is removed.
+        old name, unless it is (`ready`). So is its rename before it is removed.
         """
         disk = self._disk
         self._passing.settle(name.key)
@@ -379,10 +386,7 @@ class JournalledFileStore:
         place, target = disk.renamable(name, new_name)
         self._puts.pop(place.inode, None)  # the record has another name
         if place.is_directory:
-            if new_name.key != name.key:
-                self._passing.settle_below(new_name.key)
-            self._keep_only(MoveDirectory(name.path, place.inode, new_name.path))
-            self._renamed = place.inode
+            self._record_rename(name, place, new_name)
         else:
             with answering:
                 begin_writing_out(place.path)
@@ -394,6 +398,24 @@ class JournalledFileStore:
 
     # -- inside
 
+    def _record_rename(self, name: Name, place: ResolvedPath, new_name: Name) -> None:
+        """The record of a directory's rename: on disk before its attributes and properties go
+        along, which have places of their own.
+        """
+        if new_name.key != name.key:
+            self._passing.settle_below(new_name.key)
+        record = MoveDirectory(name.path, place.inode, new_name.path)
+        journal, renames = self._journal, self._renames
+        assert journal is not None and renames is not None, "nothing is renamed without a journal"
+        if not renames.is_prepared(name, new_name):
+            self._keep_only(record)
+        elif self._disk.keeps_anything_from(name.key):
+            journal.append_safely(record)
+            renames.hear(record)
+        else:
+            self._log(record)
+        renames.renamed(place.inode)
+
     def _log(self, entry: Entry) -> int:
         """Write one record, and return its number; if it cannot be written, the change does not
         happen.
@@ -401,12 +423,16 @@ class JournalledFileStore:
         self._disk.check_writable()
         assert self._journal is not None, "a store without a journal is not written"
         self._journal.append(entry)
+        if self._renames is not None:
+            self._renames.hear(entry)
         return self._journal.sequence
 
     def _keep_only(self, entry: Entry) -> None:
         """The same of one that counts from now on with the records of what is on its way alone."""
         assert self._journal is not None, "a store without a journal is not written"
         self._journal.keep_only(self._passing.records(), entry)
+        if self._renames is not None:
+            self._renames.hear(entry)
 
     def _restores(self, status: os.stat_result | None) -> bool:
         """Whether what is under a name would be put there again after a power cut."""

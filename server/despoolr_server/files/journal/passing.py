@@ -212,6 +212,19 @@ class PassingFiles:
         for other in [other for other in self.files if other.startswith(below)]:
             self.settle(other)
 
+    async def settle_in_turns(self, *keys: str) -> None:
+        """The same of several directories, and those whose records have another name than they
+        have, some in each turn.
+        """
+        below = tuple(f"{key}/" for key in keys)
+        ahead = self.files.values()
+        found = [one for one in ahead if one.is_moved or one.name.key.startswith(below)]
+        for some in batches(found, AT_ONE_TIME):
+            for one in some:
+                if self.files.get(one.name.key) is one:
+                    self.settle(one.name.key)
+            await turn()
+
     async def settle_all(self) -> None:
         """All of them, some in each turn. Raises `StoreError`."""
         while self.files:

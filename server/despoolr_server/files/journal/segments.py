@@ -90,7 +90,9 @@ class Journal:
         self._store = store
         self._settle = settle
         self._threads = threads
-        self._durable = self._begun_at = self._kept_at = 0
+        self.kept_at = 0
+        """The number of the last record that counts no more by itself (`keep_only`)."""
+        self._durable = self._begun_at = 0
         self._tried_at = 0
         """The segment in whose time the next one was last asked for."""
         self._older: list[tuple[int, int]] = []
@@ -117,7 +119,7 @@ class Journal:
         """Whether the record that was the so many'th counts after a power cut now: it is on disk,
         and its segment is dropped only after the file system is synced anew.
         """
-        return max(self._begun_at, self._kept_at) < sequence <= self._durable
+        return max(self._begun_at, self.kept_at) < sequence <= self._durable
 
     def append(self, entry: Entry) -> None:
         """Write one record. One that did not fit is wiped out again."""
@@ -140,14 +142,30 @@ class Journal:
         """
         with answering:
             sync_file_system(self._root)
-            self._keep(records)
-            self._kept_at = self.sequence
-            self.append(entry)
-            try:
+        self._keep(records)
+        self.kept_at = self.sequence
+        self.append_safely(entry)
+
+    def append_safely(self, entry: Entry) -> None:
+        """Write one record, which is on disk when this returns."""
+        self.append(entry)
+        try:
+            with answering:
                 sync_all_data([*(descriptor for descriptor, _ in self._older), self._segment])
-            except BaseException:
-                self.append(Abort())
-                raise
+        except BaseException:
+            self.append(Abort())
+            raise
+
+    async def settle_so_far(self, needed: Callable[[], Iterable[int]]) -> None:
+        """The same of what was recorded so far, by a thread: those with the numbers that `needed`
+        tells then, and those of the meantime, count on.
+        """
+        so_far = self.sequence
+        with answering:
+            await in_thread(self._threads, sync_file_system, self._root)
+        self._keep([*needed(), *range(so_far + 1, self.sequence + 1)])
+        self.kept_at = max(self.kept_at, so_far)
+        await self.sync()
 
     async def sync(self) -> None:
         """Return when every record written so far is on disk."""

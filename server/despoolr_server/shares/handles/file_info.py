@@ -19,8 +19,8 @@ from despoolr_core.share.modes import (
 )
 from despoolr_core.share.wire import OpenFacts, Problem
 from despoolr_server.engine.dispositions import STAYS
-from despoolr_server.engine.names import BadName, parse_name
-from despoolr_server.engine.rows import FileFacts, Refusal
+from despoolr_server.engine.names import BadName, Name, parse_name
+from despoolr_server.engine.rows import FileFacts, Open, Refusal
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.audit import actor_of
 from despoolr_server.shares.base.closing import name_of
@@ -50,6 +50,9 @@ class FileInfo:
     ) -> Problem | None:
         """Set or clear the file's delete-pending flag (needs DELETE access)."""
         row = self._gate.own_open(who, handle, session)
+        if pending and isinstance(row, Open) and row.directory:
+            await self._gate.store_of(row).ready(name_of(row))
+            row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
         facts = self._gate.facts_of(row)
@@ -74,11 +77,35 @@ class FileInfo:
             return self._refusals.refuse_open(
                 row, Refusal(NtStatus.OBJECT_NAME_INVALID, reason=reason)
             )
-        share = self._gate.shares[fold(row.share)]
-        store, source = share.store, name_of(row)
-        target_facts, parent_exists, target = look_up(share, target, keep_spelling=True)
         if new_path.endswith(SEPARATORS) and not row.directory:
             return self._refusals.refuse_open(row, NO_FILE_BEFORE_A_SEPARATOR)
+        store = self._gate.store_of(row)
+        refusal, target = self._may_rename(who, row, target, replace=replace)
+        if refusal is None and row.directory:
+            await store.ready(name_of(row), target)
+            found = self._gate.own_open(who, handle, session)
+            if isinstance(found, Problem):
+                return found
+            row = found
+            refusal, target = self._may_rename(who, row, target, replace=replace)
+        if refusal is not None:
+            return self._refusals.refuse_open(row, refusal)
+        source = name_of(row)
+        try:
+            store.rename(source, target)
+            self._engine.renamed(row.share, source, target)
+            self._audit.renamed(actor_of(row), row.share, row.path, target.path)
+            await store.sync()
+        except StoreError as error:
+            return self._refusals.open_failed(row, error, DELETES)
+        return None
+
+    def _may_rename(
+        self, who: Principal, row: Open, target: Name, *, replace: bool
+    ) -> tuple[Refusal | None, Name]:
+        """Why not; and the target, in a directory that is spelled as it is stored."""
+        share, source = self._gate.shares[fold(row.share)], name_of(row)
+        target_facts, parent_exists, target = look_up(share, target, keep_spelling=True)
         refusal = self._engine.check_rename(
             row.share,
             source,
@@ -95,16 +122,7 @@ class FileInfo:
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
         if refusal is None and row.directory:
             refusal = share.too_far_below(source, target)
-        if refusal is not None:
-            return self._refusals.refuse_open(row, refusal)
-        try:
-            store.rename(source, target)
-            self._engine.renamed(row.share, source, target)
-            self._audit.renamed(actor_of(row), row.share, row.path, target.path)
-            await store.sync()
-        except StoreError as error:
-            return self._refusals.open_failed(row, error, DELETES)
-        return None
+        return refusal, target
 
     async def set_attributes(
         self, who: Principal, handle: str, attributes: str, *, session: str = ""

@@ -185,6 +185,7 @@ class Paths:
         visit = self._gate.visit(caller, share, path)
         if isinstance(visit, Problem):
             return visit
+        await visit.share.store.ready(visit.name)
         refusal = self.delete_unsynced(visit)
         if refusal is None and sync:
             return await self._gate.sync(visit.actor, visit.share.name, visit.name.path, _DELETE)
@@ -239,6 +240,10 @@ class Paths:
         store = visit.share.store
         facts, target_facts = store.find(visit.name), store.find(target)
         refused = self.may_move(caller, visit, target, facts, target_facts, replace=replace)
+        if refused is None and facts is not None and facts.directory:
+            await store.ready(visit.name, target)
+            facts, target_facts = store.find(visit.name), store.find(target)
+            refused = self.may_move(caller, visit, target, facts, target_facts, replace=replace)
         if refused is not None:
             return refused
         assert facts is not None, "an OPEN of a missing name was granted"

@@ -72,6 +72,7 @@ class Trees:
             return self._gate.refuse_visit(
                 visit, Refusal(NtStatus.ACCESS_DENIED, reason=STAYS), _DELETE, _SHARE_ALL
             )
+        await visit.share.store.ready(visit.name)
         failures = await self._delete_below(caller, visit, and_itself=True)
         return failures[0][1] if len(failures) == 1 and failures[0][0] == facts.path else failures
 
@@ -167,6 +168,8 @@ class Trees:
             gone = await self.delete(caller, share, target.path)
             if gone:
                 return gone
+        if facts.directory:
+            await store.ready(visit.name, target)
         self._closing.end_dav_locks(visit.share.name, visit.name, "moved")
         return await self._move_here(caller, visit, target, replace=replace)
 
