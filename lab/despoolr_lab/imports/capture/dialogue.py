@@ -33,7 +33,9 @@ from despoolr_lab.imports.capture.frames import (
     Command,
     Frame,
 )
-from despoolr_lab.imports.capture.streams import ID_SIZE_MAX, Stream, Streams, keep
+from despoolr_lab.imports.capture.requests import REQUESTS_MAX, Request, Requests
+from despoolr_lab.imports.capture.streams import ID_SIZE_MAX, SESSIONS_MAX, Stream, Streams, keep
+from despoolr_lab.imports.capture.unseen import Unseen
 from despoolr_lab.imports.traces.access import implied
 from despoolr_lab.imports.traces.seen import (
     UNKNOWN,
@@ -55,12 +57,8 @@ from despoolr_lab.imports.traces.seen import (
 )
 from despoolr_lab.imports.traces.source import PORTS, name, path_below
 
-REQUESTS_MAX: Final = 65_536
-"""Requests that wait for a response; the oldest is forgotten, and counted."""
 FILES_MAX: Final = 1_000_000
 """File ids that are remembered."""
-WAITING_SIZE_MAX: Final = 64 * 1024 * 1024
-"""Characters of the requests that wait for a response."""
 NO_MESSAGE: Final = "18446744073709551615"
 """The message id of a notice that nobody asked for."""
 
@@ -89,33 +87,14 @@ _UNLOCK: Final = 0x4
 _EXCLUSIVE: Final = 0x2
 
 
-class _Request:
-    """A request that waits for its response."""
-
-    __slots__ = ("asked_at", "chain", "command", "is_pended", "size", "who")
-
-    def __init__(self, command: Command, who: Who, chain: list[str], asked_at: float) -> None:
-        self.command = command
-        self.who = who
-        self.chain = chain
-        self.asked_at = asked_at
-        self.is_pended = False
-        ranges = len(command.offsets) + len(command.lengths) + len(command.lock_flags)
-        self.size = (
-            len(command.filename)
-            + len(command.tree_name)
-            + len(command.tags)
-            + ID_SIZE_MAX * (1 + ranges)
-        )
-
-
 class Dialogue:
     """The pairing. `feed` takes the frames in order, `end` what is left."""
 
     def __init__(self, ports: frozenset[int] = PORTS) -> None:
         """`ports` are those of servers."""
         self._streams = Streams(ports)
-        self._requests: OrderedDict[tuple[str, str], _Request] = OrderedDict()
+        self._requests = Requests()
+        self._unseen = Unseen()
         self._ahead: OrderedDict[tuple[str, str], str] = OrderedDict()
         """What stands before a path in a DFS, by session and tree."""
         self._trees: OrderedDict[tuple[str, str], str] = OrderedDict()
@@ -125,13 +104,9 @@ class Dialogue:
         """Durable opens, by the part of their ids that a new connection finds them by."""
         self._waiting: OrderedDict[tuple[str, str], None] = OrderedDict()
         """File ids on which somebody waits for a range, and for what; as they came."""
-        self._waiting_size = self._odd_count = 0
         self._start = self._now = 0.0
-        self._frame_count = self._encrypted_count = self._forgotten_count = 0
-        self._unseen_closes = self._durable = self._dfs_count = 0
-        self._without_options = self._maybe_deleting = self._cut_count = 0
-        self._older_sessions: OrderedDict[str, None] = OrderedDict()
-        self._steps: Final[dict[int, Callable[[float, _Request, Command], Iterator[Seen]]]] = {
+        self._forgotten_count = 0
+        self._steps: Final[dict[int, Callable[[float, Request, Command], Iterator[Seen]]]] = {
             CREATE: self._created,
             CLOSE: self._closed,
             LOCK: self._lock,
@@ -149,13 +124,13 @@ class Dialogue:
             if _has_ids(frame):
                 yield from self._feed(frame)
             else:
-                self._odd_count += 1
+                self._unseen.odd_frames += 1
         yield from self._end()
 
     # -- frames
 
     def _feed(self, frame: Frame) -> Iterator[Seen]:
-        self._frame_count += 1
+        self._unseen.frames += 1
         at = self._now = frame.at
         if not self._start:
             self._start = at
@@ -164,7 +139,7 @@ class Dialogue:
         if is_from_client:
             stream.heard_at = at
         if frame.is_encrypted:
-            self._encrypted_count += 1
+            self._unseen.encrypted += 1
             return
         commands = frame.commands
         if commands:
@@ -185,21 +160,13 @@ class Dialogue:
             command.fid = ""
         elif command.fid and command.command != CREATE:
             chain = [command.fid]
-        request = _Request(command, self._streams.who(stream, session), chain, frame.at)
-        self._waiting_size += request.size
-        while self._requests and (
-            len(self._requests) >= REQUESTS_MAX or self._waiting_size > WAITING_SIZE_MAX
-        ):
-            self._waiting_size -= self._requests.popitem(last=False)[1].size
-            self._forgotten_count += 1
-        key = (frame.stream, command.message)
-        if (before := self._requests.get(key)) is not None:
-            self._waiting_size -= before.size
-        self._requests[key] = request
+        who = self._streams.who(stream, session)
+        request = Request(command, who, chain, frame.at)
+        self._requests.add((frame.stream, command.message), request)
 
     def _response(self, frame: Frame, stream: Stream, answer: Command) -> Iterator[Seen]:
         key = (frame.stream, answer.message)
-        request = self._requests.get(key)
+        request = self._requests.find(key)
         if answer.command == SESSION_SETUP and answer.status == 0:
             self._streams.logged_on(frame, stream, answer.session)
         if request is None:
@@ -209,27 +176,31 @@ class Dialogue:
         if answer.status == PENDING:
             request.is_pended = True
             return
-        del self._requests[key]
-        self._waiting_size -= request.size
+        self._requests.answered(key)
         step = self._steps.get(request.command.command)
         if step is not None:
             yield from step(frame.at, request, answer)
 
-    def _connected(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+    def _connected(self, at: float, request: Request, answer: Command) -> Iterator[Seen]:
         if answer.status == 0:
             tree = name(request.command.tree_name.rpartition("\\")[2])
-            keep(self._trees, (answer.session, answer.tree), tree)
+            keep(self._trees, (answer.session, answer.tree), tree, SESSIONS_MAX)
             whole = fold(path_below(request.command.tree_name))
-            keep(self._ahead, (answer.session, answer.tree), f"{whole}/" if whole else "")
+            keep(
+                self._ahead,
+                (answer.session, answer.tree),
+                f"{whole}/" if whole else "",
+                SESSIONS_MAX,
+            )
             if tree and tree != "IPC$":
                 yield Connected(at, (answer.session, answer.tree), request.who, tree)
 
-    def _tree_left(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+    def _tree_left(self, at: float, request: Request, answer: Command) -> Iterator[Seen]:
         if answer.status == 0:
             asked = request.command
             yield SessionOver(at, (asked.session, asked.tree), "tree disconnected")
 
-    def _logged_off(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+    def _logged_off(self, at: float, request: Request, answer: Command) -> Iterator[Seen]:
         if answer.status == 0:
             yield SessionOver(at, (request.command.session,), "logoff")
 
@@ -244,24 +215,24 @@ class Dialogue:
 
     # -- commands
 
-    def _created(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+    def _created(self, at: float, request: Request, answer: Command) -> Iterator[Seen]:
         asked = request.command
         share = self._trees.get((asked.session, asked.tree), "")
         if not share and asked.session and not self._streams.knows(asked.session):
-            keep(self._older_sessions, asked.session, None)
+            keep(self._unseen.older_sessions, asked.session, None, SESSIONS_MAX)
         if asked.access < 0 or (answer.status == 0 and not answer.fid):
-            self._cut_count += 1
+            self._unseen.cut += 1
         path = self._path(asked)
         if answer.status == 0 and answer.fid:
             request.chain[0] = answer.fid
             is_durable = "DH2Q" in answer.tags or "DHnQ" in answer.tags
-            self._durable += is_durable
+            self._unseen.durable += is_durable
             goes_on, is_older = "", False
             if self._is_taken_up(asked, answer):
                 goes_on, is_older = self._go_on(asked.fid, request.who.server)
                 is_durable = True
             if is_durable:
-                self._last(answer.fid)
+                keep(self._lasting, answer.fid[:_PERSISTENT], answer.fid, FILES_MAX)
             self._remember(answer.fid, request.who)
             yield Opened(
                 at=at,
@@ -277,7 +248,7 @@ class Dialogue:
                 is_deleting=self._is_deleting(asked.options),
                 goes_on=goes_on,
                 is_older=is_older,
-                waited_s=at - request.asked_at if request.is_pended else 0.0,
+                waited_s=request.waited_s(at),
             )
         elif answer.status in _CONTENTION:
             yield OpenDenied(
@@ -312,11 +283,11 @@ class Dialogue:
     def _is_deleting(self, options: int) -> bool:
         """Whether an open is sure to mark its file when it closes: a directory may not be."""
         if options < 0:
-            self._without_options += 1
+            self._unseen.without_options += 1
         elif options & _DELETE_ON_CLOSE:
             if options & _NON_DIRECTORY:
                 return True
-            self._maybe_deleting += 1
+            self._unseen.maybe_deleting += 1
         return False
 
     def _path(self, asked: Command) -> str:
@@ -325,7 +296,7 @@ class Dialogue:
         ahead = self._ahead.get((asked.session, asked.tree), "")
         if not ahead or fold(path[: len(ahead)]) != ahead:
             return path
-        self._dfs_count += 1
+        self._unseen.dfs += 1
         return path[len(ahead) :]
 
     def _opened_before(self, frame: Frame, stream: Stream, answer: Command) -> Iterator[Seen]:
@@ -333,12 +304,12 @@ class Dialogue:
         self._remember(answer.fid, stream.who)
         yield self._older(frame.at, answer.fid, self._streams.who(stream, answer.session), answer)
 
-    def _closed(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
-        fid = request.command.fid or request.chain[0]
+    def _closed(self, at: float, request: Request, answer: Command) -> Iterator[Seen]:
+        fid = request.fid
         if not fid or answer.status:
             return
         if self._files.pop(fid, None) is None:
-            self._unseen_closes += 1
+            self._unseen.closes += 1
             yield self._older(self._start, fid, request.who, request.command)
         if self._lasting and self._lasting.get(fid[:_PERSISTENT]) == fid:
             del self._lasting[fid[:_PERSISTENT]]
@@ -358,10 +329,9 @@ class Dialogue:
             is_older=True,
         )
 
-    def _lock(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+    def _lock(self, at: float, request: Request, answer: Command) -> Iterator[Seen]:
         asked = request.command
-        waited_s = at - request.asked_at if request.is_pended else 0.0
-        fid = asked.fid or request.chain[0]
+        fid = request.fid
         if not fid:
             return
         ranges = [
@@ -375,26 +345,28 @@ class Dialogue:
                 if flags & _UNLOCK:
                     yield RangeUnlocked(at, fid, offset, length)
                 else:
-                    yield Locked(at, fid, offset, length, bool(flags & _EXCLUSIVE), waited_s)
+                    yield Locked(
+                        at, fid, offset, length, bool(flags & _EXCLUSIVE), request.waited_s(at)
+                    )
         elif answer.status in _RANGES and ranges:
             yield self._range_refused(at, request, answer, fid, "lock", *ranges[0][:2])
 
-    def _data(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+    def _data(self, at: float, request: Request, answer: Command) -> Iterator[Seen]:
         asked = request.command
-        fid = asked.fid or request.chain[0]
+        fid = request.fid
         doing = "read" if asked.command == READ else "write"
         if answer.status == 0 and (fid, doing) in self._waiting:
             del self._waiting[fid, doing]
             yield GotThrough(at, fid, doing)
         elif answer.status in _RANGES and fid:
             offset = int(asked.offsets[0], 0) if asked.offsets else 0
-            keep(self._waiting, (fid, doing), None)
+            keep(self._waiting, (fid, doing), None, SESSIONS_MAX)
             yield self._range_refused(at, request, answer, fid, doing, offset, 1)
 
     def _range_refused(
         self,
         at: float,
-        request: _Request,
+        request: Request,
         answer: Command,
         fid: str,
         doing: str,
@@ -415,9 +387,9 @@ class Dialogue:
             length=length,
         )
 
-    def _set_info(self, at: float, request: _Request, answer: Command) -> Iterator[Seen]:
+    def _set_info(self, at: float, request: Request, answer: Command) -> Iterator[Seen]:
         asked = request.command
-        fid = asked.fid or request.chain[0]
+        fid = request.fid
         if not fid:
             return
         if asked.info_level in _RENAMES and asked.filename:
@@ -442,15 +414,7 @@ class Dialogue:
             yield DeleteMarked(at, fid, asked.delete_on_close == 1)
 
     def _remember(self, fid: str, who: Who) -> None:
-        if len(self._files) >= FILES_MAX:
-            self._files.popitem(last=False)
-            self._forgotten_count += 1
-        self._files[fid] = who.server
-
-    def _last(self, fid: str) -> None:
-        if len(self._lasting) >= FILES_MAX:
-            self._lasting.popitem(last=False)
-        self._lasting[fid[:_PERSISTENT]] = fid
+        self._forgotten_count += keep(self._files, fid, who.server, FILES_MAX)
 
     # -- what is left
 
@@ -461,76 +425,22 @@ class Dialogue:
             yield Noted(self._now, "gap", text)
 
     def _gaps(self) -> Iterator[str]:
-        if not self._frame_count:
+        unseen = self._unseen
+        if not unseen.frames:
             yield "there is no SMB2 or SMB3 in this capture (SMB1 is not read)"
             return
-        yield from self._gaps_of_what_is_missing()
-        if self._durable:
-            yield (
-                f"{self._durable:,} opens are durable: they may live on when their connection is "
-                "gone, and are not taken for closed then"
-            )
-        yield from self._gaps_of_deleting()
-        if self._dfs_count:
-            yield (
-                f"{self._dfs_count:,} opens name their server and share before the path (DFS): "
-                "they are told without"
-            )
+        yield from unseen.told(has_logon=self._streams.has_logon)
         if self._streams.multichannel_count:
             yield (
                 f"{self._streams.multichannel_count:,} sessions use several connections "
                 "(multichannel); one is over when its last connection is"
             )
-        if self._odd_count:
-            yield f"{self._odd_count:,} frames have ids that are too long, and are left out"
-        if self._forgotten_count:
+        if unseen.odd_frames:
+            yield f"{unseen.odd_frames:,} frames have ids that are too long, and are left out"
+        if forgotten := self._requests.forgotten_count + self._forgotten_count:
             yield (
-                f"{self._forgotten_count:,} requests or files were forgotten, because more than "
+                f"{forgotten:,} requests or files were forgotten, because more than "
                 f"{REQUESTS_MAX:,} waited or {FILES_MAX:,} were open"
-            )
-
-    def _gaps_of_what_is_missing(self) -> Iterator[str]:
-        if self._encrypted_count:
-            share = self._encrypted_count / self._frame_count
-            yield (
-                f"{self._encrypted_count:,} of {self._frame_count:,} frames ({share:.0%}) are "
-                "encrypted (SMB3) and say nothing: what happened in them is not in this run. With "
-                "the session keys, tshark can write them as fields"
-            )
-        elif not self._streams.has_logon:
-            yield (
-                "the capture begins in the middle: no logon is in it, so its clients are known by "
-                "their addresses (--map IP=NAME names them), and files that were open before it "
-                "began have no name"
-            )
-        elif self._older_sessions:
-            yield (
-                f"{len(self._older_sessions):,} sessions are older than the capture: their clients "
-                "are known by their addresses (--map IP=NAME names them), their shares are not in "
-                "it, and files that were open before it began have no name"
-            )
-        if self._cut_count:
-            yield (
-                f"{self._cut_count:,} opens are without what was asked for, or without their file "
-                "id: the capture has no whole packets (tcpdump -s 0 records them), or its fields "
-                "were left out"
-            )
-        if self._unseen_closes:
-            yield (
-                f"{self._unseen_closes:,} opens are older than the capture: their names, access "
-                "and share modes are not in it"
-            )
-
-    def _gaps_of_deleting(self) -> Iterator[str]:
-        if self._without_options:
-            yield (
-                f"{self._without_options:,} opens are without their options (smb.create_options): "
-                "a file that goes when its handle closes is not said to be deleted"
-            )
-        if self._maybe_deleting:
-            yield (
-                f"{self._maybe_deleting:,} opens delete on close what may be a directory: whether "
-                "it was empty, and went, is not in the capture"
             )
 
 

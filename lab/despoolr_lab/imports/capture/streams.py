@@ -81,7 +81,7 @@ class Streams:
 
     def log_on(self, frame: Frame, session: str) -> None:
         """A frame says who logs on to a session."""
-        keep(self._accounts, session, (name(frame.account), name(frame.host)))
+        keep(self._accounts, session, (name(frame.account), name(frame.host)), SESSIONS_MAX)
 
     def logged_on(self, frame: Frame, stream: Stream, session: str) -> None:
         """A session was begun, or came to a further connection."""
@@ -141,8 +141,10 @@ class Streams:
                 self._streams[number].sessions.discard(oldest)
 
 
-def keep(table: OrderedDict[_K, _V], key: _K, value: _V) -> None:
-    """Remember it; of too many, the oldest is forgotten."""
+def keep(table: OrderedDict[_K, _V], key: _K, value: _V, most: int) -> bool:
+    """Remember it; of too many, the oldest is forgotten. Returns whether one was."""
     table[key] = value
-    if len(table) > SESSIONS_MAX:
+    is_one_too_many = len(table) > most
+    if is_one_too_many:
         table.popitem(last=False)
+    return is_one_too_many

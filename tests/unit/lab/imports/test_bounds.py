@@ -15,7 +15,7 @@ import pytest
 
 from despoolr_core.records.kinds.share import OpenClosed, OpenGranted
 from despoolr_core.records.stream import of
-from despoolr_lab.imports.capture import dialogue, frames, layers, streams
+from despoolr_lab.imports.capture import dialogue, frames, layers, requests, streams
 from despoolr_lab.imports.capture.fields import read as read_fields
 from despoolr_lab.imports.dav import access_log
 from despoolr_lab.imports.fold import blockers, chronicle, merge, notes, table
@@ -102,7 +102,7 @@ def test_names_and_paths_are_cut_at_their_bounds() -> None:
 def test_a_request_that_nobody_answers_is_forgotten_past_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialogue, "REQUESTS_MAX", 2)
+    monkeypatch.setattr(requests, "REQUESTS_MAX", 2)
     asked = [pair(number, "f")[0] for number in range(1, 5)]
     found = imported([fields(tmp_path, *asked, pair(9, "f1")[0], pair(9, "f1")[1])])
     assert len(found.view.holdings) == 1
@@ -378,7 +378,7 @@ def test_a_session_on_more_connections_than_are_remembered_stays(
 def test_requests_that_wait_are_forgotten_past_their_bound_of_characters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialogue, "WAITING_SIZE_MAX", 20_000)
+    monkeypatch.setattr(requests, "WAITING_SIZE_MAX", 20_000)
     asked = [pair(number, "f", "x" * 9000)[0] for number in range(1, 6)]
     found = imported([fields(tmp_path, *asked, *pair(9, "f1"))])
     assert len(found.view.holdings) == 1
