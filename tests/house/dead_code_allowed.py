@@ -80,22 +80,6 @@ _.get_write_buffer_limits
 _.set_write_buffer_limits
 _.get_protocol
 
-# Called by a name put together: a scenario's step, a case of the oracle.
-_._open_until
-_._set_disposition
-_._rename
-_._set_attributes
-_._set_eof
-_._query_standard
-_._query_name
-_._lock_until
-_._await
-_._logoff
-_._tree_disconnect
-_._tree_connect
-_._new_session_replacing
-_._drop_tcp
-
 # Read by the templates of reports, or set in Jinja's environment.
 _.filters
 _.globals

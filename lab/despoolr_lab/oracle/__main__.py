@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 
 from despoolr_app.process.children.output import ProcessDied
 from despoolr_app.process.event_loop import loop_factory
+from despoolr_lab.oracle.asker import Asker
 from despoolr_lab.oracle.cases import CaseFileError, Unit, read_units
 from despoolr_lab.oracle.connection import Pool
-from despoolr_lab.oracle.replay import Asker, CaseOutcome, Replay
+from despoolr_lab.oracle.replay import CaseOutcome, Replay
 from despoolr_lab.oracle.server import OracleServer, serving
 
 UNITS_AT_ONCE_MAX: Final = 16

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 import pytest
 
+from despoolr_lab.oracle.asker import Asker
 from despoolr_lab.oracle.cases import read_units
-from despoolr_lab.oracle.replay import Asker, Replay
+from despoolr_lab.oracle.replay import Replay
 from worlds.support import data
 
 LISTED = {"entries": [{"name": "f"}, {"name": "s"}]}
