@@ -15,7 +15,7 @@ from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.value_server import ValueServer
 from despoolr_lab.sim.values import CallInFlight
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.http.connections.connection import UNLIMITED
+from despoolr_server.http.connections.connection_limits import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.short_ways import LANE_CALLS
 from despoolr_server.http.handling.application import App

@@ -21,7 +21,7 @@ from despoolr_lab.sim.world import run_virtual
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
-from despoolr_server.http.connections.connection import ConnectionLimits
+from despoolr_server.http.connections.connection_limits import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Caller, Principal

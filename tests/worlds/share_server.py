@@ -22,7 +22,7 @@ from despoolr_server.files.protocol import FileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.uploads import Downloads, Uploads
-from despoolr_server.http.connections.connection import ConnectionLimits
+from despoolr_server.http.connections.connection_limits import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.live.feeds import LiveFeeds

@@ -28,7 +28,7 @@ from despoolr_client.transport.wire import answer, begin
 from despoolr_lab.sim.hosts import HostNetwork, Listener
 from despoolr_lab.sim.transport import MemoryTransport
 from despoolr_server.http.base.traffic import TRAFFIC, Traffic
-from despoolr_server.http.connections.connection import UNLIMITED
+from despoolr_server.http.connections.connection_limits import UNLIMITED
 from despoolr_server.http.connections.connections import Connections
 from despoolr_server.http.connections.served import application
 from despoolr_server.http.connections.whole_request import WholeRequest

@@ -59,7 +59,7 @@ class Surroundings(msgspec.Struct):
         """What lets an application answer for a host."""
         if self.network.carries_values:
             return ValueServer(app, keepalive_s=KEEPALIVE_S, shutdown_s=1.0)
-        from despoolr_server.http.connections.connection import UNLIMITED  # noqa: PLC0415
+        from despoolr_server.http.connections.connection_limits import UNLIMITED  # noqa: PLC0415
         from despoolr_server.http.connections.connections import Runner  # noqa: PLC0415
 
         return Runner(

@@ -17,22 +17,21 @@ stands in `TOUCHED`; `tests/contract/test_connection.py` fails when an aiohttp h
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import msgspec
 from aiohttp import HttpVersion11, StreamReader, hdrs, web
-from aiohttp.http import RawRequestMessage
-from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from aiohttp.web_server import Server
-from yarl import URL
 
 from despoolr_server.http.base.problem import CONTENT_TYPE, Refused, known
 from despoolr_server.http.base.traffic import Traffic
+from despoolr_server.http.connections.connection_limits import ConnectionLimits
+from despoolr_server.http.connections.heads import judge_error, judge_head
 
 TOUCHED: Final[dict[str, tuple[str, ...]]] = {
     "overridden": (
@@ -80,31 +79,6 @@ LINGER_S: Final = 1.0
 """Seconds for which a body is still read and thrown away that was refused before it was to be
 sent.
 """
-
-MADE_UP: Final = re.compile(
-    rb"(?:^|\r\n)[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100} [^ \r\n]+ HTTP/1\.[01]\r\n"
-)
-"""A request line whose method is a word that HTTP allows, though nobody has registered it."""
-
-
-class ConnectionLimits(msgspec.Struct, frozen=True):
-    """Seconds, bytes a second, and numbers of connections; 0 is no limit."""
-
-    head_s: float = 15.0
-    body_s: float = 20.0
-    body_rate_min: float = 500.0
-    send_s: float = 30.0
-    idle_s: float = 120.0
-    connections_max: int = 0
-    """Of one server. The one past it takes the place of a silent or idle one, or is answered
-    503.
-    """
-    per_address_max: int = 0
-    """Of one address, in the same way: its own idle ones go first."""
-
-
-UNLIMITED: Final = ConnectionLimits(0.0, 0.0, 0.0, 0.0, 0.0)
-"""For simulated networks: whoever is there is ours, and month-long runs need no timers of ours."""
 
 
 class Admission(Protocol):
@@ -352,25 +326,12 @@ class Connection(RequestHandler):
                 self._body_at = self._body_read_at = self._loop.time()
                 if self._connections.limits.body_s:
                     self._watch_by(self._body_at + self._connections.limits.body_s)
-            if self._has_odd_bytes and not _is_utf8(message):
-                refused = Refused(
-                    known(
-                        "bad-request",
-                        "The request line or a header is not UTF-8. Percent-encode it.",
-                    )
-                )
-                self._messages[at] = (_ErrInfo(status=400, exc=refused, message=""), payload)
+            judged = judge_head(
+                message, has_body=payload is not EMPTY_PAYLOAD, may_be_odd=self._has_odd_bytes
+            )
+            self._messages[at] = (judged, payload)
+            if isinstance(judged, _ErrInfo):
                 self._is_head = message.method == hdrs.METH_HEAD
-            elif payload is not EMPTY_PAYLOAD and _is_coded(message):
-                refused = Refused(
-                    known(
-                        "unknown-coding",
-                        "Bodies are taken as they are: of the transfer codings only `chunked`.",
-                    )
-                )
-                self._messages[at] = (_ErrInfo(status=501, exc=refused, message=""), payload)
-            else:
-                self._messages[at] = (_as_ours(message), payload)
         self._has_begun = False
         self._is_plain = not self._has_odd_bytes
         self._has_spoken()
@@ -390,18 +351,8 @@ class Connection(RequestHandler):
                 "bad-request",
                 "The body breaks the framing of its chunks. Nothing was done with it.",
             )
-        elif isinstance(error.exc, LineTooLong) and _is_address(error.exc, data):
-            refused = Refused(known("address-too-long"))
-            self._messages[-1] = (
-                _ErrInfo(status=414, exc=refused, message=""),
-                self._messages[-1][1],
-            )
-        elif isinstance(error.exc, BadHttpMethod) and MADE_UP.search(data):
-            refused = Refused(known("unknown-method"))
-            self._messages[-1] = (
-                _ErrInfo(status=501, exc=refused, message=""),
-                self._messages[-1][1],
-            )
+        else:
+            self._messages[-1] = (judge_error(error, data), self._messages[-1][1])
 
     def _break_body(self, name: str, detail: str) -> None:
         """End a body that will not be whole: whoever reads it answers with this problem, and the
@@ -489,62 +440,3 @@ class Connection(RequestHandler):
     def _left_to_send(self) -> int:
         transport = self.transport
         return 0 if transport is None else transport.get_write_buffer_size()
-
-
-def _is_address(error: LineTooLong, data: bytes) -> bool:
-    """Whether what is too long is the address of a request, as far as its packet shows."""
-    words = data.split(b" ", 2)
-    began = error.args[0]
-    return (
-        len(words) > 1
-        and isinstance(began, bytes | bytearray)
-        and words[1].startswith(bytes(began[:64]))
-    )
-
-
-def _as_ours(message: RawRequestMessage) -> RawRequestMessage | _ErrInfo:
-    """A head as this server's routes know them: HTTP/1, and a path of this server (RFC 9112, 2.3
-    and 3.2).
-    """
-    if message.version.major != 1:
-        return _ErrInfo(
-            status=400,
-            exc=Refused(known("bad-request", "This server speaks HTTP/1.1.")),
-            message="",
-        )
-    if message.method == hdrs.METH_CONNECT:
-        return _ErrInfo(
-            status=405,
-            exc=Refused(
-                known("method-not-allowed", "This server is not a proxy."), {hdrs.ALLOW: ""}
-            ),
-            message="",
-        )
-    if message.path == "*" and message.method == hdrs.METH_OPTIONS:
-        return message._replace(path="/", url=URL("/"))
-    # perhaps none: yarl forgets that it stands for one
-    if message.path[0] != "/" and message.url.raw_path == "/":
-        return message._replace(url=message.url.with_path("/").with_query(message.url.query_string))
-    return message
-
-
-def _is_coded(message: RawRequestMessage) -> bool:
-    """Whether a body has been put into another form than chunks, which nobody here would undo (RFC
-    9112, 6.1).
-    """
-    codings = ",".join(message.headers.getall(hdrs.TRANSFER_ENCODING, ()))
-    return any(coding.strip().lower() not in ("", "chunked") for coding in codings.split(","))
-
-
-def _is_utf8(message: Any) -> bool:
-    """Whether a request's line and headers are UTF-8 (aiohttp hands on other bytes as lone
-    surrogates).
-    """
-    try:
-        message.path.encode()
-        for name, value in message.raw_headers:
-            name.decode()
-            value.decode()
-    except UnicodeError:
-        return False
-    return True

@@ -20,7 +20,8 @@ from aiohttp import web
 from aiohttp.web_server import Server
 
 from despoolr_server.http.base.traffic import TRAFFIC, Traffic
-from despoolr_server.http.connections.connection import UNLIMITED, Connection, ConnectionLimits
+from despoolr_server.http.connections.connection import Connection
+from despoolr_server.http.connections.connection_limits import UNLIMITED, ConnectionLimits
 from despoolr_server.http.connections.fast_lane import LaneConnection
 from despoolr_server.http.connections.lane import FastLane
 from despoolr_server.http.connections.served import application

@@ -21,7 +21,7 @@ from despoolr_server.engine.names import ROOT
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
-from despoolr_server.http.connections.connection import UNLIMITED, ConnectionLimits
+from despoolr_server.http.connections.connection_limits import UNLIMITED, ConnectionLimits
 from despoolr_server.http.connections.connections import Connections, Runner
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Principal

@@ -13,7 +13,7 @@ from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
 from despoolr_server.http.base.traffic import TRAFFIC, Traffic
 from despoolr_server.http.connections import connections
-from despoolr_server.http.connections.connection import ConnectionLimits
+from despoolr_server.http.connections.connection_limits import ConnectionLimits
 from despoolr_server.http.connections.connections import (
     BACKLOG_MAX,
     CONNECTIONS_MAX,

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.http.connections.connection import ConnectionLimits
+from despoolr_server.http.connections.connection_limits import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.fast_lane import TOGETHER_MAX, TURN_MAX
 from despoolr_server.http.connections.field_block import BLOCK_SIZE_MAX, FIELDS_MAX, read_block

@@ -25,7 +25,7 @@ from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.surface import SURFACE, Surface
 from despoolr_server.http.connections import fast_lane
-from despoolr_server.http.connections.connection import ConnectionLimits
+from despoolr_server.http.connections.connection_limits import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.lane import KNOWN_MAX, FastLane
 from despoolr_server.http.connections.whole_request import WholeRequest
