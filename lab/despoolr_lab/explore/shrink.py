@@ -17,7 +17,6 @@ from despoolr_lab.explore.cuts import cuts
 from despoolr_lab.explore.judgement import EXPECTATION, WorldJudgement
 from despoolr_lab.explore.replacements import Place
 from despoolr_lab.explore.rules.breach import FailureKey, without_ids
-from despoolr_lab.scenario.expectations import describe
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.written import baked, copy_of
 from despoolr_lab.scenario.run import RunOptions
@@ -97,7 +96,7 @@ def _first_steps(scenario: Scenario, key: FailureKey) -> Iterator[tuple[str, Sce
     """Expectations that are not asked, then no jitter: what the world drew is written down."""
     plain = copy_of(scenario)
     plain.expect = [
-        one for one in plain.expect if key.kind == f"{EXPECTATION}: {without_ids(describe(one))}"
+        one for one in plain.expect if key.kind == f"{EXPECTATION}: {without_ids(one.label)}"
     ]
     yield "its other expectations", plain
     still = copy_of(world_of(plain, plain.run.seed))

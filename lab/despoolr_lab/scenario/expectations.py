@@ -74,31 +74,16 @@ def _why(error: SiteError | ShareError | ShareUnreachable) -> str:
     return error.detail if isinstance(error, SiteRefused) else str(error)
 
 
-def describe(expectation: Any) -> str:
-    """A name for an expectation that has none: what it is about, and when."""
-    if expectation.name:
-        return str(expectation.name)
-    parts = [expectation.__struct_config__.tag]
-    parts += [
-        str(getattr(expectation, key))
-        for key in ("job", "machine", "package", "server", "code", "path", "text")
-        if getattr(expectation, key, "")
-    ]
-    return " ".join(parts) + (f" at {expectation.at}" if expectation.at else " at the end")
-
-
 def expectations_named(scenario: model.Scenario, name: str) -> list[model.Expectation]:
     """Those that are called so, by their `name` or as they are told. Raises `ValueError` if none
     is called so.
     """
-    one_of(name, [describe(one) for one in scenario.expect], "expectation")
-    return [one for one in scenario.expect if describe(one) == name]
+    one_of(name, [one.label for one in scenario.expect], "expectation")
+    return [one for one in scenario.expect if one.label == name]
 
 
 def _finding(expectation: Any, expected: Any, actual: Any, ok: bool | None = None) -> Finding:
-    return Finding(
-        describe(expectation), expected, actual, expected == actual if ok is None else ok
-    )
+    return Finding(expectation.label, expected, actual, expected == actual if ok is None else ok)
 
 
 # -- jobs

@@ -2,7 +2,7 @@
 
 | Question | Answered in |
 | --- | --- |
-| What had to come true? | `knobs.goal` |
+| What had to come true? | `knobs.goal`, found in a run by `knobs.run_goals` |
 | Which changes are tried? | `knobs`: of sites, holders, jobs, faults |
 | Which two at once? | `pairs` |
 | What did one rerun come to, and at whose cost? | `rerun`, `harm` |

@@ -53,9 +53,9 @@ from despoolr_lab.whatif.knobs.goal import (
     Goal,
     asked_goal,
     first_attempt,
-    goals,
     job_numbers,
 )
+from despoolr_lab.whatif.knobs.run_goals import goals
 from despoolr_lab.whatif.pairs import pairs
 from despoolr_lab.whatif.rerun import (
     RerunOutcome,

@@ -99,7 +99,6 @@ def show(kb: str, as_json: bool) -> None:
     from despoolr_core.articles import ARTICLES
     from despoolr_core.profile import PROFILES, ProfileError
     from despoolr_lab.kb.gallery import entry
-    from despoolr_lab.scenario.expectations import describe
     from despoolr_lab.scenario.reading.load import load_scenario
 
     try:
@@ -108,7 +107,7 @@ def show(kb: str, as_json: bool) -> None:
         raise click.UsageError(str(error)) from None
     article, scenario = ARTICLES[number], load_scenario(entry(kb)[1])
     if as_json:
-        expected = [{"name": describe(e), "when": e.when} for e in scenario.expect]
+        expected = [{"name": e.label, "when": e.when} for e in scenario.expect]
         told = {"story": scenario.story.strip(), "expected": expected, "scenario": str(path)}
         echo_json({**_switch(article), **told})
         return
@@ -129,7 +128,7 @@ def show(kb: str, as_json: bool) -> None:
             if expectation.when
             else ""
         )
-        put_prose(f"  - {wrapped_cell(describe(expectation) + only, 4)}")
+        put_prose(f"  - {wrapped_cell(expectation.label + only, 4)}")
     put("", f"Scenario: {path}")
 
 

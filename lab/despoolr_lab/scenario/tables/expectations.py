@@ -38,6 +38,19 @@ class ExpectTable(Table, tag_field="that", kw_only=True):
             profile_of(version)
         check_fields(self.when)
 
+    @property
+    def label(self) -> str:
+        """What it is called: its `name`, or what it is about, and when."""
+        if self.name:
+            return self.name
+        parts = [str(self.__struct_config__.tag)]
+        parts += [
+            str(getattr(self, key))
+            for key in ("job", "machine", "package", "server", "code", "path", "text")
+            if getattr(self, key, "")
+        ]
+        return " ".join(parts) + (f" at {self.at}" if self.at else " at the end")
+
 
 class CountTable(ExpectTable, kw_only=True):
     count: int | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from despoolr_lab.scenario.expectations import expectations_named
 from despoolr_lab.scenario.model import FilesExpectation, JobExpectation, WorkstationsExpectation
 from despoolr_lab.scenario.reading.written import baked
 from despoolr_lab.scenario.run import RunOptions
@@ -20,9 +21,9 @@ from despoolr_lab.whatif.knobs.goal import (
     GoalError,
     asked_goal,
     first_attempt,
-    goals,
     reached_at,
 )
+from despoolr_lab.whatif.knobs.run_goals import goals
 from despoolr_lab.whatif.ladder import base_of
 from worlds.scenario import (
     NEW,
@@ -286,5 +287,7 @@ def test_a_goal_is_named_by_a_part_of_an_expectation() -> None:
         ],
     )
     assert asked_goal(staged, ["is through"]).says == "the update is through"
+    told_by_run = [one.label for one in expectations_named(staged, "job FIRST at the end")]
+    assert asked_goal(staged, ["job FIRST at"]).says == "job FIRST at the end" == told_by_run[0]
     with pytest.raises(GoalError, match="none has 'colour' in its name; the expectations are: the"):
         asked_goal(staged, ["colour"])
