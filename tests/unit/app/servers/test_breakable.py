@@ -149,7 +149,7 @@ async def test_a_link_to_one_machine_is_cut_for_that_one(site: Running) -> None:
 
 
 async def test_a_site_server_that_is_cut_off_reaches_nobody(site: Running) -> None:
-    there = site.servers._connect("SITE1", "LOGON1", "A")
+    there = site.servers.reach.connect("SITE1", "LOGON1", "A")
     assert (await there.opens()).opens == []
     down = await site.add("SITE1", fault="link_down", server="SITE1", other="LOGON1")
     with pytest.raises(Exception, match="cut on purpose"):

@@ -40,18 +40,18 @@ async def test_a_service_is_told_of_a_server_beside_it_and_must_ask_one_it_does_
             )
         )
         told, untold = (
-            servers._connect("SITE1", name, "A").share(boxes.LOGON_SHARE).watch([""])
+            servers.reach.connect("SITE1", name, "A").share(boxes.LOGON_SHARE).watch([""])
             for name in ("LOGON1", "LOGON2")
         )
         told(0.0)  # the first time it finds the server
         assert told(0.0) == told(0.0) is not None
         assert untold(0.0) is None
-        before = len(servers._connections)
+        before = len(servers.reach._connections)
         for user in ("A", "B", "C"):
             who = Principal("ADMIN1", user, Role.ADMIN)
-            problem = await servers._release("SITE1", who, "LOGON2", "O1", "x")
+            problem = await servers.reach.release("SITE1", who, "LOGON2", "O1", "x")
             assert problem is not None and problem.status == 502
-        assert len(servers._connections) == before + 1, "one way there, whoever goes it"
+        assert len(servers.reach._connections) == before + 1, "one way there, whoever goes it"
     finally:
         await servers.close()
 
