@@ -81,7 +81,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "lab/despoolr_lab/toml/toml_text.py": (1, "shown"),
     "app/despoolr_app/site_client/errors.py": (1, "shown"),
     "lab/despoolr_lab/oracle/connection.py": (1, "header names"),
-    "server/despoolr_server/http/connections/connection.py": (1, "codings of a transfer"),
+    "server/despoolr_server/http/connections/heads.py": (1, "codings of a transfer"),
     "lab/despoolr_lab/oracle/cases.py": (1, "a word of a case"),
     "app/despoolr_app/cli/base/output.py": (2, "shown"),
     "app/despoolr_app/cli/pcmdump.py": (4, "switches"),

@@ -35,6 +35,10 @@ from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions, run_scenario
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import Ask, Open, Refusal
+from despoolr_server.http.connections.lane import FirstLine
+from despoolr_server.http.connections.whole_request import WholeRequest
+from despoolr_server.http.handling.single_write import SingleWriteResponse
+from worlds.share_server import serving
 from worlds.support import REPOSITORY
 
 PRODUCT: Final = ("despoolr_core.", "despoolr_server.", "despoolr_client.", "despoolr_app.")
@@ -268,17 +272,66 @@ def form_of_open(value: object) -> str:
     return next((form for one in fields_of(value) if (form := form_of_open(one))), "")
 
 
-def test_an_open_takes_the_way_that_is_drawn_and_comes_back_from_each_room_once() -> None:
-    begin = ("despoolr_server.http.base.surface", "decode_json")
-    end = ("despoolr_server.http.shares.opens", "opened")
-    seen = Follower(form_of_open, begin, end)
-    with following(seen):
-        run_scenario(parse_scenario(HELD), RunOptions(version="1.2"))
+OPENS: Final = "/api/v1/opens"
+LANE: Final = ("despoolr_server.http.connections.fast_lane", "data_received")
+RECORDED: Final = ["server.http", "core.records", "server.http", "server.shares"]
+"""The live page and who follows the records hear of a record before its recorder goes on."""
+
+
+def form_of_call(value: object) -> str:
+    """As `form_of_open`, from the bytes of the call to those of its answer."""
+    if isinstance(value, bytes) and value.startswith(f"POST {OPENS} ".encode()):
+        return "call"
+    if isinstance(value, FirstLine):
+        return "FirstLine" if (value.method, value.path) == ("POST", OPENS) else ""
+    if isinstance(value, WholeRequest | SingleWriteResponse):
+        return type(value).__name__
+    return form_of_open(value)
+
+
+async def follow_opens(count: int) -> Follower:
+    """The last of so many opens of a file in the same words."""
+    seen = Follower(form_of_call, LANE, LANE)
+    async with serving() as site:
+        await site.ask("PUT", "/SMS_SHR/followed.dat", b"first")
+        session = await site.session(site.client_token, program="WINWORD.EXE")
+        asked = msgspec.json.encode(
+            {
+                "session": session,
+                "share": "SMS_SHR",
+                "path": "followed.dat",
+                "program": "WINWORD.EXE",
+                "share_mode": "READ|WRITE",
+            }
+        )
+        json = {"Content_Type": "application/json"}
+        for _ in range(count - 1):
+            await site.ask("POST", OPENS, asked, site.client_token, **json)
+        with following(seen):
+            reply = await site.ask("POST", OPENS, asked, site.client_token, **json)
+        assert reply.status == 201, reply
+    return seen
+
+
+async def test_an_open_takes_the_way_that_is_drawn_and_comes_back_from_each_room_once() -> None:
+    seen = await follow_opens(1)
     assert_drawn("An open", seen)
-    asked, decided = ["bytes", "OpenRequest", "Name", "Ask"], ["Open", "OpenGranted", "Record"]
-    assert list(dict.fromkeys(seen.forms)) == [*asked, *decided, "OpenReply"]
-    from_each = ["server.shares"] * len(["server.files", "server.engine", "core.records"])
-    assert seen.returns == [*from_each, "server.http"]
+    routed, read = ["call", "FirstLine", "bytes"], ["OpenRequest", "WholeRequest"]
+    asked, decided = ["Name", "Ask"], ["Open", "OpenGranted", "Record"]
+    told = ["OpenReply", "SingleWriteResponse"]
+    assert list(dict.fromkeys(seen.forms)) == [*routed, *read, *asked, *decided, *told]
+    short_way = ["server.http", "server.shares"]
+    from_each = ["server.shares"] * len(["server.files", "server.engine"])
+    assert seen.returns == [*short_way, *from_each, *RECORDED, "server.http"]
+
+
+async def test_an_open_in_the_same_words_takes_the_short_way_that_is_drawn() -> None:
+    seen = await follow_opens(2)
+    assert_drawn("An open in the same words", seen)
+    forms = ["call", "FirstLine", "bytes", "OpenRequest", "Name", "Open", "OpenGranted", "Record"]
+    assert list(dict.fromkeys(seen.forms)) == [*forms, "OpenReply", "SingleWriteResponse"]
+    from_engine = ["server.shares"]  # which is asked right after the files
+    assert seen.returns == [*from_engine, *RECORDED, "server.http"]
 
 
 def form_of_refusal(value: object) -> str:

@@ -51,7 +51,7 @@ class Request:
 
 
 class Requests:
-    """Those that wait."""
+    """The requests of a capture that no response has come to yet."""
 
     def __init__(self) -> None:
         self.forgotten_count = 0
@@ -75,5 +75,5 @@ class Requests:
         return self._waiting.get(key)
 
     def answered(self, key: Key) -> None:
-        """It waits no more."""
+        """Take out the one that a response has come to."""
         self._size -= self._waiting.pop(key).size
