@@ -271,6 +271,11 @@ TABLES: dict[str, str] = {
     "client/despoolr_client/agent/windows.py:Windows._noidmifs": "files of one machine",
     "app/despoolr_app/process/logs/process_log.py:BurstFilter._windows": "kinds of lines, in code",
     "app/despoolr_app/servers/metrics.py:BoxMetrics._known": "`DIRECTORIES_KNOWN_MAX`",
+    "app/despoolr_app/servers/reach.py:Reach._connections": "servers that a machine "
+    "knows, for each program of ours",
+    "app/despoolr_app/servers/reach.py:Reach._followers": "servers that a site knows",
+    "app/despoolr_app/servers/reach.py:Reach.lines": "one for each server of the process",
+    "app/despoolr_app/servers/reach.py:Reach.urls": "one for each server of the process",
     "app/despoolr_app/top/screen.py:TopApp.orders": "panes",
     "server/despoolr_server/faults/book.py:FaultBook._entries": "`FAULTS_MAX`",
     "server/despoolr_server/faults/line.py:ServerLine._calls": "requests in flight",
