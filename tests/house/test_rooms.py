@@ -9,9 +9,7 @@ from worlds.import_graph import modules, room_of, tree_of
 
 MODULES_MAX = 14
 
-LARGE = {
-    "despoolr_lab.sim": "its page names each: time, network, and the two ways of a call",
-}
+LARGE: dict[str, str] = {}
 """Folders of more, and why a reader finds their way in them all the same."""
 
 

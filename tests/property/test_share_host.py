@@ -33,7 +33,7 @@ from despoolr_core.share.wire import (
     SessionReply,
     SessionRequest,
 )
-from despoolr_lab.sim.loop import VirtualLoop
+from despoolr_lab.sim.time.loop import VirtualLoop
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Caller, Principal

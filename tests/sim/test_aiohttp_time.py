@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from despoolr_lab.sim.aiohttp_time import REDIRECTED, UNREACHED
+from despoolr_lab.sim.time.aiohttp_time import REDIRECTED, UNREACHED
 
 PACKAGE = Path(aiohttp.__file__).parent
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_lab.sim.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
-from despoolr_lab.sim.loop import VirtualLoop
+from despoolr_lab.sim.time.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
+from despoolr_lab.sim.time.loop import VirtualLoop
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import uuid
 
 import pytest
 
-from despoolr_lab.sim.endings import RealWorldCall
-from despoolr_lab.sim.poison import poison
+from despoolr_lab.sim.time.endings import RealWorldCall
+from despoolr_lab.sim.time.poison import poison
 
 CALLS = [
     lambda: time.time(),  # noqa: TID251

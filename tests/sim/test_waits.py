@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from despoolr_lab.sim.waits import LINES_MAX, describe_waiting, tasks_in_order
+from despoolr_lab.sim.time.waits import LINES_MAX, describe_waiting, tasks_in_order
 from despoolr_lab.sim.world import run_virtual
 
 

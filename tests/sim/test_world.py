@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from aiohttp import helpers, web
 
-from despoolr_lab.sim.endings import Deadlock, RealWorldCall, TimeLimitReached
 from despoolr_lab.sim.network import Network
+from despoolr_lab.sim.time.endings import Deadlock, RealWorldCall, TimeLimitReached
 from despoolr_lab.sim.world import EPOCH, run_virtual
 
 

@@ -3,7 +3,7 @@
     now()  =  epoch + (loop.time() - t0) * scale
 
 On an ordinary loop with `scale` 1 that is real time, with `scale` 60 a minute a second; on
-`sim.loop.VirtualLoop` it is virtual time. Nothing else in the house may ask what time it is.
+`sim.time.loop.VirtualLoop` it is virtual time. Nothing else in the house may ask what time it is.
 Waiting goes to the loop as a deadline, so that a service that wakes at 09:00 finds `now() >=
 09:00`, and exactly 09:00 in virtual time (`epoch` being whole seconds).
 """

@@ -2,13 +2,13 @@
 
     result = run_virtual(main, seed=7, limit_s=86_400)
 
-`world.run_virtual` runs an async function to its end: on a *virtual loop* (`loop`; `queued` is what
-stands in its queues) that moves time to the next timer as soon as nothing can run, with the real
-world out of reach (`poison`) and aiohttp's own clocks and dice in hand (`aiohttp_time`). Inside it,
-`network.Network` has *hosts* by name, *links* between them with a latency and perhaps a *fault*,
-and *listeners* on ports (`hosts`); what two hosts say goes through *pipes* (`transport`), as
-*values* (`values`, between `value_client` and `value_server`) or as bytes (`bytes_side`, imported
-`late`). aiohttp's client and server run on it unmodified:
+`world.run_virtual` runs an async function to its end: on a *virtual loop* (`time.loop`) that moves
+time to the next timer as soon as nothing can run, with the real world out of reach (`time.poison`)
+and aiohttp's own clocks and dice in hand (`time.aiohttp_time`). Inside it, `network.Network` has
+*hosts* by name, *links* between them with a latency and perhaps a *fault*, and *listeners* on ports
+(`hosts`); what two hosts say goes through *pipes* (`transport`), as *values* (`values`, between
+`value_client` and `value_server`) or as bytes (`bytes_side`, imported `late`). aiohttp's client and
+server run on it unmodified:
 
     network = Network(seed=7)
     await network.serve(runner, "LOGON1")
@@ -17,5 +17,5 @@ and *listeners* on ports (`hosts`); what two hosts say goes through *pipes* (`tr
     network.cut("PC00001", "LOGON1")              # a black hole; or "refuse"
 
 `sockets.SocketNetwork` has the same two calls over loopback sockets. A run that gets stuck ends
-(`endings`) and says who waits where (`waits`).
+(`time.endings`) and says who waits where (`time.waits`).
 """

@@ -18,7 +18,7 @@ import socket
 from collections.abc import Callable
 from typing import Literal, cast
 
-from despoolr_lab.sim.loop import VirtualLoop
+from despoolr_lab.sim.time.loop import VirtualLoop
 from despoolr_lab.sim.transport import Address, MemoryTransport, Pipe, Tap, connect_pair
 
 __all__ = ["Fault", "HostNetwork", "Link", "Listener"]

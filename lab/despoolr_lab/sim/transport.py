@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Protocol
 
-from despoolr_lab.sim.loop import VirtualLoop
-from despoolr_lab.sim.queued import Journey
+from despoolr_lab.sim.time.loop import VirtualLoop
+from despoolr_lab.sim.time.queued import Journey
 
 __all__ = ["Address", "LinkState", "MemoryTransport", "Pipe", "connect_pair"]
 

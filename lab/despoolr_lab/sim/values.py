@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from despoolr_client.transport.message import Said
 from despoolr_client.transport.replies import Reply
 from despoolr_lab.sim.late import bytes_side
-from despoolr_lab.sim.queued import Journey
+from despoolr_lab.sim.time.queued import Journey
 from despoolr_lab.sim.transport import MemoryTransport, Pipe
 from despoolr_lab.sim.value_server import FarEnd
 from despoolr_server.http.connections.field_block import FieldBlock

@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
-from despoolr_lab.sim.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
 from despoolr_lab.sim.late import forget, when_used
-from despoolr_lab.sim.loop import TURNS_MAX, VirtualLoop
-from despoolr_lab.sim.poison import poison
-from despoolr_lab.sim.waits import tasks_in_order
+from despoolr_lab.sim.time.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
+from despoolr_lab.sim.time.loop import TURNS_MAX, VirtualLoop
+from despoolr_lab.sim.time.poison import poison
+from despoolr_lab.sim.time.waits import tasks_in_order
 
 __all__ = ["EPOCH", "run_virtual"]
 
@@ -43,7 +43,7 @@ def run_virtual(
 
     `epoch`: the calendar's time (seconds since 1970) at loop time 0, for aiohttp's `Date`;
     `limit_s`: virtual seconds allowed. Raises what `main` raises, `Deadlock`, `Livelock`,
-    `TimeLimitReached`, or `RealWorldCall` (`sim.poison`).
+    `TimeLimitReached`, or `RealWorldCall` (`sim.time.poison`).
     """
     loop = VirtualLoop(limit_s=limit_s, turns_max=turns_max)
 
@@ -76,7 +76,7 @@ def _aiohttps_time(loop: VirtualLoop, epoch: float, seed: object) -> Iterator[No
     with ExitStack() as stack:
 
         def redirect() -> None:
-            from despoolr_lab.sim.aiohttp_time import redirect_aiohttp  # noqa: PLC0415 - if used
+            from despoolr_lab.sim.time.aiohttp_time import redirect_aiohttp  # noqa: PLC0415 - if used
 
             stack.enter_context(redirect_aiohttp(loop, epoch=epoch, seed=seed))
 

@@ -13,7 +13,7 @@ import pytest
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_app.clocks.shared_timer import GRAIN_S, REST_S, SharedTimer
-from despoolr_lab.sim.loop import VirtualLoop
+from despoolr_lab.sim.time.loop import VirtualLoop
 from despoolr_server.site.services.service import Service
 from worlds.site import Bench
 

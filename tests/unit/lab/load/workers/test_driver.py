@@ -14,7 +14,7 @@ from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_lab.load.measure.tally import PollOwner, Second, Tally
 from despoolr_lab.load.spec.shapes import ClientSchedule
 from despoolr_lab.load.workers.driver import GRACE_S, Driver
-from despoolr_lab.sim.loop import VirtualLoop
+from despoolr_lab.sim.time.loop import VirtualLoop
 
 
 class Client:

@@ -12,7 +12,7 @@ from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import RANGES_LISTED_MAX, LockElement, LockList, LockRequest, Problem
-from despoolr_lab.sim.loop import VirtualLoop
+from despoolr_lab.sim.time.loop import VirtualLoop
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Caller, Written

@@ -21,8 +21,8 @@ from heapq import heapify, heappop, heappush
 from typing import Any, NoReturn, TypeVar
 
 from despoolr_core.clock import RepeatedSleeper
-from despoolr_lab.sim.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
-from despoolr_lab.sim.queued import (
+from despoolr_lab.sim.time.endings import Deadlock, Livelock, RealWorldCall, TimeLimitReached
+from despoolr_lab.sim.time.queued import (
     Journey,
     NumberedTask,
     QueuedCall,
@@ -31,7 +31,7 @@ from despoolr_lab.sim.queued import (
     is_dead,
     sleeps_through,
 )
-from despoolr_lab.sim.waits import describe_waiting
+from despoolr_lab.sim.time.waits import describe_waiting
 
 T = TypeVar("T")
 

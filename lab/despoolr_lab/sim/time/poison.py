@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from despoolr_lab.sim.endings import RealWorldCall
+from despoolr_lab.sim.time.endings import RealWorldCall
 
 __all__ = ["HARMLESS", "poison"]
 
