@@ -150,7 +150,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/handling/application.py:_Address.routes": "methods of routes",
     "server/despoolr_server/http/connections/whole_request.py:WholeRequest._cache": "one request",
     "server/despoolr_server/http/connections/whole_request.py:WholeRequest._state": "one request",
-    "server/despoolr_server/http/base/traffic.py:Traffic._untold": "`KINDS`",
+    "server/despoolr_server/http/base/counts/traffic.py:Traffic._untold": "`KINDS`",
     "server/despoolr_server/http/base/uploads.py:Uploads._sizes": "callers whose bodies are on "
     "their way: `connections_max`",
     "server/despoolr_server/http/shares/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times "

@@ -27,7 +27,7 @@ from despoolr_client.transport.session_options import session_options
 from despoolr_client.transport.wire import answer, begin
 from despoolr_lab.sim.hosts import HostNetwork, Listener
 from despoolr_lab.sim.transport import MemoryTransport
-from despoolr_server.http.base.traffic import TRAFFIC, Traffic
+from despoolr_server.http.base.counts.traffic import TRAFFIC, Traffic
 from despoolr_server.http.connections.connection_limits import UNLIMITED
 from despoolr_server.http.connections.connections import Connections
 from despoolr_server.http.connections.served import application

@@ -18,7 +18,7 @@ from multidict import CIMultiDictProxy, MultiDict
 
 from despoolr_lab.sim.late import bytes_side
 from despoolr_lab.sim.transport import MemoryTransport
-from despoolr_server.http.base.traffic import TRAFFIC
+from despoolr_server.http.base.counts.traffic import TRAFFIC
 from despoolr_server.http.connections.field_block import FieldBlock
 from despoolr_server.http.connections.lane import FastLane, FirstLine
 from despoolr_server.http.handling.application import Addresses, App

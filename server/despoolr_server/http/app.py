@@ -18,10 +18,10 @@ from despoolr_core.rules.fold import fold
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.base.browser_guard import BrowserGuard
+from despoolr_server.http.base.counts.traffic import TRAFFIC
 from despoolr_server.http.base.metrics import Metrics
 from despoolr_server.http.base.problem import Refused, guarded, known
 from despoolr_server.http.base.surface import SURFACE, Surface
-from despoolr_server.http.base.traffic import TRAFFIC
 from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Uploads
 from despoolr_server.http.connections.broken_line import over
 from despoolr_server.http.connections.short_ways import LANE_CALLS, USUAL_CALLS, USUAL_OF_FILES

@@ -38,7 +38,7 @@ from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import Health
 from despoolr_server.http.base.auth import Auth, is_loopback
 from despoolr_server.http.base.browser_guard import BrowserGuard
-from despoolr_server.http.base.latency import Latency
+from despoolr_server.http.base.counts.latency import Latency
 from despoolr_server.http.base.problem import Refused, guarded, known
 from despoolr_server.http.base.surface import json_answer
 from despoolr_server.http.handling.application import App, with_heads

@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 from despoolr_core.share.modes import WIN32_CODE, NtStatus
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.addresses import BadAddress, check_target
-from despoolr_server.http.base.latency import Latency
+from despoolr_server.http.base.counts.latency import Latency
 from despoolr_server.http.handling import hdrs
 from despoolr_server.http.handling.handler import Handler, Request, StreamResponse, over_aiohttp
 from despoolr_server.http.handling.single_write import SingleWriteResponse

@@ -21,9 +21,9 @@ from despoolr_core.rules.text import LINE_SIZE_MAX, NAME_SIZE_MAX, why_unfit
 from despoolr_core.share.modes import Role
 from despoolr_server.http.base.auth import CHALLENGES, REMEMBERED_MAX, REMEMBERED_SIZE_MAX, Auth
 from despoolr_server.http.base.browser_guard import check_json_type
-from despoolr_server.http.base.latency import Latency
+from despoolr_server.http.base.counts.latency import Latency
+from despoolr_server.http.base.counts.traffic import Traffic
 from despoolr_server.http.base.problem import Refused, bad_request, known
-from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.base.uploads import UPLOADS, Looks
 from despoolr_server.http.handling import hdrs
 from despoolr_server.http.handling.handler import AppKey, Request, over_aiohttp

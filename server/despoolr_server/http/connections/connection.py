@@ -28,8 +28,8 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from aiohttp.web_server import Server
 
+from despoolr_server.http.base.counts.traffic import Traffic
 from despoolr_server.http.base.problem import CONTENT_TYPE, Refused, known
-from despoolr_server.http.base.traffic import Traffic
 from despoolr_server.http.connections.connection_limits import ConnectionLimits
 from despoolr_server.http.connections.heads import judge_error, judge_head
 

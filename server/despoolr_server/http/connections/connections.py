@@ -19,7 +19,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.web_server import Server
 
-from despoolr_server.http.base.traffic import TRAFFIC, Traffic
+from despoolr_server.http.base.counts.traffic import TRAFFIC, Traffic
 from despoolr_server.http.connections.connection import Connection
 from despoolr_server.http.connections.connection_limits import UNLIMITED, ConnectionLimits
 from despoolr_server.http.connections.fast_lane import LaneConnection

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.http.base.traffic import TRAFFIC, Traffic
+from despoolr_server.http.base.counts.traffic import TRAFFIC, Traffic
 from despoolr_server.http.connections import connections
 from despoolr_server.http.connections.connection_limits import ConnectionLimits
 from despoolr_server.http.connections.connections import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_server.http.base.latency import SECONDS_BOUNDS, Latency
+from despoolr_server.http.base.counts.latency import SECONDS_BOUNDS, Latency
 
 
 def test_an_answer_is_in_the_class_of_the_next_bound() -> None:

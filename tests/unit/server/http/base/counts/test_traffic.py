@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from despoolr_lab.sim.world import run_virtual
-from despoolr_server.http.base.traffic import KINDS, LINE_S, Traffic
+from despoolr_server.http.base.counts.traffic import KINDS, LINE_S, Traffic
 
 
 def test_the_first_is_told_at_once_and_the_rest_together_when_the_interval_is_over(
