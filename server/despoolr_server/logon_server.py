@@ -27,7 +27,7 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.handling.application import App
 from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.openapi.table import Call
-from despoolr_server.http.shares.administration import AdministrationRoutes
+from despoolr_server.http.shares.server.administration import AdministrationRoutes
 from despoolr_server.shares.base import rights
 from despoolr_server.shares.base.limits import limits_of_lease
 from despoolr_server.shares.host import ShareHost

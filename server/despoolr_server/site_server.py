@@ -31,8 +31,8 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.handling.application import App
 from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.openapi.table import Call
-from despoolr_server.http.shares.administration import AdministrationRoutes
-from despoolr_server.http.shares.messages import MessageBoard
+from despoolr_server.http.shares.server.administration import AdministrationRoutes
+from despoolr_server.http.shares.server.messages import MessageBoard
 from despoolr_server.http.site.calls import SITE_CALLS
 from despoolr_server.http.site.routes import SiteRoutes
 from despoolr_server.shares.base import rights

@@ -101,7 +101,7 @@ LATE = {
     "despoolr_lab.sim.world": "a run in virtual time needs aiohttp where it says bytes",
     "despoolr_server.database.migration": "a server whose database is current needs no alembic",
     "despoolr_server.http.handling.handler": "a scenario needs no aiohttp",
-    "despoolr_server.http.shares.introspection": "a scenario needs no prometheus_client",
+    "despoolr_server.http.shares.server.introspection": "a scenario needs no prometheus_client",
 }
 """Rooms and modules that import others of ours when they are first needed, and why."""
 

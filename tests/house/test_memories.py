@@ -153,8 +153,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/http/base/counts/traffic.py:Traffic._untold": "`KINDS`",
     "server/despoolr_server/http/base/uploads.py:Uploads._sizes": "callers whose bodies are on "
     "their way: `connections_max`",
-    "server/despoolr_server/http/shares/messages.py:MessageBoard._waiting": "`MACHINES_MAX` times "
-    "`MESSAGES_MAX`",
+    "server/despoolr_server/http/shares/server/messages.py:MessageBoard._waiting": "`MACHINES_MAX` "
+    "times `MESSAGES_MAX`",
     "server/despoolr_server/shares/base/audit.py:Audit.refusal_counts": "`LABELS_MAX`",
     "server/despoolr_server/http/dav/fragments.py:Fragments.files": "`SIZE_MAX` bytes of responses",
     "server/despoolr_server/http/dav/fragments.py:Fragments.runs": "`SIZE_MAX` bytes of responses",

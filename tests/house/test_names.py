@@ -30,7 +30,7 @@ WORDS: dict[str, tuple[int, str]] = {
     "server/despoolr_server/http/base/addresses.py": (2, "schemes and host names"),
     "server/despoolr_server/http/base/auth.py": (3, "schemes, localhost"),
     "server/despoolr_server/http/base/browser_guard.py": (3, "host names, schemes, media types"),
-    "server/despoolr_server/http/shares/introspection.py": (
+    "server/despoolr_server/http/shares/server/introspection.py": (
         1,
         "a status, from the address of a problem",
     ),

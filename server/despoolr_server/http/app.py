@@ -31,11 +31,12 @@ from despoolr_server.http.handling.handler import AppKey, Handler, Request, Rout
 from despoolr_server.http.live.page import LivePageRoutes
 from despoolr_server.http.openapi.routes import DocumentRoutes
 from despoolr_server.http.openapi.table import Call
-from despoolr_server.http.shares import handle_calls, server_calls, share_calls
+from despoolr_server.http.shares import handle_calls, share_calls
 from despoolr_server.http.shares.chain import ChainRoutes
 from despoolr_server.http.shares.files import ShareRoutes
-from despoolr_server.http.shares.introspection import IntrospectionRoutes
 from despoolr_server.http.shares.opens import OpenRoutes
+from despoolr_server.http.shares.server import server_calls
+from despoolr_server.http.shares.server.introspection import IntrospectionRoutes
 from despoolr_server.http.shares.usual_calls import UsualRoutes
 from despoolr_server.shares.host import ShareHost
 

@@ -1,1 +1,3 @@
-"""The shares' API: files, handles, chains, opens, messages, and who may see what."""
+"""The shares' API: files, handles, chains, opens, and who may see what; in `server`, the calls
+about the server itself.
+"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_server.files.memory import MemoryFileStore
-from despoolr_server.http.shares.introspection import site_time
+from despoolr_server.http.shares.server.introspection import site_time
 from worlds.share_server import EPOCH, Site
 
 

@@ -31,7 +31,7 @@ from despoolr_server.http.handling import hdrs
 from despoolr_server.http.handling.handler import Request, Route, StreamResponse
 from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.http.shares.client_view import episodes_for, opens_for, why_for
-from despoolr_server.http.shares.trial import Trial
+from despoolr_server.http.shares.server.trial import Trial
 from despoolr_server.loop.pace import batches, breathe
 from despoolr_server.shares.base.problems import TITLES
 

@@ -24,7 +24,7 @@ from despoolr_core.share.modes import Role
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, json_answer, read_json
 from despoolr_server.http.handling.handler import Request, Route, StreamResponse
-from despoolr_server.http.shares.messages import MessageBoard
+from despoolr_server.http.shares.server.messages import MessageBoard
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.host import ShareHost
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_server.http.shares.messages import MESSAGES_MAX, MessageBoard
+from despoolr_server.http.shares.server.messages import MESSAGES_MAX, MessageBoard
 
 
 def test_a_message_is_told_once_to_its_own_machine() -> None:

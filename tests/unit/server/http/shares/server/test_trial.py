@@ -12,7 +12,7 @@ from despoolr_core.records.stream import of
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.http.shares import trial
+from despoolr_server.http.shares.server import trial
 from worlds.share_server import Site
 
 

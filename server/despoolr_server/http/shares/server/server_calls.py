@@ -23,7 +23,7 @@ from despoolr_server.http.openapi.table import (
     ok,
     whole,
 )
-from despoolr_server.http.shares.administration import (
+from despoolr_server.http.shares.server.administration import (
     MessageList,
     MessageRequest,
     RightsReply,
