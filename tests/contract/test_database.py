@@ -17,7 +17,7 @@ from despoolr_server.database.database import BATCH_MAX, InlineDatabase, Threade
 from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.database.protocol import Connection, Database, DatabaseLost, insert_into
 from despoolr_server.database.schema import METADATA
-from despoolr_server.site.state import queries
+from despoolr_server.site.state.rows import queries
 from worlds.postgres import Postgres
 
 ADD = insert_into("Counters", "Name", "Value")

@@ -282,8 +282,8 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/faults/full_disk.py:FillableFileStore._staged": "requests in flight",
     "server/despoolr_server/faults/full_disk.py:FillableFileStore._full": "`FAULTS_MAX`",
     "server/despoolr_server/http/site/slots.py:SlotRoutes.clocks": "`FAULTS_MAX`",
-    "server/despoolr_server/site/state/slots.py:SlotTable._leases": "`FLEETS_MAX`",
-    "server/despoolr_server/site/state/slots.py:SlotTable._lapsed": "`FLEETS_MAX`",
+    "server/despoolr_server/site/state/rows/slots.py:SlotTable._leases": "`FLEETS_MAX`",
+    "server/despoolr_server/site/state/rows/slots.py:SlotTable._lapsed": "`FLEETS_MAX`",
 }
 """Dictionaries that begin empty and live in an object or a module: what bounds each."""
 

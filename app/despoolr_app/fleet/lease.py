@@ -20,7 +20,7 @@ from msgspec import structs
 
 from despoolr_app.site_client.errors import SiteError, SiteRefused, SiteUnreachable
 from despoolr_core.share.fleet_api import SlotFacts, SlotNews, SlotRequest
-from despoolr_server.site.state.slots import BEATS
+from despoolr_server.site.state.rows.slots import BEATS
 
 
 class SlotSource(Protocol):

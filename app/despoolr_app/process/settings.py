@@ -25,7 +25,7 @@ from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.suggest import suggestion
 from despoolr_core.times import span_s
 from despoolr_core.timing import Timing, parse_timing
-from despoolr_server.site.state.slots import LEASE_S, LEASE_S_MAX, LEASE_S_MIN
+from despoolr_server.site.state.rows.slots import LEASE_S, LEASE_S_MAX, LEASE_S_MIN
 
 SITE_PORT: Final = 8801
 LOGON_PORT: Final = 8802

@@ -25,7 +25,7 @@ from despoolr_server.faults.book import FaultBook
 from despoolr_server.files import FileStore, StoreError
 from despoolr_server.site.services.service import Executive
 from despoolr_server.site.state.context import SiteContext
-from despoolr_server.site.state.slots import SlotTable
+from despoolr_server.site.state.rows.slots import SlotTable
 
 REFRESH_S: Final = 5.0
 """Seconds of this machine's time from what is recorded to a question to the database."""

@@ -68,7 +68,7 @@ from despoolr_server.site.services.netware_inventory import take_inventory
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.logs import LogDirectory
-from despoolr_server.site.state.slots import SlotTable
+from despoolr_server.site.state.rows.slots import SlotTable
 from despoolr_server.site_server import SiteServer, SiteSetup
 
 STOP_S_MAX: Final = 4.5

@@ -41,7 +41,7 @@ from despoolr_lab.scenario.worlds import Variation
 from despoolr_lab.sim.sockets import SocketNetwork
 from despoolr_server.database.protocol import Connection, insert_into
 from despoolr_server.site.state import boxes
-from despoolr_server.site.state.queries import ADD_DETAIL, details
+from despoolr_server.site.state.rows.queries import ADD_DETAIL, details
 
 REPORTS: Final = 1_000
 ROWS_FEW: Final = 100

@@ -50,7 +50,7 @@ from despoolr_server.http.site.setup_calls import SETUP_CALLS
 from despoolr_server.http.site.slots import SlotRoutes
 from despoolr_server.shares.base.principal import Principal
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
-from despoolr_server.site.state.slots import SlotTable
+from despoolr_server.site.state.rows.slots import SlotTable
 from despoolr_server.site_server import SiteSetup
 
 AT: Final = 833_785_200.0

@@ -50,8 +50,8 @@ from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.handling.application import App
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteServerRole
-from despoolr_server.site.state.queries import NO_PCM
 from despoolr_server.site.state.registry import PACKAGE_DIRECTORIES, parse_keys
+from despoolr_server.site.state.rows.queries import NO_PCM
 from despoolr_server.site_server import SiteServer, SiteSetup
 
 SECRET: Final = b"a secret for machines that exist only in this process"

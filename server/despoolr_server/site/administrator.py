@@ -34,9 +34,10 @@ from despoolr_server.site.job_checks import (
 from despoolr_server.site.jobs.model import ENDED, JobSpec, JobStatus
 from despoolr_server.site.services.scheduler.new_jobs import create_job
 from despoolr_server.site.services.scheduler.package_source import split_unc
-from despoolr_server.site.state import boxes, queries
+from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox
+from despoolr_server.site.state.rows import queries
 
 COMPONENT = "SMS_ADMINISTRATOR"
 

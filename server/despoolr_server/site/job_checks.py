@@ -18,8 +18,8 @@ from despoolr_core.suggest import suggestion
 from despoolr_server.database.protocol import Connection
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.scheduler.targets import DEFAULT_SERVERS, server_sites
-from despoolr_server.site.state import queries
 from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.rows import queries
 
 NAMED_MAX: Final = 20
 """How many of what there is a refusal lists."""

@@ -16,7 +16,7 @@ from despoolr_server.database.protocol import Connection, Row
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files import FileStore
 from despoolr_server.site.jobs.model import UNDER_WAY, JobSpec, JobStatus, JobType
-from despoolr_server.site.state import queries
+from despoolr_server.site.state.rows import queries
 
 RULED_S: Final = 2 * 3600.0
 """Seconds after which the Scheduler has looked at rows, at any Response."""

@@ -35,7 +35,7 @@ from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, Surface, json_answer, query, read_json
 from despoolr_server.http.handling.handler import Request, Route, StreamResponse
 from despoolr_server.http.handling.single_write import SingleWriteResponse
-from despoolr_server.site.state.slots import Lease, SlotConflict, SlotTable, Span, Wish
+from despoolr_server.site.state.rows.slots import Lease, SlotConflict, SlotTable, Span, Wish
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from despoolr_core.formats.reports.job_mif import JobReport
 from despoolr_server.database.protocol import Connection, set_where
 from despoolr_server.site.jobs.model import DetailStatus
-from despoolr_server.site.state.queries import ADD_DETAIL
+from despoolr_server.site.state.rows.queries import ADD_DETAIL
 
 Key = tuple[str, str, str, str]
 """JobID, Kind, SiteCode, MachineName."""

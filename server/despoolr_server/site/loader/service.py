@@ -38,10 +38,11 @@ from despoolr_server.database.protocol import Connection, Row, insert_into, set_
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.loader.detail_rows import DetailRows
 from despoolr_server.site.services.box_service import BoxService
-from despoolr_server.site.state import boxes, package_status, queries
+from despoolr_server.site.state import boxes
 from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteContext, event_logged, insert_event
 from despoolr_server.site.state.mif_box import MifBox
+from despoolr_server.site.state.rows import package_status, queries
 
 BATCH_MAX: Final = 200
 MIF_SIZE_MAX: Final = 5_000_000

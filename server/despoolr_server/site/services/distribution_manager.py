@@ -15,9 +15,10 @@ from despoolr_core.formats.reports.site_mif import PackageReport, render_package
 from despoolr_core.formats.reports.sta import StaError, parse_sta
 from despoolr_core.records.kinds.site import PackageStatusChanged, PackageUnknown
 from despoolr_server.site.services.box_service import BoxService
-from despoolr_server.site.state import boxes, package_status
+from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox
+from despoolr_server.site.state.rows import package_status
 
 
 class DistributionManager(BoxService):

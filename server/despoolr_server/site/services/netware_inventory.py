@@ -12,8 +12,8 @@ from typing import Final
 from despoolr_core.formats.sms_id import SmsId
 from despoolr_core.rules.fold import fold
 from despoolr_server.database.protocol import Connection
-from despoolr_server.site.state import queries
 from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.rows import queries
 
 RANGE: Final = 36**2 - 1
 """The last range of SMSIDs."""

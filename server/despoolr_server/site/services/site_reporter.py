@@ -17,10 +17,11 @@ from despoolr_core.formats.sms_id import send_request_id
 from despoolr_core.records.kinds.site import MifsSent
 from despoolr_server.site.services.box_service import BoxService
 from despoolr_server.site.services.sender import SendRequest, render_send_request
-from despoolr_server.site.state import boxes, queries
+from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.packages import Files, compress
+from despoolr_server.site.state.rows import queries
 
 PACKET_MAX: Final = 500
 """MIFs in one packet."""

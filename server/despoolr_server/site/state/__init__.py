@@ -1,3 +1,3 @@
-"""What the services of a site read and write: boxes, rows, the registry, logs, and the context that
-has them.
+"""What the services of a site read and write: boxes, the registry, logs, the database (`rows`), and
+the context that has them.
 """

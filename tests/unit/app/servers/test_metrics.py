@@ -13,7 +13,7 @@ from despoolr_core.records.kinds.site import LineLogged
 from despoolr_core.records.stream import Recorder
 from despoolr_core.share.fault_api import KINDS, LinkDown, SlowShare
 from despoolr_server.faults.book import FaultBook
-from despoolr_server.site.state.slots import SlotTable
+from despoolr_server.site.state.rows.slots import SlotTable
 from worlds.share import StillClock
 from worlds.site import Bench
 

@@ -18,8 +18,9 @@ from despoolr_core.response import Response
 from despoolr_core.share.fleet_api import ServerCard, SetupFacts
 from despoolr_core.share.modes import Role
 from despoolr_server.shares.base.principal import Principal
-from despoolr_server.site.state import boxes, queries
-from despoolr_server.site.state.queries import NO_PCM
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.rows import queries
+from despoolr_server.site.state.rows.queries import NO_PCM
 
 ANYWHERE = Listen("127.0.0.1", 0)
 

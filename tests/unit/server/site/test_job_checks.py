@@ -10,7 +10,7 @@ from despoolr_core.formats.reports.site_mif import SiteReport
 from despoolr_core.share.site_api import MachineSpec, PackageSpec
 from despoolr_server.site.job_checks import NAMED_MAX, AdministratorError, check_job, suggested
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
-from despoolr_server.site.state import queries
+from despoolr_server.site.state.rows import queries
 from worlds.site import Bench
 
 RUN = RunPhase("SETUP.EXE")

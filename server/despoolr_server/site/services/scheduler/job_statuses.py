@@ -26,8 +26,9 @@ from despoolr_server.site.jobs.model import (
 )
 from despoolr_server.site.jobs.retry import patience_s
 from despoolr_server.site.jobs.status import Said, overall_status, status_without_run
-from despoolr_server.site.state import boxes, queries
+from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.rows import queries
 
 COMPONENT: Final = "SMS_SCHEDULER"
 JOB_NUMBER_DIGITS: Final = 5

@@ -8,8 +8,8 @@ from despoolr_core.formats.sms_id import job_id as make_job_id
 from despoolr_core.formats.sms_id import request_id as make_request_id
 from despoolr_server.database.protocol import Connection, Row
 from despoolr_server.site.jobs.model import JobSpec, JobStatus
-from despoolr_server.site.state import queries
 from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.rows import queries
 
 
 def create_job(db: Connection, site: str, spec: JobSpec, now: float, *, repeat_of: str = "") -> str:

@@ -42,8 +42,9 @@ from despoolr_server.site.services.scheduler.package_source import NoRoom, Packi
 from despoolr_server.site.services.scheduler.targets import DEFAULT_SERVERS, Targets
 from despoolr_server.site.services.sender import SendRequest, render_send_request
 from despoolr_server.site.services.service import Service
-from despoolr_server.site.state import boxes, queries
+from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.rows import queries
 
 ACTIVATIONS_PER_CYCLE_MAX: Final = 100
 EVENT_NO_PACKAGE: Final = 33

@@ -17,8 +17,8 @@ from despoolr_core.profile import Profile
 from despoolr_core.rules.fold import fold
 from despoolr_server.database.protocol import Connection
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus, JobSpec, JobType
-from despoolr_server.site.state import queries
 from despoolr_server.site.state.context import SiteContext
+from despoolr_server.site.state.rows import queries
 
 _SENT: Final = f"""
     SELECT "JobDetails"."ID" FROM "JobDetails"

@@ -24,7 +24,8 @@ from despoolr_server.site.jobs import status
 from despoolr_server.site.services.masters import MasterCarrier
 from despoolr_server.site.services.scheduler import job_statuses, targets
 from despoolr_server.site.services.sender import LanSender
-from despoolr_server.site.state import queries, winst_box
+from despoolr_server.site.state import winst_box
+from despoolr_server.site.state.rows import queries
 
 HEAD = """
 name = "agreement"

@@ -18,8 +18,8 @@ from despoolr_core.share.modes import Role
 from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.site.slots import SlotRoutes
-from despoolr_server.site.state.queries import KnownMachine, set_machines
-from despoolr_server.site.state.slots import SlotTable
+from despoolr_server.site.state.rows.queries import KnownMachine, set_machines
+from despoolr_server.site.state.rows.slots import SlotTable
 from worlds.share_server import Reply, Site, serving
 
 JUNK: list[Any] = [

@@ -10,7 +10,8 @@ from despoolr_core.formats.reports.status_mif import StatusMif
 from despoolr_server.site.job_checks import AdministratorError
 from despoolr_server.site.jobs.model import DistributePhase
 from despoolr_server.site.services.scheduler.service import Scheduler
-from despoolr_server.site.state import boxes, queries
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.rows import queries
 from worlds.site import Bench
 
 OK = StatusMif("Success", "installed")

@@ -16,7 +16,7 @@ from despoolr_core.formats.reports.job_mif import JobReport
 from despoolr_server.database.memory import MemoryDatabase
 from despoolr_server.database.protocol import Connection
 from despoolr_server.site.loader.detail_rows import ASKED_AT_ONE_TIME, DetailRows, Key
-from despoolr_server.site.state import queries
+from despoolr_server.site.state.rows import queries
 from worlds.site import Bench
 from worlds.statements import Watched
 

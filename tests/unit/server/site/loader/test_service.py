@@ -19,7 +19,8 @@ from despoolr_core.formats.reports.noidmif import render_noidmif
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.database.protocol import Connection, insert_into
 from despoolr_server.site.loader import service as loader
-from despoolr_server.site.state import boxes, queries
+from despoolr_server.site.state import boxes
+from despoolr_server.site.state.rows import queries
 from worlds.share import EPOCH
 from worlds.site import Bench
 

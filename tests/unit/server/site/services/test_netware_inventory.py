@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from despoolr_core.share.site_api import MachineSpec
 from despoolr_server.site.services.netware_inventory import take_inventory
-from despoolr_server.site.state import queries
-from despoolr_server.site.state.queries import NO_PCM
+from despoolr_server.site.state.rows import queries
+from despoolr_server.site.state.rows.queries import NO_PCM
 from worlds.site import Bench
 
 

@@ -10,8 +10,9 @@ from despoolr_server.site.services.scheduler.package_source import (
     Packing,
     SourceFailure,
 )
-from despoolr_server.site.state import boxes, queries
+from despoolr_server.site.state import boxes
 from despoolr_server.site.state.packages import decompress
+from despoolr_server.site.state.rows import queries
 from worlds.site import FILES, Bench
 
 

@@ -15,8 +15,9 @@ from despoolr_server.site.jobs.model import DetailKind, JobSpec, RunPhase, SendP
 from despoolr_server.site.services.scheduler.new_jobs import repeated
 from despoolr_server.site.services.scheduler.package_source import split_unc
 from despoolr_server.site.services.sender import parse_send_request
-from despoolr_server.site.state import boxes, queries
+from despoolr_server.site.state import boxes
 from despoolr_server.site.state.packages import decompress
+from despoolr_server.site.state.rows import queries
 from worlds.site import FILES, Bench
 
 

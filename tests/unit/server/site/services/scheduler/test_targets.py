@@ -10,7 +10,7 @@ from despoolr_core.formats.reports.site_mif import SiteReport
 from despoolr_core.share.site_api import MachineSpec
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase
 from despoolr_server.site.services.scheduler import targets
-from despoolr_server.site.state import queries
+from despoolr_server.site.state.rows import queries
 from unit.server.site.loader.test_detail_rows import set_row
 from worlds.site import Bench
 

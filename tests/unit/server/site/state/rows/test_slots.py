@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from despoolr_server.site.state import slots
-from despoolr_server.site.state.slots import Lease, SlotConflict, SlotTable, Wish
+from despoolr_server.site.state.rows import slots
+from despoolr_server.site.state.rows.slots import Lease, SlotConflict, SlotTable, Wish
 
 
 def numbers(table: SlotTable) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_server.site.state.package_status import Resolution, missing, resolve
+from despoolr_server.site.state.rows.package_status import Resolution, missing, resolve
 
 KNOWN = ["10000006", "10000007", "10010007"]
 CASES = [

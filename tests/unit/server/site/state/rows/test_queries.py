@@ -9,7 +9,7 @@ import pytest
 
 from despoolr_server.database.protocol import Connection
 from despoolr_server.site.jobs.model import JobStatus
-from despoolr_server.site.state import queries
+from despoolr_server.site.state.rows import queries
 from worlds.site import Bench
 from worlds.statements import Watched
 

@@ -13,7 +13,7 @@ import msgspec
 
 from despoolr_core.formats.reports.site_mif import PackageReport, is_marked, unmarked
 from despoolr_server.database.protocol import Connection
-from despoolr_server.site.state import queries
+from despoolr_server.site.state.rows import queries
 
 
 class Resolution(msgspec.Struct, frozen=True):
