@@ -199,10 +199,10 @@ TABLES: dict[str, str] = {
     "configuration",
     "server/despoolr_server/site/despooler/client_results.py:ClientResults._requests": ""
     "`FILES_REMEMBERED_MAX`",
-    "server/despoolr_server/site/despooler/close_watch.py:CloseWatch._refused": "one for each "
+    "server/despoolr_server/site/despooler/base/close_watch.py:CloseWatch._refused": "one for each "
     "server of a job that waits for its retry",
-    "server/despoolr_server/site/despooler/close_watch.py:CloseWatch._tried": "the same, until the "
-    "attempt that follows in the same cycle",
+    "server/despoolr_server/site/despooler/base/close_watch.py:CloseWatch._tried": "the same, "
+    "until the attempt that follows in the same cycle",
     "server/despoolr_server/site/despooler/copying/shipped/delete_then_copy_checked.py"
     ":_Replacement._old": "the files of a directory, for one attempt",
     "server/despoolr_server/site/despooler/copying/shipped/delete_then_copy_checked.py"

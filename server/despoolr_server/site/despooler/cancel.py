@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from despoolr_core.formats.instructions.instruction import Install
 from despoolr_core.share.contract import ShareError
-from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
-from despoolr_server.site.despooler.job_reports import JobReports
-from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
+from despoolr_server.site.despooler.base.forced_disconnect import ForcedDisconnect
+from despoolr_server.site.despooler.base.job_reports import JobReports
+from despoolr_server.site.despooler.base.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState, retry_file
 from despoolr_server.site.state import boxes, winst_box

@@ -24,7 +24,7 @@ from despoolr_core.formats.reports.status_mif import StatusMif, read_status_mif
 from despoolr_core.records.kinds.site import MifRefused
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
-from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
+from despoolr_server.site.despooler.base.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.concurrency import gather_all

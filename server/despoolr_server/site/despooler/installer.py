@@ -25,12 +25,12 @@ from despoolr_core.formats.instructions.winst import (
 )
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
+from despoolr_server.site.despooler.base.close_watch import CloseWatch
+from despoolr_server.site.despooler.base.forced_disconnect import ForcedDisconnect
+from despoolr_server.site.despooler.base.job_reports import JobReports
+from despoolr_server.site.despooler.base.package_servers import PackageServers
+from despoolr_server.site.despooler.base.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.despooler.cancel import Cancelling
-from despoolr_server.site.despooler.close_watch import CloseWatch
-from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
-from despoolr_server.site.despooler.job_reports import JobReports
-from despoolr_server.site.despooler.package_servers import PackageServers
-from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.despooler.removal import PackageRemoval
 from despoolr_server.site.despooler.retries import Outcome, Retries
 from despoolr_server.site.despooler.server_update import (

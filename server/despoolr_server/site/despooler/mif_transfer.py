@@ -21,7 +21,7 @@ from despoolr_core.formats.reports.site_mif import (
 from despoolr_core.formats.reports.sta import render_sta
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError
-from despoolr_server.site.despooler.part import Desk, DespoolerPart
+from despoolr_server.site.despooler.base.part import Desk, DespoolerPart
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.packages import PackageError, decompress

@@ -13,11 +13,11 @@ from typing import Final
 from despoolr_core.formats.instructions.instruction import Install, RetryOf
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable
 from despoolr_core.share.wire import Entry
+from despoolr_server.site.despooler.base.job_reports import JobReports
+from despoolr_server.site.despooler.base.package_servers import PackageServers
+from despoolr_server.site.despooler.base.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.despooler.copying.ours.leftovers import beside
 from despoolr_server.site.despooler.copying.target import CopyResult
-from despoolr_server.site.despooler.job_reports import JobReports
-from despoolr_server.site.despooler.package_servers import PackageServers
-from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
 from despoolr_server.site.state import boxes, winst_box

@@ -21,9 +21,9 @@ from despoolr_core.formats.instructions.instruction import (
 )
 from despoolr_core.records.kinds.site import InstructionWritten
 from despoolr_core.rules.remedies import COPY_STRATEGIES
-from despoolr_server.site.despooler.forced_disconnect import ForcedDisconnect
-from despoolr_server.site.despooler.package_servers import PackageServers
-from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
+from despoolr_server.site.despooler.base.forced_disconnect import ForcedDisconnect
+from despoolr_server.site.despooler.base.package_servers import PackageServers
+from despoolr_server.site.despooler.base.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.retry import (
     RetryState,
     after_failure,

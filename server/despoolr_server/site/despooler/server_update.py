@@ -13,12 +13,12 @@ from despoolr_core.formats.instructions.instruction import Install
 from despoolr_core.records.kinds.site import CopyEnded, CopyStarted, FileCopied
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
-from despoolr_server.site.despooler.close_watch import CloseWatch
+from despoolr_server.site.despooler.base.close_watch import CloseWatch
+from despoolr_server.site.despooler.base.job_reports import JobReports
+from despoolr_server.site.despooler.base.package_servers import PackageServers
+from despoolr_server.site.despooler.base.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.despooler.copy_strategies import STRATEGIES
 from despoolr_server.site.despooler.copying.target import CopyResult, Target
-from despoolr_server.site.despooler.job_reports import JobReports
-from despoolr_server.site.despooler.package_servers import PackageServers
-from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
 from despoolr_server.site.state import winst_box

@@ -38,10 +38,10 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Share, ShareError, ShareUnreachable, Watch
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry
+from despoolr_server.site.despooler.base.part import COMPONENT, Desk
 from despoolr_server.site.despooler.client_results import ClientResults, Failure
 from despoolr_server.site.despooler.installer import Installer
 from despoolr_server.site.despooler.mif_transfer import MifTransfers
-from despoolr_server.site.despooler.part import COMPONENT, Desk
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext

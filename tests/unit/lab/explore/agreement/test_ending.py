@@ -16,9 +16,9 @@ from despoolr_lab.scenario.reading.load import parse_scenario
 from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.engine.holders import Holders
 from despoolr_server.site.despooler import removal
+from despoolr_server.site.despooler.base.package_servers import PackageServers
 from despoolr_server.site.despooler.cancel import Cancelling
 from despoolr_server.site.despooler.client_results import ClientResults
-from despoolr_server.site.despooler.package_servers import PackageServers
 from despoolr_server.site.despooler.retries import Retries
 from despoolr_server.site.jobs import status
 from despoolr_server.site.services.masters import MasterCarrier

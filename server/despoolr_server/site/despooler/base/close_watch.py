@@ -24,8 +24,8 @@ from despoolr_core.rules.remedies import COPY_STRATEGIES
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.share.wire import OpenRow
+from despoolr_server.site.despooler.base.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.despooler.copying.target import CopyResult
-from despoolr_server.site.despooler.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.retry import retry_file
 from despoolr_server.site.state.context import SiteServerRole
 

@@ -16,7 +16,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import OpenRow
-from despoolr_server.site.despooler.part import COMPONENT, DespoolerPart
+from despoolr_server.site.despooler.base.part import COMPONENT, DespoolerPart
 from despoolr_server.site.state.context import RemoteServer, SiteServerRole
 
 FORCED_DISCONNECT: Final = r"SMS_Despooler\Forced Disconnect"

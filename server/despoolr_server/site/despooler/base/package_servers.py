@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from despoolr_core.formats.instructions.instruction import Install, InstallKind, RetryOf
 from despoolr_core.rules.fold import fold
-from despoolr_server.site.despooler.part import DespoolerPart
+from despoolr_server.site.despooler.base.part import DespoolerPart
 from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.registry import (
     MASTER_PACKAGES,

@@ -10,8 +10,8 @@ from despoolr_core.formats.instructions.instruction import (
     PackageTarget,
     RetryOf,
 )
-from despoolr_server.site.despooler.package_servers import PackageServers
-from despoolr_server.site.despooler.part import Desk
+from despoolr_server.site.despooler.base.package_servers import PackageServers
+from despoolr_server.site.despooler.base.part import Desk
 from despoolr_server.site.state.mif_box import MifBox
 from despoolr_server.site.state.registry import Registry
 from worlds.site import Bench

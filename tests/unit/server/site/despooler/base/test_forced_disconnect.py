@@ -10,7 +10,10 @@ import pytest
 
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, Role, ShareMode
-from despoolr_server.site.despooler.forced_disconnect import FORCED_DISCONNECT, ForcedDisconnect
+from despoolr_server.site.despooler.base.forced_disconnect import (
+    FORCED_DISCONNECT,
+    ForcedDisconnect,
+)
 from worlds.site import Bench
 
 ON: dict[str, Any] = {

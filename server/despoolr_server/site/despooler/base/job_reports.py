@@ -19,7 +19,7 @@ from despoolr_core.formats.reports.site_mif import (
     render_package_mif,
 )
 from despoolr_core.records.kinds.site import PackageReported
-from despoolr_server.site.despooler.part import COMPONENT, DespoolerPart
+from despoolr_server.site.despooler.base.part import COMPONENT, DespoolerPart
 from despoolr_server.site.jobs.model import INSTALL_KINDS, DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
 
