@@ -5,6 +5,7 @@ nothing that was answered is lost.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import shutil
@@ -326,7 +327,7 @@ async def test_a_segment_stays_before_later_ones_if_what_it_says_cannot_be_synce
     assert journal is not None
 
     def fail(_: str) -> None:
-        raise OSError(errno.EIO, "the disk does not write")
+        raise OSError(errno.EMFILE, "no descriptor to sync with")
 
     async def fill() -> None:
         begun = journal._number
@@ -345,3 +346,35 @@ async def test_a_segment_stays_before_later_ones_if_what_it_says_cannot_be_synce
     assert segments.read_segments(directory, identity).damage == ""
     assert numbers_in(directory)[0] > 1
     await store.close()
+
+
+@pytest.mark.parametrize("failing", ["sync_file_system", "sync_all_data"])
+async def test_after_a_sync_that_failed_nothing_is_answered_and_no_segment_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """The next one would say that all is well, of what the disk has lost."""
+    store = JournalledFileStore(tmp_path, threads=False, journal_max=2000)
+    journal, directory = store._journal, tmp_path / ".despoolr/journal"
+    assert journal is not None
+
+    def fail(_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(segments, failing, fail)
+        while not journal._older:
+            store.write_whole(n("A"), b"x" * 500, AT)
+        with contextlib.suppress(StoreError):
+            await store.sync()
+        await rest(store)
+    with pytest.raises(StoreError, match="nothing can be changed here: the disk failed"):
+        store.write_whole(n("B"), b"later", AT)
+    if failing == "sync_all_data":
+        with pytest.raises(StoreError, match="the disk failed"):
+            await store.sync()
+    assert store.read(n("A")) == b"x" * 500
+    await store.close()
+    assert numbers_in(directory)[0] == 1
+    again = JournalledFileStore(tmp_path, threads=False)
+    assert again.findings == [] and again.read(n("A")) == b"x" * 500
+    await again.close()

@@ -107,6 +107,8 @@ def _overwrites(file: Path, data: bytes) -> bool:
             room = min(-(-status.st_size // _BLOCK) * _BLOCK, status.st_blocks * 512)
             if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077 or len(data) > room:
                 return False
+            if status.st_nlink != 1:  # what has another name is not ours alone
+                return False
             if os.pwrite(descriptor, data, 0) < len(data):
                 return False
             os.ftruncate(descriptor, len(data))

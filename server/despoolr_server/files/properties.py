@@ -254,9 +254,11 @@ class PropertyList:
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("ab", buffering=0) as out:
                 size = out.tell()
-                cut = b"\n" if size and not _ends_a_line(size, file) else b""
+                if size and not _ends_a_line(size, file):
+                    size = _end_of_lines(file)
+                    out.truncate(size)
                 try:
-                    write_at(out.fileno(), size, cut + _render(line))
+                    write_at(out.fileno(), size, _render(line))
                 except OSError:
                     out.truncate(size)  # what is left of a full disk is for who deletes
                     raise
@@ -334,3 +336,10 @@ def _ends_a_line(size: int, file: Path) -> bool:
     with file.open("rb") as content:
         content.seek(size - 1)
         return content.read(1) == b"\n"
+
+
+def _end_of_lines(file: Path) -> int:
+    """Where the last line ends that is whole: what a crash left of the next one would be damage
+    between lines, zeros mostly.
+    """
+    return file.read_bytes().rfind(b"\n") + 1

@@ -136,6 +136,7 @@ class JournalledFileStore:
                     threads=threads,
                     size_max=journal_max,
                     settle=self._settle_up_to,
+                    tell=self.findings.append,
                 )
             self._renames = DirectoryRenames(journal, self._passing)
             self._waiting = None
@@ -181,7 +182,8 @@ class JournalledFileStore:
         with suppress(StoreError):
             await self._passing.settle_all()
         self._passing.directories.close()
-        await self.sync()
+        with suppress(StoreError):  # what was not synced is in the journal
+            await self.sync()
         await self._journal.close(self._passing.records)
 
     # -- asking: what is on its way is there
@@ -206,7 +208,10 @@ class JournalledFileStore:
     def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         self._passing.settle(name.key)
         count, below = self._disk.tally(name)
-        return count + len(self._passing.within(name)), below
+        ahead = [*self._passing.within(name).values()]
+        if self._passing.is_shown_only:  # the disk may have part of one
+            ahead = [one for one in ahead if self._disk.find(one.name) is None]
+        return count + len(ahead), below
 
     def below(self, name: Name) -> Iterator[str]:
         self._passing.settle(name.key)

@@ -6,7 +6,9 @@ are on disk. A segment is laid out full of zeros ahead of its use, so that a syn
 and no metadata: the next one by a thread, from the time when this one is half full; until it is
 ready, this one goes on past its end. One that was not ready is small: the loop waits for it. A full
 segment is set aside, a new one begun, and the old one dropped once the file system itself has been
-synced, since what it says is true without it then. Beside the segments a mark says how far the
+synced, since what it says is true without it then. A sync that failed is not tried again: what the
+disk has lost a later one does not tell of. Nothing is written from then on, and all segments stay
+for the next start. Beside the segments a mark says how far the
 chain was safe when the last sync returned (`chain`).
 """
 
@@ -16,11 +18,12 @@ import asyncio
 import errno
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from despoolr_core.share.modes import NtStatus
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.chain import (
     JOURNAL_HEADER_SIZE,
@@ -55,15 +58,28 @@ Dropping one syncs the file system, and a file that is gone by then has never co
 block.
 """
 
+_FAILED: Final = (
+    "the disk failed, and what was written last may not be on it, though it can be read. Nothing "
+    "can be changed: see to the disk and start the machine again; the journal has what is missing"
+)
+
 Settle = Callable[[int], Awaitable[bool]]
 """Makes true on disk what the records up to a number say, where that was put off, or writes them
 anew; whether they may go.
 """
 
 
+Tell = Callable[[str], None]
+"""Told once why nothing can be written any more."""
+
+
 async def _nothing(_record: int) -> bool:
     """Where nothing is put off."""
     return True
+
+
+def _unheard(_why: str) -> None:
+    """Where nobody is told."""
 
 
 class Journal:
@@ -81,6 +97,7 @@ class Journal:
         threads: bool,
         size_max: int,
         settle: Settle = _nothing,
+        tell: Tell | None = None,
     ) -> None:
         self.size_max = self._first_size = size_max
         self.sequence = 0
@@ -89,6 +106,8 @@ class Journal:
         self._root = root
         self._store = store
         self._settle = settle
+        self._tell = tell or _unheard
+        self._has_failed = False
         self._threads = threads
         self.kept_at = 0
         """The number of the last record that counts no more by itself (`keep_only`)."""
@@ -140,7 +159,7 @@ class Journal:
         numbers, which alone count from now on; then write one more. All of it is on disk when this
         returns, so that what `entry` says may be done.
         """
-        with answering:
+        with answering, self._failing_for(errno.EIO):
             sync_file_system(self._root)
         self._keep(records)
         self.kept_at = self.sequence
@@ -150,8 +169,8 @@ class Journal:
         """Write one record, which is on disk when this returns."""
         self.append(entry)
         try:
-            with answering:
-                sync_all_data([*(descriptor for descriptor, _ in self._older), self._segment])
+            with answering, self._failing_for():
+                sync_all_data(self._written())
         except BaseException:
             self.append(Abort())
             raise
@@ -161,7 +180,7 @@ class Journal:
         tells then, and those of the meantime, count on.
         """
         so_far = self.sequence
-        with answering:
+        with answering, self._failing_for(errno.EIO):
             await in_thread(self._threads, sync_file_system, self._root)
         self._keep([*needed(), *range(so_far + 1, self.sequence + 1)])
         self.kept_at = max(self.kept_at, so_far)
@@ -171,6 +190,8 @@ class Journal:
         """Return when every record written so far is on disk."""
         wanted = self.sequence
         while self._durable < wanted:
+            if self._has_failed:
+                raise StoreError(NtStatus.IO_DEVICE_ERROR, _FAILED)
             if self._flush is None:
                 self._flush = asyncio.ensure_future(self._commit())
             await asyncio.shield(self._flush)
@@ -179,19 +200,21 @@ class Journal:
         """Everything to disk, and the segments away, unless the next start needs the records with
         the numbers that `needed` tells: then those alone count, or all if nobody can say so.
         """
-        await self.sync()
+        if not self._has_failed:
+            await self.sync()
         if at_work := [task for task in (self._dropping, self._laying_out) if task is not None]:
             await asyncio.wait(at_work)
         is_needed = True
         with answering:
-            sync_file_system(self._root)
-            with suppress(StoreError):
-                if records := needed():
-                    self._keep(records)
-                else:
-                    is_needed = False
-            if is_needed:
-                sync_all_data([*(descriptor for descriptor, _ in self._older), self._segment])
+            if not self._has_failed:
+                sync_file_system(self._root)
+                with suppress(StoreError):
+                    if records := needed():
+                        self._keep(records)
+                    else:
+                        is_needed = False
+                if is_needed:
+                    sync_all_data(self._written())
             for descriptor, _ in [*self._older, (self._segment, self._number), (self._mark, 0)]:
                 os.close(descriptor)
             if not is_needed:
@@ -211,11 +234,8 @@ class Journal:
         reached = ChainLink(last, self._size, self._checksum)
         try:
             with answering:
-                await in_thread(
-                    self._threads,
-                    sync_all_data,
-                    [*(descriptor for descriptor, _ in self._older), self._segment],
-                )
+                with self._failing_for():
+                    await in_thread(self._threads, sync_all_data, self._written())
                 self._write_mark(reached)
             self._durable = covered
         finally:
@@ -225,6 +245,20 @@ class Journal:
             self._dropping = asyncio.ensure_future(self._drop(full))
         if self._threads and 2 * self._size > self._capacity:
             self._lay_out_ahead()
+
+    def _written(self) -> list[int]:
+        return [*(descriptor for descriptor, _ in self._older), self._segment]
+
+    @contextmanager
+    def _failing_for(self, *errors: int) -> Iterator[None]:
+        """Whether a sync in here fails for good: for these errors, or for any."""
+        try:
+            yield
+        except OSError as error:
+            if not self._has_failed and (not errors or error.errno in errors):
+                self._has_failed = True
+                self._tell(f"{_FAILED} ({error.strerror})")
+            raise
 
     def _grow(self) -> None:
         """The next segment of a store that fills them is larger than the one that is written."""
@@ -276,7 +310,8 @@ class Journal:
         try:
             with answering:
                 if is_settled := await self._settle(self._begun_at):
-                    await in_thread(self._threads, sync_file_system, self._root)
+                    with self._failing_for(errno.EIO):  # others come before the sync itself
+                        await in_thread(self._threads, sync_file_system, self._root)
         except StoreError:  # a later sync tries it again
             return False
         return is_settled

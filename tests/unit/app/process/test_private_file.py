@@ -116,6 +116,27 @@ def test_on_a_full_disk_a_private_file_is_written_where_it_has_room(
     assert [*tmp_path.iterdir()] == [file]
 
 
+def test_a_file_with_another_name_is_left_as_it_is_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever put it there by a hard link would have it written through that."""
+    file, other = tmp_path / "state.json", tmp_path / "other"
+    other.write_bytes(b"old and longer")
+    other.chmod(0o600)
+    file.hardlink_to(other)
+    real = os.open
+
+    def full(path: Path, flags: int, *rest: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(NoRoomToWrite, match="No space left on device"):
+        write_private(file, b"new")
+    assert other.read_bytes() == b"old and longer"
+
+
 def test_a_file_with_less_room_than_its_size_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,16 +71,23 @@ async def test_a_settled_change_is_no_longer_owed_to_the_disk(tmp_path: Path) ->
     assert len(store._disk.property_list.take_touched()) == 1
 
 
-def test_the_last_line_of_a_name_counts_and_one_cut_short_is_passed_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [b'{"name":"A","prop', bytes(80), b'{"name":"A"' + bytes(9)])
+def test_the_last_line_of_a_name_counts_and_one_cut_short_is_passed_over(
+    tmp_path: Path, left: bytes
+) -> None:
+    """By a power cut, too, which leaves zeros: the file's size was on disk before its content."""
     kept = PropertyList(tmp_path, [])
     kept.set("A", ONE)
     kept.set("A", TWO)
     with (tmp_path / FILE).open("ab") as file:
-        file.write(b'{"name":"A","prop')
-    again = PropertyList(tmp_path, [])
+        file.write(left)
+    findings: list[str] = []
+    again = PropertyList(tmp_path, findings)
     assert dict(again.get("A")) == TWO
     again.set("B", ONE)
-    assert {key: dict(PropertyList(tmp_path, []).get(key)) for key in "AB"} == {"A": TWO, "B": ONE}
+    after = PropertyList(tmp_path, findings)
+    assert {key: dict(after.get(key)) for key in "AB"} == {"A": TWO, "B": ONE}
+    assert findings == []
 
 
 @contextmanager
