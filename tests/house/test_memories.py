@@ -267,8 +267,8 @@ TABLES: dict[str, str] = {
     "client/despoolr_client/agent/settings.py:Interner._lists": "`records_max`",
     "client/despoolr_client/agent/settings.py:Interner._records": "`records_max`",
     "client/despoolr_client/pcm/history.py:NO_HISTORY": "always empty",
-    "client/despoolr_client/agent/windows.py:Windows._files": "files of one program's run",
-    "client/despoolr_client/agent/windows.py:Windows._noidmifs": "files of one machine",
+    "client/despoolr_client/agent/machine/windows.py:Windows._files": "files of one program's run",
+    "client/despoolr_client/agent/machine/windows.py:Windows._noidmifs": "files of one machine",
     "app/despoolr_app/process/logs/process_log.py:BurstFilter._windows": "kinds of lines, in code",
     "app/despoolr_app/servers/metrics.py:BoxMetrics._known": "`DIRECTORIES_KNOWN_MAX`",
     "app/despoolr_app/servers/reach.py:Reach._connections": "servers that a machine "

@@ -196,7 +196,7 @@ def form_of_mif(value: object) -> str:
 def test_a_status_mif_takes_the_way_that_is_drawn_in_few_forms_and_with_few_returns() -> None:
     seen = Follower(
         form_of_mif,
-        ("despoolr_client.agent.windows", "write"),
+        ("despoolr_client.agent.machine.windows", "write"),
         ("despoolr_server.database.memory", "change_each"),
     )
     with following(seen):

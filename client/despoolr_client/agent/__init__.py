@@ -1,1 +1,1 @@
-"""One client machine: it polls, runs programs, reports, and keeps what it has open."""
+"""One client: it polls, runs programs on its `machine`, reports, and keeps what it has open."""

@@ -18,7 +18,9 @@ from typing import Final
 
 from despoolr_client.agent.connections import MachineConnections
 from despoolr_client.agent.dice import Dice
-from despoolr_client.agent.inventory import send_noidmifs
+from despoolr_client.agent.machine.inventory import send_noidmifs
+from despoolr_client.agent.machine.programs import Programs
+from despoolr_client.agent.machine.windows import Windows, unc
 from despoolr_client.agent.outbox import Outbox, Report, Results
 from despoolr_client.agent.polling import (
     LOGON_SHARE,
@@ -37,11 +39,9 @@ from despoolr_client.agent.polling import (
     told_by,
     told_first,
 )
-from despoolr_client.agent.programs import Programs
 from despoolr_client.agent.rest import REST_S_MAX, Rest
 from despoolr_client.agent.runner import ProgramRunner, Turn
 from despoolr_client.agent.settings import ClientSettings, Spawn
-from despoolr_client.agent.windows import Windows, unc
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.history import NO_HISTORY, History

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from despoolr_client.agent.execution import close_all
+from despoolr_client.agent.machine.execution import close_all
 from despoolr_client.agent.settings import Connect, KnownServer
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from despoolr_client.agent.connections import MachineConnections
-from despoolr_client.agent.execution import LaunchFailed, close_all, launch
-from despoolr_client.agent.habits import is_kept_out
+from despoolr_client.agent.machine.execution import LaunchFailed, close_all, launch
+from despoolr_client.agent.machine.habits import is_kept_out
+from despoolr_client.agent.machine.programs import ClientProgram, Programs, first_word
+from despoolr_client.agent.machine.windows import Windows
 from despoolr_client.agent.outbox import Report
-from despoolr_client.agent.programs import ClientProgram, Programs, first_word
 from despoolr_client.agent.settings import ClientSettings, Spawn
-from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm import lines
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import Reporter, collect_mif, run_result

@@ -15,9 +15,9 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from despoolr_client.agent.habits import AS_SHIPPED, Habits
+from despoolr_client.agent.machine.habits import AS_SHIPPED, Habits
+from despoolr_client.agent.machine.programs import NO_PROGRAMS, Programs
 from despoolr_client.agent.polling import Told, Wanted
-from despoolr_client.agent.programs import NO_PROGRAMS, Programs
 from despoolr_client.pcm.behaviour import PLATFORM, PcmBehaviour
 from despoolr_client.pcm.history import History, HistoryState
 from despoolr_client.pcm.state import Records

@@ -11,7 +11,7 @@ from contextlib import suppress
 from msgspec.structs import replace
 
 from despoolr_client.agent.agent import PcmAgent
-from despoolr_client.agent.habits import MARKER_EVERY_S, Habits, is_kept_out
+from despoolr_client.agent.machine.habits import MARKER_EVERY_S, Habits, is_kept_out
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.rules.remedies import REAPED, REAPER_EVERY_S

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from despoolr_client.agent.programs import ClientProgram, FileUse, MifToWrite
+from despoolr_client.agent.machine.programs import ClientProgram, FileUse, MifToWrite
 from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.times import signed_span_s, span_s
 from despoolr_lab.scenario import model

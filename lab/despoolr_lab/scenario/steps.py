@@ -16,7 +16,7 @@ from typing import Any, Final
 from despoolr_app.site_client.errors import SiteError, SiteRefused
 from despoolr_client.agent import user_holds
 from despoolr_client.agent.agent import PcmAgent
-from despoolr_client.agent.habits import AS_SHIPPED
+from despoolr_client.agent.machine.habits import AS_SHIPPED
 from despoolr_core.formats.reports.noidmif import render_noidmif
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.response import Response

@@ -19,9 +19,9 @@ from msgspec.structs import replace
 
 from despoolr_app.site_client.client import ServerAddress, SiteClient
 from despoolr_client.agent.agent import PcmAgent
-from despoolr_client.agent.programs import Programs
+from despoolr_client.agent.machine.programs import Programs
+from despoolr_client.agent.machine.windows import Windows
 from despoolr_client.agent.settings import ClientSettings, WhenWarned
-from despoolr_client.agent.windows import Windows
 from despoolr_client.fleet import Fleet
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
 from despoolr_client.transport.limiter import PriorityLimiter

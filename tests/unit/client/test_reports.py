@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from despoolr_client.agent.machine.programs import ClientProgram, MifToWrite, Programs
 from despoolr_client.agent.polling import PollResult
-from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.history import HistoryState
 from despoolr_client.pcm.state import Folder

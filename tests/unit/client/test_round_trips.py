@@ -7,7 +7,7 @@ from __future__ import annotations
 from random import Random
 
 from despoolr_client.agent.agent import PcmAgent
-from despoolr_client.agent.programs import ClientProgram, FileUse, Programs
+from despoolr_client.agent.machine.programs import ClientProgram, FileUse, Programs
 from despoolr_client.agent.settings import ClientSettings
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.transport.limiter import PriorityLimiter

@@ -29,7 +29,7 @@ from despoolr_app.site_client.errors import SiteError
 from despoolr_client.agent import user_holds
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.connections import UserHold
-from despoolr_client.agent.programs import Programs
+from despoolr_client.agent.machine.programs import Programs
 from despoolr_client.agent.settings import WhenWarned
 from despoolr_client.transport.http_share import HttpOpen
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from despoolr_client.agent.programs import first_word
+from despoolr_client.agent.machine.programs import first_word
 from despoolr_core.articles import ARTICLES
 from despoolr_core.profile import Profile, profile_of, with_overrides
 from despoolr_core.rules.fold import fold

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from despoolr_client.agent.programs import first_word
+from despoolr_client.agent.machine.programs import first_word
 from despoolr_client.pcm.behaviour import PcmVariant
 from despoolr_core.rules.fold import fold
 from despoolr_core.suggest import nearest, suggestion

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from despoolr_client.agent.programs import first_word
+from despoolr_client.agent.machine.programs import first_word
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access, parse_flags
 from despoolr_core.suggest import one_of

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from despoolr_client.agent.programs import first_word
+from despoolr_client.agent.machine.programs import first_word
 from despoolr_core.records.view import Holding
 from despoolr_core.records.whatif.bounds import Bound, together
 from despoolr_core.rules.fold import fold

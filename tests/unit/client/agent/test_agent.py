@@ -9,8 +9,8 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from despoolr_client.agent.machine.windows import Windows
 from despoolr_client.agent.user_holds import hold, release
-from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm.behaviour import PcmBehaviour, PcmVariant
 from despoolr_core.formats.sms_ini import parse_sms_ini
 from worlds.client import World, driven, offered, play, poll_and_run

@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from despoolr_client.agent.machine.programs import ClientProgram, MifToWrite, Programs
 from despoolr_client.agent.outbox import Report
-from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_core.formats.instructions.instruction import Result, WireRemove, parse_instruction
 from despoolr_core.formats.reports.status_mif import StatusMif, render_status_mif

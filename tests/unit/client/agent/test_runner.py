@@ -9,10 +9,10 @@ import asyncio
 import pytest
 
 from despoolr_client.agent.agent import PcmAgent
+from despoolr_client.agent.machine.programs import ClientProgram, FileUse, Programs
+from despoolr_client.agent.machine.windows import Windows
 from despoolr_client.agent.polling import PollResult
-from despoolr_client.agent.programs import ClientProgram, FileUse, Programs
 from despoolr_client.agent.user_holds import hold
-from despoolr_client.agent.windows import Windows
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.state import Folder
 from despoolr_core.formats.instructions.instruction import Result

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from despoolr_client.agent.habits import AS_SHIPPED, Habits, is_kept_out
+from despoolr_client.agent.machine.habits import AS_SHIPPED, Habits, is_kept_out
 from despoolr_core.rules.remedies import COPY_FIRST_S
 from worlds.client import PACKAGE, World, driven, offered, play, poll_and_run
 

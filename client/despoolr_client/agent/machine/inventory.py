@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from despoolr_client.agent.windows import Windows
+from despoolr_client.agent.machine.windows import Windows
 from despoolr_core.formats.mif.language.findings import MifError, MifTooLarge
 from despoolr_core.formats.reports.job_mif import Machine, add_identification
 from despoolr_core.formats.sms_id import to_base36

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_client.agent.programs import ClientProgram, MifToWrite, Programs, first_word
+from despoolr_client.agent.machine.programs import ClientProgram, MifToWrite, Programs, first_word
 from despoolr_core.formats.reports.status_mif import read_status_mif
 
 

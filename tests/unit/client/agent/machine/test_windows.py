@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_client.agent.windows import Windows, WindowsFile
+from despoolr_client.agent.machine.windows import Windows, WindowsFile
 
 
 def test_names_are_compared_without_regard_to_case() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from despoolr_client.agent.programs import ClientProgram, NoidmifToWrite, Programs
+from despoolr_client.agent.machine.programs import ClientProgram, NoidmifToWrite, Programs
 from despoolr_core.formats.mif.build import build_attribute, build_group, build_mif
 from despoolr_core.formats.mif.render import render
 from despoolr_core.formats.reports.job_mif import read_inventory_mif

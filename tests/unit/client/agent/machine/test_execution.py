@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_client.agent import execution
-from despoolr_client.agent.execution import LaunchFailed, close_all, launch, package_files
-from despoolr_client.agent.programs import ClientProgram, FileUse
+from despoolr_client.agent.machine import execution
+from despoolr_client.agent.machine.execution import LaunchFailed, close_all, launch, package_files
+from despoolr_client.agent.machine.programs import ClientProgram, FileUse
 from despoolr_core.share.contract import OpenFile
 from despoolr_core.share.modes import Access, ShareMode
 from worlds.client import PACKAGE, World, play

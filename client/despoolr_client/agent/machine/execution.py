@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
-from despoolr_client.agent.programs import ALL_FILES, ClientProgram
+from despoolr_client.agent.machine.programs import ALL_FILES, ClientProgram
 from despoolr_core.share.contract import OpenFile, Share, ShareError, ShareUnreachable
 from despoolr_core.share.modes import NtStatus
 
