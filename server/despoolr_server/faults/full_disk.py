@@ -9,6 +9,7 @@ that is full for a while is as it was. It stands before a store that is on disk
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from despoolr_core.share.modes import NtStatus
@@ -61,6 +62,7 @@ class FillableFileStore:
         self.keeps_properties_in = store.keeps_properties_in
         self.set_properties = store.set_properties
         self.used_bytes = store.used_bytes
+        self.remove_together = store.remove_together
         self.sync = store.sync
 
     @property
@@ -95,6 +97,12 @@ class FillableFileStore:
     def put_again(self, name: Name, data: bytes, at: float) -> FileFacts | None:
         """Nothing, where anything is full."""
         return None if self._full else self._store.put_again(name, data, at)
+
+    def create_together(
+        self, files: Sequence[tuple[Name, bytes]], at: float
+    ) -> Sequence[FileFacts]:
+        """None, where anything is full."""
+        return [] if self._full else self._store.create_together(files, at)
 
     async def stage(self, data: bytes, at: float) -> str:
         """Where it will lie, and so whether there is room, shows when it is published."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import randbits
@@ -251,6 +251,16 @@ class DiskFileStore:
         facts = self._known.tell(key, path, stored, status)
         self._known.small.keep(key, facts, content)
         return facts
+
+    def create_together(
+        self, _files: Sequence[tuple[Name, bytes]], _at: float
+    ) -> Sequence[FileFacts]:
+        """None: each has its place here at once."""
+        return []
+
+    def remove_together(self, _names: Sequence[Name]) -> Sequence[FileFacts]:
+        """None: each leaves its place."""
+        return []
 
     def put_aside(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
         """`StagedFiles.make`, where anything can be changed."""

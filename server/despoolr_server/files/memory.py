@@ -155,6 +155,16 @@ class MemoryFileStore:
     def put_again(self, _name: Name, _data: bytes, _at: float) -> None:
         """Nothing: it would cost no less here."""
 
+    def create_together(
+        self, _files: Sequence[tuple[Name, bytes]], _at: float
+    ) -> Sequence[FileFacts]:
+        """None: it would cost no less here."""
+        return []
+
+    def remove_together(self, _names: Sequence[Name]) -> Sequence[FileFacts]:
+        """None: it would cost no less here."""
+        return []
+
     async def stage(self, data: bytes, at: float) -> str:
         self.change_count += 1
         self._staged[str(self.change_count)] = (data, at)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -125,6 +125,19 @@ class PathIndex:
     def look(self, name: Name) -> ResolvedPath | None:
         """Where a name is, or would be; None if there is no such place."""
         return None if not name.key or _is_private(name.key) else self._lookup(name)
+
+    def look_in(self, directory: Name, names: Iterable[Name]) -> Iterator[ResolvedPath]:
+        """`look` of names in one directory, one after the other, in one turn in which nothing else
+        is changed there: the directory is looked at once.
+        """
+        known = self.remembered(directory.key)
+        folder, status = self._folder(directory) if known is None else known
+        if folder is None or status is None:
+            return
+        for name in names:
+            if _is_private(name.key):
+                return
+            yield self._place(folder, status, name)
 
     def existing(self, name: Name, looked: ResolvedPath | None = None) -> ResolvedPath:
         """`resolve`, unless something was seen there in this turn (`look`). Raises `StoreError`

@@ -139,6 +139,17 @@ class FileStore(Protocol):
         `write_whole`. None, and nothing has changed, where it does not, or cannot be done.
         """
 
+    def create_together(
+        self, files: Sequence[tuple[Name, bytes]], at: float
+    ) -> Sequence[FileFacts]:
+        """Files of one directory that may soon be gone again: the facts of the first, as many as
+        can be made in one, and cost less so than by `write_whole`. Raises `StoreError`, and none
+        is made.
+        """
+
+    def remove_together(self, names: Sequence[Name]) -> Sequence[FileFacts]:
+        """The same of files that go: what was known of the first, as many as go in one."""
+
     async def stage(self, data: bytes, at: float) -> str:
         """Put a large file's bytes aside without holding up the loop; returns what `publish` or
         `discard` take.

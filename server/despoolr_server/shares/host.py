@@ -34,6 +34,7 @@ from despoolr_server.shares.directory_watch import DirectoryWatch
 from despoolr_server.shares.handles.file_info import FileInfo
 from despoolr_server.shares.handles.handles import Handles
 from despoolr_server.shares.handles.range_locks import RangeLocks
+from despoolr_server.shares.paths.boxes import Boxes
 from despoolr_server.shares.paths.listings import Listings
 from despoolr_server.shares.paths.paths import Paths
 from despoolr_server.shares.paths.polls import Polls
@@ -77,6 +78,7 @@ class ShareHost:
         self.paths = Paths(self.gate)
         self.polls = Polls(self.gate)
         self.puts = Puts(self.gate)
+        self.boxes = Boxes(self.gate)
         self.listings = Listings(self.gate)
         self.handles = Handles(self.gate)
         self.file_info = FileInfo(self.gate)

@@ -24,6 +24,7 @@ from despoolr_core.share.wire import Entry, OpenReply, OpenRequest, Problem, loc
 from despoolr_server.loop.pace import FILES_A_TURN, batches, breathe, turn
 from despoolr_server.shares.base.principal import Caller, Content, Principal
 from despoolr_server.shares.host import ShareHost
+from despoolr_server.shares.paths.boxes import TOGETHER_MAX
 
 
 class LocalOpenFile:
@@ -187,8 +188,17 @@ class LocalShare:
         self, files: Sequence[tuple[str, bytes]], *, create: bool
     ) -> list[ShareError | None]:
         made: list[ShareError | None] = []
-        caller = self._caller("")
-        for path, data in files:
+        caller, boxes = self._caller(""), self._host.boxes
+        while len(made) < len(files):
+            if create and (
+                count := boxes.create(
+                    caller, self._share, files[len(made) : len(made) + TOGETHER_MAX]
+                )
+            ):
+                made += [None] * count
+                await breathe(count, FILES_A_TURN)
+                continue
+            path, data = files[len(made)]
             written = await self._host.paths.put(
                 caller, self._share, path, data, create_only=create, sync=False
             )
@@ -204,11 +214,16 @@ class LocalShare:
         """Files: None for each that is gone, or why not; safe together."""
         caller = self._caller("")
         gone: list[ShareError | None] = []
-        for batch in batches(paths, FILES_A_TURN):
-            for path in batch:
+        while len(gone) < len(paths):
+            count = self._host.boxes.delete(
+                caller, self._share, paths[len(gone) : len(gone) + TOGETHER_MAX]
+            )
+            gone += [None] * count
+            some = paths[len(gone) : len(gone) + FILES_A_TURN] if not count else ()
+            for path in some:
                 refusal = await self._host.paths.delete(caller, self._share, path, sync=False)
                 gone.append(None if refusal is None else ShareError(refusal))
-            await breathe(len(batch), FILES_A_TURN)
+            await breathe(count + len(some), FILES_A_TURN)
         _must(await self._host.paths.sync((self._share,)))
         return gone
 

@@ -21,7 +21,7 @@ seconds (`journal.passing`): until then it is its record.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
@@ -33,7 +33,7 @@ from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.chain import JournalReading
 from despoolr_server.files.journal.directory_renames import DirectoryRenames
-from despoolr_server.files.journal.passing import PassingFiles
+from despoolr_server.files.journal.passing import Passing, PassingFiles
 from despoolr_server.files.journal.records import (
     Abort,
     Entry,
@@ -58,6 +58,7 @@ from despoolr_server.files.journal.segments import (
 from despoolr_server.files.journal.waiting_for_room import WaitingForRoom
 from despoolr_server.files.path_index import PRIVATE, ResolvedPath
 from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
+from despoolr_server.files.spare.inode_pool import Spare
 from despoolr_server.files.system.descriptors import (
     in_thread,
     sync_file_system,
@@ -303,6 +304,58 @@ class JournalledFileStore:
             raise
         return self._passing.enter(name, place, content, spare, stamp, record)
 
+    def create_together(
+        self, files: Sequence[tuple[Name, bytes]], at: float
+    ) -> Sequence[FileFacts]:
+        """Each is its record, and the records are written in one."""
+        disk, passing = self._disk, self._passing
+        disk.check_writable()
+        new: dict[str, tuple[Name, ResolvedPath, bytes, Spare, int]] = {}
+        size = 0
+        try:
+            places = disk.index.look_in(files[0][0].parent, (name for name, _ in files))
+            for (name, data), place in zip(files, places, strict=False):
+                if (
+                    name.key in self._on_their_way
+                    or name.key in new
+                    or place.folder.key != name.key.rpartition("/")[0]
+                    or not passing.takes(name, place, len(data), ahead=len(new), ahead_size=size)
+                ):
+                    break
+                with answering:
+                    spare = disk.pool.reserve()
+                new[name.key] = name, place, bytes(data), spare, disk.staged.stamp(at)[0]
+                size += len(data)
+            if not new:
+                return []
+            last = self._log(
+                *(
+                    Put(name.path, spare.inode, 0, data, stamp, 0)
+                    for name, _, data, spare, stamp in new.values()
+                )
+            )
+        except BaseException:
+            with answering:
+                for _, _, _, spare, _ in new.values():
+                    disk.pool.release(spare)
+            raise
+        return [
+            passing.enter(*one, record)
+            for record, one in enumerate(new.values(), last - len(new) + 1)
+        ]
+
+    def remove_together(self, names: Sequence[Name]) -> Sequence[FileFacts]:
+        """Those that are on their way."""
+        ones: dict[str, Passing] = {}
+        for name in names:
+            one = self._on_their_way.get(name.key)
+            if one is None or name.key in ones:
+                break
+            ones[name.key] = one
+        if ones:
+            self._passing.remove(*ones.values())
+        return [one.facts for one in ones.values()]
+
     async def stage(self, data: bytes, at: float) -> str:
         """As the disk's, and synced."""
         staged = await self._disk.stage(data, at)
@@ -421,15 +474,16 @@ class JournalledFileStore:
             self._log(record)
         renames.renamed(place.inode)
 
-    def _log(self, entry: Entry) -> int:
-        """Write one record, and return its number; if it cannot be written, the change does not
-        happen.
+    def _log(self, *entries: Entry) -> int:
+        """Write records, and return the number of the last; if they cannot be written, the changes
+        do not happen.
         """
         self._disk.check_writable()
         assert self._journal is not None, "a store without a journal is not written"
-        self._journal.append(entry)
+        self._journal.append(*entries)
         if self._renames is not None:
-            self._renames.hear(entry)
+            for entry in entries:
+                self._renames.hear(entry)
         return self._journal.sequence
 
     def _keep_only(self, entry: Entry) -> None:

@@ -30,7 +30,7 @@ from despoolr_server.engine.rows import FileFacts
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.open_directories import OpenDirectories
-from despoolr_server.files.journal.records import Entry, Put, Remove
+from despoolr_server.files.journal.records import Put, Remove
 from despoolr_server.files.known_files import etag_of
 from despoolr_server.files.long_names import on_disk
 from despoolr_server.files.path_index import DirectoryIndex, ResolvedPath
@@ -75,8 +75,8 @@ class Passing(msgspec.Struct):
 class PassingFiles:
     """The files of one store that are on their way. `files` is for reading, by their keys."""
 
-    def __init__(self, disk: DiskFileStore, log: Callable[[Entry], int], placed: Placed) -> None:
-        """`log` writes a record and returns its number, or raises `StoreError`."""
+    def __init__(self, disk: DiskFileStore, log: Callable[..., int], placed: Placed) -> None:
+        """`log` writes records and returns the number of the last, or raises `StoreError`."""
         self.files: dict[str, Passing] = {}
         self._disk = disk
         self._log = log
@@ -97,15 +97,19 @@ class PassingFiles:
 
     # -- coming and going
 
-    def takes(self, name: Name, place: ResolvedPath, size: int) -> bool:
-        """Whether a file of so many bytes may be on its way to where nothing is."""
+    def takes(
+        self, name: Name, place: ResolvedPath, size: int, *, ahead: int = 0, ahead_size: int = 0
+    ) -> bool:
+        """Whether a file of so many bytes may be on its way to where nothing is, behind some that
+        are about to be.
+        """
         return (
             place.status is None
             and not self._refused
             and not self._is_stopped
             and size <= FILE_SIZE_MAX
-            and len(self.files) < COUNT_MAX
-            and self._size + size <= SIZE_MAX
+            and len(self.files) + ahead < COUNT_MAX
+            and self._size + ahead_size + size <= SIZE_MAX
             and not self._disk.keeps_anything_of(name.key)
             and self._reaches(place.folder)
         )
@@ -148,17 +152,19 @@ class PassingFiles:
             self._forget(one)
         self.is_shown_only = False
 
-    def remove(self, one: Passing) -> None:
-        """One that goes before it had a place. Raises `StoreError`."""
-        key, disk = one.name.key, self._disk
-        self._log(Remove(one.name.path, one.spare.inode, False))
-        if key in self._refused:  # its empty file may have gone with the try
-            disk.discard(one.spare.path)
-        else:
-            with suppress(OSError):
-                disk.pool.release(one.spare)
-        self._forget(one)
-        disk.index.count(key.rpartition("/")[0])
+    def remove(self, *ones: Passing) -> None:
+        """Some that go before they had a place. Raises `StoreError`, and none is gone."""
+        disk = self._disk
+        self._log(*(Remove(one.name.path, one.spare.inode, False) for one in ones))
+        for one in ones:
+            key = one.name.key
+            if key in self._refused:  # its empty file may have gone with the try
+                disk.discard(one.spare.path)
+            else:
+                with suppress(OSError):
+                    disk.pool.release(one.spare)
+            self._forget(one)
+            disk.index.count(key.rpartition("/")[0])
 
     def settle(self, key: str) -> None:
         """Let the file of this key, if it is on its way, take its place. Raises `StoreError`."""

@@ -140,19 +140,19 @@ class Journal:
         """
         return max(self._begun_at, self.kept_at) < sequence <= self._durable
 
-    def append(self, entry: Entry) -> None:
-        """Write one record. One that did not fit is wiped out again."""
+    def append(self, *entries: Entry) -> None:
+        """Write records, together. Those that did not fit are wiped out again."""
         with answering:
-            payload = encode(entry)
-            size = self._size + FRAME_SIZE + len(payload)
+            payloads = [encode(entry) for entry in entries]
+            size = self._size + sum(map(len, payloads)) + FRAME_SIZE * len(payloads)
             is_full = size > self._capacity and self.sequence > self._begun_at
             waits = self._being_laid_out is not None and size <= OVERFULL * self._capacity
-            if is_full and not waits and not isinstance(entry, Abort):
+            if is_full and not waits and not isinstance(entries[0], Abort):
                 full = (self._segment, self._number)
                 self._segment = self._begin()
                 self._older.append(full)
-            self._append(self._segment, payload)
-        self.sequence += 1
+            self._append(self._segment, payloads)
+        self.sequence += len(entries)
 
     def keep_only(self, records: Iterable[int], entry: Entry) -> None:
         """Make what was recorded true on disk without its records, but for those with these
@@ -353,21 +353,25 @@ class Journal:
         )
         self._begun = ChainLink(self._number, self._size, self._checksum)
         self._begun_at = self.sequence
-        self._append(segment, encode(Follow(*before)))
+        self._append(segment, [encode(Follow(*before))])
         return segment
 
-    def _append(self, segment: int, payload: bytes) -> None:
-        """Write one record where the segment ends; one that could not be written whole leaves
-        nothing. Raises `OSError`.
+    def _append(self, segment: int, payloads: list[bytes]) -> None:
+        """Write records where the segment ends; what could not be written whole leaves nothing.
+        Raises `OSError`.
         """
-        frame, checksum = render_frame(payload, self._checksum)
+        frames, checksum = [], self._checksum
+        for payload in payloads:
+            frame, checksum = render_frame(payload, checksum)
+            frames.append(frame)
+        data = b"".join(frames)
         try:
-            write_at(segment, self._size, frame)
+            write_at(segment, self._size, data)
         except OSError:
             os.ftruncate(segment, self._size)
             os.ftruncate(segment, max(self._capacity, self._size))
             raise
-        self._size += len(frame)
+        self._size += len(data)
         self._checksum = checksum
 
     def _write_mark(self, reached: ChainLink) -> None:
