@@ -378,3 +378,58 @@ async def test_after_a_sync_that_failed_nothing_is_answered_and_no_segment_goes(
     again = JournalledFileStore(tmp_path, threads=False)
     assert again.findings == [] and again.read(n("A")) == b"x" * 500
     await again.close()
+
+
+async def test_who_is_called_is_called_when_what_was_written_before_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One `fdatasync` for all who wait, and another for those who came during it."""
+    store = JournalledFileStore(tmp_path)
+    journal, sync_all = store._journal, sync_all_data
+    assert journal is not None
+    may_end, synced, said = threading.Event(), list[int](), list[str]()
+
+    def slow(descriptors: list[int]) -> None:
+        synced.append(len(said))
+        may_end.wait(60)
+        sync_all(descriptors)
+
+    monkeypatch.setattr(segments, "sync_all_data", slow)
+    for name in "AB":
+        store.write_whole(n(name), b"x", AT)
+        store.when_safe(lambda error, name=name: said.append(f"{name} {error}"))  # type: ignore[misc]
+    while not synced:  # noqa: ASYNC110 - a thread begins
+        await asyncio.sleep(0)
+    store.write_whole(n("C"), b"x", AT)
+    store.when_safe(lambda error: said.append(f"C {error}"))
+    waiting = asyncio.ensure_future(store.sync())
+    await asyncio.sleep(0)
+    assert not said
+    may_end.set()
+    await waiting
+    assert said == ["A None", "B None", "C None"]
+    assert synced == [0, 2]
+    await store.close()
+
+
+async def test_who_is_called_hears_why_the_disk_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, said = JournalledFileStore(tmp_path, threads=False), list[StoreError | None]()
+
+    def broken(_descriptors: list[int]) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    store.write_whole(n("A"), b"x", AT)
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "sync_all_data", broken)
+        store.when_safe(said.append)
+        store.when_safe(said.append)
+        with pytest.raises(StoreError):
+            await store.sync()
+    assert [error and error.status for error in said] == [NtStatus.IO_DEVICE_ERROR] * 2
+    store.when_safe(said.append)
+    with pytest.raises(StoreError, match="the disk failed"):
+        await store.sync()
+    assert len(said) == 3 and isinstance(said[2], StoreError)
+    await store.close()

@@ -41,6 +41,7 @@ _.__call__
 # aiohttp reads what we set of it, and calls what we override.
 _.requests_count
 _._lingering_time
+_._request_in_progress
 _._cached_current_datetime
 _._create_connection
 

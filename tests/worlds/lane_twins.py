@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from despoolr_app.clocks.loop_clock import LoopClock
@@ -19,6 +20,7 @@ from despoolr_core.share.wire import Problem
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
 from despoolr_server.files.memory import MemoryFileStore
+from despoolr_server.files.protocol import StoreError
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
 from despoolr_server.http.connections.connection_limits import ConnectionLimits
@@ -199,6 +201,9 @@ class _SlowStore(MemoryFileStore):
 
     async def sync(self) -> None:
         await asyncio.sleep(0.02)
+
+    def when_safe(self, call: Callable[[StoreError | None], None]) -> None:
+        asyncio.get_running_loop().call_later(0.02, call, None)
 
 
 async def _play(said: list[Exchange], lane: bool) -> Heard:

@@ -21,6 +21,7 @@ from despoolr_lab.sim.transport import MemoryTransport
 from despoolr_server.http.base.counts.traffic import TRAFFIC
 from despoolr_server.http.connections.field_block import FieldBlock
 from despoolr_server.http.connections.lane import FastLane, FirstLine
+from despoolr_server.http.connections.short_ways import Later
 from despoolr_server.http.handling.application import Addresses, App
 from despoolr_server.http.handling.handler import rest_of
 from despoolr_server.http.handling.single_write import SingleWriteResponse
@@ -215,10 +216,15 @@ class FarEnd(asyncio.Protocol):
         assert line.handler is not None
         if line.usual is not None:
             usual = line.usual(line.last, block, body, self.loop.time)
+            if isinstance(usual, Later):
+                request = self._request(line, block, body)
+                said = self._finish(request, usual.said(request), answered)
+                self.task = self.loop.create_task(said)
+                return None
             if usual is not None:
                 self._wait_for_next()
                 return usual
-        request: Any = ValueRequest(self, line.method, line.path, line.match_info, block, body)
+        request = self._request(line, block, body)
         call: Any = line.handler(request)
         try:
             waits = call.send(None)
@@ -234,6 +240,9 @@ class FarEnd(asyncio.Protocol):
             rest = rest_of(call, waits)
         self.task = self.loop.create_task(self._finish(request, rest, answered))
         return None
+
+    def _request(self, line: FirstLine, block: FieldBlock, body: bytes) -> Any:
+        return ValueRequest(self, line.method, line.path, line.match_info, block, body)
 
     async def _finish(
         self, request: Any, rest: Any, answered: Callable[[SingleWriteResponse], None]

@@ -64,6 +64,7 @@ class FillableFileStore:
         self.used_bytes = store.used_bytes
         self.remove_together = store.remove_together
         self.sync = store.sync
+        self.when_safe = store.when_safe
 
     @property
     def is_safe_at_once(self) -> bool:

@@ -208,7 +208,7 @@ class DiskFileStore:
             again = self._originals.put_again(place.path, place.status, content, stamp)
             if again is not None:
                 where = place.folder, place.is_current
-                return self._was_put(name.key, place.path, place.stored, where, again, content)
+                return self.was_put(name.key, place.path, place.stored, where, again, content)
         with answering:
             staged, status = self.staged.make(content, at)
 
@@ -219,26 +219,51 @@ class DiskFileStore:
 
     def put_again(self, name: Name, data: bytes, at: float) -> FileFacts | None:
         """Where the files of the last two puts can change places (`Originals.put_again`)."""
-        known = self._known.rows.get(name.key)
-        if known is None or self.findings or known[4].attributes:
+        there = self.where_it_was_put(name)
+        if there is None or self.findings:
             return None
-        path, mtime_ns, size, inode, before = known
-        found = self.index.unmoved(name.key, path)
-        if found is None:
+        path, before, known, where = there
+        content, (stamp, _) = bytes(data), self.staged.stamp(at)
+        status = self._originals.put_again(path, before, content, stamp)
+        if status is None:
+            return None
+        return self.was_put(name.key, path, known.path, where, status, content)
+
+    def where_it_was_put(
+        self, name: Name
+    ) -> tuple[str, os.stat_result, FileFacts, tuple[DirectoryIndex, bool]] | None:
+        """Where a plain file without attributes lies that is as it was told last: its path, its
+        `lstat`, what was told, and its directory. None if it is not there, or nobody knows.
+        """
+        known = self._known.rows.get(name.key)
+        if known is None or known[4].attributes:
+            return None
+        path, mtime_ns, size, inode, facts = known
+        where = self.index.unmoved(name.key, path)
+        if where is None:
             return None
         try:
-            now = os.lstat(path)
+            status = os.lstat(path)
         except OSError:
             return None
-        if now.st_mtime_ns != mtime_ns or now.st_size != size or now.st_ino != inode:
+        if status.st_mtime_ns != mtime_ns or status.st_size != size or status.st_ino != inode:
             return None
-        content, (stamp, _) = bytes(data), self.staged.stamp(at)
-        again = self._originals.put_again(path, now, content, stamp)
-        if again is None:
-            return None
-        return self._was_put(name.key, path, before.path, found, again, content)
+        return path, status, facts, where
 
-    def _was_put(
+    def put_over(
+        self, staged: str, path: str, before: os.stat_result, *, by_exchange: bool
+    ) -> None:
+        """Let a staged file take the place of the one there, whose `lstat` is `before`; it is
+        removed if it cannot.
+        """
+        try:
+            with answering:
+                (self.exchange if by_exchange else _replace)(staged, path, before)
+        except BaseException:
+            self.discard(staged)
+            raise
+
+    def was_put(
         self,
         key: str,
         path: str,
@@ -247,6 +272,7 @@ class DiskFileStore:
         status: os.stat_result,
         content: bytes,
     ) -> FileFacts:
+        """The facts of a file that took the place of another; `status` is its `fstat`."""
         self.index.changed(*where)
         facts = self._known.tell(key, path, stored, status)
         self._known.small.keep(key, facts, content)
@@ -526,9 +552,17 @@ class DiskFileStore:
         with answering:
             self.property_list.set(name.key, properties)
 
+    def when_safe(self, call: Callable[[StoreError | None], None]) -> None:
+        """At once, as `sync` has nothing to wait for."""
+        call(None)
+
     async def sync(self) -> None:
         """The kernel writes it back when it likes; `JournalledFileStore` promises more."""
         self.property_list.take_touched()
+
+
+def _replace(staged: str, path: str, _before: os.stat_result) -> None:
+    os.replace(staged, path)
 
 
 def _nofollow(path: str, flags: int) -> int:

@@ -4,7 +4,7 @@ had.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name
@@ -253,6 +253,10 @@ class MemoryFileStore:
     def used_bytes(self) -> int:
         """What the files have in them."""
         return self.used
+
+    def when_safe(self, call: Callable[[StoreError | None], None]) -> None:
+        """At once, as `sync` has nothing to wait for."""
+        call(None)
 
     async def sync(self) -> None:
         """Nothing here survives, and nothing was promised."""

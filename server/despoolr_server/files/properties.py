@@ -77,6 +77,11 @@ class PropertyList:
         self._known_size = 0
         self._is_empty = not root.is_dir()
 
+    @property
+    def is_touched(self) -> bool:
+        """Whether any file has changed since."""
+        return bool(self._touched)
+
     def take_touched(self) -> tuple[Path, ...]:
         """The files that have changed since this was last asked, in order."""
         touched, self._touched = self._touched, set()

@@ -10,7 +10,7 @@ given by the caller. Two twins pass one contract test: `MemoryFileStore` and `Di
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -210,6 +210,9 @@ class FileStore(Protocol):
         """Bytes that are taken where new content goes, by these files and by whatever else is
         there.
         """
+
+    def when_safe(self, call: Callable[[StoreError | None], None]) -> None:
+        """Call back when `sync` would return, or with what it would raise."""
 
     async def sync(self) -> None:
         """Return when everything done so far would survive a crash (at once for a store that

@@ -171,6 +171,11 @@ class JournalledFileStore:
         if self._journal is not None:
             await self._journal.sync()
 
+    def when_safe(self, call: Callable[[StoreError | None], None]) -> None:
+        """Called in the turn in which the journal is on disk."""
+        assert self._journal is not None, "nothing was written"
+        self._journal.when_safe(call)
+
     async def close(self) -> None:
         """Everything to disk, and the journal away; a store in which nothing could be changed
         leaves all as it is. What the disk does not take stays in the journal, for the next start.
@@ -287,8 +292,27 @@ class JournalledFileStore:
         self._remember(status, record)
         return facts
 
-    def put_again(self, _name: Name, _data: bytes, _at: float) -> None:
-        """Nothing: it would cost no less here."""
+    def put_again(self, name: Name, data: bytes, at: float) -> FileFacts | None:
+        """What is looked for less often than by `write_whole`, and done as there."""
+        disk = self._disk
+        there = disk.where_it_was_put(name)
+        if there is None or name.key in self._on_their_way or disk.property_list.is_touched:
+            return None
+        path, before, known, where = there
+        content = bytes(data)
+        staged, status = disk.put_aside(content, at)
+        try:
+            record = self._log(
+                Put(name.path, status.st_ino, before.st_ino, content, status.st_mtime_ns, 0)
+            )
+        except BaseException:
+            disk.discard(staged)
+            raise
+        self._undo_record_on_error(
+            disk.put_over, staged, path, before, by_exchange=self._restores(before)
+        )
+        self._remember(status, record)
+        return disk.was_put(name.key, path, known.path, where, status, content)
 
     def _pass(self, name: Name, place: ResolvedPath, content: bytes, at: float) -> FileFacts:
         """The record is the file."""

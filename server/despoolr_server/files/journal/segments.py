@@ -117,7 +117,9 @@ class Journal:
         self._older: list[tuple[int, int]] = []
         self._spare: int | None = None
         self._being_laid_out: int | None = None
-        self._flush: asyncio.Task[None] | None = None
+        self._flush: asyncio.Task[StoreError | None] | None = None
+        self._calls: list[tuple[int, Callable[[StoreError | None], None]]] = []
+        """What is called when so many records are safe."""
         self._dropping: asyncio.Task[None] | None = None
         self._laying_out: asyncio.Task[None] | None = None
         with answering:
@@ -190,11 +192,16 @@ class Journal:
         """Return when every record written so far is on disk."""
         wanted = self.sequence
         while self._durable < wanted:
-            if self._has_failed:
-                raise StoreError(NtStatus.IO_DEVICE_ERROR, _FAILED)
-            if self._flush is None:
-                self._flush = asyncio.ensure_future(self._commit())
-            await asyncio.shield(self._flush)
+            error = await asyncio.shield(self._flushing())
+            if error is not None:
+                raise error
+
+    def when_safe(self, call: Callable[[StoreError | None], None]) -> None:
+        """Call this when every record written so far is on disk, or with why it cannot be; no task
+        waits for it.
+        """
+        self._calls.append((self.sequence, call))
+        self._flushing()
 
     async def close(self, needed: Callable[[], list[int]]) -> None:
         """Everything to disk, and the segments away, unless the next start needs the records with
@@ -226,20 +233,43 @@ class Journal:
         number = self.sequence + 1
         self.append(Keep([number - record for record in records]))
 
-    async def _commit(self) -> None:
-        """One `fdatasync` for all who wait; segments that are full are dropped in the
+    def _flushing(self) -> asyncio.Task[StoreError | None]:
+        if self._flush is None:
+            self._flush = asyncio.ensure_future(self._commit())
+        return self._flush
+
+    async def _commit(self) -> StoreError | None:
+        """One `fdatasync` for all who wait. Returns why their records are not safe."""
+        failed: StoreError | None = None
+        try:
+            await self._write_out()
+        except StoreError as error:
+            failed = error
+        finally:
+            self._flush = None
+        told, self._calls = self._calls, []
+        for sequence, call in told:
+            if failed is not None or sequence <= self._durable:
+                call(failed)
+            else:
+                self._calls.append((sequence, call))
+        if self._calls:
+            self._flushing()
+        return failed
+
+    async def _write_out(self) -> None:
+        """Have on disk what was written so far. Segments that are full are dropped in the
         background.
         """
         covered, last = self.sequence, self._number
         reached = ChainLink(last, self._size, self._checksum)
-        try:
-            with answering:
-                with self._failing_for():
-                    await in_thread(self._threads, sync_all_data, self._written())
-                self._write_mark(reached)
-            self._durable = covered
-        finally:
-            self._flush = None
+        if self._has_failed:
+            raise StoreError(NtStatus.IO_DEVICE_ERROR, _FAILED)
+        with answering:
+            with self._failing_for():
+                await in_thread(self._threads, sync_all_data, self._written())
+            self._write_mark(reached)
+        self._durable = covered
         if self._dropping is None and (full := [one for one in self._older if one[1] < last]):
             self._older = self._older[len(full) :]
             self._dropping = asyncio.ensure_future(self._drop(full))

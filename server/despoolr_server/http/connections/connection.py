@@ -43,9 +43,11 @@ TOUCHED: Final[dict[str, tuple[str, ...]]] = {
         "handle_error",
     ),
     "set": (
+        "_current_request",
         "_keepalive_handle",
         "_lingering_time",
         "_next_keepalive_close_time",
+        "_request_in_progress",
         "_task_handler",
         "_waiter",
     ),
@@ -53,8 +55,8 @@ TOUCHED: Final[dict[str, tuple[str, ...]]] = {
     "read": (
         "_buffer_paused",
         "_close",
-        "_current_request",
         "_force_close",
+        "_handler_waiter",
         "_keepalive_timeout",
         "_loop",
         "_manager",

@@ -17,7 +17,8 @@ may not ask for its task before it first waits.
 
 A call may have a short way to its usual answer (`http.connections.short_ways`), which is asked
 before there is a request. It says None for all that is not usual, and has done nothing then; its
-answers are made by the functions that make the handler's.
+answers are made by the functions that make the handler's. An answer that waits for the disk
+(`Later`) is said by who waits for the disk, in the turn in which all that was done is safe.
 
 What is worked out of a request line, or of a block of header fields, is found again by its bytes.
 """
@@ -33,12 +34,14 @@ from aiohttp import HttpVersion11, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.web_server import Server
 
+from despoolr_server.files.protocol import StoreError
 from despoolr_server.http.connections.connection import Admission, Connection
 from despoolr_server.http.connections.field_block import (
     BLOCK_SIZE_MAX,
     FieldBlock,
 )
 from despoolr_server.http.connections.lane import FastLane, FirstLine
+from despoolr_server.http.connections.short_ways import Later
 from despoolr_server.http.connections.whole_request import WholeRequest
 from despoolr_server.http.handling.handler import rest_of
 from despoolr_server.http.handling.single_write import SingleWriteResponse
@@ -178,13 +181,13 @@ class LaneConnection(Connection):
         self._has_spoken()
         if line.usual is not None:
             usual = line.usual(line.last, block, body, self._now)
+            if isinstance(usual, Later):
+                self._say_when_safe(usual, partial(self._request, line, block, body))
+                return None
             if usual is not None:
                 self._wait_for_next()
                 return usual
-        lane = self._lane
-        request = WholeRequest(
-            _message(line, block), body, self, self._loop, line.match_info, lane.app
-        )
+        request = self._request(line, block, body)
         call = handler(request)
         response: web.StreamResponse
         try:
@@ -204,6 +207,50 @@ class LaneConnection(Connection):
             return None
         self._wait_for_next()
         return response
+
+    def _request(self, line: FirstLine, block: FieldBlock, body: bytes) -> WholeRequest:
+        lane = self._lane
+        return WholeRequest(
+            _message(line, block), body, self, self._loop, line.match_info, lane.app
+        )
+
+    def _say_when_safe(self, later: Later, request_of: Callable[[], WholeRequest]) -> None:
+        """Say an answer in the turn in which that may be. Until then the connection is as while
+        aiohttp has a request in hand.
+        """
+        waiter = self._waiter
+        assert waiter is not None, "it was not ready"
+        self._waiter = None
+        self._current_request, self._request_in_progress = _UNSAFE, True
+
+        def say(error: StoreError | None) -> None:
+            answer = later.answer(error, request_of)
+            self._current_request, self._request_in_progress = None, False
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
+            transport = self.transport
+            if transport is None or transport.is_closing():
+                waiter.cancel()
+            elif type(answer) is not SingleWriteResponse or not answer.is_short:
+                self._waiter = waiter
+                self._hand_over(request_of(), partial(_say, answer))
+            else:
+                transport.write(answer.rendered())
+                self._go_on(waiter)
+
+        later.when_safe(say)
+
+    def _go_on(self, waiter: asyncio.Future[None]) -> None:
+        """An answer was said: let `RequestHandler.start` wait, or end if the connection does."""
+        if self._close or self._force_close:
+            waiter.cancel()
+            if self.transport is not None:
+                self.transport.close()
+            return
+        self._waiter = waiter
+        self._wait_for_next()
+        if self._messages and not waiter.done():
+            waiter.set_result(None)
 
     def _hand_over(self, request: web.BaseRequest, rest: _Rest) -> None:
         """Let aiohttp make the rest of an answer. `RequestHandler.start` waits on, as if idle."""
@@ -230,10 +277,8 @@ class LaneConnection(Connection):
             self.force_close()
         finally:
             if is_kept and not self._close and not self._force_close:
-                self._waiter, self._task_handler = waiter, loop_task
-                self._wait_for_next()
-                if self._messages and not waiter.done():
-                    waiter.set_result(None)
+                self._task_handler = loop_task
+                self._go_on(waiter)
             else:
                 waiter.cancel()
                 if self.transport is not None:
@@ -247,6 +292,14 @@ class LaneConnection(Connection):
             self._keepalive_handle = self._loop.call_at(due, self._process_keepalive)
 
 
+class _Unsafe:
+    """Stands for a request that has been handled, and is answered when that is safe."""
+
+    def _cancel(self, _error: BaseException) -> None:
+        """Nobody reads it."""
+
+
+_UNSAFE: Any = _Unsafe()
 _NO_URL: Any = None
 """`WholeRequest` makes it of the path where somebody asks for it."""
 

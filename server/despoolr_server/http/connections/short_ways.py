@@ -4,17 +4,37 @@ their usual answer, before there is a request.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
+from despoolr_server.files.protocol import StoreError
 from despoolr_server.http.connections.field_block import FieldBlock
-from despoolr_server.http.handling.handler import AppKey
+from despoolr_server.http.handling.handler import AppKey, Request, StreamResponse
 from despoolr_server.http.handling.single_write import SingleWriteResponse
 
 LANE_CALLS: Final = AppKey("lane_calls", frozenset[tuple[str, str]])
 """Which calls of an application may go this way: methods and addresses as its router has them."""
 
-Usual = Callable[[str, FieldBlock, bytes, Callable[[], float]], SingleWriteResponse | None]
+
+class Later(msgspec.Struct, frozen=True):
+    """An answer to what was done and is not safe yet. `when_safe` calls back, in a later turn, with
+    why it cannot be made safe, or None; `answer` makes the answer of that, and of the request.
+    """
+
+    when_safe: Callable[[Callable[[StoreError | None], None]], None]
+    answer: Callable[[StoreError | None, Callable[[], Request]], StreamResponse]
+
+    async def said(self, request: Request) -> StreamResponse:
+        """The answer, when it may be said."""
+        safe: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+        self.when_safe(safe.set_result)
+        return self.answer(await safe, lambda: request)
+
+
+Usual = Callable[[str, FieldBlock, bytes, Callable[[], float]], SingleWriteResponse | Later | None]
 """`usual(last, block, body, now)`: the answer to a call whose path ends with `last`, or None; `now`
 is the loop's.
 """

@@ -172,10 +172,15 @@ class ShareRoutes:
         data = await read_body(request, self._surface.body_size_max)
         self._asking.check_conditions(request, caller, share, path)
         written = await self._host.paths.put(caller, share, path, data, create_only=create_only)
-        if isinstance(written, Problem):
-            refused = lock_error(written, self._host.dav_locks.of_handle)
-            return refuse(request, written, error=refused)
-        return put_answer(written)
+        return (
+            self.put_refused(request, written)
+            if isinstance(written, Problem)
+            else put_answer(written)
+        )
+
+    def put_refused(self, request: Request, refusal: Problem) -> StreamResponse:
+        """That a file was not put."""
+        return refuse(request, refusal, error=lock_error(refusal, self._host.dav_locks.of_handle))
 
     async def options(self, _request: Request) -> StreamResponse:
         """Which methods there are: those of WebDAV class 1 and 2. It says nothing about files, so

@@ -19,6 +19,7 @@ import msgspec
 from despoolr_core.rules.memory import Bounded
 from despoolr_core.share.wire import OpenRequest
 from despoolr_server.faults.line import ServerLine
+from despoolr_server.files.protocol import StoreError
 from despoolr_server.http.base.browser_guard import BrowserGuard
 from despoolr_server.http.base.conditions import is_plain
 from despoolr_server.http.base.surface import (
@@ -30,8 +31,9 @@ from despoolr_server.http.base.surface import (
     Surface,
 )
 from despoolr_server.http.connections.field_block import FieldBlock
-from despoolr_server.http.connections.short_ways import Usual, UsualOfFile
+from despoolr_server.http.connections.short_ways import Later, Usual, UsualOfFile
 from despoolr_server.http.handling import hdrs
+from despoolr_server.http.handling.handler import Request, StreamResponse
 from despoolr_server.http.handling.single_write import BODY_SIZE_MAX, SingleWriteResponse
 from despoolr_server.http.shares.files import ShareRoutes, put_answer
 from despoolr_server.http.shares.opens import closed, opened
@@ -95,15 +97,21 @@ class UsualRoutes:
         put = self._puts.put_of(share, path)
         if put is None:
             return None
+        when_safe, failed = self._puts.when_safe(share), self._puts.failed
+        refused = self._files.put_refused
         counts, latency = (
             self._surface.counts(hdrs.METH_PUT),
             self._surface.latencies[hdrs.METH_PUT],
         )
         line, look_of, body_size_max = self._line, self._look_of, self._surface.body_size_max
 
+        def count(status: int, took_s: float) -> None:
+            counts[status] += 1
+            latency.add(took_s)
+
         def usual(
             _last: str, block: FieldBlock, body: bytes, now: Callable[[], float]
-        ) -> SingleWriteResponse | None:
+        ) -> SingleWriteResponse | Later | None:
             look = block.look
             if look is None:
                 look = block.look = look_of(block)
@@ -120,9 +128,20 @@ class UsualRoutes:
             if written is None:
                 return None
             response = put_answer(written)
-            counts[response.status] += 1
-            latency.add(now() - began)
-            return response
+            if when_safe is None:
+                count(response.status, now() - began)
+                return response
+
+            def answer(
+                error: StoreError | None, request_of: Callable[[], Request]
+            ) -> StreamResponse:
+                told: StreamResponse = response
+                if error is not None:
+                    told = refused(request_of(), failed(look.caller, share, path, error))
+                count(told.status, now() - began)
+                return told
+
+            return Later(when_safe, answer)
 
         return usual
 

@@ -12,17 +12,18 @@ import msgspec
 import pytest
 
 from despoolr_app.clocks.loop_clock import LoopClock
-from despoolr_core.records.stream import Recorder
-from despoolr_core.share.modes import Role
+from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.share.modes import NtStatus, Role
 from despoolr_core.share.wire import OpenReply, OpenRequest
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import EPOCH, run_virtual
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.faults.line import ServerLine
-from despoolr_server.files import MemoryFileStore
+from despoolr_server.files import MemoryFileStore, StoreError
 from despoolr_server.http.app import make_app
 from despoolr_server.http.base.auth import Auth
+from despoolr_server.http.base.counts.traffic import TRAFFIC
 from despoolr_server.http.base.surface import SURFACE, Surface
 from despoolr_server.http.connections import fast_lane
 from despoolr_server.http.connections.connection_limits import ConnectionLimits
@@ -40,14 +41,41 @@ WHO = f"Authorization: Bearer {AUTH.issue('PC01', 'user', Role.CLIENT)}"
 SERVICE = Caller(Principal("BPC", "BPC", Role.SERVICE))
 
 
+class LaterStore(MemoryFileStore):
+    """It is safe when the test says so."""
+
+    is_safe_at_once = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Callable[[StoreError | None], None]] = []
+
+    async def sync(self) -> None:
+        safe: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+        self.calls.append(safe.set_result)
+        if (error := await safe) is not None:
+            raise error
+
+    def when_safe(self, call: Callable[[StoreError | None], None]) -> None:
+        self.calls.append(call)
+
+    def become_safe(self, error: StoreError | None = None) -> None:
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call(error)
+
+
 class Served:
     """A share server that notes what went the short way."""
 
     def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.later = LaterStore()
         clock = LoopClock(EPOCH)
-        recorder = Recorder(clock.now)
+        recorder = Recorder(clock.now, [self.records.append])
         self.host = ShareHost("LOGON1", clock, recorder)
         self.host.add_share("S", MemoryFileStore())
+        self.host.add_share("T", self.later)
         self.line = ServerLine(clock)
         self.app = make_app(self.host, AUTH, clock, line=self.line)
         self.surface: Surface = self.app[SURFACE]
@@ -68,14 +96,29 @@ class Served:
         usual.open = noted_open  # type: ignore[method-assign]
         usual.close = noted_close  # type: ignore[method-assign]
         self.raw: Raw | None = None
+        self.runner: Runner | None = None
 
     async def ask(self, line: str, *fields: str, body: bytes = b"") -> tuple[int, bytes]:
         """Status and body of an answer over the one connection."""
+        self.say(line, *fields, body=body)
+        assert self.raw is not None
+        return await self.raw.answer()
+
+    def say(self, line: str, *fields: str, body: bytes = b"") -> None:
+        """Send a request over the one connection."""
         assert self.raw is not None
         length = [f"Content-Length: {len(body)}"] if body else []
         head = "\r\n".join([f"{line} HTTP/1.1", "Host: logon1", *fields, *length, "", ""])
         self.raw.say(head.encode() + body)
-        return await self.raw.answer()
+
+    async def put_later(self, *bodies: bytes) -> None:
+        """Put a file whose store is waited for."""
+        for body in bodies:
+            self.say("PUT /T/A", WHO, body=body)
+            await asyncio.sleep(0.1)
+            self.later.become_safe()
+            assert self.raw is not None
+            assert (await self.raw.answer())[0] in (201, 204)
 
     async def etag(self) -> str:
         """That of the file."""
@@ -110,6 +153,7 @@ def play(script: Callable[[Served, str], Awaitable[None]]) -> None:
         session = msgspec.json.decode(told)["session"]
         assert await served.pair(session, WHO) == (201, 204)
         served.short.clear()
+        served.runner = runner
         await script(served, session)
         served.raw.hang_up()
         await runner.cleanup()
@@ -393,6 +437,89 @@ def test_a_file_is_put_again_the_short_way_unless_more_is_asked() -> None:
             served.line.slow_down(3.0)
             assert (await served.ask("PUT /S/A", WHO, body=b"4"))[0] == 204
             assert len(made) == 1, "over a slow line"
+
+    play(script)
+
+
+def test_what_is_not_safe_yet_is_answered_when_it_is() -> None:
+    async def script(served: Served, _session: str) -> None:
+        assert served.raw is not None
+        answers, latency = served.surface.answers["PUT"], served.surface.latencies["PUT"]
+        await served.put_later(b"one", b"two")
+        told, timed = answers[204], sum(latency.classes)
+        with _long_ways() as made:
+            served.say("PUT /T/A", WHO, body=b"three")
+            served.say("PUT /T/A", WHO, body=b"four")  # and one behind it
+            await asyncio.sleep(0.1)
+            assert (made, answers[204], len(served.later.calls)) == ([], told, 1)
+            assert not served.raw.reader._buffer  # type: ignore[attr-defined]
+            assert served.later.read(Name("A", "A")) == b"three"
+            served.later.become_safe()
+            assert await served.raw.answer() == (204, b"")
+            assert (answers[204], sum(latency.classes)) == (told + 1, timed + 1)
+        await asyncio.sleep(0.1)
+        served.later.become_safe()
+        assert await served.raw.answer() == (204, b"")
+        with _long_ways() as made:
+            await served.put_later(b"five")
+            assert made == [], "the lane is open again"
+        assert await served.ask("GET /T/A", WHO) == (200, b"five")
+
+    play(script)
+
+
+def test_what_cannot_be_made_safe_is_answered_as_the_long_way_does() -> None:
+    told = []
+
+    async def script(served: Served, _session: str) -> None:
+        assert served.raw is not None
+        await served.put_later(b"one", b"two")
+        for field in ("X: y", "Despoolr-Program: SETUP.EXE"):
+            served.records.clear()
+            counted = served.surface.answers["PUT"][507]
+            served.say("PUT /T/A", WHO, *([field] * ("X" not in field)), body=b"three")
+            await asyncio.sleep(0.1)
+            served.later.become_safe(StoreError(NtStatus.DISK_FULL, "no room"))
+            told.append((await served.raw.answer(), [record.kind for record in served.records]))
+            assert served.surface.answers["PUT"][507] == counted + 1
+        assert await served.ask("GET /T/A", WHO) == (200, b"three")
+
+    play(script)
+    assert told[0][0][0] == 507
+    assert told[0] == told[1]
+
+
+def test_who_goes_before_what_it_put_is_safe_leaves_nothing_behind() -> None:
+    async def script(served: Served, _session: str) -> None:
+        assert served.raw is not None and served.runner is not None
+        await served.put_later(b"one", b"two")
+        served.say("PUT /T/A", WHO, body=b"three")
+        await asyncio.sleep(0.1)
+        tasks = len(asyncio.all_tasks())
+        served.raw.hang_up()
+        await asyncio.sleep(0.1)
+        assert served.app[TRAFFIC].counts["hung_up"] == 1
+        served.later.become_safe()
+        await asyncio.sleep(0.1)
+        assert len(asyncio.all_tasks()) == tasks - 1, "its connection's"
+        assert not served.runner.server.connections  # type: ignore[union-attr]
+
+    play(script)
+
+
+def test_a_server_that_stops_waits_for_what_is_not_safe_yet() -> None:
+    async def script(served: Served, _session: str) -> None:
+        assert served.raw is not None and served.runner is not None
+        await served.put_later(b"one", b"two")
+        served.say("PUT /T/A", WHO, body=b"three")
+        await asyncio.sleep(0.1)
+        stopping = asyncio.create_task(served.runner.cleanup())
+        await asyncio.sleep(0.5)
+        assert not stopping.done()
+        served.later.become_safe()
+        assert (await served.raw.heard()).startswith(b"HTTP/1.1 204 ")
+        await stopping
+        assert asyncio.get_running_loop().time() < 10
 
     play(script)
 

@@ -4,6 +4,8 @@ in its way.
 
 from __future__ import annotations
 
+import errno
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -181,10 +183,77 @@ async def test_what_is_no_file_of_a_share_has_no_short_way(share: str, path: str
     assert World().host.puts.put_of(share, path) is None
 
 
-async def test_a_store_that_has_to_be_waited_for_has_none(tmp_path: Path) -> None:
-    store = JournalledFileStore(tmp_path, threads=False)
-    assert World(store).host.puts.put_of("OPEN", "A") is None
+async def test_a_file_of_a_journal_is_put_again_and_safe_when_that_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    store = JournalledFileStore(root, threads=False)
+    world = World(store)
+    await world.put("D", b"one")
+    assert world.host.puts.when_safe("SMS_SHR") is None
+    when_safe = world.host.puts.when_safe("open")
+    assert when_safe is not None
+    put, said = way(world, "d"), list[StoreError | None]()
+    for number in range(20):
+        written = put(CALLER, b"%d" % number * 100)
+        assert written is not None
+        when_safe(said.append)
+        assert (root / "D").read_bytes() == b"%d" % number * 100
+    assert not said
+    await store.sync()
+    assert said == [None] * 20
+    crashed = JournalledFileStore(shutil.copytree(root, tmp_path / "crashed"), threads=False)
+    (facts,) = crashed.list(n(""))
+    assert facts.path == "D"
+    assert crashed.read(n("D")) == b"19" * 100
+    await crashed.close()
     await store.close()
+
+
+async def test_what_others_did_to_a_file_of_a_journal_is_seen(tmp_path: Path) -> None:
+    store = JournalledFileStore(tmp_path, threads=False)
+    world = World(store)
+    await world.put("A", b"one")
+    put = way(world)
+    assert put(CALLER, b"two") is not None
+    await store.sync()
+    (tmp_path / "A").write_bytes(b"theirs")
+    assert put(CALLER, b"three") is not None
+    (tmp_path / "A").unlink()
+    assert put(CALLER, b"four") is None
+    await world.put("A", b"four")
+    store.set_attributes(n("A"), 2)
+    assert put(CALLER, b"five") is None
+    assert store.read(n("A")) == b"four"
+    await store.close()
+
+
+async def test_a_disk_that_takes_no_record_has_the_file_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = JournalledFileStore(tmp_path, threads=False)
+    world = World(store)
+    await world.put("A", b"one")
+    put = way(world)
+    assert put(CALLER, b"two") is not None
+
+    def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("despoolr_server.files.journal.segments.write_at", full)
+        assert put(CALLER, b"three") is None
+    assert (tmp_path / "A").read_bytes() == b"two"
+    with monkeypatch.context() as patch:
+        patch.setattr(store._disk, "exchange", full)
+        patch.setattr("despoolr_server.files.disk.os.replace", full)
+        assert put(CALLER, b"four") is None
+    assert (tmp_path / "A").read_bytes() == b"two"
+    left = [path for path in (tmp_path / ".despoolr" / "tmp").rglob("*") if path.is_file()]
+    assert not any(path.stat().st_size for path in left)
+    assert put(CALLER, b"five") is not None
+    await store.close()
+    again = JournalledFileStore(tmp_path, threads=False)
+    assert again.read(n("A")) == b"five"
+    await again.close()
 
 
 async def test_what_others_did_to_a_file_on_the_disk_is_seen(tmp_path: Path) -> None:
