@@ -7,9 +7,11 @@ from collections import defaultdict
 
 from worlds.import_graph import modules, room_of, tree_of
 
-MODULES_MAX = 14
+MODULES_MAX = 12
 
-LARGE: dict[str, str] = {}
+LARGE: dict[str, str] = {
+    "despoolr_server.files": "one store on disk: its parts, and what it keeps beside its files",
+}
 """Folders of more, and why a reader finds their way in them all the same."""
 
 
@@ -23,10 +25,11 @@ def folders() -> dict[str, list[str]]:
 
 def test_a_folder_has_few_modules() -> None:
     large = {folder for folder, inside in folders().items() if len(inside) > MODULES_MAX}
-    assert large == set(LARGE)
+    assert large == LARGE.keys(), "give what is one idea a folder of its own"
 
 
 def test_a_folder_has_a_front_page() -> None:
+    assert folders().keys() <= modules().keys(), "a folder without `__init__.py`"
     for module, path in modules().items():
         if room_of(module) == module:
             page = ast.get_docstring(tree_of(path))
