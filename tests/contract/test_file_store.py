@@ -375,18 +375,18 @@ def test_the_content_is_that_of_the_facts_last_found(store: FileStore) -> None:
     assert store.content(n("A"), facts) == b"again"
 
 
-def test_a_tally_counts_files_and_names_directories(store: FileStore) -> None:
+async def test_a_tally_counts_files_and_names_directories(store: FileStore) -> None:
     for path in ("D", "D/BELOW"):
         store.make_directory(n(path), AT)
     for path in ("A", "D/B", "D/C"):
         store.write_whole(n(path), b"x", AT)
-    assert store.tally(ROOT) == (1, ("D",))
-    assert store.tally(n("d")) == (2, ("D/BELOW",))
-    assert store.tally(n("D/BELOW")) == (0, ())
+    assert await store.tally(ROOT) == (1, ("D",))
+    assert await store.tally(n("d")) == (2, ("D/BELOW",))
+    assert await store.tally(n("D/BELOW")) == (0, ())
     with pytest.raises(StoreError):
-        store.tally(n("NONE"))
+        await store.tally(n("NONE"))
     with pytest.raises(StoreError):
-        store.tally(n("A"))
+        await store.tally(n("A"))
 
 
 LONG = "\u6f22" * 250 + ".txt"  # 254 UTF-16 units, 754 bytes: more than ext4 takes for a name
@@ -410,7 +410,7 @@ def test_a_name_of_255_units_is_a_name_like_any_other(store: FileStore) -> None:
     assert [entry.path for entry in store.list(ROOT)] == [LONG]
 
 
-def test_long_names_are_renamed_take_properties_and_are_directories(store: FileStore) -> None:
+async def test_long_names_are_renamed_take_properties_and_are_directories(store: FileStore) -> None:
     store.make_directory(n(LONG), AT)
     inside = f"{LONG}/\u00fc.txt"
     store.write_whole(n(inside), b"x", AT)
@@ -422,7 +422,7 @@ def test_long_names_are_renamed_take_properties_and_are_directories(store: FileS
     assert store.read(n(f"{other}/\u00dc.TXT")) == b"x"
     assert dict(store.properties(n(other))) == {"{x}a": "<a/>"}
     assert dict(store.properties(n(f"{other}/\u00fc.txt"))) == {"{x}b": "<b/>"}
-    assert store.tally(ROOT)[1] == (other,)
+    assert (await store.tally(ROOT))[1] == (other,)
     last = "\u00fc" * 100 + ".longer"
     store.rename(n(f"{other}/\u00fc.txt"), n(f"{other}/{last}"))
     assert [entry.path for entry in store.list(n(other))] == [f"{other}/{last}"]

@@ -270,6 +270,7 @@ TABLES: dict[str, str] = {
     "client/despoolr_client/agent/machine/windows.py:Windows._files": "files of one program's run",
     "client/despoolr_client/agent/machine/windows.py:Windows._noidmifs": "files of one machine",
     "app/despoolr_app/process/logs/process_log.py:BurstFilter._windows": "kinds of lines, in code",
+    "app/despoolr_app/servers/metrics.py:BoxMetrics._depths": "boxes",
     "app/despoolr_app/servers/metrics.py:BoxMetrics._known": "`DIRECTORIES_KNOWN_MAX`",
     "app/despoolr_app/servers/reach.py:Reach._connections": "servers that a machine "
     "knows, for each program of ours",

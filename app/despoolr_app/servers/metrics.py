@@ -61,17 +61,23 @@ class BoxMetrics(Collector):
         self._store = store
         self._boxes = tuple(boxes)
         self._known: dict[str, tuple[str, int, tuple[str, ...]]] = {}
+        self._depths: dict[str, int] = {}
+
+    async def count(self) -> None:
+        """Look at the boxes that have changed, in batches."""
+        for box in self._boxes:
+            self._depths[box] = await self._depth(box, with_below=True)
 
     def collect(self) -> Iterator[Metric]:
-        """The depth of each box."""
+        """The depth of each box, as it was counted last."""
         family = GaugeMetricFamily(
             "despoolr_box_files", "Files that wait in a box.", labels=["share", "box"]
         )
-        for box in self._boxes:
-            family.add_metric([self._share, box or self._share], self._depth(box, with_below=True))
+        for box, depth in self._depths.items():
+            family.add_metric([self._share, box or self._share], depth)
         yield family
 
-    def _depth(self, path: str, *, with_below: bool) -> int:
+    async def _depth(self, path: str, *, with_below: bool) -> int:
         name = parse_name(path) if path else ROOT
         assert isinstance(name, Name), path
         try:
@@ -80,7 +86,7 @@ class BoxMetrics(Collector):
                 return 0
             known = self._known.get(path)
             if known is None or known[0] != facts.etag or not facts.etag:
-                count, below = self._store.tally(name)
+                count, below = await self._store.tally(name)
                 if len(self._known) >= DIRECTORIES_KNOWN_MAX:
                     self._known.clear()  # clients make directories in boxes, and take them away
                 known = self._known[path] = (facts.etag, count, tuple(sorted(below)))
@@ -88,11 +94,9 @@ class BoxMetrics(Collector):
             return 0
         depth = known[1]
         if with_below:
-            depth += sum(
-                self._depth(other, with_below=False)
-                for other in known[2]
-                if other not in self._boxes
-            )
+            for other in known[2]:
+                if other not in self._boxes:
+                    depth += await self._depth(other, with_below=False)
         return depth
 
 

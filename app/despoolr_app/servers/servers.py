@@ -159,13 +159,12 @@ class Servers:
         for each in (ProcessMetrics(), self._fault_metrics(name)):
             metrics.add(each)
         if settings.logon:
-            metrics.add(
-                BoxMetrics(
-                    boxes.LOGON_SHARE,
-                    self._assembly.stores[name, boxes.LOGON_SHARE],
-                    boxes.LOGON_DIRECTORIES,
-                )
+            depths = BoxMetrics(
+                boxes.LOGON_SHARE,
+                self._assembly.stores[name, boxes.LOGON_SHARE],
+                boxes.LOGON_DIRECTORIES,
             )
+            metrics.add(depths, depths.count)
         url = await self._serve(server.app, server.host, settings.listen)
         self._announce(name, "logon", url)
         return ServerCard(name, url, settings.logon, settings.distribution, share, "")
@@ -261,16 +260,13 @@ class Servers:
         return opened
 
     def _add_metrics(self, app: App, name: str, counts: SiteMetrics) -> None:
-        stores = self._assembly.stores
-        directories = (one for one in boxes.SITE_DIRECTORIES if one != boxes.RECEIVE)
-        for more in (
-            ProcessMetrics(),
-            self._fault_metrics(name),
-            BoxMetrics(boxes.ROOT_SHARE, stores[name, boxes.ROOT_SHARE], directories),
-            BoxMetrics(boxes.SITE_SHARE, stores[name, boxes.SITE_SHARE], ("",)),
-            counts,
-        ):
-            app[METRICS].add(more)
+        stores, metrics = self._assembly.stores, app[METRICS]
+        for more in (ProcessMetrics(), self._fault_metrics(name), counts):
+            metrics.add(more)
+        directories = [one for one in boxes.SITE_DIRECTORIES if one != boxes.RECEIVE]
+        for share, within in ((boxes.ROOT_SHARE, directories), (boxes.SITE_SHARE, [""])):
+            depths = BoxMetrics(share, stores[name, share], within)
+            metrics.add(depths, depths.count)
 
     def watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Do this for as long as the servers run; what it fails with ends them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from heapq import merge
 from typing import Final
 
@@ -17,10 +18,18 @@ from despoolr_server.files.errors import answering
 from despoolr_server.files.known_files import KnownFiles
 from despoolr_server.files.listings import NAMES_MAX, KeptListings, Place
 from despoolr_server.files.long_names import on_disk
-from despoolr_server.files.path_index import PRIVATE, DirectoryIndex, PathIndex, is_shown
+from despoolr_server.files.path_index import (
+    NAMES_AT_ONE_TIME,
+    PRIVATE,
+    DirectoryIndex,
+    PathIndex,
+    is_shown,
+)
 from despoolr_server.files.system.descriptors import opened_directory
+from despoolr_server.loop.pace import turn
 
 _SORTED_AT_ONE_TIME: Final = NAMES_MAX
+_GONE: Final = (FileNotFoundError, NotADirectoryError)
 
 
 class Directories:
@@ -88,13 +97,15 @@ class Directories:
         self._listings.keep(folder, places)
         return places
 
-    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
+    async def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """Reads the directory, and asks nothing of the files in it."""
         folder = self._index.folder(name)
         count = 0
         below: tuple[str, ...] = ()
         with answering, os.scandir(folder.path) as entries:
-            for entry in entries:
+            for told, entry in enumerate(entries, 1):
+                if told % NAMES_AT_ONE_TIME == 0:
+                    await turn()
                 if entry.is_file(follow_symlinks=False):  # nearly all are
                     count += 1
                 elif entry.is_dir(follow_symlinks=False) and (name.key or entry.name != PRIVATE):
@@ -103,18 +114,19 @@ class Directories:
         return count, below
 
     def below(self, name: Name) -> Iterator[str]:
-        """Reads every directory, and asks nothing of the files."""
+        """Reads every directory when it is its turn, and asks nothing of the files."""
         ahead = [(self._index.folder(name).path, "")]
         while ahead:
             path, inside = ahead.pop()
-            with answering, os.scandir(path) as entries:
-                shown = (entry for entry in entries if name.key or entry.name != PRIVATE)
-                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in shown]
-            for part, is_directory in found:
-                stored = _join(inside, self._index.long_names.name_of(part) or part)
-                yield stored
-                if is_directory:
-                    ahead.append((f"{path}/{part}", stored))
+            with answering, suppress(*(_GONE if inside else ())), os.scandir(path) as entries:
+                for entry in entries:
+                    part = entry.name
+                    if part == PRIVATE and not name.key:
+                        continue
+                    stored = _join(inside, self._index.long_names.name_of(part) or part)
+                    if entry.is_dir(follow_symlinks=False):
+                        ahead.append((f"{path}/{part}", stored))
+                    yield stored
 
     def has_children(self, name: Name) -> bool:
         """Whether anything at all is in the directory, shown or not."""

@@ -10,6 +10,7 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name
 from despoolr_server.engine.rows import DIRECTORY, STORED_ATTRIBUTES, FileFacts
 from despoolr_server.files.protocol import Look, StoreError
+from despoolr_server.loop.pace import batches, breathe
 
 
 class _Node:
@@ -92,17 +93,26 @@ class MemoryFileStore:
             if node is not None:
                 yield node.facts
 
-    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
+    async def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """One look at each child."""
-        below = tuple(facts.path for facts in self.list(name) if facts.directory)
-        return len(self._children(name)) - len(below), below
+        count, below = 0, list[str]()
+        for batch in batches([*self._children(name)]):
+            keys = (f"{name.key}/{part}" if name.key else part for part in batch)
+            facts = [self._nodes[key].facts for key in keys if key in self._nodes]
+            below += (one.path for one in facts if one.directory)
+            count += len(facts)
+            await breathe(len(batch))
+        return count - len(below), tuple(below)
 
     def below(self, name: Name) -> Iterator[str]:
         ahead = [name.key]
         while ahead:
             key = ahead.pop()
-            for part in self._nodes[key].children or ():
+            node = self._nodes.get(key)
+            for part in [*(node.children or ())] if node is not None else ():
                 inner = f"{key}/{part}" if key else part
+                if inner not in self._nodes:
+                    continue
                 yield self._nodes[inner].facts.path[len(name.path) :].lstrip("/")
                 ahead.append(inner)
 

@@ -95,14 +95,15 @@ class FileStore(Protocol):
         None. What goes meanwhile is left out.
         """
 
-    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
+    async def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         """How many files a directory has, and the paths of the directories in it, in no order: a
-        listing without facts.
+        listing without facts, which holds nobody up.
         """
 
     def below(self, name: Name) -> Iterator[str]:
         """The path, from the directory on, of everything in a directory and in those below it, in
-        no order.
+        no order, one by one: whoever has many may let others have a turn between. What goes
+        meanwhile is left out.
         """
 
     def has_children(self, name: Name) -> bool:

@@ -211,9 +211,9 @@ class JournalledFileStore:
         listed = self._disk.each(name)
         return self._passing.among(name, listed) if self._passing.within(name) else listed
 
-    def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
+    async def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
         self._passing.settle(name.key)
-        count, below = self._disk.tally(name)
+        count, below = await self._disk.tally(name)
         ahead = [*self._passing.within(name).values()]
         if self._passing.is_shown_only:  # the disk may have part of one
             ahead = [one for one in ahead if self._disk.find(one.name) is None]

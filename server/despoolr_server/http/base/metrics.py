@@ -4,6 +4,7 @@ addition; and its client is imported by the first who asks, for a simulated serv
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from despoolr_server.http.base.surface import Surface
@@ -19,6 +20,8 @@ class Metrics:
         self._surface = surface
         self.others: list[Collector] = []
         """What else `/metrics` tells."""
+        self.before: list[Callable[[], Awaitable[None]]] = []
+        """What these count, and takes its time, is counted before it is told."""
 
     def open_count(self) -> int:
         """How many opens there are, over all shares."""
@@ -36,8 +39,12 @@ class Metrics:
         """Requests answered since the start."""
         return sum(sum(counts.values()) for counts in self._surface.answers.values())
 
-    def add(self, collector: Collector) -> None:
+    def add(
+        self, collector: Collector, before: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """Let `/metrics` tell something more: what a composition root knows and a share does
         not.
         """
         self.others.append(collector)
+        if before is not None:
+            self.before.append(before)

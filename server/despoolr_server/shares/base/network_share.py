@@ -38,9 +38,11 @@ class NetworkShare(msgspec.Struct, frozen=True):
             await breathe(len(batch))
         return found
 
-    def too_far_below(self, name: Name, target: Name, *, anew: bool = False) -> Refusal | None:
+    async def too_far_below(
+        self, name: Name, target: Name, *, anew: bool = False
+    ) -> Refusal | None:
         """Why a directory may not come to be called `target`: something in it would have a path
-        that none may have.
+        that none may have. Looked at in batches: what comes meanwhile may be left out.
 
         What is moved (not made `anew`) to a path that is neither longer nor deeper is not looked
         at.
@@ -53,12 +55,14 @@ class NetworkShare(msgspec.Struct, frozen=True):
         ):
             return None
         try:
-            for inner in self.store.below(name):
-                if reason := why_too_far(f"{target.path}/{inner}"):
-                    return Refusal(
-                        NtStatus.OBJECT_NAME_INVALID,
-                        reason=f"{printable(inner)} is in it: {reason}",
-                    )
+            for batch in batches(self.store.below(name)):
+                for inner in batch:
+                    if reason := why_too_far(f"{target.path}/{inner}"):
+                        return Refusal(
+                            NtStatus.OBJECT_NAME_INVALID,
+                            reason=f"{printable(inner)} is in it: {reason}",
+                        )
+                await breathe(len(batch))
         except StoreError as error:
             return Refusal(error.status, reason=error.reason)
         return None

@@ -82,6 +82,9 @@ class FileInfo:
         store = self._gate.store_of(row)
         refusal, target = self._may_rename(who, row, target, replace=replace)
         if refusal is None and row.directory:
+            share = self._gate.shares[fold(row.share)]
+            refusal = await share.too_far_below(name_of(row), target)
+        if refusal is None and row.directory:
             await store.ready(name_of(row), target)
             found = self._gate.own_open(who, handle, session)
             if isinstance(found, Problem):
@@ -104,11 +107,11 @@ class FileInfo:
         self, who: Principal, row: Open, target: Name, *, replace: bool
     ) -> tuple[Refusal | None, Name]:
         """Why not; and the target, in a directory that is spelled as it is stored."""
-        share, source = self._gate.shares[fold(row.share)], name_of(row)
+        share = self._gate.shares[fold(row.share)]
         target_facts, parent_exists, target = look_up(share, target, keep_spelling=True)
         refusal = self._engine.check_rename(
             row.share,
-            source,
+            name_of(row),
             row.access,
             target,
             directory=row.directory,
@@ -120,8 +123,6 @@ class FileInfo:
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
         if refusal is None and share.rights.is_fixed(who.role, target.key):
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason=STAYS)
-        if refusal is None and row.directory:
-            refusal = share.too_far_below(source, target)
         return refusal, target
 
     async def set_attributes(

@@ -241,6 +241,9 @@ class Paths:
         facts, target_facts = store.find(visit.name), store.find(target)
         refused = self.may_move(caller, visit, target, facts, target_facts, replace=replace)
         if refused is None and facts is not None and facts.directory:
+            refused = await self.why_too_far(visit, target)
+            if refused is not None:
+                return refused
             await store.ready(visit.name, target)
             facts, target_facts = store.find(visit.name), store.find(target)
             refused = self.may_move(caller, visit, target, facts, target_facts, replace=replace)
@@ -296,13 +299,18 @@ class Paths:
         )
         if refusal is None and not visit.share.rights.allowed(visit.role, target.key) & _WRITE:
             refusal = Refusal(NtStatus.ACCESS_DENIED, reason="nothing may be put there")
-        if refusal is None and facts.directory:
-            refusal = visit.share.too_far_below(visit.name, target)
         return (
             None
             if refusal is None
             else self._gate.refuse_visit(visit, refusal, _DELETE, _SHARE_ALL)
         )
+
+    async def why_too_far(self, visit: Visit, target: Name) -> Problem | None:
+        """Why a directory that may otherwise be renamed may not: what is in it would be too far."""
+        refusal = await visit.share.too_far_below(visit.name, target)
+        if refusal is None:
+            return None
+        return self._gate.refuse_visit(visit, refusal, _DELETE, _SHARE_ALL)
 
     async def make_directory(
         self, caller: Caller, share: str, path: str, *, parents: bool

@@ -19,7 +19,7 @@ from despoolr_server.engine.dispositions import STAYS
 from despoolr_server.engine.names import Name, found_name, parse_name
 from despoolr_server.engine.rows import FileFacts, Open, Refusal
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.loop.pace import batches, begun, breathe
+from despoolr_server.loop.pace import FILES_A_TURN, batches, begun, breathe, turn
 from despoolr_server.shares.base.gate import Gate, Visit
 from despoolr_server.shares.base.principal import Caller, Content
 from despoolr_server.shares.base.problems import problem
@@ -162,6 +162,8 @@ class Trees:
         refusal = self._paths.may_move(
             caller, visit, target, facts, left, replace=replace, ends_below=True
         )
+        if refusal is None and facts.directory:
+            refusal = await self._paths.why_too_far(visit, target)
         if refusal is not None:
             return refusal
         if goes_first:
@@ -274,8 +276,10 @@ class Trees:
                 kept.add(name.parent.key)
                 if len(failures) >= FAILURES_MAX:
                     return [*failures, _given_up(visit)]
-            if count % _SYNCED_EACH == 0 and (failure := await self._sync_failures(visit)):
-                return failures + failure
+            if count % _SYNCED_EACH == 0:
+                if failure := await self._sync_failures(visit):
+                    return failures + failure
+                await turn()
         return failures + await self._sync_failures(visit)
 
     async def _sync_failures(self, visit: Visit) -> Failures:
@@ -336,7 +340,7 @@ class Trees:
         if refused is not None:
             return refused
         if infinite:
-            too_far = visit.share.too_far_below(visit.name, target, anew=True)
+            too_far = await visit.share.too_far_below(visit.name, target, anew=True)
             if too_far is not None:
                 return self._gate.refuse_visit(visit, too_far, _READ)
         if target_facts is not None:
@@ -375,7 +379,9 @@ class Trees:
         """Copy these names, parents first; what stands in a directory that failed is left out."""
         share = visit.share.name
         skipped: set[str] = set()
-        for name in below:
+        for count, name in enumerate(below, 1):
+            if count % FILES_A_TURN == 0:
+                await turn()
             if name.parent.key in skipped:
                 skipped.add(name.key)
                 continue

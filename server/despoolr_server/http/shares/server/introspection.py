@@ -166,6 +166,8 @@ class IntrospectionRoutes:
             Families,
         )
 
+        for count in self._metrics.before:
+            await count()
         waited: defaultdict[tuple[str, str], float] = defaultdict(float)
         each = self._host.ledger.each_waiter_seconds(self._surface.clock.now())
         for batch in batches(each):

@@ -83,7 +83,7 @@ def test_what_passes_is_seen_and_is_not_on_disk(store: PassingStore) -> None:
     store.write_whole(n("BOX/D.TXT"), b"one", AT)
     assert listed(store) == ["BOX/A.TXT", "BOX/b.txt", "BOX/C.TXT", "BOX/D.TXT"]
     assert sorted(store.below(ROOT)) == sorted(["BOX", *listed(store)])
-    assert store.tally(n("BOX")) == (4, ())
+    assert asyncio.run(store.tally(n("BOX"))) == (4, ())
     assert on_disk(store) == ["C.TXT"]
 
 

@@ -167,7 +167,7 @@ async def test_what_was_changed_before_the_disk_was_full_can_be_read_as_it_is(
     await waiting.close()
 
 
-def test_a_file_of_which_the_disk_has_a_part_is_counted_once(
+async def test_a_file_of_which_the_disk_has_a_part_is_counted_once(
     tmp_path: Path, disk: SmallDisk
 ) -> None:
     killed(tmp_path)
@@ -175,7 +175,8 @@ def test_a_file_of_which_the_disk_has_a_part_is_counted_once(
     disk.free = 0
     store = JournalledFileStore(tmp_path, threads=False, journal_max=20_000)
     assert store.findings and store.read(n("BOX/0")) == b"BOX/0" * 100
-    assert store.tally(n("BOX")) == (len(store.list(n("BOX"))), ()) == (6, ())
+    assert await store.tally(n("BOX")) == (len(store.list(n("BOX"))), ()) == (6, ())
+    await store.close()
 
 
 def test_a_name_that_somebody_has_taken_for_a_link_is_not_shown_while_a_store_waits(

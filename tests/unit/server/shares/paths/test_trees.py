@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from despoolr_core.share.modes import Access, NtStatus, Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.engine.names import DEPTH_MAX, Name, found_name, parse_name
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.loop.pace import BATCH
+from despoolr_server.loop.pace import BATCH, FILES_A_TURN
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import LockWish
@@ -360,3 +362,28 @@ async def test_a_tree_of_many_names_lets_others_have_turns() -> None:
     assert await world.host.trees.delete(SVC, "OPEN", "D") == []
     task.cancel()
     assert turns >= 3
+
+
+async def test_a_tree_is_copied_and_deleted_some_names_in_each_turn(tmp_path: Path) -> None:
+    """On a plain disk, or in memory, there is nothing to wait for: of 30,000 files others waited
+    for the last.
+    """
+    world = World(DiskFileStore(tmp_path))
+    await world.host.paths.make_directory(SVC, "OPEN", "D", parents=False)
+    for number in range(150):
+        await world.put(f"D/F{number}")
+    trees = world.host.trees
+    counts = [0]
+
+    async def most(work: Awaitable[object]) -> int:
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            await asyncio.sleep(0)
+            counts.append(len([*tmp_path.glob("T/*")]))
+        assert task.result() == []
+        return max(abs(after - before) for before, after in pairwise(counts))
+
+    assert await most(trees.copy(SVC, "OPEN", "D", "T", replace=False)) <= FILES_A_TURN
+    assert counts[-1] == 150
+    assert await most(trees.delete(SVC, "OPEN", "T")) <= 64
+    assert counts[-1] == 0
