@@ -25,6 +25,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from contextlib import suppress
 from pathlib import Path
@@ -102,18 +103,20 @@ def has_docker() -> bool:
 
 
 def build_whole(root: Path, out: Path, *, with_images: bool) -> None:
-    """`build`, in a directory that gets its name when all is there."""
-    part = out.parent / "build" / out.name
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    """`build`, in a new directory that gets its name when all is there."""
+    aside = out.parent / "build"
+    aside.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f"{out.name}-", dir=aside))
+    part = fresh / out.name
+    part.mkdir()
     try:
         build(root, part, with_images=with_images)
         out.mkdir(exist_ok=True)
         part.replace(out)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)
         with suppress(OSError):
-            part.parent.rmdir()
+            aside.rmdir()
 
 
 def build(root: Path, out: Path, *, with_images: bool) -> None:

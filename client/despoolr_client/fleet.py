@@ -248,28 +248,37 @@ class Fleet:
 
     async def _poll_several(self, agents: list[PcmAgent]) -> None:
         """Let clients ask together, each its logon server. Those for whom nothing is new are
-        counted first; those that are left over ask alone, each in a place of its own. A server that
-        answers nobody holds up the clients of the next one once, until it is given up (`Asks`).
+        counted first; those that are left over ask alone, each in a place of its own. Several
+        servers are asked at the same time: one that is slow holds up nobody else's clients.
         """
         by_server: dict[str, list[PcmAgent]] = {}
         for agent in agents:
             by_server.setdefault(agent.logon_server, []).append(agent)
-        for server, some in by_server.items():
-            asks = some[0].settings.asks_several
-            assert asks is not None
-            began = self._loop_time()
-            answers = await asks.ask(server, [agent.wanted for agent in some])
-            for agent in some[len(answers) :]:
-                self._spawn(self._poll_alone(agent))
-            changed: list[tuple[PcmAgent, Told | None]] = []
-            for agent, told in zip(some, answers, strict=False):
-                result = agent.told_alike(told)
-                if result is None:
-                    changed.append((agent, told))
-                else:
-                    self._count(result, began)
-            for agent, told in changed:
-                self._count(await agent.poll(told), began)
+        own, *others = by_server.values()
+        if not others:
+            await self._poll_server(own)
+            return
+        async with asyncio.TaskGroup() as asked:
+            for some in others:
+                asked.create_task(self._poll_server(some))
+            await self._poll_server(own)
+
+    async def _poll_server(self, some: list[PcmAgent]) -> None:
+        asks = some[0].settings.asks_several
+        assert asks is not None
+        began = self._loop_time()
+        answers = await asks.ask(some[0].logon_server, [agent.wanted for agent in some])
+        for agent in some[len(answers) :]:
+            self._spawn(self._poll_alone(agent))
+        changed: list[tuple[PcmAgent, Told | None]] = []
+        for agent, told in zip(some, answers, strict=False):
+            result = agent.told_alike(told)
+            if result is None:
+                changed.append((agent, told))
+            else:
+                self._count(result, began)
+        for agent, told in changed:
+            self._count(await agent.poll(told), began)
 
     async def _poll_alone(self, agent: PcmAgent) -> None:
         async with self._limiter.polls:

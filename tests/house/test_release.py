@@ -107,11 +107,15 @@ def test_a_step_that_fails_leaves_no_half_of_a_release(
 
     monkeypatch.setattr(release, "build", fails_late)
     out = tmp_path / "dist"
+    somebodys = tmp_path / "build/dist/kept"
+    somebodys.parent.mkdir(parents=True)
+    somebodys.write_text("not ours")
     with pytest.raises(subprocess.CalledProcessError):
         release.build_whole(REPOSITORY, out, with_images=True)
     assert not out.exists() and list(tmp_path.rglob("*.md")) == []
     release.build_whole(REPOSITORY, out, with_images=False)
     assert [path.name for path in out.iterdir()] == ["CHANGES.md"]
+    assert [path for path in (tmp_path / "build").rglob("*") if path.is_file()] == [somebodys]
 
 
 def test_images_without_an_engine_are_refused_before_anything_is_built(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from despoolr_core.rules.conflict import conflicts, effective_modes, wants
@@ -23,6 +24,10 @@ from despoolr_lab.imports.traces.seen import ALL_MODES, Opened, Session
 SHARES_MAX: Final = 1000
 """Shares of a server that are remembered."""
 OPENS_MAX: Final = 1_000_000
+OWN_PATHS_MAX: Final = 1_024
+"""Opens by the server's own paths, of files of one name, that are looked at for one of a share."""
+OWN_DEPTH_MAX: Final = 32
+"""How deep below a drive the directory of a share is looked for."""
 RANGES_MAX: Final = 1024
 """Ranges of a handle that are remembered."""
 
@@ -215,13 +220,22 @@ class KnownOpens:
         """The opens of a file of a share that are known by the server's own path, or the other way
         round: a directory that is called as the share is taken for it. Oldest first.
         """
+        folded = fold(path)
         if not _is_drive(share):
-            below = fold(f"/{share}/{path}")
-            rows = self._on_drives.get(_end_of((server, share, fold(path))), {}).values()
-            return _by_age(row for row in rows if f"/{row.key[2]}".endswith(below))
-        parts = path.split("/")
-        places = ((parts[n], "/".join(parts[n + 1 :])) for n in range(len(parts) - 1))
-        return _by_age(row for place in places for row in self.of_file(server, *place))
+            below = f"/{fold(share)}/{folded}"
+            rows = self._on_drives.get(_end_of((server, share, folded)), {}).values()
+            looked_at = islice(rows, OWN_PATHS_MAX)
+            return _by_age(row for row in looked_at if f"/{row.key[2]}".endswith(below))
+        found: list[Known] = []
+        start = 0
+        for _ in range(OWN_DEPTH_MAX):
+            end = folded.find("/", start)
+            if end < 0:
+                break
+            key = server, folded[start:end], folded[end + 1 :]
+            found += self._by_file.get(key, {}).values()
+            start = end + 1
+        return _by_age(found)
 
     def blockers(
         self, server: str, share: str, path: str, access: int, share_mode: int, implied: int

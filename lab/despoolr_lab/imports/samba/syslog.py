@@ -21,10 +21,10 @@ _LINE: Final = re.compile(
 )
 """As BSD's syslog writes a line (RFC 3164), also with a year, parts of a second, or a facility in
 angles; or as RFC 5424 has it."""
-_REPEATED: Final = re.compile(
-    r"(?:last )?message repeated (\d+) times?(?:: \[ ?(.*)\])?$", re.ASCII
-)
-"""What a syslog writes in place of lines that are as the last: rsyslog with it, others without."""
+_REPEATED: Final = re.compile(r"(?:last )?message repeated (\d+) times?(?:(: \[ ?)|$)", re.ASCII)
+"""What a syslog writes in place of lines that are as the last: rsyslog with it, up to a bracket at
+the end of the line, others without.
+"""
 _MONTHS: Final = {
     month: n
     for n, month in enumerate(
@@ -63,11 +63,12 @@ def parse_line(line: str) -> SyslogLine | None:
 
 def parse_left_out(line: str) -> LinesLeftOut | None:
     """What a line says in place of others."""
-    found = _REPEATED.search(line) if " repeated " in line else None
-    if found is None:
-        return None
-    times = min(int(found[1][:9]), REPEATED_MAX)
-    return LinesLeftOut(line[: found.start()], times, found[2] or "")
+    for found in _REPEATED.finditer(line) if " repeated " in line else ():
+        text = line[found.end() :]
+        if found[2] is None or text.endswith("]"):
+            times = min(int(found[1][:9]), REPEATED_MAX)
+            return LinesLeftOut(line[: found.start()], times, text[:-1])
+    return None
 
 
 class SyslogClock:

@@ -138,12 +138,18 @@ class TraceFile:
             raise ImportFailed(f"cannot read {self.path}: {error.strerror}") from None
 
     def head(self) -> bytes:
-        """The first bytes, unpacked. Raises `ImportFailed`."""
+        """The first bytes, unpacked: of a file that is damaged later, those before. Raises
+        `ImportFailed`.
+        """
+        head = bytearray()
         try:
             with self._open() as file:
-                return file.read1(HEAD_SIZE)
+                while more := file.read1(HEAD_SIZE - len(head)):  # one that is joined has several
+                    head += more
         except _UNREADABLE as error:
-            raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
+            if not head or (isinstance(error, OSError) and error.errno is not None):
+                raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
+        return bytes(head)
 
     def head_text(self) -> str:
         """The first characters. Raises `ImportFailed`."""

@@ -4,10 +4,11 @@ told.
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
 import lzma
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import process_time
 
@@ -20,7 +21,9 @@ from despoolr_lab.imports.capture.fields import read as read_fields
 from despoolr_lab.imports.dav import access_log
 from despoolr_lab.imports.fold import blockers, chronicle, merge, notes, table
 from despoolr_lab.imports.samba import audit, audit_line, status_json
+from despoolr_lab.imports.samba.syslog import LinesLeftOut, parse_left_out
 from despoolr_lab.imports.traces import source
+from despoolr_lab.imports.traces.seen import Opened, Who
 from despoolr_lab.imports.traces.source import ImportFailed, TraceFile
 from despoolr_lab.imports.windows import security
 from worlds.traces import TRACES, imported
@@ -429,6 +432,32 @@ def test_a_long_line_takes_no_longer_than_its_length(
     assert process_time() - began < 2.0
 
 
+def test_a_line_that_says_often_that_it_was_repeated_takes_no_longer_than_its_length() -> None:
+    began = process_time()
+    assert parse_left_out("message repeated 2 times: [ " * 20_000) is None
+    assert process_time() - began < 2.0
+    said = parse_left_out("smbd: message repeated 2 times, message repeated 3 times: [ a [b]]")
+    assert said == LinesLeftOut("smbd: message repeated 2 times, ", 3, "a [b]")
+
+
+def test_a_share_is_looked_for_in_a_servers_own_path_up_to_a_bound() -> None:
+    def opened(handle: str, share: str, path: str) -> Opened:
+        return Opened(1.0, handle, Who(), share, path, 1, 1)
+
+    opens = table.KnownOpens()
+    for number in range(table.OWN_PATHS_MAX + 1):
+        path = f"{number}/APPS/a" if number else "x/" * (table.OWN_DEPTH_MAX - 1) + "APPS/a"
+        opens.add(table.Known(f"O{number}", 0, opened(str(number), "D$", path), "FS", "", "", ""))
+    assert len(opens.by_own_path("FS", "APPS", "a")) == table.OWN_PATHS_MAX
+    opens.add(table.Known("S", 0, opened("s", "APPS", "a"), "FS", "", "", ""))
+    for deep, count in ((table.OWN_DEPTH_MAX - 1, 1), (table.OWN_DEPTH_MAX, 0)):
+        assert len(opens.by_own_path("FS", "D$", "x/" * deep + "APPS/a")) == count
+    began = process_time()
+    for _ in range(2_000):
+        opens.by_own_path("FS", "D$", "x/" * (source.PATH_SIZE_MAX // 2))
+    assert process_time() - began < 2.0
+
+
 def test_a_head_of_empty_lines_is_told_from_a_sample_in_no_time() -> None:
     began = process_time()
     assert not status_json.sniff("\n" * 60_000 + '"timestamp" "smb_conf"')
@@ -447,6 +476,20 @@ def test_xz_of_every_preset_is_read(tmp_path: Path, preset: int) -> None:
     packed = tmp_path / "a.log.xz"
     packed.write_bytes(lzma.compress(b"one\ntwo\n", preset=preset) + bytes(8) + lzma.compress(b"3"))
     assert [*TraceFile(packed).lines()] == ["one", "two", "3"]
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, gzip.compress, bz2.compress])
+def test_the_head_of_a_joined_file_goes_on_past_its_first_part(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    """Its format may not be told by the first part, as where that is a line of blanks."""
+    packed, parts = tmp_path / "a.log", [b"one\n", b"two\n", b"x" * source.HEAD_SIZE]
+    packed.write_bytes(b"".join(map(pack, parts)))
+    assert TraceFile(packed).head() == b"".join(parts)[: source.HEAD_SIZE]
+    packed.write_bytes(pack(parts[0]) + pack(parts[1])[:-9])
+    assert TraceFile(packed).head().startswith(b"one\n")
+    packed.write_bytes(pack(parts[0])[:-9])
+    TraceFile(packed).head()
 
 
 def test_xz_that_asks_for_more_memory_than_xz_9_is_refused(tmp_path: Path) -> None:
