@@ -22,6 +22,9 @@ FIELDS_MAX: Final = 64
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\x20-\x7e\t]*)")
 TOKEN_FIELD: Final = b"\r\nLock-Token:"
 _LENGTH: Final = re.compile(r"[0-9]{1,12}")
+_LENGTH_FIELD: Final = re.compile(rb"\r\nContent-Length: ([0-9]{1,12})(?=\r\n|\Z)")
+SIZES_MAX: Final = 8
+"""Sizes of bodies that are remembered beside what is the same of heads."""
 _FRAMING: Final = frozenset(
     (
         "transfer-encoding",
@@ -39,7 +42,7 @@ _FRAMING: Final = frozenset(
 class FieldBlock:
     """The header fields of a request, and how many bytes of body they say."""
 
-    __slots__ = ("body_size", "headers", "look", "raw", "who")
+    __slots__ = ("body_size", "headers", "look", "raw", "sizes", "who")
 
     def __init__(
         self,
@@ -56,6 +59,8 @@ class FieldBlock:
         """What usual looks at files have found out about what is asked so; the same for all
         files.
         """
+        self.sizes: tuple[int, ...] = ()
+        """Sizes of bodies that were said beside these fields of late."""
 
 
 @remembered(256, 64, len)
@@ -113,3 +118,34 @@ def read_once(data: bytes, read: Callable[[bytes], FieldBlock | None]) -> FieldB
     headers = CIMultiDict(around.headers)
     headers.add(name, value.decode())
     return FieldBlock(CIMultiDictProxy(headers), (*around.raw, (as_sent, value)), around.body_size)
+
+
+def read_around(
+    data: bytes, read: Callable[[bytes], FieldBlock | None]
+) -> tuple[FieldBlock | None, bool] | None:
+    """What the bytes of a block with a `Content-Length` say, `read` asked for what is around that
+    field; and whether they have been seen of late. None where there is no such field, after
+    another one.
+
+    A client says much under one token, and hardly two of its bodies have the same size.
+    """
+    found = _LENGTH_FIELD.search(data)
+    if found is None:
+        return None
+    at = found.start()
+    around = read(data[:at] + data[found.end() :])
+    if (
+        around is None
+        or len(around.raw) >= FIELDS_MAX
+        or len(data) > BLOCK_SIZE_MAX
+        or hdrs.CONTENT_LENGTH in around.headers
+    ):
+        return None, False
+    size, is_known = int(found[1]), True
+    if size not in around.sizes:
+        around.sizes, is_known = (*around.sizes[1 - SIZES_MAX :], size), False
+    name, _, as_sent = _name(b"Content-Length")
+    fields, raw, place = [*around.headers.items()], [*around.raw], data.count(b"\r\n", 0, at) + 1
+    fields.insert(place, (name, found[1].decode()))
+    raw.insert(place, (as_sent, found[1]))
+    return FieldBlock(CIMultiDictProxy(CIMultiDict(fields)), tuple(raw), size), is_known

@@ -14,6 +14,7 @@ from despoolr_core.rules.memory import Bounded
 from despoolr_server.http.connections.field_block import (
     TOKEN_FIELD,
     FieldBlock,
+    read_around,
     read_block,
     read_once,
 )
@@ -136,14 +137,21 @@ class FastLane:
     def block(self, data: bytes) -> FieldBlock | None:
         """What header fields say; None if they are not understood."""
         known = self._blocks.get(data)
-        if known is None and (known := read_once(data, self._around)) is None:
+        if known is not None or (known := read_once(data, self._around)) is not None:
+            return known
+        is_kept = True
+        apart = read_around(data, self.block)
+        if apart is None:
             known = read_block(data)
-            if (
-                known is not None
-                and len(data) >= FIELD_SIZE_KNOWN * len(known.raw)
-                and not any(name in known.headers for name in _ONCE)
-            ):
-                self._blocks.keep(data, known)
+        else:
+            known, is_kept = apart
+        if (
+            known is not None
+            and is_kept
+            and len(data) >= FIELD_SIZE_KNOWN * len(known.raw)
+            and not any(name in known.headers for name in _ONCE)
+        ):
+            self._blocks.keep(data, known)
         return known
 
     def _around(self, data: bytes) -> FieldBlock | None:

@@ -44,6 +44,9 @@ COPIES: Final = 3
 answer.
 """
 
+_CHANGES: Final = (ChainPut, ChainDelete)
+"""What has to be safe before it is answered."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -71,6 +74,7 @@ class ChainRoutes:
         if not 1 <= len(asked.calls) <= CALLS_MAX:
             raise bad_request(f"A chain has 1 to {CALLS_MAX} calls, not {len(asked.calls)}.")
         results: list[ChainResult] = []
+        written: set[str] = set()
         fetched = 0
         session = ""
         for call in asked.calls:
@@ -79,14 +83,12 @@ class ChainRoutes:
             result = await self._one(caller, call, sending)
             session = result.session.session if result.session is not None else session
             results.append(result)
-            fetched += len(result.data or b"")
+            if isinstance(call, _CHANGES):
+                written.add(call.share)
+            elif result.data:
+                fetched += len(result.data)
             if (asked.stops and result.problem is not None) or fetched >= BYTES_MAX:
                 break
-        written = {
-            call.share
-            for call in asked.calls[: len(results)]
-            if isinstance(call, ChainPut | ChainDelete)
-        }
         failure = await self._host.paths.sync(written)
         if failure is not None:
             return answer(failure)

@@ -17,7 +17,12 @@ from despoolr_lab.sim.world import run_virtual
 from despoolr_server.http.connections.connection_limits import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.fast_lane import TOGETHER_MAX, TURN_MAX
-from despoolr_server.http.connections.field_block import BLOCK_SIZE_MAX, FIELDS_MAX, read_block
+from despoolr_server.http.connections.field_block import (
+    BLOCK_SIZE_MAX,
+    FIELDS_MAX,
+    SIZES_MAX,
+    read_block,
+)
 from despoolr_server.http.connections.lane import (
     FIELD_SIZE_KNOWN,
     KNOWN_MAX,
@@ -502,3 +507,74 @@ def test_a_head_with_a_token_is_read_as_if_it_were_read_whole(fields: tuple[str,
         assert sorted(found.headers.items()) == sorted(whole.headers.items())
         assert found.body_size == whole.body_size
     assert data not in lane._blocks._table
+
+
+LENGTH = "Content-Length: 3"
+LONG = "X: " + "y" * 200
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (LENGTH,),
+        ("Accept: */*", LENGTH, "Depth: 0", "X: y"),
+        (TOKEN, LENGTH, "Depth: 0"),
+        ("Content-Length: 000000000003", "X: y"),
+        ("Content-Length: 1234567890123",),
+        ("Content-Length: ", "X: y"),
+        ("Content-Length: 3 ", "X: y"),
+        ("Content-Length:3", "X: y"),
+        ("Content-Length: +3", "X: y"),
+        ("Content-Length: 3, 3", "X: y"),
+        ("Content-Length : 3", "X: y"),
+        ("content-length: 3", "X: y"),
+        (LENGTH, LENGTH),
+        (LENGTH, "Content-Length: 4"),
+        (LENGTH, "content-length: 4"),
+        ("CONTENT-LENGTH: 4", LENGTH),
+        (LENGTH, " folded"),
+        (LENGTH, "", "X: y"),
+        (LENGTH, "Transfer-Encoding: chunked"),
+        (LENGTH, "Connection: close"),
+        (LENGTH, "X: y", "x: y"),
+        (LENGTH, "X: \xe9"),
+        (*(f"X{number}: y" for number in range(FIELDS_MAX - 2)), LENGTH),
+        (*(f"X{number}: y" for number in range(FIELDS_MAX - 1)), LENGTH),
+        (f"X: {'y' * (BLOCK_SIZE_MAX - 37)}", LENGTH),
+        (f"X: {'y' * (BLOCK_SIZE_MAX - 36)}", LENGTH),
+    ],
+)
+def test_a_head_with_a_length_is_read_as_if_it_were_read_whole(fields: tuple[str, ...]) -> None:
+    data = "\r\n".join((HOST, *fields)).encode("latin-1")
+    whole, lane = read_block(data), make_lane()
+    for _ in range(3):  # known around its length, then with it
+        found = lane.block(data)
+        if whole is None or found is None:
+            assert whole is found is None
+            continue
+        assert sorted(found.raw) == sorted(whole.raw)
+        assert sorted(found.headers.items()) == sorted(whole.headers.items())
+        if TOKEN not in fields:
+            assert found.raw == whole.raw
+            assert [*found.headers.items()] == [*whole.headers.items()]
+        assert found.body_size == whole.body_size
+
+
+def test_heads_that_differ_by_the_size_of_their_bodies_are_remembered_once() -> None:
+    lane = make_lane()
+
+    def say(size: int) -> None:
+        found = lane.block("\r\n".join((HOST, LONG, f"Content-Length: {size}")).encode())
+        assert found is not None
+        assert found.body_size == size
+
+    for size in range(100):
+        say(size)
+    assert len(lane._blocks) == 1
+    (around,) = lane._blocks._table.values()
+    assert len(around.sizes) == SIZES_MAX
+    for size in range(100 - SIZES_MAX, 100):  # of late: the whole head comes again, it seems
+        say(size)
+    assert len(lane._blocks) == 1 + SIZES_MAX
+    say(0)
+    assert len(lane._blocks) == 1 + SIZES_MAX
