@@ -433,3 +433,31 @@ async def test_who_is_called_hears_why_the_disk_keeps_nothing(
         await store.sync()
     assert len(said) == 3 and isinstance(said[2], StoreError)
     await store.close()
+
+
+async def test_who_waits_for_the_disk_waits_for_nobody_who_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, may_end = JournalledFileStore(tmp_path), threading.Event()
+    failures: list[OSError | None] = [OSError(errno.EIO, "Input/output error"), None]
+
+    def slow(descriptors: list[int]) -> None:
+        may_end.wait(60)
+        failure = failures.pop()
+        if failure is not None:
+            raise failure
+        sync_all_data(descriptors)
+
+    monkeypatch.setattr(segments, "sync_all_data", slow)
+    for heard in (type(None), StoreError):
+        may_end.clear()
+        store.write_whole(n("F"), b"x", AT)
+        waiting = [asyncio.ensure_future(store.sync()) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        await asyncio.wait(waiting[:1])
+        assert not waiting[1].done() and not waiting[2].done()
+        may_end.set()
+        _, *others = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(other) for other in others] == [heard] * 2
+    await store.close()

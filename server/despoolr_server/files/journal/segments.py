@@ -117,7 +117,7 @@ class Journal:
         self._older: list[tuple[int, int]] = []
         self._spare: int | None = None
         self._being_laid_out: int | None = None
-        self._flush: asyncio.Task[StoreError | None] | None = None
+        self._flush: asyncio.Task[None] | None = None
         self._calls: list[tuple[int, Callable[[StoreError | None], None]]] = []
         """What is called when so many records are safe."""
         self._dropping: asyncio.Task[None] | None = None
@@ -190,11 +190,20 @@ class Journal:
 
     async def sync(self) -> None:
         """Return when every record written so far is on disk."""
-        wanted = self.sequence
-        while self._durable < wanted:
-            error = await asyncio.shield(self._flushing())
-            if error is not None:
-                raise error
+        if self._durable >= self.sequence:
+            return
+        done = asyncio.get_running_loop().create_future()
+
+        def end(error: StoreError | None) -> None:
+            if done.done():  # who waited has given up
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+        self.when_safe(end)
+        await done
 
     def when_safe(self, call: Callable[[StoreError | None], None]) -> None:
         """Call this when every record written so far is on disk, or with why it cannot be; no task
@@ -233,18 +242,22 @@ class Journal:
         number = self.sequence + 1
         self.append(Keep([number - record for record in records]))
 
-    def _flushing(self) -> asyncio.Task[StoreError | None]:
+    def _flushing(self) -> None:
         if self._flush is None:
             self._flush = asyncio.ensure_future(self._commit())
-        return self._flush
 
-    async def _commit(self) -> StoreError | None:
-        """One `fdatasync` for all who wait. Returns why their records are not safe."""
+    async def _commit(self) -> None:
+        """One `fdatasync` for all who wait."""
         failed: StoreError | None = None
         try:
             await self._write_out()
         except StoreError as error:
             failed = error
+        except BaseException as error:  # nobody waits for ever
+            told, self._calls = self._calls, []
+            for _, call in told:
+                call(StoreError(NtStatus.IO_DEVICE_ERROR, str(error)))
+            raise
         finally:
             self._flush = None
         told, self._calls = self._calls, []
@@ -255,7 +268,6 @@ class Journal:
                 self._calls.append((sequence, call))
         if self._calls:
             self._flushing()
-        return failed
 
     async def _write_out(self) -> None:
         """Have on disk what was written so far. Segments that are full are dropped in the

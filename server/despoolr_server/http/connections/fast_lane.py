@@ -28,7 +28,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from aiohttp import HttpVersion11, web
 from aiohttp.http import RawRequestMessage
@@ -200,7 +200,7 @@ class LaneConnection(Connection):
         else:
             self._hand_over(request, lambda _request: rest_of(call, waits))
             return None
-        if type(response) is not SingleWriteResponse or not response.is_short:
+        if not _is_short(response):
             self._hand_over(request, partial(_say, response))
             return None
         if self.transport is None or self.transport.is_closing():
@@ -225,13 +225,11 @@ class LaneConnection(Connection):
 
         def say(error: StoreError | None) -> None:
             answer = later.answer(error, request_of)
-            self._current_request, self._request_in_progress = None, False
-            if self._handler_waiter is not None:
-                self._handler_waiter.set_result(None)
+            self._is_said()
             transport = self.transport
             if transport is None or transport.is_closing():
                 waiter.cancel()
-            elif type(answer) is not SingleWriteResponse or not answer.is_short:
+            elif not _is_short(answer):
                 self._waiter = waiter
                 self._hand_over(request_of(), partial(_say, answer))
             else:
@@ -268,8 +266,7 @@ class LaneConnection(Connection):
     ) -> None:
         is_kept = False
         try:
-            response, is_lost = await self._handle_request(request, None, rest)
-            is_kept = bool(response.keep_alive) and not is_lost
+            is_kept = await self._say_rest(request, rest)
         except ConnectionError:
             pass  # the caller has gone
         except Exception as error:
@@ -283,6 +280,34 @@ class LaneConnection(Connection):
                 waiter.cancel()
                 if self.transport is not None:
                     self.transport.close()
+
+    async def _say_rest(self, request: web.BaseRequest, rest: _Rest) -> bool:
+        """Say an answer when it is made, in one write if it is short, else as aiohttp says it;
+        whether the connection is kept.
+        """
+        self._current_request, self._request_in_progress = request, True
+        try:
+            response = await rest(request)
+        except (asyncio.CancelledError, ConnectionError):
+            self._is_said()
+            raise
+        except Exception as error:
+            rest = partial(_fail, error)
+        else:
+            transport = self.transport
+            if _is_short(response) and transport is not None and not transport.is_closing():
+                transport.write(response.rendered())
+                self._is_said()
+                return True
+            rest = partial(_say, response)
+        response, is_lost = await self._handle_request(request, None, rest)
+        return bool(response.keep_alive) and not is_lost
+
+    def _is_said(self) -> None:
+        """A request is over, and who stops this connection has that to wait for no more."""
+        self._current_request, self._request_in_progress = None, False
+        if self._handler_waiter is not None:
+            self._handler_waiter.set_result(None)
 
     def _wait_for_next(self) -> None:
         """A request has been answered, and the connection is kept."""
@@ -309,6 +334,10 @@ def _message(line: FirstLine, block: FieldBlock) -> RawRequestMessage:
     return RawRequestMessage(
         method, path, HttpVersion11, headers, raw, False, None, False, False, _NO_URL
     )
+
+
+def _is_short(response: web.StreamResponse) -> TypeGuard[SingleWriteResponse]:
+    return type(response) is SingleWriteResponse and response.is_short
 
 
 async def _say(response: web.StreamResponse, _request: web.BaseRequest) -> web.StreamResponse:
