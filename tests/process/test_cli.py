@@ -37,7 +37,8 @@ def _modules_after(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=clean_environment(),
+        # coverage.py, which a measured run starts in each process, imports much itself
+        env={k: v for k, v in clean_environment().items() if not k.startswith("COVERAGE_")},
         capture_output=True,
         text=True,
         check=True,
