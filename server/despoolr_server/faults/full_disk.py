@@ -9,7 +9,7 @@ that is full for a while is as it was. It stands before a store that is on disk
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from despoolr_core.share.modes import NtStatus
@@ -100,7 +100,7 @@ class FillableFileStore:
         return None if self._full else self._store.put_again(name, data, at)
 
     def create_together(
-        self, files: Sequence[tuple[Name, bytes]], at: float
+        self, files: Iterable[tuple[Name, bytes]], at: float
     ) -> Sequence[FileFacts]:
         """None, where anything is full."""
         return [] if self._full else self._store.create_together(files, at)

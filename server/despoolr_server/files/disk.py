@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import randbits
@@ -279,12 +279,12 @@ class DiskFileStore:
         return facts
 
     def create_together(
-        self, _files: Sequence[tuple[Name, bytes]], _at: float
+        self, _files: Iterable[tuple[Name, bytes]], _at: float
     ) -> Sequence[FileFacts]:
         """None: each has its place here at once."""
         return []
 
-    def remove_together(self, _names: Sequence[Name]) -> Sequence[FileFacts]:
+    def remove_together(self, _names: Iterable[Name]) -> Sequence[FileFacts]:
         """None: each leaves its place."""
         return []
 

@@ -4,7 +4,7 @@ had.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name
@@ -166,12 +166,12 @@ class MemoryFileStore:
         """Nothing: it would cost no less here."""
 
     def create_together(
-        self, _files: Sequence[tuple[Name, bytes]], _at: float
+        self, _files: Iterable[tuple[Name, bytes]], _at: float
     ) -> Sequence[FileFacts]:
         """None: it would cost no less here."""
         return []
 
-    def remove_together(self, _names: Sequence[Name]) -> Sequence[FileFacts]:
+    def remove_together(self, _names: Iterable[Name]) -> Sequence[FileFacts]:
         """None: it would cost no less here."""
         return []
 

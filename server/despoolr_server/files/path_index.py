@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator
 from itertools import islice
 from typing import Final
 
@@ -126,18 +126,21 @@ class PathIndex:
         """Where a name is, or would be; None if there is no such place."""
         return None if not name.key or _is_private(name.key) else self._lookup(name)
 
-    def look_in(self, directory: Name, names: Iterable[Name]) -> Iterator[ResolvedPath]:
-        """`look` of names in one directory, one after the other, in one turn in which nothing else
-        is changed there: the directory is looked at once.
+    def look_in(self, directory: Name) -> Callable[[Name], ResolvedPath | None]:
+        """`look` for names in one directory (None for any other name), in one turn in which nothing
+        else is changed there: the directory is looked at once.
         """
         known = self.remembered(directory.key)
         folder, status = self._folder(directory) if known is None else known
-        if folder is None or status is None:
-            return
-        for name in names:
-            if _is_private(name.key):
-                return
-            yield self._place(folder, status, name)
+
+        def look(name: Name) -> ResolvedPath | None:
+            if folder is None or status is None or _is_private(name.key):
+                return None
+            if name.key.rpartition("/")[0] != directory.key:
+                return None
+            return self._place(folder, status, name)
+
+        return look
 
     def existing(self, name: Name, looked: ResolvedPath | None = None) -> ResolvedPath:
         """`resolve`, unless something was seen there in this turn (`look`). Raises `StoreError`

@@ -141,14 +141,14 @@ class FileStore(Protocol):
         """
 
     def create_together(
-        self, files: Sequence[tuple[Name, bytes]], at: float
+        self, files: Iterable[tuple[Name, bytes]], at: float
     ) -> Sequence[FileFacts]:
         """Files of one directory that may soon be gone again: the facts of the first, as many as
         can be made in one, and cost less so than by `write_whole`. Raises `StoreError`, and none
         is made.
         """
 
-    def remove_together(self, names: Sequence[Name]) -> Sequence[FileFacts]:
+    def remove_together(self, names: Iterable[Name]) -> Sequence[FileFacts]:
         """The same of files that go: what was known of the first, as many as go in one."""
 
     async def stage(self, data: bytes, at: float) -> str:

@@ -189,14 +189,12 @@ class LocalShare:
     ) -> list[ShareError | None]:
         made: list[ShareError | None] = []
         caller, boxes = self._caller(""), self._host.boxes
+        passes = create and boxes.takes(self._share)
         while len(made) < len(files):
-            if create and (
-                count := boxes.create(
-                    caller, self._share, files[len(made) : len(made) + TOGETHER_MAX]
-                )
-            ):
-                made += [None] * count
-                await breathe(count, FILES_A_TURN)
+            ahead = files[len(made) : len(made) + TOGETHER_MAX]
+            if passes and (new := boxes.create(caller, self._share, ahead)):
+                made += [None] * len(new)
+                await breathe(len(new), FILES_A_TURN)
                 continue
             path, data = files[len(made)]
             written = await self._host.paths.put(
@@ -212,12 +210,12 @@ class LocalShare:
 
     async def delete_all(self, paths: Sequence[str]) -> list[ShareError | None]:
         """Files: None for each that is gone, or why not; safe together."""
-        caller = self._caller("")
+        caller, boxes = self._caller(""), self._host.boxes
+        takes = boxes.takes(self._share)
         gone: list[ShareError | None] = []
         while len(gone) < len(paths):
-            count = self._host.boxes.delete(
-                caller, self._share, paths[len(gone) : len(gone) + TOGETHER_MAX]
-            )
+            ahead = paths[len(gone) : len(gone) + TOGETHER_MAX]
+            count = boxes.delete(caller, self._share, ahead) if takes else 0
             gone += [None] * count
             some = paths[len(gone) : len(gone) + FILES_A_TURN] if not count else ()
             for path in some:

@@ -21,7 +21,7 @@ seconds (`journal.passing`): until then it is its record.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
@@ -329,20 +329,21 @@ class JournalledFileStore:
         return self._passing.enter(name, place, content, spare, stamp, record)
 
     def create_together(
-        self, files: Sequence[tuple[Name, bytes]], at: float
+        self, files: Iterable[tuple[Name, bytes]], at: float
     ) -> Sequence[FileFacts]:
         """Each is its record, and the records are written in one."""
         disk, passing = self._disk, self._passing
         disk.check_writable()
         new: dict[str, tuple[Name, ResolvedPath, bytes, Spare, int]] = {}
-        size = 0
+        look, size = None, 0
         try:
-            places = disk.index.look_in(files[0][0].parent, (name for name, _ in files))
-            for (name, data), place in zip(files, places, strict=False):
+            for name, data in files:
+                look = look or disk.index.look_in(name.parent)
+                place = look(name)
                 if (
-                    name.key in self._on_their_way
+                    place is None
+                    or name.key in self._on_their_way
                     or name.key in new
-                    or place.folder.key != name.key.rpartition("/")[0]
                     or not passing.takes(name, place, len(data), ahead=len(new), ahead_size=size)
                 ):
                     break
@@ -368,7 +369,7 @@ class JournalledFileStore:
             for record, one in enumerate(new.values(), last - len(new) + 1)
         ]
 
-    def remove_together(self, names: Sequence[Name]) -> Sequence[FileFacts]:
+    def remove_together(self, names: Iterable[Name]) -> Sequence[FileFacts]:
         """Those that are on their way."""
         ones: dict[str, Passing] = {}
         for name in names:

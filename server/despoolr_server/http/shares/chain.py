@@ -1,13 +1,15 @@
 """`POST /api/v1/chain`: several calls in one round trip, one after the other, settled on disk
 together.
 
-The law: each call passes the same gate as alone, and nothing is answered before all that was
-written is safe. What a chain does is not undone when a later call is refused: the results say how
-far it came.
+The law: each call passes the same gate as alone, or, where nothing can be in the way, together
+with those beside it that are like it (`despoolr_server.shares.paths.boxes`); and nothing is
+answered before all that was written is safe. What a chain does is not undone when a later call is
+refused: the results say how far it came.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -77,7 +79,15 @@ class ChainRoutes:
         written: set[str] = set()
         fetched = 0
         session = ""
-        for call in asked.calls:
+        calls = asked.calls
+        is_tried = 0
+        while len(results) < len(calls):
+            if is_tried <= len(results):
+                count, done = self._together(caller, calls[len(results) :])
+                is_tried = len(results) + count
+                results += done
+                continue
+            call = calls[len(results)]
             if isinstance(call, ChainOpen) and not call.request.session:
                 call.request.session = session
             result = await self._one(caller, call, sending)
@@ -95,6 +105,32 @@ class ChainRoutes:
         return await bytes_answer(
             request, 200, {hdrs.CONTENT_TYPE: "application/json"}, _encode(ChainReply(results))
         )
+
+    def _together(self, caller: Caller, calls: Sequence[Link]) -> tuple[int, Sequence[ChainResult]]:
+        """How many of these calls are like the first, and what became of those of them that could
+        be made in one.
+        """
+        first, boxes, count = calls[0], self._host.boxes, 1
+        if not isinstance(first, ChainPut | ChainDelete) or not boxes.takes(first.share):
+            return count, ()
+        if isinstance(first, ChainDelete):
+            paths = [first.path]
+            for call in calls[1:]:
+                if not isinstance(call, ChainDelete) or call.share != first.share:
+                    break
+                paths.append(call.path)
+            if (count := len(paths)) > 1:
+                return count, [ChainResult()] * boxes.delete(caller, first.share, paths)
+        elif first.create:
+            files = [(first.path, first.data)]
+            for call in calls[1:]:
+                if not isinstance(call, ChainPut) or not call.create or call.share != first.share:
+                    break
+                files.append((call.path, call.data))
+            if (count := len(files)) > 1:
+                made = boxes.create(caller, first.share, files)
+                return count, [ChainResult(facts.etag) for facts in made]
+        return count, ()
 
     async def _one(self, caller: Caller, call: Link, sending: Sending) -> ChainResult:
         host, who = self._host, caller.who

@@ -3,7 +3,7 @@ with each, when nothing can be in the way of any.
 
 The law is that of `puts`: only what is sure is done here, and the answer is how many of the first
 were; `Paths` is asked about the next as if nobody had asked here, and about all where the store has
-nothing to wait for, since it gains nothing by several in one. Who calls is looked up once, and
+nothing to wait for, since that gains nothing by several in one. Who calls is looked up once, and
 the store looks at the directory once and writes its records together; the rights to each name, and
 who has it open, are asked for each. A new file without attributes may be made by whoever may write
 it, and deleted by whoever may delete it (`engine.dispositions`).
@@ -18,6 +18,7 @@ from typing import Final
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access
 from despoolr_server.engine.names import Name
+from despoolr_server.engine.rows import FileFacts
 from despoolr_server.engine.table import file_key
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.audit import Actor
@@ -37,31 +38,36 @@ class Boxes:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
 
-    def create(self, caller: Caller, share: str, files: Sequence[tuple[str, bytes]]) -> int:
-        """Make new files of one directory, not yet synced; how many of the first were made."""
+    def takes(self, share: str) -> bool:
+        """Whether anything is gained here by several in one."""
+        found = self._gate.shares.get(fold(share))
+        return found is not None and not found.store.is_safe_at_once
+
+    def create(
+        self, caller: Caller, share: str, files: Sequence[tuple[str, bytes]]
+    ) -> Sequence[FileFacts]:
+        """Make new files of one directory, on a share that `takes` them, not yet synced; the facts
+        of the first, which were made.
+        """
         gate, size_max = self._gate, self._gate.limits.file_size_max
+        found = gate.shares[fold(share)]
         fit = takewhile(lambda file: len(file[1]) <= size_max, files)
         names = self._sure(caller, share, (path for path, _ in fit), _MAKES)
-        sure = [(name, data) for name, (_, data) in zip(names, files, strict=False)]
-        if not sure:
-            return 0
-        found = gate.shares[fold(share)]
+        sure = ((name, data) for name, (_, data) in zip(names, files, strict=False))
         try:
             made = found.store.create_together(sure, gate.now())
         except StoreError:  # and has changed nothing: who does it again says why
-            return 0
+            return ()
         actor = _actor_of(caller)
         for facts in made:
             gate.audit.written(actor, found.name, facts.path, facts.size)
-        return len(made)
+        return made
 
     def delete(self, caller: Caller, share: str, paths: Iterable[str]) -> int:
-        """Delete files, not yet synced; how many of the first are gone."""
+        """The same of files that are deleted; how many of the first are gone."""
         gate = self._gate
-        sure = [*self._sure(caller, share, paths, _DELETES)]
-        if not sure:
-            return 0
         found = gate.shares[fold(share)]
+        sure = self._sure(caller, share, paths, _DELETES)
         try:
             gone = found.store.remove_together(sure)
         except StoreError:  # as above
@@ -89,8 +95,7 @@ class Boxes:
                 return
             found, name, key = place
             if (
-                found.store.is_safe_at_once
-                or table.file(key) is not None
+                table.file(key) is not None
                 or needed & ~found.rights.allowed(role, name.key)
                 or found.rights.is_fixed(role, name.key)
             ):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from base64 import b64encode
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ import pytest
 
 from despoolr_core.share.chain import CALLS_MAX
 from despoolr_core.share.modes import NtStatus
+from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.memory import MemoryFileStore
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.http.shares import chain as http_chain
@@ -256,3 +259,35 @@ async def test_a_chain_claims_no_other_user_either(site: Site) -> None:
     ]
     assert refused["problem"]["nt_status"] == "STATUS_ACCESS_DENIED"
     assert granted["session"]["user"] == "ANNA"
+
+
+@pytest.mark.parametrize("stops", [False, True])
+async def test_calls_that_can_be_made_in_one_are_answered_as_if_each_were_alone(
+    site: Site, tmp_path: Path, stops: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[Any]] = []
+    await chain(site, put("A"))  # the first record is that of the server
+    for way in ("short", "long"):
+        site.host.add_share(way, JournalledFileStore(tmp_path / way, threads=False))
+        site.host.add_share(f"{way}-2", MemoryFileStore())
+        chance, before = random.Random(1), len(site.records)
+        if way == "long":
+            monkeypatch.setattr(site.host.boxes, "create", lambda *_: ())
+            monkeypatch.setattr(site.host.boxes, "delete", lambda *_: 0)
+        told.append([])
+        for number in range(60):
+            calls: list[dict[str, Any]] = []
+            while len(calls) < chance.choice([2, 9, CALLS_MAX]):
+                path, makes = f"F{chance.randrange(30)}", chance.random() < 0.6
+                for _ in range(min(chance.randrange(1, 5), CALLS_MAX - len(calls))):
+                    call = put(path, create=number % 9 > 0) if makes else get(path)
+                    kind = call if makes else call | {"call": "delete"}
+                    calls.append(kind | {"share": way if chance.random() < 0.9 else f"{way}-2"})
+                    path = f"F{chance.randrange(30)}"
+            for result in await chain(site, *calls, stops=stops):
+                assert "etag" in result or "problem" in result or result == {}
+                told[-1].append(result.get("problem", {}).get("nt_status", "etag" in result))
+        told[-1] += [record.data for record in site.records[before:]]
+        told[-1] += [(await site.ask("GET", f"/{way}/F{name}")).status for name in range(30)]
+    short, long = (str(one).replace("short", "long") for one in told)
+    assert short == long

@@ -42,7 +42,7 @@ def a_world(root: Path, *, file_size_max: int = 1 << 20) -> World:
 
 
 def create(world: World, caller: Caller = CALLER) -> int:
-    return world.host.boxes.create(caller, "open", FILES)
+    return len(world.host.boxes.create(caller, "open", FILES))
 
 
 def delete(world: World, caller: Caller = CALLER) -> int:
@@ -123,18 +123,22 @@ async def test_what_may_be_in_the_way_of_all_leaves_no_short_way(
 
 async def test_who_asks_for_something_special_takes_the_long_way(tmp_path: Path) -> None:
     world = a_world(tmp_path, file_size_max=5)
-    assert world.host.boxes.create(CALLER, "OPEN", [*FILES, ("BOX/D", b"123456")]) == 3
-    assert world.host.boxes.create(CALLER, "OPEN", [("BOX/D", b"123456"), ("BOX/E", b"")]) == 0
-    assert world.host.boxes.create(CALLER, "OPEN", [("BOX/D", b"12345"), ("BOX/E", b"")]) == 2
+    assert len(world.host.boxes.create(CALLER, "OPEN", [*FILES, ("BOX/D", b"123456")])) == 3
+    assert not world.host.boxes.create(CALLER, "OPEN", [("BOX/D", b"123456"), ("BOX/E", b"")])
+    assert len(world.host.boxes.create(CALLER, "OPEN", [("BOX/D", b"12345"), ("BOX/E", b"")])) == 2
     for caller in (
         replace(CALLER, session="S1"),
         replace(CALLER, tokens=frozenset({"opaquelocktoken:x"})),
     ):
         assert delete(world, caller) == 0
     for path in ("BOX/X/", "BOX/a*b", "", "NOWHERE/A", ".despoolr/A", "BOX/IN"):
-        assert world.host.boxes.create(CALLER, "OPEN", [(path, b"")]) == 0, path
+        assert not world.host.boxes.create(CALLER, "OPEN", [(path, b"")]), path
         assert world.host.boxes.delete(CALLER, "OPEN", [path]) == 0, path
-    assert world.host.boxes.create(CALLER, "NO_SHARE", FILES) == 0
+    assert [world.host.boxes.takes(one) for one in ("open", "SMS_SHR", "NO")] == [
+        True,
+        False,
+        False,
+    ]
 
 
 async def test_a_full_disk_lets_nothing_come_and_all_go(tmp_path: Path) -> None:
@@ -143,7 +147,7 @@ async def test_a_full_disk_lets_nothing_come_and_all_go(tmp_path: Path) -> None:
     store.make_directory(n("BOX"), 0.0)
     assert create(world) == 3
     store.fill(n("OTHER"))
-    assert world.host.boxes.create(CALLER, "OPEN", [("BOX/D", b"")]) == 0
+    assert not world.host.boxes.create(CALLER, "OPEN", [("BOX/D", b"")])
     assert delete(world) == 3
 
 
@@ -161,7 +165,7 @@ async def test_a_service_is_answered_as_if_there_were_no_short_way(
         (tmp_path / how).mkdir()
         world, chance = a_world(tmp_path / how), random.Random(seed)
         if how == "long":
-            monkeypatch.setattr(world.host.boxes, "create", lambda *_: 0)
+            monkeypatch.setattr(world.host.boxes, "create", lambda *_: ())
             monkeypatch.setattr(world.host.boxes, "delete", lambda *_: 0)
         who: Principal = chance.choice([SERVICE, client()])
         share, other, answers = world.share(who), world.session(client()), []
