@@ -27,6 +27,7 @@ BYTES_MAX = 24 * 1024 * 1024
 
 REMEMBERED: dict[str, tuple[int, int]] = {
     "core/despoolr_core/formats/dates.py:parse_date_time": (64, 64),
+    "core/despoolr_core/formats/instructions/instruction_file.py:_check_keys": (256, 1024),
     "core/despoolr_core/formats/instructions/instruction_file.py:_is_short_key": (1024, 64),
     "core/despoolr_core/formats/mif/fast.py:_node": (4096, 500),
     "core/despoolr_core/formats/reports/status_mif.py:_rendered": (1024, 4096),
@@ -45,7 +46,9 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "server/despoolr_server/engine/names.py:parse_name": (16384, 160),
     "server/despoolr_server/engine/table.py:_above": (1024, 512),
     "server/despoolr_server/shares/handles/words.py:numbers_of": (1024, 256),
+    "client/despoolr_client/agent/machine/programs.py:first_word": (1024, 512),
     "client/despoolr_client/pcm/servers.py:_place": (1024, 512),
+    "client/despoolr_client/transport/http_share.py:_root_of": (256, 256),
     "server/despoolr_server/http/base/auth.py:Auth._remembered": (65_536, 128),
     "server/despoolr_server/files/long_names.py:LongNames._known": (4096, 255),
     "server/despoolr_server/http/base/surface.py:Surface._nameless": (65_536, 128),
@@ -62,6 +65,7 @@ tables: on average).
 NUMBERS: dict[str, str] = {
     "core/despoolr_core/formats/dates.py:render_date_time": "64 times",
     "core/despoolr_core/formats/reports/job_mif.py:_pattern": "one pattern",
+    "core/despoolr_core/formats/sms_id.py:to_base36": "1,024 numbers",
     "core/despoolr_core/formats/reports/job_mif_fast.py:mark": "as many as a report has texts",
     "core/despoolr_core/share/modes.py:render_access": "1,024 numbers",
     "core/despoolr_core/share/modes.py:render_share_mode": "1,024 numbers",

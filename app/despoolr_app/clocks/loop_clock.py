@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -120,9 +120,9 @@ class LoopClock:
         self._time = loop.time
         self._t0 = loop.time()
         # the virtual loop keeps bare futures in its heap: half the cost of a timer handle
-        self._wait: Callable[[float], asyncio.Future[None]] = getattr(
-            loop, "sleeper", None
-        ) or partial(_sleeper, loop)
+        self._wait: Callable[[float], Awaitable[None]] = getattr(loop, "sleeper", None) or partial(
+            _sleep, loop
+        )
         self._wait_past = getattr(loop, "repeated_sleeper", None)
 
     def _first_time(self) -> float:
@@ -167,11 +167,13 @@ class _LoopSleeper:
         return due
 
 
-def _sleeper(loop: asyncio.AbstractEventLoop, when: float) -> asyncio.Future[None]:
+async def _sleep(loop: asyncio.AbstractEventLoop, when: float) -> None:
     waiter: asyncio.Future[None] = loop.create_future()
     timer = loop.call_at(max(when, loop.time() + GRAIN_S), _wake, waiter)
-    waiter.add_done_callback(lambda _: timer.cancel())
-    return waiter
+    try:
+        await waiter
+    finally:
+        timer.cancel()
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

@@ -58,10 +58,13 @@ class MachineConnections:
 
     def share(self, connect: Connect, server: str, name: str) -> Share:
         """A share of a server, over the connection there is or a new one."""
-        key = fold(server)
-        if key not in self._servers:
-            self._servers[key] = connect(key, self._machine, self._user)
-        return self._servers[key].share(name)
+        known = self._servers.get(server)  # most often it is said as it is known
+        if known is None:
+            key = fold(server)
+            known = self._servers.get(key)
+            if known is None:
+                known = self._servers[key] = connect(key, self._machine, self._user)
+        return known.share(name)
 
     def server(self, name: str) -> KnownServer | None:
         """The connection to a server, if there is one."""

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from despoolr_client.transport.calls import encode, known_error, query
 from despoolr_client.transport.replies import Reply
 from despoolr_client.transport.server_session import ServerSession
+from despoolr_core.rules.memory import remembered
 from despoolr_core.share.chain import (
     BYTES_MAX,
     CALLS_MAX,
@@ -50,6 +51,12 @@ before.
 """
 
 
+@remembered(256, 256, len)
+def _root_of(share: str) -> str:
+    """The path of a share; they are few, and made anew for whatever a client does there."""
+    return f"/{quote(share, safe='')}/"
+
+
 class HttpShare(Share):
     """A share of one server, as the machine and user of a session see it."""
 
@@ -59,7 +66,7 @@ class HttpShare(Share):
         self._session = session
         self._caller = session.caller
         self._name = name
-        self._root = f"/{quote(name, safe='')}/"
+        self._root = _root_of(name)
 
     async def open(
         self,

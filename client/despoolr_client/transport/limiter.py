@@ -19,7 +19,7 @@ IN_FLIGHT_MAX: Final = 64
 class PriorityLimiter:
     """So many places, and three queues for them: `async with limiter.polls: ...`."""
 
-    __slots__ = ("_free", "ends", "in_flight_max", "polls", "starts")
+    __slots__ = ("_free", "_queues", "ends", "in_flight_max", "polls", "starts")
 
     def __init__(self, in_flight_max: int = IN_FLIGHT_MAX) -> None:
         self.in_flight_max = in_flight_max
@@ -30,6 +30,7 @@ class PriorityLimiter:
         """Of those that start a program, or open a file for a user."""
         self.polls = LimiterQueue(self)
         """Of those that ask whether there is anything to do."""
+        self._queues = (self.ends, self.starts, self.polls)
 
     def acquire_nowait(self) -> bool:
         """Take a place, if one is free. Whether one was."""
@@ -45,8 +46,8 @@ class PriorityLimiter:
 
     def release(self) -> None:
         """Give back a place: to the next in the queues, if there is one."""
-        for queue in (self.ends, self.starts, self.polls):
-            if queue.wake_next():
+        for queue in self._queues:
+            if queue.waiting and queue.wake_next():
                 return
         self._free += 1
 
@@ -54,21 +55,23 @@ class PriorityLimiter:
 class LimiterQueue:
     """Those who wait for a place for the same reason."""
 
-    __slots__ = ("_limiter", "_waiting")
+    __slots__ = ("_limiter", "waiting")
 
     def __init__(self, limiter: PriorityLimiter) -> None:
         self._limiter = limiter
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.waiting: deque[asyncio.Future[None]] = deque()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     async def acquire(self) -> None:
         """Wait for a place, which `release` gives back, perhaps in another task."""
-        if self._limiter.acquire_nowait():
-            return
+        if not self._limiter.acquire_nowait():
+            await self._wait()
+
+    async def _wait(self) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        self.waiting.append(place)
         try:
             await place
         except BaseException:
@@ -83,15 +86,16 @@ class LimiterQueue:
 
     def wake_next(self) -> bool:
         """Give a place to the first who still waits. Whether there was anybody."""
-        while self._waiting:
-            place = self._waiting.popleft()
+        while self.waiting:
+            place = self.waiting.popleft()
             if not place.done():
                 place.set_result(None)
                 return True
         return False
 
     async def __aenter__(self) -> None:
-        await self.acquire()
+        if not self._limiter.acquire_nowait():
+            await self._wait()
 
     async def __aexit__(self, *_: object) -> None:
         self.release()

@@ -10,6 +10,7 @@ to ZZZ keep clients going until it does.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -30,6 +31,7 @@ class IdError(FormatError):
     """A text that is no such identifier, or no further one."""
 
 
+@lru_cache(maxsize=1024)  # the counters of a fleet's reports are few
 def to_base36(value: int, width: int) -> str:
     """`value` in base 36, upper case, filled with zeros to `width`. Raises `IdError` if it does not
     fit.

@@ -15,6 +15,7 @@ import msgspec
 
 from despoolr_core.formats.reports.status_mif import StatusMif, render_status_mif
 from despoolr_core.rules.fold import fold
+from despoolr_core.rules.memory import remembered
 from despoolr_core.share.modes import Access, ShareMode
 
 ALL_FILES: Final = "*"
@@ -88,6 +89,7 @@ DEFAULT_PROGRAM: Final = ClientProgram()
 """A minute of reading every file of the package, and success."""
 
 
+@remembered(1024, 512, len)
 def first_word(command_line: str) -> str:
     r"""The program's name in upper case, without its directory: `SETUP.EXE` for `"bin\setup.exe"
     /q`.

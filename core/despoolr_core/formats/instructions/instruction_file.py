@@ -155,14 +155,18 @@ def render_instruction(instruction: DespoolerInstruction) -> bytes:
     back, `DateError` for a time outside 1970 to 9999.
     """
     _check(instruction)
+    fields = instruction.fields
     lines = [
         f"{_TIME}{render_date_time(instruction.execute_at)}",
         f"{_RETRIES}{instruction.retries}",
         " ".join((instruction.type, *instruction.words)),
-        *(_line(key, value) for key, value in instruction.fields.items()),
-        *(_line(_SERVER, server) for server in instruction.servers),
-        *(_line(_WORKSTATION, workstation) for workstation in instruction.workstations),
     ]
+    if _is_plain("".join(fields.values())):  # as nearly all are: a client writes two in a night
+        lines += [f"{key} = {value}" if value else f"{key} =" for key, value in fields.items()]
+    else:
+        lines += [_line(key, value) for key, value in fields.items()]
+    lines += [_line(_SERVER, server) for server in instruction.servers]
+    lines += [_line(_WORKSTATION, workstation) for workstation in instruction.workstations]
     body = ("\n".join(lines) + "\n").encode()
     return body + f"End of instruction, {len(lines)} lines, CRC {crc32(body):08X}\n".encode()
 
@@ -187,10 +191,16 @@ def _check(instruction: DespoolerInstruction) -> None:
     for word in (instruction.type, *instruction.words):
         if not _is_word(word):
             raise InstructionError(f"{word!r} cannot stand on the type line: it must be one word")
-    for key in instruction.fields:
+    _check_keys(tuple(instruction.fields))
+    _check_bounds(instruction)
+
+
+@remembered(256, 1024, lambda keys: sum(map(len, keys)))
+def _check_keys(keys: tuple[str, ...]) -> None:
+    """The kinds of a site's instructions are few, and each has always the same fields."""
+    for key in keys:
         if not _is_key(key) or key in _REPEATED:
             raise InstructionError(f"{key!r} cannot be the name of a field")
-    _check_bounds(instruction)
 
 
 def _check_bounds(instruction: DespoolerInstruction) -> None:
@@ -205,9 +215,13 @@ def _check_bounds(instruction: DespoolerInstruction) -> None:
             raise InstructionError(f"{count} {name} are more than {bound}")
 
 
+def _is_plain(value: str) -> bool:
+    """Whether nothing of it is escaped: all that is but `&` is not printable."""
+    return value.isprintable() and "&" not in value
+
+
 def _line(key: str, value: str) -> str:
-    if value.isprintable() and "&" not in value:
-        # all else that is escaped is not printable
+    if _is_plain(value):
         return f"{key} = {value}" if value else f"{key} ="
     escaped = re.sub(_ESCAPED, lambda found: f"&#{ord(found[0])};", value)
     return f"{key} = {escaped}" if escaped else f"{key} ="

@@ -35,12 +35,7 @@ class Histogram:
 
     def add(self, seconds: float) -> None:
         """Count one value, in seconds."""
-        micros = min(MICROS_MAX, max(0, round(seconds * 1e6)))
-        index = class_of(micros)
-        self.counts[index] = self.counts.get(index, 0) + 1
-        self.count += 1
-        self.sum_us += micros
-        self.max_us = max(self.max_us, micros)
+        add_to_all((self,), seconds)
 
     def merge(self, other: Histogram) -> None:
         """Count all that another one counted."""
@@ -100,6 +95,19 @@ def whole(told: object, most: int = COUNT_MAX) -> int:
     if type(told) is not int or not 0 <= told <= most:
         raise ValueError(f"a number from 0 to {most} was meant")
     return told
+
+
+def add_to_all(histograms: Iterable[Histogram], seconds: float) -> None:
+    """Count one value in each of them."""
+    micros = min(MICROS_MAX, max(0, round(seconds * 1e6)))
+    index = class_of(micros)
+    for one in histograms:
+        counts = one.counts
+        counts[index] = counts.get(index, 0) + 1
+        one.count += 1
+        one.sum_us += micros
+        if micros > one.max_us:
+            one.max_us = micros
 
 
 def class_of(micros: int) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from despoolr_lab.load.measure.histogram import Histogram, whole
+from despoolr_lab.load.measure.histogram import Histogram, add_to_all, whole
 
 OWN_PART: Final = 0.25
 """Share of a poll's time from which the generator's own delay spoils it: a server's five seconds
@@ -129,18 +129,23 @@ class Tally:
         ended. Seconds of the run.
         """
         number = int(meant)
-        second = self.seconds.setdefault(number, Second())
+        second = self.seconds.get(number)
+        if second is None:
+            second = self.seconds[number] = Second()
         second.polls += 1
         second.failed += failed
-        second.took.add(done - meant)
         second.lag.add(turned - meant)
         second.served.add(done - sent)
+        took = [second.took]
         if number >= self.first_measured:
-            parts = ((self.groups, asked.group), (self.servers, asked.server))
-            for part in (found.setdefault(name, PollPart()) for found, name in parts):
+            for found, name in ((self.groups, asked.group), (self.servers, asked.server)):
+                part = found.get(name)
+                if part is None:
+                    part = found[name] = PollPart()
                 part.polls += 1
                 part.failed += failed
-                part.took.add(done - meant)
+                took.append(part.took)
+        add_to_all(took, done - meant)
         allowed = max(self.late_max, OWN_PART * (done - meant))
         if turned - meant > allowed:
             second.late += 1

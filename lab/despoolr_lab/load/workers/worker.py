@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from io import RawIOBase
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,7 +24,7 @@ from despoolr_app.fleet.fleet import ClientsSettings, FleetClients, turn_clocks
 from despoolr_app.fleet.lease import steady_now
 from despoolr_app.process.children.supervisor import end_with_parent
 from despoolr_app.process.event_loop import loop_factory
-from despoolr_app.process.gc_tuning import freeze_gc
+from despoolr_app.process.gc_tuning import RUNNING, freeze_gc
 from despoolr_app.process.runtime import StartError
 from despoolr_app.site_client.errors import SiteError
 from despoolr_client.agent import user_holds
@@ -107,23 +108,20 @@ class Worker:
         """
         settings = await self._clients.prepare()
         settings.recorder.listeners.append(self._heard)
-        groups = [
-            replace(
-                settings,
-                polling_interval_s=part.poll_every_site_s,
-                when_warned=WhenWarned(part.when_warned),
-            )
-            for part in self._orders.parts
-            for _ in part.schedules
-        ]
-        programs = [
-            self._programs(part.group) for part in self._orders.parts for _ in part.schedules
-        ]
         self._agents = list(self._clients.agents(settings))
-        freeze_gc()
-        for agent, own, its in zip(self._agents, groups, programs, strict=True):
-            agent.settings = own
-            agent.programs = its
+        freeze_gc(RUNNING)
+        agents = iter(self._agents)
+        for part in self._orders.parts:
+            programs, own = (
+                self._programs(part.group),
+                replace(
+                    settings,
+                    polling_interval_s=part.poll_every_site_s,
+                    when_warned=WhenWarned(part.when_warned),
+                ),
+            )
+            for agent in islice(agents, len(part.schedules)):
+                agent.settings, agent.programs = own, programs
         schedules = [
             ClientSchedule(first, float("inf") if until is None else until)
             for p in self._orders.parts
@@ -222,9 +220,20 @@ class Worker:
             self._at_work[index] = agent
         return PollOwner(owner, agent.logon_server)
 
-    def _at_work_now(self) -> list[PcmAgent]:
-        self._at_work = {k: agent for k, agent in self._at_work.items() if not agent.is_at_rest}
-        return [*self._at_work.values()]
+    def _look_at_work(self) -> tuple[int, int]:
+        """Forget those who are at rest. How many reports of the others are unsent, and how many of
+        them run a package.
+        """
+        at_work: dict[int, PcmAgent] = {}
+        unsent = running = 0
+        for index, agent in self._at_work.items():
+            count, runs = agent.unsent_count, agent.is_running
+            if count or runs:
+                at_work[index] = agent
+                unsent += count
+                running += runs
+        self._at_work = at_work
+        return unsent, running
 
     async def _send_rest(self, driver: Driver) -> None:
         """What could not be sent goes with the next poll; when there is none any more, it goes by
@@ -232,7 +241,7 @@ class Worker:
         """
         while True:
             await asyncio.sleep(BEAT_S)
-            for agent in () if driver.is_pacing else self._at_work_now():
+            for agent in () if driver.is_pacing else [*self._at_work.values()]:
                 if agent.unsent_count:
                     async with agent.settings.limiter.ends:
                         await agent.send()
@@ -244,15 +253,15 @@ class Worker:
         self._tally.judge(share)
         driver = self._driver
         groups, servers = self._tally.take_parts()
-        at_work = self._at_work_now()
+        unsent, running = self._look_at_work()
         return WorkerStatus(
             kind,
             clients=len(self._agents) if driver is not None else 0,
             runs=self._runs,
             reports=self._reports,
             others=self._others,
-            unsent=sum(agent.unsent_count for agent in at_work),
-            running=sum(agent.is_running for agent in at_work),
+            unsent=unsent,
+            running=running,
             under_way=driver.under_way if driver is not None else 0,
             gone=driver.gone_count if driver is not None else 0,
             holds=sum(hold in agent.connections.holds for agent, hold in self._holds),

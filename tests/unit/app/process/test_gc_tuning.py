@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from despoolr_app.process.gc_tuning import FIRST, THRESHOLDS, collect_late, freeze_gc
+from despoolr_app.process.gc_tuning import FIRST, RUNNING, THRESHOLDS, collect_late, freeze_gc
 
 
 @pytest.fixture
@@ -48,6 +48,16 @@ def test_what_there_was_at_the_start_is_not_looked_at_again(tuned: None) -> None
     assert frozen > 10_000
     gc.collect()
     assert gc.get_freeze_count() >= frozen
+
+
+@pytest.mark.slow
+def test_where_thousands_run_programs_more_waits_but_no_more_than_stated(tuned: None) -> None:
+    freeze_gc(RUNNING)
+    most = 0
+    for _ in range(RUNNING + THRESHOLDS[0]):
+        Cycle()
+        most = max(most, Cycle.waiting)
+    assert 0.9 * RUNNING <= most <= RUNNING + 2
 
 
 @pytest.mark.slow
