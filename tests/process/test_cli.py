@@ -16,7 +16,7 @@ from despoolr import console as cli
 from despoolr.console import COMMANDS, Subcommand, run
 from despoolr_app.cli import root
 from despoolr_app.cli.root import LazyGroup, root_of
-from worlds.process import clean_environment
+from worlds.process import clean_environment, unmeasured_environment
 
 HEAVY = (
     "aiohttp",
@@ -37,8 +37,7 @@ def _modules_after(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", script],
-        # coverage.py, which a measured run starts in each process, imports much itself
-        env={k: v for k, v in clean_environment().items() if not k.startswith("COVERAGE_")},
+        env=unmeasured_environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -130,12 +129,7 @@ def test_a_question_about_a_finished_run_imports_no_network(tmp_path: Path) -> N
 
 def test_help_takes_less_than_its_budget_of_processor_time() -> None:
     spent = []
-    # under `make coverage`, coverage.py would start in it as well: that is not the command's time
-    environment = {
-        name: value
-        for name, value in clean_environment().items()
-        if not name.startswith("COVERAGE_")
-    }
+    environment = unmeasured_environment()
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(

@@ -186,6 +186,13 @@ class Workshop:
         }
 
 
+def unmeasured_environment() -> dict[str, str]:
+    """Without coverage.py as well, which starts in every process of `make coverage`: for tests of
+    how long something takes, or what it imports.
+    """
+    return {k: v for k, v in clean_environment().items() if not k.startswith("COVERAGE_")}
+
+
 def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("DESPOOLR_")}
 

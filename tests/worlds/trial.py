@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from worlds.process import Process, Workshop, clean_environment
+from worlds.process import Process, Workshop, unmeasured_environment
 from worlds.support import data, free_port
 
 INPUTS = data("trials", "inputs")
@@ -59,7 +59,9 @@ class Trial:
 def said_by(command: list[str], directory: Path, **environment: str) -> str:
     """All that a program prints; it must come to its end."""
     environment = (
-        clean_environment() | {"PATH": f"{despoolr().parent}:{os.environ['PATH']}"} | environment
+        unmeasured_environment()
+        | {"PATH": f"{despoolr().parent}:{os.environ['PATH']}"}
+        | environment
     )
     done = subprocess.run(
         command,

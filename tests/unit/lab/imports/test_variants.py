@@ -388,6 +388,26 @@ def test_openfiles_in_another_language(encoding: str, tmp_path: Path) -> None:
     same(OPENFILES, change, tmp_path)
 
 
+LISTED = (
+    "Hostname:", "ID:", "Accessed By:", "Type:", "#Locks:", "Open Mode:",
+    "Open File (Path\\executable):",
+)  # fmt: skip
+"""What `openfiles /query /fo list /v` calls the columns of `/fo csv /v`."""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_openfiles_as_a_list(newline: str, tmp_path: Path) -> None:
+    def change(text: str) -> str:
+        rows = [row for row in csv.reader(io.StringIO(text)) if len(row) == len(LISTED)][1:]
+        assert rows
+        lines: list[str] = []
+        for row in rows:
+            lines += ("", *(f"{word:<30}{cell}" for word, cell in zip(LISTED, row, strict=True)))
+        return newline.join([*lines, ""])
+
+    same(OPENFILES, change, tmp_path)
+
+
 def of_powershell_5(text: str) -> str:
     rows = json.loads(text)
     return json.dumps({"value": rows, "Count": len(rows)}, indent=4)
