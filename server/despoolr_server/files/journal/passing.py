@@ -19,21 +19,22 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus
-from despoolr_server.engine.names import Name
+from despoolr_server.engine.names import Name, why_bad
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.open_directories import OpenDirectories
-from despoolr_server.files.journal.records import Put, Remove
+from despoolr_server.files.journal.records import Abort, Move, Put, Remove
 from despoolr_server.files.known_files import etag_of
 from despoolr_server.files.long_names import on_disk
-from despoolr_server.files.path_index import DirectoryIndex, ResolvedPath
+from despoolr_server.files.path_index import PRIVATE, DirectoryIndex, ResolvedPath
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.small_files import FILE_SIZE_MAX
 from despoolr_server.files.spare.inode_pool import Spare
@@ -200,15 +201,38 @@ class PassingFiles:
                 return False
             self._refused.add(one.name.key)
             staged, _ = disk.staged.make_of(one.spare, one.content, one.stamp)
+            new_path, has_record = self._path_in(directory, last), False
             try:
-                begin_writing_out(staged)  # no record speaks of where it is
+                if new_path:
+                    self._log(Move(one.name.path, one.spare.inode, 0, new_path))
+                    has_record = True
+                else:
+                    begin_writing_out(staged)  # no record speaks of where it is
                 os.rename(staged, last, dst_dir_fd=directory)
             except BaseException:
                 disk.discard(staged)
+                if has_record:
+                    self._log(Abort())
                 raise
-        self._log(Remove(one.name.path, one.spare.inode, False))
+        if not has_record:
+            self._log(Remove(one.name.path, one.spare.inode, False))
         self._forget(one)
         return True
+
+    def _path_in(self, directory: int, last: str) -> str:
+        """What a file is called in an open directory; empty where that is not in the store, or
+        where the system does not tell.
+        """
+        try:
+            place = str(Path(f"/proc/self/fd/{directory}").readlink())
+        except OSError:
+            return ""
+        base = os.path.realpath(self._disk.base) + "/"
+        if not place.startswith(base):
+            return ""
+        names = self._disk.index.long_names
+        parts = [names.name_of(part) for part in f"{place[len(base) :]}/{last}".split("/")]
+        return "" if fold(parts[0]) == PRIVATE or any(map(why_bad, parts)) else "/".join(parts)
 
     def settle_below(self, key: str) -> None:
         """All that are on their way into a directory or into those below it. Raises

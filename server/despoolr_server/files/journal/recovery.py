@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Final, ParamSpec
 
+from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name, found_name
 from despoolr_server.files.disk import DiskFileStore
@@ -59,6 +60,8 @@ class _Recovery:
         self._disk = disk
         self._spares = disk.pool.found()
         """The files that were laid by for what was on its way, by their inodes."""
+        self._taken_back: list[MoveDirectory] = []
+        """Of directories that have their old names; somebody else has the new ones."""
 
     def redo(self, result: JournalOutcome) -> None:
         """What is gone makes way for what came, which may be of another kind: files that were
@@ -67,12 +70,16 @@ class _Recovery:
         disk = self._disk
         for tree in result.trees:
             self._rename_again(tree)
-        files = [(_named(path), redo) for path, redo in result.files.values()]
+        self._taken_back = [
+            tree for tree in result.trees if self._inode_at(_named(tree.path)) == tree.inode
+        ]
+        files = [(self._called(path), redo) for path, redo in result.files.values()]
         aside = [(name, redo) for name, redo in files if self._goes_aside(name, redo)]
         self._remove_gone(result)
         for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
-            if disk.find(_named(make.path)) is None and not self._is_taken(_named(make.path)):
-                _skip_if_replaced(disk.make_directory, _named(make.path), make.at)
+            name = self._called(make.path)
+            if disk.find(name) is None and not self._is_taken(name):
+                _skip_if_replaced(disk.make_directory, name, make.at)
         for name, redo in aside:
             self._give_place(name, redo)
         for name, redo in files:
@@ -85,11 +92,11 @@ class _Recovery:
         """
         for path, inodes in result.gone.values():
             if not path.startswith(PRIVATE + "/"):
-                self._remove(_named(path), inodes, result, is_directory=False)
+                self._remove(self._called(path), inodes, result, is_directory=False)
         for path, inodes in sorted(
             result.gone_directories.values(), key=lambda one: -one[0].count("/")
         ):
-            self._remove(_named(path), inodes, result, is_directory=True)
+            self._remove(self._called(path), inodes, result, is_directory=True)
 
     def _remove(
         self, name: Name, inodes: set[int], result: JournalOutcome, *, is_directory: bool
@@ -128,6 +135,16 @@ class _Recovery:
         is_free = self._inode_at(new_name) in (None, tree.inode) and not self._is_taken(new_name)
         if is_free and self._inode_at(name) == tree.inode:
             _skip_if_replaced(self._disk.rename, name, new_name, again=True)
+
+    def _called(self, path: str) -> Name:
+        """What is called so now: a directory whose rename somebody took back has what was put into
+        it under its new name.
+        """
+        for tree in reversed(self._taken_back):
+            if fold(path).startswith(fold(tree.new_path) + "/"):
+                depth = tree.new_path.count("/") + 1
+                path = "/".join((tree.path, *path.split("/")[depth:]))
+        return _named(path)
 
     def _goes_aside(self, name: Name, redo: FileRedo) -> bool:
         """A file that is not called as it was to be goes out of the way of all others, which may

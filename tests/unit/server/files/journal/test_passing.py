@@ -175,7 +175,7 @@ async def test_what_is_in_a_box_that_somebody_took_away_is_gone_with_it(
 
 @pytest.mark.parametrize("where", ["CASE", "OTHER/BOX", "../away"])
 async def test_what_is_on_its_way_into_a_box_that_somebody_renamed_takes_its_place_there(
-    store: PassingStore, where: str
+    store: PassingStore, where: str, tmp_path: Path
 ) -> None:
     store.make_directory(n("OTHER"), AT)
     facts = [store.write_whole(n(f"BOX/{name}"), name.encode(), AT) for name in "abc"]
@@ -189,8 +189,40 @@ async def test_what_is_on_its_way_into_a_box_that_somebody_renamed_takes_its_pla
     }
     assert place.joinpath("a").stat().st_ino == int(facts[0].etag.strip('"').split("-")[2], 16)
     assert store.find(n("BOX/a")) is None and store.find(n("BOX")) is None
+    if where != "../away":
+        cut_off = shutil.copytree(store.root, tmp_path / "cut off")
+        (cut_off / where / "a").unlink()  # as a power cut leaves it
+        (cut_off / "BOX").mkdir()
+        again = JournalledFileStore(cut_off, threads=False)
+        assert again.read(n(f"{where}/a")) == b"a" and again.list(n("BOX")) == []
     await store.close()
     assert DiskFileStore(store.root).find(n("BOX")) is None
+
+
+async def test_what_took_its_place_in_a_renamed_box_is_there_when_the_box_is_taken_back(
+    store: PassingStore,
+) -> None:
+    store.write_whole(n("BOX/A"), b"answered", AT)
+    (store.root / "BOX").rename(store.root / "CASE")
+    await store._passing.settle_all()
+    (store.root / "CASE").rename(store.root / "BOX")
+    again = JournalledFileStore(store.root, threads=False)
+    assert again.read(n("BOX/A")) == b"answered" and listed(again) == ["BOX/A"]
+
+
+@pytest.mark.parametrize("is_passing", [True, False])
+def test_what_was_put_into_a_renamed_box_is_in_it_if_its_rename_is_taken_back_and_its_name_taken(
+    store: PassingStore, is_passing: bool
+) -> None:
+    store.write_whole(n("BOX/A"), b"before", AT, passing=is_passing)
+    store.rename(n("BOX"), n("CASE"))
+    store.write_whole(n("CASE/B"), b"after", AT, passing=is_passing)
+    store.make_directory(n("CASE/IN"), AT)
+    (store.root / "CASE").rename(store.root / "BOX")
+    (store.root / "CASE").mkdir()
+    again = JournalledFileStore(store.root, threads=False)
+    assert again.list(n("CASE")) == [] and listed(again) == ["BOX/A", "BOX/B", "BOX/IN"]
+    assert (again.read(n("BOX/A")), again.read(n("BOX/B"))) == (b"before", b"after")
 
 
 async def test_what_a_full_disk_does_not_take_into_a_renamed_box_is_kept(
