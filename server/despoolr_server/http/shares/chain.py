@@ -85,6 +85,8 @@ class ChainRoutes:
             if is_tried <= len(results):
                 count, done = self._together(caller, calls[len(results) :])
                 is_tried = len(results) + count
+                if done:
+                    written.add(calls[len(results)].share)  # type: ignore[union-attr]
                 results += done
                 continue
             call = calls[len(results)]

@@ -291,3 +291,14 @@ async def test_calls_that_can_be_made_in_one_are_answered_as_if_each_were_alone(
         told[-1] += [(await site.ask("GET", f"/{way}/F{name}")).status for name in range(30)]
     short, long = (str(one).replace("short", "long") for one in told)
     assert short == long
+
+
+async def test_calls_that_are_made_in_one_are_answered_when_they_are_safe(
+    site: Site, tmp_path: Path
+) -> None:
+    store = JournalledFileStore(tmp_path)
+    site.host.add_share("BOXES", store)
+    puts = [put(name, create=True) | {"share": "BOXES"} for name in "AB"]
+    for calls in (puts, [{"call": "delete", "share": "BOXES", "path": name} for name in "AB"]):
+        assert not any("problem" in result for result in await chain(site, *calls))
+        assert store._journal is not None and store._journal.restores(store._journal.sequence)
