@@ -103,19 +103,33 @@ _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 _DECODER: Final = msgspec.json.Decoder(_UnreadLine)
 
 
+class _Last:
+    """The record that was encoded last, and its line."""
+
+    told: tuple[Record | None, bytes] = None, b""
+
+
+_last: Final = _Last()
+
+
 class ForeignRecord(msgspec.DecodeError):
     """A record of a kind that this version knows, without what it must have."""
 
 
 def encode(record: Record) -> bytes:
     """One line of `records.jsonl`, without the newline; keys sorted, so equal records are equal
-    bytes.
+    bytes. The last one is remembered: a file and those who follow write the same.
     """
+    before, line = _last.told
+    if before is record:
+        return line
     fact = record.data
     data = fact.raw if isinstance(fact, UnknownFact) else fact
-    return _ENCODER.encode(
+    line = _ENCODER.encode(
         _Line(record.seq, record.at, record.actor, record.kind, record.cause, data)
     )
+    _last.told = record, line
+    return line
 
 
 def decode(line: bytes) -> Record:

@@ -100,10 +100,10 @@ class RecordRoutes:
                 else:
                     await asyncio.sleep(GATHER_S)
                 continue
-            told = [record for record in reader.waiting if record.seq > last]
+            told = [line for seq, line in reader.waiting if seq > last]
             reader.waiting.clear()
-            for batch in batches(told, BATCH):
-                await stream.write(b"".join(encode(record) + b"\n" for record in batch))
+            for lines in batches(told, BATCH):
+                await stream.write(b"".join(line + b"\n" for line in lines))
                 await turn()
         return stream
 
@@ -116,7 +116,8 @@ class _Reader:
     """What waits for one who reads."""
 
     def __init__(self) -> None:
-        self.waiting: deque[Record] = deque()
+        self.waiting: deque[tuple[int, bytes]] = deque()
+        """Numbers of records, and their lines."""
         self.has_news = asyncio.Event()
         self.is_behind = False
 
@@ -125,5 +126,5 @@ class _Reader:
         if len(self.waiting) >= BEHIND_MAX:
             self.is_behind = True
             return
-        self.waiting.append(record)
+        self.waiting.append((record.seq, encode(record)))
         self.has_news.set()

@@ -6,6 +6,7 @@ import asyncio
 
 import aiohttp
 
+from despoolr_core.records.kinds.share import ShareStarted
 from despoolr_core.records.stream import Record, decode
 from despoolr_server.http.live.records import BEHIND_MAX, READERS_MAX, _Reader
 from worlds.share_server import Site
@@ -45,7 +46,7 @@ async def test_so_many_read_at_one_time_and_no_more(site: Site) -> None:
 
 
 def test_a_reader_that_is_too_slow_is_cut_off() -> None:
-    reader, record = _Reader(), Record(1, 0.0, "x", None)  # type: ignore[arg-type]
+    reader, record = _Reader(), Record(1, 0.0, "x", ShareStarted(server="x"))
     for _ in range(BEHIND_MAX + 1):
         reader.hear(record)
     assert reader.is_behind
