@@ -274,9 +274,7 @@ class DiskFileStore:
     ) -> FileFacts:
         """The facts of a file that took the place of another; `status` is its `fstat`."""
         self.index.changed(*where)
-        facts = self._known.tell(key, path, stored, status)
-        self._known.small.keep(key, facts, content)
-        return facts
+        return self._known.put(key, path, stored, status, content)
 
     def create_together(
         self, _files: Iterable[tuple[Name, bytes]], _at: float

@@ -93,6 +93,19 @@ class KnownFiles:
             self.rows[key] = (path, mtime_ns, size, inode, facts)
         return facts
 
+    def put(
+        self, key: str, path: str, stored: str, status: os.stat_result, content: bytes
+    ) -> FileFacts:
+        """`tell` of a file without attributes that took the place of one that was told of, with its
+        content.
+        """
+        mtime_ns, size, inode = status.st_mtime_ns, status.st_size, status.st_ino
+        etag = etag_of(mtime_ns, size, inode)
+        facts = FileFacts(stored, size, round(mtime_ns / 1e9, 6), False, 0, etag)
+        self.rows[key] = (path, mtime_ns, size, inode, facts)
+        self.small.keep(key, facts, content)
+        return facts
+
     def all_attributes(self) -> dict[str, int]:
         """The attributes of all files: another `dict` when those of any have changed."""
         return self._attribute_list.snapshot()

@@ -200,8 +200,11 @@ class PathIndex:
         that the name lies elsewhere by now; whether all its names were known a moment ago.
         """
         above, _, last = key.rpartition("/")
-        folder, status = self.remembered(above) or (None, None)
-        if folder is None or status is None or path != f"{folder.path}/{folder.names.get(last)}":
+        folder = self._folders.get(above) if above else self._top
+        if folder is None or path != f"{folder.path}/{folder.names.get(last)}":
+            return None
+        status = _lstat(folder.path)
+        if status is None or (above and status.st_ino != folder.inode):
             return None
         return folder, status.st_mtime_ns == folder.mtime_ns
 

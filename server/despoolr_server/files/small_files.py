@@ -27,13 +27,16 @@ class SmallFiles:
 
     def keep(self, key: str, facts: FileFacts, data: bytes) -> None:
         """Remember a file's content as that of these facts; a large one's is forgotten."""
-        self.forget(key)
-        if len(data) > FILE_SIZE_MAX:
+        files, size = self.files, len(data)
+        kept = files.pop(key, None)
+        if kept is not None:
+            self._size -= len(kept[1])
+        if size > FILE_SIZE_MAX:
             return
-        if self._size + len(data) > SIZE_MAX or len(self.files) >= COUNT_MAX:
+        if self._size + size > SIZE_MAX or len(files) >= COUNT_MAX:
             self.clear()
-        self.files[key] = (facts, data)
-        self._size += len(data)
+        files[key] = (facts, data)
+        self._size += size
 
     def forget(self, key: str) -> None:
         """The file is gone, or has other content."""

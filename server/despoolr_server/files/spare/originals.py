@@ -107,8 +107,10 @@ class Originals:
         if (
             last is None
             or not last.spare
-            or not last.is_there(before)
-            or max(size, before.st_size) > SIZE_MAX
+            or before.st_ino != last.inode
+            or before.st_mtime_ns != last.mtime_ns
+            or size > SIZE_MAX
+            or before.st_size > SIZE_MAX
         ):
             return None
         spare, last.spare = last.spare, ""

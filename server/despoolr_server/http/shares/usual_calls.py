@@ -105,10 +105,6 @@ class UsualRoutes:
         )
         line, look_of, body_size_max = self._line, self._look_of, self._surface.body_size_max
 
-        def count(status: int, took_s: float) -> None:
-            counts[status] += 1
-            latency.add(took_s)
-
         def usual(
             _last: str, block: FieldBlock, body: bytes, now: Callable[[], float]
         ) -> SingleWriteResponse | Later | None:
@@ -129,7 +125,8 @@ class UsualRoutes:
                 return None
             response = put_answer(written)
             if when_safe is None:
-                count(response.status, now() - began)
+                counts[204] += 1
+                latency.add(now() - began)
                 return response
 
             def answer(
@@ -138,7 +135,8 @@ class UsualRoutes:
                 told: StreamResponse = response
                 if error is not None:
                     told = refused(request_of(), failed(look.caller, share, path, error))
-                count(told.status, now() - began)
+                counts[told.status] += 1
+                latency.add(now() - began)
                 return told
 
             return Later(when_safe, answer)
