@@ -75,7 +75,7 @@ def test_those_that_come_together_end_with_the_first_that_cannot(
 ) -> None:
     (store.root / "BOX" / "There").write_bytes(b"somebody else's")
     store.make_directory(n("IN"), AT)
-    for last in (n("BOX/THERE"), n("BOX/a"), n("BOX"), n("IN/X"), n("X")):
+    for last in (n("BOX/THERE"), n("BOX/" + 200 * "ü"), n("BOX/a"), n("BOX"), n("IN/X"), n("X")):
         made = store.create_together([*some("A"), (last, b""), *some("Z")], AT)
         assert [facts.path for facts in made] == ["BOX/A"], last
         assert store.create_together(some("A", "Z"), AT) == []

@@ -127,8 +127,9 @@ class PathIndex:
         return None if not name.key or _is_private(name.key) else self._lookup(name)
 
     def look_in(self, directory: Name) -> Callable[[Name], ResolvedPath | None]:
-        """`look` for names in one directory (None for any other name), in one turn in which nothing
-        else is changed there: the directory is looked at once.
+        """Where names would be put in one directory, or are, in one turn in which nothing else is
+        changed there: the directory is looked at once. None for any other name, and for one that
+        has to be written down (`target`).
         """
         known = self.remembered(directory.key)
         folder, status = self._folder(directory) if known is None else known
@@ -136,7 +137,8 @@ class PathIndex:
         def look(name: Name) -> ResolvedPath | None:
             if folder is None or status is None or _is_private(name.key):
                 return None
-            if name.key.rpartition("/")[0] != directory.key:
+            last = name.last
+            if name.key.rpartition("/")[0] != directory.key or on_disk(last) != last:
                 return None
             return self._place(folder, status, name)
 
