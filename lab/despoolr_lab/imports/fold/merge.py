@@ -41,7 +41,7 @@ from despoolr_lab.imports.traces.seen import (
     Seen,
     Who,
 )
-from despoolr_lab.imports.traces.source import Rotated, TraceFile, is_address
+from despoolr_lab.imports.traces.source import Rotated, TraceFile, is_address, lines_in_common
 
 TIMES_MAX: Final = 200_000
 """Opens and refusals that are remembered for finding them in another file: of all files, the same
@@ -221,9 +221,8 @@ class Merge:
 
     def _survey(self) -> None:
         for track in self.tracks:
-            survey = track.survey = Survey(TIMES_MAX // len(self.tracks))
-            for fact in track.facts():
-                survey.take(fact, self._names)
+            self._take_survey(track)
+        self._cut_overlaps()
         self._join_parts()
         for track in self.tracks:
             _survey(track).clients.settle(self._names)
@@ -276,8 +275,38 @@ class Merge:
         for index, track in enumerate(self.tracks):
             track.index = index
 
-    def _note_overlaps(self) -> None:
-        """Of two parts of one log that overlap, one is believed within its span: said once."""
+    def _take_survey(self, track: Track) -> None:
+        survey = track.survey = Survey(TIMES_MAX // len(self.tracks))
+        for fact in track.facts():
+            survey.take(fact, self._names)
+
+    def _cut_overlaps(self) -> None:
+        """Lines at the end of one part of a log that are those at the beginning of the next one
+        are read once. Each part is compared with the one that begins last before it.
+        """
+        before: dict[Track, Track] = {}
+        for first, other in self._overlaps():
+            known = before.setdefault(other, first)
+            if _survey(known).first_at < _survey(first).first_at:
+                before[other] = first
+        for other, first in before.items():
+            if len(first.sources) > 1 or len(other.sources) > 1:
+                continue
+            count = lines_in_common(first.sources[0], other.sources[0])
+            if not count:
+                continue
+            other.sources[0].skipped_lines = count
+            self._take_survey(other)
+            self.notes.append(
+                (
+                    "source",
+                    f"the first {count:,} lines of {other.name} are the last of {first.name}: they "
+                    "are read once",
+                )
+            )
+
+    def _overlaps(self) -> Iterator[tuple[Track, Track]]:
+        """What may be parts of one log, of which the second begins before the end of the first."""
         tracks = [one for one in self.tracks if one.kind.is_rotated][:OVERLAPS_MAX]
         for first, other in itertools.permutations(tracks, 2):
             here, there = _survey(first), _survey(other)
@@ -285,15 +314,22 @@ class Merge:
                 first.kind == other.kind
                 and here.first_at + AGREE_S < there.first_at <= here.last_at
                 and here.last_at + AGREE_S < there.last_at
-                and here.clients.shares_any(there.clients)
             ):
+                yield first, other
+
+    def _note_overlaps(self) -> None:
+        """Of two parts of one log that overlap, and have no lines in common, one is believed within
+        its span: said once.
+        """
+        for first, other in self._overlaps():
+            if _survey(first).clients.shares_any(_survey(other).clients):
                 self.notes.append(
                     (
                         "gap",
                         f"{other.name} begins before the end of {first.name} and tells of the same "
                         "clients: where they overlap one of them is believed, and what only the "
-                        "other has may be missing; parts that end where the next begins are read "
-                        "as one",
+                        "other has may be missing; parts that end where the next begins, or with "
+                        "its first lines, are read as one",
                     )
                 )
                 return

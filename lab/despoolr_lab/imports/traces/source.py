@@ -20,6 +20,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -30,6 +31,8 @@ HEAD_SIZE: Final = 64 * 1024
 """How much of a file its format is told by."""
 LINE_SIZE_MAX: Final = 1024 * 1024
 """Characters of a line; a frame of `tshark -T ek` is a line."""
+COMMON_LINES_MAX: Final = 200_000
+"""Lines that two parts of one log may have in common."""
 DAMAGES_TOLD_MAX: Final = 5
 NAME_SIZE_MAX: Final = 256
 _SLOT_S: Final = 900
@@ -78,6 +81,8 @@ class TraceFile:
     """The servers that the files of the import name in their first lines."""
     local: str = ""
     """What the machine that it was written on is called, where several wrote one each."""
+    skipped_lines: int = 0
+    """Its first lines that are left out: they are the last of the part before."""
     damage_count: int = 0
     damages: list[str] = field(default_factory=list)
     _slot: int = -1
@@ -161,7 +166,7 @@ class TraceFile:
         read = self._lines_as_they_are if self._is_plain() else self._lines_anew
         try:
             with self._open() as file:
-                yield from read(file, size_max)
+                yield from islice(read(file, size_max), self.skipped_lines, None)
         except _UNREADABLE as error:
             if not isinstance(error, _DAMAGE) and error.errno is not None:
                 raise ImportFailed(f"cannot read {self.path}: {_reason(error)}") from None
@@ -288,6 +293,27 @@ class Rotated(TraceFile):
     def damaged(self, what: str) -> None:
         """Count something in the file that is being read."""
         self._now.damaged(what)
+
+
+def lines_in_common(before: TraceFile, after: TraceFile) -> int:
+    """How many of the last lines of one file are the first of another, as of two copies of one log
+    that went on; 0 for more than `COMMON_LINES_MAX`. Raises `ImportFailed`.
+    """
+    wanted = [hash(line) for line in islice(after.raw_lines(), COMMON_LINES_MAX + 1)]
+    if not wanted:
+        return 0
+    shorter, count = [0], 0  # of so many first ones, how many others are so as well
+    for line in wanted[1:]:
+        while count and wanted[count] != line:
+            count = shorter[count - 1]
+        count += wanted[count] == line
+        shorter.append(count)
+    count = 0
+    for line in map(hash, before.raw_lines()):
+        while count and (count == len(wanted) or wanted[count] != line):
+            count = shorter[count - 1]
+        count += wanted[count] == line
+    return count if count <= COMMON_LINES_MAX else 0
 
 
 def _packing(file: BinaryIO) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from despoolr_lab.imports.fold import merge
+from despoolr_lab.imports.traces import source
+from despoolr_lab.imports.traces.source import TraceFile, lines_in_common
 from unit.lab.imports.test_variants import AUDIT, FIELDS, story
 from worlds.support import leave_out
 from worlds.traces import TRACES, Found, imported
@@ -108,12 +110,49 @@ def test_two_recordings_of_one_time_are_not_parts(tmp_path: Path) -> None:
     assert "they are read as one" not in found.notes
 
 
-def test_of_parts_that_overlap_it_is_said_that_something_may_be_missing(tmp_path: Path) -> None:
+def overlapping(path: Path, begins: int, ends: int, left_out: int = 0) -> list[Path]:
+    """Two parts of a log, of which the second begins at a line, and the first ends at one; of what
+    both have the second one lacks the last lines, so many.
+    """
+    lines = (TRACES / AUDIT).read_text("utf-8").splitlines(keepends=True)
+    second = [*lines[begins : ends - left_out], *lines[ends:]]
+    parts = [path / "1.log", path / "2.log"]
+    for part, of_it in zip(parts, (lines[:ends], second), strict=True):
+        part.write_text("".join(of_it), "utf-8")
+    return parts
+
+
+def test_parts_that_end_with_the_first_lines_of_the_next_are_one_story(tmp_path: Path) -> None:
+    """As copies of a log that went on meanwhile: what they both have would be told twice."""
     lines = (TRACES / AUDIT).read_text("utf-8").splitlines(keepends=True)
     third = len(lines) // 3
-    parts = tmp_path / "1.log", tmp_path / "2.log"
-    for part, of_it in zip(parts, (lines[: 2 * third], lines[third:]), strict=True):
-        part.write_text("".join(of_it), "utf-8")
+    parts = overlapping(tmp_path, third, 2 * third)
+    whole, found = imported([TRACES / AUDIT]), imported(parts)
+    assert story(found) == story(whole)
+    assert len(found.imported.tracks) == 1 and "they are read as one" in found.notes
+    says = f"the first {third} lines of 2.log are the last of 1.log: they are read once"
+    assert says in found.notes and "tells of the same clients" not in found.notes
+
+
+def test_lines_in_common_are_found_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [TraceFile(tmp_path / name) for name in ("before", "after")]
+    files[0].path.write_text("ab\n" * 3 + "a\nb\na\nb\na\n")
+    for after, count in (("a\nb\na\nc\n", 3), ("b\na\n", 2), ("c\na\n", 0), ("", 0), ("a\n", 1)):
+        files[1].path.write_text(after)
+        assert lines_in_common(*files) == count
+    files[1].path.write_text("a\nb\na\nb\na\n")
+    for bound, count in ((5, 5), (4, 0)):
+        monkeypatch.setattr(source, "COMMON_LINES_MAX", bound)
+        assert lines_in_common(*files) == count
+
+
+def test_of_parts_that_overlap_otherwise_it_is_said_that_something_may_be_missing(
+    tmp_path: Path,
+) -> None:
+    third = len((TRACES / AUDIT).read_text("utf-8").splitlines()) // 3
+    parts = overlapping(tmp_path, third, 2 * third, left_out=3)
     says = "2.log begins before the end of 1.log and tells of the same clients"
     assert says in imported(parts).notes
     assert "tells of the same clients" not in imported([TRACES / AUDIT, parts[0]]).notes
@@ -125,9 +164,9 @@ def test_so_many_files_are_looked_at_for_parts_that_overlap(
 ) -> None:
     monkeypatch.setattr(merge, "OVERLAPS_MAX", count)
     lines = (TRACES / AUDIT).read_text("utf-8").splitlines(keepends=True)
-    parts = tmp_path / "1.log", tmp_path / "2.log"
-    for part, of_it in zip(parts, (lines[:-9], lines[9:]), strict=True):
-        part.write_text("".join(of_it), "utf-8")
+    parts = overlapping(tmp_path, 9, len(lines) - 9)
+    assert ("are the last of 1.log" in imported(parts).notes) == (count == 2)
+    parts = overlapping(tmp_path, 9, len(lines) - 9, left_out=3)
     assert ("tells of the same clients" in imported(parts).notes) == (count == 2)
 
 
