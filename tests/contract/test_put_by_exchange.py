@@ -123,6 +123,22 @@ def test_a_file_whose_content_the_journal_has_is_put_by_exchange(
     asyncio.run(store.close())
 
 
+def test_a_file_that_is_put_again_is_exchanged_where_the_journal_has_what_was_there(
+    tmp_path: Path, exchanged: set[int]
+) -> None:
+    root, journal = tmp_path / "root", tmp_path / "journal"
+    store = JournalledFileStore(root, threads=False)
+    store.write_whole(n("A"), b"first", AT)
+    assert store.put_again(n("a"), b"second", AT) is not None
+    assert not exchanged, "the record of the first is not on the disk"
+    asyncio.run(store.sync())
+    shutil.copytree(root / ".despoolr" / "journal", journal)
+    after = store.put_again(n("A"), b"third", AT)
+    assert after is not None and len(exchanged) == 1
+    assert after == store.find(n("A"))
+    assert contents(cut_off(root, tmp_path / "cut", journal, exchanged)) == {"A": b"second"}
+
+
 def put(store: JournalledFileStore) -> None:
     store.write_whole(n("A"), b"first", AT)
 
@@ -258,7 +274,7 @@ OPERATIONS = st.lists(
 
 def carry_out(store: JournalledFileStore, kind: str, path: str, other: str, data: bytes) -> None:
     with suppress(StoreError):
-        if kind == "put":
+        if kind == "put" and store.put_again(n(path), data, AT) is None:
             store.write_whole(n(path), data, AT)
         elif kind == "remove":
             store.remove(n(path))

@@ -480,7 +480,7 @@ OPERATIONS = st.lists(
 
 def carry_out(store: DiskFileStore, kind: str, path: str, other: str, data: bytes) -> None:
     with suppress(StoreError):
-        if kind == "put":
+        if kind == "put" and store.put_again(n(path), data, AT) is None:
             put(store, path, data)
         elif kind == "remove":
             store.remove(n(path))
