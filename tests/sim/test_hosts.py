@@ -161,7 +161,7 @@ def test_a_host_that_is_down_is_down_for_everybody_and_comes_back():
 def test_a_cut_and_a_dead_host_are_mended_one_by_one():
     async def story(network, session):
         network.cut("PC1", "LOGON1", "refuse")
-        network.take_down("LOGON1", "refuse")
+        network.take_down("LOGON1")
         network.heal("PC1", "LOGON1")
         still = (await _get(session))[0]
         network.bring_up("LOGON1")
@@ -172,7 +172,7 @@ def test_a_cut_and_a_dead_host_are_mended_one_by_one():
 
 def test_a_host_always_reaches_itself():
     async def story(network, session):
-        network.take_down("LOGON1", "black hole")
+        network.take_down("LOGON1")
         async with network.session("LOGON1") as local:
             return (await _get(local))[0]
 

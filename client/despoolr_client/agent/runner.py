@@ -17,7 +17,7 @@ from despoolr_client.agent.connections import MachineConnections
 from despoolr_client.agent.machine.execution import LaunchFailed, close_all, launch
 from despoolr_client.agent.machine.habits import is_kept_out
 from despoolr_client.agent.machine.programs import ClientProgram, Programs, first_word
-from despoolr_client.agent.machine.windows import Windows
+from despoolr_client.agent.machine.windows import WINDOWS_DIRECTORY, Windows
 from despoolr_client.agent.outbox import Report
 from despoolr_client.agent.settings import ClientSettings, Spawn
 from despoolr_client.pcm import lines
@@ -328,7 +328,7 @@ class ProgramRunner:
         collected = collect_mif({name: files[name].modified_at for name in files}, started_at)
         if collected:
             host.files.delete(collected)  # moved, not copied (Q169491)
-            host.say(lines.need_to_report(f"{host.files.path}\\{collected}"))
+            host.say(lines.need_to_report(f"{WINDOWS_DIRECTORY}\\{collected}"))
         host.say(lines.REPORTING)
         wire = run_result(record, host.reporter, started_at, host.now(), error)
         host.add_report(Report.of(wire, files[collected].data if collected else None), closing)

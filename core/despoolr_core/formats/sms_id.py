@@ -86,11 +86,11 @@ def is_sms_id(text: str) -> bool:
     return _SMS_ID.fullmatch(text) is not None and text[:3] not in RESERVED_SITE_CODES
 
 
-def first_sms_id(site: str, range_number: int = 0) -> str:
-    """The SMSID with which a range starts, e.g. `BPC00000`: what the Maintenance Manager names a
-    new `.UID` file. Raises `IdError` for what is not a site code.
+def first_sms_id(site: str) -> str:
+    """The SMSID with which a site's first range starts, e.g. `BPC00000`: what the Maintenance
+    Manager names a new `.UID` file. Raises `IdError` for what is not a site code.
     """
-    return str(SmsId(check_site_code(site), range_number, 0))
+    return str(SmsId(check_site_code(site), 0, 0))
 
 
 def next_sms_id(text: str) -> str:

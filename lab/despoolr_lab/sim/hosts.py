@@ -161,7 +161,7 @@ class HostNetwork:
         self._rng = random.Random(f"{seed}/network")
         self._tap = tap
         self._hosts: dict[str, int] = {}  # name: next ephemeral port
-        self._host_faults: dict[str, Fault] = {}
+        self._down: set[str] = set()
         self._host_latency_s: dict[str, float] = {}
         self._links: dict[tuple[str, str], Link] = {}
         self._link_of: dict[tuple[str, str], Link] = {}  # by the names as they are asked for
@@ -272,8 +272,8 @@ class HostNetwork:
         if link is None:
             link = self._links[a, b] = Link(self._latency_s, self._jitter_s, self._rng)
             for host in {a: None, b: None} if a != b else ():  # a host always reaches itself
-                if host in self._host_faults:
-                    link.set_fault(f"host {host}", self._host_faults[host])
+                if host in self._down:
+                    link.set_fault(f"host {host}", "refuse")
                 if host in self._host_latency_s:
                     link.latency_s = self._latency_of(a, b)
         self._link_of[asked] = link
@@ -291,17 +291,15 @@ class HostNetwork:
         """Reset the connections between two hosts, once; new ones work."""
         self.link(a, b).reset()
 
-    def take_down(self, host: str, fault: Fault = "refuse") -> None:
-        """Break every link of `host`: its program has died (`refuse`), or the machine is off or
-        unplugged (`black hole`).
-        """
+    def take_down(self, host: str) -> None:
+        """Break every link of `host`, as if its program had died."""
         self.add_host(host)
-        self._host_faults[host.lower()] = fault
-        self._set_host_fault(host.lower(), fault)
+        self._down.add(host.lower())
+        self._set_host_fault(host.lower(), "refuse")
 
     def bring_up(self, host: str) -> None:
         """Let a host that was taken down answer again."""
-        self._host_faults.pop(host.lower(), None)
+        self._down.discard(host.lower())
         self._set_host_fault(host.lower(), None)
 
     def slow_down(self, host: str, latency_s: float | None) -> None:

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from despoolr_core.clock import Clock
-from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.stream import Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import NtStatus, Role, render_access, render_share_mode
@@ -52,7 +51,7 @@ ROOT_MISSING: Final = (
 class ShareHost:
     """All shares of one server, their sessions and their table of opens.
 
-    `recorder` gets the facts and feeds the host's own episode ledger (`ledger`, if that is given).
+    `recorder` gets the facts and feeds the host's own episode ledger.
     Ids are counters (`S1`, `O1`, `<server>-E1`): give a restarted server an `id_prefix` of its own.
     `dav_time_scale` is how many site seconds pass in one of a WebDAV client's.
     """
@@ -65,12 +64,11 @@ class ShareHost:
         limits: ShareLimits | None = None,
         *,
         id_prefix: str = "",
-        ledger: EpisodeLedger | None = None,
         dav_time_scale: float = 1.0,
     ) -> None:
         self.server = server
         self.limits = ShareLimits() if limits is None else limits
-        self.gate = Gate(server, clock, recorder, self.limits, id_prefix=id_prefix, ledger=ledger)
+        self.gate = Gate(server, clock, recorder, self.limits, id_prefix=id_prefix)
         self.engine = self.gate.engine
         self.ledger = self.gate.ledger
         self.dav_locks = self.gate.dav_locks

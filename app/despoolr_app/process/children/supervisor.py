@@ -347,7 +347,7 @@ def end_with_parent(ask: Callable[[], object] | None = None) -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def end_now(ask: Callable[[], object] | None = None, grace_s: float = GRACE_S) -> None:
+def end_now(ask: Callable[[], object] | None = None) -> None:
     """End this process: asked first, killed with its group when the grace is over. Called from a
     thread beside its work.
     """
@@ -355,7 +355,7 @@ def end_now(ask: Callable[[], object] | None = None, grace_s: float = GRACE_S) -
         os.kill(os.getpid(), signal.SIGTERM)
     else:
         ask()
-    threading.Event().wait(grace_s)
+    threading.Event().wait(GRACE_S)
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)

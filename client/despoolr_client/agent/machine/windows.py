@@ -8,11 +8,15 @@ case-insensitive and kept in upper case.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from despoolr_client.pcm.history import NO_HISTORY
 from despoolr_core.formats.sms_ini import SmsIni
 from despoolr_core.rules.fold import fold
+
+WINDOWS_DIRECTORY: Final = r"C:\WINDOWS"
 
 
 class WindowsFile(msgspec.Struct, frozen=True):
@@ -32,10 +36,9 @@ def _upper(name: str) -> str:
 class Windows:
     """The files of one machine's Windows directory."""
 
-    __slots__ = ("_files", "_noidmifs", "history", "noidmifs_changed", "path", "sms_ini", "starts")
+    __slots__ = ("_files", "_noidmifs", "history", "noidmifs_changed", "sms_ini", "starts")
 
-    def __init__(self, path: str = r"C:\WINDOWS") -> None:
-        self.path = path
+    def __init__(self) -> None:
         self._files: dict[str, WindowsFile] | None = None
         self._noidmifs: dict[str, WindowsFile] | None = None
         self.history = NO_HISTORY

@@ -34,7 +34,6 @@ def build_attribute(
     kind: Type | None = None,
     size: int | None = None,
     description: str = "",
-    access: str = "READ-ONLY",
 ) -> Attribute:
     """One attribute. Without `kind` a number is an INTEGER and a literal a STRING of `size` bytes,
     or as many as it has.
@@ -49,7 +48,7 @@ def build_attribute(
     if description:
         items.append(Statement("DESCRIPTION", description))
     items += [
-        Statement("ACCESS", access),
+        Statement("ACCESS", "READ-ONLY"),
         Statement("STORAGE", "SPECIFIC"),
         Statement("TYPE", kind),
     ]
@@ -79,16 +78,11 @@ def build_group(
     return Group((*items, *attributes))
 
 
-def build_mif(
-    name: str, blocks: Iterable[Block], *, description: str = "", headers: Iterable[str] = ()
-) -> Mif:
+def build_mif(name: str, blocks: Iterable[Block], *, headers: Iterable[str] = ()) -> Mif:
     """A whole file. `headers` are comments at its top, without the strokes: `UniqueID<...>`.
 
     A string with characters beyond ISO 8859-1 makes it a Unicode file when it is written, which SMS
     refuses.
     """
-    items: list[Item] = [Statement("NAME", name)]
-    if description:
-        items.append(Statement("DESCRIPTION", description))
     lead = "".join(f"//{line}\r\n" for line in headers)
-    return Mif(Component((*items, *blocks), lead), encoding=Encoding.LATIN_1)
+    return Mif(Component((Statement("NAME", name), *blocks), lead), encoding=Encoding.LATIN_1)

@@ -89,11 +89,9 @@ def done(text: str) -> Answer:
     return Answer(204, text)
 
 
-def in_query(
-    name: str, text: str, schema: dict[str, Any] | None = None, *, required: bool = False
-) -> Parameter:
+def in_query(name: str, text: str, schema: dict[str, Any] | None = None) -> Parameter:
     """The row of a query parameter; a text of at least one character, if no schema is given."""
-    return Parameter(name, "query", text, schema or {**STRING, "minLength": 1}, required)
+    return Parameter(name, "query", text, schema or {**STRING, "minLength": 1})
 
 
 def in_header(

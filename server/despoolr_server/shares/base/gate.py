@@ -100,7 +100,6 @@ class Gate:
         limits: ShareLimits,
         *,
         id_prefix: str = "",
-        ledger: EpisodeLedger | None = None,
     ) -> None:
         self.server = server
         self.clock = clock
@@ -117,9 +116,7 @@ class Gate:
             lock_waiters_max=limits.lock_waiters_max,
             lock_waiters_per_machine_max=limits.lock_waiters_per_machine_max,
         )
-        self.ledger = (
-            EpisodeLedger(server, episodes_max=limits.episodes_max) if ledger is None else ledger
-        )
+        self.ledger = EpisodeLedger(server, episodes_max=limits.episodes_max)
         self.dav_locks = DavLockTable(
             server,
             id_prefix=id_prefix,

@@ -21,8 +21,7 @@ MACHINES_MAX: Final = 10_000
 class MessageBoard:
     """What waits for whom. Names of machines are compared without regard to case."""
 
-    def __init__(self, messages_max: int = MESSAGES_MAX, machines_max: int = MACHINES_MAX) -> None:
-        self._messages_max = messages_max
+    def __init__(self, machines_max: int = MACHINES_MAX) -> None:
         self._machines_max = machines_max
         self._waiting: OrderedDict[str, deque[str]] = OrderedDict()
 
@@ -33,7 +32,7 @@ class MessageBoard:
         if waiting is None:
             if len(self._waiting) >= self._machines_max:
                 self._waiting.popitem(last=False)
-            waiting = self._waiting[key] = deque(maxlen=self._messages_max)
+            waiting = self._waiting[key] = deque(maxlen=MESSAGES_MAX)
         waiting.append(text)
 
     def take(self, machine: str) -> list[str]:
