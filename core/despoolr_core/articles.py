@@ -15,7 +15,7 @@ import msgspec
 
 from despoolr_core.profile import Profile, ProfileError
 from despoolr_core.rules.fold import fold
-from despoolr_core.suggest import nearest
+from despoolr_core.suggest import hint, nearest
 
 NEAR: Final = 0.85
 """The least likeness of two numbers that differ by one digit, or by two in the wrong order."""
@@ -391,5 +391,5 @@ def article_of(kb: str) -> Article:
         return ARTICLES[name]
     except KeyError:
         near = nearest(name, ARTICLES, NEAR)
-        hint = f"; did you mean {near!r}?" if near else " (despoolr kb list shows them)"
-        raise ProfileError(f"no article {kb!r}{hint}") from None
+        told = hint(near, " (despoolr kb list shows them)")
+        raise ProfileError(f"no article {kb!r}{told}") from None

@@ -24,16 +24,19 @@ def nearest(word: str, words: Iterable[str], cutoff: float = CUTOFF) -> str | No
     return by_fold[near[0]] if near else None
 
 
+def hint(near: str | None, otherwise: str = "") -> str:
+    """The end of a refusal: `; did you mean 'locks'?`, or where nothing is near, `otherwise`."""
+    return otherwise if near is None else f"; did you mean {near!r}?"
+
+
 def suggestion(word: str, words: Iterable[str], *, named_max: int | None = None) -> str:
     """The end of a refusal: `; did you mean 'locks'?`, or the first `named_max` of all there are in
     the order given; empty where there are none.
     """
     known = list(words)
     near = nearest(word, known)
-    if near is not None:
-        return f"; did you mean {near!r}?"
-    if not known:
-        return ""
+    if near is not None or not known:
+        return hint(near)
     more = " ..." if named_max is not None and len(known) > named_max else ""
     return f"; there are {', '.join(known[:named_max])}{more}"
 

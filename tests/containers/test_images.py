@@ -54,7 +54,7 @@ def test_an_image_adds_little_to_its_base(client: docker.DockerClient, tag: str,
             {"DESPOOLR_RESPONSE": "Fastest"},
             "'Fastest' is not a Response setting; there are Very Fast",
         ),
-        ("despoolr-server", {"DESPOOLR_RESPONCE": "Fast"}, "did you mean DESPOOLR_RESPONSE?"),
+        ("despoolr-server", {"DESPOOLR_RESPONCE": "Fast"}, "did you mean 'DESPOOLR_RESPONSE'?"),
         ("despoolr-server", {"DESPOOLR_TIME": "virtual"}, "real or scaled time"),
         ("despoolr-server", {"DESPOOLR_DATABASE": "mysql://x"}, "no site database can be mysql"),
         (
@@ -70,7 +70,7 @@ def test_an_image_adds_little_to_its_base(client: docker.DockerClient, tag: str,
         (
             "despoolr-client",
             {"DESPOOLR_CLEINTS": "5", "DESPOOLR_SITE": "http://site:8801"},
-            "did you mean DESPOOLR_CLIENTS?",
+            "did you mean 'DESPOOLR_CLIENTS'?",
         ),
     ],
 )

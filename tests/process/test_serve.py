@@ -233,7 +233,8 @@ def test_a_misspelt_variable_is_pointed_out(
     assert run(["serve", "all"]) == 2
     assert (
         _one_line(capsys)
-        == "despoolr: DESPOOLR_RESPONCE is no setting of Despoolr; did you mean DESPOOLR_RESPONSE?"
+        == "despoolr: DESPOOLR_RESPONCE is no setting of Despoolr; "
+        "did you mean 'DESPOOLR_RESPONSE'?"
     )
 
 

@@ -26,7 +26,7 @@ from despoolr_app.disk.privacy import DIRECTORY, make_directory
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.stream import ForeignRecord, Record, decode, encode
 from despoolr_core.rules.plain_json import read_json
-from despoolr_core.suggest import nearest
+from despoolr_core.suggest import hint, nearest
 
 RECORDS: Final = "records.jsonl"
 RECORDS_BEFORE: Final = "records.1.jsonl"
@@ -363,7 +363,7 @@ def no_such_run(text: str, root: Path) -> RunError:
         (p.name for p in root.glob("*") if RUN_NAME.fullmatch(p.name) and p.is_dir()), reverse=True
     )
     if (near := nearest(text, [LATEST, *names])) is not None:
-        return RunError(f"there is no run {text!r}; did you mean {near!r}?")
+        return RunError(f"there is no run {text!r}{hint(near)}")
     there_are = (
         f"; the newest in {root} are {', '.join(names[:3])}"
         if names

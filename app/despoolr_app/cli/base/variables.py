@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from despoolr_app.process.settings import ConfigError
-from despoolr_core.suggest import nearest
+from despoolr_core.suggest import hint, nearest
 
 VARIABLES: Final[dict[str, str]] = {
     "DESPOOLR_LISTEN": "host:port a server listens on",
@@ -94,5 +94,4 @@ def check_variables(environment: Mapping[str, str]) -> None:
     for name in sorted(environment):
         if name.startswith("DESPOOLR_") and name not in known:
             near = nearest(name, known)
-            hint = f"; did you mean {near}?" if near else ""
-            raise ConfigError(f"{name} is no setting of Despoolr{hint}")
+            raise ConfigError(f"{name} is no setting of Despoolr{hint(near)}")

@@ -203,13 +203,11 @@ def _fault(name: str, given: dict[str, str]) -> Fault:
     import msgspec
 
     from despoolr_core.share.fault_api import KINDS, Fault
-    from despoolr_core.suggest import nearest
+    from despoolr_core.suggest import suggestion
 
     kind = KINDS.get(name)
     if kind is None:
-        near = nearest(name, KINDS)
-        hint = f"; did you mean {near}?" if near else ""
-        fail(f"{name} is no fault; there is {', '.join(KINDS)}{hint}")
+        fail(f"there is no kind of fault {name!r}{suggestion(name, KINDS)}")
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)
     fields = {one.encode_name: one.required for one in info.fields}

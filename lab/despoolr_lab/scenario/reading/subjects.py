@@ -15,7 +15,7 @@ from typing import Any, Final
 from despoolr_client.agent.machine.programs import first_word
 from despoolr_client.pcm.behaviour import PcmVariant
 from despoolr_core.rules.fold import fold
-from despoolr_core.suggest import nearest, suggestion
+from despoolr_core.suggest import hint, nearest, suggestion
 from despoolr_core.times import moment_s
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.model import Scenario
@@ -97,7 +97,7 @@ def _programs(scenario: Scenario) -> Iterator[Mistake]:
         unused = [name for name in known if name not in started] if word not in known else []
         if near := nearest(word, unused, _ALMOST):
             yield (
-                f"there is no program {word!r}; did you mean {near!r}?",
+                f"there is no program {word!r}{hint(near)}",
                 ["step", index, "command"],
             )
     for index, program in enumerate(scenario.program):

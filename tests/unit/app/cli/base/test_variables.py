@@ -16,7 +16,7 @@ def test_a_variable_that_no_command_reads_is_named_with_the_nearest_right_one() 
     with pytest.raises(ConfigError) as caught:
         check_variables({"DESPOOLR_SECRETS": "x"})
     assert str(caught.value) == (
-        "DESPOOLR_SECRETS is no setting of Despoolr; did you mean DESPOOLR_SECRET?"
+        "DESPOOLR_SECRETS is no setting of Despoolr; did you mean 'DESPOOLR_SECRET'?"
     )
 
 

@@ -92,8 +92,8 @@ async def test_programs_read_the_same(ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("add fire", "fire is no fault; there is sender_dies, handle_leaks, disk_full"),
-        ("add disk_ful --server A", "did you mean disk_full?"),
+        ("add fire", "no kind of fault 'fire'; there are sender_dies, handle_leaks, disk_full"),
+        ("add disk_ful --server A", "did you mean 'disk_full'?"),
         ("add disk_full", "disk_full needs --server"),
         ("add slow_share --server LOGON1 --share A", "has no --share; it has --server, --delay"),
         ("add slow_share --server LOGON1 --delay 2d", "more than nothing, 1h at most"),
