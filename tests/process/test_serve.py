@@ -232,8 +232,7 @@ def test_a_misspelt_variable_is_pointed_out(
     monkeypatch.setenv("DESPOOLR_RESPONCE", "Fast")
     assert run(["serve", "all"]) == 2
     assert (
-        _one_line(capsys)
-        == "despoolr: DESPOOLR_RESPONCE is no setting of Despoolr; "
+        _one_line(capsys) == "despoolr: DESPOOLR_RESPONCE is no setting of Despoolr; "
         "did you mean 'DESPOOLR_RESPONSE'?"
     )
 

@@ -103,11 +103,11 @@ def _found(path: Path, truth: dict[str, Any]) -> tuple[Import, dict[str, int]]:
         zone=ZoneInfo(server["timezone_of_logs"]), year=YEAR, server=server.get("name", "")
     )
     imported = Import([TraceFile(path)], wishes)
-    chronicle = imported.run([])
+    recorder = imported.run([])
     return imported, {
-        "opens": chronicle.counts["opens"],
-        "refusals": chronicle.counts["refusals"],
-        "waits": len(chronicle.ledger.rows(chronicle.last_at)),
+        "opens": recorder.counts["opens"],
+        "refusals": recorder.counts["refusals"],
+        "waits": len(recorder.ledger.rows(recorder.last_at)),
     }
 
 

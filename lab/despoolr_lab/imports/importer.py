@@ -18,9 +18,9 @@ from msgspec import UNSET
 from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.stream import Listener
 from despoolr_core.rules.fold import fold
-from despoolr_lab.imports.fold.chronicle import Chronicle
 from despoolr_lab.imports.fold.merge import Merge, Track
 from despoolr_lab.imports.fold.names import Names
+from despoolr_lab.imports.fold.trace_recorder import TraceRecorder
 from despoolr_lab.imports.formats.table import format_of
 from despoolr_lab.imports.traces.seen import Connected, OpenDenied, Opened, Seen
 from despoolr_lab.imports.traces.source import PORTS, ImportFailed, TraceFile, name
@@ -69,14 +69,14 @@ class Import:
         self.tracks = _tracks(sources, options.wanted)
         _name_hosts(self.tracks)
         _name_machines(self.tracks)
-        self.chronicle: Chronicle | None = None
+        self.recorder: TraceRecorder | None = None
 
     @property
     def grade(self) -> str:
         """The grade of the run: that of its best file."""
         return min(track.grade for track in self.tracks)
 
-    def run(self, listeners: list[Listener]) -> Chronicle:
+    def run(self, listeners: list[Listener]) -> TraceRecorder:
         """Read everything and record it. Returns what was recorded. Raises `ImportFailed`."""
         merge = Merge(self.tracks, self.names)
         facts = merge.facts()
@@ -90,16 +90,16 @@ class Import:
                 break
         wanted = self._options.server
         server = self.names.hidden("SRV", wanted) if wanted else self.names.server(address)
-        chronicle = Chronicle(server or NO_NAME, self.names, listeners, address)
-        self.chronicle = chronicle
+        recorder = TraceRecorder(server or NO_NAME, self.names, listeners, address)
+        self.recorder = recorder
         at = min((fact.at for _, fact in first), default=0.0)
         notes = [self._source_note(track) for track in self.tracks]
         notes += [ImportNote(about=about, text=text) for about, text in merge.notes]
         notes += self._clock_notes()
-        chronicle.start(at, notes)
+        recorder.start(at, notes)
         for index, fact in _chain(first, facts):
-            chronicle.take(index, fact)
-        chronicle.end(
+            recorder.take(index, fact)
+        recorder.end(
             [
                 ImportNote(about="damage", text=source.damage, source=source.name)
                 for track in self.tracks
@@ -107,11 +107,11 @@ class Import:
                 if source.damage_count
             ]
         )
-        return chronicle
+        return recorder
 
     def files(self) -> list[dict[str, Any]]:
         """What was found in each track, after `run`."""
-        counts = self.chronicle.by_source if self.chronicle is not None else {}
+        counts = self.recorder.by_source if self.recorder is not None else {}
         return [
             {
                 "file": track.name,

@@ -118,7 +118,7 @@ def _run(imported: Import, files: tuple[Path, ...], out: Path, as_json: bool) ->
         with RunDirectory.create(out, stamp, what, None, is_latest=False) as run:
             notes: list[str] = []
             try:
-                chronicle = imported.run([run.listener, _into(notes)])
+                recorder = imported.run([run.listener, _into(notes)])
             except BaseException:
                 run.discard()
                 raise
@@ -130,10 +130,10 @@ def _run(imported: Import, files: tuple[Path, ...], out: Path, as_json: bool) ->
     except RunError as error:
         fail(str(error))
     if as_json:
-        echo_json(told, source=told["path"], at=chronicle.last_at, notes=told["notes"])
+        echo_json(told, source=told["path"], at=recorder.last_at, notes=told["notes"])
     else:
         _show(told)
-    found = chronicle.counts
+    found = recorder.counts
     if not found["opens"] and not found["refusals"] and not found["sessions"]:
         say("nothing was found to import: no open and no refusal")
         return EXIT_USAGE
@@ -153,14 +153,14 @@ def _into(notes: list[str]) -> Any:
 
 def _told(imported: Import, notes: list[str], path: Path) -> dict[str, Any]:
     """The summary of the run, and what is printed of it."""
-    chronicle = imported.chronicle
-    assert chronicle is not None, "it was run"
-    why = chronicle.ledger.why()
+    recorder = imported.recorder
+    assert recorder is not None, "it was run"
+    why = recorder.ledger.why()
     episodes, verdicts = why.episodes, why.verdicts
     if verdicts:
         longest = max(range(len(episodes)), key=lambda n: episodes[n].blocked_s)
         verdict = verdicts[longest]
-    elif not chronicle.counts["opens"]:
+    elif not recorder.counts["opens"]:
         verdict = "Nothing was found in these sources: no open and no refusal."
     else:
         verdict = "Nobody was in the way, as far as these sources tell: no open was refused."
@@ -169,17 +169,17 @@ def _told(imported: Import, notes: list[str], path: Path) -> dict[str, Any]:
         "kind": "import",
         "path": str(path),
         "scenario": path.name,
-        "server": chronicle.server,
+        "server": recorder.server,
         "grade": imported.grade,
         "files": imported.files(),
-        "from": chronicle.first_at,
-        "to": chronicle.last_at,
-        "records": chronicle.record_count,
-        "opens": chronicle.counts["opens"],
-        "closes": chronicle.counts["closes"],
-        "refusals": chronicle.counts["refusals"],
-        "refused_for_rights": chronicle.counts["rights"],
-        "held_at_end": len(chronicle.opens),
+        "from": recorder.first_at,
+        "to": recorder.last_at,
+        "records": recorder.record_count,
+        "opens": recorder.counts["opens"],
+        "closes": recorder.counts["closes"],
+        "refusals": recorder.counts["refusals"],
+        "refused_for_rights": recorder.counts["rights"],
+        "held_at_end": len(recorder.opens),
         "verdict": verdict,
         "episodes": episodes,
         "verdicts": verdicts,

@@ -43,14 +43,14 @@ def shower(watch: Watch, run: RunDirectory, as_json: bool) -> Callable[[float], 
         nonlocal last
         if as_json:
             known = _state(watch, run, now)
-            state = f"{known} {watch.chronicle.counts}"
+            state = f"{known} {watch.recorder.counts}"
             if state != last:
                 echo_json(known, source=str(run.path), at=now, in_a_line=True)
                 last = state
         elif sys.stdout.isatty():
             put_screen(lambda: _draw(watch, run, now))
         else:
-            counts = str(watch.chronicle.counts)
+            counts = str(watch.recorder.counts)
             if counts != last:
                 with redirect_stdout(StringIO()) as told:
                     _draw(watch, run, now)
@@ -61,12 +61,12 @@ def shower(watch: Watch, run: RunDirectory, as_json: bool) -> Callable[[float], 
 
 
 def _draw(watch: Watch, run: RunDirectory, now: float) -> None:
-    chronicle = watch.chronicle
+    recorder = watch.recorder
     waiting = _waiting(watch, now)
     put(
-        f"{chronicle.server} at {moment(now)}, grade {watch.grade}: {run.path.name}",
-        f"{counted(len(chronicle.opens), 'open')} held; "
-        f"{counted(chronicle.counts['refusals'], 'refusal')} so far, {len(waiting):,} waiting",
+        f"{recorder.server} at {moment(now)}, grade {watch.grade}: {run.path.name}",
+        f"{counted(len(recorder.opens), 'open')} held; "
+        f"{counted(recorder.counts['refusals'], 'refusal')} so far, {len(waiting):,} waiting",
     )
     if watch.grade == "C":
         put_prose(wrapped("Samples have no refusals: who waits is not seen (--audit LOG)."))
@@ -105,20 +105,20 @@ def _draw(watch: Watch, run: RunDirectory, now: float) -> None:
             ],
             gives_way=("ACCESS",),
         )
-        if len(chronicle.opens) > len(holders):
-            put(f"{len(chronicle.opens) - len(holders):,} more: despoolr locks {run.path}")
+        if len(recorder.opens) > len(holders):
+            put(f"{len(recorder.opens) - len(holders):,} more: despoolr locks {run.path}")
 
 
 def _state(watch: Watch, run: RunDirectory, now: float) -> dict[str, Any]:
     waiting = _waiting(watch, now)
-    chronicle = watch.chronicle
+    recorder = watch.recorder
     return {
         "run": str(run.path),
-        "server": chronicle.server,
+        "server": recorder.server,
         "grade": watch.grade,
-        "held": len(chronicle.opens),
-        "opens": chronicle.counts["opens"],
-        "refusals": chronicle.counts["refusals"],
+        "held": len(recorder.opens),
+        "opens": recorder.counts["opens"],
+        "refusals": recorder.counts["refusals"],
         "waiting_count": len(waiting),
         "waiting": [
             {
@@ -138,7 +138,7 @@ def _state(watch: Watch, run: RunDirectory, now: float) -> dict[str, Any]:
 
 def _waiting(watch: Watch, now: float) -> list[EpisodeRow]:
     """Who waits, the longest first."""
-    return sorted(watch.chronicle.ledger.each_waiting(now), key=lambda row: -row.blocked_s)
+    return sorted(watch.recorder.ledger.each_waiting(now), key=lambda row: -row.blocked_s)
 
 
 def _holders(watch: Watch, waiting: list[EpisodeRow], count: int) -> list[dict[str, Any]]:
@@ -146,7 +146,7 @@ def _holders(watch: Watch, waiting: list[EpisodeRow], count: int) -> list[dict[s
     in_the_way = {hold.open for row in waiting for hold in row.holds}
     rows = heapq.nsmallest(
         count,
-        watch.chronicle.opens,
+        watch.recorder.opens,
         key=lambda row: (row.id not in in_the_way, row.opened_at),
     )
     return [
@@ -155,7 +155,7 @@ def _holders(watch: Watch, waiting: list[EpisodeRow], count: int) -> list[dict[s
             "machine": row.machine,
             "user": row.user,
             "share": row.share,
-            "path": watch.chronicle.names.path(row.path),
+            "path": watch.recorder.names.path(row.path),
             "access": row.access_words,
             "share_mode": row.share_mode_words,
             "since": row.opened_at,

@@ -247,23 +247,23 @@ def _page(options: dict[str, Any], server: str, run: RunDirectory, clock: EvenCl
 
 def _told(watch: Watch, run: RunDirectory) -> dict[str, Any]:
     """The summary of the run; it is listed with the imports."""
-    chronicle = watch.chronicle
-    why = chronicle.ledger.why()
+    recorder = watch.recorder
+    why = recorder.ledger.why()
     longest = max(range(len(why.episodes)), key=lambda n: why.episodes[n].blocked_s, default=None)
     return {
         "run": run.path.name,
         "kind": "import",
         "path": str(run.path),
         "scenario": run.path.name,
-        "server": chronicle.server,
+        "server": recorder.server,
         "grade": watch.grade,
-        "from": chronicle.first_at,
-        "to": chronicle.last_at,
-        "records": chronicle.record_count,
-        "opens": chronicle.counts["opens"],
-        "closes": chronicle.counts["closes"],
-        "refusals": chronicle.counts["refusals"],
-        "held_at_end": len(chronicle.opens),
+        "from": recorder.first_at,
+        "to": recorder.last_at,
+        "records": recorder.record_count,
+        "opens": recorder.counts["opens"],
+        "closes": recorder.counts["closes"],
+        "refusals": recorder.counts["refusals"],
+        "held_at_end": len(recorder.opens),
         "verdict": (
             "Nobody was in the way, as far as these sources tell: no open was refused."
             if longest is None

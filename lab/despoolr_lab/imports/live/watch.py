@@ -17,8 +17,8 @@ from despoolr_app.runs.directory import RecordFile
 from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.stream import Listener
 from despoolr_core.times import moment, span
-from despoolr_lab.imports.fold.chronicle import Chronicle
 from despoolr_lab.imports.fold.names import Names
+from despoolr_lab.imports.fold.trace_recorder import TraceRecorder
 from despoolr_lab.imports.importer import GRADES
 from despoolr_lab.imports.live.arrivals import Arrivals
 from despoolr_lab.imports.live.blend import LOG, SAMPLES, Blend
@@ -60,8 +60,8 @@ class Watch:
             self._reader.roots = status.roots  # they tell where the shares lie
         self._source = log[1] if log else None
         self._run = run
-        self.chronicle = Chronicle(server, names, [run, *listeners])
-        self.chronicle.part_now = lambda: run.rotation_count
+        self.recorder = TraceRecorder(server, names, [run, *listeners])
+        self.recorder.part_now = lambda: run.rotation_count
         delay_s = every_s + HELD_S + IDLE_S if log and (status or arrivals) else 0.0
         self._blend = Blend(names, delay_s)
         self._sampler = Sampler(is_live=arrivals is not None)
@@ -94,7 +94,7 @@ class Watch:
         if not self._has_begun:
             self._begin(now)
         for source, fact in self._blend.ready(now):
-            self.chronicle.take(source, fact)
+            self.recorder.take(source, fact)
         self._say_failures()
         self._retell()
         self._run.flush()
@@ -108,8 +108,8 @@ class Watch:
                 fact.at += self._set_back_s
                 self._blend.push(LOG, fact)
         for source, fact in self._blend.rest():
-            self.chronicle.take(source, fact)
-        self.chronicle.end([ImportNote(about="gap", text=text) for text in self._told()])
+            self.recorder.take(source, fact)
+        self.recorder.end([ImportNote(about="gap", text=text) for text in self._told()])
         self._run.flush()
 
     def costs(self) -> str:
@@ -130,7 +130,7 @@ class Watch:
             for fact in self._reader.rest():  # lines of the clock that was
                 fact.at += self._set_back_s
                 self._blend.push(LOG, fact)
-        self.chronicle.notes.add(
+        self.recorder.notes.add(
             "clock",
             f"this machine's clock was set back by {span(by_s)}: what happens from "
             f"{moment(now, seconds=True)} on is told as if it had not been",
@@ -161,7 +161,7 @@ class Watch:
     def _begin(self, now: float) -> None:
         self._has_begun = True
         gaps = [ImportNote(about="gap", text=text) for text in self._gaps()]
-        self.chronicle.start(min(now, self._blend.first_at), [*self._sources(), *gaps])
+        self.recorder.start(min(now, self._blend.first_at), [*self._sources(), *gaps])
 
     def _sources(self) -> Iterable[ImportNote]:
         if self._status is not None:
@@ -202,8 +202,8 @@ class Watch:
             return
         is_failing = bool(status.failed_count) and status.count == status.last_failed
         if is_failing and not self._is_failing:
-            why = "" if self.chronicle.names.is_hidden else f" ({status.failure})"
-            self.chronicle.notes.add("gap", f"a look failed{why}: what was open then is unknown")
+            why = "" if self.recorder.names.is_hidden else f" ({status.failure})"
+            self.recorder.notes.add("gap", f"a look failed{why}: what was open then is unknown")
         self._is_failing = is_failing
 
     def _retell(self) -> None:
@@ -212,14 +212,14 @@ class Watch:
         if part != self._part:
             self._part = part
             if part > 1:  # the part before this one is kept
-                self.chronicle.tell_again(part - 1, list(self._sources()))
+                self.recorder.tell_again(part - 1, list(self._sources()))
 
     def _told(self) -> Iterable[str]:
         status, tail, source = self._status, self._tail, self._source
         if costs := self.costs():
             yield costs
         if status is not None and status.failed_count:
-            last = "" if self.chronicle.names.is_hidden else f", the last: {status.failure}"
+            last = "" if self.recorder.names.is_hidden else f", the last: {status.failure}"
             yield f"{status.failed_count:,} looks failed{last}"
         if tail is not None and tail.rotation_count:
             yield f"the log was rotated {tail.rotation_count:,} times, and followed"
@@ -230,7 +230,7 @@ class Watch:
         if self._arrivals is not None:
             yield from self._arrivals.gaps
             if self._arrivals.unread_count:
-                last = "" if self.chronicle.names.is_hidden else f": {self._arrivals.failure}"
+                last = "" if self.recorder.names.is_hidden else f": {self._arrivals.failure}"
                 yield f"{self._arrivals.unread_count:,} files were no samples{last}"
 
 

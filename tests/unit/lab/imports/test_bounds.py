@@ -19,7 +19,7 @@ from despoolr_core.records.stream import of
 from despoolr_lab.imports.capture import dialogue, frames, layers, requests, streams
 from despoolr_lab.imports.capture.fields import read as read_fields
 from despoolr_lab.imports.dav import access_log
-from despoolr_lab.imports.fold import blockers, chronicle, merge, notes, table
+from despoolr_lab.imports.fold import blockers, merge, notes, table, trace_recorder
 from despoolr_lab.imports.samba import audit, audit_line, status_json
 from despoolr_lab.imports.samba.syslog import LinesLeftOut, parse_left_out
 from despoolr_lab.imports.traces import source
@@ -197,7 +197,7 @@ def test_an_open_that_is_forgotten_past_the_bound_is_not_said_to_be_closed(
     rows = [row for number in range(1, 6) for row in pair(number, f"f{number}")]
     found = imported([fields(tmp_path, *rows)])
     reasons = [closed.reason for _, closed in of(found.records, OpenClosed)]
-    assert reasons == [chronicle.TOO_MANY] * 2 and "nobody saw its close" in reasons[0]
+    assert reasons == [trace_recorder.TOO_MANY] * 2 and "nobody saw its close" in reasons[0]
     assert found.notes.count("opens are held at one time") == 1
 
 

@@ -89,7 +89,7 @@ def test_an_import_that_is_interrupted_leaves_nothing(said, monkeypatch):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("despoolr_lab.imports.fold.chronicle.Chronicle.end", interrupt)
+    monkeypatch.setattr("despoolr_lab.imports.fold.trace_recorder.TraceRecorder.end", interrupt)
     assert said("import", FIELDS)[0] == 130 and runs() == []
 
 

@@ -45,7 +45,7 @@ EPISODES_MAX: Final = 100_000
 SERVERS_MAX: Final = 10_000
 
 
-class Chronicle:
+class TraceRecorder:
     """Takes in what is seen, in the order of time, and records it."""
 
     def __init__(
