@@ -453,17 +453,7 @@ class ShareEngine:
         source_file, target_file = self.table.file(source_key), self.table.file(target_key)
         parent = self.table.file(file_key(share, target.parent))
         in_place = source_key == target_key
-        parent_held = parent is not None and parent.holders.refuse(
-            _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING
-        )
-        if parent_held and covering_handles:
-            assert parent is not None
-            parent_held = (
-                parent.holders.blockers(
-                    _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, 1, covering_handles
-                )[1]
-                > 0
-            )
+        parent_blockers, parent_blocker_count = self._against_adding(parent, covering_handles)
         if self.table.tree_locks.count:
             covering = self.table.tree_locks.blockers(
                 target_key, _ADDING_TO_A_DIRECTORY, 7, creates=True, excluding=covering_handles
@@ -477,7 +467,7 @@ class ShareEngine:
             directory=directory,
             parent_exists=parent_exists,
             parent_pending=parent is not None and parent.delete_pending,
-            parent_held_against=parent_held,
+            parent_held_against=parent_blocker_count > 0,
             into_itself=target_key.startswith(source_key + "/"),
             source_pending=source_file is not None and source_file.delete_pending,
             open_below=not ends_below and self.table.below_count(source_key) > 0,
@@ -492,14 +482,23 @@ class ShareEngine:
             return None
         if parent is not None and status is NtStatus.DELETE_PENDING and parent.delete_pending:
             return self._blocked_by_all(status, parent)
-        if status is NtStatus.SHARING_VIOLATION and parent is not None and parent_held:
-            blockers, count = parent.holders.blockers(
-                _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max, covering_handles
-            )
-            return Refusal(status, blockers, count)
+        if status is NtStatus.SHARING_VIOLATION and parent_blocker_count:
+            return Refusal(status, parent_blockers, parent_blocker_count)
         if target_facts is not None and target_file is not None and not in_place:
             return self._blocked_by_all(status, target_file)
         return Refusal(status)
+
+    def _against_adding(
+        self, parent: OpenedFile | None, covering_handles: frozenset[str]
+    ) -> tuple[tuple[Open, ...], int]:
+        """The opens of a directory that let nobody add to it, and how many there are."""
+        if parent is None or not parent.holders.refuse(
+            _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING
+        ):
+            return (), 0
+        return parent.holders.blockers(
+            _ADDING_TO_A_DIRECTORY, _SHARED_WHILE_ADDING, self.blockers_max, covering_handles
+        )
 
     def renamed(self, share: str, source: Name, target: Name) -> None:
         """Let every open of a file follow the rename that the store has done."""
