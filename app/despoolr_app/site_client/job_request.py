@@ -18,11 +18,12 @@ from despoolr_core.times import moment_s, span_s
 from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
 from despoolr_server.site.services.scheduler.targets import DEFAULT_SERVERS
 
-TYPES: Final = {
+JOB_TYPES: Final = {
     "run": JobType.RUN_COMMAND,
     "share": JobType.SHARE_PACKAGE,
     "remove": JobType.REMOVE_PACKAGE,
 }
+"""By the words of orders and of scenario files."""
 
 
 class OrderError(ValueError):
@@ -69,7 +70,7 @@ def job_of(order: Order, now: float) -> JobSpec:
     return JobSpec(
         name=order.name,
         package=order.package,
-        type=TYPES[kind],
+        type=JOB_TYPES[kind],
         sites=tuple(fold(site) for site in _names(order.sites)),
         machines=_names(order.machines),
         send=SendPhase.EVEN_IF_SENT if order.send_even_if_sent else SendPhase.ONLY_IF_NOT_SENT,
