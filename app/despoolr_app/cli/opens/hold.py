@@ -8,9 +8,7 @@ the file was not held until then.
 
 from __future__ import annotations
 
-import json
-from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -21,6 +19,7 @@ from despoolr_core.rules.fold import fold
 if TYPE_CHECKING:
     from threading import Event
 
+    from despoolr_app.cli.base.share_session import ShareSession
     from despoolr_app.site_client.client import ServerAddress
 
 LEASE_S: Final = 60.0
@@ -54,28 +53,47 @@ def command(
     r"""Open FILE and keep it open: \\LOGON1\SMS_PKGD\BPC00001\b.dat, or SMS_PKGD/BPC00001/b.dat on
     the first that has it.
     """
+    from msgspec import to_builtins
+
     from despoolr_app.cli.base.at_site import find_servers
+    from despoolr_app.cli.base.share_session import ShareSession
     from despoolr_app.process.event_loop import until_a_signal
     from despoolr_app.process.settings import ConfigError, parse_span
     from despoolr_app.site_client.errors import SiteError
+    from despoolr_core.share.wire import OpenRequest, SessionRequest
 
     name, share, path = _parts(file)
     try:
         for_s = parse_span(for_) if for_ else 0.0
         server, scale = _server(find_servers(urls, token), name, share)
-        with _Session(server, given, scale) as session:
-            opened = session.open(share, path, given)
-            facts = {**opened, "server": server.name, "share": share, "path": path, **given}
+        asked = SessionRequest(
+            machine=given["machine"],
+            user=given["user"],
+            program=given["program"],
+            lease_s=LEASE_S * scale,
+        )
+        with ShareSession(server, asked) as session:
+            wanted = OpenRequest(
+                session.id, share, path, access=given["access"], share_mode=given["share_mode"]
+            )
+            opened = session.open(wanted)
+            facts = {
+                **to_builtins(opened),
+                "server": server.name,
+                "share": share,
+                "path": path,
+                **given,
+            }
             with until_a_signal() as over:  # before it is said that there is anything to end
                 if as_json:
                     echo_json(facts, source=server.url)
                 else:
                     who = f"{given['program']} on {given['machine']}"
                     put(
-                        f"{who} has {share}/{path} on {server.url} open: {opened['open']}, "
+                        f"{who} has {share}/{path} on {server.url} open: {opened.open}, "
                         f"{given['access']}, {given['share_mode']}"
                     )
-                session.stay(str(opened["open"]), for_s / scale, over)
+                _stay(session, opened.open, for_s / scale, over)
     except (SiteError, ConfigError) as error:
         fail(str(error))
     say("despoolr: closed")
@@ -113,53 +131,14 @@ def _server(servers: list[ServerAddress], name: str, share: str) -> tuple[Server
     )
 
 
-class _Session:
-    """A session of one machine on one server, kept alive, ended whatever happens."""
-
-    def __init__(self, server: ServerAddress, given: dict[str, str], scale: float) -> None:
-        self._server = server
-        self._asked = {name: given[name] for name in ("machine", "user", "program")} | {
-            "lease_s": LEASE_S * scale
-        }
-        self._id = ""
-
-    def __enter__(self) -> _Session:
-        self._id = str(self._do("POST", "/api/v1/sessions", self._asked)["session"])
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        from despoolr_app.site_client.errors import SiteError
-
-        with suppress(SiteError) if kind is not None else nullcontext():  # the first error says why
-            self._do("DELETE", f"/api/v1/sessions/{self._id}")
-
-    def open(self, share: str, path: str, given: dict[str, str]) -> Any:
-        """The answer of the server. Raises `SiteError` for a refusal."""
-        wanted = {
-            "session": self._id,
-            "share": share,
-            "path": path,
-            "access": given["access"],
-            "share_mode": given["share_mode"],
-        }
-        return self._do("POST", "/api/v1/opens", wanted)
-
-    def stay(self, opened: str, for_s: float, over: Event) -> None:
-        """Keep an open for so many seconds, or until it is over. Raises `SiteError` if the server
-        has closed it meanwhile.
-        """
-        left = for_s or float("inf")
-        while left > 0 and not over.wait(min(left, LEASE_S / 3)):
-            left -= LEASE_S / 3
-            if left > 0:
-                self._do("PUT", f"/api/v1/sessions/{self._id}")
-                self._do("GET", f"/api/v1/opens/{opened}")
-        self._do("GET", f"/api/v1/opens/{opened}")
-
-    def _do(self, method: str, target: str, body: Any = None) -> Any:
-        from despoolr_app.site_client.blocking_client import call
-
-        answer = call(
-            self._server, method, target, None if body is None else json.dumps(body).encode()
-        )
-        return json.loads(answer) if answer else None
+def _stay(session: ShareSession, handle: str, for_s: float, over: Event) -> None:
+    """Keep an open for so many seconds, or until it is over. Raises `SiteError` if the server has
+    closed it meanwhile.
+    """
+    left = for_s or float("inf")
+    while left > 0 and not over.wait(min(left, LEASE_S / 3)):
+        left -= LEASE_S / 3
+        if left > 0:
+            session.renew()
+            session.check(handle)
+    session.check(handle)

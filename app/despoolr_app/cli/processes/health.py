@@ -9,6 +9,8 @@ health check.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from secrets import randbelow
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -133,42 +135,47 @@ def _round_trip(server: ServerAddress, share: str, ms: dict[str, float], timeout
     """A session, a file that goes with its open, its content there and back; the session is ended
     whatever happens.
     """
-    import json
-
-    from despoolr_app.site_client.blocking_client import call
+    from despoolr_app.cli.base.share_session import ShareSession
     from despoolr_app.site_client.errors import SiteError, SiteRefused
+    from despoolr_core.share.wire import OpenRequest, SessionRequest
 
-    def do(step: str, method: str, target: str, body: bytes | None = None) -> bytes:
+    @contextmanager
+    def timed(step: str) -> Iterator[None]:
         began = perf_counter()
-        answer = call(server, method, target, body, timeout_s=timeout_s)
+        yield
         ms[step] = _ms(began)
-        return answer
 
-    asked = json.dumps({"program": "despoolr health"}).encode()
-    session = json.loads(do("session", "POST", "/api/v1/sessions", asked))["session"]
-    try:
-        wanted = {
-            "session": session,
-            "share": share,
-            "access": "READ|WRITE|DELETE",
-            "share_mode": "NONE",  # nobody keeps the file when it is closed
-            "disposition": "CREATE",
-            "options": "DELETE_ON_CLOSE",
-        }
+    began = perf_counter()
+    asked = SessionRequest(program="despoolr health")
+    with ShareSession(server, asked, timeout_s=timeout_s) as session:
+        ms["session"] = _ms(began)
         for left in reversed(range(NAMES_MAX)):
-            body = json.dumps(wanted | {"path": f"H{randbelow(10**7):07}.TMP"}).encode()
+            wanted = OpenRequest(
+                session.id,
+                share,
+                f"H{randbelow(10**7):07}.TMP",
+                access="READ|WRITE|DELETE",
+                share_mode="NONE",  # nobody keeps the file when it is closed
+                disposition="CREATE",
+                options="DELETE_ON_CLOSE",
+            )
             try:
-                handle = json.loads(do("open", "POST", "/api/v1/opens", body))["open"]
+                with timed("open"):
+                    handle = session.open(wanted).open
                 break
             except SiteRefused as refused:  # that a name is somebody's says nothing of the server
                 if not left or refused.status not in (409, 423):
                     raise
-        do("write", "PUT", f"/api/v1/opens/{handle}/content", CONTENT)
-        if do("read", "GET", f"/api/v1/opens/{handle}/content") != CONTENT:
+        with timed("write"):
+            session.write(handle, CONTENT)
+        with timed("read"):
+            content = session.read(handle)
+        if content != CONTENT:
             raise SiteError(f"{server.url} did not return what was written to {share}")
-        do("close", "DELETE", f"/api/v1/opens/{handle}")
-    finally:
-        do("logoff", "DELETE", f"/api/v1/sessions/{session}")
+        with timed("close"):
+            session.close(handle)
+        began = perf_counter()
+    ms["logoff"] = _ms(began)
 
 
 def _ms(began: float) -> float:

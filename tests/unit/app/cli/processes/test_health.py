@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from despoolr_app.cli.base import share_session
 from despoolr_app.cli.processes import health
-from despoolr_app.site_client import blocking_client
 from despoolr_app.site_client.client import ServerAddress
 from despoolr_app.site_client.errors import SiteRefused
-from despoolr_core.share.wire import Problem
+from despoolr_core.share.wire import OpenReply, Problem, SessionReply
 
 SERVER = ServerAddress("LOGON1", "http://logon1", "token")
 
@@ -36,13 +37,15 @@ class Staged:
             self.opens.append(json.loads(body or b""))
             if len(self.opens) <= self.taken:
                 raise SiteRefused(server.name, Problem("about:blank", "It is there", 409))
-            return b'{"open":"O1"}'
-        return b'{"session":"S1"}' if method == "POST" else health.CONTENT
+            return msgspec.json.encode(OpenReply("O1", "CREATED", 0, "", 0.0))
+        if method == "POST":
+            return msgspec.json.encode(SessionReply("S1", "PC1", "U", "despoolr health", 60.0, 0.0))
+        return health.CONTENT
 
 
 def asked(taken: int, monkeypatch: pytest.MonkeyPatch) -> Staged:
     staged = Staged(taken)
-    monkeypatch.setattr(blocking_client, "call", staged)
+    monkeypatch.setattr(share_session, "call", staged)
     health._round_trip(SERVER, "SMS_SHR", {}, 1.0)
     return staged
 
