@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +19,13 @@ from despoolr_app.cli.base.streams import OutputLost
 from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.times import span
 
-SCALE = 3000.0
+if TYPE_CHECKING:
+    from despoolr_lab.scenario.run import RunResult
+
+SCALES = 3000.0, 750.0, 150.0
+"""How much faster than real the first half runs: where this machine is too slow for one, the next
+one.
+"""
 
 INTRODUCTION = """\
 Despoolr: who blocked the update, for how long, and what would have fixed it?
@@ -33,6 +41,10 @@ FIRST = """\
 1. LIVE: a site server, a distribution server and 50 PCs, over HTTP on this machine,
    {scale:.0f} times faster. A package of three files (a.dat, b.dat, c.dat) lies on the share.
    One PC opens b.dat. Then an update comes.
+"""
+
+AGAIN = """
+   This machine is busy, and was too slow for that. Once more, {scale:.0f} times faster than real:
 """
 
 SECOND = """\
@@ -76,6 +88,32 @@ def remedy_lines(ladder: Ladder) -> Iterator[str]:
     yield ""
 
 
+def _run_live(
+    out: Path, say: Callable[[str], None], tell: Callable[[str], None]
+) -> tuple[RunResult, Path]:
+    """The first half, at a pace that this machine can keep up with."""
+    from despoolr_core.timing import Timing
+    from despoolr_lab.cli.runs.narrator import Narrator
+    from despoolr_lab.cli.runs.running import read_scenario, run_and_keep
+    from despoolr_lab.scenario.run import RunOptions
+    from despoolr_lab.toml.shipped_files import shipped_directory
+
+    scenario = read_scenario(str(shipped_directory() / "demo_live.toml"))
+
+    def at(scale: float) -> tuple[RunResult, Path]:
+        options = RunOptions(timing=Timing(scale))
+        narrator = Narrator(tell, until=scenario.end)
+        return run_and_keep(scenario, options, out, quiet=True, listeners=[narrator])
+
+    for scale, next_one in pairwise(SCALES):
+        with suppress(click.ClickException):  # a step came before what it needs was there
+            live, directory = at(scale)
+            if live.passed:
+                return live, directory
+        say(AGAIN.format(scale=next_one))
+    return at(SCALES[-1])
+
+
 @click.command(
     "demo", help="The blocked update, live, in seconds: servers, 50 clients, verdict, report."
 )
@@ -83,7 +121,6 @@ def remedy_lines(ladder: Ladder) -> Iterator[str]:
 @out_option
 def command(as_json: bool, out: Path) -> None:
     """Exit 0 if both halves went as Microsoft said."""
-    from despoolr_core.timing import Timing
     from despoolr_lab.cli.runs.narrator import Narrator
     from despoolr_lab.cli.runs.remedy import find_remedy
     from despoolr_lab.cli.runs.running import read_scenario, run_and_keep
@@ -112,15 +149,8 @@ def command(as_json: bool, out: Path) -> None:
 
     started = time.perf_counter()
     say(INTRODUCTION)
-    say(FIRST.format(scale=SCALE))
-    scenario = read_scenario(str(shipped_directory() / "demo_live.toml"))
-    live, live_directory = run_and_keep(
-        scenario,
-        RunOptions(timing=Timing(SCALE)),
-        out,
-        quiet=True,
-        listeners=[Narrator(tell, until=scenario.end)],
-    )
+    say(FIRST.format(scale=SCALES[0]))
+    live, live_directory = _run_live(out, say, tell)
     say_verdict(live.verdict)
     say(SECOND)
     scenario = read_scenario(str(shipped_directory() / "demo_nobody_closes.toml"))

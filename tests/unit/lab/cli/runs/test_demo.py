@@ -9,13 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
+import msgspec
 import pytest
 
 from despoolr.console import run
 from despoolr_core.records.stream import Listener
 from despoolr_core.records.whatif.ladder import CANNOT_HELP, FIXES, Ladder, LadderRow
 from despoolr_lab.cli.runs import remedy, running
-from despoolr_lab.cli.runs.demo import WORLDS
+from despoolr_lab.cli.runs.demo import SCALES, WORLDS
+from despoolr_lab.scenario.expectations import Finding
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
 from despoolr_lab.scenario.run import RunOptions, RunResult, run_scenario
@@ -44,7 +47,9 @@ def played(file: str, *fix: str) -> RunResult:
     return run_scenario(load_scenario(shipped_directory() / file), RunOptions(fix=fix))
 
 
-def as_it_went(monkeypatch: pytest.MonkeyPatch, *halves: RunResult) -> list[tuple[str, Path]]:
+def as_it_went(
+    monkeypatch: pytest.MonkeyPatch, *halves: RunResult | click.ClickException
+) -> list[tuple[str, Path]]:
     """The command hears these halves instead of running; returns what it asked for."""
     asked: list[tuple[str, Path]] = []
     left = list(halves)
@@ -60,6 +65,8 @@ def as_it_went(monkeypatch: pytest.MonkeyPatch, *halves: RunResult) -> list[tupl
         assert quiet
         asked.append((f"{scenario.name} {options.timing}", out))
         half = left.pop(0)
+        if isinstance(half, click.ClickException):
+            raise half
         for record in half.records:
             for listener in listeners:
                 listener(record)
@@ -125,3 +132,30 @@ def test_a_demo_that_does_not_go_as_microsoft_said_says_what_was_found_and_exits
     assert "   NOT the job is marked Failed: found never Failed\n" in said
     assert "   5 of 8 as Microsoft said, in " in said
     assert "What next?" in said, "the story is told to its end"
+
+
+def test_on_a_machine_that_is_too_slow_the_live_half_runs_again_slower(
+    monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    """Where a step came too early for what it needs, and where something was found too late."""
+    late = msgspec.structs.replace(
+        played(LIVE), findings=[Finding(name="files", expected="", actual="", ok=False)]
+    )
+    asked = as_it_went(
+        monkeypatch,
+        click.ClickException("WS50 holds no b.dat"),
+        late,
+        played(LIVE),
+        played(NOBODY_CLOSES),
+    )
+    assert run(["demo"]) == 0
+    assert [what for what, _ in asked][:3] == [f"demo-live x{scale:g}" for scale in SCALES]
+    said = capsys.readouterr().out
+    assert "Once more, 750 times faster than real:" in said
+    assert "   8 of 8 as Microsoft said, in " in said and "holds no b.dat" not in said
+
+
+def test_what_fails_at_every_pace_is_said(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
+    as_it_went(monkeypatch, *[click.ClickException("WS50 holds no b.dat")] * len(SCALES))
+    assert run(["demo"]) == 2
+    assert "WS50 holds no b.dat" in capsys.readouterr().err
