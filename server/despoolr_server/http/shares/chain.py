@@ -113,7 +113,7 @@ class ChainRoutes:
         be made in one.
         """
         first, boxes, count = calls[0], self._host.boxes, 1
-        if not isinstance(first, ChainPut | ChainDelete) or not boxes.takes(first.share):
+        if not isinstance(first, _CHANGES) or not boxes.takes(first.share):
             return count, ()
         if isinstance(first, ChainDelete):
             paths = [first.path]
