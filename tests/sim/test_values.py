@@ -15,9 +15,11 @@ from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.value_server import ValueServer
 from despoolr_lab.sim.values import CallInFlight
 from despoolr_lab.sim.world import run_virtual
+from despoolr_server.files import StoreError
 from despoolr_server.http.connections.connection_limits import UNLIMITED
 from despoolr_server.http.connections.connections import Runner
-from despoolr_server.http.connections.short_ways import LANE_CALLS
+from despoolr_server.http.connections.field_block import FieldBlock
+from despoolr_server.http.connections.short_ways import LANE_CALLS, USUAL_CALLS, Later
 from despoolr_server.http.handling.application import App
 from despoolr_server.http.handling.handler import Route, when_gone
 from despoolr_server.http.handling.single_write import SingleWriteResponse
@@ -105,13 +107,25 @@ def serve(asking: list[Asking]) -> App:
     async def long(_request: web.Request) -> web.StreamResponse:
         return SingleWriteResponse(200, TEXT, b"y" * 200_000)
 
+    async def kept(_request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(3.0)
+        return SingleWriteResponse(200, TEXT, b"kept")
+
+    def kept_later(
+        _last: str, _block: FieldBlock, _body: bytes, _now: Callable[[], float]
+    ) -> Later:
+        def when_safe(call: Callable[[StoreError | None], None]) -> None:
+            asyncio.get_running_loop().call_later(3.0, call, None)
+
+        return Later(when_safe, lambda _error, _of: SingleWriteResponse(200, TEXT, b"kept"))
+
     routes = [
         Route(method, f"/{handler.__name__}", handler)
-        for handler in (plain, unchanged, slow, late, pieces, last, missing, long)
+        for handler in (plain, unchanged, slow, late, pieces, last, missing, long, kept)
         for method in ("GET", "HEAD", "PUT", "POST")
     ]
     lane = frozenset((route.method, route.path) for route in routes if route.method != "HEAD")
-    return App(routes, things={LANE_CALLS: lane})
+    return App(routes, things={LANE_CALLS: lane, USUAL_CALLS: {("PUT", "/kept"): kept_later}})
 
 
 def seen(story: Callable[[Asking], Awaitable[None]], *, values: bool) -> list[Any]:
@@ -153,6 +167,17 @@ async def requests(it: Asking) -> None:
     await it.ask("GET", "/plain", "X-Odd: \u00e9\r\n")
     for target in ("/missing", "/no/such", "/pieces", "/long", "/last", "/plain"):
         await it.ask("GET", target)
+
+
+async def what_is_not_safe_at_once(it: Asking) -> None:
+    await it.ask("PUT", "/kept", data=b"some bytes")
+    await it.ask("PUT", "/kept", data=b"some bytes", total=1.0)
+    async with asyncio.TaskGroup() as group:
+        for target in ("/kept", "/kept", "/plain"):
+            group.create_task(it.ask("PUT", target, data=b"more"))
+        await asyncio.sleep(1.5)
+        await it.runner.cleanup()
+        it.note("stopped")
 
 
 async def many_at_a_time(it: Asking) -> None:
@@ -272,6 +297,7 @@ TROUBLES = {
 }
 STORIES: dict[str, Callable[[Asking], Awaitable[None]]] = {
     "requests": requests,
+    "what is not safe at once": what_is_not_safe_at_once,
     "many at a time": many_at_a_time,
     "old connections": connections_that_grow_old,
     "impatience": impatience,
