@@ -15,10 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from despoolr_core.formats.reports.job_mif import Machine, add_identification
+from despoolr_core.formats.reports.noidmif import render_noidmif
 from despoolr_core.share.site_api import MachineSpec
 from despoolr_server.database.database import ThreadedDatabase
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.site.jobs.model import JobType, RunPhase
+from despoolr_server.site.loader.service import MIF_SIZE_MAX
+from despoolr_server.site.state import boxes
 from nightly.test_longest_turn import TURN_S_MAX, longest
 from worlds.site import Bench
 
@@ -121,3 +125,18 @@ async def test_no_turn_is_long_while_a_machine_gets_eight_hundred_jobs(
     late = {name: times[-ROUNDS:] for name, times in found.items()}
     assert not best(late)
     assert min(took[-ROUNDS:]) <= 3 * took[0]
+
+
+async def test_no_turn_is_long_while_a_mif_of_four_megabytes_is_loaded(
+    site: StoredBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {f"Attribute {number:05}": "x" * 200 for number in range(10_000)}
+    machine = Machine("BPC", "SALES", "WS17", "BPC00017")
+    raw = add_identification(render_noidmif("Software", values), machine)
+    assert 3_500_000 < len(raw) < MIF_SIZE_MAX
+    found: Turns = defaultdict(list)
+    for number in range(ROUNDS):
+        await site.root.create(f"{boxes.INVENTORY}/{number}.RAW", raw)
+        await cycle_all(site, monkeypatch, found)
+        assert (await site.administrator.machine("WS17"))["attributes"]["Software"] == values
+    assert not best(found)

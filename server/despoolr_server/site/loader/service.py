@@ -37,7 +37,7 @@ from despoolr_core.share.contract import ShareError
 from despoolr_server.database.protocol import Connection, Row, insert_into, set_where
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.loader.detail_rows import DetailRows
-from despoolr_server.site.services.box_service import BoxService
+from despoolr_server.site.services.box_service import PARSED_HERE, BoxService
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.concurrency import gather_all
 from despoolr_server.site.state.context import SiteContext, event_logged, insert_event
@@ -178,7 +178,11 @@ class DataLoader(BoxService):
                 raise MifError(
                     f"{len(data):,} bytes are more than the {MIF_SIZE_MAX:,} of Max MIF Size"
                 )
-            mif = _checked(read_delta_mif(data))
+            is_small = len(data) <= PARSED_HERE
+            parsed = (
+                read_delta_mif(data) if is_small else await self._parsed_aside(read_delta_mif, data)
+            )
+            mif = _checked(parsed)
             if self._stumbles(mif, data):
                 raise MifError('a literal has \\" in it', source="Q140810")
             return _Loaded(name, mif, data)

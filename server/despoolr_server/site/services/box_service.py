@@ -8,8 +8,8 @@ and the rest goes on. A box that is found empty lets its service rest until some
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Final, TypeVar
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import ShareError, Watch
@@ -18,6 +18,11 @@ from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.inbox import Inbox
 from despoolr_server.site.state.quarantine import quarantine
+
+T = TypeVar("T")
+
+PARSED_HERE: Final = 64 * 1024
+"""Bytes of a file that is parsed in the loop."""
 
 
 class BoxService(Service):
@@ -58,6 +63,12 @@ class BoxService(Service):
                 "cycle."
             )
             return None
+
+    async def _parsed_aside(self, parse: Callable[[bytes], T], data: bytes) -> T:
+        """What is made of a file of more than `PARSED_HERE`: by the database's thread, where there
+        is one, so that nobody waits. Of 4 MB the loop took 0.28 s.
+        """
+        return await self.site.database.run(lambda _: parse(data))
 
     async def _set_aside(self, name: str, data: bytes, reason: str, event: int) -> None:
         """Keep a file for a person, and report the event (0: none) with its new path."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from despoolr_core.formats.mif.language.findings import MifError
 from despoolr_core.formats.reports.job_mif import read_inventory_mif
-from despoolr_server.site.services.box_service import BoxService
+from despoolr_server.site.services.box_service import PARSED_HERE, BoxService
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.context import SiteContext
 from despoolr_server.site.state.mif_box import MifBox
@@ -37,7 +37,10 @@ class InventoryProcessor(BoxService):
             if data is None:
                 continue
             try:
-                read_inventory_mif(data)
+                if len(data) <= PARSED_HERE:
+                    read_inventory_mif(data)
+                else:
+                    await self._parsed_aside(read_inventory_mif, data)
             except MifError as error:
                 self.warn(f"~Compilation failed~{error}")
                 await self._set_aside(name, data, str(error), 245)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,9 +18,12 @@ from despoolr_core.formats.reports.job_mif import (
     render_job_mif,
 )
 from despoolr_core.formats.reports.noidmif import render_noidmif
+from despoolr_core.formats.reports.site_mif import read_delta_mif
 from despoolr_core.share.modes import Access, ShareMode
+from despoolr_server.database.database import ThreadedDatabase
 from despoolr_server.database.protocol import Connection, insert_into
 from despoolr_server.site.loader import service as loader
+from despoolr_server.site.services.box_service import PARSED_HERE
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.rows import queries
 from worlds.share import EPOCH
@@ -311,3 +316,34 @@ async def test_loading_a_status_costs_the_same_in_a_table_of_230_000_rows() -> N
     few, many = await steps_of_a_load(100), await steps_of_a_load(230_000)
     assert few > 100
     assert many <= 1.2 * few
+
+
+async def test_a_large_mif_is_parsed_by_the_databases_thread_and_refused_as_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = ThreadedDatabase(f"sqlite:///{tmp_path}/site.db")
+    monkeypatch.setattr("worlds.site.MemoryDatabase", lambda: database)
+    bench, parsed = Bench(), list[bool]()
+    await bench.start()
+
+    def noting(data: bytes) -> object:
+        parsed.append(threading.current_thread() is threading.main_thread())
+        return read_delta_mif(data)
+
+    monkeypatch.setattr(loader, "read_delta_mif", noting)
+    values = {f"Attribute {number}": "x" * 200 for number in range(PARSED_HERE // 200)}
+    raw = add_identification(
+        render_noidmif("Software", values), Machine("BPC", "SALES", "PC9", "BPC00009")
+    )
+    await put(bench, "I0000000.MIF", raw)
+    await put(bench, "I0000001.MIF", b"garbage" * PARSED_HERE)
+    await put(bench, "I0000002.MIF", b"garbage")
+    await bench.cycle("DATA_LOADER")
+    assert parsed == [False, False, True]
+    assert (await bench.administrator.machine("PC9"))["attributes"] == {"Software": values}
+    kept = bench.files("SITE1/SMS_SHRD", boxes.BAD_MIFS)
+    assert sorted(name.rpartition("/")[2] for name in kept if name.endswith(".MIF")) == [
+        "I0000001.MIF",
+        "I0000002.MIF",
+    ]
+    await database.close()
