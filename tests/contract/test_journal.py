@@ -22,7 +22,8 @@ import pytest
 
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
-from despoolr_server.files import StoreError, properties
+from despoolr_server.files import StoreError
+from despoolr_server.files.beside import properties
 from despoolr_server.files.journal import segments
 from despoolr_server.files.journal.chain import JOURNAL_HEADER_SIZE
 from despoolr_server.files.journal.journalled import JournalledFileStore

@@ -233,7 +233,7 @@ TABLES: dict[str, str] = {
     "server each",
     "server/despoolr_server/site/state/registry.py:Registry._keys": "values of one registry file",
     "server/despoolr_server/site/services/service.py:Executive._tasks": "services",
-    "server/despoolr_server/files/attributes.py:AttributeList._bits": "a file each that "
+    "server/despoolr_server/files/beside/attributes.py:AttributeList._bits": "a file each that "
     "has attributes",
     "server/despoolr_server/files/journal/directory_renames.py:DirectoryRenames._renamed": (
         "the directories renamed while the disk was synced once"
@@ -260,10 +260,13 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/files/path_index.py:DirectoryIndex.names": "files of one directory",
     "server/despoolr_server/files/path_index.py:PathIndex._folders": "`FOLDERS_MAX`",
     "server/despoolr_server/files/path_index.py:PathIndex._tallies": "`FOLDERS_MAX`",
-    "server/despoolr_server/files/properties.py:_NONE": "always empty",
-    "server/despoolr_server/files/properties.py:PropertyList._directories": "`_DIRECTORIES_MAX`",
-    "server/despoolr_server/files/properties.py:PropertyList._sizes": "as many as `_directories`",
-    "server/despoolr_server/files/properties.py:PropertyList._line_counts": "`_DIRECTORIES_MAX`",
+    "server/despoolr_server/files/beside/properties.py:_NONE": "always empty",
+    "server/despoolr_server/files/beside/properties.py:PropertyList._directories": "at most "
+    "`_DIRECTORIES_MAX`",
+    "server/despoolr_server/files/beside/properties.py:PropertyList._sizes": "as many as "
+    "`_directories`",
+    "server/despoolr_server/files/beside/properties.py:PropertyList._line_counts": "at most "
+    "`_DIRECTORIES_MAX`",
     "client/despoolr_client/agent/connections.py:MachineConnections._servers": "servers of a site",
     "client/despoolr_client/agent/outbox.py:Outbox.notices": "records of an instruction file",
     "client/despoolr_client/pcm/state.py:Pcm.executed_at": "commands of one client's instructions",

@@ -52,7 +52,7 @@ WORDS: dict[str, tuple[int, str]] = {
         1,
         "what a file system that folds more would take for ours",
     ),
-    "server/despoolr_server/files/refold.py": (1, "the fold of older roots"),
+    "server/despoolr_server/files/beside/refold.py": (1, "the fold of older roots"),
     "server/despoolr_server/site/state/winst_box.py": (3, "lines of a log"),
     "client/despoolr_client/agent/agent.py": (2, "lines of a log"),
     "lab/despoolr_lab/soak/evidence.py": (1, "a file of ours on disk"),

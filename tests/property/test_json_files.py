@@ -24,7 +24,7 @@ from despoolr_core.rules.plain_json import read_json
 from despoolr_lab.load.outcome.archive import read_kept
 from despoolr_lab.soak.result.afterwards import judge
 from despoolr_lab.soak.run import ASKED
-from despoolr_server.files.attributes import AttributeList
+from despoolr_server.files.beside.attributes import AttributeList
 from despoolr_server.site.services.sender import SendRequestError, parse_send_request
 
 Reader = Callable[[Path], Any]

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from despoolr_server.files.beside.properties import PropertyList
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.files.properties import PropertyList
 from despoolr_server.http.dav.fragments import Fragments, KeptFragments
 from worlds.dav import lockinfo, propfind, proppatch
 from worlds.share_server import Reply, Site, serving

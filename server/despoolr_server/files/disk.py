@@ -27,15 +27,15 @@ import aiofiles
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import STORED_ATTRIBUTES, FileFacts
-from despoolr_server.files.attributes import AttributeList
+from despoolr_server.files.beside.attributes import AttributeList
+from despoolr_server.files.beside.properties import PropertyList
+from despoolr_server.files.beside.refold import refold
 from despoolr_server.files.directories import Directories
 from despoolr_server.files.errors import answering
 from despoolr_server.files.known_files import KnownFiles
 from despoolr_server.files.long_names import on_disk
 from despoolr_server.files.path_index import PRIVATE, DirectoryIndex, PathIndex, ResolvedPath
-from despoolr_server.files.properties import PropertyList
 from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
-from despoolr_server.files.refold import refold
 from despoolr_server.files.spare.inode_pool import InodePool, Spare
 from despoolr_server.files.spare.originals import Originals
 from despoolr_server.files.spare.staged_files import StagedFiles

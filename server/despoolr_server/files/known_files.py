@@ -13,7 +13,7 @@ from typing import Final
 
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.rows import DIRECTORY, FileFacts
-from despoolr_server.files.attributes import AttributeList
+from despoolr_server.files.beside.attributes import AttributeList
 from despoolr_server.files.path_index import DirectoryIndex, PathIndex, is_shown
 from despoolr_server.files.protocol import Look
 from despoolr_server.files.small_files import SmallFiles

@@ -14,10 +14,10 @@ import pytest
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.engine.rows import HIDDEN
-from despoolr_server.files import properties as module
+from despoolr_server.files.beside import properties as module
+from despoolr_server.files.beside.properties import FILE, FINDINGS_MAX, PART_MAX, PropertyList
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal.journalled import JournalledFileStore
-from despoolr_server.files.properties import FILE, FINDINGS_MAX, PART_MAX, PropertyList
 from despoolr_server.files.protocol import StoreError
 
 ONE = {"{urn:x}y": '<y xmlns="urn:x">1</y>'}

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from despoolr_core.rules.fold import FOLD, fold
-from despoolr_server.files.attributes import AttributeList
-from despoolr_server.files.properties import PropertyList
+from despoolr_server.files.beside.attributes import AttributeList
+from despoolr_server.files.beside.properties import PropertyList
 
 MARK: Final = "fold"
 """The file beside the lists that says of which fold their keys are."""

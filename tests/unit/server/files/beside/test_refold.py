@@ -8,9 +8,9 @@ from pathlib import Path
 from despoolr_core.rules.fold import FOLD
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.engine.rows import HIDDEN
+from despoolr_server.files.beside.properties import FILE
+from despoolr_server.files.beside.refold import MARK
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.files.properties import FILE
-from despoolr_server.files.refold import MARK
 
 DOTLESS = "\u0131"
 
