@@ -11,19 +11,17 @@ to say.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.times import moment_s, span_s
-from despoolr_server.site.jobs.model import DistributePhase, JobSpec, JobType, RunPhase, SendPhase
+from despoolr_server.site.jobs.model import (
+    JOB_TYPES,
+    DistributePhase,
+    JobSpec,
+    RunPhase,
+    SendPhase,
+)
 from despoolr_server.site.services.scheduler.targets import DEFAULT_SERVERS
-
-JOB_TYPES: Final = {
-    "run": JobType.RUN_COMMAND,
-    "share": JobType.SHARE_PACKAGE,
-    "remove": JobType.REMOVE_PACKAGE,
-}
-"""By the words of orders and of scenario files."""
 
 
 class OrderError(ValueError):

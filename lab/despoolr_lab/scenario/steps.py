@@ -14,7 +14,6 @@ from contextlib import suppress
 from typing import Any, Final
 
 from despoolr_app.site_client.errors import SiteError, SiteRefused
-from despoolr_app.site_client.job_request import JOB_TYPES
 from despoolr_client.agent import user_holds
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.machine.habits import AS_SHIPPED
@@ -40,7 +39,13 @@ from despoolr_server.faults.begun import CannotBegin
 from despoolr_server.faults.catalogue import FAULTS
 from despoolr_server.faults.disk_full import disks_of
 from despoolr_server.files import MemoryFileStore
-from despoolr_server.site.jobs.model import DistributePhase, JobSpec, RunPhase, SendPhase
+from despoolr_server.site.jobs.model import (
+    JOB_TYPES,
+    DistributePhase,
+    JobSpec,
+    RunPhase,
+    SendPhase,
+)
 from despoolr_server.site.services.scheduler.targets import DEFAULT_SERVERS
 from despoolr_server.site.state import boxes
 

@@ -26,6 +26,12 @@ INSTALL_KINDS: Final = {
     JobType.REMOVE_PACKAGE: InstallKind.REMOVE,
 }
 """What a job's instruction asks a site to do."""
+JOB_TYPES: Final = {
+    "run": JobType.RUN_COMMAND,
+    "share": JobType.SHARE_PACKAGE,
+    "remove": JobType.REMOVE_PACKAGE,
+}
+"""By the words of orders and of scenario files."""
 
 
 class JobStatus(StrEnum):
