@@ -44,7 +44,8 @@ FIRST = """\
 """
 
 AGAIN = """
-   This machine is busy, and was too slow for that. Once more, {scale:.0f} times faster than real:
+   That did not go as it should: this machine may be too busy for it. Once more, {scale:.0f} times
+   faster than real:
 """
 
 SECOND = """\
@@ -94,7 +95,7 @@ def _run_live(
     """The first half, at a pace that this machine can keep up with."""
     from despoolr_core.timing import Timing
     from despoolr_lab.cli.runs.narrator import Narrator
-    from despoolr_lab.cli.runs.running import read_scenario, run_and_keep
+    from despoolr_lab.cli.runs.running import StepRefused, read_scenario, run_and_keep
     from despoolr_lab.scenario.run import RunOptions
     from despoolr_lab.toml.shipped_files import shipped_directory
 
@@ -106,7 +107,7 @@ def _run_live(
         return run_and_keep(scenario, options, out, quiet=True, listeners=[narrator])
 
     for scale, next_one in pairwise(SCALES):
-        with suppress(click.ClickException):  # a step came before what it needs was there
+        with suppress(StepRefused):  # a step came before what it needs was there
             live, directory = at(scale)
             if live.passed:
                 return live, directory

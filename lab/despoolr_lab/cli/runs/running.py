@@ -42,6 +42,10 @@ from despoolr_lab.toml.toml_text import place, read_text
 EXIT_EXPECTATION_FAILED = 10
 
 
+class StepRefused(click.ClickException):
+    """A step of a scenario could not be done, or a server refused what it asked."""
+
+
 def read_scenario(text: str) -> Scenario:
     """A scenario by its path, its name or its article (`gallery.find_scenario`), or one clear line
     and exit 2. Raises `click.ClickException`.
@@ -71,7 +75,7 @@ def run_and_keep(
     run's directory. `source` is the scenario's file, which a step that cannot be done is shown in.
 
     Raises `Interrupted` for a run that was ended by Ctrl-C: all of that is kept of what there was
-    until then.
+    until then. Raises `StepRefused`, and `click.ClickException` where `out` cannot be written.
     """
     import time
 
@@ -107,11 +111,11 @@ def run_and_keep(
             result.wall_s = time.perf_counter() - started
             _keep(run, result.records, result.to_json(), layouts)
     except StepError as error:
-        raise click.ClickException(f"{_placed(source, error)}{error}") from None
+        raise StepRefused(f"{_placed(source, error)}{error}") from None
     except RunError as error:
         raise click.ClickException(str(error)) from None
     except ShareError as error:
-        raise click.ClickException(f"a server refused what the scenario asked: {error}") from None
+        raise StepRefused(f"a server refused what the scenario asked: {error}") from None
     return result, run.path
 
 

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
+from despoolr_core.phrases import counted
 from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.fold.clients import Client, KnownClients
 from despoolr_lab.imports.fold.names import Names
@@ -300,8 +301,8 @@ class Merge:
             self.notes.append(
                 (
                     "source",
-                    f"the first {count:,} lines of {other.name} are the last of {first.name}: they "
-                    "are read once",
+                    f"{first.name} ends with what {other.name} begins with: "
+                    f"{counted(count, 'line')}, read once",
                 )
             )
 
@@ -312,7 +313,8 @@ class Merge:
             here, there = _survey(first), _survey(other)
             if (
                 first.kind == other.kind
-                and here.first_at + AGREE_S < there.first_at <= here.last_at
+                and here.first_at + AGREE_S < there.first_at
+                and _begins_within(there, here)
                 and here.last_at + AGREE_S < there.last_at
             ):
                 yield first, other
@@ -463,6 +465,14 @@ class Merge:
         return (
             first == second or not first or not second or bool(one.user and one.user == other.user)
         )
+
+
+def _begins_within(later: Survey, survey: Survey) -> bool:
+    """Whether something begins before the end of something else. Where times are whole seconds,
+    what begins in the last one goes on there: lines of one second may be alike.
+    """
+    at, end = later.first_at, survey.last_at
+    return at < end or (at == end and not at.is_integer())
 
 
 def _goes_on(before: Track, track: Track) -> bool:

@@ -130,8 +130,29 @@ def test_parts_that_end_with_the_first_lines_of_the_next_are_one_story(tmp_path:
     whole, found = imported([TRACES / AUDIT]), imported(parts)
     assert story(found) == story(whole)
     assert len(found.imported.tracks) == 1 and "they are read as one" in found.notes
-    says = f"the first {third} lines of 2.log are the last of 1.log: they are read once"
+    says = f"1.log ends with what 2.log begins with: {third} lines, read once"
     assert says in found.notes and "tells of the same clients" not in found.notes
+
+
+@pytest.mark.parametrize("part", ["", ".250000"])
+def test_lines_that_are_alike_are_in_common_unless_they_are_of_one_second(
+    tmp_path: Path, part: str
+) -> None:
+    """A log in whole seconds that is rotated between two opens of one file."""
+
+    def line(second: int, text: str) -> str:
+        time = f"2026-11-28T19:00:{second:02d}{part}Z"
+        return f"{time} fs smbd_audit[1]: alice|10.0.0.5|ws11|pkg|{text}|/srv/pkg/a\n"
+
+    opened, closed = "create_file|ok|0x1|file|open", "close|ok"
+    first = [line(1, opened), line(2, closed), line(5, opened)]
+    second = [line(5, opened), line(6, closed), line(9, opened)]
+    parts = [tmp_path / "1.log", tmp_path / "2.log"]
+    for file, lines in zip(parts, (first, second), strict=True):
+        file.write_text("".join(lines), "utf-8")
+    found = imported(parts)
+    assert len(found.view.holdings) == (3 if part else 4)
+    assert ("1 line, read once" in found.notes) == bool(part)
 
 
 def test_lines_in_common_are_found_up_to_a_bound(
@@ -165,7 +186,7 @@ def test_so_many_files_are_looked_at_for_parts_that_overlap(
     monkeypatch.setattr(merge, "OVERLAPS_MAX", count)
     lines = (TRACES / AUDIT).read_text("utf-8").splitlines(keepends=True)
     parts = overlapping(tmp_path, 9, len(lines) - 9)
-    assert ("are the last of 1.log" in imported(parts).notes) == (count == 2)
+    assert ("1.log ends with what 2.log" in imported(parts).notes) == (count == 2)
     parts = overlapping(tmp_path, 9, len(lines) - 9, left_out=3)
     assert ("tells of the same clients" in imported(parts).notes) == (count == 2)
 

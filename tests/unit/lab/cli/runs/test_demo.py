@@ -9,15 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import click
 import msgspec
 import pytest
+from click import ClickException
 
 from despoolr.console import run
 from despoolr_core.records.stream import Listener
 from despoolr_core.records.whatif.ladder import CANNOT_HELP, FIXES, Ladder, LadderRow
 from despoolr_lab.cli.runs import remedy, running
 from despoolr_lab.cli.runs.demo import SCALES, WORLDS
+from despoolr_lab.cli.runs.running import StepRefused
 from despoolr_lab.scenario.expectations import Finding
 from despoolr_lab.scenario.model import Scenario
 from despoolr_lab.scenario.reading.load import load_scenario
@@ -48,7 +49,7 @@ def played(file: str, *fix: str) -> RunResult:
 
 
 def as_it_went(
-    monkeypatch: pytest.MonkeyPatch, *halves: RunResult | click.ClickException
+    monkeypatch: pytest.MonkeyPatch, *halves: RunResult | ClickException
 ) -> list[tuple[str, Path]]:
     """The command hears these halves instead of running; returns what it asked for."""
     asked: list[tuple[str, Path]] = []
@@ -65,7 +66,7 @@ def as_it_went(
         assert quiet
         asked.append((f"{scenario.name} {options.timing}", out))
         half = left.pop(0)
-        if isinstance(half, click.ClickException):
+        if isinstance(half, ClickException):
             raise half
         for record in half.records:
             for listener in listeners:
@@ -143,7 +144,7 @@ def test_on_a_machine_that_is_too_slow_the_live_half_runs_again_slower(
     )
     asked = as_it_went(
         monkeypatch,
-        click.ClickException("WS50 holds no b.dat"),
+        StepRefused("WS50 holds no b.dat"),
         late,
         played(LIVE),
         played(NOBODY_CLOSES),
@@ -151,11 +152,20 @@ def test_on_a_machine_that_is_too_slow_the_live_half_runs_again_slower(
     assert run(["demo"]) == 0
     assert [what for what, _ in asked][:3] == [f"demo-live x{scale:g}" for scale in SCALES]
     said = capsys.readouterr().out
-    assert "Once more, 750 times faster than real:" in said
+    assert "Once more, 750 times\n   faster than real:" in said
     assert "   8 of 8 as Microsoft said, in " in said and "holds no b.dat" not in said
 
 
 def test_what_fails_at_every_pace_is_said(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
-    as_it_went(monkeypatch, *[click.ClickException("WS50 holds no b.dat")] * len(SCALES))
+    as_it_went(monkeypatch, *[StepRefused("WS50 holds no b.dat")] * len(SCALES))
     assert run(["demo"]) == 2
     assert "WS50 holds no b.dat" in capsys.readouterr().err
+
+
+def test_what_no_pace_can_mend_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    asked = as_it_went(monkeypatch, ClickException("cannot write runs"))
+    assert run(["demo"]) == 2 and len(asked) == 1
+    said = capsys.readouterr()
+    assert "cannot write runs" in said.err and "Once more" not in said.out
