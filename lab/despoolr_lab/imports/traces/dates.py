@@ -76,8 +76,10 @@ def utc_seconds(text: str) -> float:
     whole, _, part = text.removesuffix("+00:00").rstrip("Z").partition(".")
     if part and not part.isdecimal():
         raise ValueError(text)
-    at = dt.datetime.fromisoformat(whole).replace(tzinfo=dt.UTC).timestamp()
-    return at + float(f"0.{part or 0}")
+    date = dt.datetime.fromisoformat(whole)
+    if date.tzinfo is not None:
+        raise ValueError(text)
+    return date.replace(tzinfo=dt.UTC).timestamp() + float(f"0.{part or 0}")
 
 
 def _in_words(text: str, clock: re.Match[str]) -> Stamp | None:

@@ -489,7 +489,10 @@ def test_the_head_of_a_joined_file_goes_on_past_its_first_part(
     packed.write_bytes(pack(parts[0]) + pack(parts[1])[:-9])
     assert TraceFile(packed).head().startswith(b"one\n")
     packed.write_bytes(pack(parts[0])[:-9])
-    TraceFile(packed).head()
+    assert TraceFile(packed).head() == b"one\n"
+    packed.write_bytes(pack(parts[0])[:10])
+    with pytest.raises(ImportFailed, match="cannot read"):
+        TraceFile(packed).head()
 
 
 def test_xz_that_asks_for_more_memory_than_xz_9_is_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from despoolr_lab.imports.dav import json_line
 from despoolr_lab.imports.samba import syslog
-from despoolr_lab.imports.traces.dates import stamp_of
+from despoolr_lab.imports.traces.dates import stamp_of, utc_seconds
 from despoolr_lab.imports.traces.source import ImportFailed
 from worlds.traces import TRACES, Found, imported
 
@@ -386,6 +386,18 @@ def test_openfiles_in_another_language(encoding: str, tmp_path: Path) -> None:
         return whole.encode(encoding)
 
     same(OPENFILES, change, tmp_path)
+
+
+def test_a_time_in_utc_has_its_parts_of_a_second_and_no_other_zone() -> None:
+    for text in ("2026-11-28T19:07:08.0479000Z", "2026-11-28T19:07:08.0479+00:00"):
+        assert utc_seconds(text) == pytest.approx(1_795_892_828.0479, abs=1e-5)
+    for text in (
+        "2026-11-28T19:07:08+02:00",
+        "2026-11-28T19:07:08.5+02:00",
+        "2026-11-28T19:07:08.x",
+    ):
+        with pytest.raises(ValueError, match="2026"):
+            utc_seconds(text)
 
 
 LISTED = (
