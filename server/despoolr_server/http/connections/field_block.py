@@ -132,14 +132,11 @@ def read_around(
     found = _LENGTH_FIELD.search(data)
     if found is None:
         return None
+    if len(data) > BLOCK_SIZE_MAX or _LENGTH_FIELD.search(data, found.end()) is not None:
+        return None, False  # not asked for what is around it, which would find the next one
     at = found.start()
     around = read(data[:at] + data[found.end() :])
-    if (
-        around is None
-        or len(around.raw) >= FIELDS_MAX
-        or len(data) > BLOCK_SIZE_MAX
-        or hdrs.CONTENT_LENGTH in around.headers
-    ):
+    if around is None or len(around.raw) >= FIELDS_MAX or hdrs.CONTENT_LENGTH in around.headers:
         return None, False
     size, is_known = int(found[1]), True
     if size not in around.sizes:

@@ -529,6 +529,8 @@ LONG = "X: " + "y" * 200
         ("Content-Length : 3", "X: y"),
         ("content-length: 3", "X: y"),
         (LENGTH, LENGTH),
+        (LENGTH,) * 150,
+        (LENGTH,) * 5_000,
         (LENGTH, "Content-Length: 4"),
         (LENGTH, "content-length: 4"),
         ("CONTENT-LENGTH: 4", LENGTH),
