@@ -30,7 +30,12 @@ class Later(msgspec.Struct, frozen=True):
     async def said(self, request: Request) -> StreamResponse:
         """The answer, when it may be said."""
         safe: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
-        self.when_safe(safe.set_result)
+
+        def tell(error: StoreError | None) -> None:
+            if not safe.done():  # who waited has given up
+                safe.set_result(error)
+
+        self.when_safe(tell)
         return self.answer(await safe, lambda: request)
 
 
