@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
-from despoolr_app.site_client.blocking_client import TIMEOUT_S, call
+from despoolr_app.site_client.blocking_client import TIMEOUT_S, call, client, now
 from despoolr_app.site_client.errors import SiteError
 from despoolr_core.share.wire import OpenReply, OpenRequest, SessionReply, SessionRequest
 
@@ -32,7 +32,7 @@ class ShareSession:
         self.id = ""
 
     def __enter__(self) -> Self:
-        self.id = self._post("/api/v1/sessions", self._asked, SessionReply).session
+        self.id = self._post("sessions", self._asked, SessionReply).session
         self._path = f"/api/v1/sessions/{self.id}"
         return self
 
@@ -46,7 +46,7 @@ class ShareSession:
 
     def open(self, asked: OpenRequest) -> OpenReply:
         """Open a file on one of the server's shares."""
-        return self._post("/api/v1/opens", asked, OpenReply)
+        return self._post("opens", asked, OpenReply)
 
     def check(self, handle: str) -> None:
         """See that the server has not closed an open meanwhile."""
@@ -64,9 +64,9 @@ class ShareSession:
         """Give an open back to the server."""
         self._call("DELETE", f"/api/v1/opens/{handle}")
 
-    def _post(self, target: str, asked: msgspec.Struct, kind: type[T]) -> T:
-        answer = self._call("POST", target, msgspec.json.encode(asked))
-        return msgspec.json.decode(answer, type=kind)
+    def _post(self, path: str, asked: msgspec.Struct, kind: type[T]) -> T:
+        there = client(self._server, timeout_s=self._timeout_s)
+        return now(there.call("POST", path, kind, asked))
 
     def _call(self, method: str, target: str, body: bytes | None = None) -> bytes:
         return call(self._server, method, target, body, timeout_s=self._timeout_s)
