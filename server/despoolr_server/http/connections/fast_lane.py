@@ -224,7 +224,12 @@ class LaneConnection(Connection):
         self._current_request, self._request_in_progress = _UNSAFE, True
 
         def say(error: StoreError | None) -> None:
-            answer = later.answer(error, request_of)
+            try:
+                answer = later.answer(error, request_of)
+            except Exception as mistake:
+                self._waiter = waiter
+                self._hand_over(request_of(), partial(_fail, mistake))
+                return  # others wait to be told the same
             self._is_said()
             transport = self.transport
             if transport is None or transport.is_closing():

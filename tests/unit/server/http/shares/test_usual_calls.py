@@ -14,7 +14,7 @@ import pytest
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.share.modes import NtStatus, Role
-from despoolr_core.share.wire import OpenReply, OpenRequest
+from despoolr_core.share.wire import OpenReply, OpenRequest, Problem
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import EPOCH, run_virtual
 from despoolr_server.engine.names import Name
@@ -487,6 +487,32 @@ def test_what_cannot_be_made_safe_is_answered_as_the_long_way_does() -> None:
     play(script)
     assert told[0][0][0] == 507
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_mistake_in_one_answer_keeps_nobody_else_from_being_told(is_there: bool) -> None:
+    async def script(served: Served, _session: str) -> None:
+        assert served.raw is not None and served.runner is not None
+
+        def mistaken(*_: object) -> Problem:
+            raise RuntimeError("a mistake of ours")
+
+        served.host.puts.failed = mistaken  # type: ignore[method-assign]
+        await served.put_later(b"one", b"two")
+        served.say("PUT /T/A", WHO, body=b"three")
+        await asyncio.sleep(0.1)
+        told: list[StoreError | None] = []
+        served.later.calls.append(told.append)
+        if not is_there:
+            served.raw.hang_up()
+            await asyncio.sleep(0.1)
+        served.later.become_safe(StoreError(NtStatus.DISK_FULL, "no room"))
+        assert len(told) == 1
+        assert (await served.raw.heard()).startswith(b"HTTP/1.1 500 " if is_there else b"")
+        await asyncio.sleep(0.1)
+        assert not served.runner.server.connections  # type: ignore[union-attr]
+
+    play(script)
 
 
 def test_who_goes_before_what_it_put_is_safe_leaves_nothing_behind() -> None:
