@@ -249,7 +249,8 @@ class Fleet:
     async def _poll_several(self, agents: list[PcmAgent]) -> None:
         """Let clients ask together, each its logon server. Those for whom nothing is new are
         counted first; those that are left over ask alone, each in a place of its own. Several
-        servers are asked at the same time: one that is slow holds up nobody else's clients.
+        servers are asked at the same time: one that is slow holds up nobody else's clients. The
+        place is the first server's: for whom another has news goes on in a place of its own.
         """
         by_server: dict[str, list[PcmAgent]] = {}
         for agent in agents:
@@ -260,10 +261,10 @@ class Fleet:
             return
         async with asyncio.TaskGroup() as asked:
             for some in others:
-                asked.create_task(self._poll_server(some))
+                asked.create_task(self._poll_server(some, has_place=False))
             await self._poll_server(own)
 
-    async def _poll_server(self, some: list[PcmAgent]) -> None:
+    async def _poll_server(self, some: list[PcmAgent], *, has_place: bool = True) -> None:
         asks = some[0].settings.asks_several
         assert asks is not None
         began = self._loop_time()
@@ -278,11 +279,14 @@ class Fleet:
             else:
                 self._count(result, began)
         for agent, told in changed:
-            self._count(await agent.poll(told), began)
+            if has_place:
+                self._count(await agent.poll(told), began)
+            else:
+                self._spawn(self._poll_alone(agent, told))
 
-    async def _poll_alone(self, agent: PcmAgent) -> None:
+    async def _poll_alone(self, agent: PcmAgent, told: Told | None = None) -> None:
         async with self._limiter.polls:
-            await self._poll(agent)
+            await self._poll(agent, told)
 
     async def _sleep_until(self, due_at: float) -> None:
         """Sleep, unless a client is added that is due before that."""
@@ -296,9 +300,9 @@ class Fleet:
             self._sleep.cancel()
             self._sleep = None
 
-    async def _poll(self, agent: PcmAgent) -> PollResult:
+    async def _poll(self, agent: PcmAgent, told: Told | None = None) -> PollResult:
         began = self._loop_time()
-        result = await agent.poll()
+        result = await agent.poll(told)
         self._count(result, began)
         return result
 

@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import force_setattr
 
 from despoolr_client.agent.agent import PcmAgent
-from despoolr_client.agent.polling import File, Told, Wanted
+from despoolr_client.agent.polling import File, PollResult, Told, Wanted
 from despoolr_client.agent.user_holds import hold
 from despoolr_client.fleet import IN_TURN_MAX, Fleet
 from despoolr_client.pcm.state import Folder
@@ -212,6 +212,44 @@ def test_a_slow_server_holds_up_no_clients_of_another_that_were_due_with_its_own
         assert (together.asked, fleet.counts.polls) == ([("SRV1", ["PC00002", "PC00003"])], 6)
         await world.clock.sleep(10)
         assert (together.sizes(), fleet.counts.polls) == ([2, 2], 8)
+        await fleet.stop()
+
+    play(main)
+
+
+def test_for_whom_another_server_has_news_goes_on_in_a_place_of_his_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        world = await World().set_up()
+        limiter = PriorityLimiter(1)
+        force_setattr(world.settings, "limiter", limiter)
+        Together(world)
+        agents = clients(world, 6)
+        for number, agent in enumerate(agents):
+            agent.logon_server = f"SRV{1 + number % 2}"
+        fleet = Fleet(world.clock, limiter)
+        for agent in agents:
+            fleet.add(agent)
+        await fleet.start()
+        await world.clock.sleep(60)
+        for agent in agents:
+            for server in ("SRV1", "SRV2"):
+                await world.offer(offered(), sms_id=agent.sms_id, server=server)
+        inside = most = 0
+        poll = PcmAgent.poll
+
+        async def slow_poll(agent: PcmAgent, told: Told | None = None) -> PollResult:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            await world.clock.sleep(1)
+            inside -= 1
+            return await poll(agent, told)
+
+        monkeypatch.setattr(PcmAgent, "poll", slow_poll)
+        await world.clock.sleep(HOUR)
+        assert (most, fleet.counts.polls, fleet.counts.changed) == (1, 12, 6)
         await fleet.stop()
 
     play(main)
