@@ -19,12 +19,10 @@ def over(line: ServerLine, auth: Auth, handler: Handler) -> Handler:
         other = who.machine if who is not None else ""
 
         def reset() -> None:
-            if request.transport is not None:
-                request.transport.abort()
+            _reset(request)
 
         if line.is_cut(other):
-            reset()
-            raise _gone()
+            raise lost(request)
         with line.carried(other, reset):
             await line.delay()
             try:
@@ -38,6 +36,17 @@ def over(line: ServerLine, auth: Auth, handler: Handler) -> Handler:
         return response
 
     return carried
+
+
+def lost(request: Request) -> ConnectionError:
+    """What becomes of a request over a line that is cut: its connection is reset."""
+    _reset(request)
+    return _gone()
+
+
+def _reset(request: Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _gone() -> ConnectionError:

@@ -30,6 +30,7 @@ from despoolr_server.http.base.surface import (
     SESSION,
     Surface,
 )
+from despoolr_server.http.connections.broken_line import lost
 from despoolr_server.http.connections.field_block import FieldBlock
 from despoolr_server.http.connections.short_ways import Later, Usual, UsualOfFile
 from despoolr_server.http.handling import hdrs
@@ -132,6 +133,8 @@ class UsualRoutes:
             def answer(
                 error: StoreError | None, request_of: Callable[[], Request]
             ) -> StreamResponse:
+                if line is not None and line.is_cut(look.caller.who.machine):  # meanwhile
+                    raise lost(request_of())
                 told: StreamResponse = response
                 if error is not None:
                     told = refused(request_of(), failed(look.caller, share, path, error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -497,7 +497,7 @@ def test_a_mistake_in_one_answer_keeps_nobody_else_from_being_told(is_there: boo
         def mistaken(*_: object) -> Problem:
             raise RuntimeError("a mistake of ours")
 
-        served.host.puts.failed = mistaken  # type: ignore[method-assign]
+        served.host.puts.failed = mistaken  # type: ignore[method-assign, assignment]
         await served.put_later(b"one", b"two")
         served.say("PUT /T/A", WHO, body=b"three")
         await asyncio.sleep(0.1)
@@ -509,6 +509,23 @@ def test_a_mistake_in_one_answer_keeps_nobody_else_from_being_told(is_there: boo
         served.later.become_safe(StoreError(NtStatus.DISK_FULL, "no room"))
         assert len(told) == 1
         assert (await served.raw.heard()).startswith(b"HTTP/1.1 500 " if is_there else b"")
+        await asyncio.sleep(0.1)
+        assert not served.runner.server.connections  # type: ignore[union-attr]
+
+    play(script)
+
+
+@pytest.mark.parametrize("field", ["X: y", "Despoolr-Program: SETUP.EXE"])
+def test_a_line_that_is_cut_before_what_was_put_is_safe_carries_no_answer(field: str) -> None:
+    async def script(served: Served, _session: str) -> None:
+        assert served.raw is not None and served.runner is not None
+        await served.put_later(b"one", b"two")
+        served.say("PUT /T/A", WHO, field, body=b"three")
+        await asyncio.sleep(0.1)
+        served.line.cut("")
+        served.later.become_safe()
+        with suppress(ConnectionError):
+            assert await served.raw.heard() == b""
         await asyncio.sleep(0.1)
         assert not served.runner.server.connections  # type: ignore[union-attr]
 
