@@ -21,7 +21,7 @@ class Metrics:
         self.others: list[Collector] = []
         """What else `/metrics` tells."""
         self.before: list[Callable[[], Awaitable[None]]] = []
-        """What these count, and takes its time, is counted before it is told."""
+        """Called before each answer of `/metrics`: they count what is too long for one turn."""
 
     def open_count(self) -> int:
         """How many opens there are, over all shares."""
