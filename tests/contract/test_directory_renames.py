@@ -5,6 +5,7 @@ done ahead, by a thread, and whatever happens meanwhile is as safe as ever.
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,6 +22,7 @@ from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.passing import AT_ONE_TIME
 from despoolr_server.files.journal.records import Entry, MoveDirectory
 from despoolr_server.files.journal.segments import identity_of, read_segments
+from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.system.descriptors import sync_all_data, sync_file_system
 from worlds.share import SERVICE, World
 
@@ -238,6 +240,40 @@ async def test_what_is_recorded_of_its_names_meanwhile_has_a_rename_prepared_aga
     async with preparing(store, monkeypatch, "D", "T/E") as syncs:
         (ELSEWHERE | HERE)[what](store)
     assert len(syncs) == 1 + (what in HERE)
+
+
+async def test_what_takes_its_place_elsewhere_while_a_rename_is_prepared_survives_a_power_cut(
+    tmp_path: Path, store: JournalledFileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come too late for the sync, and has no record of the meantime."""
+    store.write_whole(n("OTHER/B"), b"answered", AT, passing=True)
+    await store.sync()
+    async with preparing(store, monkeypatch, "D", "T/E"):
+        assert not (store.root / "OTHER/B").exists()
+        store._passing.settle(n("OTHER/B").key)
+    store.rename(n("D"), n("T/E"))
+    await store.sync()
+    (store.root / "OTHER/B").unlink()
+    again = JournalledFileStore(tmp_path / "root")
+    assert again.read(n("OTHER/B")) == b"answered" and again.read(n("T/E/A")) == b"before"
+
+
+async def test_no_record_goes_if_the_disk_fails_while_a_rename_is_prepared(
+    tmp_path: Path, store: JournalledFileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sync that then succeeds says nothing of what the failed one lost."""
+
+    def fail(_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    before = entries_of(tmp_path / "root")
+    async with preparing(store, monkeypatch, "D", "T/E"):
+        monkeypatch.setattr(segments, "sync_all_data", fail)
+        with pytest.raises(StoreError):
+            await store.sync()
+    with pytest.raises(StoreError, match="the disk failed"):
+        store.rename(n("D"), n("T/E"))
+    assert len(before) > 1 and entries_of(tmp_path / "root") == before
 
 
 async def test_a_rename_of_what_is_written_to_all_the_time_waits_in_the_end(

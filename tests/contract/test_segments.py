@@ -21,7 +21,7 @@ from despoolr_server.files.journal import segments
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.segments import OVERFULL, Journal, numbers_in
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.files.system.descriptors import sync_all_data, sync_path
+from despoolr_server.files.system.descriptors import sync_all_data, sync_file_system, sync_path
 from worlds.journals import rest
 
 AT = 833785200.0
@@ -378,6 +378,37 @@ async def test_after_a_sync_that_failed_nothing_is_answered_and_no_segment_goes(
     again = JournalledFileStore(tmp_path, threads=False)
     assert again.findings == [] and again.read(n("A")) == b"x" * 500
     await again.close()
+
+
+async def test_a_segment_stays_if_the_disk_fails_while_it_is_about_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sync of the file system may say nothing of what another one lost."""
+    store = JournalledFileStore(tmp_path, journal_max=2000)
+    journal, may_end = store._journal, threading.Event()
+    assert journal is not None
+
+    def slow(path: str) -> None:
+        may_end.wait(60)
+        sync_file_system(path)
+
+    def fail(_: list[int]) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(segments, "sync_file_system", slow)
+    while not journal._older:
+        store.write_whole(n("A"), b"x" * 500, AT)
+    await store.sync()
+    assert journal._dropping is not None
+    store.write_whole(n("A"), b"later", AT)
+    with monkeypatch.context() as broken:
+        broken.setattr(segments, "sync_all_data", fail)
+        with pytest.raises(StoreError):
+            await store.sync()
+    may_end.set()
+    await rest(store)
+    assert numbers_in(tmp_path / ".despoolr/journal")[0] == 1
+    await store.close()
 
 
 async def test_who_is_called_is_called_when_what_was_written_before_is_on_disk(

@@ -179,12 +179,16 @@ class Journal:
 
     async def settle_so_far(self, needed: Callable[[], Iterable[int]]) -> None:
         """The same of what was recorded so far, by a thread: those with the numbers that `needed`
-        tells then, and those of the meantime, count on.
+        tells, before or after, and those of the meantime, count on. What was needed before may have
+        become true too late for this sync.
         """
+        before = needed()
         so_far = self.sequence
         with answering, self._failing_for(errno.EIO):
             await in_thread(self._threads, sync_file_system, self._root)
-        self._keep([*needed(), *range(so_far + 1, self.sequence + 1)])
+        if self._has_failed:
+            raise StoreError(NtStatus.IO_DEVICE_ERROR, _FAILED)
+        self._keep(sorted({*before, *needed(), *range(so_far + 1, self.sequence + 1)}))
         self.kept_at = max(self.kept_at, so_far)
         await self.sync()
 
@@ -356,7 +360,7 @@ class Journal:
                         await in_thread(self._threads, sync_file_system, self._root)
         except StoreError:  # a later sync tries it again
             return False
-        return is_settled
+        return is_settled and not self._has_failed  # that of a flush, meanwhile
 
     async def _preallocate_segment(self, number: int) -> None:
         """Lay out a segment ahead of its time; if a later number was begun meanwhile, it is not
