@@ -466,6 +466,35 @@ async def test_who_is_called_hears_why_the_disk_keeps_nothing(
     await store.close()
 
 
+@pytest.mark.parametrize("is_broken", [False, True])
+async def test_who_fails_when_called_keeps_nobody_else_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_broken: bool
+) -> None:
+    store, said = JournalledFileStore(tmp_path, threads=False), list[StoreError | None]()
+    failed: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: failed.append(str(context["exception"]))
+    )
+
+    def fail(_error: StoreError | None) -> None:
+        raise RuntimeError("nobody is there")
+
+    def broken(_descriptors: list[int]) -> None:
+        raise RuntimeError("no thread")
+
+    store.write_whole(n("A"), b"x", AT)
+    with monkeypatch.context() as patch:
+        if is_broken:
+            patch.setattr(segments, "sync_all_data", broken)
+        store.when_safe(fail)
+        store.when_safe(said.append)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert [error is None for error in said] == [not is_broken]
+    assert failed[0] == "nobody is there"
+    await store.close()
+
+
 async def test_who_waits_for_the_disk_waits_for_nobody_who_gives_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

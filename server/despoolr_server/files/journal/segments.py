@@ -260,14 +260,14 @@ class Journal:
         except BaseException as error:  # nobody waits for ever
             told, self._calls = self._calls, []
             for _, call in told:
-                call(StoreError(NtStatus.IO_DEVICE_ERROR, str(error)))
+                _say(call, StoreError(NtStatus.IO_DEVICE_ERROR, str(error)))
             raise
         finally:
             self._flush = None
         told, self._calls = self._calls, []
         for sequence, call in told:
             if failed is not None or sequence <= self._durable:
-                call(failed)
+                _say(call, failed)
             else:
                 self._calls.append((sequence, call))
         if self._calls:
@@ -449,6 +449,16 @@ class Journal:
             raise
         path.replace(self._path(number))
         sync_path(str(self._directory))
+
+
+def _say(call: Callable[[StoreError | None], None], error: StoreError | None) -> None:
+    """Call who waits; one that fails keeps nobody else from being called."""
+    try:
+        call(error)
+    except Exception as failure:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "an answer that waited for the disk failed", "exception": failure}
+        )
 
 
 def numbers_in(directory: Path) -> list[int]:
