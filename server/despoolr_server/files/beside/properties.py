@@ -259,11 +259,12 @@ class PropertyList:
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("ab", buffering=0) as out:
                 size = out.tell()
+                end = b""
                 if size and not _ends_a_line(size, file):
-                    size = _end_of_lines(file)
+                    size, end = _end_of_lines(file)
                     out.truncate(size)
                 try:
-                    write_at(out.fileno(), size, _render(line))
+                    write_at(out.fileno(), size, end + _render(line))
                 except OSError:
                     out.truncate(size)  # what is left of a full disk is for who deletes
                     raise
@@ -343,8 +344,14 @@ def _ends_a_line(size: int, file: Path) -> bool:
         return content.read(1) == b"\n"
 
 
-def _end_of_lines(file: Path) -> int:
-    """Where the last line ends that is whole: what a crash left of the next one would be damage
-    between lines, zeros mostly.
+def _end_of_lines(file: Path) -> tuple[int, bytes]:
+    """Where the last line ends that counts, and what it lacks: who mends a file by hand may leave
+    its end out. What a crash left of a line would be damage between lines, zeros mostly.
     """
-    return file.read_bytes().rfind(b"\n") + 1
+    data = file.read_bytes()
+    start = data.rfind(b"\n") + 1
+    try:
+        read_json(data[start:], _Line)
+    except msgspec.DecodeError:
+        return start, b""
+    return len(data), b"\n"

@@ -90,6 +90,21 @@ def test_the_last_line_of_a_name_counts_and_one_cut_short_is_passed_over(
     assert findings == []
 
 
+def test_a_last_line_that_lacks_only_its_end_counts_on(tmp_path: Path) -> None:
+    """As an editor may leave it."""
+    kept = PropertyList(tmp_path, [])
+    kept.set("A", ONE)
+    kept.set("B", TWO)
+    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes().removesuffix(b"\n"))
+    again = PropertyList(tmp_path, [])
+    assert dict(again.get("B")) == TWO
+    again.set("C", ONE)
+    findings: list[str] = []
+    after = PropertyList(tmp_path, findings)
+    assert {key: dict(after.get(key)) for key in "ABC"} == {"A": ONE, "B": TWO, "C": ONE}
+    assert findings == []
+
+
 @contextmanager
 def room(file: Path, more: int) -> Iterator[None]:
     """No file grows longer than this one and so many bytes."""
