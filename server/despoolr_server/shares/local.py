@@ -189,22 +189,23 @@ class LocalShare:
     ) -> list[ShareError | None]:
         made: list[ShareError | None] = []
         caller, boxes = self._caller(""), self._host.boxes
-        passes = create and boxes.takes(self._share)
+        passes, in_this_turn = create and boxes.takes(self._share), 0
         while len(made) < len(files):
             ahead = files[len(made) : len(made) + TOGETHER_MAX]
-            if passes and (new := boxes.create(caller, self._share, ahead)):
-                made += [None] * len(new)
-                await breathe(len(new), FILES_A_TURN)
-                continue
-            path, data = files[len(made)]
-            written = await self._host.paths.put(
-                caller, self._share, path, data, create_only=create, sync=False
-            )
-            made.append(ShareError(written) if isinstance(written, Problem) else None)
-            if create and made[-1] is not None:
-                break
-            if len(made) % FILES_A_TURN == 0:
+            count = len(boxes.create(caller, self._share, ahead)) if passes else 0
+            made += [None] * count
+            if not count:
+                path, data = files[len(made)]
+                written = await self._host.paths.put(
+                    caller, self._share, path, data, create_only=create, sync=False
+                )
+                made.append(ShareError(written) if isinstance(written, Problem) else None)
+                if create and made[-1] is not None:
+                    break
+            in_this_turn += count or 1
+            if in_this_turn >= FILES_A_TURN:
                 await turn()
+                in_this_turn = 0
         _must(await self._host.paths.sync((self._share,)))
         return made
 
@@ -213,6 +214,7 @@ class LocalShare:
         caller, boxes = self._caller(""), self._host.boxes
         takes = boxes.takes(self._share)
         gone: list[ShareError | None] = []
+        in_this_turn = 0
         while len(gone) < len(paths):
             ahead = paths[len(gone) : len(gone) + TOGETHER_MAX]
             count = boxes.delete(caller, self._share, ahead) if takes else 0
@@ -221,7 +223,10 @@ class LocalShare:
             for path in some:
                 refusal = await self._host.paths.delete(caller, self._share, path, sync=False)
                 gone.append(None if refusal is None else ShareError(refusal))
-            await breathe(count + len(some), FILES_A_TURN)
+            in_this_turn += count + len(some)
+            if in_this_turn >= FILES_A_TURN:
+                await turn()
+                in_this_turn = 0
         _must(await self._host.paths.sync((self._share,)))
         return gone
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from despoolr_core.rules.fold import fold
+from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.loop.pace import FILES_A_TURN
 from despoolr_server.shares.local import LocalShare
 from worlds.share import SERVICE, World
@@ -46,6 +48,29 @@ async def test_others_have_their_turn_while_a_service_goes_through_many_files(
     await work(share)
     beside.cancel()
     assert had >= COUNT // FILES_A_TURN - 1
+
+
+async def test_others_have_their_turn_while_few_files_of_each_directory_come(
+    tmp_path: Path,
+) -> None:
+    """Those of one directory are made in one, however few they are."""
+    store = JournalledFileStore(tmp_path, threads=False)
+    share, turns = World(store).share(SERVICE), 0
+    for box in ("BOX", "OTHER"):
+        await share.make_directory(box)
+    names = [f"{('BOX', 'OTHER')[number % 2]}/F{number:03}.DAT" for number in range(COUNT)]
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.create_task(other())
+    assert await share.create_all([(name, b"x") for name in names]) == [None] * COUNT
+    beside.cancel()
+    assert turns >= COUNT // FILES_A_TURN - 1
+    await store.close()
 
 
 async def test_files_come_and_go_in_their_order_over_several_turns() -> None:
