@@ -411,6 +411,39 @@ async def test_a_segment_stays_if_the_disk_fails_while_it_is_about_to_go(
     await store.close()
 
 
+async def test_a_journal_of_a_disk_that_failed_is_closed_when_nobody_writes_it_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mark would be written into whatever was opened next."""
+    store, may_end = JournalledFileStore(tmp_path), threading.Event()
+    loop = threading.current_thread()
+
+    def slow(descriptors: list[int]) -> None:
+        if threading.current_thread() is not loop:
+            may_end.wait(60)
+        sync_all_data(descriptors)
+
+    def fail(_: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(segments, "sync_all_data", slow)
+    store.make_directory(n("D"), AT)
+    syncing = asyncio.ensure_future(store.sync())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    with monkeypatch.context() as broken:
+        broken.setattr(segments, "sync_file_system", fail)
+        with pytest.raises(StoreError):
+            store.rename(n("D"), n("E"))
+    closing = asyncio.ensure_future(store._journal.close(list))  # type: ignore[union-attr]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not closing.done()
+    may_end.set()
+    await closing
+    await syncing
+
+
 async def test_who_is_called_is_called_when_what_was_written_before_is_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

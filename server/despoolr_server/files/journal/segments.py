@@ -222,7 +222,9 @@ class Journal:
         """
         if not self._has_failed:
             await self.sync()
-        if at_work := [task for task in (self._dropping, self._laying_out) if task is not None]:
+        while at_work := [
+            task for task in (self._flush, self._dropping, self._laying_out) if task is not None
+        ]:
             await asyncio.wait(at_work)
         is_needed = True
         with answering:
