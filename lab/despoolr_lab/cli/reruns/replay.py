@@ -50,16 +50,20 @@ def command(run: str, root: Path, as_json: bool) -> None:
         fail(str(error))
     except StepError as error:
         fail(f"{run} cannot be made again: {error}")
-    digest = str(summary.get("digest", ""))
+    sys.exit(_tell(found, kept.path, str(summary.get("digest", "")), has_end, as_json))
+
+
+def _tell(found: Any, path: Path, digest: str, has_end: bool, as_json: bool) -> int:
+    """The exit code; `digest` is the one that was kept."""
     if as_json:
-        echo_json(_facts(found, digest), source=str(kept.path))
+        echo_json(_facts(found, digest), source=str(path))
     elif found.parting is None:
-        put(f"{kept.path}: the same {found.same:,} records", f"digest {found.digest or '-'}")
+        put(f"{path}: the same {found.same:,} records", f"digest {found.digest or '-'}")
         if not has_end:
             put("The run did not come to its end; what it recorded until then is the same.")
     else:
-        _print(str(kept.path), found)
-    sys.exit(EXIT_OK if found.parting is None else EXIT_PARTED)
+        _print(str(path), found)
+    return EXIT_OK if found.parting is None else EXIT_PARTED
 
 
 def _facts(found: Any, digest: str) -> dict[str, Any]:

@@ -62,8 +62,7 @@ def command(
     try:
         for found in shrink(scenario, parsed, kind=key):
             if is_shown:
-                steps = len(found.scenario.step)
-                put_over(f"{found.runs} runs, {len(found.cut)} cuts, {steps} steps: {found.key}")
+                _show(found)
     except DoesNotFail as error:
         fail(f"{subject}: {error}")
     except KeyboardInterrupt:
@@ -73,10 +72,13 @@ def command(
     if is_shown:
         put_over()
     _tell(subject, found, to, as_json=options["as_json"], is_interrupted=is_interrupted)
-    if is_interrupted:
-        put("despoolr: interrupted; the file is the smallest until then", err=True)
-        sys.exit(EXIT_INTERRUPTED)
-    sys.exit(EXIT_OK)
+    sys.exit(EXIT_INTERRUPTED if is_interrupted else EXIT_OK)
+
+
+def _show(found: Any) -> None:
+    """The progress of a cut."""
+    steps = len(found.scenario.step)
+    put_over(f"{found.runs} runs, {len(found.cut)} cuts, {steps} steps: {found.key}")
 
 
 def _tell(
@@ -109,6 +111,8 @@ def _tell(
         put_prose(text, nl=False)
     else:
         put(f"{found.key}", f"{found.runs} runs, {len(found.cut)} cuts: {to}")
+    if is_interrupted:
+        put("despoolr: interrupted; the file is the smallest until then", err=True)
 
 
 def _world(

@@ -56,10 +56,14 @@ def find_remedy(
     except (StepError, ValueError) as error:
         fail(str(error))
     climb = Climb(base, question, progress, source=run.name)
-    ladder = climb.climb()
-    ladder = msgspec.structs.replace(ladder, notes=(*ladder.notes, *notes))
+    return _kept(run, climb.climb(), climb, notes, quiet=quiet)
+
+
+def _kept(run: Path, ladder: Ladder, climb: Climb, notes: Sequence[str], *, quiet: bool) -> Ladder:
+    """The ladder with these notes, beside the run and in its report."""
     if not quiet and sys.stderr.isatty():
         put_over()
+    ladder = msgspec.structs.replace(ladder, notes=(*ladder.notes, *notes))
     try:
         found = keep(run, ladder, climb)
         _tell(load_run(run), found)

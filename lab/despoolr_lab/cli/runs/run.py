@@ -31,10 +31,8 @@ def command(
 ) -> None:
     """Exit 0 if all expectations hold, 10 if one does not, 2 for a scenario that cannot be run."""
     from despoolr_lab.cli.runs.running import (
-        EXIT_EXPECTATION_FAILED,
         Interrupted,
         end_interrupted,
-        print_result,
         read_scenario,
         run_and_keep,
     )
@@ -62,12 +60,18 @@ def command(
         end_interrupted(run, options["as_json"])
     ladder = None
     if is_asked:
-        quiet = options["as_json"]
         from despoolr_lab.cli.runs.remedy import remedy_of
 
-        ladder = remedy_of(read_scenario(scenario), parsed, directory, quiet=quiet)
-    print_result(result, directory, options["as_json"], ladder)
-    if expect:
-        asked = [finding.ok for finding in result.findings if finding.name == expect]
-        sys.exit(0 if asked and all(asked) else EXIT_EXPECTATION_FAILED)
-    sys.exit(0 if result.passed else EXIT_EXPECTATION_FAILED)
+        rerun = read_scenario(scenario)
+        ladder = remedy_of(rerun, parsed, directory, quiet=options["as_json"])
+    sys.exit(_end(result, directory, ladder, expect, as_json=options["as_json"]))
+
+
+def _end(result: Any, directory: Any, ladder: Any, expect: str, *, as_json: bool) -> int:
+    """Tell what came of it; the exit code. `expect` names the one expectation that counts."""
+    from despoolr_lab.cli.runs.running import EXIT_EXPECTATION_FAILED, print_result
+
+    print_result(result, directory, as_json, ladder)
+    asked = [finding.ok for finding in result.findings if finding.name == expect]
+    held = bool(asked) and all(asked) if expect else result.passed
+    return 0 if held else EXIT_EXPECTATION_FAILED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +95,24 @@ def test_a_run_has_its_world_already(capsys: Said) -> None:
     assert "--seed goes with a scenario" in capsys.readouterr().err
 
 
+def test_a_run_without_its_scenario_cannot_be_made_smaller(capsys: Said) -> None:
+    assert run(["run", "shared.toml"]) == 10
+    (kept,) = Path("runs").glob("*-seed0")
+    (kept / "scenario.toml").unlink()
+    assert run(["shrink", str(kept)]) == 2
+    assert f"{kept} has no scenario.toml: it was imported" in capsys.readouterr().err
+    shutil.rmtree(kept)
+    kept.mkdir()  # no run at all
+    assert run(["shrink", str(kept)]) == 2
+    assert "scenario.toml" not in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_file_that_cannot_be_written_is_one_line(capsys: Said) -> None:
+    assert run(["shrink", "shared.toml", "--to", "nowhere/small.toml"]) == 2
+    assert "cannot write nowhere/small.toml: No such file" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_the_smallest_until_then(
     capsys: Said, monkeypatch: pytest.MonkeyPatch
@@ -106,6 +126,8 @@ def test_ctrl_c_leaves_the_smallest_until_then(
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(shrinking, "shrink", interrupted)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert run(["shrink", "shared.toml"]) == 130
     said = capsys.readouterr()
     assert tomllib.loads(said.out)["name"] == "shared" and "smallest until then" in said.err
+    assert "0 cuts, 2 steps: an expectation failed" in said.err
