@@ -103,6 +103,10 @@ async def test_a_block_is_seen_explained_and_released_and_its_end_is_seen(
     assert "WINWORD.EXE lets others read only" in said
     assert "Closing this one file lets the update through" in said
     assert "why=" in await page.value("location.search")
+    # The page is drawn anew before it hears that the dialog was closed.
+    assert not await page.value("(at('dialog').close(), redraw(), at('dialog').open)")
+    await page.until("!at('dialog').open && !location.search")
+    await page.click("#blocks button[aria-label^=Why]")
     await page.click("#dialog button:last-of-type")
     await page.until("!at('dialog').open && !location.search")
     await page.click("#blocks button[aria-label^=History]")

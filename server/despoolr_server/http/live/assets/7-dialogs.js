@@ -7,11 +7,13 @@ function openDialog(title, ...body) {
   tick(siteNow());
 }
 const closing = () => el("div", { class: "line" }, button("Close", undefined, () => dialog.close(), { autofocus: true }));
-dialog.addEventListener("close", () => { if (state.why) { state.why = ""; saveState(); } });
+/** Which question was opened: one that was closed is not opened again by a drawing that comes before the event. */
+let whyShown = "";
+dialog.addEventListener("close", () => { if (state.why && !dialog.open) { state.why = whyShown = ""; saveState(); } });
 function openWhy(id) {
   const page = live.page, block = page.blocks[id];
   if (!block) return;
-  state.why = id;
+  state.why = whyShown = id;
   saveState();
   const holds = block.holds, free = block.free;
   openDialog(`Why ${blockName(page, block)} waits`,

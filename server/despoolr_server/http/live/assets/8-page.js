@@ -141,7 +141,7 @@ const PARTS_OF_PAGE = [(page, now) => {
   show("client-rows", clientRows(page));
 }, () => everySecond(), page => {
   learnNames(page);
-  if (state.why && !dialog.open) openWhy(state.why);
+  if (state.why !== whyShown && !dialog.open) openWhy(state.why);
 }];
 /** Draw all of it at once: a person did something, and waits. */
 function redraw() {

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from despoolr_app.cli.base import streams
 from despoolr_app.cli.base.streams import OutputLost, RawOutput
 from worlds.support import leave_out
 
@@ -72,3 +74,32 @@ def test_a_pipe_that_does_not_block_is_waited_for() -> None:
     thread.join()
     assert bytes(read) == data
     os.close(reading)
+
+
+def test_what_is_lost_at_the_end_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = full()
+    monkeypatch.setattr(streams, "STDOUT", place)
+    raw = RawOutput(place, is_needed=True)
+    output = io.TextIOWrapper(io.BufferedWriter(raw))  # type: ignore[type-var]
+    monkeypatch.setattr(sys, "stdout", output)
+    print("text")
+    lost = streams.finish(raw)
+    assert lost is not None and lost is raw.lost and "No space left" in str(lost)
+    print("more", flush=True)  # the interpreter has nothing to say of its own
+    output.detach()
+    assert streams.finish(raw) is lost, "closed by the command"
+    os.close(place)
+
+
+def test_streams_that_are_closed_are_held_by_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = [os.open(os.devnull, os.O_RDONLY) for _ in range(3)]
+    for name, number in zip(("STDERR", "STDOUT", "STDIN"), numbers, strict=True):
+        monkeypatch.setattr(streams, name, number)
+        os.close(number)
+    streams.hold_descriptors()
+    error, output, given = numbers
+    assert os.read(given, 1) == b"" and os.write(error, b"x") == 1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.write(output, b"x")
+    for number in numbers:
+        os.close(number)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.process import discovery
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError, Listen
@@ -23,7 +24,8 @@ from despoolr_core.records.live.model import LiveWatched
 from despoolr_core.records.stream import Recorder
 from despoolr_lab.imports.live.page import BATCH_MAX, WatchPage, listed
 
-AT = 1_795_968_000.0
+AT = float(int(wall_now()))
+"""The page tells of the last day by its own clock."""
 WATCHED = LiveWatched(run="runs/x-watch-FS1", proves="Grade B: opens", by_hand=["smbstatus -L"])
 
 
