@@ -316,7 +316,12 @@ def test_a_change_that_a_page_walks_through_can_be_made(block: Block) -> None:
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Every `despoolr ...` of a console block: where it stands, and its words."""
+    """Every `despoolr ...` of a console block, and of the examples in help: where it stands, and
+    its words.
+    """
+    for name, entry in COMMANDS.items():
+        for line in entry.examples:
+            yield f"{name} --help: {line}", shlex.split(line)[1:]
     for block in blocks("console"):
         for number, line in enumerate(block.text.splitlines()):
             if not line.startswith("$ "):

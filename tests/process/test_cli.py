@@ -254,7 +254,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
 def test_a_command_whose_room_is_not_installed_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    table = {"study": Subcommand("despoolr_nowhere.cli.study:command", "Study.")}
+    table = {"study": Subcommand("despoolr_nowhere.cli.study:command", "Study.", "Study", ())}
     assert root.run(table, ["study"]) == 2
     assert capsys.readouterr().err == (
         "despoolr: `despoolr study` needs despoolr_nowhere, which is not installed here; install "
@@ -266,6 +266,6 @@ def test_a_command_that_lacks_something_else_is_a_bug(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DESPOOLR_DEBUG", raising=False)
-    table = {"study": Subcommand("despoolr_app.nowhere:command", "Study.")}
+    table = {"study": Subcommand("despoolr_app.nowhere:command", "Study.", "Study", ())}
     assert root.run(table, ["study"]) == 1
     assert "this is a bug of Despoolr's" in capsys.readouterr().err

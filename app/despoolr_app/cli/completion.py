@@ -15,7 +15,7 @@ from despoolr_app.cli.base.output import EXIT_OK, put_prose
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
-    """Print a script that completes commands and options in SHELL."""
+    """Print a script that completes commands and options in a shell."""
     kind = get_completion_class(shell)
     assert kind is not None
     put_prose(kind(click.Group(), {}, "despoolr", "_DESPOOLR_COMPLETE").source())

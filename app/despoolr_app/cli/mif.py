@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from despoolr_app.cli.base.options import option
-from despoolr_app.cli.base.output import echo_json, fail, put
+from despoolr_app.cli.base.output import echo_json, fail, json_option, put
 from despoolr_core.rules.text import escaped
 
 if TYPE_CHECKING:
@@ -47,12 +47,9 @@ def mif() -> None:
     default="strict",
     help="strict: the DMI rules; lenient: a forgiving reader; sms: would SMS take it?",
 )
-@option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option
 def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
-    """List what is wrong in FILES.
-
-    With line, column and the source of the rule.
-    """
+    """List what is wrong in FILES: line, column, the source of the rule."""
     from despoolr_app.disk.bounded_file import read_bounded
     from despoolr_core.formats.mif.codec import examine
     from despoolr_core.formats.mif.language.findings import Mode, Severity
@@ -123,7 +120,7 @@ def _plural(word: str, count: int) -> str:
 
 @mif.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option
 def show(file: Path, as_json: bool) -> None:
     """Show the component in FILE.
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from despoolr_app.cli.base.options import option
-from despoolr_app.cli.base.output import EXIT_USAGE, echo_json, fail, put, put_prose
+from despoolr_app.cli.base.output import EXIT_USAGE, echo_json, fail, json_option, put, put_prose
 from despoolr_app.disk.bounded_file import read_bounded
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.instructions.pcmdump import TOOLS, dump, summary, to_json
@@ -35,7 +35,7 @@ from despoolr_core.rules.fold import fold
     help="Print as the tool of that SMS version: 1.0 and 1.1 count months from 0, all print 2000 "
     "as 100. Default: true dates.",
 )
-@option("--json", "as_json", is_flag=True, help="Print JSON instead of the tool's layout.")
+@json_option
 def command(
     arguments: tuple[str, ...], box: str | None, listed: str | None, tool: str | None, as_json: bool
 ) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import groupby
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
@@ -52,6 +53,14 @@ class Listed(Protocol):
         """What the list of commands says of it, in one line."""
 
     @property
+    def topic(self) -> str:
+        """The heading that the list of commands has it below."""
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """Command lines that show it at work."""
+
+    @property
     def keeps(self) -> bool:
         """Whether it keeps data, records or secrets."""
 
@@ -91,6 +100,7 @@ class LazyGroup(click.Group):
                 "Despoolr"
             ) from None
         assert isinstance(found, click.Command), f"{entry.place} is no command"
+        _show_examples(found, f"despoolr {cmd_name}", entry.examples)
         return found
 
     def shell_complete(self, _ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -117,8 +127,28 @@ class LazyGroup(click.Group):
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table itself: no import."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in self._table.items()])
+        width = max(map(len, self._table))
+        for topic, entries in groupby(self._table.items(), lambda item: item[1].topic):
+            with formatter.section(topic):
+                formatter.write_dl([(f"{name:{width}}", entry.help) for name, entry in entries])
+
+
+def _show_examples(command: click.Command, called: str, examples: Sequence[str]) -> None:
+    """The help of a command ends with its examples, and that of each command in a group with its
+    own: what none of them is called by is the group's `show`.
+    """
+    if examples:
+        text = "\n".join(["\b", "Examples:", *(f"  {line}" for line in examples)])
+        told = (command.epilog or "").removesuffix(text)
+        command.epilog = f"{told.strip()}\n\n{text}"
+    if isinstance(command, click.Group):
+        left = list(examples)
+        for name, inner in command.commands.items():
+            own = [line for line in left if f"{line} ".startswith(f"{called} {name} ")]
+            left = [line for line in left if line not in own]
+            _show_examples(inner, f"{called} {name}", own)
+        if isinstance(command, ShowGroup):
+            _show_examples(command.commands["show"], f"{called} show", left)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -143,6 +173,7 @@ def root_of(table: Table) -> LazyGroup:
         table,
         name="despoolr",
         help=PURPOSE,
+        epilog="`despoolr COMMAND --help` has the options of a command, and examples.",
         params=[version],
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -102,6 +102,7 @@ def urls_option(told: str, *, show_envvar: bool = False) -> Callable[[F], F]:
         "urls",
         envvar="DESPOOLR_URL",
         multiple=True,
+        metavar="URL",
         help=told,
         show_envvar=show_envvar,
     )
@@ -109,7 +110,9 @@ def urls_option(told: str, *, show_envvar: bool = False) -> Callable[[F], F]:
 
 def token_option(function: F) -> F:
     """`--token`: by what a server knows an administrator."""
-    return variable_option("--token", default="", help="An administrator's token.")(function)
+    return variable_option(
+        "--token", default="", metavar="TOKEN", help="An administrator's token."
+    )(function)
 
 
 def site_option(function: F) -> F:

@@ -370,9 +370,7 @@ def moment(at: float | None) -> str:
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--json`, which a command gets as `as_json`."""
-    return option(
-        "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
-    )(command)
+    return option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
 
 
 def wide_option(command: Callable[..., Any]) -> Callable[..., Any]:

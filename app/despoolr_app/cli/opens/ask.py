@@ -46,6 +46,10 @@ SOURCES = (
     "Asks RUN (`latest`, a directory, a name in `runs`), else --url, else the servers "
     "started here, else the latest run."
 )
+TIMES = "1996-06-03T09:00, seconds since 1970, or +2h after a run's beginning"
+"""What `--at` takes."""
+PATHS = "its path, its name, or a pattern such as '*.dat'"
+"""What `--path` takes."""
 
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,6 +59,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         envvar="DESPOOLR_RUNS",
         default="runs",
         type=click.Path(path_type=Path),
+        metavar="DIRECTORY",
         help="Where runs are kept.",
     )
     told = urls_option("A running server; repeatable.", show_envvar=True)
@@ -123,10 +128,7 @@ def _at(text: str, source: Source) -> float | None:
 
 
 def _no_time(text: str) -> float:
-    fail(
-        f"--at {text!r} is not a time: give 1996-06-03T09:00, seconds since 1970, or +2h after a "
-        "run's beginning"
-    )
+    fail(f"--at {text!r} is not a time: give {TIMES}")
 
 
 def _wanted(share: str, path: str, machine: str) -> Wanted:
@@ -145,12 +147,10 @@ def notes_of(notes: list[str]) -> None:
 
 @click.command("locks", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
-@option("--share", default="", help="Only this share.")
-@option(
-    "--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'."
-)
-@option("--machine", default="", help="Only what this machine holds.")
-@option("--at", default="", help="At this site time instead of now.")
+@option("--share", default="", metavar="NAME", help="Only this share.")
+@option("--path", default="", metavar="PATH", help=f"Only this file: {PATHS}.")
+@option("--machine", default="", metavar="NAME", help="Only what this machine holds.")
+@option("--at", default="", metavar="TIME", help=f"At this site time instead of now: {TIMES}.")
 @option(
     "--by",
     type=click.Choice(["file", "holder", "waiter", "program", "share"]),
@@ -224,15 +224,19 @@ def _echo_by(
 
 @click.command("why", epilog=SOURCES)
 @click.argument("run", default="", metavar="[RUN]")
-@option("--machine", default="", help="Only updates in which this machine waits or is waited for.")
 @option(
-    "--path", default="", help="Only this file: its path, its name, or a pattern such as '*.dat'."
+    "--machine",
+    default="",
+    metavar="NAME",
+    help="Only updates in which this machine waits or is waited for.",
 )
-@option("--share", default="", help="Only this share.")
+@option("--path", default="", metavar="PATH", help=f"Only this file: {PATHS}.")
+@option("--share", default="", metavar="NAME", help="Only this share.")
 @option(
     "--at",
     default="",
-    help="Only updates that were waiting at this site time, and who held what then.",
+    metavar="TIME",
+    help=f"Only updates that were waiting then, and who held what: {TIMES}.",
 )
 @wide_option
 @watch_option

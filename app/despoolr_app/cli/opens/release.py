@@ -42,9 +42,9 @@ REASON_MAX = 200
 
 @click.command("release")
 @click.argument("opens", nargs=-1, metavar="[OPEN]...")
-@option("--share", default="", help="What is open on this share.")
-@option("--path", default="", help="This file: its path, its name, or a pattern.")
-@option("--machine", default="", help="What this machine holds.")
+@option("--share", default="", metavar="NAME", help="What is open on this share.")
+@option("--path", default="", metavar="PATH", help="This file: its path, its name, or a pattern.")
+@option("--machine", default="", metavar="NAME", help="What this machine holds.")
 @option("--reason", default=REASON, help="Why; it stands in the records.")
 @wide_option
 @urls_option("A running server; repeatable.", show_envvar=True)

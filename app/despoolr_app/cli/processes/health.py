@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from despoolr_app.cli.base.options import option, urls_option, variable_option
+from despoolr_app.cli.base.options import option, token_option, urls_option
 from despoolr_app.cli.base.output import EXIT_BUG, EXIT_OK, echo_json, fail, json_option, put, say
 
 if TYPE_CHECKING:
@@ -30,13 +30,21 @@ NAMES_MAX: Final = 3
 
 @click.command("health")
 @urls_option("URL of a server; repeatable. Default: those started here.")
-@variable_option("--token", default="", help="An administrator's token (or set DESPOOLR_SECRET).")
-@option("--share", default="", help="The share to try. Default: the server's first.")
-@option("--timeout", "timeout_s", default=5.0, help="Seconds to wait for each answer.")
+@token_option
+@option(
+    "--share", default="", metavar="NAME", help="The share to try. Default: the server's first."
+)
+@option(
+    "--timeout",
+    "timeout_s",
+    default=5.0,
+    metavar="SECONDS",
+    help="Seconds to wait for each answer.",
+)
 @json_option
 def command(urls: tuple[str, ...], token: str, share: str, timeout_s: float, as_json: bool) -> int:
-    """Whether servers answer: open a file on a share, write, read, close; how many milliseconds
-    each took.
+    """Ask whether servers answer: open a file on a share, write, read, close; how many
+    milliseconds each took.
     """
     from despoolr_app.cli.base.at_site import find_servers
     from despoolr_app.clocks.skew import SKEW_S_MAX, told

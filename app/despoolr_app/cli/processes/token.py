@@ -18,7 +18,12 @@ from despoolr_app.cli.base.output import EXIT_OK, fail, put
 @click.command("token")
 @click.argument("machine")
 @option("--user", default="", help="The user that the token names. Default: none.")
-@option("--role", type=click.Choice(["client", "service", "admin"]), default="client")
+@option(
+    "--role",
+    type=click.Choice(["client", "service", "admin"]),
+    default="client",
+    help="What whoever shows it may do.",
+)
 @option(
     "--data",
     type=click.Path(path_type=Path),

@@ -98,10 +98,6 @@ def add(name: str, urls: tuple[str, ...], token: str, as_json: bool, **given: st
     """Break something on purpose.
 
     FAULT is sender_dies, handle_leaks, disk_full, clock_jumps, link_down or slow_share.
-
-    \b
-    despoolr fault add disk_full --server LOGON1 --share SMS_PKGD --for 2h
-    despoolr fault add link_down --server LOGON1 --for 30m
     """
     from despoolr_core.share.fault_api import FaultRow
 

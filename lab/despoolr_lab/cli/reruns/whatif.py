@@ -14,6 +14,7 @@ from despoolr_app.cli.base.output import (
     echo_json,
     echo_table,
     fail,
+    json_option,
     put,
     put_prose,
     wrapped,
@@ -85,10 +86,15 @@ _OF_RERUNS: Final = (
     help="What would let through what waits at a running site now, by the sharing rule alone.",
 )
 @token_option
-@option("--version", default="", help="SMS version of a scenario or article.")
-@option("--seed", type=SEED, default=None, help="World of a scenario or article.")
+@option("--version", default="", help="SMS version of a scenario or article, e.g. 1.1.")
+@option(
+    "--seed",
+    type=SEED,
+    default=None,
+    help="Which world of a scenario or article it is; 0 is as written.",
+)
 @runs_option
-@option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@json_option
 @option("--markdown", "as_markdown", is_flag=True, help="Print a table for a pull request.")
 def command(subject: str, root: Path, as_json: bool, as_markdown: bool, **options: Any) -> None:
     """Exit 0 with a ladder (also where nothing needs fixing), 2 for what cannot be asked."""

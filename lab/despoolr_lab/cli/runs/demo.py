@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from despoolr_app.cli.base.options import option, out_option
-from despoolr_app.cli.base.output import echo_json, put_prose
+from despoolr_app.cli.base.options import out_option
+from despoolr_app.cli.base.output import echo_json, json_option, put_prose
 from despoolr_app.cli.base.streams import OutputLost
 from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.times import span
@@ -116,9 +116,11 @@ def _run_live(
 
 
 @click.command(
-    "demo", help="The blocked update, live, in seconds: servers, 50 clients, verdict, report."
+    "demo",
+    help="See a blocked update live, in seconds: servers, 50 clients, verdict, report; then in "
+    "virtual time, where nobody ever closes the file, and what would have fixed it.",
 )
-@option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the story.")
+@json_option
 @out_option
 def command(as_json: bool, out: Path) -> None:
     """Exit 0 if both halves went as Microsoft said."""

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from despoolr_app.cli.base.options import LOG_FORMATS, SEED, option, options, out_option
+from despoolr_app.cli.base.output import json_option
 
 rerun_options = options(
     option(
@@ -20,28 +21,35 @@ rerun_options = options(
         "--set",
         "sets",
         multiple=True,
-        metavar="NAME=VALUE",
-        help="Override one behaviour of the profile.",
+        metavar="FIELD=VALUE",
+        help="Change one behaviour (`despoolr profiles` has them); repeatable.",
     ),
     option(
         "--bug",
         multiple=True,
         metavar="KB",
-        help="Switch an article's fault on, e.g. Q152229.",
+        help="Switch an article's fault on, e.g. Q152229; repeatable.",
     ),
     option(
         "--clients",
         type=int,
         default=None,
+        metavar="NUMBER",
         help="Number of clients of the last group that has a count.",
     ),
     option("--for", "for_", default="", metavar="SPAN", help="How long the run lasts, e.g. 7d."),
-    option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+    json_option,
 )
 """Those of a command that runs a scenario many times, in virtual time."""
 run_options = options(
     rerun_options,
-    option("--time", "time_", default="virtual", help="real, virtual, or xN (N times faster)."),
+    option(
+        "--time",
+        "time_",
+        default="virtual",
+        metavar="virtual|real|xN",
+        help="The pace of site time; xN is N times as fast as real time.",
+    ),
     option(
         "--carrier",
         type=click.Choice(["calls", "bytes"]),
@@ -53,7 +61,7 @@ run_options = options(
         "--seed",
         type=SEED,
         default=None,
-        help="Seed of the run; the same seed gives the same run.",
+        help="Which world it is; 0 is the scenario as written.",
     ),
     out_option,
     option(
@@ -78,7 +86,7 @@ def to_run_options(options: dict[str, Any], fix: tuple[str, ...] = ()) -> Any:
     for text in options["sets"]:
         name, equals, value = text.partition("=")
         if not equals:
-            raise click.UsageError(f"--set takes NAME=VALUE, not {text!r}")
+            raise click.UsageError(f"--set takes FIELD=VALUE, not {text!r}")
         overrides[name.strip()] = value.strip()
     clients = options["clients"]
     if clients is not None and not 0 <= clients <= CLIENTS_MAX:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from despoolr_app.cli.base.options import option
-from despoolr_app.cli.base.output import echo_json, put
+from despoolr_app.cli.base.output import echo_json, json_option, put
 
 
 @click.group("scenario", help="Write scenario files: begin one, and see what it leaves unchecked.")
@@ -51,7 +50,7 @@ def new(file: Path) -> None:
     "Exit 0 if there is nothing to say, 10 if there is.",
 )
 @click.argument("scenario")
-@option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def lint(scenario: str, as_json: bool) -> None:
     from despoolr_lab.cli.runs.running import EXIT_EXPECTATION_FAILED, read_scenario
     from despoolr_lab.kb.gallery import find_scenario

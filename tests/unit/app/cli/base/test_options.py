@@ -4,6 +4,8 @@ says what is right.
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import click
 import pytest
 
@@ -122,19 +124,42 @@ def test_every_command_that_keeps_or_finds_runs_is_told_where_in_one_way() -> No
         assert one.show_envvar and one.show_default, called
 
 
-def groups_of(command: click.Command, called: str) -> list[tuple[str, click.Group]]:
-    if not isinstance(command, click.Group):
-        return []
-    context = click.Context(command)
-    inner = {name: command.get_command(context, name) for name in command.list_commands(context)}
-    return [(called, command)] + [
-        group for name, one in inner.items() if one for group in groups_of(one, f"{called} {name}")
-    ]
+def helps_of(command: click.Command, called: str) -> dict[str, str]:
+    """The help of a command, and of each below it, as a terminal of 80 columns has it."""
+    found = {called: command.get_help(click.Context(command, info_name=called, terminal_width=80))}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            found |= helps_of(inner, f"{called} {name}")
+    return found
+
+
+HELPS = helps_of(root_of(COMMANDS), "despoolr")
 
 
 def test_no_list_of_commands_cuts_a_sentence_off() -> None:
-    groups = groups_of(root_of(COMMANDS), "despoolr")
-    assert len(groups) > 8
-    for called, group in groups:
-        shown = group.get_help(click.Context(group, info_name=called, terminal_width=80))
-        assert "..." not in shown.partition("Commands:")[2], shown
+    lists = [
+        shown.partition("Show this message and exit.")[2].partition("Examples:")[0]
+        for called, shown in HELPS.items()
+        if called == "despoolr" or "\nCommands:" in shown
+    ]
+    assert len(lists) > 8
+    assert [shown for shown in lists if "..." in shown] == []
+
+
+@pytest.mark.parametrize("called", HELPS)
+def test_help_fits_80_columns_and_shows_the_command_at_work(called: str) -> None:
+    shown = HELPS[called]
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    examples = shown.partition("\n  Examples:\n")[2].splitlines()
+    typed = called.removesuffix(" show")
+    assert called == "despoolr" or all(f"{line} ".startswith(f"    {typed} ") for line in examples)
+    assert called == "despoolr" or examples
+
+
+def test_the_list_of_commands_is_in_one_piece_for_each_of_its_headings() -> None:
+    headings = [key for key, _ in groupby(entry.topic for entry in COMMANDS.values())]
+    assert len(headings) == len(set(headings)) > 3
+    assert all(f"\n{heading}:\n" in HELPS["despoolr"] for heading in headings)

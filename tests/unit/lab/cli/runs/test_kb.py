@@ -124,7 +124,7 @@ def test_an_article_is_shown_as_json(capsys: Said) -> None:
         (("run",), "name an article, or say --all (despoolr kb list shows them)"),
         (("run", "Q195936", "--all"), "name an article, or say --all"),
         (("run", "--all", "--fix"), "--all runs every article with its fix as well"),
-        (("run", "Q195936", "--set", "x"), "--set takes NAME=VALUE, not 'x'"),
+        (("run", "Q195936", "--set", "x"), "--set takes FIELD=VALUE, not 'x'"),
         (("run", "Q195936", "--version", "3.0"), "3.0"),
         (("run", "Q195936", "--time", "soon"), "is not real, virtual or xN"),
         (("run", "Q195936", "--clients", "-1"), "--clients takes 0 to 100,000, not -1"),
