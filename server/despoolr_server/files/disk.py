@@ -37,6 +37,7 @@ from despoolr_server.files.long_names import on_disk
 from despoolr_server.files.path_index import PRIVATE, DirectoryIndex, PathIndex, ResolvedPath
 from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
 from despoolr_server.files.spare.inode_pool import InodePool, Spare
+from despoolr_server.files.spare.new_files import NewFiles
 from despoolr_server.files.spare.originals import Originals
 from despoolr_server.files.spare.staged_files import StagedFiles
 from despoolr_server.files.system.descriptors import find_odd, read_whole, to_the_end, write_at
@@ -100,12 +101,13 @@ class DiskFileStore:
             self.property_list.check()
             if not self.findings:
                 refold(self.private, self.attribute_list, self.property_list)
-            self.pool = InodePool(self.private / "spare")
+            self._new_files = NewFiles(f"{self.base}/{PRIVATE}/tmp")
+            self.pool = InodePool(self.private / "spare", self._new_files)
             self._originals = Originals(self.private / "originals", self.base, self.pool)
             if not self.findings:
                 self._originals.recover()
             self._keeps_originals = not journalled
-            self.staged = StagedFiles(f"{self.base}/{PRIVATE}/tmp", self.pool, self._originals)
+            self.staged = StagedFiles(self._new_files, self.pool, self._originals)
             self.discard = self.staged.discard
             if not journalled and not self.findings:
                 self.sweep()
@@ -114,7 +116,7 @@ class DiskFileStore:
         """Take away what a crash left. Raises `OSError`."""
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir()
-        self.staged.swept()
+        self._new_files.swept()
         self.pool.start()
 
     def check_writable(self) -> None:

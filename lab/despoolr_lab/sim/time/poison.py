@@ -6,7 +6,7 @@ is kept, and `sim.world` fails a run that has one.
 
 Out of reach, and therefore banned by the linter instead: `datetime.now` and names imported before
 (`from time import time`). Left alone on purpose: `perf_counter` and `process_time`, which measure
-what a run costs and decide nothing in it.
+what work costs and decide nothing that a run shows.
 """
 
 from __future__ import annotations

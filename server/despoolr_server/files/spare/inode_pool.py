@@ -23,6 +23,7 @@ from typing import Final
 
 import msgspec
 
+from despoolr_server.files.spare.new_files import NewFiles
 from despoolr_server.files.system.exchange import can_tell_readers, exchange, is_unread
 
 INODES_MAX: Final = 8_192
@@ -42,8 +43,11 @@ class Spare(msgspec.Struct, frozen=True, gc=False):
 class InodePool:
     """The emptied files of one store, in a directory of their own."""
 
-    def __init__(self, directory: Path, *, count_max: int = INODES_MAX) -> None:
+    def __init__(
+        self, directory: Path, new_files: NewFiles, *, count_max: int = INODES_MAX
+    ) -> None:
         self._directory = str(directory)
+        self._new_files = new_files
         self._count_max = count_max
         self._number = 0
         self._mode = self._owner = -1
@@ -105,9 +109,10 @@ class InodePool:
         """An empty file for later, a new one if there is none. Raises `OSError`."""
         if self._spares:
             return self._spares.pop()
-        path = self._new_path()
-        descriptor = os.open(path, _WRITE | os.O_CREAT | os.O_EXCL, 0o666)
+        made, descriptor = self._new_files.make_small()
         try:
+            path = self._new_path()
+            os.rename(made, path)
             return Spare(path, os.fstat(descriptor).st_ino)
         finally:
             os.close(descriptor)

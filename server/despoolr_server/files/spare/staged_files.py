@@ -1,12 +1,12 @@
 """Temporary files with the content that a name is to have: made whole, then published or discarded.
 
 The law: what is made here is of no name yet, so that a crash loses nothing; leftovers are swept at
-start (`despoolr_server.files.disk`). An emptied file is used again where there is one; a new one is
-made where new ones are found quickly (`files.system.placement`), if it is small. Where the disk is
-full, what is kept beside it (`files.spare.originals`) is given up first.
+start (`despoolr_server.files.disk`). An emptied file is used again where there is one; else a
+new one is made (`files.spare.new_files`). Where the disk is full, what is kept beside it
+(`files.spare.originals`) is given up first.
 """
 # Paths are plain strings here: this is the hot path of every upload.
-# ruff: noqa: PTH102, PTH106, PTH108, PTH116
+# ruff: noqa: PTH108
 
 from __future__ import annotations
 
@@ -18,37 +18,24 @@ from typing import Final
 import aiofiles
 
 from despoolr_server.files.spare.inode_pool import InodePool, Spare
+from despoolr_server.files.spare.new_files import NewFiles
 from despoolr_server.files.spare.originals import Originals
 from despoolr_server.files.system.descriptors import to_the_end, write_whole
-from despoolr_server.files.system.placement import spread_directories
 
-_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW
-_AGAIN: Final = os.O_WRONLY | os.O_TRUNC | _NOFOLLOW
+_AGAIN: Final = (
+    os.O_WRONLY | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-TOGETHER_MAX: Final = 4_096
-"""Small files that are made in one directory, half of what a group of ext4's has inodes for: the
-next ones are made elsewhere.
-"""
 
 
 class StagedFiles:
     """The temporary files of one store. All of it raises `OSError`."""
 
-    def __init__(self, directory: str, pool: InodePool, originals: Originals) -> None:
-        self._directory = directory
+    def __init__(self, new_files: NewFiles, pool: InodePool, originals: Originals) -> None:
+        self._new = new_files
         self._pool = pool
         self._originals = originals
-        self._count = 0
         self._change = 0
-        self._place = directory
-        """Where small files are made."""
-        self._left = 0
-        """How many more of them."""
-
-    def swept(self) -> None:
-        """What small files were made in has gone."""
-        self._place, self._left = self._directory, 0
 
     def make(self, data: bytes, at: float) -> tuple[str, os.stat_result]:
         """A file with this content and file time, and its `fstat`."""
@@ -78,7 +65,7 @@ class StagedFiles:
                     raise
 
     def _make(self, data: bytes, stamps: tuple[int, int]) -> tuple[str, os.stat_result]:
-        path, descriptor = self._pool.take() or self._new_small()
+        path, descriptor = self._pool.take() or self._new.make_small()
         try:
             return path, _filled(descriptor, data, stamps)
         except BaseException:
@@ -89,7 +76,7 @@ class StagedFiles:
         """A file, written by a thread; if the caller is cancelled meanwhile, it is taken away
         again.
         """
-        path, descriptor = self._new(self._directory)
+        path, descriptor = self._new.make_large()
         os.close(descriptor)
         try:
             while True:
@@ -129,36 +116,6 @@ class StagedFiles:
         self._change = (self._change + 1) % 1000
         stamp = round(at * 1e6) * 1000 + self._change
         return stamp, stamp
-
-    def _new_small(self) -> tuple[str, int]:
-        if not self._left:
-            self._go_elsewhere()
-        self._left -= 1
-        return self._new(self._place)
-
-    def _go_elsewhere(self) -> None:
-        """A large file stays where it is known by name: its directory must be on disk with it. The
-        names of no two stores are the same, for ext4 chooses a group by the name alone.
-        """
-        before = self._place
-        spread_directories(self._directory)
-        self._count += 1
-        place = f"{self._directory}/{os.stat(self._directory).st_ino:x}-{self._count}"
-        with suppress(FileExistsError):
-            os.mkdir(place)
-        self._place, self._left = place, TOGETHER_MAX
-        if before != self._directory:
-            with suppress(OSError):  # what is still in it is swept at a start
-                os.rmdir(before)
-
-    def _new(self, directory: str) -> tuple[str, int]:
-        while True:
-            self._count += 1
-            path = f"{directory}/{self._count}"
-            try:
-                return path, os.open(path, _NEW, 0o666)
-            except FileExistsError:
-                continue
 
 
 def _filled(descriptor: int, data: bytes, stamps: tuple[int, int]) -> os.stat_result:

@@ -12,6 +12,7 @@ import pytest
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.spare.inode_pool import SIZE_MAX, InodePool
+from despoolr_server.files.spare.new_files import NewFiles
 
 AT = 833785200.0
 
@@ -24,7 +25,7 @@ def n(path: str) -> Name:
 
 @pytest.fixture
 def spares(tmp_path: Path) -> InodePool:
-    made = InodePool(tmp_path / "spare", count_max=3)
+    made = InodePool(tmp_path / "spare", NewFiles(str(tmp_path)), count_max=3)
     made.start()
     while taken := made.take():
         os.close(taken[1])
@@ -88,7 +89,7 @@ def test_what_an_earlier_process_left_is_used_unless_it_is_not_empty(
     for name in ("a", "b"):
         assert kept(spares, put(tmp_path / name))
     put(tmp_path / "spare" / "77")
-    again = InodePool(tmp_path / "spare")
+    again = InodePool(tmp_path / "spare", NewFiles(str(tmp_path)))
     again.start()
     assert len(again) == 3  # the two, and the one by which it learns what a file of ours looks like
     assert not (tmp_path / "spare" / "77").exists()
