@@ -26,7 +26,7 @@ from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.files import StoreError
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.spare import originals
-from despoolr_server.files.spare.inode_pool import InodePool
+from despoolr_server.files.spare.inode_pool import InodePool, Seen
 from despoolr_server.files.spare.originals import SIZE_MAX
 from despoolr_server.files.spare.staged_files import StagedFiles
 from despoolr_server.files.system.descriptors import write_whole
@@ -68,9 +68,9 @@ class Cut:
         take_back = InodePool.take_back
         rewritten: set[int] = set()
 
-        def swapped(pool: InodePool, staged: str, path: str, status: os.stat_result) -> bool:
+        def swapped(pool: InodePool, staged: str, path: str) -> bool:
             inode = os.lstat(staged).st_ino
-            done = swap(pool, staged, path, status)
+            done = swap(pool, staged, path)
             if done:
                 self.inodes.add(inode)
             return done
@@ -83,10 +83,10 @@ class Cut:
             self.inodes.discard(made[1].st_ino)
             return made
 
-        def taken_back(pool: InodePool, path: str, inode: int, size: int) -> int | None:
-            descriptor = take_back(pool, path, inode, size)
-            rewritten.add(inode)
-            self.inodes.discard(inode)
+        def taken_back(pool: InodePool, path: str, file: Seen, size: int) -> int | None:
+            descriptor = take_back(pool, path, file, size)
+            rewritten.add(file[1])
+            self.inodes.discard(file[1])
             return descriptor
 
         def replaced(one: str, other: str) -> None:
@@ -316,6 +316,20 @@ def test_what_is_kept_and_has_another_name_by_now_is_not_emptied(tmp_path: Path)
     assert link.read_bytes() == b"two"
 
 
+def test_what_was_there_before_and_has_another_name_by_now_is_not_written_over(
+    tmp_path: Path,
+) -> None:
+    root, link = tmp_path / "root", tmp_path / "link"
+    store = DiskFileStore(root, threads=False)
+    put(store, "A", b"one", b"two", b"three", b"four")
+    (spare,) = [path for path in (root / PRIVATE / "tmp").rglob("*") if path.is_file()]
+    assert spare.read_bytes() == b"three"
+    link.hardlink_to(spare)
+    put(store, "A", b"five", b"six")
+    assert link.read_bytes() == b"three"
+    assert store.read(n("A")) == b"six"
+
+
 def test_names_that_are_remembered_are_bounded(
     tmp_path: Path, cut: Cut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,13 +343,19 @@ def test_names_that_are_remembered_are_bounded(
     assert not cut.inodes & {(tmp_path / "root" / "A").stat().st_ino}
 
 
+@pytest.mark.parametrize("why", ["no room for more", "refused", "not refused before"])
 def test_what_cannot_be_exchanged_is_renamed_and_written_out(
-    tmp_path: Path, cut: Cut, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, cut: Cut, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     root = tmp_path / "root"
     store = DiskFileStore(root, threads=False)
-    put(store, "A", b"one", b"two", b"three", b"four")
-    monkeypatch.setattr(store.pool, "_count_max", 0)  # no room for more: nothing is exchanged
+    put(store, "A", b"one", b"two")
+    if why == "not refused before":
+        put(store, "A", b"three", b"four")
+    if why == "no room for more":
+        monkeypatch.setattr(store.pool, "_count_max", 0)
+    else:
+        monkeypatch.setattr("despoolr_server.files.spare.inode_pool.exchange", lambda *_: False)
     put(store, "A", b"five")
     assert kept(root) == []
     assert contents(cut.after(root, tmp_path / "after")) == {"A": b"five"}

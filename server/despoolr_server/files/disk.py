@@ -207,10 +207,10 @@ class DiskFileStore:
         self.check_writable()
         if place.status is not None and not attributes | self.attribute_list.get(name.key):
             stamp, _ = self.staged.stamp(at)
-            again = self._originals.put_again(place.path, place.status, content, stamp)
+            again = self._originals.put_again(place.path, content, stamp)
             if again is not None:
                 where = place.folder, place.is_current
-                return self.was_put(name.key, place.path, place.stored, where, again, content)
+                return self.was_put(name.key, place.path, place.stored, where, *again, content)
         with answering:
             staged, status = self.staged.make(content, at)
 
@@ -221,15 +221,19 @@ class DiskFileStore:
 
     def put_again(self, name: Name, data: bytes, at: float) -> FileFacts | None:
         """Where the files of the last two puts can change places (`Originals.put_again`)."""
-        there = self.where_it_was_put(name)
-        if there is None or self.findings:
+        key = name.key
+        known = self._known.rows.get(key)
+        if known is None or known[4].attributes or self.findings:
             return None
-        path, before, known, where = there
+        path = known[0]
+        where = self.index.unmoved(key, path)
+        if where is None:
+            return None
         content, (stamp, _) = bytes(data), self.staged.stamp(at)
-        status = self._originals.put_again(path, before, content, stamp)
-        if status is None:
+        again = self._originals.put_again(path, content, stamp)
+        if again is None:
             return None
-        return self.was_put(name.key, path, known.path, where, status, content)
+        return self.was_put(key, path, known[4].path, where, *again, content)
 
     def where_it_was_put(
         self, name: Name
@@ -271,12 +275,13 @@ class DiskFileStore:
         path: str,
         stored: str,
         where: tuple[DirectoryIndex, bool],
-        status: os.stat_result,
+        mtime_ns: int,
+        inode: int,
         content: bytes,
     ) -> FileFacts:
-        """The facts of a file that took the place of another; `status` is its `fstat`."""
+        """The facts of a file without attributes that took the place of another."""
         self.index.changed(*where)
-        return self._known.put(key, path, stored, status, content)
+        return self._known.put(key, path, stored, mtime_ns, inode, content)
 
     def create_together(
         self, _files: Iterable[tuple[Name, bytes]], _at: float

@@ -85,7 +85,7 @@ class KnownFiles:
         tally = f"-{self._index.tally(key):x}" if directory else ""
         etag = etag_of(mtime_ns, size, inode, tally)
         facts = FileFacts(
-            stored, 0 if directory else size, round(mtime_ns / 1e9, 6), directory, attributes, etag
+            stored, 0 if directory else size, time_of(mtime_ns), directory, attributes, etag
         )
         if not directory:
             if len(self.rows) >= KNOWN_MAX:
@@ -94,14 +94,14 @@ class KnownFiles:
         return facts
 
     def put(
-        self, key: str, path: str, stored: str, status: os.stat_result, content: bytes
+        self, key: str, path: str, stored: str, mtime_ns: int, inode: int, content: bytes
     ) -> FileFacts:
         """`tell` of a file without attributes that took the place of one that was told of, with its
         content.
         """
-        mtime_ns, size, inode = status.st_mtime_ns, status.st_size, status.st_ino
+        size = len(content)
         etag = etag_of(mtime_ns, size, inode)
-        facts = FileFacts(stored, size, round(mtime_ns / 1e9, 6), False, 0, etag)
+        facts = FileFacts(stored, size, time_of(mtime_ns), False, 0, etag)
         self.rows[key] = (path, mtime_ns, size, inode, facts)
         self.small.keep(key, facts, content)
         return facts
@@ -138,4 +138,9 @@ class KnownFiles:
 
 def etag_of(mtime_ns: int, size: int, inode: int, tally: str = "") -> str:
     """What tells a file's content from any other that was ever under its name."""
-    return f'"{mtime_ns:x}-{size:x}-{inode:x}{tally}"'
+    return '"%x-%x-%x%s"' % (mtime_ns, size, inode, tally)  # noqa: UP031 - twice as fast
+
+
+def time_of(mtime_ns: int) -> float:
+    """A file's time in seconds, to the microsecond: what is below it is a count (`StagedFiles`)."""
+    return mtime_ns // 1000 / 1e6  # `round` would take a microsecond

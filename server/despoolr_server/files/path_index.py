@@ -205,8 +205,11 @@ class PathIndex:
         folder = self._folders.get(above) if above else self._top
         if folder is None or path != f"{folder.path}/{folder.names.get(last)}":
             return None
-        status = _lstat(folder.path)
-        if status is None or (above and status.st_ino != folder.inode):
+        try:
+            status = os.lstat(folder.path)
+        except OSError:
+            return None
+        if above and status.st_ino != folder.inode:
             return None
         return folder, status.st_mtime_ns == folder.mtime_ns
 

@@ -312,7 +312,8 @@ class JournalledFileStore:
             disk.put_over, staged, path, before, by_exchange=self._restores(before)
         )
         self._remember(status, record)
-        return disk.was_put(name.key, path, known.path, where, status, content)
+        mtime_ns, inode = status.st_mtime_ns, status.st_ino
+        return disk.was_put(name.key, path, known.path, where, mtime_ns, inode, content)
 
     def _pass(self, name: Name, place: ResolvedPath, content: bytes, at: float) -> FileFacts:
         """The record is the file."""

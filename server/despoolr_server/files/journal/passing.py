@@ -32,7 +32,7 @@ from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.open_directories import OpenDirectories
 from despoolr_server.files.journal.records import Abort, Move, Put, Remove
-from despoolr_server.files.known_files import etag_of
+from despoolr_server.files.known_files import etag_of, time_of
 from despoolr_server.files.long_names import on_disk
 from despoolr_server.files.path_index import PRIVATE, DirectoryIndex, ResolvedPath
 from despoolr_server.files.protocol import StoreError
@@ -121,7 +121,7 @@ class PassingFiles:
         """A file whose record is in the journal. Returns its facts."""
         size = len(content)
         etag = etag_of(stamp, size, spare.inode)
-        facts = FileFacts(place.stored, size, round(stamp / 1e9, 6), False, 0, etag)
+        facts = FileFacts(place.stored, size, time_of(stamp), False, 0, etag)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # whoever has no loop has no moments either

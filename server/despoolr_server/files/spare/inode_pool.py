@@ -33,6 +33,10 @@ SIZE_MAX: Final = 64 * 1024
 _WRITE: Final = os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
+Seen = tuple[int, ...]
+"""Of a `stat`: mode, inode, device, links, user, group and size."""
+
+
 class Spare(msgspec.Struct, frozen=True, gc=False):
     """An empty file, and the inode that it is."""
 
@@ -148,7 +152,7 @@ class InodePool:
         """Let a staged file take the place of one of ours, which is laid aside; `status` is the
         `lstat` of that one. False, and nothing has changed, if that cannot be.
         """
-        if not self.swap(staged, path, status):
+        if not self.takes(status) or not self.swap(staged, path):
             return False
         try:
             descriptor = os.open(staged, _WRITE)
@@ -165,25 +169,28 @@ class InodePool:
                 os.unlink(staged)
         return True
 
-    def swap(self, staged: str, path: str, status: os.stat_result) -> bool:
-        """Let a staged file and one of ours change places; `status` is the `lstat` of that one.
-        False, and nothing has changed, if that cannot be.
-        """
-        return self.can_exchange and self._takes(status) and exchange(staged, path)
+    def takes(self, status: os.stat_result) -> bool:
+        """Whether a file with this `lstat` may change places with a staged one, and be kept."""
+        return self.can_exchange and self._takes(status)
 
-    def take_back(self, path: str, inode: int, size: int) -> int | None:
+    def swap(self, staged: str, path: str) -> bool:
+        """Let a staged file and one that may (`takes`) change places. False, and nothing has
+        changed, if that cannot be.
+        """
+        return exchange(staged, path)
+
+    def take_back(self, path: str, file: Seen, size: int) -> int | None:
         """A descriptor to write a file of ours anew that was swapped away, with no more than `size`
-        bytes of what it held; None, and the file is deleted, if somebody reads it, or it is not the
-        one that was there.
+        bytes of what it held; None, and the file is deleted, if somebody reads it, or it is not as
+        it was there.
         """
         try:
             descriptor = os.open(path, _WRITE)
         except OSError:
             return None
         try:
-            status = os.fstat(descriptor)
-            if status.st_ino == inode and self._is_ours(status) and is_unread(descriptor):
-                if status.st_size > size:
+            if os.fstat(descriptor)[:7] == file and is_unread(descriptor):
+                if file[6] > size:
                     os.ftruncate(descriptor, size)
                 return descriptor
         except OSError:

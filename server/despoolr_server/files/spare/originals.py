@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-from despoolr_server.files.spare.inode_pool import InodePool
+from despoolr_server.files.spare.inode_pool import InodePool, Seen
 from despoolr_server.files.system.descriptors import write_whole
 from despoolr_server.files.system.exchange import begin_writing_out, exchange
 
@@ -44,6 +44,9 @@ GIVEN_UP: Final = 32
 _NAME_SIZE_MAX: Final = 255
 """Bytes of a name on disk."""
 _ATTRIBUTE: Final = "user.despoolr.put"
+_PLAIN_TIME_MAX: Final = (1 << 31) * 10**9
+"""Nanoseconds: every file system has all times from 1970 to here, in the steps in which it has one.
+"""
 _SLASH: Final = "|"
 """What stands for `/` in the name of a kept file; no name of a share has it."""
 
@@ -51,19 +54,20 @@ _SLASH: Final = "|"
 class _Put:
     """What was put under a name last."""
 
-    __slots__ = ("inode", "mtime_ns", "original", "spare", "spare_inode")
+    __slots__ = ("file", "mtime_ns", "original", "spare", "spare_file")
 
     def __init__(self, status: os.stat_result) -> None:
-        self.inode, self.mtime_ns = status.st_ino, status.st_mtime_ns
+        self.file: Seen = status[:7]
+        self.mtime_ns = status.st_mtime_ns
         self.original = ""
         """Path of what is kept; `""` where the last content was written out."""
         self.spare = ""
         """Path of the file that was there before, `""` if there is none."""
-        self.spare_inode = 0
+        self.spare_file: Seen = ()
 
     def is_there(self, status: os.stat_result) -> bool:
         """Whether a path with this `lstat` has what was put."""
-        return status.st_ino == self.inode and status.st_mtime_ns == self.mtime_ns
+        return status[:7] == self.file and status.st_mtime_ns == self.mtime_ns
 
 
 class Originals:
@@ -78,6 +82,10 @@ class Originals:
         self._pool = pool
         self._puts: OrderedDict[str, _Put] = OrderedDict()
         """By path; the one put last is the last."""
+        self._keeps_ns = False
+        """Whether the file that was looked at last had the time that it was given, to the
+        nanosecond.
+        """
 
     def __len__(self) -> int:
         """How many names are remembered."""
@@ -96,40 +104,41 @@ class Originals:
             else:
                 os.unlink(original.path)
 
-    def put_again(
-        self, path: str, before: os.stat_result, data: bytes, stamp: int
-    ) -> os.stat_result | None:
+    def put_again(self, path: str, data: bytes, stamp: int) -> tuple[int, int] | None:
         """Write this content over what was under a path before, and exchange that with the file
-        there now, whose `lstat` is `before`. Returns the `fstat`; None, and the name has what it
-        had, where there is no such file, or somebody reads it, or it cannot be done.
+        there now. Returns the file's time and inode; None, and the name has what it had, where
+        there is no such file, or that is not as it was put, or somebody reads what was there
+        before, or it cannot be done.
         """
         last, size = self._puts.get(path), len(data)
-        if (
-            last is None
-            or not last.spare
-            or before.st_ino != last.inode
-            or before.st_mtime_ns != last.mtime_ns
-            or size > SIZE_MAX
-            or before.st_size > SIZE_MAX
-        ):
+        if last is None or not last.spare or size > SIZE_MAX:
             return None
-        spare, last.spare = last.spare, ""
-        descriptor = self._pool.take_back(spare, last.spare_inode, size)
+        try:
+            before = os.lstat(path)
+        except OSError:
+            return None
+        if before[:7] != last.file or before.st_mtime_ns != last.mtime_ns:
+            return None
+        spare, last.spare, file = last.spare, "", last.spare_file
+        descriptor = self._pool.take_back(spare, file, size)
         if descriptor is None:
             return None
         try:
             try:
                 write_whole(descriptor, data)
                 os.utime(descriptor, ns=(stamp, stamp))
-                status = os.fstat(descriptor)
-                os.setxattr(descriptor, _ATTRIBUTE, _attribute(status.st_mtime_ns, data))
+                mtime_ns = stamp
+                if not self._keeps_ns or not 0 < stamp < _PLAIN_TIME_MAX:
+                    mtime_ns = os.fstat(descriptor).st_mtime_ns
+                    self._keeps_ns = mtime_ns == stamp and stamp % 100 > 0
+                os.setxattr(descriptor, _ATTRIBUTE, _attribute(mtime_ns, data))
             finally:
                 os.close(descriptor)
-            if self._pool.swap(spare, path, before):
-                last.spare, last.spare_inode = spare, last.inode
-                last.inode, last.mtime_ns = status.st_ino, status.st_mtime_ns
+            if self._pool.swap(spare, path):
+                last.spare, last.spare_file = spare, last.file
+                last.file, last.mtime_ns = (*file[:6], size), mtime_ns
                 self._puts.move_to_end(path)
-                return status
+                return mtime_ns, file[1]
         except OSError:
             pass  # the long way says why
         with suppress(OSError):
@@ -153,7 +162,11 @@ class Originals:
             return
         last = self._puts.pop(path, None)
         new = _Put(status)
-        if last is None or not self._exchange(staged, path, last, new, before, data):
+        if (
+            last is None
+            or not self._pool.takes(status)
+            or not self._exchange(staged, path, last, new, before, data)
+        ):
             if last is not None:
                 self._puts[path] = last
             os.replace(staged, path)
@@ -173,14 +186,14 @@ class Originals:
     ) -> bool:
         """Exchange the two. False, and nothing has changed, if it cannot be done so."""
         size = max(len(data), before.st_size)
-        if not self._pool.can_exchange or not last.is_there(before) or size > SIZE_MAX:
+        if not last.is_there(before) or not self._pool.takes(before) or size > SIZE_MAX:
             return False
         try:
             os.setxattr(staged, _ATTRIBUTE, _attribute(new.mtime_ns, data))
             if last.original:
-                if not self._pool.swap(staged, path, before):
+                if not self._pool.swap(staged, path):
                     return False
-                new.original, new.spare, new.spare_inode = last.original, staged, last.inode
+                new.original, new.spare, new.spare_file = last.original, staged, last.file
                 if last.spare:
                     self._pool.recycle(last.spare)
                 return True
@@ -190,8 +203,8 @@ class Originals:
                 return False
             new.original = f"{self._directory}/{name}"
             os.rename(staged, new.original)
-            if self._pool.swap(new.original, path, before):
-                if os.lstat(new.original).st_ino == last.inode:
+            if self._pool.swap(new.original, path):
+                if os.lstat(new.original).st_ino == last.file[1]:
                     return True
                 exchange(new.original, path)  # somebody else's, put there a moment ago
             os.rename(new.original, staged)

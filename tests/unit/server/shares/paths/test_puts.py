@@ -5,6 +5,7 @@ in its way.
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -300,6 +301,28 @@ async def test_a_file_is_put_again_without_being_looked_for_where_it_was_put_twi
     assert len(etags) == 3
 
 
+@pytest.mark.parametrize("step", [1, 100, 1000, 10**9])
+async def test_a_file_that_is_put_again_has_the_time_that_the_disk_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    utime = os.utime
+
+    def in_steps(file: str | int, *, ns: tuple[int, int]) -> None:
+        time = min(ns[1], 10**9 << 34) // step * step
+        utime(file, ns=(time, time))
+
+    monkeypatch.setattr(os, "utime", in_steps)
+    world = World(DiskFileStore(tmp_path))
+    await world.put("A", b"one")
+    put = way(world)
+    for at in [*range(220), 1 << 31, (1 << 34) + 1, 1 << 33, 1]:
+        world.clock.time = float(at)
+        written, status = put(CALLER, b"more"), (tmp_path / "A").stat()
+        assert written is not None
+        assert written.etag == f'"{status.st_mtime_ns:x}-4-{status.st_ino:x}"'
+        assert world.store.find(n("A")).etag == written.etag  # type: ignore[union-attr]
+
+
 def _moved_and_linked(root: Path, outside: Path) -> None:
     (root / "D").rename(outside / "D")
     (root / "D").symlink_to(outside / "D")
@@ -318,6 +341,10 @@ def _given_another_name(root: Path, outside: Path) -> None:
     (outside / "A").hardlink_to(root / "D" / "A")
 
 
+def _for_its_owner_alone(root: Path, _outside: Path) -> None:
+    (root / "D" / "A").chmod(0o600)
+
+
 def _read(root: Path, outside: Path) -> None:
     (outside / "A").symlink_to(root / "D" / "A")
 
@@ -329,6 +356,7 @@ def _read(root: Path, outside: Path) -> None:
         (_spelled_otherwise, "a"),
         (_changed_in_place, "A"),
         (_given_another_name, "A"),
+        (_for_its_owner_alone, "A"),
         (_read, "A"),
     ],
 )
