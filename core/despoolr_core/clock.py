@@ -7,7 +7,15 @@ loop.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+
+class Alarm(Protocol):
+    """What is to be called later."""
+
+    def cancel(self) -> None:
+        """Call it no more. Harmless when it was called."""
 
 
 class Sleeper(Protocol):
@@ -67,6 +75,11 @@ class Clock(Protocol):
 
     async def sleep_until(self, deadline: float) -> None:
         """Wait until `now() >= deadline`."""
+
+    def call_later(self, seconds: float, call: Callable[[], object]) -> Alarm:
+        """Have something called after `seconds` of site time, unless that is cancelled: what a
+        sleep costs without a task that sleeps.
+        """
 
     async def sleep_past(self, deadline: float, sleeper: Sleeper) -> float:
         """Wait until `deadline`; where `sleeper` then names a later one, until that, and so on.

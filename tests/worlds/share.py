@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -35,6 +37,10 @@ class StillClock(Clock):
 
     async def sleep_until(self, deadline: float) -> None:
         self.time = max(self.time, deadline)
+
+    def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.Handle:
+        """Nothing wakes at a time to which a test moves it."""
+        return asyncio.Handle(call, (), asyncio.get_running_loop())
 
 
 SERVICE = Principal("SITE1", "SMSADMIN", Role.SERVICE)

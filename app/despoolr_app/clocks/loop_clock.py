@@ -90,6 +90,11 @@ class LoopClock:
         while self.now() < deadline:
             await self._wait(when)
 
+    def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.TimerHandle:
+        """Call it after `seconds` of site time."""
+        loop = asyncio.get_running_loop()
+        return loop.call_at(self._time() + seconds / self.scale, call)
+
     async def sleep_past(self, deadline: float, sleeper: Sleeper) -> float:
         """Wait until `deadline`, and as often as `sleeper` names a later one until that. Returns
         the last.

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from despoolr_client.transport.calls import HttpCaller, known_error
-from despoolr_core.clock import Clock
+from despoolr_core.clock import Alarm, Clock
 from despoolr_core.share.chain import (
     CALLS_MAX,
     ChainClose,
@@ -57,36 +58,42 @@ class Handle(Protocol):
 class Logon:
     """One session on the server: what it answered, and what must not outlive it here."""
 
-    __slots__ = ("is_pinned", "is_used", "keeper", "reply", "undelivered")
+    __slots__ = ("alarm", "expires_at", "is_pinned", "is_used", "keeper", "reply", "undelivered")
 
     def __init__(self, reply: SessionReply) -> None:
         self.reply = reply
+        self.expires_at = reply.expires_at
+        """When the server ends it, if it hears nothing until then."""
         self.is_pinned = False
         """It stays until it is ended, whether or not anything is open in it."""
         self.is_used = True
         """Something was opened in it since its last keep-alive."""
         self.undelivered: list[str] = []
         """Handles whose close the server did not hear of."""
-        self.keeper: asyncio.Task[None]
-        """Keeps it alive."""
+        self.alarm: Alarm
+        """Rings for the next keep-alive: most sessions end before their first."""
+        self.keeper: asyncio.Task[None] | None = None
+        """Keeps it alive, at this moment."""
+
+    def stop_keeping(self) -> None:
+        """Keep it alive no more."""
+        self.alarm.cancel()
+        if self.keeper is not None:
+            self.keeper.cancel()
 
 
 class ServerSession:
     """The opens of one machine and user on one server. `caller` makes its calls.
 
-    `lease_s` is asked for (0: the server's default). The keep-alive task lives in `tasks`, or else
-    ends with `end`.
+    `lease_s` is asked for (0: the server's default).
     """
 
-    __slots__ = ("_clock", "_held", "_logon", "_starting", "_tasks", "caller", "lease_s")
+    __slots__ = ("_clock", "_held", "_logon", "_starting", "caller", "lease_s")
 
-    def __init__(
-        self, caller: HttpCaller, clock: Clock, lease_s: float, tasks: asyncio.TaskGroup | None
-    ) -> None:
+    def __init__(self, caller: HttpCaller, clock: Clock, lease_s: float) -> None:
         self.caller = caller
         self.lease_s = lease_s
         self._clock = clock
-        self._tasks = tasks
         self._logon: Logon | None = None
         self._starting: asyncio.Lock | None = None
         self._held = 0
@@ -125,8 +132,9 @@ class ServerSession:
         if logon is None:
             return
         self._replace(logon, None)
-        logon.keeper.cancel()
-        await asyncio.gather(logon.keeper, return_exceptions=True)
+        logon.stop_keeping()
+        if logon.keeper is not None:
+            await asyncio.gather(logon.keeper, return_exceptions=True)
         try:
             await self._log_off(logon)
         except ShareError as error:
@@ -161,44 +169,47 @@ class ServerSession:
     def _adopt(self, reply: SessionReply) -> Logon:
         """Keep a session alive from now on."""
         logon = Logon(reply)
-        keep = self._keep_alive(logon)
-        spawn = self._tasks or asyncio.get_running_loop()
-        logon.keeper = spawn.create_task(keep)
+        self._keep_alive_later(logon)
         self._replace(self._logon, logon)
         return logon
 
     def _drop(self, logon: Logon) -> None:
         """The session is over, here or on the server."""
         if self._replace(logon, None):
-            logon.keeper.cancel()
+            logon.stop_keeping()
 
     async def _log_off(self, logon: Logon) -> None:
         await self.caller.call("DELETE", f"/api/v1/sessions/{logon.reply.session}")
 
+    def _keep_alive_later(self, logon: Logon) -> None:
+        beat_s = logon.reply.lease_s / KEEP_ALIVES_PER_LEASE
+        logon.alarm = self._clock.call_later(beat_s, partial(self._begin_to_keep, logon))
+
+    def _begin_to_keep(self, logon: Logon) -> None:
+        logon.keeper = asyncio.get_running_loop().create_task(self._keep_alive(logon))
+
     async def _keep_alive(self, logon: Logon) -> None:
-        """Renew until the session is ended, lost, or was of no use for a whole beat."""
-        expires_at = logon.reply.expires_at
-        while True:
-            await self._clock.sleep(logon.reply.lease_s / KEEP_ALIVES_PER_LEASE)
-            try:
-                await self._deliver_closes(logon)
-                if not (self._held or logon.is_used or logon.is_pinned):
-                    self._replace(logon, None)
-                    await self._log_off(logon)
-                    return
-                logon.is_used = False
-                renewed = await self.caller.call_json(
-                    "PUT", f"/api/v1/sessions/{logon.reply.session}", SessionReply
-                )
-                expires_at = renewed.expires_at
-            except ShareUnreachable:
-                if self._clock.now() < expires_at:
-                    continue
+        """Renew a session, and again a beat later; end one that was of no use for a whole beat."""
+        try:
+            await self._deliver_closes(logon)
+            if not (self._held or logon.is_used or logon.is_pinned):
+                self._replace(logon, None)
+                await self._log_off(logon)
+                return
+            logon.is_used = False
+            renewed = await self.caller.call_json(
+                "PUT", f"/api/v1/sessions/{logon.reply.session}", SessionReply
+            )
+            logon.expires_at = renewed.expires_at
+        except ShareUnreachable:
+            if self._clock.now() >= logon.expires_at:
                 self._replace(logon, None)
                 return
-            except ShareError:
-                self._replace(logon, None)
-                return
+        except ShareError:
+            self._replace(logon, None)
+            return
+        logon.keeper = None
+        self._keep_alive_later(logon)
 
     # -- opens
 
@@ -348,7 +359,7 @@ class ServerSession:
         other.
         """
         if has_left or not self._replace(None, logon):
-            logon.keeper.cancel()
+            logon.stop_keeping()
 
     def _mark_closed(self, opens: Sequence[Handle]) -> None:
         """The server has answered their closes."""

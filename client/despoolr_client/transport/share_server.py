@@ -7,7 +7,6 @@ the session it has it in, are those of its `ServerSession`.
 
 from __future__ import annotations
 
-import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
@@ -32,7 +31,7 @@ class ShareServer(HttpCaller):
     answer.
 
     `http` is shared and stays its owner's. `timeout` bounds one request on the event loop's clock
-    (None: the session's own). `lease_s` and `tasks` are those of its `session`.
+    (None: the session's own). `lease_s` is that of its `session`.
     """
 
     __slots__ = ("session",)
@@ -48,10 +47,9 @@ class ShareServer(HttpCaller):
         program: str = "",
         lease_s: float = 0.0,
         timeout: aiohttp.ClientTimeout | None = None,
-        tasks: asyncio.TaskGroup | None = None,
     ) -> None:
         super().__init__(http, base_url, token, name=name, program=program, timeout=timeout)
-        self.session = ServerSession(self, clock, lease_s, tasks)
+        self.session = ServerSession(self, clock, lease_s)
 
     async def __aenter__(self) -> Self:
         return self

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -89,6 +89,10 @@ class StandingClock(Clock):
 
     async def sleep_until(self, _deadline: float) -> None:
         await asyncio.Event().wait()
+
+    def call_later(self, _seconds: float, call: Callable[[], object]) -> asyncio.Handle:
+        """One that is never called."""
+        return asyncio.Handle(call, (), asyncio.get_running_loop())
 
 
 @dataclass

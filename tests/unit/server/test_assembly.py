@@ -5,6 +5,7 @@ finds, and who is asked how one server reaches another.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from despoolr_core.clock import Clock
 from despoolr_core.profile import profile_of
@@ -33,6 +34,9 @@ class StandingClock(Clock):
 
     async def sleep_until(self, deadline: float) -> None:
         await asyncio.Event().wait()
+
+    def call_later(self, seconds: float, call: Callable[[], object]) -> asyncio.Handle:
+        return asyncio.Handle(call, (), asyncio.get_running_loop())
 
 
 class Asked:

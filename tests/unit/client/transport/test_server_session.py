@@ -216,13 +216,33 @@ def test_a_cancelled_close_is_delivered_later_too() -> None:
     virtually(story)
 
 
-def test_keep_alive_ends_with_the_group_that_owns_it() -> None:
+def test_a_session_is_kept_alive_until_it_is_ended() -> None:
     async def story(logon: Logon) -> None:
-        async with asyncio.TaskGroup() as tasks, logon.server(tasks=tasks) as server:
+        async with logon.server() as server:
             share = server.share("SMS_SHR")
             await share.open("A", Access.WRITE, ShareMode.NONE, Disposition.CREATE)
             await logon.clock.sleep(LEASE_S * 3)
+            assert logon.host.session_count == 1
         assert logon.host.session_count == 0
+
+    virtually(story)
+
+
+@pytest.mark.parametrize("is_at_it", [False, True])
+def test_who_falls_silent_keeps_nothing_alive(*, is_at_it: bool) -> None:
+    async def story(logon: Logon) -> None:
+        server = logon.server()
+        share = server.share("SMS_SHR")
+        await share.open("A", Access.WRITE, ShareMode.NONE, Disposition.CREATE)
+        before = asyncio.all_tasks()
+        if is_at_it:
+            logon.network.cut("ws3", "logon1")
+            await logon.clock.sleep(LEASE_S / 2 + 0.01)
+            assert len(asyncio.all_tasks() - before) == 1
+        server.abandon()
+        logon.network.heal("ws3", "logon1")
+        await logon.clock.sleep(LEASE_S * 2)
+        assert not asyncio.all_tasks() - before
 
     virtually(story)
 
