@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from despoolr_core.rules.remedies import COPY_STRATEGIES
-from despoolr_core.suggest import suggestion
+from despoolr_core.suggest import hint, nearest, suggestion
 
 _about: Final[list[Mapping[str, Any]]] = []
 """What is said of each behaviour, in the order of the fields."""
@@ -356,7 +356,8 @@ def with_overrides(profile: Profile, overrides: dict[str, Any]) -> Profile:
     changes: dict[str, Any] = {}
     for name, value in overrides.items():
         if name not in FIELDS:
-            raise ProfileError(f"no behaviour {name!r}{suggestion(name, FIELDS)}")
+            there = hint(nearest(name, FIELDS), "; `despoolr profiles` lists all there are")
+            raise ProfileError(f"no behaviour {name!r}{there}")
         changes[name] = _coerce(name, value, getattr(profile, name))
     return replace(profile, **changes)
 
@@ -390,6 +391,6 @@ def _coerce(name: str, value: Any, current: Any) -> Any:
         return number
     text = str(value)
     if choices and text not in choices:
-        hint = suggestion(text, filter(None, choices))
-        raise ProfileError(f"{name} cannot be {text!r}{hint}")
+        there = suggestion(text, filter(None, choices))
+        raise ProfileError(f"{name} cannot be {text!r}{there}")
     return text

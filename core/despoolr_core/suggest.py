@@ -1,7 +1,7 @@
 """What a mistyped word was meant to be: one answer for file keys, options, names and versions.
 
-The law: a word is suggested only where it is near (`CUTOFF`), whatever the case; where none is, all
-there are get listed, and nothing is guessed.
+The law: a word is suggested only where it is near (`CUTOFF`), whatever the case; where none is,
+those that there are get listed (`NAMED_MAX`), and nothing is guessed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from despoolr_core.rules.fold import fold
 
 CUTOFF: Final = 0.6
 """The least likeness, of 0 to 1 as `difflib` counts it."""
+NAMED_MAX: Final = 16
+"""Words that are named where none is near."""
 
 
 def nearest(word: str, words: Iterable[str], cutoff: float = CUTOFF) -> str | None:
@@ -29,7 +31,7 @@ def hint(near: str | None, otherwise: str = "") -> str:
     return otherwise if near is None else f"; did you mean {near!r}?"
 
 
-def suggestion(word: str, words: Iterable[str], *, named_max: int | None = None) -> str:
+def suggestion(word: str, words: Iterable[str], *, named_max: int = NAMED_MAX) -> str:
     """The end of a refusal: `; did you mean 'locks'?`, or the first `named_max` of all there are in
     the order given; empty where there are none.
     """
@@ -37,7 +39,7 @@ def suggestion(word: str, words: Iterable[str], *, named_max: int | None = None)
     near = nearest(word, known)
     if near is not None or not known:
         return hint(near)
-    more = " ..." if named_max is not None and len(known) > named_max else ""
+    more = " ..." if len(known) > named_max else ""
     return f"; there are {', '.join(known[:named_max])}{more}"
 
 

@@ -78,7 +78,6 @@ WORDS: dict[str, tuple[int, str]] = {
     ),
     "lab/despoolr_lab/scenario/world.py": (2, "host names: a machine's name is ASCII"),
     "lab/despoolr_lab/scenario/steps.py": (1, "host names: a machine's name is ASCII"),
-    "lab/despoolr_lab/toml/toml_text.py": (1, "shown"),
     "app/despoolr_app/site_client/errors.py": (1, "shown"),
     "lab/despoolr_lab/oracle/connection.py": (1, "header names"),
     "server/despoolr_server/http/connections/heads.py": (1, "codings of a transfer"),

@@ -169,6 +169,9 @@ def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) ->
         (["locks", "--pathh", "x"], "despoolr locks: No such option '--pathh'"),
         (["serve", "all", "--clients", "many"], "Invalid value for '--clients'"),
         (["job"], "despoolr job show: Missing argument 'ID|NAME'"),
+        (["kb", "show", "Q1"], "despoolr kb show: no article 'Q1' (despoolr kb list shows them)\n"),
+        (["run", "demo_live", "--set", "x=1"], "'x'; `despoolr profiles` lists all there are\n"),
+        (["run", "demo_live", "--seed", "x"], "'x' is not a seed: give a whole number from"),
     ],
 )
 def test_a_usage_error_is_one_line_and_exit_code_2(

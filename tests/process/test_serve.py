@@ -161,6 +161,8 @@ def test_a_data_directory_that_cannot_be_written_is_one_line_and_exit_code_2(
     (here / "file").write_text("not a directory")
     assert run(["serve", "logon", "--data", "file/data"]) == 2
     assert "cannot write the data directory file/data: Not a directory" in _one_line(capsys)
+    assert run(["serve", "logon", "--data", "file"]) == 2
+    assert "the data directory file is a file; choose another --data" in _one_line(capsys)
 
 
 @pytest.mark.parametrize("damage", [b"this is no database", None])

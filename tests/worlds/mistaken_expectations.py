@@ -310,7 +310,7 @@ EXPECTATIONS: Final = {
     ),
     "an expectation of nothing": (
         expected('job = "FIRST"; status = "Complete"'),
-        "object missing required field `that` in [[expect]]",
+        "there is no `that` in [[expect]]",
     ),
     "files of an unknown server": (
         expected('that = "files"; package = "OFFICE"; server = "LOGON2"; files = {"a.dat"=true}'),

@@ -384,7 +384,7 @@ STEPS: Final = {
     ),
     "a step at no time": (
         stepped('do = "poll"; machine = "PC1"'),
-        "object missing required field `at` in [[step]]",
+        "there is no `at` in [[step]]",
     ),
     "an unknown key of a step": (
         stepped('do = "poll"; at = "1h"; machin = "PC1"'),

@@ -247,7 +247,8 @@ def _run(table: Table, arguments: Sequence[str] | None) -> tuple[int, str]:
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "despoolr"
         message = " ".join(error.format_message().split())
-        put(f"{path}: {message} (see `{path} --help`)", err=True)
+        help_ = "" if "despoolr " in message else f" (see `{path} --help`)"
+        put(f"{path}: {message}{help_}", err=True)
         return EXIT_USAGE, message
     except click.ClickException as error:
         message = error.format_message()

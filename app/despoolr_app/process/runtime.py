@@ -297,6 +297,8 @@ def prepare(settings: RuntimeSettings, source: TimeSource = MACHINE) -> Runtime:
             "DESPOOLR_SECRET, "
             "or listen on 127.0.0.1"
         )
+    if data.exists() and not data.is_dir():
+        raise StartError(f"the data directory {data} is a file; choose another --data")
     try:
         make_directory(data)
         tightened = tighten(data)

@@ -10,6 +10,7 @@ kept, and their sessions, are `despoolr_client.transport`'s.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 from urllib.parse import quote
@@ -224,7 +225,7 @@ class SiteClient:
             within = f"no answer within {self.timeout_s:g} s" if self.timeout_s else ""
             raise SiteUnreachable(url, within or str(error) or "timed out") from None
         except OSError as error:
-            raise SiteUnreachable(url, str(error) or type(error).__name__) from None
+            raise SiteUnreachable(url, _network_reason(error)) from None
         if len(answer.body) > size_max:
             raise NotDespoolr(url, answer.status, f"more than {size_max} bytes")
         if answer.status >= 400:
@@ -247,3 +248,11 @@ class SiteClient:
         again = answer.retry_after
         wait_s = min(RETRY_AFTER_S_MAX, int(again)) if again.isdecimal() else 0.0
         return SiteRefused(self.called, problem, wait_s)
+
+
+def _network_reason(error: OSError) -> str:
+    """`Connection refused`, where aiohttp says with which host and port of which address too."""
+    inner = getattr(error, "os_error", error)
+    if isinstance(inner, ConnectionError) and inner.errno:
+        return os.strerror(inner.errno)
+    return str(error) or type(error).__name__

@@ -26,6 +26,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 _TABLE: Final = re.compile(r"^\s*(\[\[?)\s*([^\]#]+?)\s*\]")
 _AT: Final = re.compile(r"^(.*?)(?: - at `(.*)`)?$", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+?)`")
+_MISSING: Final = re.compile(r"Object missing required field `(.+?)`")
 _TAG: Final = re.compile(r"Invalid value '(.+?)'")
 _TOML_PLACE: Final = re.compile(r"^(.*?)\s*\(at line (\d+), column (\d+)\)")
 
@@ -102,7 +103,7 @@ def _explain(message: str, text: str, kind: type[msgspec.Struct]) -> ScenarioErr
     reason, path = found[1], found[2] or "$"
     steps = re.findall(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]", path)
     keys: list[str | int] = [name if name else int(index) for name, index in steps if name or index]
-    unknown, tag = _UNKNOWN.match(reason), _TAG.match(reason)
+    unknown, tag, missing = _UNKNOWN.match(reason), _TAG.match(reason), _MISSING.match(reason)
     if unknown:
         words = _words_at(keys, text, kind)
         reason = f"unknown key {unknown[1]!r}{suggestion(unknown[1], sorted(words))}"
@@ -111,9 +112,9 @@ def _explain(message: str, text: str, kind: type[msgspec.Struct]) -> ScenarioErr
         words = [str(one.tag) for one in _structs(_type_at(keys[:-1], text, kind))]
         noun = "step" if keys[-1] == "do" else "expectation"
         reason = f"there is no {noun} {tag[1]!r}{suggestion(tag[1], sorted(words))}"
-    elif "required field" in reason and keys:
-        where = f"[{keys[0]}]" if len(keys) == 1 else f"[[{keys[0]}]]"
-        reason = f"{reason[0].lower()}{reason[1:]} in {where}"
+    elif missing:
+        where = f" in [{keys[0]}]" if len(keys) == 1 else f" in [[{keys[0]}]]" if keys else ""
+        reason = f"there is no `{missing[1]}`{where}"
     line, column = place(keys, text)
     return ScenarioError(reason, line, column)
 

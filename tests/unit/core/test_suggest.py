@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from despoolr_core.suggest import nearest, one_of, suggestion
+from despoolr_core.suggest import NAMED_MAX, nearest, one_of, suggestion
 from despoolr_lab.scenario.reading.load import ScenarioError, parse_scenario
 from despoolr_lab.scenario.tables.statuses import JOB_STATUSES
 from worlds.scenario import SMALL
@@ -26,6 +26,9 @@ def test_where_none_is_near_all_there_are_get_listed_and_nothing_is_guessed() ->
     assert suggestion("FRED", SERVERS, named_max=2) == "; there are LOGON1, LOGON2 ..."
     assert suggestion("FRED", SERVERS, named_max=3) == "; there are LOGON1, LOGON2, SITE1"
     assert suggestion("FRED", []) == ""
+    many = [f"PC{number}" for number in range(NAMED_MAX + 1)]
+    assert suggestion("FRED", many).endswith(f"{many[-2]} ...")
+    assert suggestion("FRED", many[:-1]).endswith(many[-2])
 
 
 def test_a_near_one_is_all_that_is_said() -> None:

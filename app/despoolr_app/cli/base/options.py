@@ -65,7 +65,7 @@ class Whole(click.ParamType[int]):
         if not is_number or not self._least <= int(text) <= self._most:
             shown = ascii(text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "...")
             right = f"give a whole number from {self._least:,} to {self._most:,}"
-            self.fail(f"{shown} is not a number of {self._of}: {right}", param, ctx)
+            self.fail(f"{shown} is not {self._of}: {right}", param, ctx)
         return int(text)
 
 

@@ -349,7 +349,8 @@ def _stacked(
     columns: Sequence[str], rows: Iterable[Sequence[str]], width_max: int
 ) -> Iterator[str]:
     first, *others = columns
-    yield f"{first}: {', '.join(name.lower() for name in others)}"[:width_max]
+    header = f"{first}: {', '.join(name.lower() for name in others)}"
+    yield from textwrap.wrap(header, width_max, subsequent_indent="    ")
     for row in rows:
         facts = ", ".join(
             f"{name.lower()} {cell}" for name, cell in zip(others, row[1:], strict=True) if cell

@@ -348,7 +348,7 @@ def _echo_jobs(source: Source, is_wide: bool, as_json: bool) -> None:
 @option(
     "--code",
     "codes",
-    type=Whole("an event", 0, 65_535),
+    type=Whole("the code of an event", 0, 65_535),
     multiple=True,
     help="Only events with this code; repeatable.",
 )

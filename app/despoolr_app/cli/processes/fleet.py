@@ -51,7 +51,11 @@ PROGRESS_PLAIN_S = 10.0
 
 @click.command("fleet")
 @variable_option(
-    "--clients", "count", default=50, type=Whole("clients", 1, 1_000_000), help="Number of clients."
+    "--clients",
+    "count",
+    default=50,
+    type=Whole("a number of clients", 1, 1_000_000),
+    help="Number of clients.",
 )
 @site_option
 @variable_option(
@@ -65,7 +69,7 @@ PROGRESS_PLAIN_S = 10.0
 @option(
     "--first",
     default=1,
-    type=Whole("a client", 1, 1_000_000),
+    type=Whole("the number of a client", 1, 1_000_000),
     help="Number of the first client, without --lease. Numbers of another fleet are refused.",
 )
 @variable_option(

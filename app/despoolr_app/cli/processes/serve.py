@@ -160,7 +160,7 @@ def command() -> None:
 @variable_option(
     "--clients-wanted",
     default=0,
-    type=Whole("clients", 0, 1_000_000),
+    type=Whole("a number of clients", 0, 1_000_000),
     help="Clients all fleets are to be together; 0: any number.",
 )
 @_GROUND
@@ -259,7 +259,10 @@ def logon(listen: str, data: Path, **given: Any) -> int:
 )
 @_SITE
 @variable_option(
-    "--clients", default=0, type=Whole("clients", 0, 100_000), help="Also run this many clients."
+    "--clients",
+    default=0,
+    type=Whole("a number of clients", 0, 100_000),
+    help="Also run this many clients.",
 )
 @variable_option(
     "--poll-every",

@@ -206,7 +206,7 @@ def _could(row: LadderRow) -> str:
 
 
 def _window(windows: UpdateWindows | None) -> str:
-    if windows is None or not windows.windows:
+    if windows is None or not windows.files or not windows.windows:
         return ""
     first = windows.windows[0]
     files = "the file" if windows.files == 1 else f"any of the {windows.files:,} files"

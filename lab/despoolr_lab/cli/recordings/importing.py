@@ -99,6 +99,8 @@ def command(
         fail("give at least one FILE; `despoolr import --list` says which formats there are")
     wishes = wishes_of(wanted, tz, year, maps, server, port, anonymise, salt)
     missing = [str(file) for file in files if not file.is_file()]
+    if missing and Path(missing[0]).is_dir():
+        fail(f"{missing[0]} is a directory: name the files in it")
     if missing:
         fail(f"there is no file {', '.join(missing[:3])}")
     try:

@@ -74,7 +74,7 @@ EVERY_S_MAX: Final = 86_400.0
 @option(
     "--keep",
     "keep_mb",
-    type=Whole("megabytes", 1, 100_000),
+    type=Whole("a number of megabytes", 1, 100_000),
     default=512,
     help="Megabytes of records that are kept; the oldest go.",
 )

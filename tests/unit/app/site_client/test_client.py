@@ -15,8 +15,9 @@ from aiohttp import web
 from despoolr_app.clocks.skew import SkewWatch
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.site_client.client import RETRY_AFTER_S_MAX, ServerAddress, SiteClient
-from despoolr_app.site_client.errors import SiteRefused
+from despoolr_app.site_client.errors import SiteRefused, SiteUnreachable
 from despoolr_app.site_client.over_aiohttp import aiohttp_transport
+from worlds.support import free_port
 
 
 @asynccontextmanager
@@ -76,3 +77,14 @@ async def test_a_refusal_says_when_to_ask_again(again: str, seconds: float) -> N
         with pytest.raises(SiteRefused, match=r"http://127.0.0.1:\d+ says: no$") as refused:
             await caller.call("POST", "slots", dict, {})
     assert (refused.value.status, refused.value.retry_after_s) == (409, seconds)
+
+
+async def test_a_server_that_is_not_there_is_told_without_what_a_library_adds() -> None:
+    port = free_port()
+    async with aiohttp.ClientSession() as http:
+        caller = SiteClient(
+            aiohttp_transport(http), ServerAddress("SITE1", f"http://127.0.0.1:{port}", "token")
+        )
+        with pytest.raises(SiteUnreachable) as error:
+            await caller.call("GET", "setup", dict)
+    assert error.value.reason == "Connection refused"

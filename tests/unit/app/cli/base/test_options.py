@@ -13,7 +13,7 @@ from despoolr.console import COMMANDS, run
 from despoolr_app.cli.base.options import SHOWN_MAX, Text, Whole
 from despoolr_app.cli.root import root_of
 
-CLIENTS = Whole("clients", 1, 1_000_000)
+CLIENTS = Whole("a number of clients", 1, 1_000_000)
 
 
 @pytest.mark.parametrize(

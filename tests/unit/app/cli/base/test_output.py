@@ -62,6 +62,7 @@ def test_where_that_is_not_enough_each_row_says_what_it_is_about_and_then_the_re
     lines = lines_of(COLUMNS, ROWS, width)
     assert max(map(len, lines)) <= width
     assert ROWS[0][0] in "".join(lines[1:]).replace(" ", "")
+    assert COLUMNS[-1].lower() in words(lines[:4]).lower(), "the names of all columns"
     assert (
         "held by WS1 (anna), for 8 d 23 h, refused others a hundred times, and once more after that"
         in words(lines)

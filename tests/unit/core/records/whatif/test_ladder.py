@@ -77,6 +77,11 @@ def test_harm_is_told_with_the_remedy() -> None:
             {"is_met": True, "windows": UpdateWindows(3, 0, 90, (FreeWindow(30, 60),))},
             "Nobody had any of the 3 files open from 1970-01-01 00:00:30 to 1970-01-01 00:01:00.",
         ),
+        (
+            (),
+            {"is_met": True, "windows": UpdateWindows(0, 0, 90, (FreeWindow(30, 60),))},
+            "Nothing to fix: the goal holds as it was.",
+        ),
     ],
 )
 def test_what_is_not_known_is_said(rows: Any, more: Any, said: str) -> None:

@@ -58,6 +58,7 @@ def test_the_summary_is_what_json_prints(said):
     [
         ((), "give at least one FILE"),
         (("gone.log",), "there is no file gone.log"),
+        (("/",), "/ is a directory: name the files in it"),
         (("readme.txt",), "looks like no format"),
         (("empty.log",), "is empty"),
         (("readme.txt", "--as", "smbstats"), "did you mean 'smbstatus'"),

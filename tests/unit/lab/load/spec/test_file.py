@@ -111,7 +111,7 @@ def test_as_many_clients_as_stated_and_no_more() -> None:
         ),
         ('for = "10m"', 'for = "10m"\ntime = "virtual"', "real or scaled time"),
         ('poll_every = "5m"', 'poll_every = "0.1ms"', "polls are more than 20,000,000"),
-        ('title = "A small load"', "", "Object missing required field `title`"),
+        ('title = "A small load"', "", "there is no `title`"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(before: str, after: str, says: str) -> None:
