@@ -22,7 +22,8 @@ FIELDS_MAX: Final = 64
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\x20-\x7e\t]*)")
 TOKEN_FIELD: Final = b"\r\nLock-Token:"
 _LENGTH: Final = re.compile(r"[0-9]{1,12}")
-_LENGTH_FIELD: Final = re.compile(rb"\r\nContent-Length: ([0-9]{1,12})(?=\r\n|\Z)")
+_DIGITS_MAX: Final = 12
+_LENGTH_FIELD: Final = b"\r\nContent-Length: "
 SIZES_MAX: Final = 8
 """Sizes of bodies that are remembered beside what is the same of heads."""
 _FRAMING: Final = frozenset(
@@ -61,6 +62,53 @@ class FieldBlock:
         """
         self.sizes: tuple[int, ...] = ()
         """Sizes of bodies that were said beside these fields of late."""
+
+
+class SizedBlock(FieldBlock):
+    """A block that is another one but for a `Content-Length` among its fields: who speaks so is the
+    same. Few ask for the fields.
+    """
+
+    __slots__ = ("_around", "_as_sent", "_place")
+
+    def __init__(self, around: FieldBlock, body_size: int, as_sent: bytes, place: int) -> None:
+        # Not `super().__init__()`, which is what is saved.
+        self._around = around
+        self._as_sent = as_sent
+        self._place = place
+        self.body_size = body_size
+        self.sizes = ()
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:  # type: ignore[override]
+        fields = [*self._around.headers.items()]
+        fields.insert(self._place, (_LENGTH_NAME, self._as_sent.decode()))
+        return CIMultiDictProxy(CIMultiDict(fields))
+
+    @property
+    def raw(self) -> tuple[tuple[bytes, bytes], ...]:  # type: ignore[override]
+        fields = [*self._around.raw]
+        fields.insert(self._place, (b"Content-Length", self._as_sent))
+        return tuple(fields)
+
+    @property
+    def who(self) -> object:
+        return self._around.who
+
+    @who.setter
+    def who(self, who: object) -> None:
+        self._around.who = who
+
+    @property
+    def look(self) -> object:
+        return self._around.look
+
+    @look.setter
+    def look(self, look: object) -> None:
+        self._around.look = look
+
+
+_LENGTH_NAME: Final = istr("Content-Length")
 
 
 @remembered(256, 64, len)
@@ -129,20 +177,20 @@ def read_around(
 
     A client says much under one token, and hardly two of its bodies have the same size.
     """
-    found = _LENGTH_FIELD.search(data)
-    if found is None:
+    at = data.find(_LENGTH_FIELD)
+    if at < 0:
         return None
-    if len(data) > BLOCK_SIZE_MAX or _LENGTH_FIELD.search(data, found.end()) is not None:
+    begin = at + len(_LENGTH_FIELD)
+    end = data.find(b"\r\n", begin)
+    text = data[begin:] if end < 0 else data[begin:end]
+    if not text.isdigit() or len(text) > _DIGITS_MAX:
+        return None
+    if len(data) > BLOCK_SIZE_MAX or data.find(_LENGTH_FIELD, begin) >= 0:
         return None, False  # not asked for what is around it, which would find the next one
-    at = found.start()
-    around = read(data[:at] + data[found.end() :])
+    around = read(data[:at] if end < 0 else data[:at] + data[end:])
     if around is None or len(around.raw) >= FIELDS_MAX or hdrs.CONTENT_LENGTH in around.headers:
         return None, False
-    size, is_known = int(found[1]), True
+    size, is_known = int(text), True
     if size not in around.sizes:
         around.sizes, is_known = (*around.sizes[1 - SIZES_MAX :], size), False
-    name, _, as_sent = _name(b"Content-Length")
-    fields, raw, place = [*around.headers.items()], [*around.raw], data.count(b"\r\n", 0, at) + 1
-    fields.insert(place, (name, found[1].decode()))
-    raw.insert(place, (as_sent, found[1]))
-    return FieldBlock(CIMultiDictProxy(CIMultiDict(fields)), tuple(raw), size), is_known
+    return SizedBlock(around, size, text, data.count(b"\r\n", 0, at) + 1), is_known

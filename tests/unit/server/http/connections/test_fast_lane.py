@@ -21,6 +21,7 @@ from despoolr_server.http.connections.field_block import (
     BLOCK_SIZE_MAX,
     FIELDS_MAX,
     SIZES_MAX,
+    FieldBlock,
     read_block,
 )
 from despoolr_server.http.connections.lane import (
@@ -565,10 +566,11 @@ def test_a_head_with_a_length_is_read_as_if_it_were_read_whole(fields: tuple[str
 def test_heads_that_differ_by_the_size_of_their_bodies_are_remembered_once() -> None:
     lane = make_lane()
 
-    def say(size: int) -> None:
+    def say(size: int) -> FieldBlock:
         found = lane.block("\r\n".join((HOST, LONG, f"Content-Length: {size}")).encode())
         assert found is not None
         assert found.body_size == size
+        return found
 
     for size in range(100):
         say(size)
@@ -578,5 +580,7 @@ def test_heads_that_differ_by_the_size_of_their_bodies_are_remembered_once() -> 
     for size in range(100 - SIZES_MAX, 100):  # of late: the whole head comes again, it seems
         say(size)
     assert len(lane._blocks) == 1 + SIZES_MAX
-    say(0)
+    first = say(0)
     assert len(lane._blocks) == 1 + SIZES_MAX
+    first.who, first.look = "PC01", "a file"
+    assert (around.who, around.look) == (say(200).who, say(99).look) == ("PC01", "a file")
