@@ -21,7 +21,7 @@ from despoolr_lab.sim.transport import MemoryTransport
 from despoolr_server.http.base.counts.traffic import TRAFFIC
 from despoolr_server.http.connections.field_block import FieldBlock
 from despoolr_server.http.connections.lane import FastLane, FirstLine
-from despoolr_server.http.connections.short_ways import Later
+from despoolr_server.http.connections.short_ways import Later, Unfinished
 from despoolr_server.http.handling.application import Addresses, App
 from despoolr_server.http.handling.handler import rest_of
 from despoolr_server.http.handling.single_write import SingleWriteResponse
@@ -216,10 +216,10 @@ class FarEnd(asyncio.Protocol):
         assert line.handler is not None
         if line.usual is not None:
             usual = line.usual(line.last, block, body, self.loop.time)
-            if isinstance(usual, Later):
+            if isinstance(usual, Later | Unfinished):
                 request = self._request(line, block, body)
-                said = self._finish(request, usual.said(request), answered)
-                self.task = self.loop.create_task(said)
+                made = usual.said(request) if isinstance(usual, Later) else usual.rest(request)
+                self.task = self.loop.create_task(self._finish(request, made, answered))
                 return None
             if usual is not None:
                 self._wait_for_next()

@@ -105,7 +105,7 @@ def make_app(
             f"no share may be called {' or '.join(sorted(taken))}: that address is a call"
         )
     surface = Surface(host, auth, clock, body_size_max=host.limits.file_size_max)
-    shares = ShareRoutes(surface)
+    shares, chains = ShareRoutes(surface), ChainRoutes(surface)
     metrics = Metrics(surface)
     questions = IntrospectionRoutes(surface, version, metrics)
     described = DocumentRoutes(host.server, version, (*CALLS, *extra_calls))
@@ -121,7 +121,7 @@ def make_app(
     ]
     routes += [
         *OpenRoutes(surface).routes(),
-        *ChainRoutes(surface).routes(),
+        *chains.routes(),
         *questions.routes(),
         *LivePageRoutes().routes(),
         *described.routes(),
@@ -133,7 +133,7 @@ def make_app(
     ]
 
     browser_guard = BrowserGuard(host_names)
-    usual = UsualRoutes(surface, shares, browser_guard, line)
+    usual = UsualRoutes(surface, shares, chains, browser_guard, line)
     guard = browser_guard.check
 
     def watched(route: Route) -> Route:

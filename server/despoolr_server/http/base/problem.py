@@ -219,7 +219,7 @@ def bad_request(detail: str) -> Refused:
 
 def answer(
     problem: Problem, headers: Mapping[str, str] | None = None, *, status: int = 0
-) -> StreamResponse:
+) -> SingleWriteResponse:
     """The problem as a response. `status` replaces its HTTP status where a method has its own word
     for it (MKCOL: 405).
     """

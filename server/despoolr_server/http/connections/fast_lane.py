@@ -18,7 +18,8 @@ may not ask for its task before it first waits.
 A call may have a short way to its usual answer (`http.connections.short_ways`), which is asked
 before there is a request. It says None for all that is not usual, and has done nothing then; its
 answers are made by the functions that make the handler's. An answer that waits for the disk
-(`Later`) is said by who waits for the disk, in the turn in which all that was done is safe.
+(`Later`) is said by who waits for the disk, in the turn in which all that was done is safe; what is
+left of one that is `Unfinished` is aiohttp's, as that of a handler is.
 
 What is worked out of a request line, or of a block of header fields, is found again by its bytes.
 """
@@ -28,7 +29,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, TypeGuard, cast
 
 from aiohttp import HttpVersion11, web
 from aiohttp.http import RawRequestMessage
@@ -41,7 +42,7 @@ from despoolr_server.http.connections.field_block import (
     FieldBlock,
 )
 from despoolr_server.http.connections.lane import FastLane, FirstLine
-from despoolr_server.http.connections.short_ways import Later
+from despoolr_server.http.connections.short_ways import Later, Unfinished
 from despoolr_server.http.connections.whole_request import WholeRequest
 from despoolr_server.http.handling.handler import rest_of
 from despoolr_server.http.handling.single_write import SingleWriteResponse
@@ -183,6 +184,9 @@ class LaneConnection(Connection):
             usual = line.usual(line.last, block, body, self._now)
             if isinstance(usual, Later):
                 self._say_when_safe(usual, partial(self._request, line, block, body))
+                return None
+            if isinstance(usual, Unfinished):
+                self._hand_over(self._request(line, block, body), partial(_rest, usual))
                 return None
             if usual is not None:
                 self._wait_for_next()
@@ -347,6 +351,10 @@ def _is_short(response: web.StreamResponse) -> TypeGuard[SingleWriteResponse]:
 
 async def _say(response: web.StreamResponse, _request: web.BaseRequest) -> web.StreamResponse:
     return response
+
+
+async def _rest(begun: Unfinished, request: web.BaseRequest) -> web.StreamResponse:
+    return await begun.rest(cast("web.Request", request))
 
 
 async def _fail(error: Exception, _request: web.BaseRequest) -> web.StreamResponse:

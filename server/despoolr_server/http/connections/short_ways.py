@@ -5,7 +5,7 @@ their usual answer, before there is a request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -39,7 +39,17 @@ class Later(msgspec.Struct, frozen=True):
         return self.answer(await safe, lambda: request)
 
 
-Usual = Callable[[str, FieldBlock, bytes, Callable[[], float]], SingleWriteResponse | Later | None]
+class Unfinished(msgspec.Struct, frozen=True):
+    """A call that was begun here, and whose answer has to be waited for, or is long: `rest` makes
+    and counts it, of the request.
+    """
+
+    rest: Callable[[Request], Awaitable[StreamResponse]]
+
+
+Usual = Callable[
+    [str, FieldBlock, bytes, Callable[[], float]], SingleWriteResponse | Later | Unfinished | None
+]
 """`usual(last, block, body, now)`: the answer to a call whose path ends with `last`, or None; `now`
 is the loop's.
 """

@@ -36,7 +36,9 @@ from despoolr_server.http.base.surface import Surface, read_json
 from despoolr_server.http.base.uploads import Sending
 from despoolr_server.http.handling import hdrs
 from despoolr_server.http.handling.handler import Request, Route, StreamResponse
-from despoolr_server.shares.base.principal import Caller, Content
+from despoolr_server.shares.base.principal import BeforeLarge, Caller, Content
+
+CHAIN: Final = "/api/v1/chain"
 
 BODY_SIZE_MAX: Final = 1024 * 1024
 """Bytes of a chain's JSON: 512 KiB of files in base64, and the names."""
@@ -52,6 +54,21 @@ _CHANGES: Final = (ChainPut, ChainDelete)
 _encode: Final = msgspec.json.Encoder().encode
 
 
+def encode_results(results: list[ChainResult]) -> bytes:
+    """The body of an answer."""
+    return _encode(ChainReply(results))
+
+
+class Made(msgspec.Struct):
+    """What a chain came to, and what has to be safe before that is told: names of shares, and
+    whether all that was written there is new.
+    """
+
+    results: list[ChainResult] = []
+    written: set[str] = set()
+    is_new: bool = True
+
+
 class ChainRoutes:
     """The call that makes several calls in one round trip."""
 
@@ -61,22 +78,31 @@ class ChainRoutes:
 
     def routes(self) -> list[Route]:
         """The call and its handler."""
-        return [Route("POST", "/api/v1/chain", self.chain)]
+        return [Route("POST", CHAIN, self.chain)]
 
     async def chain(self, request: Request) -> StreamResponse:
-        """A result for each call that was made."""
+        """A result for each call that was made. Raises `Refused` (400) for too few or too many."""
         caller = self._surface.caller(request)
         asked = await read_json(request, Chain, BODY_SIZE_MAX)
-        with Sending(request) as sending:
-            return await self._chain(request, caller, asked, sending)
-
-    async def _chain(
-        self, request: Request, caller: Caller, asked: Chain, sending: Sending
-    ) -> StreamResponse:
         if not 1 <= len(asked.calls) <= CALLS_MAX:
             raise bad_request(f"A chain has 1 to {CALLS_MAX} calls, not {len(asked.calls)}.")
-        results: list[ChainResult] = []
-        written: set[str] = set()
+        with Sending(request) as sending:
+            made = await self.made(caller, asked, lambda size: sending(COPIES * size))
+            return await self.said(request, made)
+
+    async def said(self, request: Request, made: Made) -> StreamResponse:
+        """The answer, when all that was written is safe."""
+        failure = await self._host.paths.sync(made.written)
+        if failure is not None:
+            return answer(failure)
+        return await bytes_answer(
+            request, 200, {hdrs.CONTENT_TYPE: "application/json"}, encode_results(made.results)
+        )
+
+    async def made(self, caller: Caller, asked: Chain, before: BeforeLarge | None = None) -> Made:
+        """Make the calls; `before` is told the size of a large file that is got."""
+        made = Made()
+        results, written = made.results, made.written
         fetched = 0
         session = ""
         calls = asked.calls
@@ -87,26 +113,24 @@ class ChainRoutes:
                 is_tried = len(results) + count
                 if done:
                     written.add(calls[len(results)].share)  # type: ignore[union-attr]
+                    made.is_new &= isinstance(calls[len(results)], ChainPut)
                 results += done
                 continue
             call = calls[len(results)]
             if isinstance(call, ChainOpen) and not call.request.session:
                 call.request.session = session
-            result = await self._one(caller, call, sending)
+            result = await self._one(caller, call, before)
             session = result.session.session if result.session is not None else session
             results.append(result)
             if isinstance(call, _CHANGES):
                 written.add(call.share)
+                is_made = isinstance(call, ChainPut) and call.create and result.problem is None
+                made.is_new &= is_made
             elif result.data:
                 fetched += len(result.data)
             if (asked.stops and result.problem is not None) or fetched >= BYTES_MAX:
                 break
-        failure = await self._host.paths.sync(written)
-        if failure is not None:
-            return answer(failure)
-        return await bytes_answer(
-            request, 200, {hdrs.CONTENT_TYPE: "application/json"}, _encode(ChainReply(results))
-        )
+        return made
 
     def _together(self, caller: Caller, calls: Sequence[Link]) -> tuple[int, Sequence[ChainResult]]:
         """How many of these calls are like the first, and what became of those of them that could
@@ -134,13 +158,11 @@ class ChainRoutes:
                 return count, [ChainResult(facts.etag) for facts in made]
         return count, ()
 
-    async def _one(self, caller: Caller, call: Link, sending: Sending) -> ChainResult:
+    async def _one(self, caller: Caller, call: Link, before: BeforeLarge | None) -> ChainResult:
         host, who = self._host, caller.who
         if isinstance(call, ChainGet):
             try:
-                content = await host.paths.get(
-                    caller, call.share, call.path, before=lambda size: sending(COPIES * size)
-                )
+                content = await host.paths.get(caller, call.share, call.path, before=before)
             except Refused as refused:
                 # of this call alone: those before it are done
                 return ChainResult(problem=refused.problem)
@@ -172,15 +194,22 @@ class ChainRoutes:
             refusal = host.sessions.end(who, call.session)
             await host.sessions.all_closed()
             return ChainResult(problem=refusal)
-        return ChainResult(problem=await host.handles.close(who, call.open, session=caller.session))
+        return ChainResult(problem=await self._close(caller, call.open))
+
+    async def _close(self, caller: Caller, handle: str) -> Problem | None:
+        who, handles = caller.who, self._host.handles
+        if not caller.session and handles.usual.close(who, handle):
+            return None
+        return await handles.close(who, handle, session=caller.session)
 
     async def _open(self, caller: Caller, call: ChainOpen) -> ChainResult:
-        reply = await self._host.handles.open(caller.who, call.request)
+        who, handles = caller.who, self._host.handles
+        reply = handles.usual.open(who, call.request) or await handles.open(who, call.request)
         if isinstance(reply, Problem):
             return ChainResult(problem=reply)
         if not call.read or reply.size > BYTES_MAX:
             return ChainResult(open=reply)
-        data = await self._host.handles.read(caller.who, reply.open, 0, None)
+        data = await handles.read(who, reply.open, 0, None)
         if isinstance(data, Problem):
             if data.nt_status != NtStatus.END_OF_FILE:
                 return ChainResult(open=reply, problem=data)

@@ -1,5 +1,5 @@
 """The short way to the usual answers of opens, closes, polls, looks at small files and puts over
-them, for connections with the fast lane.
+them, for connections with the fast lane (that of a chain is `usual_chains`).
 
 The law: nothing is answered here that the calls' own handlers would answer otherwise. What stands
 before them (the browser's guard, who calls, how a body is sent) is worked out once for a block of
@@ -36,8 +36,10 @@ from despoolr_server.http.connections.short_ways import Later, Usual, UsualOfFil
 from despoolr_server.http.handling import hdrs
 from despoolr_server.http.handling.handler import Request, StreamResponse
 from despoolr_server.http.handling.single_write import BODY_SIZE_MAX, SingleWriteResponse
+from despoolr_server.http.shares.chain import CHAIN, ChainRoutes
 from despoolr_server.http.shares.files import ShareRoutes, put_answer
 from despoolr_server.http.shares.opens import closed, opened
+from despoolr_server.http.shares.usual_chains import UsualChains
 from despoolr_server.shares.base.principal import Caller, Principal
 
 OPENS: Final = "/api/v1/opens"
@@ -46,6 +48,9 @@ _SPECIAL: Final = (hdrs.CONTENT_ENCODING, SESSION, PROGRAM, PURPOSE)
 _CONDITIONS: Final = (IF, hdrs.IF_MATCH, hdrs.IF_UNMODIFIED_SINCE, hdrs.CONTENT_RANGE)
 """Looked at before `If-None-Match`, and what a `PUT` is refused for."""
 _JSON: Final = "application/json"
+_PLAIN_TYPES: Final = (_JSON, "application/octet-stream")
+"""What a body is said to be by who is no form of a page; clients say the latter of all they send.
+"""
 WISHES_MAX: Final = 4096
 WISHES_SIZE_MAX: Final = 1024 * 1024
 """How many bodies of opens are remembered, and how many bytes of them: who opens a file again says
@@ -70,7 +75,12 @@ class UsualRoutes:
     """The short ways of one server."""
 
     def __init__(
-        self, surface: Surface, files: ShareRoutes, guard: BrowserGuard, line: ServerLine | None
+        self,
+        surface: Surface,
+        files: ShareRoutes,
+        chains: ChainRoutes,
+        guard: BrowserGuard,
+        line: ServerLine | None,
     ) -> None:
         self._auth = surface.auth
         self._usual = surface.host.handles.usual
@@ -81,12 +91,14 @@ class UsualRoutes:
         self._line = line
         self._surface = surface
         self._wishes: Bounded[OpenRequest] = Bounded(WISHES_MAX, WISHES_SIZE_MAX)
+        self._chains = UsualChains(surface, chains, self._who_speaks, line)
 
     def calls(self) -> dict[tuple[str, str], Usual]:
         """The short ways, by method and address."""
         return {
             (hdrs.METH_POST, OPENS): self._timed(hdrs.METH_POST, self._open),
             (hdrs.METH_DELETE, OPENS + "/{open}"): self._timed(hdrs.METH_DELETE, self._close),
+            (hdrs.METH_POST, CHAIN): self._chains.usual,
         }
 
     def of_files(self) -> dict[str, UsualOfFile]:
@@ -221,7 +233,7 @@ class UsualRoutes:
     def _who_speaks(self, block: FieldBlock) -> Principal | str:
         """The caller of such a block; "" if the handlers have to look at it."""
         headers = block.headers
-        is_plain = headers.get(hdrs.CONTENT_TYPE, _JSON) == _JSON and not any(
+        is_plain = headers.get(hdrs.CONTENT_TYPE, _JSON) in _PLAIN_TYPES and not any(
             name in headers for name in _SPECIAL
         )
         who = self._auth.check(headers.get(hdrs.AUTHORIZATION)) if is_plain else None

@@ -146,7 +146,7 @@ class Handles:
                 store.set_attributes(name, facts.attributes if facts else 0)
                 raise
 
-    async def read(
+    async def read(  # noqa: C901 - as above
         self,
         who: Principal,
         handle: str,
@@ -185,11 +185,11 @@ class Handles:
             before(count)
         store, name = self._gate.store_of(row), name_of(row)
         try:
-            data = (
-                store.read(name, offset, count)
-                if count <= store.inline_max
-                else await store.read_large(name, offset, count)
-            )
+            if count > store.inline_max:
+                data = await store.read_large(name, offset, count)
+            else:
+                is_whole = count == facts.size
+                data = store.content(name, facts) if is_whole else store.read(name, offset, count)
         except StoreError as error:
             return self._refusals.open_failed(row, error)
         if data and self._ledger.waiting_count:

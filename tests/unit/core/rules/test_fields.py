@@ -5,7 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from despoolr_core.rules.fields import LineText, NameText, decode, why_unfit_fields
+from despoolr_core.rules.fields import (
+    LineText,
+    NameText,
+    decode,
+    decoder_of,
+    why_unfit_fields,
+)
 from despoolr_core.rules.text import LINE_SIZE_MAX, NAME_SIZE_MAX
 
 
@@ -22,8 +28,10 @@ class Body(msgspec.Struct):
 
 @pytest.mark.parametrize("text", ["x" * (NAME_SIZE_MAX + 1), "a\x1b[2J", "a\n", "a\u202eb", "\x9b"])
 def test_a_body_with_a_bad_name_is_not_decoded(text: str) -> None:
-    with pytest.raises(msgspec.ValidationError, match="name"):
-        decode(msgspec.json.encode({"name": text}), Body)
+    body = msgspec.json.encode({"name": text})
+    for read in (decoder_of(Body), lambda body: decode(body, Body)):
+        with pytest.raises(msgspec.ValidationError, match="name"):
+            read(body)
 
 
 def test_a_body_at_the_bounds_is_decoded() -> None:
