@@ -10,6 +10,7 @@ atomically, and is answered when the store calls it safe.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -237,18 +238,35 @@ class Paths:
         if isinstance(pair, Problem):
             return pair
         visit, target = pair
+        refused = await self.why_not_moved(caller, visit, target, replace=replace)
+        return refused or await self.rename(visit, target)
+
+    async def why_not_moved(
+        self, caller: Caller, visit: Visit, target: Name, *, replace: bool, ends_below: bool = False
+    ) -> Problem | None:
+        """Why a name may not be renamed in this turn; all that its rename needs of the store has
+        been done then.
+        """
         store = visit.share.store
         facts, target_facts = store.find(visit.name), store.find(target)
-        refused = self.may_move(caller, visit, target, facts, target_facts, replace=replace)
+        may_move = partial(
+            self.may_move, caller, visit, target, replace=replace, ends_below=ends_below
+        )
+        refused = may_move(facts, target_facts)
         if refused is None and facts is not None and facts.directory:
             refused = await self.why_too_far(visit, target)
             if refused is not None:
                 return refused
             await store.ready(visit.name, target)
-            facts, target_facts = store.find(visit.name), store.find(target)
-            refused = self.may_move(caller, visit, target, facts, target_facts, replace=replace)
-        if refused is not None:
-            return refused
+            refused = may_move(store.find(visit.name), store.find(target))
+        return refused
+
+    async def rename(self, visit: Visit, target: Name) -> Problem | None:
+        """Rename a name of which `why_not_moved` said in this turn that it may be. The WebDAV locks
+        on it and below it end.
+        """
+        store = visit.share.store
+        facts = store.find(visit.name)
         assert facts is not None, "an OPEN of a missing name was granted"
         try:
             store.rename(visit.name, target)
@@ -277,7 +295,7 @@ class Paths:
         ends_below: bool = False,
     ) -> Problem | None:
         """Why a name may not be renamed, where `target_facts` is what then has the new name;
-        nothing changes.
+        nothing changes. `ends_below`: the caller sees to what is open below it.
         """
         refused = self._gate.check(visit, visit.ask(_DELETE, _SHARE_ALL), facts)
         if refused is not None:

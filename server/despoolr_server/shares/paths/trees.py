@@ -49,7 +49,6 @@ class Trees:
         self._engine = gate.engine
         self._dav_locks = gate.dav_locks
         self._refusals = gate.refusals
-        self._closing = gate.closing
 
     async def delete(self, caller: Caller, share: str, path: str) -> Problem | Failures:
         """Delete a file, or a directory with all that is in it; what is in use stays, and with it
@@ -157,22 +156,15 @@ class Trees:
                 and self._engine.opens_of(visit.share.name, target)
             ):
                 return await self._move_over_open_file(caller, visit, target, facts, target_facts)
-        goes_first = target_facts is not None and (facts.directory or target_facts.directory)
-        left = None if goes_first else target_facts
-        refusal = self._paths.may_move(
-            caller, visit, target, facts, left, replace=replace, ends_below=True
-        )
-        if refusal is None and facts.directory:
-            refusal = await self._paths.why_too_far(visit, target)
-        if refusal is not None:
-            return refusal
-        if goes_first:
-            gone = await self.delete(caller, share, target.path)
+        if target_facts is not None and (facts.directory or target_facts.directory):
+            refusal = self._paths.may_move(
+                caller, visit, target, facts, None, replace=replace, ends_below=True
+            )
+            if refusal is None and facts.directory:
+                refusal = await self._paths.why_too_far(visit, target)
+            gone = refusal or await self.delete(caller, share, target.path)
             if gone:
                 return gone
-        if facts.directory:
-            await store.ready(visit.name, target)
-        self._closing.end_dav_locks(visit.share.name, visit.name, "moved")
         return await self._move_here(caller, visit, target, replace=replace)
 
     # -- inside
@@ -180,17 +172,17 @@ class Trees:
     async def _move_here(
         self, caller: Caller, visit: Visit, target: Name, *, replace: bool
     ) -> Problem | Failures:
-        facts = visit.share.store.find(visit.name)
-        if facts is not None and facts.directory:
-            held = self._held_below(caller, visit)
-            if held:
-                return held
-        return (
-            await self._paths.move(
-                caller, visit.share.name, visit.name.path, target.path, replace=replace
-            )
-            or []
-        )
+        """One rename. The locks that the caller acts under end with it, and stay if it is refused:
+        whatever may be in its way is looked for in the turn in which it happens.
+        """
+        held = self._held_below(caller, visit)
+        if held:
+            return held
+        pair = self._gate.visit_pair(caller, visit.share.name, visit.name.path, target.path)
+        if isinstance(pair, Problem):
+            return pair
+        refused = await self._paths.why_not_moved(caller, *pair, replace=replace, ends_below=True)
+        return refused or self._held_below(caller, pair[0]) or await self._paths.rename(*pair) or []
 
     async def _move_over_open_file(
         self, caller: Caller, visit: Visit, target: Name, facts: FileFacts, target_facts: FileFacts

@@ -328,6 +328,31 @@ async def test_a_refused_move_ends_no_lock() -> None:
     assert world.host.dav.locks_on(mine, "OPEN", "D/A")[1] == [locked[0]]
 
 
+async def test_a_move_that_a_late_open_refuses_ends_no_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The open comes while the store makes ready for the rename."""
+    world = await planted()
+    locked = await world.host.dav.lock(SVC, "OPEN", "D", LockWish())
+    assert isinstance(locked, tuple)
+    mine = Caller(SERVICE, tokens=frozenset({locked[0].token}))
+
+    session = world.session(WS3)
+
+    async def opened_meanwhile(_name: Name, _new_name: Name | None = None) -> None:
+        await world.hold(WS3, session, "D/E/B", access="READ", share_mode="READ|WRITE|DELETE")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(world.store, "ready", opened_meanwhile)
+        refused = await world.host.trees.move(mine, "OPEN", "D", "N", replace=True)
+    assert failed(refused) == [("D/E/B", NtStatus.SHARING_VIOLATION)]
+    assert world.host.dav.locks_on(mine, "OPEN", "D")[1] == [locked[0]]
+    assert paths(world) == ["D", "D/A", "D/E", "D/E/B"]
+    assert world.host.sessions.end(WS3, session) is None
+    assert await world.host.trees.move(mine, "OPEN", "D", "N", replace=True) == []
+    assert world.host.dav.locks_on(mine, "OPEN", "N")[1] == []
+
+
 async def test_whoever_is_refused_very_often_gives_up() -> None:
     world = World()
     await world.host.paths.make_directory(SVC, "OPEN", "D", parents=False)
