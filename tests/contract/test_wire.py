@@ -283,6 +283,18 @@ async def test_a_closed_session_closes_what_was_kept() -> None:
         await until(lambda: not kept)
 
 
+async def test_a_closed_session_asks_nothing_over_what_the_pool_of_others_has_kept() -> None:
+    async with serving(OK) as (server, other):
+        http = aiohttp.ClientSession(connector=other.connector, connector_owner=False)
+        for _ in range(2):
+            await ask(server, http)
+        assert len(address_of(http, server.url).idle) == 1
+        await http.close()
+        with pytest.raises(RuntimeError, match="Session is closed"):
+            await ask(server, http)
+    assert len(server.heard) == 2
+
+
 async def test_none_is_kept_beside_a_pool_with_a_limit_for_each_server() -> None:
     async with serving(OK, OK) as (server, _):
         pool = aiohttp.TCPConnector(limit=64, limit_per_host=1)

@@ -159,6 +159,9 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
     `ClientError`, `HttpProcessingError` for an answer that is not HTTP, `TimeoutError`, `OSError`,
     of these `Fenced` if it may not go out.
     """
+    connector = http.connector
+    if connector is None:  # what it kept may live on: another session may have that pool too
+        raise RuntimeError("Session is closed")
     if data is not None:
         lines += f"Content-Length: {len(data)}\r\nContent-Type: application/octet-stream\r\n"
     elif method not in _BODYLESS:
@@ -167,7 +170,7 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
     now = wires.now()
     deadline = now + timeout.total if timeout.total else inf  # as there, 0 is no bound
     has_repeated = False
-    if address.converse is not None and http.connector is not None:
+    if address.converse is not None:
         said = Said(method, address.path + target, address.lines + lines, data)
         try:
             reply: Reply | None = await address.converse(address, said, timeout, may_send)
@@ -198,15 +201,13 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
         except BaseException:
             wire.break_off(waiter)
             raise
-    if http.connector is None:  # what it kept was closed with it
-        raise RuntimeError("Session is closed")
     may_repeat = not has_repeated and method in _REPEATABLE
     said = Said(method, address.path + target, address.lines + lines, data)
     wires.over_pool_count += 1
     try:
         async with asyncio.timeout_at(deadline if deadline < inf else None):
             return await _over_the_pool(
-                http.connector, address, said, timeout, may_send, may_repeat=may_repeat
+                connector, address, said, timeout, may_send, may_repeat=may_repeat
             )
     finally:
         wires.over_pool_count -= 1
