@@ -234,15 +234,16 @@ class LaneConnection(Connection):
                 self._waiter = waiter
                 self._hand_over(request_of(), partial(_fail, mistake))
                 return  # others wait to be told the same
-            self._is_said()
             transport = self.transport
             if transport is None or transport.is_closing():
+                self._is_said()
                 waiter.cancel()
             elif not _is_short(answer):
                 self._waiter = waiter
                 self._hand_over(request_of(), partial(_say, answer))
             else:
                 transport.write(answer.rendered())
+                self._is_said()
                 self._go_on(waiter)
 
         later.when_safe(say)

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
+from despoolr_server.files import StoreError
 from despoolr_server.http.connections.connection_limits import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.fast_lane import TOGETHER_MAX, TURN_MAX
@@ -31,14 +32,21 @@ from despoolr_server.http.connections.lane import (
     LINE_SIZE_MAX,
     FastLane,
 )
-from despoolr_server.http.connections.short_ways import LANE_CALLS
+from despoolr_server.http.connections.short_ways import LANE_CALLS, USUAL_CALLS, Later
 from despoolr_server.http.handling.application import App
 from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.handling.single_write import BODY_SIZE_MAX, SingleWriteResponse
 from worlds.lane_twins import exchanges, play
 from worlds.raw_http import Raw, dial_in_memory
 
-CALLS = frozenset({("GET", "/{share}/{path}"), ("PUT", "/{share}/{path}"), ("DELETE", "/o/{open}")})
+CALLS = frozenset(
+    {
+        ("GET", "/{share}/{path}"),
+        ("PUT", "/{share}/{path}"),
+        ("DELETE", "/o/{open}"),
+        ("PUT", "/kept"),
+    }
+)
 HOST = "Host: logon1"
 
 
@@ -72,8 +80,10 @@ class World:
             Route("PUT", "/{share}/{path:.*}", self.put),
             Route("DELETE", "/o/{open}", self.get),
             Route("POST", "/{share}/{path:.*}", self.get),
+            Route("PUT", "/kept", self.put),
         ]
-        self.app = App(routes, things={LANE_CALLS: CALLS})
+        usual = {("PUT", "/kept"): self.kept}
+        self.app = App(routes, things={LANE_CALLS: CALLS, USUAL_CALLS: usual})
         self.network = Network()
         self.runner = Runner(
             self.app, limits=ConnectionLimits(), shutdown_timeout=1.0, handle_signals=False
@@ -106,6 +116,19 @@ class World:
         self.note(request)
         self.bodies.append(await request.read())
         return SingleWriteResponse(204)
+
+    def kept(self, _last: str, _block: FieldBlock, body: bytes, _now: Callable[[], float]) -> Later:
+        """Answered with as many bytes as it says, when the gate is open."""
+        answer = SingleWriteResponse(200, {"Content-Type": "x/y"}, b"x" * int(body))
+
+        async def open_gate(call: Callable[[StoreError | None], None]) -> None:
+            await self.gate.wait()
+            call(None)
+
+        def when_safe(call: Callable[[StoreError | None], None]) -> None:
+            self.waiting = asyncio.create_task(open_gate(call))
+
+        return Later(when_safe, lambda _error, _request_of: answer)
 
     async def dial(self) -> Raw:
         raw = await dial_in_memory(self.network, "logon1")
@@ -439,6 +462,27 @@ def test_a_server_that_stops_waits_for_what_was_begun_in_the_lane() -> None:
         await stopping
 
     within(test)
+
+
+@pytest.mark.parametrize("size", [7, BODY_SIZE_MAX + 1])
+def test_a_server_that_stops_waits_for_what_is_not_safe_yet_and_for_all_of_its_answer(
+    caplog: pytest.LogCaptureFixture, size: int
+) -> None:
+    async def test(world: World) -> None:
+        raw = await world.dial()
+        told = str(size).encode()
+        raw.say(ask("PUT /kept", f"Content-Length: {len(told)}", body=told))
+        await asyncio.sleep(1.0)
+        stopping = asyncio.create_task(world.runner.cleanup())
+        await asyncio.sleep(0.5)
+        assert not stopping.done()
+        world.gate.set()
+        heard = await raw.heard()
+        assert heard.startswith(b"HTTP/1.1 200 ") and heard.endswith(b"x" * size)
+        await stopping
+
+    within(test)
+    assert not caplog.records, "it was said to be over twice"
 
 
 def test_a_caller_that_goes_while_its_answer_waits_leaves_nothing_behind() -> None:
