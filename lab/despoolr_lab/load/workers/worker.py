@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable
 from io import RawIOBase
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -31,7 +30,7 @@ from despoolr_client.agent import user_holds
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.connections import UserHold
 from despoolr_client.agent.machine.programs import Programs
-from despoolr_client.agent.settings import WhenWarned
+from despoolr_client.agent.settings import ClientSettings, WhenWarned
 from despoolr_client.transport.http_share import HttpOpen
 from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
 from despoolr_core.records.stream import Record
@@ -110,18 +109,16 @@ class Worker:
         settings.recorder.listeners.append(self._heard)
         self._agents = list(self._clients.agents(settings))
         freeze_gc(RUNNING)
-        agents = iter(self._agents)
+        kinds: list[tuple[ClientSettings, Programs]] = []
         for part in self._orders.parts:
-            programs, own = (
-                self._programs(part.group),
-                replace(
-                    settings,
-                    polling_interval_s=part.poll_every_site_s,
-                    when_warned=WhenWarned(part.when_warned),
-                ),
+            own = replace(
+                settings,
+                polling_interval_s=part.poll_every_site_s,
+                when_warned=WhenWarned(part.when_warned),
             )
-            for agent in islice(agents, len(part.schedules)):
-                agent.settings, agent.programs = own, programs
+            kinds += [(own, self._programs(part.group))] * len(part.schedules)
+        for agent, kind in zip(self._agents, kinds, strict=True):
+            agent.settings, agent.programs = kind
         schedules = [
             ClientSchedule(first, float("inf") if until is None else until)
             for p in self._orders.parts
