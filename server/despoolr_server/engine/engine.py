@@ -93,21 +93,20 @@ class ShareEngine:
         return self._ended(session, reason, rows, self._dismiss(rows), now, closes_max)
 
     def expire(self, now: float, *, closes_max: int = ALL) -> list[Ended]:
-        """End every session whose lease is over, or the first of them. First they all stop waiting:
-        no lock passes from one of them to another.
-        """
+        """End every session whose lease is over, or the first of them."""
         lapsed = []
         while session := self.sessions.pop_lapsed(now):
             lapsed.append((session, self._rows(session)))
             if len(lapsed) >= closes_max and not self.locking.waiting_count:
                 break  # the others are over as well, and end when this is asked again
-        settled = [self._dismiss(rows) for _, rows in lapsed]
-        ended: list[Ended] = []
-        for (session, rows), waits in zip(lapsed, settled, strict=True):
-            one = self._ended(session, "lease expired", rows, waits, now, closes_max)
-            closes_max = max(0, closes_max - len(one.closed))
-            ended.append(one)
-        return ended
+        return self._ended_together(lapsed, "lease expired", now, closes_max)
+
+    def end_all(self, reason: str, now: float) -> list[Ended]:
+        """End every session."""
+        rows = [(session, self._rows(session)) for session in list(self.sessions)]
+        for session, _ in rows:
+            self.sessions.remove(session.session)
+        return self._ended_together(rows, reason, now, ALL)
 
     def leave(
         self,
@@ -135,6 +134,18 @@ class ShareEngine:
     def has_left(self, session: str, share: str) -> bool:
         """Whether a session has disconnected from a share."""
         return bool(self._left) and share in self._left.get(session, ())
+
+    def _ended_together(
+        self, sessions: list[tuple[Session, list[Open]]], reason: str, now: float, closes_max: int
+    ) -> list[Ended]:
+        """First they all stop waiting: no lock passes from one of them to another."""
+        settled = [self._dismiss(rows) for _, rows in sessions]
+        ended: list[Ended] = []
+        for (session, rows), waits in zip(sessions, settled, strict=True):
+            one = self._ended(session, reason, rows, waits, now, closes_max)
+            closes_max = max(0, closes_max - len(one.closed))
+            ended.append(one)
+        return ended
 
     def _ended(
         self,

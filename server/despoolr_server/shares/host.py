@@ -155,9 +155,10 @@ class ShareHost:
 
     def stop(self, reason: str = "server stopped") -> None:
         """End every session: what a server does before it goes."""
-        for session in list(self.engine.sessions):
-            self.gate.closing.end_session(session.session, reason, self.gate.clock.now())
-        self.gate.closing.close_all()
+        closing = self.gate.closing
+        for ended in self.engine.end_all(reason, self.gate.clock.now()):
+            closing.finish_session(ended)
+        closing.close_all()
 
     # -- who holds what, who was refused what
 

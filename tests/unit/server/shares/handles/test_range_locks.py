@@ -240,6 +240,21 @@ def test_a_wait_ends_with_its_handle_and_with_its_session() -> None:
     in_virtual_time(story)
 
 
+def test_a_server_that_stops_grants_nobody_the_locks_of_others() -> None:
+    async def story() -> None:
+        world = Waiters()
+        await world.put("F")
+        held, other = await world.holding(), await world.holding(OTTO)
+        await world.lock(ANNA, held, 0, 1)
+        wait = world.wait_for(OTTO, other, 0, 10)
+        await asyncio.sleep(0)
+        world.host.stop()
+        assert status(await wait) is NtStatus.CANCELLED
+        assert world.kinds().count("lock.granted") == 1
+
+    in_virtual_time(story)
+
+
 def test_a_vanished_machines_locks_go_to_whoever_waits_once_its_lease_is_over() -> None:
     async def story() -> None:
         world = Waiters()
