@@ -57,6 +57,71 @@ def test_files_that_changed_places_are_put_right_after_a_power_cut(tmp_path: Pat
     assert contents(JournalledFileStore(root, threads=False)) == {"A": b"B", "B": b"A"}
 
 
+@pytest.mark.parametrize("lists", ["as they were", "as they are"])
+def test_files_that_changed_places_have_their_own_attributes_and_properties_after_a_power_cut(
+    tmp_path: Path, lists: str
+) -> None:
+    """The disk may have what is kept beside the files of before their renames, or of after."""
+    root, snapshot = tmp_path / "root", tmp_path / "snapshot"
+    store = JournalledFileStore(root, threads=False)
+    for path, attributes in (("A", 2), ("B", 4), ("C", 0)):
+        store.write_whole(n(path), path.encode(), AT, attributes)
+        store.set_properties(n(path), {"{x}is": f"<{path}/>"})
+    asyncio.run(store.close())
+    same_inodes(root, snapshot)
+    store = JournalledFileStore(root, threads=False)
+    for path, new_path in (("A", "T"), ("B", "A"), ("T", "B"), ("C", "D")):
+        store.rename(n(path), n(new_path))
+    store.write_whole(n("C"), b"new", AT)
+    store.set_properties(n("C"), {"{x}is": "<new/>"})
+    kept = ("journal", "properties") if lists == "as they are" else ("journal",)
+    for name in kept:
+        shutil.rmtree(snapshot / ".despoolr" / name)
+        shutil.copytree(root / ".despoolr" / name, snapshot / ".despoolr" / name)
+    if lists == "as they are":
+        shutil.copy(root / ".despoolr/attributes.json", snapshot / ".despoolr")
+    again = JournalledFileStore(snapshot, threads=False)
+    assert {
+        path: (
+            again.read(n(path)),
+            again.list(ROOT)[at].attributes,
+            [*again.properties(n(path)).values()],
+        )
+        for at, path in enumerate("ABCD")
+    } == {
+        "A": (b"B", 4, ["<B/>"]),
+        "B": (b"A", 2, ["<A/>"]),
+        "C": (b"new", 0, ["<new/>"]),
+        "D": (b"C", 0, ["<C/>"]),
+    }
+    assert not again.properties(n("T"))
+
+
+def test_what_is_kept_beside_a_file_is_safe_with_its_record_and_follows_it_back(
+    tmp_path: Path,
+) -> None:
+    """Somebody has taken the new name, on the disk, for a directory."""
+    root, snapshot = tmp_path / "root", tmp_path / "snapshot"
+    store = JournalledFileStore(root, threads=False)
+    store.write_whole(n("A"), b"A", AT)
+    asyncio.run(store.close())
+    same_inodes(root, snapshot)
+    store = JournalledFileStore(root, threads=False)
+    store.set_properties(n("A"), {"{x}is": "<A/>"})
+    store.set_attributes(n("A"), 2)
+    store.rename(n("A"), n("B"))
+    shutil.rmtree(snapshot / ".despoolr" / "journal")
+    shutil.copytree(root / ".despoolr" / "journal", snapshot / ".despoolr" / "journal")
+    (snapshot / "B").mkdir()
+    again = JournalledFileStore(snapshot, threads=False)
+    facts = again.find(n("A"))
+    assert facts is not None and facts.attributes == 2 and again.read(n("A")) == b"A"
+    assert (dict(again.properties(n("A"))), dict(again.properties(n("B")))) == (
+        {"{x}is": "<A/>"},
+        {},
+    )
+
+
 @pytest.mark.parametrize("deeds", range(12))
 def test_a_start_that_is_killed_anywhere_loses_nothing_of_files_that_were_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deeds: int

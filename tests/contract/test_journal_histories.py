@@ -27,7 +27,11 @@ def n(path: str) -> Name:
 OPERATIONS = st.lists(
     st.tuples(
         st.sampled_from(
-            [*["patch", "size", "sync"], *["put", "rename", "pass", "make", "remove"] * 2, "put"]
+            [
+                *["patch", "size", "sync", "attributes", "properties"],
+                *["put", "rename", "pass", "make", "remove"] * 2,
+                "put",
+            ]
         ),
         st.sampled_from(NAMES),
         st.sampled_from(NAMES),
@@ -53,10 +57,24 @@ def carry_out(store: JournalledFileStore, operations: list[tuple[str, str, str, 
                 store.rename(n(path), n(other))
             elif kind == "make":
                 store.make_directory(n(path), AT)
+            elif kind == "attributes":
+                store.set_attributes(n(path), 2 * (len(data) % 4))
+            elif kind == "properties":
+                store.set_properties(n(path), {"{x}p": data.hex()} if len(data) % 4 else {})
             elif kind == "sync":
                 asyncio.run(store.sync())
         except StoreError:
             continue
+
+
+def told(store: JournalledFileStore) -> dict[str, tuple[bytes | None, int, dict[str, str]]]:
+    """All that is told of every name: content, attributes, properties."""
+    found = {}
+    for path, content in contents(store).items():
+        facts = store.find(n(path))
+        assert facts is not None
+        found[path] = content, facts.attributes, dict(store.properties(n(path)))
+    return found
 
 
 @settings(max_examples=25, deadline=None)
@@ -98,15 +116,15 @@ def test_any_history_comes_true_from_what_was_before_it_and_from_what_was_after_
         # any time.
         store = JournalledFileStore(root, threads=False, journal_max=journal_max)
         carry_out(store, [operation for operation in after if operation[0] != "sync"])
-        expected = contents(store)
+        expected = told(store)
 
         shutil.rmtree(snapshot / ".despoolr" / "journal")
         shutil.copytree(root / ".despoolr" / "journal", snapshot / ".despoolr" / "journal")
         killed = JournalledFileStore(root, threads=False)
-        assert contents(killed) == expected
+        assert told(killed) == expected
         lasting.give_to(snapshot, root, inodes)
     assert inodes_of_directories(snapshot) == inodes
     cut_off = JournalledFileStore(snapshot, threads=False)
-    assert contents(cut_off) == expected
+    assert told(cut_off) == expected
     again = JournalledFileStore(snapshot, threads=False)
-    assert contents(again) == expected
+    assert told(again) == expected

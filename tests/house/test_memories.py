@@ -251,8 +251,10 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/files/journal/records.py:JournalOutcome.directories": "one journal",
     "server/despoolr_server/files/journal/records.py:JournalOutcome.files": "one journal",
     "server/despoolr_server/files/journal/records.py:JournalOutcome.gone": "one journal",
+    "server/despoolr_server/files/journal/records.py:JournalOutcome.kept": "one journal",
     "server/despoolr_server/files/journal/records.py:JournalOutcome.gone_directories": "one "
     "journal",
+    "server/despoolr_server/files/journal/recovery.py:_Recovery._called_before": "one journal",
     "server/despoolr_server/files/memory.py:_Node.properties": "a file in memory",
     "server/despoolr_server/files/memory.py:MemoryFileStore.quotas": "shares of a scenario",
     "server/despoolr_server/files/memory.py:MemoryFileStore._staged": "requests in flight",

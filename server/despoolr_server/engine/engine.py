@@ -102,7 +102,7 @@ class ShareEngine:
         return self._ended_together(lapsed, "lease expired", now, closes_max)
 
     def end_all(self, reason: str, now: float) -> list[Ended]:
-        """End every session."""
+        """What `expire` does, of those whose lease goes on as well."""
         rows = [(session, self._rows(session)) for session in list(self.sessions)]
         for session, _ in rows:
             self.sessions.remove(session.session)

@@ -542,6 +542,16 @@ class DiskFileStore:
             self.attribute_list.set(name.key, attributes & STORED_ATTRIBUTES)
         self._known.rows.pop(name.key, None)
 
+    def keep_beside(
+        self, key: str, attributes: int | None, properties: Mapping[str, str] | None
+    ) -> None:
+        """Have just these under a name, whatever is there; None is as it is. Raises `OSError`."""
+        if properties is not None:
+            self.property_list.set(key, properties)
+        if attributes is not None:
+            self.attribute_list.set(key, attributes)
+        self._known.forget(key)
+
     def properties(self, name: Name) -> Mapping[str, str]:
         """In a file for each directory that has any, in `.despoolr/properties`."""
         return self.property_list.get(name.key)

@@ -417,19 +417,19 @@ class JournalledFileStore:
 
     def set_attributes(self, name: Name, attributes: int) -> None:
         self._passing.settle(name.key)
-        self._log(Mark(name.path, self._inode(name), attributes & STORED_ATTRIBUTES))
+        kept = dict(self._disk.property_list.get(name.key))
+        self._log(Mark(name.path, self._inode(name), attributes & STORED_ATTRIBUTES, kept))
         self._undo_record_on_error(self._disk.set_attributes, name, attributes)
 
     def set_properties(self, name: Name, properties: Mapping[str, str]) -> None:
-        """Not recorded: `sync` syncs the file that has them. The record says that whatever was
-        renamed before has its own.
-        """
+        """The record has them all, and `sync` syncs the file that has them."""
         disk = self._disk
         self._passing.settle(name.key)
         if not name.key:
             disk.set_properties(name, properties)
             return
-        self._log(Mark(name.path, self._inode(name), disk.attribute_list.get(name.key)))
+        bits = disk.attribute_list.get(name.key)
+        self._log(Mark(name.path, self._inode(name), bits, dict(properties)))
         self._undo_record_on_error(disk.set_properties, name, properties)
 
     def make_directory(self, name: Name, at: float) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from despoolr_core.rules.fold import fold
+from despoolr_server.files.path_index import PRIVATE
 
 FRAME: Final = struct.Struct(">II")
 """A frame's length and CRC-32."""
@@ -57,11 +58,14 @@ class Size(msgspec.Struct, tag="size", array_like=True):
 
 
 class Mark(msgspec.Struct, tag="mark", array_like=True):
-    """A record of the journal: a file got other attributes."""
+    """A file or directory got other attributes, or other properties (None in records of the version
+    before, as the disk has them).
+    """
 
     path: str
     inode: int
     attributes: int
+    properties: dict[str, str] | None = None
 
 
 class Make(msgspec.Struct, tag="make", array_like=True):
@@ -146,7 +150,18 @@ class FileRedo:
         self.inode = inode
         self.paths = [path]
         self.put: Put | None = None
-        self.changes: list[Patch | Size | Mark] = []
+        self.changes: list[Patch | Size] = []
+
+
+class Kept(msgspec.Struct):
+    """What is kept beside the files under a name: attributes, properties; None where only the disk
+    says what they are. `inode` is 0 where nothing has the name.
+    """
+
+    path: str
+    inode: int = 0
+    attributes: int | None = 0
+    properties: dict[str, str] | None = msgspec.field(default_factory=dict)
 
 
 class JournalOutcome:
@@ -159,6 +174,7 @@ class JournalOutcome:
         self.gone: dict[str, tuple[str, set[int]]] = {}
         self.gone_directories: dict[str, tuple[str, set[int]]] = {}
         """With the inodes that those of a name had, as of files."""
+        self.kept: dict[str, Kept] = {}
 
     def take_along(self, tree: MoveDirectory) -> None:
         """The files on their way into a directory when it got another name."""
@@ -167,6 +183,36 @@ class JournalOutcome:
             path, redo = self.files.pop(key)
             path = "/".join((tree.new_path, *path.split("/")[depth:]))
             self.files[fold(path)] = path, redo
+
+    def keep(self, entry: Entry) -> None:
+        """What is kept beside the files after the next record."""
+        kept = self.kept
+        if isinstance(entry, MoveDirectory):  # what is kept there, and below, is true on disk
+            for top in (fold(entry.path), fold(entry.new_path)):
+                for key in [key for key in kept if f"{key}/".startswith(f"{top}/")]:
+                    del kept[key]
+        elif isinstance(entry, Mark):
+            kept[fold(entry.path)] = Kept(
+                entry.path, entry.inode, entry.attributes, entry.properties
+            )
+        elif isinstance(entry, Remove):
+            kept[fold(entry.path)] = Kept(entry.path)
+        elif isinstance(entry, Put):
+            if (one := kept.get(fold(entry.path))) is not None:
+                one.inode, one.attributes = entry.inode, entry.attributes
+        elif isinstance(entry, Move):
+            self._keep_along(entry)
+
+    def _keep_along(self, move: Move) -> None:
+        key, new_key = fold(move.path), fold(move.new_path)
+        if move.properties is not None:
+            self.kept[key] = Kept(move.path)
+            self.kept[new_key] = Kept(move.new_path, move.inode, move.attributes, move.properties)
+        elif not key.startswith(f"{PRIVATE}/"):  # of the version before
+            self.kept.pop(key, None)
+            self.kept.pop(new_key, None)
+        elif (one := self.kept.get(new_key)) is not None:
+            one.inode, one.attributes = move.inode, None
 
 
 def outcome(entries: Iterable[Entry]) -> JournalOutcome:
@@ -177,6 +223,7 @@ def outcome(entries: Iterable[Entry]) -> JournalOutcome:
     for entry in entries:
         if isinstance(entry, Abort | Follow | Keep):
             continue
+        result.keep(entry)
         if isinstance(entry, MoveDirectory):
             result.trees.append(entry)
             result.take_along(entry)
@@ -188,7 +235,7 @@ def outcome(entries: Iterable[Entry]) -> JournalOutcome:
             continue
         if isinstance(entry, Remove) and entry.directory:
             result.directories.pop(key, None)
-            result.files.pop(key, None)  # its attributes
+            result.files.pop(key, None)
             seen_directories.setdefault(key, set()).add(entry.inode)
             result.gone_directories[key] = (entry.path, seen_directories[key])
             continue
@@ -212,8 +259,7 @@ def outcome(entries: Iterable[Entry]) -> JournalOutcome:
             seen.setdefault(new_key, set()).update((entry.inode, entry.replaced))
             result.files[new_key] = (entry.new_path, redo)
             result.gone.pop(new_key, None)
-        else:
-            if known is None:
-                known = result.files[key] = (entry.path, FileRedo(entry.inode, entry.path))
-            known[1].changes.append(entry)
+        elif isinstance(entry, Patch | Size):
+            new = entry.path, FileRedo(entry.inode, entry.path)
+            result.files.setdefault(key, new)[1].changes.append(entry)
     return result

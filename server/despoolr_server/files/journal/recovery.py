@@ -23,11 +23,10 @@ from despoolr_server.files.journal.records import (
     Entry,
     FileRedo,
     JournalOutcome,
-    Move,
+    Kept,
     MoveDirectory,
     Patch,
     Put,
-    Size,
     outcome,
 )
 from despoolr_server.files.path_index import PRIVATE, is_shown
@@ -50,9 +49,7 @@ _REPLACED: Final = frozenset(
 def recover(disk: DiskFileStore, entries: list[Entry]) -> None:
     """Redo what these records say. Raises `StoreError`, and `OSError`."""
     if entries:
-        recovery = _Recovery(disk)
-        recovery.redo(outcome(entries))
-        recovery.finish_rename(entries[-1])
+        _Recovery(disk).redo(outcome(entries))
 
 
 class _Recovery:
@@ -62,6 +59,8 @@ class _Recovery:
         """The files that were laid by for what was on its way, by their inodes."""
         self._taken_back: list[MoveDirectory] = []
         """Of directories that have their old names; somebody else has the new ones."""
+        self._called_before: dict[str, Name] = {}
+        """Files that have an old name, by the key of the new one."""
 
     def redo(self, result: JournalOutcome) -> None:
         """What is gone makes way for what came, which may be of another kind: files that were
@@ -81,10 +80,11 @@ class _Recovery:
             if disk.find(name) is None and not self._is_taken(name):
                 _skip_if_replaced(disk.make_directory, name, make.at)
         for name, redo in aside:
-            self._give_place(name, redo)
+            self._give_place(name, redo, knows_lists=name.key not in result.kept)
         for name, redo in files:
             if self._has_place(name) or self._inode_at(name) == redo.inode:
                 _skip_if_replaced(self._redo, name, redo)
+        self._keep_beside(result)
 
     def _remove_gone(self, result: JournalOutcome) -> None:
         """Files, then directories from below. What is kept under a name that something has again is
@@ -113,21 +113,26 @@ class _Recovery:
         else:
             disk.remove(name)
 
-    def finish_rename(self, last: Entry) -> None:
-        """What goes along with a file that was being renamed when the process died may still be
-        under the old name.
+    def _keep_beside(self, result: JournalOutcome) -> None:
+        """Attributes and properties, which may be on disk before the renames that took them along,
+        or after. All that are wrong go first: together they may be too much for a directory.
         """
-        if not isinstance(last, Move) or last.properties is None:
-            return
-        disk, name, new_name = self._disk, _named(last.path), _named(last.new_path)
-        facts = disk.find(new_name)
-        if facts is None or facts.directory:
-            return
-        if name.key != new_name.key and disk.find(name) is None:
-            disk.property_list.set(name.key, {})
-            disk.attribute_list.set(name.key, 0)
-        disk.property_list.set(new_name.key, last.properties)
-        disk.set_attributes(new_name, last.attributes)
+        wrong: list[tuple[str, Kept]] = []
+        for key, kept in result.kept.items():
+            name = self._called_before.get(key) or self._called(kept.path)
+            disk, found = self._disk, result.files.get(key)
+            if kept.attributes in (None, disk.attribute_list.get(name.key)) and (
+                kept.properties in (None, disk.property_list.get(name.key))
+            ):
+                continue
+            there = self._inode_at(name)
+            is_new = key in result.directories or (found is not None and found[1].put is not None)
+            if not kept.inode or there == kept.inode or (there and is_new):
+                wrong.append((name.key, kept))
+        for name_key, kept in wrong:
+            self._disk.keep_beside(name_key, None, kept.properties and {})
+        for name_key, kept in wrong:
+            self._disk.keep_beside(name_key, kept.attributes, kept.properties)
 
     def _rename_again(self, tree: MoveDirectory) -> None:
         """A directory, if it still has its old name, and nobody has taken the new one."""
@@ -156,17 +161,20 @@ class _Recovery:
         os.rename(place, self._aside(redo))
         return True
 
-    def _give_place(self, name: Name, redo: FileRedo) -> None:
-        """A file that went aside gets its name; one that cannot lie there is called as before."""
+    def _give_place(self, name: Name, redo: FileRedo, *, knows_lists: bool) -> None:
+        """A file that went aside gets its name; one that cannot lie there is called as before.
+        `knows_lists`: only where it was says what goes along with it.
+        """
         former = [_named(path) for path in redo.paths[:-1] if not path.startswith(PRIVATE + "/")]
         if self._has_place(name):
-            for one in former:
+            for one in former if knows_lists else ():
                 self._disk.rename_lists(one.key, name.key, again=True)
             self._put_in_place(self._aside(redo), name)
             return
         for one in reversed(former):
             if self._has_place(one) and self._inode_at(one) is None:
                 self._put_in_place(self._aside(redo), one)
+                self._called_before[name.key] = one
                 return
 
     def _put_in_place(self, aside: str, name: Name) -> None:
@@ -189,10 +197,8 @@ class _Recovery:
         for change in redo.changes:
             if isinstance(change, Patch):
                 disk.write_at(name, change.offset, change.data, change.at)
-            elif isinstance(change, Size):
-                disk.set_size(name, change.size, change.at)
             else:
-                disk.set_attributes(name, change.attributes)
+                disk.set_size(name, change.size, change.at)
 
     def _put_again(self, name: Name, put: Put, *, over: bool) -> None:
         """Into the file that it was put in, if that still waits for it or, `over` it, lies there:
