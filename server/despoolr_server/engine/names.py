@@ -38,6 +38,10 @@ TEXT_REMEMBERED_MAX: Final = 160
 
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 _SEPARATOR: Final = re.compile(r"[/\\]")
+_DEVICE: Final = "|".join(re.escape(name) for name in sorted(DEVICE_NAMES) if name.isascii())
+_USUAL_PART: Final = rf"(?!(?:{_DEVICE})(?![^./]))[\w$~-]+(?:\.[\w$~-]+)*"
+_USUAL: Final = re.compile(rf"{_USUAL_PART}(?:/{_USUAL_PART})*", re.ASCII | re.IGNORECASE)
+"""A path with which nothing is wrong but perhaps its length: told in a tenth of the time."""
 
 
 class Name(msgspec.Struct, frozen=True, gc=False):
@@ -86,6 +90,12 @@ def parse_name(text: str) -> Name | BadName:
     """Read a path relative to a share. Separators at either end are dropped; an empty part in the
     middle is refused.
     """
+    if (
+        len(text) <= COMPONENT_MAX
+        and _USUAL.fullmatch(text) is not None
+        and text.count("/") < DEPTH_MAX
+    ):
+        return Name(text, text.upper())
     text = text.strip("/\\")
     if len(text) > PATH_MAX:  # before anything looks at it, or quotes it
         return BadName(f"the path is longer than {PATH_MAX} bytes")

@@ -134,6 +134,20 @@ def test_parsing_is_total_and_idempotent(text: str) -> None:
         assert "\0" not in name.path
 
 
+_PIECES = ["CON", "con", "CLOCK$", "COM1", "COM0", "LPT9", "x", "A1", "_", "$", "~", "-"]
+_PIECES += [".", " ", "..", "/", "\\", "é", "ß", ":", "*", "\x7f", "\n", "x" * 254, "1/" * 63]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=8).map("".join))
+def test_a_usual_path_is_read_as_part_by_part(text: str) -> None:
+    longer = f"{text}/{'y' * 200}/{'z' * 200}"  # too long for the short way
+    name, other = parse_name(text), parse_name(longer)
+    if text.strip("/\\") and not text.endswith(("/", "\\")):
+        assert isinstance(name, Name) == isinstance(other, Name) or text.count("/") > 61
+    if isinstance(name, Name):
+        assert name.key == fold(name.path)
+
+
 def test_a_path_may_have_64_parts_and_no_more() -> None:
     assert isinstance(parse_name("/".join(["d"] * DEPTH_MAX)), Name)
     refused = parse_name("/".join(["d"] * (DEPTH_MAX + 1)))
