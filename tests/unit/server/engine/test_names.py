@@ -142,7 +142,7 @@ _PIECES += [".", " ", "..", "/", "\\", "é", "ß", ":", "*", "\x7f", "\n", "x" *
 def test_a_usual_path_is_read_as_part_by_part(text: str) -> None:
     longer = f"{text}/{'y' * 200}/{'z' * 200}"  # too long for the short way
     name, other = parse_name(text), parse_name(longer)
-    if text.strip("/\\") and not text.endswith(("/", "\\")):
+    if len(text) < 600 and text.strip("/\\") and not text.endswith(("/", "\\")):
         assert isinstance(name, Name) == isinstance(other, Name) or text.count("/") > 61
     if isinstance(name, Name):
         assert name.key == fold(name.path)
