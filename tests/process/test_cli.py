@@ -112,6 +112,11 @@ def test_a_commands_help_imports_no_network_and_no_database(command: str) -> Non
     assert not loaded & {"aiohttp", "sqlalchemy", "rich", "asyncio", "jinja2"}
 
 
+def test_a_logon_server_imports_no_database() -> None:
+    loaded = _modules_after("import despoolr_app.servers.servers, despoolr_app.servers.metrics")
+    assert "aiohttp" in loaded and not loaded & {"sqlalchemy", "sqlite3", "alembic"}
+
+
 def test_a_list_of_articles_imports_no_world() -> None:
     loaded = _modules_after("from despoolr.console import run\nassert run(['kb', 'list']) == 0")
     assert "despoolr_lab" in loaded

@@ -15,7 +15,6 @@ from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy.exc import SQLAlchemyError
 
 from despoolr_core.records.stream import Record
 from despoolr_core.share.fault_api import KINDS
@@ -124,6 +123,8 @@ class SiteMetrics(Collector):
         """Keep the counts of rows fresh, for ever. A database that does not answer now is asked
         again.
         """
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - a logon server has none
+
         while True:
             try:
                 self._jobs, self._details, self._loaded = await self._site.database.run(_counts)

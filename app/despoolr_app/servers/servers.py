@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aiohttp import web
@@ -31,7 +31,6 @@ from despoolr_app.process.private_file import NoRoomToWrite
 from despoolr_app.process.runtime import Runtime, StartError
 from despoolr_app.process.settings import Listen, LogonSettings, SiteAddress, SiteSettings
 from despoolr_app.servers.breakable import BreakableServer
-from despoolr_app.servers.database_url import SiteDatabase, open_site_database
 from despoolr_app.servers.metrics import BoxMetrics, FaultMetrics, SiteMetrics
 from despoolr_app.servers.ports import OPTIONS
 from despoolr_app.servers.reach import Reach
@@ -70,6 +69,9 @@ from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.logs import LogDirectory
 from despoolr_server.site.state.rows.slots import SlotTable
 from despoolr_server.site_server import SiteServer, SiteSetup
+
+if TYPE_CHECKING:
+    from despoolr_app.servers.database_url import SiteDatabase
 
 STOP_S_MAX: Final = 4.5
 """Seconds a clean stop takes at most; what is not done then is left as a killed process would leave
@@ -248,6 +250,10 @@ class Servers:
         return found
 
     async def _open_database(self, settings: SiteSettings) -> SiteDatabase:
+        from despoolr_app.servers.database_url import (  # noqa: PLC0415 - a logon server has none
+            open_site_database,
+        )
+
         runtime, code = self.runtime, settings.code
         file = runtime.data / f"{code}.db"
         if not settings.database and runtime.starts > 1 and not file.exists():
