@@ -91,6 +91,7 @@ OF_A_SEED = {
 
 LATE = {
     "despoolr_app.cli": "a command's help imports nothing that only its work needs",
+    "despoolr_app.servers.servers": "a logon server needs no SQLAlchemy",
     "despoolr_client.transport.calls": "a scenario needs no aiohttp",
     "despoolr_lab.cli": "a command's help imports nothing that only its work needs",
     "despoolr_lab.bench.sim_child": "what a command imports is what is measured",

@@ -95,7 +95,7 @@ def parse_name(text: str) -> Name | BadName:
         and _USUAL.fullmatch(text) is not None
         and text.count("/") < DEPTH_MAX
     ):
-        return Name(text, text.upper())
+        return Name(text, fold(text))
     text = text.strip("/\\")
     if len(text) > PATH_MAX:  # before anything looks at it, or quotes it
         return BadName(f"the path is longer than {PATH_MAX} bytes")
