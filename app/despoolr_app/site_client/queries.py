@@ -22,7 +22,7 @@ from despoolr_app.runs.directory import FinishedRun, RunError
 from despoolr_app.runs.disk_shelf import DiskShelf, SortedRows
 from despoolr_app.runs.remedy import kept_remedy
 from despoolr_core.again import Again
-from despoolr_core.formats.nt_events import EVENTS
+from despoolr_core.formats.nt_event_texts import EVENTS
 from despoolr_core.records.held_opens import HeldOpen
 from despoolr_core.records.kinds.site import EventLogged
 from despoolr_core.records.stream import Record

@@ -3,7 +3,7 @@
 Three layouts are in the archive: an error (`Non-fatal Error in module: ...`, Q168510), an
 information (`Information from module: ...`, Q129125, Q153826), and a job's event, which has no
 heading and ends with five lines, `MachineName` to `JobDestination` (Q166833). Which text belongs to
-which code is in `despoolr_core.formats.nt_events`.
+which code is in `despoolr_core.formats.nt_event_texts`.
 
 CONFLICT: Q153657 prints the source as `SMS_Scheduler`; ours is `SMS` (Q137209), and the component
 is a line of the text. An event is written for people and never read back from its text; its record

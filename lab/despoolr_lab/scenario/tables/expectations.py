@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import field
 
-from despoolr_core.formats.nt_events import EVENTS
+from despoolr_core.formats.nt_event_texts import EVENTS
 from despoolr_core.profile import profile_of
 from despoolr_core.suggest import one_of
 from despoolr_core.times import moment_s, span_s

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.formats.nt_event import without_lines
-from despoolr_core.formats.nt_events import EVENTS
+from despoolr_core.formats.nt_event_texts import EVENTS
 from despoolr_core.phrases import counted, named
 from despoolr_core.records.kinds.client import ResultReported
 from despoolr_core.records.kinds.site import (

@@ -15,7 +15,7 @@ import msgspec
 
 from despoolr_core.clock import Clock
 from despoolr_core.formats.nt_event import NtEvent
-from despoolr_core.formats.nt_events import event as nt_event
+from despoolr_core.formats.nt_event_texts import event as nt_event
 from despoolr_core.formats.tracer import INFORMATION, TraceLine
 from despoolr_core.profile import Profile
 from despoolr_core.records.kinds.fact import Fact

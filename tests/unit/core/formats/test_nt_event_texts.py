@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.formats.nt_event import EventSeverity, NtEvent, without_lines
-from despoolr_core.formats.nt_events import EVENTS, event
+from despoolr_core.formats.nt_event_texts import EVENTS, event
 
 CODES_OF_DOMAIN_I4 = {
     *(1, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16),
