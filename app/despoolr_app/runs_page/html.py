@@ -78,11 +78,11 @@ def list_page(
     search = (
         '<form class="filter" role="search" method="get" action="/"><label for="q">Filter</label>'
         f'<input id="q" name="q" type="search" maxlength="200" value="{_text(wanted.word)}" '
-        'placeholder="scenario, article, state, verdict, digest">'
+        'placeholder="scenario, state, verdict ...">'
         f'<input type="hidden" name="by" value="{wanted.order}"><button>Find</button>'
         f'<span class="small">{count}, {size(found.size)}</span></form>'
     )
-    return _page("Runs", f"Runs in {_text(root)}", search + table + _pages(wanted, found))
+    return _page("Runs", f"Runs kept in {_text(root)}", search + table + _pages(wanted, found))
 
 
 def run_page(run: KeptRun, kept: list[RunFile], ladder: Ladder | None, is_cut: bool) -> str:
@@ -190,8 +190,8 @@ def _ladder(run: KeptRun, ladder: Ladder | None) -> str:
     more = f'<p class="small">{left:,} more changes in whatif.json</p>' if left > 0 else ""
     table = (
         '<table class="ruled cards" role="table"><thead role="rowgroup"><tr role="row">'
-        "<th scope=col>Change</th><th scope=col>It</th><th scope=col>Worlds</th>"
-        "<th scope=col>Goal after</th><th scope=col>What it does to others</th></tr></thead>"
+        "<th scope=col>Change</th><th scope=col>Result</th><th scope=col>Worlds</th>"
+        "<th scope=col>Goal after</th><th scope=col>Effects, or why not</th></tr></thead>"
         f'<tbody role="rowgroup">{rows}</tbody></table>'
     )
     said = f'<p class="said">{_text(ladder.sentence)}</p>'
@@ -203,10 +203,10 @@ def _rung(row: LadderRow) -> str:
     colour = "ok" if row.is_remedy else "refuse" if row.word == "harms" else ""
     worlds = f"{row.held} of {row.worlds}" if row.worlds else ""
     cells = (
-        ("It", f'<span class="{colour}">{_text(row.word)}</span>'),
+        ("Result", f'<span class="{colour}">{_text(row.word)}</span>'),
         ("Worlds", worlds),
         ("Goal after", after),
-        ("To others", _text(row.effects.told()) if row.worlds else _text(row.why)),
+        ("Effects, or why not", _text(row.effects.told()) if row.worlds else _text(row.why)),
     )
     return (
         f'<tr role="row"><th scope=row role=rowheader>{_text(row.change)}</th>'

@@ -155,7 +155,15 @@ def _fixes(ladder: Ladder | None) -> list[str]:
         ]
         for row in fixes.rows[:FIXES_MAX]
     ]
-    header = ["Result", "Change", "Worlds", "Goal after", "Side effects", "Needs", "Act before"]
+    header = [
+        "Result",
+        "Change",
+        "Worlds",
+        "Goal after",
+        "Effects, or why not",
+        "Costs, needs",
+        "Act before",
+    ]
     return [
         "## What would have fixed it",
         f"Goal: {escape(fixes.goal)}. As it was: {escape(fixes.as_it_was)}."

@@ -183,7 +183,7 @@ def told(ladder: Ladder) -> str:
         return "Nothing to ask: no update, expired job or status; --goal names an expectation."
     best = ladder.best
     if best is not None:
-        done = "had it through" if ladder.is_of_update else "kept it true"
+        done = "got it through" if ladder.is_of_update else "kept it true"
         when = f" at {moment(best.goal_at)}" if best.goal_at else ""
         worlds = f"in {best.held} of {counted(best.worlds, 'world')}"
         return _capital(f"{best.change} would have {done}{when}, {worlds}; {best.effects.told()}.")

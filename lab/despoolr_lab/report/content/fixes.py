@@ -136,7 +136,7 @@ def _row(row: LadderRow, scale: _Scale) -> FixRow:
         after=_after(row),
         spread=_spread(row, scale),
         effects=_effects(row),
-        needs=clean("; ".join(part for part in (row.cost, row.needs) if part)),
+        needs=clean("; ".join(part for part in (row.cost, _needs(row)) if part)),
         act_before=moment(row.act_before) if row.act_before else "",
         toml=tuple(clean(line, 1000) for line in row.toml),
         divergence=_divergence(row),
@@ -164,6 +164,11 @@ def _spread(row: LadderRow, scale: _Scale) -> Spread | None:
     return Spread(
         at, at if least is None else scale.x(least), at if most is None else scale.x(most)
     )
+
+
+def _needs(row: LadderRow) -> str:
+    """What a change needs, where the reason why it cannot help does not say so."""
+    return "" if row.needs in row.why else row.needs
 
 
 def _effects(row: LadderRow) -> str:

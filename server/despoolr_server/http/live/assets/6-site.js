@@ -3,7 +3,7 @@ const STATUS = { Retrying: ["↻", "retry"], Complete: ["✓", "ok"], Failed: ["
 const truthText = ([, isNew, old, mixed, missing]) => {
   const all = isNew + old + mixed + missing, wrong = [];
   if (missing) wrong.push(`${number(missing)} with files missing`);
-  if (mixed) wrong.push(`${number(mixed)} with a mixture`);
+  if (mixed) wrong.push(`${number(mixed)} mixed`);
   if (old) wrong.push(`${number(old)} old`);
   return `${number(isNew)} of ${count(all, "server")} right${wrong.length ? `, ${wrong.join(", ")}` : ""}`;
 };

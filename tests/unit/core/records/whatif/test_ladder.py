@@ -34,7 +34,7 @@ def test_the_best_remedy_is_named_with_its_evidence() -> None:
         row("SMS 2.0", NO_EFFECT, worlds=1),
     )
     assert told(found) == (
-        "Copy strategy new_folder would have had it through at 1996-06-03 10:10, in 20 of 20 "
+        "Copy strategy new_folder would have got it through at 1996-06-03 10:10, in 20 of 20 "
         "worlds; nobody disturbed."
     )
 
