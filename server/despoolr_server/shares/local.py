@@ -22,7 +22,7 @@ from despoolr_core.share.modes import (
 )
 from despoolr_core.share.wire import Entry, OpenReply, OpenRequest, Problem, lock_request
 from despoolr_server.loop.pace import FILES_A_TURN, batches, breathe, turn
-from despoolr_server.shares.base.principal import Caller, Content, Principal
+from despoolr_server.shares.base.principal import Caller, Content, NotModified, Principal
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.shares.paths.boxes import TOGETHER_MAX
 
@@ -231,14 +231,22 @@ class LocalShare:
         return gone
 
     async def read(self, path: str, *, purpose: str = "") -> bytes:
-        content = await self._host.paths.get(self._caller(purpose), self._share, path)
+        caller = self._caller(purpose)
+        content: Content | NotModified | Problem | None
+        content = self._host.polls.content_now(caller, self._share, path)
+        if content is None:
+            content = await self._host.paths.get(caller, self._share, path)
         if isinstance(content, Problem):
             raise ShareError(content)
         assert isinstance(content, Content), "not modified without an ETag"
         return content.data
 
     async def read_if_changed(self, path: str, etag: str) -> tuple[bytes, str] | None:
-        content = await self._host.paths.get(self._caller(""), self._share, path, etag)
+        caller = self._caller("")
+        content: Content | NotModified | Problem | None
+        content = self._host.polls.content_unless(caller, self._share, path, etag)
+        if content is None:
+            content = await self._host.paths.get(caller, self._share, path, etag)
         if isinstance(content, Problem):
             raise ShareError(content)
         return (content.data, content.etag) if isinstance(content, Content) else None

@@ -19,7 +19,13 @@ from despoolr_server.engine.table import file_key
 from despoolr_server.files.protocol import FileStore, StoreError
 from despoolr_server.shares.base.gate import SEPARATORS, Gate
 from despoolr_server.shares.base.network_share import NetworkShare
-from despoolr_server.shares.base.principal import LARGE_SIZE, Caller, Content
+from despoolr_server.shares.base.principal import (
+    LARGE_SIZE,
+    NOT_MODIFIED,
+    Caller,
+    Content,
+    NotModified,
+)
 
 _READ: Final = int(Access.READ_DATA)
 
@@ -59,9 +65,20 @@ class Polls:
         large one, and nothing goes on record; None: ask there.
         """
         found = self._unopposed(caller, share, path)
+        return None if found is None else self._content(*found, size_max)
+
+    def content_unless(
+        self, caller: Caller, share: str, path: str, etag: str
+    ) -> Content | NotModified | None:
+        """The same of a file that may have this ETag still."""
+        found = self._unopposed(caller, share, path)
         if found is None:
             return None
-        store, name, facts = found
+        return NOT_MODIFIED if etag and found[2].etag == etag else self._content(*found, LARGE_SIZE)
+
+    def _content(
+        self, store: FileStore, name: Name, facts: FileFacts, size_max: int
+    ) -> Content | None:
         if facts.size > store.inline_max or facts.size > size_max:
             return None
         try:

@@ -70,6 +70,18 @@ async def test_a_small_file_is_given_out_as_the_long_way_would() -> None:
     assert len(world.records) == before
 
 
+async def test_a_file_that_may_have_an_etag_still_is_given_out_as_the_long_way_would() -> None:
+    world, etag = await served()
+    where = ("SMS_SHR", "PCMINS.BOX/BPC00001.INS")
+    for known in (etag, '"another"', ""):
+        now = world.host.polls.content_unless(CLIENT, *where, known)
+        assert now == await world.host.paths.get(CLIENT, *where, known)
+        assert (now is NOT_MODIFIED) is (known == etag)
+    held = await world.share(share="SMS_SHR").open(where[1])
+    assert world.host.polls.content_unless(CLIENT, *where, etag) is None
+    await held.close()
+
+
 @pytest.mark.parametrize(
     ("share", "path"),
     [
