@@ -29,6 +29,8 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "core/despoolr_core/formats/dates.py:parse_date_time": (64, 64),
     "core/despoolr_core/formats/instructions/instruction_file.py:_check_keys": (256, 1024),
     "core/despoolr_core/formats/instructions/instruction_file.py:_is_short_key": (1024, 64),
+    "core/despoolr_core/formats/instructions/instruction_file.py:_places": (256, 1024),
+    "core/despoolr_core/formats/mif/language/dates.py:parse_date": (64, 25),
     "core/despoolr_core/formats/mif/fast.py:_node": (4096, 500),
     "core/despoolr_core/formats/reports/status_mif.py:_rendered": (1024, 4096),
     "core/despoolr_core/formats/reports/status_mif.py:_read": (1024, 4096),
@@ -63,7 +65,9 @@ tables: on average).
 """
 
 NUMBERS: dict[str, str] = {
+    "core/despoolr_core/formats/dates.py:_ctime_of_second": "64 times",
     "core/despoolr_core/formats/dates.py:render_date_time": "64 times",
+    "core/despoolr_core/formats/mif/language/dates.py:render_date": "64 times",
     "core/despoolr_core/formats/reports/job_mif.py:_pattern": "one pattern",
     "core/despoolr_core/formats/sms_id.py:to_base36": "1,024 numbers",
     "core/despoolr_core/formats/reports/job_mif_fast.py:mark": "as many as a report has texts",

@@ -149,6 +149,17 @@ def render_ctime(epoch_s: float, *, milliseconds: bool = False) -> str:
     """`Www Mmm dd hh:mm:ss yyyy`, as the Tracer prints it (Q193784); with `.mmm` after the seconds
     in 2.0 (Q244405). Raises as `calendar`.
     """
+    if not milliseconds and 0 <= epoch_s <= _LAST_S:
+        return _ctime_of_second(math.floor(epoch_s * 1000 + 0.01) // 1000)
+    return _ctime(epoch_s, milliseconds=milliseconds)
+
+
+@lru_cache(maxsize=64)  # a busy service writes thousands of lines a second
+def _ctime_of_second(epoch_s: int) -> str:
+    return _ctime(epoch_s)
+
+
+def _ctime(epoch_s: float, *, milliseconds: bool = False) -> str:
     at = calendar(epoch_s)
     fraction = f".{at.microsecond // 1000:03}" if milliseconds else ""
     return (

@@ -28,7 +28,7 @@ from despoolr_core.formats.instructions.instruction_file import (
     render_instruction,
     render_time,
 )
-from despoolr_core.rules.text import why_unfit
+from despoolr_core.rules.text import NAME_SIZE_MAX, why_unfit
 
 __all__ = [
     "CONFIG",
@@ -90,6 +90,7 @@ class RetryOf(StrEnum):
     STORE = "Store"
 
 
+_RESULTS: Final = {result.value: result for result in Result}
 _NAMES: Final = ("RequestID", "PackageID", "MachineName", "Domain", "User", "ReportID", "MIF")
 """Fields of a report that are told of in records by name; its description is prose."""
 
@@ -145,29 +146,32 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
         """
         _expect(instruction, (WIREMOVE,), 4)
         site, job_id, result, sms_id = instruction.words
-        if result not in list(Result):
+        if result not in _RESULTS:
             raise InstructionError(f"{result!r} is not one of {', '.join(Result)}", 3, 1)
         finished_at = instruction.time("Finished")
         if finished_at is None:
             raise instruction.wrong("Finished", "is not a time")
-        for key in _NAMES:
-            if reason := why_unfit(instruction.text(key)):
-                raise instruction.wrong(key, reason)
-        if not instruction.text("ReportID"):
+        names = [instruction.text(key) for key in _NAMES]
+        if not "".join(names).isprintable() or max(map(len, names)) > NAME_SIZE_MAX:
+            for key, name in zip(_NAMES, names, strict=True):
+                if reason := why_unfit(name):
+                    raise instruction.wrong(key, reason)
+        request_id, package_id, machine, domain, user, report_id, mif_file = names
+        if not report_id:
             raise instruction.wrong("ReportID", "must not be empty")
         return cls(
             site=site,
-            request_id=instruction.text("RequestID"),
+            request_id=request_id,
             job_id=job_id,
-            package_id=instruction.text("PackageID"),
+            package_id=package_id,
             sms_id=sms_id,
-            machine=instruction.text("MachineName"),
-            domain=instruction.text("Domain"),
-            user=instruction.text("User"),
-            result=Result(result),
-            report_id=instruction.text("ReportID"),
+            machine=machine,
+            domain=domain,
+            user=user,
+            result=_RESULTS[result],
+            report_id=report_id,
             finished_at=finished_at,
-            mif_file=instruction.text("MIF"),
+            mif_file=mif_file,
             description=instruction.text("Description"),
         )
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 from zlib import crc32
 
@@ -136,7 +137,7 @@ def render_time(at: float | None) -> str:
 
 _TIME: Final = "The execution time is M/D/Y "
 _RETRIES: Final = "The number of retries is "
-_END: Final = re.compile(r"End of instruction, (\d{1,9}) lines, CRC ([0-9A-F]{8})", re.ASCII)
+_END: Final = re.compile(rb"End of instruction, (\d{1,9}) lines, CRC ([0-9A-F]{8})")
 _INTEGER: Final = re.compile(r"-?\d{1,9}", re.ASCII)
 _WORD: Final = r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+"
 _KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ]{0,63}(?<! )", re.ASCII)
@@ -231,14 +232,25 @@ def parse_instruction(data: bytes | str) -> DespoolerInstruction:
     """Read an instruction file. Raises `InstructionError` with the line for one that is cut short,
     damaged or no instruction.
     """
-    lines = _whole(data)
+    text = _whole(data)
+    lines = text.split("\n")
+    del lines[-1]
     execute_at = _execution_time(lines[0])
     retries = lines[1].removeprefix(_RETRIES)
     if retries == lines[1] or not _INTEGER.fullmatch(retries) or abs(int(retries)) > RETRIES_MAX:
         raise InstructionError(f"expected '{_RETRIES}N'", 2, 1)
     kind, *words = lines[2].split(" ")
-    if not all(map(_is_word, (kind, *words))):
+    if (not lines[2].isprintable() or "" in words or not kind) and not all(
+        map(_is_word, (kind, *words))
+    ):
         raise InstructionError("expected the type of the instruction and its words", 3, 1)
+    if len(lines) <= 3 + FIELDS_MAX and "&" not in text:
+        plain = _plain_fields(lines)
+        places = None if plain is None else _places(tuple(plain))
+        if plain is not None and places is not None:
+            return DespoolerInstruction(
+                kind, tuple(words), plain, (), (), execute_at, int(retries), places
+            )
     fields: dict[str, str] = {}
     repeated: dict[str, list[str]] = {_SERVER: [], _WORKSTATION: []}
     where: dict[str, int] = {}
@@ -268,7 +280,30 @@ def parse_instruction(data: bytes | str) -> DespoolerInstruction:
     return instruction
 
 
-def _whole(data: bytes | str) -> list[str]:
+def _plain_fields(lines: list[str]) -> dict[str, str] | None:
+    """The fields on all lines from the fourth on, whatever their names are; None if that is not
+    what they are, or two are one.
+    """
+    fields: dict[str, str] = {}
+    for line in lines[3:]:
+        key, equals, value = line.partition(" =")
+        if not equals or value[:1] not in " ":  # that is nothing, or a blank
+            return None
+        fields[key] = value[1:]
+    return fields if len(fields) == len(lines) - 3 else None
+
+
+@remembered(256, 1024, lambda keys: sum(map(len, keys)))
+def _places(keys: tuple[str, ...]) -> Mapping[str, int] | None:
+    """The line of each field of an instruction that has nothing else; None if one of these is no
+    such field's name. The same for all who ask: the kinds of a site's instructions are few.
+    """
+    if any(key in _REPEATED or not _is_key(key) for key in keys):
+        return None
+    return MappingProxyType({key: number for number, key in enumerate(keys, 4)})
+
+
+def _whole(data: bytes | str) -> str:
     """The lines before the last, after a check that the last fits them."""
     if len(data) > FILE_SIZE_MAX:
         raise InstructionError(f"{len(data)} bytes are more than {FILE_SIZE_MAX}")
@@ -281,24 +316,26 @@ def _whole(data: bytes | str) -> list[str]:
         raise InstructionError(
             f"expected '{_TIME}M-D-YYYY': this is no despooler instruction", 1, 1
         )
-    found = _END.fullmatch(last.decode("ascii", "replace"))
+    found = _END.fullmatch(last)
     if found is None:
         raise InstructionError(
             "the file is truncated: its last line is not 'End of instruction'", count + 1, 1
         )
     if int(found[1]) != count:
         raise InstructionError(
-            f"the last line speaks of {found[1]} lines, there are {count}", count + 1, 1
+            f"the last line speaks of {found[1].decode()} lines, there are {count}", count + 1, 1
         )
     body += b"\n"
     if int(found[2], 16) != crc32(body):
         raise InstructionError(
-            f"the file is damaged: its CRC is {crc32(body):08X}, not {found[2]}", count + 1, 1
+            f"the file is damaged: its CRC is {crc32(body):08X}, not {found[2].decode()}",
+            count + 1,
+            1,
         )
     if count < 3:
         raise InstructionError("there is no type line", count + 1, 1)
     try:
-        return body.decode().split("\n")[:-1]
+        return body.decode()
     except UnicodeDecodeError as error:
         raise InstructionError(
             f"byte {body[error.start]:02X} is not UTF-8 text",

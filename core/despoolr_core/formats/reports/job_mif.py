@@ -8,8 +8,9 @@ is one of SMS's own (BORES 7D). The attribute names inside are ours: no article 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -132,8 +133,7 @@ def _pattern() -> Pattern:
     return Pattern(sample, (_WIDTH_REPORT, *(size for _, _, size in _TEXTS)))
 
 
-def _texts_of(report: JobReport) -> tuple[str, ...]:
-    return tuple(getattr(report, field) for field in _PLAIN_TEXTS)
+_texts_of: Final[Callable[[JobReport], tuple[str, ...]]] = attrgetter(*_PLAIN_TEXTS)
 
 
 def read_plain_job_mif(data: bytes) -> JobReport | None:

@@ -16,8 +16,8 @@ from despoolr_core.formats.mif.language.dates import parse_date, render_date
 
 PLAIN: Final = r"[\x20\x21\x23-\x5b\x5d-\x7e]"
 """Bytes that stand for themselves in a literal."""
-_DATE: Final = rb"(\d{14}\.\d{6}[+-]\d{3})"
-_NUMBER: Final = rb"(0|[1-9]\d{0,8})"
+_DATE: Final = r"(\d{14}\.\d{6}[+-]\d{3})"
+_NUMBER: Final = r"(0|[1-9]\d{0,8})"
 _MARK: Final = "<%d>"
 
 
@@ -31,16 +31,16 @@ class Pattern:
 
     def __init__(self, sample: bytes, widths: tuple[int, ...]) -> None:
         text = sample.decode("ascii").replace("%", "%%")
-        regex = re.escape(sample)
+        regex = re.escape(sample.decode("ascii"))
         for number, width in enumerate(widths):
             text = text.replace(f'"{mark(number)}"', '"%s"', 1)
-            shown = re.escape(f'"{mark(number)}"'.encode())
-            regex = regex.replace(shown, rb'"(' + PLAIN.encode() + rb"{0,%d})" % width + rb'"', 1)
+            shown = re.escape(f'"{mark(number)}"')
+            regex = regex.replace(shown, f'"({PLAIN}{{0,{width}}})"', 1)
         time, event = render_date(SAMPLE_TIME), f"VALUE = {SAMPLE_EVENT}\r\n"
         self._text = text.replace(f'"{time}"', '"%s"', 1).replace(event, "VALUE = %d\r\n", 1)
-        regex = regex.replace(re.escape(f'"{time}"'.encode()), b'"' + _DATE + b'"', 1)
+        regex = regex.replace(re.escape(f'"{time}"'), f'"{_DATE}"', 1)
         self._regex = re.compile(
-            regex.replace(re.escape(event.encode()), rb"VALUE\ =\ " + _NUMBER + rb"\r\n", 1)
+            regex.replace(re.escape(event), rf"VALUE\ =\ {_NUMBER}\r\n", 1), re.ASCII
         )
         # Texts, one after the other and each no longer than declared.
         self._texts = re.compile("\0".join(f"{PLAIN}{{0,{width}}}" for width in widths))
@@ -55,10 +55,10 @@ class Pattern:
         """Texts, time and event; None if the file must be read the long way. Raises `MifError`
         for what is not a date.
         """
-        match = self._regex.fullmatch(data)
+        match = self._regex.fullmatch(data.decode("latin-1"))  # no byte of it is another's
         if match is None:
             return None
-        *texts, date, event = (value.decode("ascii") for value in match.groups())
+        *texts, date, event = match.groups()
         time = parse_date(date)
         return None if time is None else (tuple(texts), time, int(event))
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from despoolr_core.formats.mif.language.findings import MifError
+from despoolr_core.rules.memory import remembered
 
 DATE_LENGTH: Final = 25
 EMPTY_DATE: Final = "00000000000000.000000+000"
@@ -40,6 +42,7 @@ def date_year(text: str) -> int | None:
     return int(match[1]) or None if match and match[1] != "****" else None
 
 
+@lru_cache(maxsize=64)  # the reports of a round have one time
 def render_date(at: float) -> str:
     """A point of site time (seconds since 1970) as a DATE with offset +000, to the microsecond."""
     moment = _EPOCH + timedelta(microseconds=round(at * 1_000_000))
@@ -49,6 +52,7 @@ def render_date(at: float) -> str:
     )
 
 
+@remembered(64, DATE_LENGTH, len)
 def parse_date(text: str) -> float | None:
     """Seconds since 1970 of a DATE; unknown microseconds and offset count as 0.
 
