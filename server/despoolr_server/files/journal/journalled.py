@@ -365,8 +365,9 @@ class JournalledFileStore:
                 for _, _, _, spare, _ in new.values():
                     disk.pool.release(spare)
             raise
+        due = passing.due()
         return [
-            passing.enter(*one, record)
+            passing.enter(*one, record, due)
             for record, one in enumerate(new.values(), last - len(new) + 1)
         ]
 

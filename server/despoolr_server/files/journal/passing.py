@@ -116,20 +116,23 @@ class PassingFiles:
         )
 
     def enter(
-        self, name: Name, place: ResolvedPath, content: bytes, spare: Spare, stamp: int, record: int
+        self,
+        name: Name,
+        place: ResolvedPath,
+        content: bytes,
+        spare: Spare,
+        stamp: int,
+        record: int,
+        due: float | None = None,
     ) -> FileFacts:
-        """A file whose record is in the journal. Returns its facts."""
+        """A file whose record is in the journal; `due` is what `due` said in this turn. Returns its
+        facts.
+        """
         size = len(content)
         etag = etag_of(stamp, size, spare.inode)
         facts = FileFacts(place.stored, size, time_of(stamp), False, 0, etag)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # whoever has no loop has no moments either
-            due = 0.0
-        else:
-            due = loop.time() + REST_S
-            if self._timer is None:
-                self._timer = loop.call_at(due, self._ring, loop)
+        if due is None:
+            due = self.due()
         key, parent = name.key, place.folder.key
         path, inode = place.folder.path, place.folder.inode
         one = Passing(name, path, inode, facts, content, spare, stamp, record, due)
@@ -138,6 +141,19 @@ class PassingFiles:
         self.room += _room_of(size)
         self._disk.index.count(parent)
         return facts
+
+    def due(self) -> float:
+        """The loop's time at which a file that comes now takes its place. It will: there is a timer
+        for it.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # whoever has no loop has no moments either
+            return 0.0
+        due = loop.time() + REST_S
+        if self._timer is None:
+            self._timer = loop.call_at(due, self._ring, loop)
+        return due
 
     def show(self, place: ResolvedPath, put: Put, name: Name) -> None:
         """A file of which the last process left nothing but its record, and for which there is no

@@ -17,14 +17,13 @@ from typing import Final
 
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Access
-from despoolr_server.engine.names import Name
+from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.engine.table import file_key
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.shares.base.audit import Actor
-from despoolr_server.shares.base.gate import Gate
+from despoolr_server.shares.base.gate import SEPARATORS, Gate
 from despoolr_server.shares.base.principal import Caller
-from despoolr_server.shares.paths.polls import place_of
 
 _MAKES: Final = int(Access.WRITE_DATA | Access.APPEND_DATA)
 _DELETES: Final = int(Access.DELETE)
@@ -88,21 +87,21 @@ class Boxes:
         table, role = gate.engine.table, caller.who.role
         if caller.session or caller.tokens or table.tree_locks.count:
             return
-        directory = ""
+        found, directory = gate.shares[fold(share)], ""
+        rights, is_open = found.rights, table.file
         for path in paths:
-            place = place_of(gate, share, path)
-            if place is None:
-                return
-            found, name, key = place
+            name = parse_name(path)
             if (
-                table.file(key) is not None
-                or needed & ~found.rights.allowed(role, name.key)
-                or found.rights.is_fixed(role, name.key)
+                isinstance(name, BadName)
+                or path.endswith(SEPARATORS)
+                or is_open(file_key(found.name, name)) is not None
+                or needed & ~rights.allowed(role, name.key)
+                or rights.is_fixed(role, name.key)
             ):
                 return
             parent = name.key.rpartition("/")[0]
             if not directory or parent != directory:
-                if table.file(file_key(found.name, name.parent)) is not None:
+                if is_open(file_key(found.name, name.parent)) is not None:
                     return
                 directory = parent
             yield name
