@@ -155,7 +155,8 @@ class LiveFold:
     def apply(self, record: Record) -> None:
         """Take the next record in."""
         self.seq += 1
-        self.at = max(self.at, record.at)
+        if record.at > self.at:
+            self.at = record.at
         self.ledger.apply(record)
         self.versions.apply(record)
         step = self._steps.get(type(record.data))

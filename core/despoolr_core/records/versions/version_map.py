@@ -94,6 +94,8 @@ class VersionMap:
     def __init__(self, *, has_story: bool = False) -> None:
         self.folders: dict[tuple[str, str], VersionedFolder] = {}
         """By package and folded server."""
+        self._servers: set[str] = set()
+        """Folded servers that have a folder."""
         self.jobs: dict[str, JobTruth] = {}
         self.folders_left_out = 0
         """Copies to folders beyond `FOLDERS_MAX`."""
@@ -196,7 +198,9 @@ class VersionMap:
             self._current[copy.package].append(job)
         if folder is None:
             folder = VersionedFolder(copy.server, package, has_story=self._has_story)
-            self.folders[copy.package, fold(copy.server)] = folder
+            server = fold(copy.server)
+            self.folders[copy.package, server] = folder
+            self._servers.add(server)
         folder.attempt()
         self._is_for(job, copy.server, record.at)
 
@@ -269,8 +273,11 @@ class VersionMap:
         """The folder that a path on a server lies in or beside, the directory, and the name in
         it.
         """
+        key = fold(server)
+        if key not in self._servers:
+            return None, "", ""
         directory, _, name = fold(path.replace("\\", "/")).partition("/")
-        return self.folders.get((directory.partition(".")[0], fold(server))), directory, name
+        return self.folders.get((directory.partition(".")[0], key)), directory, name
 
     @contextmanager
     def _change(self, folder: VersionedFolder, at: float) -> Iterator[None]:
