@@ -31,9 +31,9 @@ AGAIN_S: Final = 2.0
 LOOK_S: Final = 30.0
 """Seconds after which a service may not rest any longer by what is heard."""
 LINE_SIZE_MAX: Final = 1024 * 1024
-_THEIRS: Final = tuple(kind for kind in KINDS.values() if kind.__module__ == share.__name__)
+_THEIRS: Final = frozenset(kind for kind in KINDS.values() if kind.__module__ == share.__name__)
 """Kinds that a share server records of itself."""
-_FAULTS: Final = FaultBegan, FaultEnded
+_FAULTS: Final = frozenset((FaultBegan, FaultEnded))
 """Kinds that it records as what it does itself."""
 _ALIVE: Final = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}
 """After how many seconds of silence the system asks a machine whether it is there, and how often:
@@ -113,10 +113,11 @@ class Follower:
                 for batch in batches(lines):
                     if self._is_cut():
                         return  # it is told again when the line is mended
-                    for line in batch:
-                        for record in past.news(line):
-                            self._take(record)
-                            self._hear()
+                    news = [record for line in batch for record in past.news(line)]
+                    for record in news:
+                        self._take(record)
+                    if news:  # who looks, looks once at all of them
+                        self._hear()
                     await breathe(len(batch))
 
     def _hear(self) -> None:
@@ -127,13 +128,14 @@ class Follower:
     def _take(self, record: Record) -> None:
         self._last = record
         fact = record.data
-        if isinstance(fact, _FAULTS):
-            server = record.actor
-        elif isinstance(fact, _THEIRS):
+        kind = type(fact)
+        if kind in _THEIRS:
             server = getattr(fact, "server", self.name)
+        elif kind in _FAULTS:
+            server = record.actor
         else:
             return
-        if fold(server) == fold(self.name):
+        if server == self.name or fold(server) == fold(self.name):
             self._feeds.hear(record)
 
 
