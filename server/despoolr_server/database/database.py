@@ -42,7 +42,8 @@ class EngineConnection(Connection):
 
     def change_each(self, text: str, rows: Sequence[Values]) -> None:
         if rows:  # SQLAlchemy takes no rows for one without values
-            self._opened.exec_driver_sql(self._said(text), [self._fit(row) for row in rows])
+            fit = [self._fit(row) for row in rows] if self._is_postgresql else list(rows)
+            self._opened.exec_driver_sql(self._said(text), fit)
 
     def _found(self, text: str, values: Values) -> tuple[tuple[str, ...], Sequence[Any]]:
         result = self._opened.exec_driver_sql(self._said(text), self._fit(values))

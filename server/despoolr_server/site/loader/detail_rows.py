@@ -72,7 +72,7 @@ class DetailRows:
             )
             self._known[key] = (report.status, report.time)
             return None
-        if not self.is_overtaken(report):
+        if not _is_overtaken(report, was):
             self._changed[key] = {
                 "job": report.job_id,
                 "kind": report.kind,
@@ -91,7 +91,7 @@ class DetailRows:
         service's round began, perhaps before the row was made.
         """
         was = self._said(_key_of(report))
-        return was is not None and report.time < was[1] and was[0] != DetailStatus.NONE
+        return was is not None and _is_overtaken(report, was)
 
     def _said(self, key: Key) -> tuple[str, float] | None:
         if key not in self._known:
@@ -123,3 +123,7 @@ class DetailRows:
 
 def _key_of(report: JobReport) -> Key:
     return report.job_id, report.kind, report.site, report.machine
+
+
+def _is_overtaken(report: JobReport, was: tuple[str, float]) -> bool:
+    return report.time < was[1] and was[0] != DetailStatus.NONE
