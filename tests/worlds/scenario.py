@@ -37,6 +37,32 @@ job = "FIRST"
 status = "Complete"
 """
 """About the smallest file of a scenario."""
+SHARED = """\
+name = "shared"
+title = "A package is shared"
+
+[run]
+for = "2h"
+
+[[package]]
+name = "OFFICE"
+files = { "a.dat" = "a" }
+
+[[step]]
+do = "job"
+at = "0s"
+name = "FIRST"
+package = "OFFICE"
+type = "share"
+
+[[expect]]
+that = "job"
+job = "FIRST"
+status = "Complete"
+"""
+"""One in which a file travels, and whose one expectation holds: `shared.toml` of the commands that
+take a file (`tests/unit/lab/cli`).
+"""
 
 
 def scenario(

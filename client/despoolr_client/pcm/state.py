@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final
 
 import msgspec
 
@@ -47,9 +46,6 @@ class Decisions(msgspec.Struct, frozen=True):
     due: Records = ()
     expired: Records = ()
     lines: tuple[str, ...] = ()
-
-
-NOTHING: Final = Decisions()
 
 
 class Pcm:

@@ -16,8 +16,6 @@ from enum import StrEnum
 
 import msgspec
 
-SOURCE = "SMS"
-"""The source of every event; the texts lie in SMSERROR.DLL (Q137209)."""
 LINES_BEGIN = "\nMachineName = "
 """Where the lines below a job's event begin."""
 

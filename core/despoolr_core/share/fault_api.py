@@ -26,8 +26,6 @@ DELAY_S_MAX: Final = 3600.0
 """Seconds of site time that a slow server may take for each way."""
 OF_SERVERS: Final = ("disk_full", "link_down", "slow_share")
 """Faults of the server that they name."""
-NAMES: Final = ("site", "server", "share", "machine", "other")
-"""Fields that are names of one case."""
 
 
 class _Fault(

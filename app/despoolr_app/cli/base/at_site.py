@@ -49,7 +49,6 @@ def site_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def at_site_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The option `--at-site` of a command."""
     return variable_option(
         "--at-site",
         default="",

@@ -47,7 +47,6 @@ MARK: Final = "Z"
 installed (Q235805).
 """
 
-_WIDTH: Final = 64
 _WIDTH_REPORT: Final = 96
 
 

@@ -55,7 +55,6 @@ FileKey = tuple[str, str, str]
 
 
 def file_key(server: str, share: str, path: str) -> FileKey:
-    """The key of a file."""
     return (server, fold(share), fold(path.replace("\\", "/")))
 
 

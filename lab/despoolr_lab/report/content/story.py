@@ -122,7 +122,6 @@ class _Mentions:
         self._last: deque[Record] = deque(maxlen=LAST_MAX)
 
     def add(self, record: Record) -> None:
-        """One more."""
         self.count += 1
         (self._first if len(self._first) < FIRST_MAX else self._last).append(record)
 

@@ -11,11 +11,9 @@ from typing import Final
 from multidict import istr
 
 METH_ANY: Final = "*"
-METH_CONNECT: Final = "CONNECT"
 METH_DELETE: Final = "DELETE"
 METH_GET: Final = "GET"
 METH_HEAD: Final = "HEAD"
-METH_OPTIONS: Final = "OPTIONS"
 METH_POST: Final = "POST"
 METH_PUT: Final = "PUT"
 
@@ -40,7 +38,6 @@ IF_UNMODIFIED_SINCE: Final = istr("If-Unmodified-Since")
 LOCATION: Final = istr("Location")
 ORIGIN: Final = istr("Origin")
 RANGE: Final = istr("Range")
-TRANSFER_ENCODING: Final = istr("Transfer-Encoding")
 USER_AGENT: Final = istr("User-Agent")
 VARY: Final = istr("Vary")
 WWW_AUTHENTICATE: Final = istr("WWW-Authenticate")

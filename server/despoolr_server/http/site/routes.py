@@ -45,8 +45,6 @@ MACHINES_MAX: Final = 10_000
 
 
 class SiteRoutes:
-    """The routes of one site."""
-
     def __init__(
         self,
         site: SiteContext,

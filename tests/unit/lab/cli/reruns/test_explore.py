@@ -14,31 +14,12 @@ from despoolr_lab.explore.judgement import WorldJudgement
 from despoolr_lab.explore.rules.breach import FailureKey
 from despoolr_lab.pool import WorkerDied
 from worlds.answer import data_of
+from worlds.scenario import SHARED
 
+pytestmark = pytest.mark.usefixtures("here")
 Said = pytest.CaptureFixture[str]
 KEY = FailureKey("a lost retry", "", "SMS_DESPOOLER", "temp_and_rename")
 BROKEN = WorldJudgement("d", {KEY: ("job BPC00002 was to be tried again, and never was", 5.0)})
-SCENARIO = """
-name = "shared"
-title = "A package is shared"
-[run]
-for = "2h"
-[[package]]
-name = "OFFICE"
-files = { "a.dat" = "a" }
-[[step]]
-do = "job"
-at = "0s"
-name = "FIRST"
-package = "OFFICE"
-type = "share"
-"""
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("shared.toml").write_text(SCENARIO)
 
 
 def worlds_are(
@@ -131,7 +112,7 @@ def test_a_number_of_clients_that_cannot_be_is_one_line(
 
 @pytest.mark.slow
 def test_a_scenario_may_be_explored_without_its_counted_clients(capsys: Said) -> None:
-    Path("shared.toml").write_text(SCENARIO + '[[clients]]\nname = "WS{n}"\ncount = 9\n')
+    Path("shared.toml").write_text(SHARED + '[[clients]]\nname = "WS{n}"\ncount = 9\n')
     more = ["--clients", "0", "--for", "30m", "--seeds", "1-2", "--jobs", "1"]
     assert run(["explore", "shared.toml", *more]) == 0, capsys.readouterr()
 
@@ -140,7 +121,7 @@ def test_what_to_try_has_the_options_that_belong_to_the_world(
     capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worlds_are(monkeypatch, BROKEN)
-    Path("a b.toml").write_text(SCENARIO)
+    Path("a b.toml").write_text(SHARED)
     typed = ["--version", "1.2 SP4", "--for", "3h", "--clients", "0", "--set", "attempts_max=7"]
     typed += ["--bug", "Q152229", "--fix", "Q147819"]
     assert run(["explore", "a b.toml", "--seeds", "1", *typed]) == 11
@@ -153,7 +134,7 @@ def test_what_to_try_has_the_options_that_belong_to_the_world(
 @pytest.mark.slow
 def test_faults_are_drawn_for_the_clients_and_the_length_that_run(capsys: Said) -> None:
     clients = '[[clients]]\nname = "WS{n}"\ncount = 9\n'
-    Path("shared.toml").write_text(SCENARIO + clients)
+    Path("shared.toml").write_text(SHARED + clients)
     more = ["--clients", "1", "--for", "30m", "--seeds", "1-12", "--jobs", "1"]
     assert run(["explore", "shared.toml", *more]) == 0
     assert "Nothing went wrong" in capsys.readouterr().out

@@ -10,31 +10,11 @@ import pytest
 from despoolr.console import run
 
 Said = pytest.CaptureFixture[str]
-SCENARIO = """\
-name = "shared"
-title = "A package is shared"
-
-[run]
-for = "2h"
-
-[[package]]
-name = "OFFICE"
-files = { "a.dat" = "a" }
-
-[[step]]
-do = "job"
-at = "0s"
-name = "FIRST"
-package = "OFFICE"
-type = "share"
-"""
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run of a world, with a behaviour set, is kept below the working directory."""
-    monkeypatch.chdir(tmp_path)
-    Path("shared.toml").write_text(SCENARIO)
+def kept(here: None) -> None:
+    """A run of a world, with a behaviour set."""
     assert run(["run", "shared.toml", "--seed", "3", "--set", "copy_strategy=temp_and_rename"]) == 0
 
 

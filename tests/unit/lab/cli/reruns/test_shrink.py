@@ -54,8 +54,7 @@ status = "Failed"
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def failing(here: None) -> None:
     Path("shared.toml").write_text(SCENARIO)
 
 

@@ -12,45 +12,10 @@ from despoolr.console import run
 from despoolr_lab.cli.runs import running
 from despoolr_lab.cli.runs.running import Interrupted
 from worlds.answer import answer_of, data_of
+from worlds.scenario import SHARED
 
+pytestmark = pytest.mark.usefixtures("here")
 Said = pytest.CaptureFixture[str]
-SCENARIO = """\
-name = "shared"
-title = "A package is shared"
-
-[run]
-for = "2h"
-
-[[site]]
-code = "BPC"
-domain = "SALES"
-
-[[server]]
-name = "LOGON1"
-
-[[package]]
-name = "OFFICE"
-files = { "a.dat" = "a" }
-
-[[step]]
-do = "job"
-at = "0s"
-name = "FIRST"
-package = "OFFICE"
-type = "share"
-
-[[expect]]
-that = "job"
-job = "FIRST"
-status = "Complete"
-"""
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scenario lies in the working directory, and runs are kept below it."""
-    monkeypatch.chdir(tmp_path)
-    Path("shared.toml").write_text(SCENARIO)
 
 
 def test_a_scenario_that_holds_is_told_kept_and_exits_0(capsys: Said) -> None:
@@ -62,7 +27,7 @@ def test_a_scenario_that_holds_is_told_kept_and_exits_0(capsys: Said) -> None:
 
 
 def test_an_expectation_that_does_not_hold_exits_10_and_says_what_was_found(capsys: Said) -> None:
-    Path("shared.toml").write_text(SCENARIO.replace('"Complete"', '"Failed"'))
+    Path("shared.toml").write_text(SHARED.replace('"Complete"', '"Failed"'))
     assert run(["run", "shared.toml", "--json", "--out", "elsewhere"]) == 10
     said = capsys.readouterr()
     told = data_of(said.out)
@@ -77,9 +42,9 @@ def test_an_expectation_that_does_not_hold_exits_10_and_says_what_was_found(caps
     ("text", "says"),
     [
         ("name = ", "shared.toml:1:"),
-        (SCENARIO.replace("title =", "titel ="), "shared.toml"),
+        (SHARED.replace("title =", "titel ="), "shared.toml"),
         (
-            SCENARIO.replace('do = "job"\n', 'do = "release"\nmachine = "WS1"\n')
+            SHARED.replace('do = "job"\n', 'do = "release"\nmachine = "WS1"\n')
             .replace('name = "FIRST"\npackage = "OFFICE"\ntype = "share"\n', 'file = "a.dat"\n'),
             "WS1",
         ),
@@ -97,7 +62,7 @@ def test_a_scenario_that_cannot_be_run_is_one_line_and_exit_code_2(
 
 
 TWO = (
-    SCENARIO
+    SHARED
     + """
 [[expect]]
 that = "job"
