@@ -94,6 +94,11 @@ def told(store: JournalledFileStore) -> dict[str, tuple[bytes | None, int, dict[
     after=[("remove", "D", "", b""), ("rename", "A", "D", b""), ("make", "A", "", b"")],
     journal_max=1 << 20,
 )
+@example(
+    before=[("put", "A", "", b"1"), ("attributes", "A", "", b"1")],
+    after=[("put", "A", "", b"1")],
+    journal_max=200,
+)
 @given(before=OPERATIONS, after=OPERATIONS, journal_max=st.sampled_from([200, 1 << 20]))
 def test_any_history_comes_true_from_what_was_before_it_and_from_what_was_after_it(
     tmp_path_factory: pytest.TempPathFactory,

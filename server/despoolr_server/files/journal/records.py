@@ -198,8 +198,8 @@ class JournalOutcome:
         elif isinstance(entry, Remove):
             kept[fold(entry.path)] = Kept(entry.path)
         elif isinstance(entry, Put):
-            if (one := kept.get(fold(entry.path))) is not None:
-                one.inode, one.attributes = entry.inode, entry.attributes
+            one = kept.setdefault(fold(entry.path), Kept(entry.path, properties=None))
+            one.inode, one.attributes = entry.inode, entry.attributes
         elif isinstance(entry, Move):
             self._keep_along(entry)
 
