@@ -20,6 +20,7 @@ import msgspec
 from despoolr_core.records.kinds import KINDS, share
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
 from despoolr_core.records.stream import Record, decode
+from despoolr_core.rules import text
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Watch
 from despoolr_server.http.live.feeds import LiveFeeds
@@ -31,6 +32,10 @@ AGAIN_S: Final = 2.0
 LOOK_S: Final = 30.0
 """Seconds after which a service may not rest any longer by what is heard."""
 LINE_SIZE_MAX: Final = 1024 * 1024
+TEXT_SIZE_MAX: Final = 2 * text.LINE_SIZE_MAX
+"""Characters of a text in a record: no server of ours takes, or says, one that is longer. What is
+remembered of a server's records is bounded by how many there are, so each must be.
+"""
 _THEIRS: Final = frozenset(kind for kind in KINDS.values() if kind.__module__ == share.__name__)
 """Kinds that a share server records of itself."""
 _FAULTS: Final = frozenset((FaultBegan, FaultEnded))
@@ -160,13 +165,15 @@ class _Past:
 
     def news(self, line: bytes) -> list[Record]:
         """The records to take now that this line has come."""
-        text = line.strip()
-        if not text:
+        told = line.strip()
+        if not told:
             held, self._held, self._last = self._held, [], None
             return held
         try:
-            record = decode(text)
+            record = decode(told)
         except msgspec.MsgspecError:  # of another version
+            return []
+        if len(told) > TEXT_SIZE_MAX and _has_long_text(record):
             return []
         if self._last is None:
             return [record]
@@ -175,3 +182,14 @@ class _Past:
         else:
             self._held.append(record)
         return []
+
+
+def _has_long_text(told: object) -> bool:
+    """Whether a text of a record, in it or deeper, is longer than `TEXT_SIZE_MAX`."""
+    if isinstance(told, msgspec.Struct):
+        return any(_has_long_text(getattr(told, name)) for name in told.__struct_fields__)
+    if isinstance(told, dict):
+        return any(map(_has_long_text, (*told, *told.values())))
+    if isinstance(told, list | tuple):
+        return any(map(_has_long_text, told))
+    return isinstance(told, str) and len(told) > TEXT_SIZE_MAX

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
+import msgspec
 import pytest
 
-from despoolr_app.servers.follower import LOOK_S, Follower, _Past
+from despoolr_app.servers.follower import LOOK_S, TEXT_SIZE_MAX, Follower, _Past
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
-from despoolr_core.records.kinds.share import ShareStarted
+from despoolr_core.records.kinds.share import OpenRefused, ShareStarted
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.stream import Record, encode
@@ -36,6 +37,45 @@ def test_a_server_with_other_records_is_heard_from_their_beginning() -> None:
     last = Record(7, 3.0, "LOGON1", ShareStarted(server="LOGON1"))
     assert numbers(_Past(last), line(1, 9.0), line(2, 9.5), b"\n", line(3, 10.0)) == [1, 2, 3]
     assert numbers(_Past(None), b"no record\n", line(1)) == [1]
+
+
+def test_a_record_with_a_text_that_no_server_takes_is_passed_over() -> None:
+    def refused(seq: int, **told: str) -> bytes:
+        facts = {
+            "server": "LOGON1",
+            "machine": "WS1",
+            "user": "",
+            "program": "",
+            "share": "S",
+            "path": "F",
+            "access": "READ",
+            "share_mode": "READ",
+            "nt_status": "STATUS_SHARING_VIOLATION",
+            "win32": 32,
+            "purpose": "",
+            "episode": "LOGON1-E1",
+            "blockers": [
+                {
+                    "open": "O1",
+                    "machine": "WS2",
+                    "user": "",
+                    "program": told.get("of_blocker", ""),
+                    "access": "READ",
+                    "share_mode": "READ",
+                    "opened_at": 0.0,
+                }
+            ],
+        } | {name: text for name, text in told.items() if name == "path"}
+        return encode(Record(seq, 0.0, "LOGON1", msgspec.convert(facts, OpenRefused))) + b"\n"
+
+    longest = "x" * TEXT_SIZE_MAX
+    assert numbers(
+        _Past(None),
+        refused(1, path=longest),
+        refused(2, path=longest + "x"),
+        refused(3, of_blocker=longest),
+        refused(4, of_blocker=longest + "x"),
+    ) == [1, 3]
 
 
 def test_a_page_hears_of_a_servers_own_faults_and_no_other_in_its_process() -> None:
