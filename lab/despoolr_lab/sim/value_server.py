@@ -142,6 +142,7 @@ class FarEnd(asyncio.Protocol):
         assert isinstance(transport, MemoryTransport)
         self.transport = transport
         self.server.ends[self] = None
+        self._wait_for_next()
 
     def data_received(self, data: bytes) -> None:
         self.become_real().data_received(data)

@@ -41,6 +41,7 @@ TOUCHED: Final[dict[str, tuple[str, ...]]] = {
         "pause_writing",
         "resume_writing",
         "handle_error",
+        "shutdown",
     ),
     "set": (
         "_current_request",
@@ -438,6 +439,13 @@ class Connection(RequestHandler):
         self.force_close()
         if transport is not None:
             transport.abort()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:
+        """The server stops. One that came in the turn in which it was told to close began to wait
+        for a request only then, and would be waited for until the time is over.
+        """
+        self.close()
+        await super().shutdown(timeout)
 
     def _left_to_send(self) -> int:
         transport = self.transport

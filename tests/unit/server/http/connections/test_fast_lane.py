@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from despoolr_lab.sim.hosts import LATENCY_S
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
 from despoolr_server.files import StoreError
@@ -483,6 +484,20 @@ def test_a_server_that_stops_waits_for_what_is_not_safe_yet_and_for_all_of_its_a
 
     within(test)
     assert not caplog.records, "it was said to be over twice"
+
+
+def test_a_server_that_stops_waits_for_no_connection_of_that_moment() -> None:
+    async def test(world: World) -> None:
+        loop = asyncio.get_running_loop()
+        dialling = asyncio.create_task(dial_in_memory(world.network, "logon1"))
+        await asyncio.sleep(LATENCY_S)
+        assert not dialling.done(), "it has come to the server in this turn"
+        began = loop.time()
+        await world.runner.cleanup()
+        assert loop.time() == began
+        assert await (await dialling).heard() == b""
+
+    within(test)
 
 
 def test_a_caller_that_goes_while_its_answer_waits_leaves_nothing_behind() -> None:
