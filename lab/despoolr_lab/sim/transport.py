@@ -13,6 +13,7 @@ import errno
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import Context
+from math import inf
 from typing import Protocol
 
 from despoolr_lab.sim.time.loop import VirtualLoop
@@ -62,6 +63,7 @@ class Pipe:
         "_scheduled",
         "_sender",
         "_tap",
+        "_value_due",
         "held",
         "link",
         "receiver",
@@ -77,6 +79,8 @@ class Pipe:
         self._tap = tap
         self._in_flight: deque[tuple[float, bytes | None]] = deque()
         self._scheduled = False
+        self._value_due = inf
+        """When a value that is on its way is there."""
         self._give_up_timer: asyncio.TimerHandle | None = None  # set while the link holds this pipe
         self.held = 0
         """Bytes on their way."""
@@ -109,15 +113,18 @@ class Pipe:
         there it says so: `value_is_there` or `hand_in`.
         """
         self._scheduled = True
+        self._value_due = due
         self._loop.take_along(value, due)
 
     def value_is_there(self) -> None:
         """What followed a value may go on."""
         self._scheduled = False
+        self._value_due = inf
         self.resume()
 
     def hand_in(self, data: bytes) -> None:
         """What went as a value, and should be there now, goes on as its bytes."""
+        self._value_due = inf
         self._in_flight.appendleft((self._loop.time(), data))
         self.held += len(data)
         self._deliver()
@@ -138,11 +145,10 @@ class Pipe:
         """Whether bytes have arrived that the receiver has not taken (closing then resets, as TCP
         does).
         """
-        return (
-            bool(self._in_flight)
-            and bool(self._in_flight[0][1])
-            and self._in_flight[0][0] <= self._loop.time()
-        )
+        now = self._loop.time()
+        if self._value_due <= now:
+            return True
+        return bool(self._in_flight and self._in_flight[0][1]) and self._in_flight[0][0] <= now
 
     def drop(self) -> None:
         """Forget what is on its way."""

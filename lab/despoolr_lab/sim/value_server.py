@@ -339,8 +339,11 @@ class ValueServer:
         ends = list(self.ends)
         shuts = [end.shut_down() for end in ends]
         if "real_server" in self.__dict__:
-            self.real_server.pre_shutdown()
-            shuts.append(self.real_server.shutdown(self.shutdown_s))
+            at_work = [end.real for end in ends if end.task is not None]  # their ends wait for them
+            others = [real for real in self.real_server.connections if real not in at_work]
+            for real in others:
+                real.close()
+            shuts += [real.shutdown(self.shutdown_s) for real in others]
         await asyncio.gather(*shuts)
         traffic = self.app.things.get(TRAFFIC)
         if traffic is not None:
