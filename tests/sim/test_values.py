@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from despoolr_client.transport.calls import way_to
+from despoolr_client.transport.message import Fenced
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.value_server import ValueServer
 from despoolr_lab.sim.values import CallInFlight
@@ -128,19 +129,21 @@ def serve(asking: list[Asking]) -> App:
     return App(routes, things={LANE_CALLS: lane, USUAL_CALLS: {("PUT", "/kept"): kept_later}})
 
 
-def seen(story: Callable[[Asking], Awaitable[None]], *, values: bool) -> list[Any]:
+def seen(
+    story: Callable[[Asking], Awaitable[None]], *, values: bool, keepalive_s: float = 100.0
+) -> list[Any]:
     async def main() -> list[Any]:
         network = Network(carries_values=values)
         known: list[Asking] = []
         runner: Any = (
-            ValueServer(serve(known), keepalive_s=100.0, shutdown_s=1.0)
+            ValueServer(serve(known), keepalive_s=keepalive_s, shutdown_s=1.0)
             if values
             else Runner(
                 serve(known),
                 limits=UNLIMITED,
                 lane=False,
                 shutdown_timeout=1.0,
-                keepalive_timeout=100.0,
+                keepalive_timeout=keepalive_s,
             )
         )
         await runner.setup()
@@ -281,6 +284,15 @@ async def a_reset_in_the_moment_of_the_answer(it: Asking) -> None:
         await asyncio.sleep(1.0 - it.loop.time() % 1.0)
 
 
+async def a_connection_of_the_moment_of_a_stop(it: Asking) -> None:
+    await asyncio.sleep(120.0)  # nothing is kept any more
+    async with asyncio.TaskGroup() as group:
+        group.create_task(it.ask("GET", "/plain"))
+        await asyncio.sleep(0.0005)
+        await it.runner.cleanup()
+        it.note("stopped")
+
+
 async def a_last_answer_and_its_end_apart(it: Asking) -> None:
     await it.ask("GET", "/plain")
     it.network.link("PC1", "LOGON1").jitter_s = 1.0
@@ -310,6 +322,7 @@ STORIES: dict[str, Callable[[Asking], Awaitable[None]]] = {
     "a stop with the caller, as bytes": a_stop("/late", None),
     "a session that is closed": a_session_that_is_closed_when_it_has_no_place_left,
     "a reset in the moment of the answer": a_reset_in_the_moment_of_the_answer,
+    "a connection of the moment of a stop": a_connection_of_the_moment_of_a_stop,
     "a last answer and its end apart": a_last_answer_and_its_end_apart,
     **{
         f"{name}, {method} {target} after {after_s}": with_trouble(method, target, after_s, trouble)
@@ -319,6 +332,21 @@ STORIES: dict[str, Callable[[Asking], Awaitable[None]]] = {
         for after_s in times
     },
 }
+
+
+def test_a_connection_that_was_not_used_is_closed_like_any_that_is_idle() -> None:
+    async def fenced(it: Asking) -> None:
+        """The call that is held back leaves its connection to whoever comes next."""
+        await asyncio.sleep(60.0)
+        ask = way_to(it.http, "http://logon1")
+        with pytest.raises(Fenced):
+            await ask("GET", "/plain", "", None, aiohttp.ClientTimeout(), lambda: False)
+        for _ in range(2):
+            await asyncio.sleep(20.0)
+            await it.ask("GET", "/plain")
+
+    told = [seen(fenced, values=values, keepalive_s=10.0) for values in (True, False)]
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("name", STORIES)
