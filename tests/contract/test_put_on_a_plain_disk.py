@@ -32,7 +32,7 @@ from despoolr_server.files.spare.staged_files import StagedFiles
 from despoolr_server.files.system.descriptors import write_whole
 from despoolr_server.files.system.exchange import begin_writing_out, can_tell_readers, exchange
 from worlds.deadly import DEADLY
-from worlds.support import leave_out
+from worlds.support import leave_out, open_below
 
 AT = 833785200.0
 PRIVATE = ".despoolr"
@@ -83,8 +83,8 @@ class Cut:
             self.inodes.discard(made[1].st_ino)
             return made
 
-        def taken_back(pool: InodePool, path: str, file: Seen, size: int) -> int | None:
-            descriptor = take_back(pool, path, file, size)
+        def taken_back(pool: InodePool, path: str, file: Seen, size: int, descriptor: int) -> int:
+            descriptor = take_back(pool, path, file, size, descriptor)
             rewritten.add(file[1])
             self.inodes.discard(file[1])
             return descriptor
@@ -231,9 +231,10 @@ def test_nothing_outside_the_share_is_brought_back(tmp_path: Path) -> None:
     assert kept(root) == []
 
 
-def test_who_reads_a_file_reads_the_whole_of_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [0, 6])
+def test_who_reads_a_file_reads_the_whole_of_it(tmp_path: Path, before: int) -> None:
     store = DiskFileStore(tmp_path / "root", threads=False)
-    put(store, "A", b"one")
+    put(store, "A", b"one" * 99, *(b"%d" % number for number in range(before)))
     readers = []
     for data in (b"two" * 99, b"three" * 99, b"four" * 99, b"five"):
         put(store, "A", data)
@@ -284,8 +285,10 @@ def test_a_name_that_changes_in_another_way_is_written_out_first(
     root = tmp_path / "root"
     store = DiskFileStore(root, threads=False)
     store.make_directory(n("D"), AT)
-    put(store, "D/A", b"one", b"two", b"three", b"four")
+    put(store, "D/A", b"one", b"two", b"three", b"four", b"five", b"six")
+    assert len(open_below(root)) == 2
     how(store)
+    assert not open_below(root)
     assert kept(root) == []
     there = {path.stat().st_ino for path in root.rglob("*") if PRIVATE not in path.parts}
     assert not there & cut.inodes, "no file without its content on the disk is left"
@@ -321,13 +324,13 @@ def test_what_was_there_before_and_has_another_name_by_now_is_not_written_over(
 ) -> None:
     root, link = tmp_path / "root", tmp_path / "link"
     store = DiskFileStore(root, threads=False)
-    put(store, "A", b"one", b"two", b"three", b"four")
+    put(store, "A", b"one", b"two", b"three", b"four", b"five", b"six")
     (spare,) = [path for path in (root / PRIVATE / "tmp").rglob("*") if path.is_file()]
-    assert spare.read_bytes() == b"three"
+    assert spare.read_bytes() == b"five"
     link.hardlink_to(spare)
-    put(store, "A", b"five", b"six")
-    assert link.read_bytes() == b"three"
-    assert store.read(n("A")) == b"six"
+    put(store, "A", b"seven", b"eight")
+    assert link.read_bytes() == b"five"
+    assert store.read(n("A")) == b"eight"
 
 
 def test_names_that_are_remembered_are_bounded(
@@ -351,7 +354,8 @@ def test_what_cannot_be_exchanged_is_renamed_and_written_out(
     store = DiskFileStore(root, threads=False)
     put(store, "A", b"one", b"two")
     if why == "not refused before":
-        put(store, "A", b"three", b"four")
+        put(store, "A", b"three", b"four", b"five", b"six")
+        assert len(open_below(root)) == 2
     if why == "no room for more":
         monkeypatch.setattr(store.pool, "_count_max", 0)
     else:
@@ -359,6 +363,7 @@ def test_what_cannot_be_exchanged_is_renamed_and_written_out(
     put(store, "A", b"five")
     assert kept(root) == []
     assert contents(cut.after(root, tmp_path / "after")) == {"A": b"five"}
+    assert not open_below(root)
     left = [path for name in ("spare", "tmp") for path in (root / PRIVATE / name).iterdir()]
     assert not any(path.is_file() and path.stat().st_size for path in left)
 

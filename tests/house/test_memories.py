@@ -247,6 +247,7 @@ TABLES: dict[str, str] = {
     "`DIRECTORIES_MAX`",
     "server/despoolr_server/files/journal/passing.py:PassingFiles.files": "`COUNT_MAX`, `SIZE_MAX`",
     "server/despoolr_server/files/journal/passing.py:PassingFiles._within": "as many as `files`",
+    "server/despoolr_server/files/spare/originals.py:Originals._open": "`OPEN_MAX`",
     "server/despoolr_server/files/spare/originals.py:Originals._puts": "`NAMES_MAX`",
     "server/despoolr_server/files/known_files.py:KnownFiles.rows": "`KNOWN_MAX` files that exist",
     "server/despoolr_server/files/small_files.py:SmallFiles.files": "`SIZE_MAX` bytes, `COUNT_MAX` "

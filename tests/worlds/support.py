@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -69,6 +70,15 @@ def free_port() -> int:
     """
     RESERVED.append(one := ReservedPorts(1))
     return one.ports[0]
+
+
+def open_below(directory: Path) -> list[str]:
+    """The names of what this process has open below a directory, as Linux tells it."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(descriptor.readlink())
+    return sorted(path.name for path in found if directory in path.parents)
 
 
 @cache

@@ -179,15 +179,16 @@ class InodePool:
         """
         return exchange(staged, path)
 
-    def take_back(self, path: str, file: Seen, size: int) -> int | None:
+    def take_back(self, path: str, file: Seen, size: int, descriptor: int = -1) -> int:
         """A descriptor to write a file of ours anew that was swapped away, with no more than `size`
-        bytes of what it held; None, and the file is deleted, if somebody reads it, or it is not as
-        it was there.
+        bytes of what it held, and whom nobody can open until `let_read`; it may be open already.
+        -1, and the file is deleted, if somebody reads it, or it is not as it was there.
         """
-        try:
-            descriptor = os.open(path, _WRITE)
-        except OSError:
-            return None
+        if descriptor < 0:
+            try:
+                descriptor = os.open(path, _WRITE)
+            except OSError:
+                return -1
         try:
             if os.fstat(descriptor)[:7] == file and is_unread(descriptor):
                 if file[6] > size:
@@ -198,7 +199,7 @@ class InodePool:
         os.close(descriptor)
         with suppress(OSError):
             os.unlink(path)
-        return None
+        return -1
 
     def recycle(self, path: str) -> None:
         """Lay a file of ours aside that nobody needs, or delete it if somebody reads it or it has

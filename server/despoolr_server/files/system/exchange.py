@@ -86,9 +86,18 @@ def can_tell_readers() -> bool:
 
 
 def is_unread(descriptor: int) -> bool:
-    """Whether nobody else has the file open; nobody has until the descriptor is closed."""
+    """Whether nobody else has the file open; nobody has until the descriptor is closed, or others
+    are let in (`let_read`).
+    """
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
     except OSError:
         return False
     return True
+
+
+def let_read(descriptor: int) -> None:
+    """Whoever wants to may open a file again of which it was asked whether it `is_unread`. Raises
+    `OSError`.
+    """
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
