@@ -88,3 +88,5 @@ def test_a_page_of_many_rows_says_none_twice(page: str) -> None:
     lines = (REPOSITORY / page).read_text("utf-8").splitlines()
     long = Counter(line for line in lines if len(line) > COLUMNS // 2 and set(line) - set("|- "))
     assert sorted(line for line, count in long.items() if count > 1) == []
+    names = Counter(line.split(" | ")[0] for line in lines if line.startswith("| "))
+    assert sorted(name for name, count in names.items() if count > 1 and len(name) > 16) == []
