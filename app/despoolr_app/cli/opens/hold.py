@@ -91,7 +91,7 @@ def command(
                     who = f"{given['program']} on {given['machine']}"
                     put(
                         f"{who} has {share}/{path} on {server.url} open: {opened.open}, "
-                        f"{given['access']}, {given['share_mode']}"
+                        f"{given['access']}, sharing {given['share_mode']}"
                     )
                 _stay(session, opened.open, for_s / scale, over)
     except (SiteError, ConfigError) as error:
