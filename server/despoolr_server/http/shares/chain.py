@@ -204,6 +204,10 @@ class ChainRoutes:
 
     async def _open(self, caller: Caller, call: ChainOpen) -> ChainResult:
         who, handles = caller.who, self._host.handles
+        if call.read:
+            both = handles.usual.open_and_read(who, call.request, BYTES_MAX)
+            if both is not None:
+                return ChainResult(data=both[1], open=both[0])
         reply = handles.usual.open(who, call.request) or await handles.open(who, call.request)
         if isinstance(reply, Problem):
             return ChainResult(problem=reply)

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from despoolr_core.clock import Clock
+from despoolr_core.rules.conflict import READS
 from despoolr_core.rules.memory import Bounded
 from despoolr_core.share.modes import CreateAction, Role, render_attributes
 from despoolr_core.share.wire import OpenReply, OpenRequest
@@ -91,6 +92,20 @@ class UsualCalls:
 
     def open(self, who: Principal, request: OpenRequest) -> OpenReply | None:
         """Grant an open, or do nothing."""
+        found = self._open(who, request, -1)
+        return None if found is None else found[0]
+
+    def open_and_read(
+        self, who: Principal, request: OpenRequest, size_max: int
+    ) -> tuple[OpenReply, bytes] | None:
+        """The same, with the content of a file of at most `size_max` bytes that nobody waits for,
+        and of which nothing is locked.
+        """
+        return self._open(who, request, size_max)
+
+    def _open(
+        self, who: Principal, request: OpenRequest, size_max: int
+    ) -> tuple[OpenReply, bytes] | None:
         known = self._granted.get(_words_of(request, who.role))
         if known is None:
             return None
@@ -104,8 +119,9 @@ class UsualCalls:
             or engine.has_left(session.session, share.name)
         ):
             return None
+        store = share.store
         try:
-            facts = share.store.find(known.name)
+            facts = store.find(known.name)
         except StoreError:
             return None
         if (
@@ -115,6 +131,20 @@ class UsualCalls:
             or facts.path != known.name.path
         ):
             return None
+        data = b""
+        if size_max >= 0:
+            file = engine.table.file(known.file)
+            if (
+                facts.size > min(size_max, store.inline_max)
+                or not known.access & READS
+                or (file is not None and file.ranges is not None)
+                or self._audit.ledger.waiting_count
+            ):
+                return None
+            try:
+                data = store.content(known.name, facts) if facts.size else data
+            except StoreError:
+                return None
         row = engine.open_again(
             now,
             session,
@@ -131,7 +161,7 @@ class UsualCalls:
             return None
         sessions.renew(session, now)
         self._audit.granted(row, _OPENED)
-        return OpenReply(row.handle, _WORD, facts.size, known.attribute_words, now)
+        return OpenReply(row.handle, _WORD, facts.size, known.attribute_words, now), data
 
     def close(self, who: Principal, handle: str) -> bool:
         """Give an open back; whether that was done."""

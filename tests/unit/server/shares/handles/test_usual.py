@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from despoolr_core.share.modes import Role
-from despoolr_core.share.wire import OpenReply, OpenRequest, Problem
+from despoolr_core.share.wire import LockElement, LockRequest, OpenReply, OpenRequest, Problem
 from despoolr_server.shares.base.principal import Caller, Principal
 from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import LockWish
@@ -23,6 +23,8 @@ from worlds.share import SERVICE, World, client
 
 ALICE, BOB = client("WS1", "ALICE"), client("WS2", "BOB")
 WORDS = {"access": "READ", "share_mode": "READ|WRITE|DELETE"}
+READ_MAX = 2
+"""Bytes of a file that is read as it is opened."""
 
 
 def wish(session: str, path: str = "A", **words: str) -> OpenRequest:
@@ -206,6 +208,31 @@ async def test_a_close_that_others_hear_of_is_left_to_the_long_way() -> None:
     assert LOOKS == int(Rights.READ)
 
 
+async def test_what_is_opened_is_read_along_unless_more_is_to_be_looked_at() -> None:
+    world, session = await known()
+    everything = {"access": "WRITE|READ", "share_mode": "READ|WRITE|DELETE"}
+
+    def read(size_max: int = 1, **words: str) -> bytes | None:
+        both = world.host.handles.usual.open_and_read(ALICE, wish(session, **words), size_max)
+        return None if both is None else both[1]
+
+    assert (read(), read(0)) == (b"x", None)
+    other = await world.hold(BOB, world.session(BOB), "A", **everything)
+    assert read() == b"x"
+    lock = LockRequest([LockElement(0, 1, "EXCLUSIVE|FAIL_IMMEDIATELY")])
+    assert not isinstance(await world.host.range_locks.lock(BOB, other, lock), Problem)
+    assert read() is None
+    await world.host.handles.close(BOB, other)
+    held = await world.hold(BOB, world.session(BOB), "A", access="READ", share_mode="READ")
+    refused = await world.host.handles.open(ALICE, wish(session, access="WRITE"))
+    assert isinstance(refused, Problem)
+    assert read() is None, "who waits for the file has got it by reading"
+    await world.host.handles.close(BOB, held)
+    await world.hold(ALICE, session, "A", access="READ_ATTRIBUTES", share_mode="READ|WRITE|DELETE")
+    assert read(access="READ_ATTRIBUTES") is None
+    check_table(world.host.engine.table)
+
+
 async def test_a_renewed_lease_runs_from_the_call() -> None:
     world, _ = await known()
     session = world.session(ALICE, lease_s=10.0)
@@ -261,9 +288,18 @@ class Twin:
             access=chance.choice(("READ", "READ", "READ_ATTRIBUTES", "WRITE", "DELETE")),
             share_mode=chance.choice(("READ|WRITE|DELETE", "READ|WRITE|DELETE", "READ", "")),
         )
-        reply = self.world.host.handles.usual.open(who, request) if self.is_short else None
+        handles, reads = self.world.host.handles, chance.random() < 0.5
+        if self.is_short and reads:
+            both = handles.usual.open_and_read(who, request, READ_MAX)
+            if both is not None:
+                self.short_count += 1
+                return both
+        reply = handles.usual.open(who, request) if self.is_short else None
         self.short_count += reply is not None
-        return reply if reply is not None else await self.world.host.handles.open(who, request)
+        answer = reply if reply is not None else await handles.open(who, request)
+        if reads and isinstance(answer, OpenReply) and answer.size <= READ_MAX:
+            return answer, await handles.read(who, answer.open, 0, None)
+        return answer
 
     async def close(self, who: Principal, handle: str) -> object:
         if self.is_short and self.world.host.handles.usual.close(who, handle):
@@ -275,7 +311,10 @@ class Twin:
         self, chance: random.Random, who: Principal, session: str, path: str, handle: str
     ) -> object:
         world, host = self.world, self.world.host
-        what = chance.randrange(9)
+        what = chance.randrange(10)
+        if what == 9:
+            request = LockRequest([LockElement(0, 1, "EXCLUSIVE|FAIL_IMMEDIATELY")])
+            return await host.range_locks.lock(who, handle, request)
         if what == 0:
             return await host.paths.put(Caller(who), "OPEN", path, b"x" * chance.randint(0, 3))
         if what == 1:
