@@ -26,16 +26,28 @@ OPENS = 10_000
 ROUNDS = 5
 
 
+class Turn(float):
+    """The CPU seconds of one turn of a task or callback, which its text names."""
+
+    of = ""
+
+    def __repr__(self) -> str:
+        return f"{float(self):.4f} of {self.of}"
+
+
 @contextmanager
-def turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The CPU seconds of each turn of a task or callback from now on."""
-    took: list[float] = []
+def turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Turn]]:
+    """The longest turn from now on is the last."""
+    took = [Turn()]
     run = asyncio.events.Handle._run
 
     def timed(handle: asyncio.Handle) -> None:
         started = time.thread_time()
         run(handle)
-        took.append(time.thread_time() - started)
+        turn = Turn(time.thread_time() - started)
+        if turn > took[-1]:
+            turn.of = repr(handle)
+            took.append(turn)
 
     with monkeypatch.context() as patch:
         patch.setattr(asyncio.events.Handle, "_run", timed)
@@ -48,12 +60,12 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
                 gc.enable()
 
 
-async def longest(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Awaitable[object]]) -> float:
+async def longest(monkeypatch: pytest.MonkeyPatch, work: Callable[[], Awaitable[object]]) -> Turn:
     """The longest turn of some work, after all turns before it."""
     with turns(monkeypatch) as took:
         await asyncio.create_task(_ended(work))
         await asyncio.sleep(0)
-    return max(took)
+    return took[-1]
 
 
 async def _ended(work: Callable[[], Awaitable[object]]) -> None:
@@ -75,7 +87,7 @@ async def test_no_turn_is_long_while_a_service_lists_thirty_thousand_files(
     share = world.share()
     assert len(await share.list("BOX")) == FILES
     best = min([await longest(monkeypatch, lambda: share.list("BOX")) for _ in range(ROUNDS)])
-    assert best <= TURN_S_MAX
+    assert best <= TURN_S_MAX, best
 
 
 async def test_no_turn_is_long_while_a_session_with_ten_thousand_opens_ends(
@@ -95,4 +107,4 @@ async def test_no_turn_is_long_while_a_session_with_ten_thousand_opens_ends(
 
         found.append(await longest(monkeypatch, end))
         assert world.host.open_count == 0
-    assert min(found) <= TURN_S_MAX
+    assert min(found) <= TURN_S_MAX, found

@@ -66,7 +66,7 @@ async def test_no_turn_is_long_while_a_directory_is_moved(
         there = granted(move(WHO, "OPEN", "BOX", new_name, replace=False))
         found.append(await longest(monkeypatch, there))
         await granted(move(WHO, "OPEN", new_name, "BOX", replace=False))()
-    assert min(found) <= TURN_S_MAX
+    assert min(found) <= TURN_S_MAX, found
 
 
 @pytest.mark.parametrize("kind", [DiskFileStore, JournalledFileStore])
@@ -118,7 +118,7 @@ async def test_no_turn_is_long_while_a_client_lists_a_directory(
                 assert reply.status == status, reply
 
             found.append(await longest(monkeypatch, work))
-        assert min(found) <= TURN_S_MAX
+        assert min(found) <= TURN_S_MAX, found
 
 
 async def test_no_turn_is_long_while_metrics_count_a_box(
@@ -131,7 +131,7 @@ async def test_no_turn_is_long_while_metrics_count_a_box(
         found.append(await longest(monkeypatch, metrics.count))
         (family,) = metrics.collect()
         assert family.samples[0].value == FILES + number + 1
-    assert min(found) <= TURN_S_MAX
+    assert min(found) <= TURN_S_MAX, found
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,4 @@ async def test_no_turn_is_long_while_somebody_asks_who_has_what_open(
                 assert (await site.ask("GET", target)).status == 200
 
             found.append(await longest(monkeypatch, work))
-        assert min(found) <= TURN_S_MAX
+        assert min(found) <= TURN_S_MAX, found

@@ -63,9 +63,10 @@ class World:
         *,
         id_prefix: str = "",
         dav_time_scale: float = 1.0,
+        clock: StillClock | None = None,
         **limits: Any,
     ) -> None:
-        self.clock = StillClock()
+        self.clock = clock or StillClock()
         self.records: list[Record] = []
         self.recorder = Recorder(self.clock.now, [self.records.append])
         self.host = ShareHost(

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import merge
+from typing import Final
 
 from despoolr_core.rules.conflict import conflict_class, conflicts, effective_modes
 from despoolr_core.share.modes import CreateAction, NtStatus, ShareMode
 from despoolr_server.engine.deletion import may_mark
 from despoolr_server.engine.dispositions import BEFORE_DELETE_PENDING, STAYS, Plan, decide
-from despoolr_server.engine.locking import Locking
+from despoolr_server.engine.locking import ALL, Locking
 from despoolr_server.engine.names import Name
 from despoolr_server.engine.renames import RenameCase, may_rename
 from despoolr_server.engine.rows import (
@@ -33,7 +34,10 @@ from despoolr_server.engine.sessions import SessionTable
 from despoolr_server.engine.table import OpenedFile, OpenTable, file_key
 from despoolr_server.engine.tree_locks import TREE
 
-ALL = 1 << 62
+LOOKS_TO_A_CLOSE: Final = 8
+"""Deadlines of sessions that have ended, or were renewed, that are looked at in about that time."""
+OPENS_TO_A_CLOSE: Final = 64
+"""Opens of sessions that end, and are closed later, that are looked at in about that time."""
 _ADDING_TO_A_DIRECTORY = 2
 _SHARED_WHILE_ADDING = int(ShareMode.READ | ShareMode.WRITE)
 
@@ -71,6 +75,7 @@ class ShareEngine:
             locks_per_open_max=locks_per_open_max,
             waiters_max=lock_waiters_max,
             waiters_per_machine_max=lock_waiters_per_machine_max,
+            is_over=self._is_over,
         )
         self.ending: set[str] = set()
         """Handles that are closed soon: their session has ended, or left their share."""
@@ -89,24 +94,32 @@ class ShareEngine:
         session = self.sessions.remove(name)
         if session is None:
             return None
-        rows = self._rows(session)
-        return self._ended(session, reason, rows, self._dismiss(rows), now, closes_max)
+        handles = self.table.of_session(name)
+        return self._ended(session, reason, handles, self._dismiss(handles), now, closes_max)
 
     def expire(self, now: float, *, closes_max: int = ALL) -> list[Ended]:
-        """End every session whose lease is over, or the first of them."""
-        lapsed = []
-        while session := self.sessions.pop_lapsed(now):
-            lapsed.append((session, self._rows(session)))
-            if len(lapsed) >= closes_max and not self.locking.waiting_count:
+        """End every session whose lease is over, or the first of them: the others are granted no
+        lock meanwhile.
+        """
+        lapsed, look_count, open_count = [], 0, 0
+        while self.sessions.next_deadline() <= now and look_count < closes_max * LOOKS_TO_A_CLOSE:
+            look_count += 1
+            session = self.sessions.pop_lapsed(now)
+            if session is None:
+                continue
+            handles = self.table.of_session(session.session)
+            lapsed.append((session, handles))
+            open_count += len(handles)
+            if max(len(lapsed), open_count // OPENS_TO_A_CLOSE) >= closes_max:
                 break  # the others are over as well, and end when this is asked again
         return self._ended_together(lapsed, "lease expired", now, closes_max)
 
     def end_all(self, reason: str, now: float) -> list[Ended]:
         """What `expire` does, of those whose lease goes on as well."""
-        rows = [(session, self._rows(session)) for session in list(self.sessions)]
-        for session, _ in rows:
+        ends = [(session, self.table.of_session(session.session)) for session in self.sessions]
+        for session, _ in ends:
             self.sessions.remove(session.session)
-        return self._ended_together(rows, reason, now, ALL)
+        return self._ended_together(ends, reason, now, ALL)
 
     def leave(
         self,
@@ -121,8 +134,9 @@ class ShareEngine:
         and it opens nothing there until it is back.
         """
         self._left.setdefault(session.session, set()).add(share)
-        rows = [row for row in self._rows(session) if row.share == share]
-        return self._closed(session, reason, rows, self._dismiss(rows), now, closes_max)
+        opened = self.table.of_session(session.session)
+        handles = [handle for handle in opened if self._row(handle).share == share]
+        return self._closed(session, reason, handles, self._dismiss(handles), now, closes_max)
 
     def rejoin(self, session: Session, share: str) -> None:
         """Connect a session to a share it had left; harmless if it had not."""
@@ -136,40 +150,41 @@ class ShareEngine:
         return bool(self._left) and share in self._left.get(session, ())
 
     def _ended_together(
-        self, sessions: list[tuple[Session, list[Open]]], reason: str, now: float, closes_max: int
+        self, sessions: list[tuple[Session, list[str]]], reason: str, now: float, closes_max: int
     ) -> list[Ended]:
         """First they all stop waiting: no lock passes from one of them to another."""
-        settled = [self._dismiss(rows) for _, rows in sessions]
+        settled = [self._dismiss(handles) for _, handles in sessions]
         ended: list[Ended] = []
-        for (session, rows), waits in zip(sessions, settled, strict=True):
-            one = self._ended(session, reason, rows, waits, now, closes_max)
-            closes_max = max(0, closes_max - len(one.closed))
-            ended.append(one)
+        for (session, handles), waits in zip(sessions, settled, strict=True):
+            _, work = self.locking.closed_first(handles, closes_max)
+            ended.append(self._ended(session, reason, handles, waits, now, closes_max))
+            closes_max -= work
         return ended
 
     def _ended(
         self,
         session: Session,
         reason: str,
-        rows: list[Open],
+        handles: list[str],
         settled: tuple[Settled, ...],
         now: float,
         closes_max: int,
     ) -> Ended:
         self._left.pop(session.session, None)
-        return self._closed(session, reason, rows, settled, now, closes_max)
+        return self._closed(session, reason, handles, settled, now, closes_max)
 
     def _closed(
         self,
         session: Session,
         reason: str,
-        rows: list[Open],
+        handles: list[str],
         settled: tuple[Settled, ...],
         now: float,
         closes_max: int,
     ) -> Ended:
-        closed = tuple(self.close(row, now) for row in rows[:closes_max])
-        left = tuple(row.handle for row in rows[closes_max:])
+        first, _ = self.locking.closed_first(handles, closes_max)
+        closed = tuple(self.close(self._row(handle), now) for handle in first)
+        left = tuple(handles[len(first) :])
         self.ending.update(left)
         return Ended(session, reason, closed, settled, left)
 
@@ -179,18 +194,19 @@ class ShareEngine:
         row = self.find(handle)
         return None if row is None else self.close(row, now)
 
-    def _dismiss(self, rows: list[Open]) -> tuple[Settled, ...]:
+    def _dismiss(self, handles: list[str]) -> tuple[Settled, ...]:
         if not self.locking.waiting_count:
             return ()
-        files = [(self._file(row), row.handle) for row in rows]
+        waiting = [handle for handle in handles if self.locking.of_handle(handle)]
+        files = [(self._file(self._row(handle)), handle) for handle in waiting]
         return tuple(
             one
             for file, handle in files
             for one in self.locking.dismiss(file, handle, NtStatus.CANCELLED)
         )
 
-    def _rows(self, session: Session) -> list[Open]:
-        return [self._row(handle) for handle in self.table.of_session(session.session)]
+    def _is_over(self, handle: str, now: float) -> bool:
+        return self.sessions.find(self._row(handle).session, now) is None
 
     # -- opens
 

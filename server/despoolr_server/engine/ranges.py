@@ -17,7 +17,7 @@ at neighbours, however many locks there are elsewhere in the file.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from heapq import merge
 from itertools import islice
 from typing import Final
@@ -57,6 +57,9 @@ IO_AGAINST_LOCK: Final[dict[tuple[str, str, str], bool]] = {
 
 OFFSET_END: Final = 2**64
 """Where the last range ends: offsets are 64 bits."""
+
+MANY: Final = 64
+"""Locks that it takes longer to remove one by one than to make the list anew that they are in."""
 
 _Range = tuple[int, int]
 _Rule = dict[tuple[str, str, str], bool]
@@ -111,6 +114,24 @@ class _Held:
             if not spans:
                 del self._by_size[size]
 
+    def remove_all(self, locks: Iterable[RangeLock]) -> None:
+        """Remove very many: each of the lists is made anew once."""
+        held, sizes = self.locks, set()
+        for lock in locks:
+            length = lock.length
+            span = (lock.offset, lock.offset + length)
+            if len(held[span]) > 1:
+                del held[span][lock.number]
+            else:
+                del held[span]
+                sizes.add(length.bit_length())
+        for size in sizes:
+            spans = [*filter(held.__contains__, self._by_size[size])]
+            if spans:
+                self._by_size[size] = spans
+            else:
+                del self._by_size[size]
+
     def meeting(self, span: _Range) -> Iterator[dict[int, RangeLock]]:
         """The locks whose range meets `span`, in groups of one range, each by age."""
         for size, spans in self._by_size.items():
@@ -124,27 +145,24 @@ class _Held:
 class FileRanges:
     """Every lock of one file."""
 
-    __slots__ = ("_by_handle", "_count", "_held")
+    __slots__ = ("_by_handle", "_by_range", "_count", "_held")
 
     def __init__(self) -> None:
         self._count = 0
         self._held: dict[str, _Held] = {SHARED: _Held(), EXCLUSIVE: _Held()}
-        self._by_handle: dict[str, dict[_Range, list[RangeLock]]] = {}
+        self._by_range: dict[str, dict[_Range, list[RangeLock]]] = {}
+        self._by_handle: dict[str, dict[int, RangeLock]] = {}
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[RangeLock]:
         for mine in self._by_handle.values():
-            for locks in mine.values():
-                yield from locks
+            yield from mine.values()
 
-    def of_handle(self, handle: str) -> list[RangeLock]:
+    def of_handle(self, handle: str) -> Collection[RangeLock]:
         """A handle's locks, oldest first."""
-        mine = self._by_handle.get(handle, {})
-        return sorted(
-            (lock for locks in mine.values() for lock in locks), key=lambda lock: lock.number
-        )
+        return self._by_handle.get(handle, {}).values()
 
     def may_lock(self, handle: str, kind: str, offset: int, length: int) -> bool:
         """Whether the table `LOCK_AGAINST_LOCK` grants this lock beside those that stand."""
@@ -176,14 +194,15 @@ class FileRanges:
         """Enter a lock that `may_lock` has granted."""
         self._count += 1
         self._held[lock.kind].add(lock)
-        mine = self._by_handle.setdefault(lock.handle, {})
+        mine = self._by_range.setdefault(lock.handle, {})
         mine.setdefault((lock.offset, lock.length), []).append(lock)
+        self._by_handle.setdefault(lock.handle, {})[lock.number] = lock
 
     def find(self, handle: str, offset: int, length: int) -> RangeLock | None:
         """What an unlock of exactly this range takes: the handle's exclusive lock first, else its
         newest shared one.
         """
-        stacked = self._by_handle.get(handle, {}).get((offset, length))
+        stacked = self._by_range.get(handle, {}).get((offset, length))
         if not stacked:
             return None
         return next((lock for lock in stacked if lock.kind == EXCLUSIVE), stacked[-1])
@@ -192,20 +211,36 @@ class FileRanges:
         """Remove a lock that stands."""
         self._count -= 1
         self._held[lock.kind].remove(lock)
-        mine = self._by_handle[lock.handle]
+        mine = self._by_range[lock.handle]
         stacked = mine[lock.offset, lock.length]
         stacked.remove(lock)
         if not stacked:
             del mine[lock.offset, lock.length]
-            if not mine:
-                del self._by_handle[lock.handle]
+        del self._by_handle[lock.handle][lock.number]
+        if not mine:
+            del self._by_range[lock.handle], self._by_handle[lock.handle]
 
-    def release(self, handle: str) -> int:
-        """Remove every lock of a handle. Returns how many there were."""
-        locks = self.of_handle(handle)
+    def release(self, handle: str, locks_max: int | None = None) -> list[RangeLock]:
+        """Remove every lock of a handle, or the oldest so many. Returns them, oldest first."""
+        locks = [*islice(self.of_handle(handle), locks_max)]
+        if len(locks) < MANY:
+            for lock in locks:
+                self.remove(lock)
+            return locks
+        self._count -= len(locks)
+        for kind, held in self._held.items():
+            held.remove_all(lock for lock in locks if lock.kind == kind)
+        mine, by_range = self._by_handle[handle], self._by_range[handle]
+        if len(locks) == len(mine):
+            del self._by_handle[handle], self._by_range[handle]
+            return locks
         for lock in locks:
-            self.remove(lock)
-        return len(locks)
+            del mine[lock.number]
+            stacked = by_range[lock.offset, lock.length]
+            stacked.remove(lock)
+            if not stacked:
+                del by_range[lock.offset, lock.length]
+        return locks
 
     def _groups(
         self, rule: _Rule, handle: str, kind: str, offset: int, length: int

@@ -149,20 +149,19 @@ class SessionTable:
         return float("inf")
 
     def pop_lapsed(self, now: float) -> Session | None:
-        """Remove and return the next session whose lease is over at `now`, or None. Cheap when
-        there is none.
+        """Look at the first deadline, if it is over at `now` (`next_deadline`): remove and return
+        its session. None if that was renewed, or has ended; there may be others behind it.
         """
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            _, number, name = heapq.heappop(heap)
-            deadline = self._deadlines.get(name)
-            if deadline is None:
-                continue
-            if deadline > now:
-                heapq.heappush(heap, (deadline, number, name))
-                continue
-            return self.remove(name)
-        return None
+        if self.next_deadline() > now:
+            return None
+        _, number, name = heapq.heappop(self._heap)
+        deadline = self._deadlines.get(name)
+        if deadline is None:
+            return None
+        if deadline > now:
+            heapq.heappush(self._heap, (deadline, number, name))
+            return None
+        return self.remove(name)
 
 
 def _take_out(index: dict[str, dict[str, None]], key: str, name: str) -> None:

@@ -243,7 +243,8 @@ class ShareHost:
 
     def _row_of(self, row: Open) -> OpenRow:
         lock = self.dav_locks.of_handle(row.handle)
-        ranges, waiting = self.range_locks.ranges_of(row)
+        ranges, waiting = self.range_locks.ranges_of(row, RANGES_LISTED_MAX)
+        range_count, waiting_count = self.range_locks.counts_of(row)
         return OpenRow(
             open=row.handle,
             session=row.session,
@@ -258,8 +259,8 @@ class ShareHost:
             delete_on_close=row.delete_on_close,
             purpose=row.purpose,
             kind=lock.kind if lock else "",
-            ranges=tuple(ranges[:RANGES_LISTED_MAX]),
-            range_count=len(ranges),
-            waiting=tuple(waiting[:RANGES_LISTED_MAX]),
-            waiting_count=len(waiting),
+            ranges=tuple(ranges),
+            range_count=range_count,
+            waiting=tuple(waiting),
+            waiting_count=waiting_count,
         )

@@ -64,7 +64,7 @@ class Closing:
         # handles that their session took along, oldest first
         self._gone: OrderedDict[str, tuple[Session, NtStatus]] = OrderedDict()
         # opens that are closed in the turns to come, with the reason and the cause of it
-        self._left: deque[tuple[str, str, int]] = deque()
+        self._left: deque[tuple[deque[str], str, int]] = deque()
         self._is_due = False
 
     def close(self, row: Open, reason: str, now: float) -> Problem | None:
@@ -87,7 +87,7 @@ class Closing:
             if facts is not None and not closed.remove:
                 self._audit.written(actor_of(row), row.share, row.path, facts.size)
         cause = self._audit.closed(row, reason, cause)
-        if closed.settled:
+        if closed.settled or self._engine.locking.is_waking:
             self.answer_waits(closed.settled)
         if not closed.remove:
             return None
@@ -111,6 +111,8 @@ class Closing:
             parked = self.parked.get(one.waiting.number)
             if parked is not None and not parked.done():
                 parked.set_result(one)
+        if self._engine.locking.is_waking:
+            self._go_on_soon()
 
     def end_session(self, session: str, reason: str, now: float = 0.0) -> None:
         """End a session that is alive, and do what follows. `now` is when others get its locks."""
@@ -131,10 +133,10 @@ class Closing:
         for closed in ended.closed:
             self._gone[closed.open.handle] = (ended.session, status)
             self.finish(closed, ended.reason, cause)
-        for handle in ended.left:
-            self._gone[handle] = (ended.session, status)
-            self._left.append((handle, ended.reason, cause))
         if ended.left:
+            last = ended.left[-self._ended_handles_max :]
+            self._gone.update(dict.fromkeys(last, (ended.session, status)))
+            self._left.append((deque(ended.left), ended.reason, cause))
             self._go_on_soon()
         while len(self._gone) > self._ended_handles_max:
             self._gone.popitem(last=False)
@@ -163,6 +165,13 @@ class Closing:
         while self._left:
             self._close_some()
 
+    async def let_go(self, handle: str) -> None:
+        """Return when a handle has no more locks than its close lets go in one turn."""
+        while self._engine.locking.has_many(handle):
+            self._engine.locking.let_go(handle)
+            self._go_on_soon()
+            await turn()
+
     def _go_on_soon(self) -> None:
         if not self._is_due:
             self._is_due = True
@@ -170,16 +179,27 @@ class Closing:
 
     def _go_on(self) -> None:
         self._is_due = False
-        self._close_some()
-        if self._left:
-            self._go_on_soon()
-        elif self._engine.sessions.next_deadline() <= (now := self._now()):
+        now = self._now()
+        if self._engine.locking.is_waking:
+            self.answer_waits(self._engine.locking.wake_more(now))
+        elif self._left:
+            self._close_some()
+        elif self._engine.sessions.next_deadline() <= now:
             self.expire(now)
+        if self._left or self._engine.sessions.next_deadline() <= now:
+            self._go_on_soon()
 
     def _close_some(self) -> None:
-        now = self._now()
-        for _ in range(min(SLICE, len(self._left))):
-            handle, reason, cause = self._left.popleft()
+        now, work = self._now(), 0
+        while self._left and work < SLICE:
+            handles, reason, cause = self._left[0]
+            if self._engine.locking.has_many(handles[0]):
+                self._engine.locking.let_go(handles[0])
+                break
+            handle = handles.popleft()
+            if not handles:
+                self._left.popleft()
+            work += self._engine.locking.work_of(handle)
             closed = self._engine.close_left(handle, now)
             if closed is not None:
                 self.finish(closed, reason, cause)

@@ -255,6 +255,9 @@ class Handles:
         row = self._gate.own_open(who, handle, session)
         if isinstance(row, Problem):
             return row
+        if self._engine.locking.has_many(handle):
+            await self._closing.let_go(handle)
+            return await self.close(who, handle, session=session)
         is_changing = row.access & ~LOOKS or self._engine.is_pending(row)
         failure = self._closing.close(row, "closed", self._clock.now())
         if failure is None and is_changing:

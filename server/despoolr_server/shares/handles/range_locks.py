@@ -10,7 +10,8 @@ a vanished machine's locks are free when its lease is over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from itertools import islice
 from typing import Final
 
 from despoolr_core.share.modes import LockFlag, NtStatus, parse_flags
@@ -22,7 +23,7 @@ from despoolr_core.share.wire import (
     Problem,
     WaitingRange,
 )
-from despoolr_server.engine.ranges import OFFSET_END
+from despoolr_server.engine.ranges import OFFSET_END, RangeLock
 from despoolr_server.engine.rows import Open, RangeRequest, Refusal, Settled, Waiting
 from despoolr_server.shares.base.gate import Gate
 from despoolr_server.shares.base.principal import Principal
@@ -144,17 +145,26 @@ class RangeLocks:
 
     # -- inside
 
-    def ranges_of(self, row: Open) -> tuple[list[LockedRange], list[WaitingRange]]:
-        """What a handle has locked and what it waits for, oldest first."""
-        file = self._engine.table.file(row.file)
-        held = file.ranges.of_handle(row.handle) if file and file.ranges else []
-        waits = file.waiters.values() if file and file.waiters else ()
+    def ranges_of(
+        self, row: Open, ranges_max: int | None = None
+    ) -> tuple[list[LockedRange], list[WaitingRange]]:
+        """What a handle has locked and what it waits for, oldest first: all, or the first so
+        many.
+        """
         waiting = [
             WaitingRange(one.kind, one.offset, one.length, one.request)
-            for one in waits
-            if one.handle == row.handle
+            for one in islice(self._engine.locking.of_handle(row.handle), ranges_max)
         ]
-        return [range_of(lock) for lock in held], waiting
+        return [range_of(lock) for lock in islice(self._locks_of(row), ranges_max)], waiting
+
+    def counts_of(self, row: Open) -> tuple[int, int]:
+        """How many ranges a handle has locked, and how many it waits for."""
+        locking = self._engine.locking
+        return locking.lock_count(row.handle), len(locking.of_handle(row.handle))
+
+    def _locks_of(self, row: Open) -> Collection[RangeLock]:
+        file = self._engine.table.file(row.file)
+        return file.ranges.of_handle(row.handle) if file and file.ranges else ()
 
     def _unlock(self, row: Open, elements: list[RangeRequest]) -> Problem | None:
         unlocked = self._engine.locking.unlock(self._clock.now(), row, elements)

@@ -173,6 +173,7 @@ class UsualCalls:
             or row.delete_on_close
             or handle in engine.ending
             or engine.is_pending(row)
+            or engine.locking.has_many(handle)
         ):
             return False
         session = sessions.find_undisturbed(row.session, now)

@@ -7,9 +7,10 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.share.modes import LockFlag, NtStatus, Role
-from despoolr_server.engine.engine import ShareEngine
+from despoolr_server.engine.engine import LOOKS_TO_A_CLOSE, ShareEngine
+from despoolr_server.engine.locking import LOCKS_A_TURN, LOOKED_AT_MAX, WOKEN_MAX
 from despoolr_server.engine.names import Name
-from despoolr_server.engine.ranges import RangeLock
+from despoolr_server.engine.ranges import FileRanges, RangeLock
 from despoolr_server.engine.rows import (
     Ask,
     FileFacts,
@@ -61,10 +62,11 @@ class Table:
         return answer
 
     def unlock(
-        self, row: Open, *elements: tuple[int, int, int]
+        self, row: Open, *elements: tuple[int, int, int], is_checked: bool = True
     ) -> tuple[int, list[str], NtStatus | None]:
         done = self.engine.locking.unlock(0.0, row, [RangeRequest(*one) for one in elements])
-        check_engine(self.engine)
+        if is_checked:
+            check_engine(self.engine)
         settled = [one.waiting.handle for one in done.settled if one.lock is not None]
         return len(done.released), settled, done.refusal.status if done.refusal else None
 
@@ -224,6 +226,126 @@ def test_no_lock_passes_between_sessions_that_lapse_together() -> None:
     granted = [one for session in ended for closed in session.closed for one in closed.settled]
     assert [one.waiting.handle for one in granted] == [living.handle]
     check_engine(table.engine)
+
+
+def test_no_lock_passes_to_a_session_that_has_lapsed_and_is_not_ended_yet() -> None:
+    table = Table()
+    holder, dying, living = table.open(lease_s=5.0), table.open("B", lease_s=5.0), table.open("C")
+    table.lock(holder, (0, 10, EXCLUSIVE))
+    table.lock(dying, (0, 10, WAITS))
+    table.lock(living, (0, 10, WAITS))
+    (first,) = table.engine.expire(5.0, closes_max=1)
+    granted = [one.waiting.handle for closed in first.closed for one in closed.settled]
+    assert granted == [living.handle]
+    (second,) = table.engine.expire(5.0, closes_max=1)
+    assert [(one.waiting.handle, one.status) for one in second.settled] == [
+        (dying.handle, NtStatus.CANCELLED)
+    ]
+    check_engine(table.engine)
+
+
+def test_deadlines_of_sessions_that_have_ended_are_looked_at_so_many_at_one_time() -> None:
+    table = Table()
+    for number in range(2 * LOOKS_TO_A_CLOSE):
+        row = table.open(f"M{number}", lease_s=5.0)
+        table.engine.end_session(row.session, "logoff")
+    lapsed = table.open("LAST", lease_s=6.0)
+    assert table.engine.expire(7.0, closes_max=1) == []
+    assert table.engine.expire(7.0, closes_max=1) == []
+    (ended,) = table.engine.expire(7.0, closes_max=1)
+    assert ended.session.session == lapsed.session
+
+
+def test_of_very_many_that_may_be_granted_together_the_first_are_granted_in_one_turn() -> None:
+    table = Table()
+    holder = table.open()
+    table.lock(holder, (0, 10, EXCLUSIVE))
+    waiters = [table.open("B") for _ in range(WOKEN_MAX + 2)]
+    locking = table.engine.locking
+    for row in waiters:
+        assert isinstance(
+            locking.lock(0.0, row, [RangeRequest(0, 10, int(LockFlag.SHARED))]), Waiting
+        )
+    _, granted, _ = table.unlock(holder, (0, 10, UNLOCK), is_checked=False)
+    assert granted == [row.handle for row in waiters[:WOKEN_MAX]]
+    assert locking.is_waking
+    more = [one.waiting.handle for one in locking.wake_more(1.0)]
+    assert more == [row.handle for row in waiters[WOKEN_MAX:]]
+    assert not locking.is_waking and locking.wake_more(1.0) == ()
+    check_engine(table.engine)
+
+
+def test_of_very_many_who_wait_so_many_are_looked_at_in_one_turn() -> None:
+    table = Table(lock_waiters_max=2 * LOOKED_AT_MAX, lock_waiters_per_machine_max=2_000)
+    mine, theirs, waiter = table.open(), table.open("B"), table.open("C")
+    locking, count = table.engine.locking, LOOKED_AT_MAX + 1
+    for number in range(count):
+        locking.lock(0.0, theirs, [RangeRequest(number, 1, EXCLUSIVE)])
+    locking.lock(0.0, mine, [RangeRequest(count, 1, EXCLUSIVE)])
+    for number in range(count + 1):
+        assert isinstance(locking.lock(0.0, waiter, [RangeRequest(number, 1, WAITS)]), Waiting)
+    file = table.engine.table.file(mine.file)
+    assert file is not None
+    locking.unlock(1.0, mine, [RangeRequest(count, 1, UNLOCK)])
+    assert locking.waiting_count == count
+    assert locking._wake(1.0, file, (0, count + 1)) == () and locking.is_waking
+    locking.unlock(1.0, theirs, [RangeRequest(count - 1, 1, UNLOCK)])
+    found = []
+    while locking.is_waking:
+        found += [one.waiting.offset for one in locking.wake_more(1.0)]
+    assert found == [count - 1]
+    check_engine(table.engine)
+
+
+def test_what_is_refused_to_others_is_granted_to_the_one_whose_own_lock_it_was() -> None:
+    table = Table()
+    mine, theirs, other = table.open(), table.open("B"), table.open("C")
+    table.lock(mine, (0, 5, EXCLUSIVE))
+    table.lock(theirs, (5, 5, EXCLUSIVE))
+    for row in (other, mine, other):
+        table.lock(row, (0, 10, int(LockFlag.SHARED)))
+    assert table.unlock(theirs, (5, 5, UNLOCK)) == (1, [mine.handle], None)
+    assert table.engine.locking.waiting_count == 2
+
+
+def test_only_who_waits_for_what_is_released_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table()
+    holder, near, far = table.open(), table.open("B"), table.open("C")
+    table.lock(holder, (0, 10, EXCLUSIVE), (20, 10, EXCLUSIVE))
+    table.lock(far, (20, 1, WAITS))
+    for _ in range(3):
+        table.lock(near, (5, 1, WAITS))
+    asked = []
+    may_lock = FileRanges.may_lock
+
+    def counted(ranges: FileRanges, handle: str, kind: str, offset: int, length: int) -> bool:
+        asked.append(offset)
+        return may_lock(ranges, handle, kind, offset, length)
+
+    monkeypatch.setattr(FileRanges, "may_lock", counted)
+    _, granted, _ = table.unlock(holder, (0, 10, UNLOCK), is_checked=False)
+    assert (granted, asked) == ([near.handle], [5, 5]), "the third wants what the second is refused"
+
+
+def test_very_many_locks_of_a_handle_are_let_go_ahead_of_its_close() -> None:
+    table = Table()
+    holder, waiter = table.open(), table.open("B")
+    for number in range(LOCKS_A_TURN + 1):
+        table.engine.locking.lock(0.0, holder, [RangeRequest(number, 1, EXCLUSIVE)])
+    table.lock(waiter, (0, 1, WAITS))
+    engine = table.engine
+    ended = engine.end_session(holder.session, "logoff", closes_max=5)
+    assert ended is not None
+    assert (ended.closed, ended.left) == ((), (holder.handle,))
+    engine.locking.let_go(holder.handle)
+    assert [one.waiting.handle for one in engine.locking.wake_more(1.0)] == [waiter.handle]
+    check_engine(engine)
+    assert (engine.locking.has_many(holder.handle), engine.locking.work_of(holder.handle)) == (
+        False,
+        1,
+    )
+    assert engine.close_left(holder.handle, 1.0) is not None
+    check_engine(engine)
 
 
 def test_locks_and_waiters_follow_a_rename() -> None:

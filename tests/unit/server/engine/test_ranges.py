@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from despoolr_server.engine.ranges import EXCLUSIVE, READ, SHARED, WRITE, FileRanges, RangeLock
+import pytest
+
+from despoolr_server.engine.ranges import (
+    EXCLUSIVE,
+    MANY,
+    READ,
+    SHARED,
+    WRITE,
+    FileRanges,
+    RangeLock,
+)
 from worlds.engine_law import check_ranges
 
 
@@ -41,10 +51,29 @@ def test_release_takes_a_handles_locks_and_no_others() -> None:
         ("h", EXCLUSIVE, 20, 5),
         ("h", SHARED, 2**63, 2**63),
     )
-    assert locks.release("h") == 3
+    assert len(locks.release("h")) == 3
     check_ranges(locks)
     assert [lock.handle for lock in locks] == ["g"]
-    assert locks.release("h") == 0
+    assert locks.release("h") == []
+
+
+@pytest.mark.parametrize("released_max", [None, 2 * MANY])
+def test_very_many_locks_are_released_as_one_by_one(released_max: int | None) -> None:
+    wanted = [
+        (handle, SHARED if number % 3 else EXCLUSIVE, 9 * number, 1 + number % 3)
+        for number in range(2 * MANY)
+        for handle in (("h", "g") if number % 3 else ("h",))
+    ]
+    locks, others = filled(*wanted), filled(*wanted)
+    released = locks.release("h", released_max)
+    assert released == [*others.of_handle("h")][:released_max]
+    for lock in released:
+        others.remove(lock)
+    check_ranges(locks)
+    assert [*locks] == [*others]
+    assert {kind: held.locks for kind, held in locks._held.items()} == {
+        kind: held.locks for kind, held in others._held.items()
+    }
 
 
 def test_blockers_are_named_oldest_first_up_to_the_limit_and_counted_in_full() -> None:
@@ -52,7 +81,10 @@ def test_blockers_are_named_oldest_first_up_to_the_limit_and_counted_in_full() -
     named, count = locks.lock_blockers("me", EXCLUSIVE, 0, 20, 3)
     assert [lock.handle for lock in named] == ["h0", "h1", "h2"]
     assert count == 10
-    assert locks.transfer_blockers("me", WRITE, 50, 1, 3) == ((locks.of_handle("x")[0],), 1)
+    assert locks.transfer_blockers("me", WRITE, 50, 1, 3) == (
+        (next(iter(locks.of_handle("x"))),),
+        1,
+    )
     assert locks.transfer_blockers("me", READ, 0, 100, 3) == ((), 0)
     assert locks.transfer_blockers("me", WRITE, 0, 0, 3) == ((), 0)
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from despoolr_app.clocks.loop_clock import LoopClock
-from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.records.kinds.share import OpenClosed
+from despoolr_core.records.stream import Record, Recorder, of
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import RANGES_LISTED_MAX, LockElement, LockList, LockRequest, Problem
 from despoolr_lab.sim.time.loop import VirtualLoop
+from despoolr_server.engine.locking import LOCKS_A_TURN
 from despoolr_server.files import MemoryFileStore
 from despoolr_server.shares.base.limits import ShareLimits
 from despoolr_server.shares.base.principal import Caller, Written
@@ -420,5 +422,35 @@ def test_the_lock_requests_that_wait_are_counted_by_share() -> None:
         await world.host.handles.close(ANNA, held)
         await asyncio.gather(*waits)
         assert world.host.range_locks.waiting_counts() == shares
+
+    in_virtual_time(story)
+
+
+def test_very_many_locks_go_in_slices_before_their_open_is_closed() -> None:
+    async def story() -> None:
+        world = Waiters()
+        await world.put("F")
+        for ends in (False, True):
+            session = world.session(ANNA, "EXCEL.EXE", 3600.0)
+            holder = await world.hold(ANNA, session, "F", **RW)
+            later = await world.hold(ANNA, session, "F", **RW)
+            for start in range(0, LOCKS_A_TURN + 1, 64):
+                some = range(start, min(start + 64, LOCKS_A_TURN + 1))
+                wish = [LockElement(at, 1, "EXCLUSIVE|FAIL_IMMEDIATELY") for at in some]
+                locked = await world.host.range_locks.lock(ANNA, holder, LockRequest(wish))
+                assert isinstance(locked, LockList)
+            waits = world.wait_for(OTTO, await world.holding(OTTO), LOCKS_A_TURN, 1)
+            await asyncio.sleep(1.0)
+            if ends:
+                assert world.host.sessions.end(ANNA, session) is None
+                assert world.host.engine.find(holder) is not None
+            else:
+                assert await world.host.handles.close(ANNA, holder) is None
+                assert world.host.engine.find(holder) is None
+            assert isinstance(await waits, LockList)
+            await world.host.sessions.all_closed()
+            closed = [fact.open for _, fact in of(world.records, OpenClosed)]
+            assert closed[-2:] == [holder, later] if ends else closed[-1:] == [holder]
+            world.host.stop()
 
     in_virtual_time(story)
