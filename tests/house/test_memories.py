@@ -92,6 +92,8 @@ NUMBERS: dict[str, str] = {
 """What remembers results of numbers, of statements or of nothing, by `lru_cache` or `cache`."""
 
 TABLES: dict[str, str] = {
+    "app/despoolr_app/clocks/shared_wakes.py:SharedWakes._asleep": "moments to which somebody "
+    "sleeps; who has gone is looked for (`PURGE_MIN`)",
     "app/despoolr_app/fleet/instructions.py:InstructionFiles._readers": "logon servers of the site",
     "server/despoolr_server/assembly.py:SiteAssembly.databases": "one for each site of the process",
     "server/despoolr_server/assembly.py:SiteAssembly.logons": "one for each server of the process",

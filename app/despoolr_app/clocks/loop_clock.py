@@ -13,10 +13,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 from despoolr_app.clocks.shared_timer import GRAIN_S, SharedTimer
+from despoolr_app.clocks.shared_wakes import SharedWakes
 from despoolr_core.clock import Sleeper
 
 __all__ = ["LoopClock"]
@@ -125,8 +125,8 @@ class LoopClock:
         self._time = loop.time
         self._t0 = loop.time()
         # the virtual loop keeps bare futures in its heap: half the cost of a timer handle
-        self._wait: Callable[[float], Awaitable[None]] = getattr(loop, "sleeper", None) or partial(
-            _sleep, loop
+        self._wait: Callable[[float], Awaitable[None]] = (
+            getattr(loop, "sleeper", None) or SharedWakes(loop).sleeper
         )
         self._wait_past = getattr(loop, "repeated_sleeper", None)
 
@@ -170,17 +170,3 @@ class _LoopSleeper:
             deadline = sleeper.pass_over(deadline, deadline)
         self.deadline = deadline
         return due
-
-
-async def _sleep(loop: asyncio.AbstractEventLoop, when: float) -> None:
-    waiter: asyncio.Future[None] = loop.create_future()
-    timer = loop.call_at(max(when, loop.time() + GRAIN_S), _wake, waiter)
-    try:
-        await waiter
-    finally:
-        timer.cancel()
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

@@ -41,7 +41,8 @@ from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.client_number import name_of, sms_id_of
-from despoolr_core.records.kinds.client import ProgramStarted, ResultReported
+from despoolr_core.records.kinds.client import Polled, ProgramStarted, ResultReported
+from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.stream import Record, Recorder
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.fleet_api import ServerCard, SetupFacts, SiteCard, TokenRequest
@@ -60,6 +61,8 @@ costs more than a poll.
 """
 TICK_SITE_S_MAX: Final = 0.5
 """The same in seconds of the site's time: half of what counts as late."""
+_COUNTED: Final[frozenset[type[Fact]]] = frozenset((Polled, ProgramStarted, ResultReported))
+"""What is counted here or told by the log (polls that failed), of all that clients record."""
 REACH_S_MAX: Final = 3.0
 """Seconds a logon server has to answer when somebody asks whether this fleet is ready."""
 
@@ -374,7 +377,9 @@ class FleetClients:
         return ClientSettings(
             clock=self.clock,
             connect=self._connect,
-            recorder=Recorder(self.clock.now, [self._count]),
+            recorder=Recorder(
+                self.clock.now, [self._count], wanted=None if self._records else _COUNTED
+            ),
             random=lambda label: random.Random(f"{seed}/{label}"),
             limiter=PriorityLimiter(CONNECTIONS_MAX),
             site=site.code,

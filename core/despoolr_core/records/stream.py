@@ -45,11 +45,18 @@ class Recorder:
     number for later causes.
 
     `now` is the site clock. Listeners (a file writer, the episode ledger, a digest) are called in
-    order and must not raise.
+    order and must not raise. With `wanted`, they are called for facts of these kinds only.
     """
 
-    def __init__(self, now: Callable[[], float], listeners: Iterable[Listener] = ()) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        listeners: Iterable[Listener] = (),
+        *,
+        wanted: frozenset[type[Fact]] | None = None,
+    ) -> None:
         self._now = now
+        self._wanted = wanted
         self._seq = 0
         self._is_over = False
         self.listeners: list[Listener] = list(listeners)
@@ -64,6 +71,8 @@ class Recorder:
         if self._is_over:
             return self._seq
         self._seq += 1
+        if self._wanted is not None and type(fact) not in self._wanted:
+            return self._seq
         entry = Record(self._seq, round(self._now(), 3), actor, fact, cause)
         for listener in self.listeners:
             listener(entry)

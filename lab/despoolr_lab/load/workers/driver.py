@@ -22,6 +22,10 @@ from despoolr_lab.load.spec.shapes import ClientSchedule
 
 GRACE_S: Final = 10.0
 """Seconds that polls under way have after the end."""
+GRAIN_S: Final = 0.001
+"""uvloop rounds to this: what is nearer would turn the loop again and again until it has come. A
+poll begins so much later than meant, at most, which is counted as the generator's.
+"""
 AT_ONCE_MAX: Final = 1_000
 """Polls turned to before the loop has another turn."""
 _LOG_OFF: Final = -1
@@ -108,7 +112,7 @@ class Driver:
         while not self._is_over and self._now() < self._end:
             wait_s = (self._due[0][0] if self._due else math.inf) - self._now()
             if wait_s > 0:
-                await self._sleep(min(wait_s, self._end - self._now()))
+                await self._sleep(max(GRAIN_S, min(wait_s, self._end - self._now())))
                 continue
             for _ in range(AT_ONCE_MAX):
                 if not self._due or self._due[0][0] > self._now():
