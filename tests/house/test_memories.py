@@ -36,6 +36,7 @@ REMEMBERED: dict[str, tuple[int, int]] = {
     "core/despoolr_core/formats/reports/status_mif.py:_read": (1024, 4096),
     "core/despoolr_core/formats/instructions/winst_text.py:_lines_again": (1024, 4096),
     "core/despoolr_core/formats/instructions/winst_text.py:_record_again": (1024, 4096),
+    "core/despoolr_core/formats/instructions/winst_text.py:_records_again": (64, 65_536),
     "server/despoolr_server/http/base/conditions.py:http_time": (1024, 64),
     "server/despoolr_server/http/dav/answers.py:_is_dav_client": (1024, 256),
     "server/despoolr_server/http/dav/answers.py:_lock_root": (1024, 512),

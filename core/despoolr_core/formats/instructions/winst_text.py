@@ -317,22 +317,32 @@ def _quick(data: bytes) -> WinstFile | None:
     """
     if len(data) > FILE_SIZE_MAX or not data.isascii() or b"\r" in data:
         return None
-    first, *blocks = data.decode("ascii").removesuffix("\n").split("\n\n")
-    title, copyright_, name, *rest = (
-        first.split("\n", 3) if first.count("\n") >= 2 else ("", "", "")
-    )
-    if title != _TITLE + STORED.version or copyright_ != _COPYRIGHT or len(blocks) >= RECORDS_MAX:
+    title, _, after = data.decode("ascii").removesuffix("\n").partition("\n")
+    copyright_, _, after = after.partition("\n")
+    name, _, after = after.partition("\n")
+    if title != _TITLE + STORED.version or copyright_ != _COPYRIGHT:
         return None
     try:
         file_name: str = _read(_Lines([name]), "File Name", _TEXT)
-        records = tuple(map(_record_again, (*rest, *blocks)))
     except WinstError:
         return None
-    return (
-        WinstFile(file_name, records)
-        if len({record.request_id for record in records}) == len(records)
-        else None
-    )
+    records = _records_again(after) if after else ()
+    return None if records is None else WinstFile(file_name, records)
+
+
+@remembered(RECORDS_REMEMBERED_MAX // 16, 16 * RECORD_REMEMBERED_SIZE_MAX, len)
+def _records_again(text: str) -> tuple[WorkstationInstruction, ...] | None:
+    """The records that these lines are, which most machines of a job have in common; None if they
+    must be read line by line.
+    """
+    blocks = text.split("\n\n")
+    if len(blocks) > RECORDS_MAX:
+        return None
+    try:
+        records = tuple(map(_record_again, blocks))
+    except WinstError:
+        return None
+    return records if len({record.request_id for record in records}) == len(records) else None
 
 
 @remembered(RECORDS_REMEMBERED_MAX, RECORD_REMEMBERED_SIZE_MAX, len)
