@@ -17,7 +17,7 @@ import msgspec
 from despoolr_client.pcm.behaviour import PcmBehaviour
 from despoolr_client.pcm.reporting import NAMES_MAX, report_name
 from despoolr_core.clock import Clock
-from despoolr_core.formats.instructions.instruction import Result, WireRemove, render_instruction
+from despoolr_core.formats.instructions.instruction import Result, WireRemove
 from despoolr_core.formats.mif.language.findings import MifError, MifTooLarge
 from despoolr_core.formats.reports.status_mif import read_status_mif
 from despoolr_core.share.contract import OpenFile, Share, ShareError
@@ -54,7 +54,7 @@ class Report(msgspec.Struct, frozen=True):
         wire = self.wire
         if self.mif is not None:
             wire = msgspec.structs.replace(wire, mif_file=f"{name}.PCK")
-        sni = f"{name}.SNI", render_instruction(wire.to_instruction(execute_at=wire.finished_at))
+        sni = f"{name}.SNI", wire.render()
         if self.mif is None:
             return (sni,)
         pck = wire.mif_file, self.mif

@@ -23,10 +23,13 @@ from despoolr_core.formats.instructions.instruction_file import (
     WIREMOVE,
     DespoolerInstruction,
     InstructionError,
+    are_plain,
+    heading,
     parse_instruction,
     render_flag,
     render_instruction,
     render_time,
+    with_end,
 )
 from despoolr_core.rules.text import NAME_SIZE_MAX, why_unfit
 
@@ -137,6 +140,30 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
             },
             execute_at=execute_at,
             retries=retries,
+        )
+
+    def render(self) -> bytes:
+        """The report as a file, to be executed from the client's time on (Q172899): what
+        `render_instruction` makes of it, in two thirds of the time, where nothing in it is escaped.
+        Raises as that does.
+        """
+        said = (
+            *(self.request_id, self.package_id, self.machine, self.domain),
+            *(self.user, self.report_id, self.mif_file, self.description),
+        )
+        words = self.site, self.job_id, self.result.value, self.sms_id
+        at = self.finished_at
+        if not are_plain(words, said):
+            return render_instruction(self.to_instruction(execute_at=at))
+        request, package, machine, domain, user, report, mif, description = (
+            f" {value}" if value else "" for value in said
+        )
+        return with_end(
+            f"{heading(at)}{WIREMOVE} {' '.join(words)}\n"
+            f"RequestID ={request}\nPackageID ={package}\nMachineName ={machine}\n"
+            f"Domain ={domain}\nUser ={user}\nReportID ={report}\n"
+            f"Finished = {render_time(at)}\nMIF ={mif}\nDescription ={description}\n",
+            12,
         )
 
     @classmethod

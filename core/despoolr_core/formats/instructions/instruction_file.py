@@ -23,7 +23,7 @@ What an instruction asks for is in `instruction`; this module knows only the pap
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 from zlib import crc32
@@ -168,8 +168,25 @@ def render_instruction(instruction: DespoolerInstruction) -> bytes:
         lines += [_line(key, value) for key, value in fields.items()]
     lines += [_line(_SERVER, server) for server in instruction.servers]
     lines += [_line(_WORKSTATION, workstation) for workstation in instruction.workstations]
-    body = ("\n".join(lines) + "\n").encode()
-    return body + f"End of instruction, {len(lines)} lines, CRC {crc32(body):08X}\n".encode()
+    return with_end("\n".join(lines) + "\n", len(lines))
+
+
+def heading(execute_at: float) -> str:
+    """The first two lines of an instruction that is tried for the first time then. Raises
+    `DateError`.
+    """
+    return f"{_TIME}{render_date_time(execute_at)}\n{_RETRIES}0\n"
+
+
+def with_end(lines: str, count: int) -> bytes:
+    """These lines, so many, and the last one, which says that they are whole."""
+    body = lines.encode()
+    return body + b"End of instruction, %d lines, CRC %08X\n" % (count, crc32(body))
+
+
+def are_plain(words: Sequence[str], values: Sequence[str]) -> bool:
+    """Whether these words can stand on the type line, and these values in fields as they are."""
+    return all(words) and _is_word("".join(words)) and _is_plain("".join(values))
 
 
 def _is_key(text: str) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from despoolr_core.errors import FormatError
 from despoolr_core.formats.instructions.instruction import (
     DespoolerInstruction,
     Install,
@@ -79,6 +84,34 @@ def test_a_report_names_site_job_and_client_as_q172899_shows_it() -> None:
     line = render_instruction(REPORT.to_instruction()).decode().split("\n")[2]
     assert line.startswith("MICROSOFT|SMS|DOMAIN_COMMISSAR_WIREMOVE VAQ VAQ0000F ")
     assert line.endswith(" VAQ00005")
+
+
+def outcome(render: Any) -> bytes | str:
+    """A file, or why there is none."""
+    try:
+        return bytes(render())
+    except FormatError as error:
+        return str(error)
+
+
+TEXTS = st.one_of(st.sampled_from(["", " ", "PC 5", "&#10;", "a&b", "\u2028", "\xa0"]), st.text())
+
+
+@given(
+    st.lists(TEXTS, min_size=8, max_size=8),
+    st.lists(st.one_of(st.just("VAQ"), TEXTS), min_size=3, max_size=3),
+    st.sampled_from(Result),
+    st.one_of(st.floats(0.0, 3e9), st.sampled_from([-1.0, float("nan"), 1e12, 86400.0])),
+)
+def test_a_report_is_the_file_of_its_instruction(
+    values: list[str], words: list[str], result: Result, at: float
+) -> None:
+    names = ("request_id", "package_id", "machine", "domain", "user", "report_id")
+    texts = dict(zip((*names, "mif_file", "description"), values, strict=True))
+    texts |= zip(("site", "job_id", "sms_id"), words, strict=True)
+    report = WireRemove(**texts, result=result, finished_at=at)
+    there = outcome(lambda: render_instruction(report.to_instruction(execute_at=at)))
+    assert outcome(report.render) == there
 
 
 def test_an_execution_time_and_a_retry_count_travel_with_it() -> None:
