@@ -126,7 +126,9 @@ class WorkerStatus(msgspec.Struct):
     """Packages run that are not this run's: instructions that lay there from before."""
     unsent: int = 0
     running: int = 0
-    """Clients that run a package, or wait to."""
+    """Clients that run a package, or wait to; of more than a thousand, those who did some seconds
+    ago count as well.
+    """
     under_way: int = 0
     """Polls that are not answered yet."""
     gone: int = 0

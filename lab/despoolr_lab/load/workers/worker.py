@@ -45,6 +45,9 @@ from despoolr_lab.scenario.programs import program_of
 
 BEAT_S: Final = 1.0
 """Seconds between two lines of what was measured."""
+LOOKED_AT_MAX: Final = 1_000
+"""Clients at work that are looked at in every beat; more of them in every `LOOK_BEATS`-th."""
+LOOK_BEATS: Final = 5
 HOLD_CHECK_S: Final = 10.0
 """Seconds between two questions whether a file is still held; there is one more when its time is
 over.
@@ -85,6 +88,9 @@ class Worker:
         """Those whom a poll gave something to do, by their place: nothing else does, and a look at
         all of them each second costs more than their reports.
         """
+        self._unsent = 0
+        """Reports of theirs that were unsent when they were looked at."""
+        self._beats = 0
         self._driver: Driver | None = None
         settings = ClientsSettings(
             orders.count,
@@ -205,10 +211,9 @@ class Worker:
 
     async def _beat(self) -> None:
         """Tell every second what was measured."""
-        count = 0
         while True:
-            count += 1
-            await asyncio.sleep(max(0.0, count * BEAT_S - self.now()))
+            self._beats += 1
+            await asyncio.sleep(max(0.0, self._beats * BEAT_S - self.now()))
             self._say(self._status("told"))
 
     def _polled(self, index: int, owner: str) -> PollOwner:
@@ -250,14 +255,16 @@ class Worker:
         self._tally.judge(share)
         driver = self._driver
         groups, servers = self._tally.take_parts()
-        unsent, running = self._look_at_work()
+        running = len(self._at_work)
+        if kind != "told" or running <= LOOKED_AT_MAX or self._beats % LOOK_BEATS == 0:
+            self._unsent, running = self._look_at_work()
         return WorkerStatus(
             kind,
             clients=len(self._agents) if driver is not None else 0,
             runs=self._runs,
             reports=self._reports,
             others=self._others,
-            unsent=unsent,
+            unsent=self._unsent,
             running=running,
             under_way=driver.under_way if driver is not None else 0,
             gone=driver.gone_count if driver is not None else 0,
