@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from despoolr_app.clocks.shared_timer import GRAIN_S, SharedTimer
-from despoolr_app.clocks.shared_wakes import SharedWakes
+from despoolr_app.clocks.shared_wakes import LATE_S_MAX, LATE_SITE_S_MAX, SharedWakes
 from despoolr_core.clock import Sleeper
 
 __all__ = ["LoopClock"]
@@ -125,8 +125,9 @@ class LoopClock:
         self._time = loop.time
         self._t0 = loop.time()
         # the virtual loop keeps bare futures in its heap: half the cost of a timer handle
+        late_s_max = min(LATE_S_MAX, LATE_SITE_S_MAX / self.scale)
         self._wait: Callable[[float], Awaitable[None]] = (
-            getattr(loop, "sleeper", None) or SharedWakes(loop).sleeper
+            getattr(loop, "sleeper", None) or SharedWakes(loop, late_s_max).sleeper
         )
         self._wait_past = getattr(loop, "repeated_sleeper", None)
 

@@ -1,7 +1,7 @@
 """Timers of an ordinary event loop, each for all who sleep until nearly the same moment.
 
 The law: nobody wakes before their time, but by the rounding of the loop's own timers; nobody wakes
-later than a part (`PART`) of what they sleep, nor than `LATE_S_MAX`. Where thousands sleep, a timer
+later than a part (`PART`) of what they sleep, nor than `late_s_max`. Where thousands sleep, a timer
 of its own for each is a third of what a sleep costs. Who sleeps no more is forgotten at the moment
 to which it would have slept, and sooner where such are more than those who do (`PURGE_MIN`).
 """
@@ -20,17 +20,20 @@ LATE_S_MAX: Final = 0.016
 """Real seconds by which a sleep lasts longer, at most: fewer than those in which a fleet's clients
 are woken together (`despoolr_app.fleet.fleet.TICK_S`).
 """
+LATE_SITE_S_MAX: Final = 0.25
+"""The same in seconds of the site's time: with those of a fleet, fewer than what counts as late."""
 PURGE_MIN: Final = 1_000
 """Who lay down since it was last looked who sleeps no more."""
 
 
 class SharedWakes:
-    """Those who sleep on `loop`."""
+    """Those who sleep on `loop`; its seconds are real ones."""
 
-    __slots__ = ("_asleep", "_loop", "_purge_at")
+    __slots__ = ("_asleep", "_loop", "_purge_at", "late_s_max")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, late_s_max: float = LATE_S_MAX) -> None:
         self._loop = loop
+        self.late_s_max = late_s_max
         self._asleep: dict[float, _Sleepers] = {}
         """By the moment at which they wake."""
         self._purge_at = PURGE_MIN
@@ -39,8 +42,8 @@ class SharedWakes:
         """A future that is done at loop time `when`, and no sooner than in `GRAIN_S`."""
         loop, now = self._loop, self._loop.time()
         left_s = max(when - now, GRAIN_S)
-        grain_s = GRAIN_S
-        while grain_s < LATE_S_MAX and 2 * grain_s <= left_s * PART:
+        grain_s, grain_s_max = GRAIN_S, min(left_s * PART, self.late_s_max)
+        while 2 * grain_s <= grain_s_max:
             grain_s *= 2
         moment = ceil((now + left_s) / grain_s) * grain_s
         sleepers = self._asleep.get(moment)

@@ -31,12 +31,22 @@ async def asleep(wakes: SharedWakes, seconds: float) -> float:
     return loop.time() - when
 
 
+@pytest.mark.parametrize("late_s_max", [0.0001, 0.004, LATE_S_MAX])
 @pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.003, 0.7, 1.0, 5.003, 3600.1])
-def test_nobody_wakes_early_or_much_later(seconds: float) -> None:
+def test_nobody_wakes_early_or_much_later(seconds: float, late_s_max: float) -> None:
     loop = VirtualLoop()
-    late = loop.run_until_complete(asleep(SharedWakes(loop), seconds))
-    assert -1e-9 <= late <= min(LATE_S_MAX, max(0.001 - seconds, 0.001, seconds * PART)) + 1e-9
+    late = loop.run_until_complete(asleep(SharedWakes(loop, late_s_max), seconds))
+    assert -1e-9 <= late <= max(0.001, min(late_s_max, seconds * PART)) + 1e-9
     loop.close()
+
+
+@pytest.mark.parametrize(("scale", "late_s_max"), [(1.0, LATE_S_MAX), (60.0, 0.25 / 60)])
+async def test_nobody_sleeps_longer_by_more_than_a_part_of_a_sites_second(
+    scale: float, late_s_max: float
+) -> None:
+    clock = LoopClock(0.0, scale)
+    await clock.sleep(0.001)
+    assert clock._wait.__self__.late_s_max == late_s_max  # type: ignore[attr-defined]
 
 
 def test_those_who_sleep_until_nearly_the_same_moment_share_a_timer() -> None:
