@@ -38,7 +38,7 @@ from despoolr_server.files.path_index import PRIVATE, DirectoryIndex, ResolvedPa
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.small_files import FILE_SIZE_MAX
 from despoolr_server.files.spare.inode_pool import Spare
-from despoolr_server.files.system.exchange import begin_writing_out
+from despoolr_server.files.system.descriptors import sync_path
 from despoolr_server.loop.pace import batches, turn
 
 REST_S: Final = 5.0
@@ -223,8 +223,10 @@ class PassingFiles:
                     self._log(Move(one.name.path, one.spare.inode, 0, new_path))
                     has_record = True
                 else:
-                    begin_writing_out(staged)  # no record speaks of where it is
+                    sync_path(staged)  # no record speaks of where it is: it is on disk first
                 os.rename(staged, last, dst_dir_fd=directory)
+                if not has_record:
+                    os.fsync(directory)
             except BaseException:
                 disk.discard(staged)
                 if has_record:

@@ -21,11 +21,12 @@ from despoolr_server.files import StoreError
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.journal import open_directories, passing
 from despoolr_server.files.journal.journalled import JournalledFileStore
-from despoolr_server.files.journal.records import Entry
+from despoolr_server.files.journal.records import Entry, Remove
 from despoolr_server.files.journal.segments import Journal, numbers_in
 from despoolr_server.files.small_files import FILE_SIZE_MAX
 from despoolr_server.files.spare import staged_files
 from despoolr_server.files.spare.inode_pool import Spare
+from despoolr_server.files.system.descriptors import sync_path
 from worlds.journals import PassingStore, rest
 from worlds.share import SERVICE, World
 
@@ -197,6 +198,34 @@ async def test_what_is_on_its_way_into_a_box_that_somebody_renamed_takes_its_pla
         assert again.read(n(f"{where}/a")) == b"a" and again.list(n("BOX")) == []
     await store.close()
     assert DiskFileStore(store.root).find(n("BOX")) is None
+
+
+async def test_what_takes_its_place_outside_the_share_is_on_disk_before_its_record_goes(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut would leave neither."""
+    store.write_whole(n("BOX/A"), b"answered", AT)
+    place = (store.root / "BOX").rename(store.root / "../away")
+    done: list[object] = []
+
+    def watched(deed: Callable[..., Any], told: Callable[..., object]) -> Callable[..., Any]:
+        def does(*given: Any, **more: Any) -> Any:
+            found = deed(*given, **more)
+            done.append(told(*given))
+            return found
+
+        return does
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passing, "sync_path", watched(sync_path, lambda at: Path(at).read_bytes()))
+        patch.setattr(os, "rename", watched(os.rename, lambda *_: "named"))
+        patch.setattr(os, "fsync", watched(os.fsync, lambda it: os.fstat(it).st_ino))
+        patch.setattr(store._passing, "_log", watched(store._passing._log, type))
+        await store._passing.settle_all()
+    told = [one for one in done if not isinstance(one, int) or one == place.stat().st_ino]
+    assert told == [b"answered", "named", place.stat().st_ino, Remove]
+    assert (place / "A").read_bytes() == b"answered"
+    await store.close()
 
 
 async def test_what_took_its_place_in_a_renamed_box_is_there_when_the_box_is_taken_back(
