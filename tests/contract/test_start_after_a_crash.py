@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.records import Make, Remove
 from despoolr_server.files.journal.segments import identity_of, read_segments
 from despoolr_server.files.protocol import StoreError
+from worlds.journals import contents, same_inodes
 
 AT = 833785200.0
 
@@ -115,6 +118,32 @@ def test_a_file_whose_new_name_somebody_has_taken_stays_where_he_took_it(
     again = started(tmp_path)
     assert again.findings == []
     assert again.read(n("A")) == b"one"
+
+
+@pytest.mark.parametrize("directory", ["", "D/"])
+def test_a_file_without_any_of_its_names_is_called_nearly_as_it_should_be(
+    tmp_path: Path, directory: str
+) -> None:
+    """Its new one somebody has taken for a directory, and its old one has another file now."""
+    root, snapshot = tmp_path / "root", tmp_path / "snapshot"
+    store = JournalledFileStore(root, threads=False)
+    store.make_directory(n("D"), AT)
+    for path in (f"{directory}A", "C"):
+        store.write_whole(n(path), path.encode(), AT)
+    asyncio.run(store.close())
+    same_inodes(root, snapshot)
+    store = JournalledFileStore(root, threads=False)
+    store.rename(n(f"{directory}A"), n(f"{directory}B"))
+    store.rename(n("C"), n(f"{directory}A"))
+    shutil.rmtree(snapshot / ".despoolr" / "journal")
+    shutil.copytree(root / ".despoolr" / "journal", snapshot / ".despoolr" / "journal")
+    (snapshot / f"{directory}B").mkdir()
+    assert contents(JournalledFileStore(snapshot, threads=False)) == {
+        "D": None,
+        f"{directory}A": b"C",
+        f"{directory}B": None,
+        f"{directory}B~1": f"{directory}A".encode(),
+    }
 
 
 async def test_a_start_takes_nothing_back_that_was_changed_after_a_stop(

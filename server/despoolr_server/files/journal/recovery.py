@@ -11,7 +11,8 @@ inode: a name that somebody has since taken for something else is left alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, count
 from typing import Final, ParamSpec
 
 from despoolr_core.rules.fold import fold
@@ -79,7 +80,8 @@ class _Recovery:
             name = self._called(make.path)
             if disk.find(name) is None and not self._is_taken(name):
                 _skip_if_replaced(disk.make_directory, name, make.at)
-        for name, redo in aside:
+        # who has a place takes it before one that has none looks for another
+        for name, redo in sorted(aside, key=lambda one: not self._has_place(one[0])):
             self._give_place(name, redo, knows_lists=name.key not in result.kept)
         for name, redo in files:
             if self._has_place(name) or self._inode_at(name) == redo.inode:
@@ -162,7 +164,8 @@ class _Recovery:
         return True
 
     def _give_place(self, name: Name, redo: FileRedo, *, knows_lists: bool) -> None:
-        """A file that went aside gets its name; one that cannot lie there is called as before.
+        """A file that went aside gets its name; one that cannot lie there is called as before, or
+        where another has that name now, nearly as it should be.
         `knows_lists`: only where it was says what goes along with it.
         """
         former = [_named(path) for path in redo.paths[:-1] if not path.startswith(PRIVATE + "/")]
@@ -171,11 +174,16 @@ class _Recovery:
                 self._disk.rename_lists(one.key, name.key, again=True)
             self._put_in_place(self._aside(redo), name)
             return
-        for one in reversed(former):
+        for one in chain(reversed(former), self._names_like(name)):
             if self._has_place(one) and self._inode_at(one) is None:
                 self._put_in_place(self._aside(redo), one)
                 self._called_before[name.key] = one
                 return
+
+    def _names_like(self, name: Name) -> Iterator[Name]:
+        """Others beside a name, or in the root where its directory is gone."""
+        path = name.path if self._disk.has_directory(name.parent) else name.last
+        return (_named(f"{path}~{number}") for number in count(1))
 
     def _put_in_place(self, aside: str, name: Name) -> None:
         """Not `publish`, which gives up a file that it cannot publish: this one is the only one."""
