@@ -174,10 +174,11 @@ def _join(url: str, token: str, count: int) -> int:
     from despoolr_app.cli.base.output import EXIT_INVALID, EXIT_OK
     from despoolr_app.cli.base.secret import secret_token
     from despoolr_app.process.settings import parse_url
+    from despoolr_core.phrases import counted
     from despoolr_lab.load.workers.relay import Relay
 
     relay = Relay(parse_url(url), token or secret_token())
-    say(f"{count} process(es) join the load at {parse_url(url)}")
+    say(f"joining the load at {parse_url(url)} with {counted(count, 'process', 'processes')}")
     lost = asyncio.run(_until_told(relay.join(count)))
     for why in lost:
         say(f"despoolr: a worker was lost: {why}")

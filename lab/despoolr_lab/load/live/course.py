@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from despoolr_core.phrases import counted
 from despoolr_core.times import span_s, stopwatch
 from despoolr_lab.load.measure.judgement import seconds
 from despoolr_lab.load.outcome.report import SecondPercentiles, charts_of
@@ -139,12 +140,13 @@ def _facts(progress: LoadProgress) -> list[tuple[str, str]]:
     status, now = progress.status, progress.now
     shares = ", ".join(f"{share:.0%}" for share in progress.cpu_shares) or "-"
     late = f"{now.late:,} of {now.polls:,} polls of the last {RECENT_S} s begun late"
+    processes = counted(len(progress.cpu_shares), "process", "processes")
     found = [
         ("clients", f"{status.clients - status.gone:,} there, {status.gone:,} gone"),
         ("programs", f"{status.runs:,} run, {status.running:,} clients run one or wait to"),
         ("files held", f"{status.holds:,} now, {status.holds_broken:,} lost"),
         ("reports unsent", f"{status.unsent:,}"),
-        ("generator", f"{len(progress.cpu_shares)} process(es) at {shares} of a processor, {late}"),
+        ("generator", f"{processes} at {shares} of a processor, {late}"),
     ]
     if progress.row is not None and progress.row.silent:
         found.append(("silent now", ", ".join(progress.row.silent)))

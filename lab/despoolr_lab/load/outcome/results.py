@@ -20,6 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from despoolr_app.runs.directory import SUMMARY, write_whole
+from despoolr_core.phrases import counted
 from despoolr_core.timing import Timing
 from despoolr_lab.breaking.tables import told
 from despoolr_lab.load.measure.judgement import seconds
@@ -366,11 +367,11 @@ def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         )
         found.append((f"job {job['name']}", f"{job['status']}: {rows}"))
     if summary["jobs"]:
-        counted = "not known" if reports["counted"] is None else f"{reports['counted']:,}"
+        loaded = "not known" if reports["counted"] is None else f"{reports['counted']:,}"
         found.append(
             (
                 "reports",
-                f"{reports['sent']:,} sent, {counted} counted, {reports['unsent']:,} unsent",
+                f"{reports['sent']:,} sent, {loaded} counted, {reports['unsent']:,} unsent",
             )
         )
         settled = summary["settled_s"]
@@ -391,9 +392,8 @@ def lines_of(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         f"{generator['late_share']:.2%} begun late, lag p99 "
         f"{seconds(generator['lag_p99_ms'] / 1e3)}"
     )
-    found.append(
-        ("generator", f"{generator['processes']} process(es) at {shares} of a processor, {late}")
-    )
+    processes = counted(generator["processes"], "process", "processes")
+    found.append(("generator", f"{processes} at {shares} of a processor, {late}"))
     return found
 
 

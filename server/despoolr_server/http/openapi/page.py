@@ -13,12 +13,16 @@ from typing import Final
 SCRIPT_PATH: Final = "/docs/rapidoc-min.js"
 SCRIPT_HASH: Final = "sha256-r/vRc6Zehw4Y85LMqWMRO82vtuUOiM0vaoNKZbItuU0="
 """Of the script, not of its compressed file (W3C, Subresource Integrity)."""
-STYLE_HASH: Final = "sha256-jJXLXsMbK44of9f9zj7i4SZ6dlaZy0aK4ZJ0OqJwxoo="
-"""Of the style sheet that the script makes of the attributes below; a browser says the new one in
-its console when either has changed.
+STYLE_HASHES: Final = (
+    "sha256-jJXLXsMbK44of9f9zj7i4SZ6dlaZy0aK4ZJ0OqJwxoo=",
+    "sha256-G8iuHPOcOeF01fKUmnNCCPvdg6IDpuFfDwd1ylbdDZE=",
+)
+"""Of the style sheets, light and dark, that the script makes of the attributes below; a browser
+says the new one in its console when either has changed.
 """
 POLICY: Final = (
-    f"default-src 'none'; script-src '{SCRIPT_HASH}'; style-src '{STYLE_HASH}'; "
+    f"default-src 'none'; script-src '{SCRIPT_HASH}'; "
+    f"style-src {' '.join(map(repr, STYLE_HASHES))}; "
     "style-src-attr 'unsafe-inline'; img-src data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
