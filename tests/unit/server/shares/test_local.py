@@ -14,6 +14,7 @@ from despoolr_core.rules.fold import fold
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.loop.pace import FILES_A_TURN
 from despoolr_server.shares.local import LocalShare
+from despoolr_server.shares.paths.boxes import TOGETHER_MAX
 from worlds.share import SERVICE, World
 
 COUNT = 4 * FILES_A_TURN
@@ -70,6 +71,26 @@ async def test_others_have_their_turn_while_few_files_of_each_directory_come(
     assert await share.create_all([(name, b"x") for name in names]) == [None] * COUNT
     beside.cancel()
     assert turns >= COUNT // FILES_A_TURN - 1
+    await store.close()
+
+
+async def test_files_that_are_small_and_at_hand_are_read_32_in_one_turn(tmp_path: Path) -> None:
+    store = JournalledFileStore(tmp_path, threads=False)
+    share, turns = World(store).share(SERVICE), 0
+    names = [f"F{number:03}.DAT" for number in range(4 * TOGETHER_MAX)]
+    contents = [b"x" * (number % 3) for number in range(len(names))]
+    assert not any(await share.create_all([*zip(names, contents, strict=True)]))
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.create_task(other())
+    assert await share.read_all(names) == contents
+    beside.cancel()
+    assert 3 <= turns < len(names) // FILES_A_TURN
     await store.close()
 
 
