@@ -28,9 +28,13 @@ class SmallFiles:
     def keep(self, key: str, facts: FileFacts, data: bytes) -> None:
         """Remember a file's content as that of these facts; a large one's is forgotten."""
         files, size = self.files, len(data)
-        kept = files.pop(key, None)
+        kept = files.get(key)
         if kept is not None:
+            if len(kept[1]) == size:
+                files[key] = (facts, data)
+                return
             self._size -= len(kept[1])
+            del files[key]
         if size > FILE_SIZE_MAX:
             return
         if self._size + size > SIZE_MAX or len(files) >= COUNT_MAX:

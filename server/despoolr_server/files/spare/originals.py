@@ -104,7 +104,7 @@ class Originals:
         self._puts: OrderedDict[str, _Put] = OrderedDict()
         """By path; the one put last is the last."""
         self._open: OrderedDict[str, _Put] = OrderedDict()
-        """Those whose files are open, in the same order."""
+        """Those whose files are open; the one opened last is the last."""
         weakref.finalize(self, _close_all, self._open)
         self._keeps_ns = False
         """Whether the file that was looked at last had the time that it was given, to the
@@ -144,8 +144,8 @@ class Originals:
         if before[:7] != last.file or before.st_mtime_ns != last.mtime_ns:
             return None
         spare, last.spare, file = last.spare, "", last.spare_file
-        descriptor, last.spare_descriptor = last.spare_descriptor, -1
-        descriptor = self._pool.take_back(spare, file, size, descriptor)
+        opened, last.spare_descriptor = last.spare_descriptor, -1
+        descriptor = self._pool.take_back(spare, file, size, opened)
         if descriptor < 0:
             return None
         try:
@@ -163,7 +163,8 @@ class Originals:
                 last.file, last.mtime_ns = (*file[:6], size), mtime_ns
                 last.spare_descriptor, last.descriptor = last.descriptor, descriptor
                 self._puts.move_to_end(path)
-                self._keep_open(path, last)
+                if opened < 0:
+                    self._keep_open(path, last)
                 return mtime_ns, file[1]
         except OSError:
             pass  # the long way says why

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.modes import Access, CreateAction
+from despoolr_core.share.modes import Access, CreateAction, Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.engine.dispositions import IMPLIED
 from despoolr_server.files.protocol import StoreError
@@ -47,21 +47,25 @@ class Puts:
         (found, name, key), gate = place, self._gate
         store, rights, table = found.store, found.rights, gate.engine.table
         size_max = min(store.inline_max, gate.limits.file_size_max)
+        role, as_of, may_write = Role.CLIENT, -1, False
         is_again = False
 
         def put(caller: Caller, data: bytes) -> Written | None:
-            nonlocal is_again
+            nonlocal is_again, role, as_of, may_write
             if not is_again:  # most files are put once, and would be looked for twice
                 is_again = True
                 return None
             now, who = gate.now(), caller.who
+            if role is not who.role or as_of != rights.change_count:
+                role, as_of = who.role, rights.change_count
+                may_write = not _NEEDED & ~rights.allowed(role, name.key)
             if (
                 caller.session
                 or caller.tokens
                 or len(data) > size_max
                 or table.tree_locks.count
                 or table.file(key) is not None
-                or _NEEDED & ~rights.allowed(who.role, name.key)
+                or not may_write
             ):
                 return None
             try:

@@ -141,6 +141,19 @@ async def test_a_file_that_something_may_be_in_the_way_of_takes_the_long_way(
     assert (world.records, world.store.list(n(""))) == (before, files)
 
 
+async def test_a_file_that_a_service_put_again_is_not_put_by_a_client_without_the_right() -> None:
+    world = World()
+    world.host.set_rights("OPEN", "A", Role.CLIENT, Rights.READ)
+    await world.put("A", b"one")
+    put, caller = way(world), Caller(client())
+    for _ in range(2):
+        assert put(CALLER, b"two") is not None
+        assert put(caller, b"three") is None
+    world.host.set_rights("OPEN", "A", Role.CLIENT, Rights.CHANGE)
+    assert put(caller, b"three") is not None
+    assert await content(world) == b"three"
+
+
 async def test_who_asks_for_something_special_takes_the_long_way() -> None:
     world = World(file_size_max=5)
     await world.put("A", b"one")
