@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 import time
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from despoolr_app.cli.base.options import out_option
-from despoolr_app.cli.base.output import echo_json, json_option, put_prose
+from despoolr_app.cli.base.output import echo_json, json_option, page_width, put_prose
 from despoolr_app.cli.base.streams import OutputLost
 from despoolr_core.records.whatif.ladder import Ladder
 from despoolr_core.times import span
@@ -27,40 +28,51 @@ SCALES = 3000.0, 750.0, 150.0
 one.
 """
 
+WIDTH_MIN = 60
+WIDTH_ELSEWHERE = 110
+"""Columns of the story where it goes into a pipe."""
+_LEAD = re.compile(r"\s*(?:\S.*?\s{2,})?")
+"""What a line begins with: blanks, or a word and more than one."""
+
 INTRODUCTION = """\
 Despoolr: who blocked the update, for how long, and what would have fixed it?
 
-In 1996 companies installed software over the network with Systems Management Server (SMS). A site
-server copied each package to a file share; PCs ran it from there. If one PC kept one file open, the
-next update of that package failed, and nobody could see why. This is Microsoft's article Q147819,
-alive: real servers, real HTTP, and a refusal that happens because a file is open, not because
-somebody wrote it down.
+In 1996 companies installed software over the network with Systems Management
+Server (SMS). A site server copied each package to a file share; PCs ran it
+from there. If one PC kept one file open, the next update of that package
+failed, and nobody could see why. This is Microsoft's article Q147819, alive:
+real servers, real HTTP, and a refusal that happens because a file is open, not
+because somebody wrote it down.
 """
 
 FIRST = """\
-1. LIVE: a site server, a distribution server and 50 PCs, over HTTP on this machine,
-   {scale:.0f} times faster. A package of three files (a.dat, b.dat, c.dat) lies on the share.
-   One PC opens b.dat. Then an update comes.
+1. LIVE: a site server, a distribution server and 50 PCs, over HTTP on this
+   machine, {scale:.0f} times faster. A package of three files (a.dat, b.dat, c.dat)
+   lies on the share. One PC opens b.dat. Then an update comes.
 """
 
 AGAIN = """
-   That did not go as it should: this machine may be too busy for it. Once more, {scale:.0f} times
-   faster than real:
+   That did not go as it should: this machine may be too busy for it.
+   Once more, {scale:.0f} times faster than real:
 """
 
 SECOND = """\
-2. NOBODY CLOSES IT: the same in virtual time (no sockets, no waiting), until the site gives up.
+2. NOBODY CLOSES IT: the same in virtual time (no sockets, no waiting), until
+   the site gives up.
 """
 
 NEXT = """\
 What next?
-  despoolr whatif latest                    everything that could have fixed it
-  despoolr kb run Q147819 --version 1.2     the same on a version that empties the folder first
-  despoolr kb run Q152229 --version 1.1     expired jobs wipe out what PCs reported
-  despoolr serve all --clients 20 --version 1.1 --response "Very Fast" --time x60
-                                            a site that stays, where a minute is a second:
-                                            block an update yourself
-  despoolr run scenarios/demo_live.toml     the scenario above is a file you can change
+  despoolr whatif latest
+      everything that could have fixed it
+  despoolr kb run Q147819 --version 1.2
+      the same on a version that empties the folder first
+  despoolr kb run Q152229 --version 1.1
+      expired jobs wipe out what PCs reported
+  despoolr serve all --version 1.1 --response "Very Fast" --time x60
+      a site that stays, where a minute is a second: block an update yourself
+  despoolr run scenarios/demo_live.toml
+      the scenario above is a file you can change
 """
 
 
@@ -78,6 +90,28 @@ KNOBS: dict[str, tuple[str, ...]] = {
 """What the demo asks: reruns that are over in seconds, and two that the sharing rule answers."""
 
 
+def fitted(text: str) -> str:
+    """A text of which no line is wider than the terminal: the rest of one stands below its words,
+    to the right of its date or heading.
+    """
+    width = max(WIDTH_MIN, page_width(WIDTH_ELSEWHERE))
+    lines = []
+    for line in text.split("\n"):
+        found = _LEAD.match(line)
+        lead = found[0] if found and len(line) > width else line
+        lines.append(
+            textwrap.fill(
+                line[len(lead) :],
+                width,
+                initial_indent=lead,
+                subsequent_indent=" " * len(lead),
+                break_on_hyphens=False,
+            )
+            or line
+        )
+    return "\n".join(lines)
+
+
 def remedy_lines(ladder: Ladder) -> Iterator[str]:
     """What the demo tells of a ladder."""
     for row in ladder.rows:
@@ -85,7 +119,7 @@ def remedy_lines(ladder: Ladder) -> Iterator[str]:
         when = f"through after {span(row.goal_after_s)}" if row.goal_after_s is not None else ""
         about = "; ".join(part for part in (when, found) if part)
         yield f"   {row.word:<12} {row.change}"
-        yield textwrap.fill(about, 110, initial_indent=" " * 16, subsequent_indent=" " * 16)
+        yield f"{'':16}{about}"
     yield ""
 
 
@@ -134,7 +168,7 @@ def command(as_json: bool, out: Path) -> None:
 
     def say(text: str) -> None:
         if not as_json:
-            put_prose(text)
+            put_prose(fitted(text))
 
     def tell(text: str) -> None:
         # a run must not end in its middle because nobody reads; what follows it does
@@ -142,13 +176,7 @@ def command(as_json: bool, out: Path) -> None:
             say(text)
 
     def say_verdict(text: str) -> None:
-        say(
-            "\n"
-            + textwrap.fill(
-                text, 110, initial_indent="   VERDICT  ", subsequent_indent="            "
-            )
-            + "\n"
-        )
+        say(f"\n   VERDICT  {text}\n")
 
     started = time.perf_counter()
     say(INTRODUCTION)

@@ -16,7 +16,7 @@ from click import ClickException
 from despoolr.console import run
 from despoolr_core.records.stream import Listener
 from despoolr_core.records.whatif.ladder import CANNOT_HELP, FIXES, Ladder, LadderRow
-from despoolr_lab.cli.runs import remedy, running
+from despoolr_lab.cli.runs import demo, remedy, running
 from despoolr_lab.cli.runs.demo import SCALES, WORLDS
 from despoolr_lab.cli.runs.running import StepRefused
 from despoolr_lab.scenario.expectations import Finding
@@ -152,7 +152,7 @@ def test_on_a_machine_that_is_too_slow_the_live_half_runs_again_slower(
     assert run(["demo"]) == 0
     assert [what for what, _ in asked][:3] == [f"demo-live x{scale:g}" for scale in SCALES]
     said = capsys.readouterr().out
-    assert "Once more, 750 times\n   faster than real:" in said
+    assert "   Once more, 750 times faster than real:\n" in said
     assert "   8 of 8 as Microsoft said, in " in said and "holds no b.dat" not in said
 
 
@@ -169,3 +169,15 @@ def test_what_no_pace_can_mend_is_said_at_once(
     assert run(["demo"]) == 2 and len(asked) == 1
     said = capsys.readouterr()
     assert "cannot write runs" in said.err and "Once more" not in said.out
+
+
+def test_no_line_of_the_story_is_wider_than_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.setattr(demo, "page_width", lambda _: 79)
+    as_it_went(monkeypatch, played(LIVE), played(NOBODY_CLOSES))
+    assert run(["demo"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 79] == []
+    told = lines.index(next(line for line in lines if line.startswith("   VERDICT  ")))
+    assert lines[told + 1].startswith(" " * 12) and lines[told + 1][12] != " "
