@@ -148,3 +148,18 @@ def test_whatever_a_command_prints_is_escaped_in_one_place() -> None:
         if "bench" not in path.parts and prints.search(path.read_text("utf-8"))
     }
     assert sorted(found - set(PRINTERS)) == [], "print by despoolr_app.cli.base.output"
+
+
+@pytest.mark.slow
+def test_what_is_wrapped_is_printed_as_prose() -> None:
+    """`put` makes one line of all: a wrapped sentence would have `\\x0a` in it, on a terminal."""
+    found = [
+        f"{path.relative_to(REPOSITORY)}:{node.lineno}"
+        for room in ROOMS
+        for path in (REPOSITORY / room).rglob("*.py")
+        for node in nodes_of(tree_of(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "put"
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and part.id in ("wrapped", "wrapped_cell")
+    ]
+    assert found == []

@@ -7,11 +7,11 @@ from __future__ import annotations
 import click
 
 from despoolr_app.cli.base.options import option
-from despoolr_app.cli.base.output import echo_json, json_option, put
+from despoolr_app.cli.base.output import echo_json, json_option, put, put_prose, wrapped_cell
 
 
 @click.command("profiles", help="Print the table of behaviours: field, value per version, article.")
-@option("--version", "versions", multiple=True, help="Only these versions (repeatable).")
+@option("--version", "versions", multiple=True, help="Only this version, e.g. 1.1; repeatable.")
 @json_option
 def command(versions: tuple[str, ...], as_json: bool) -> None:
     """The profiles as they are in the code: `despoolr_core.profile`."""
@@ -31,9 +31,10 @@ def command(versions: tuple[str, ...], as_json: bool) -> None:
         return
     for name, meta in FIELDS.items():
         put(f"{name}  [{meta['source']}]")
-        put(f"    {meta['meaning']}")
+        put_prose(f"    {wrapped_cell(meta['meaning'], 4)}")
         groups: dict[str, list[str]] = {}
         for profile in chosen:
             groups.setdefault(str(getattr(profile, name)) or "(none)", []).append(profile.version)
         for value, where in groups.items():
-            put(f"    {value:<28} {', '.join(where) if len(groups) > 1 else 'all versions'}")
+            versions_ = ", ".join(where) if len(groups) > 1 else "all versions"
+            put_prose(f"    {value:<28} {wrapped_cell(versions_, 33)}")

@@ -26,6 +26,7 @@ from despoolr_app.cli.base.output import (
     put_prose,
     say,
     wrapped,
+    wrapped_cell,
 )
 
 if TYPE_CHECKING:
@@ -257,7 +258,9 @@ def _show_formats(as_json: bool) -> None:
         ["FORMAT", "GRADE", "OF", "RECORD IT WITH"],
         [(one.name, one.grade, one.title, one.how) for one in FORMATS],
     )
-    put("", "What a grade proves:", *(f"  {grade}  {text}" for grade, text in GRADES.items()))
+    put("", "What a grade proves:")
+    for grade, text in GRADES.items():
+        put_prose(f"  {grade}  {wrapped_cell(text, 5)}")
     put("", "The fields of tshark that are read (-e NAME for each):")
     put_prose(wrapped("  " + " ".join(FIELDS)))
 

@@ -18,6 +18,7 @@ from despoolr_app.cli.base.output import (
     fail,
     put,
     put_over,
+    put_prose,
     wrapped_cell,
 )
 from despoolr_core.phrases import counted
@@ -148,7 +149,7 @@ def _print(scenario: str, exploration: Any, total: int, typed: str) -> None:
     if exploration.refused:
         seed, why = min(exploration.refused.items())
         many = len(exploration.refused)
-        put(f"{many} could not be run; the first, {seed}: {wrapped_cell(why, 4)}")
+        put_prose(f"{many} could not be run; the first, {seed}: {wrapped_cell(why, 4)}")
     failures = exploration.in_order()
     if not failures:
         if done:
@@ -157,6 +158,6 @@ def _print(scenario: str, exploration: Any, total: int, typed: str) -> None:
     put("", "worlds  first  what goes wrong")
     for one in failures:
         put(f"{one.worlds:>6}  {one.first:>5}  {one.key}")
-        put(f"{'':>15}{wrapped_cell(one.text, 15)}")
+        put_prose(f"{'':>15}{wrapped_cell(one.text, 15)}")
     world = f"{shlex.quote(scenario)} --seed {failures[0].first}{typed}"
     put("", f"Try: despoolr shrink {world}")

@@ -16,8 +16,10 @@ from despoolr_app.cli.base.output import (
     json_option,
     moment,
     put,
+    put_prose,
     wrapped_cell,
 )
+from despoolr_core.rules.text import escaped
 
 EXIT_PARTED: Final = 1
 
@@ -91,11 +93,11 @@ def _print(path: str, found: Any) -> None:
         f"{path}: {found.same:,} records are the same; number {parting.number:,} is not, at "
         f"{moment(parting.at)}",
         "",
-        f"  kept  {wrapped_cell(_line(parting.kept), 8)}",
-        f"  now   {wrapped_cell(_line(parting.now), 8)}",
     )
+    put_prose(f"  kept  {wrapped_cell(_line(parting.kept), 8)}")
+    put_prose(f"  now   {wrapped_cell(_line(parting.now), 8)}")
     for name, kept, now in parting.fields:
-        put(f"    {name}: {wrapped_cell(f'{kept} -> {now}', 6 + len(name))}")
+        put_prose(f"    {escaped(name)}: {wrapped_cell(f'{kept} -> {now}', 6 + len(name))}")
 
 
 def _line(record: Any) -> str:
