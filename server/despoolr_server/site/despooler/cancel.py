@@ -15,7 +15,7 @@ from despoolr_server.site.despooler.base.job_reports import JobReports
 from despoolr_server.site.despooler.base.part import COMPONENT, Desk, DespoolerPart
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState, retry_file
-from despoolr_server.site.state import boxes, winst_box
+from despoolr_server.site.state import winst_box
 from despoolr_server.site.state.registry import (
     COPIED_FILES,
     REMEMBERED_DIRECTORIES,
@@ -47,7 +47,9 @@ class Cancelling(DespoolerPart):
             if role.distribution:
                 await self._forced.restore(role, install)
         await self._registry.save()
-        count = await self._drop_commands(install)
+        count = await winst_box.drop_records(
+            self._root, lambda record: record.request_id == install.request_id
+        )
         self._log(
             f"~Job {install.job_id} has been cancelled: {count} commands and {len(waiting)} "
             "waiting files removed."
@@ -70,16 +72,3 @@ class Cancelling(DespoolerPart):
                 raise
             return False
         return True
-
-    async def _drop_commands(self, install: Install) -> int:
-        """Take the request out of every master WINST file; how many had it."""
-        count = 0
-        for directory in await self._root.list(boxes.PCM_DOMAINS):
-            path = f"{boxes.PCM_DOMAINS}/{directory.name}"
-            for entry in await self._root.list(path) if directory.directory else []:
-                count += await winst_box.drop_records(
-                    self._root,
-                    f"{path}/{entry.name}",
-                    lambda record: record.request_id == install.request_id,
-                )
-        return count

@@ -20,7 +20,7 @@ from despoolr_server.site.despooler.copying.ours.leftovers import beside
 from despoolr_server.site.despooler.copying.target import CopyResult
 from despoolr_server.site.jobs.model import DetailKind, DetailStatus
 from despoolr_server.site.jobs.retry import RetryState
-from despoolr_server.site.state import boxes, winst_box
+from despoolr_server.site.state import winst_box
 from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.registry import REMEMBERED_DIRECTORIES
 
@@ -142,11 +142,4 @@ async def _entries(share: Share, path: str) -> list[Entry]:
 
 async def remove_commands(root: Share, package: str) -> int:
     """Remove the package's records from every master WINST file. Returns how many files changed."""
-    count = 0
-    for directory in await root.list(boxes.PCM_DOMAINS):
-        path = f"{boxes.PCM_DOMAINS}/{directory.name}"
-        for entry in await root.list(path) if directory.directory else []:
-            count += await winst_box.drop_records(
-                root, f"{path}/{entry.name}", lambda record: record.package_id == package
-            )
-    return count
+    return await winst_box.drop_records(root, lambda record: record.package_id == package)

@@ -14,21 +14,13 @@ import msgspec
 
 from despoolr_core.formats.instructions.winst import WinstError, WinstFile, WorkstationInstruction
 from despoolr_core.formats.instructions.winst_text import add_record, parse_winst, render_winst
+from despoolr_core.share.chain import CALLS_MAX
 from despoolr_core.share.contract import Share, ShareError
 from despoolr_server.loop.pace import FILES_A_TURN, batches, breathe
 from despoolr_server.site.state import boxes
 
-
-async def read_instructions(share: Share, path: str, name: str) -> WinstFile:
-    """The WINST file at `path`, or an empty one called `name`. Raises `WinstError` for what is no
-    such file, `ShareError`.
-    """
-    try:
-        return parse_winst(await share.read(path))
-    except ShareError as error:
-        if error.is_missing:
-            return WinstFile(name, ())
-        raise
+Change = Callable[[WorkstationInstruction], WorkstationInstruction | None]
+"""What becomes of a record; None: it goes."""
 
 
 async def put_records(
@@ -78,35 +70,53 @@ async def _write_all(share: Share, files: Sequence[tuple[str, bytes]]) -> list[S
     return failures
 
 
-async def drop_records(
-    share: Share, path: str, is_meant: Callable[[WorkstationInstruction], bool]
-) -> bool:
-    """Take the records that are meant out of one file; whether there was one. Raises
-    `WinstError`, `ShareError`.
-    """
-    file = await read_instructions(share, path, path.rpartition("/")[2].lower())
-    kept = tuple(record for record in file.records if not is_meant(record))
-    if len(kept) == len(file.records):
-        return False
-    await share.write(path, render_winst(WinstFile(file.file_name, kept)))
-    return True
-
-
-async def point_elsewhere(share: Share, package: str, before: str, after: str) -> int:
-    """Replace one server's directory of a package in every master WINST file. Returns how many
-    files changed. Raises `WinstError`, `ShareError`.
+async def change_records(share: Share, change: Change) -> int:
+    """Change records in every master WINST file. Returns how many files changed. What fails of one
+    keeps none of those that are read together with it; then it is raised: `WinstError`,
+    `ShareError`.
     """
     count = 0
     for directory in await share.list(boxes.PCM_DOMAINS):
         box = f"{boxes.PCM_DOMAINS}/{directory.name}"
-        for entry in await share.list(box) if directory.directory else []:
-            path = f"{box}/{entry.name}"
-            file = await read_instructions(share, path, entry.name.lower())
-            records = tuple(_pointed(record, package, before, after) for record in file.records)
-            if records != file.records:
-                await share.write(path, render_winst(WinstFile(file.file_name, records)))
-                count += 1
+        for some in batches(await share.list(box) if directory.directory else (), CALLS_MAX):
+            count += await _change_some(share, [f"{box}/{entry.name}" for entry in some], change)
     return count
+
+
+async def _change_some(share: Share, paths: Sequence[str], change: Change) -> int:
+    found = zip(paths, await share.read_all(paths), strict=True)
+    changed: list[tuple[str, bytes]] = []
+    failures: list[ShareError | WinstError] = []
+    for batch in batches(found, FILES_A_TURN):
+        for path, data in batch:
+            if isinstance(data, ShareError):
+                failures += () if data.is_missing else (data,)
+                continue
+            try:
+                file = parse_winst(data)
+            except WinstError as error:
+                failures.append(error)
+                continue
+            records = tuple(filter(None, map(change, file.records)))
+            if records != file.records:
+                changed.append((path, render_winst(WinstFile(file.file_name, records))))
+        await breathe(len(batch), FILES_A_TURN)
+    failures += [error for error in await share.write_all(changed) if error is not None]
+    if failures:
+        raise failures[0]
+    return len(changed)
+
+
+async def drop_records(share: Share, is_meant: Callable[[WorkstationInstruction], bool]) -> int:
+    """Take the records that are meant out of every master WINST file, as `change_records` does."""
+    return await change_records(share, lambda record: None if is_meant(record) else record)
+
+
+async def point_elsewhere(share: Share, package: str, before: str, after: str) -> int:
+    """Replace one server's directory of a package in every master WINST file, as `change_records`
+    does.
+    """
+    return await change_records(share, lambda record: _pointed(record, package, before, after))
 
 
 def _pointed(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from despoolr_core.formats.instructions.winst import WorkstationInstruction
+from despoolr_core.formats.instructions.winst import WinstError, WorkstationInstruction
+from despoolr_core.formats.instructions.winst_text import parse_winst
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, ShareMode
+from despoolr_server.loop.pace import FILES_A_TURN
 from despoolr_server.site.state import boxes
-from despoolr_server.site.state.winst_box import put_records, read_instructions
+from despoolr_server.site.state.winst_box import drop_records, put_records
 from worlds.share import World
 
 PATH = f"{boxes.PCM_DOMAINS}/SALES.000/BPC00001.INS"
@@ -27,7 +31,7 @@ def record(request: str, command: str = "setup.exe") -> WorkstationInstruction:
 async def test_the_first_record_makes_the_domain_and_the_file() -> None:
     share = World().share()
     await put_records(share, [("SALES", "BPC00001")], record("BPC0001"))
-    file = await read_instructions(share, PATH, "unused")
+    file = parse_winst(await share.read(PATH))
     assert [r.request_id for r in file.records] == ["BPC0001"]
     assert file.file_name == "bpc00001.ins"
 
@@ -37,7 +41,7 @@ async def test_records_keep_their_order_and_one_that_is_there_is_replaced() -> N
     for request in ("BPC0001", "BPC0002", "BPC0003"):
         await put_records(share, [("SALES", "BPC00001")], record(request))
     await put_records(share, [("SALES", "BPC00001")], record("BPC0002", "other.exe"))
-    file = await read_instructions(share, PATH, "unused")
+    file = parse_winst(await share.read(PATH))
     assert [(r.request_id, r.run_command) for r in file.records] == [
         ("BPC0001", "setup.exe"),
         ("BPC0002", "other.exe"),
@@ -67,7 +71,7 @@ async def test_a_file_that_is_held_keeps_no_other_client_from_its_record() -> No
     assert refused.value.is_refusal
     await held.close()
     counts = [
-        len((await read_instructions(share, PATH.replace("BPC00001", sms_id), "")).records)
+        len(parse_winst(await share.read(PATH.replace("BPC00001", sms_id))).records)
         for _, sms_id in clients
     ]
     assert counts == [1, 2, 2]
@@ -81,4 +85,42 @@ async def test_a_domain_that_cannot_be_made_keeps_no_client_of_another_from_its_
     with pytest.raises(ShareError):
         await put_records(share, clients, record("BPC0001"))
     path = f"{boxes.PCM_DOMAINS}/LEGAL.000/BPC00002.INS"
-    assert len((await read_instructions(share, path, "")).records) == 1
+    assert len(parse_winst(await share.read(path)).records) == 1
+
+
+async def test_a_file_that_is_held_keeps_no_other_record_from_being_dropped() -> None:
+    world = World()
+    share, clients = world.share(), [("SALES", f"BPC0000{number}") for number in range(1, 4)]
+    for request in ("BPC0001", "BPC0002"):
+        await put_records(share, clients, record(request))
+    await share.write(f"{boxes.PCM_DOMAINS}/SALES.000/A.INS", b"no instructions")
+    held = await world.share().open(PATH, Access.READ, ShareMode.READ)
+    with pytest.raises(WinstError):
+        await drop_records(share, lambda one: one.request_id == "BPC0001")
+    await share.delete(f"{boxes.PCM_DOMAINS}/SALES.000/A.INS")
+    with pytest.raises(ShareError) as refused:
+        await drop_records(share, lambda one: one.request_id == "BPC0001")
+    assert refused.value.is_refusal
+    await held.close()
+    assert await drop_records(share, lambda one: one.request_id == "BPC0001") == 1
+    for _, sms_id in clients:
+        file = parse_winst(await share.read(PATH.replace("BPC00001", sms_id)))
+        assert [one.request_id for one in file.records] == ["BPC0002"]
+
+
+async def test_others_have_their_turn_while_many_files_are_looked_through() -> None:
+    share = World().share()
+    clients = [("SALES", f"BPC{number:05}") for number in range(2 * FILES_A_TURN)]
+    await put_records(share, clients, record("BPC0001"))
+    turn_count = 0
+
+    async def count() -> None:
+        nonlocal turn_count
+        while True:
+            turn_count += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(count())
+    assert await drop_records(share, lambda one: one.request_id == "BPC0002") == 0
+    other.cancel()
+    assert turn_count >= 2
