@@ -3,7 +3,8 @@ about as many opens, measured as in `test_longest_turn`.
 
 Two are not among them. A name that is looked for and not there, where somebody changed the
 directory past the server: that is read in one turn then, which took 30 ms, a third of it the
-system's. And the end of such a directory, of which the system's `rmdir` took 24 ms.
+system's. And the end of such a directory, of which the system's `rmdir` takes 20 to 25 ms: all but
+one of them before the directory is gone, so that to hold it open does not put them off.
 """
 
 from __future__ import annotations
