@@ -14,7 +14,8 @@ time and content: at start one with this time and other content has lost it, and
 its place; one without the attribute or with another time was changed by somebody else, and one that
 is gone was deleted: what was kept for these goes. Whoever changes a name in another way begins to
 write it out first (`settle`), as ext4 does at a rename, and does not wait for the disk either. A
-file is written over only under the name it had, and only if nobody reads it.
+file is written over only if nobody reads it, and if it is what it was when it left its name: the
+same inode, owner, mode and size, with no other name.
 """
 # Paths are plain strings here: this is the hot path of every upload.
 # ruff: noqa: PTH104, PTH105, PTH108
