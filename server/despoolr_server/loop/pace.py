@@ -24,6 +24,9 @@ BATCH: Final = 256
 FILES_A_TURN: Final = 8
 """Files that are read, written or deleted in one turn: a new one takes up to half a millisecond."""
 
+LONG_S: Final = 0.004
+"""Seconds after which a turn has been long enough, however little was done in it."""
+
 _queues: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]] = WeakKeyDictionary()
 """Who waits for a turn, first come first served: one queue a loop."""
 
@@ -50,6 +53,24 @@ async def breathe(count: int, size: int = BATCH) -> None:
     """Let others have a turn after a batch of `count` things, if it was a full one."""
     if count >= size:
         await turn()
+
+
+class TurnSpan:
+    """Work whose parts take now more, now less: after each, others have a turn if this one has
+    been long. In virtual time none is.
+    """
+
+    def __init__(self) -> None:
+        self._time = asyncio.get_running_loop().time
+        self._until = self._time() + LONG_S
+
+    async def breathe(self, *, is_full: bool = False) -> bool:
+        """Let others have a turn after a full batch, or where it has been long; whether it did."""
+        if not is_full and self._time() < self._until:
+            return False
+        await turn()
+        self._until = self._time() + LONG_S
+        return True
 
 
 async def turn() -> None:

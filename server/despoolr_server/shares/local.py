@@ -22,7 +22,7 @@ from despoolr_core.share.modes import (
     render_share_mode,
 )
 from despoolr_core.share.wire import Entry, OpenReply, OpenRequest, Problem, lock_request
-from despoolr_server.loop.pace import FILES_A_TURN, turn
+from despoolr_server.loop.pace import FILES_A_TURN, TurnSpan, turn
 from despoolr_server.shares.base.principal import Caller, Content, NotModified, Principal
 from despoolr_server.shares.host import ShareHost
 from despoolr_server.shares.paths.boxes import TOGETHER_MAX
@@ -203,6 +203,7 @@ class LocalShare:
         made: list[ShareError | None] = []
         caller, boxes = self._caller(""), self._host.boxes
         passes, in_this_turn = create and boxes.takes(self._share), 0
+        span = TurnSpan()
         while len(made) < len(files):
             ahead = files[len(made) : len(made) + TOGETHER_MAX]
             count = len(boxes.create(caller, self._share, ahead)) if passes else 0
@@ -216,8 +217,7 @@ class LocalShare:
                 if create and made[-1] is not None:
                     break
             in_this_turn += count or 1
-            if in_this_turn >= FILES_A_TURN:
-                await turn()
+            if await span.breathe(is_full=in_this_turn >= FILES_A_TURN):
                 in_this_turn = 0
         _must(await self._host.paths.sync((self._share,)))
         return made
