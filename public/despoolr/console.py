@@ -415,7 +415,9 @@ COMMANDS: Final[dict[str, Subcommand]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command as this process and exit with its code: that of `run`."""
-    import_module("despoolr_app.process.gc_tuning").collect_late()
+    collector = import_module("despoolr_app.process.gc_tuning")
+    collector.collect_late()
+    collector.end_without_gc()
     import_module("despoolr_app.cli.root").main(COMMANDS, arguments)
 
 

@@ -23,7 +23,7 @@ from despoolr_app.fleet.fleet import ClientsSettings, FleetClients, turn_clocks
 from despoolr_app.fleet.lease import steady_now
 from despoolr_app.process.children.supervisor import end_with_parent
 from despoolr_app.process.event_loop import loop_factory
-from despoolr_app.process.gc_tuning import RUNNING, freeze_gc
+from despoolr_app.process.gc_tuning import RUNNING, end_without_gc, freeze_gc
 from despoolr_app.process.runtime import StartError
 from despoolr_app.site_client.errors import SiteError
 from despoolr_client.agent import user_holds
@@ -407,6 +407,7 @@ def main() -> int:
     """Read the orders, do them. The parent hears of everything on standard output."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    end_without_gc()
     end_with_parent(lambda: None)  # the end of standard input asks it to stop, at the same moment
     target = sys.stdout.buffer
     encode: Any = msgspec.json.Encoder().encode

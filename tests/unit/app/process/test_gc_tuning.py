@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -81,3 +83,31 @@ def test_the_first_collection_of_a_command_comes_late_and_others_as_usual() -> N
         collect_late()
         gc.collect()
         gc.set_threshold(*before)
+
+
+_CYCLE = """
+import gc
+gc.disable()
+class Cycle:
+    def __del__(self): print("looked through")
+cycle = Cycle()
+cycle.me = cycle
+del cycle
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        ("", "looked through"),
+        ("from despoolr_app.process.gc_tuning import end_without_gc; end_without_gc()", ""),
+        ("from despoolr.console import main; main(['--version'])", "despoolr"),
+    ],
+    ids=["Python's own", "ours", "a command"],
+)
+def test_a_process_ends_without_a_last_look_through_all_that_it_has(end: str, says: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _CYCLE + end], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(says) and ("looked" in done.stdout) == ("looked" in says)
