@@ -17,7 +17,6 @@ from despoolr_lab.scenario.run import RunOptions
 from despoolr_server.engine.holders import Holders
 from despoolr_server.site.despooler import removal
 from despoolr_server.site.despooler.base.package_servers import PackageServers
-from despoolr_server.site.despooler.cancel import Cancelling
 from despoolr_server.site.despooler.client_results import ClientResults
 from despoolr_server.site.despooler.retries import Retries
 from despoolr_server.site.jobs import status
@@ -137,7 +136,7 @@ def test_who_had_a_command_that_was_cancelled_has_it_no_more(
     async def keep(*_: Any) -> int:
         return 0
 
-    monkeypatch.setattr(Cancelling, "_drop_commands", keep)
+    monkeypatch.setattr(winst_box, "drop_records", keep)
     assert said(CANCEL) == [commands.NOT_TAKEN_BACK]
 
 
