@@ -10,8 +10,6 @@ whole, reports carry their number, the retry instruction's name is the job's.
 
 from __future__ import annotations
 
-from typing import Final
-
 from despoolr_core.formats.instructions.instruction import (
     DespoolerInstruction,
     Install,
@@ -44,9 +42,6 @@ from despoolr_server.site.state import boxes, winst_box
 from despoolr_server.site.state.context import SiteServerRole
 from despoolr_server.site.state.packages import Files, PackageError, decompress
 from despoolr_server.site.state.registry import MASTER_PACKAGES, RETRY_HISTORY
-
-RECORDS_AT_ONE_TIME: Final = 64
-"""Clients whose instruction files are written side by side: they share the waits for the disk."""
 
 
 class Installer(DespoolerPart):
@@ -267,7 +262,5 @@ class Installer(DespoolerPart):
             comments=install.comments,
         ).with_flags(background=install.background)
         with self._site.master_writing.under_way():
-            for start in range(0, len(install.workstations), RECORDS_AT_ONE_TIME):
-                some = install.workstations[start : start + RECORDS_AT_ONE_TIME]
-                clients = [(workstation.domain, workstation.sms_id) for workstation in some]
-                await winst_box.put_records(self._root, clients, record)
+            clients = ((one.domain, one.sms_id) for one in install.workstations)
+            await winst_box.put_records(self._root, clients, record)

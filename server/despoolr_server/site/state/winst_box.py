@@ -8,7 +8,7 @@ it, so a repeated instruction changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -24,16 +24,32 @@ Change = Callable[[WorkstationInstruction], WorkstationInstruction | None]
 
 
 async def put_records(
-    share: Share, clients: Sequence[tuple[str, str]], record: WorkstationInstruction
+    share: Share, clients: Iterable[tuple[str, str]], record: WorkstationInstruction
 ) -> None:
     """Add or replace the record of one request of clients, each by domain and SMSID. What fails of
-    one keeps none of the others; then the first failure is raised: `WinstError` for a record that
-    no file can have, `ShareError`.
+    one keeps none of the others; then one of the failures is raised: a `ShareError`, or else
+    `WinstError` for what is no such file. Raises `WinstError` at once for a record that no file can
+    have.
+    """
+    render_winst(WinstFile("", (record,)))
+    failures: list[ShareError | WinstError] = []
+    for some in batches(clients, CALLS_MAX):
+        await _put_some(share, some, record, failures)
+    _raise_one_of(failures)
+
+
+async def _put_some(
+    share: Share,
+    clients: Sequence[tuple[str, str]],
+    record: WorkstationInstruction,
+    failures: list[ShareError | WinstError],
+) -> None:
+    """Put the record of these clients, whose files share the waits for the disk. What fails is
+    added to `failures`.
     """
     paths = [f"{boxes.domain_directory(domain)}/{sms_id}.INS" for domain, sms_id in clients]
     found = zip(paths, clients, await share.read_all(paths), strict=True)
     changed: list[tuple[str, bytes]] = []
-    failures: list[ShareError | WinstError] = []
     for batch in batches(found, FILES_A_TURN):
         for path, (_, sms_id), data in batch:
             before = data
@@ -51,8 +67,6 @@ async def put_records(
                 changed.append((path, after))
         await breathe(len(batch), FILES_A_TURN)
     failures += await _write_all(share, changed)
-    if failures:
-        raise failures[0]
 
 
 async def _write_all(share: Share, files: Sequence[tuple[str, bytes]]) -> list[ShareError]:
@@ -72,21 +86,32 @@ async def _write_all(share: Share, files: Sequence[tuple[str, bytes]]) -> list[S
 
 async def change_records(share: Share, change: Change) -> int:
     """Change records in every master WINST file. Returns how many files changed. What fails of one
-    keeps none of those that are read together with it; then it is raised: `WinstError`,
-    `ShareError`.
+    keeps none of the others; then one of the failures is raised: a `ShareError`, or else
+    `WinstError`.
     """
     count = 0
+    failures: list[ShareError | WinstError] = []
     for directory in await share.list(boxes.PCM_DOMAINS):
         box = f"{boxes.PCM_DOMAINS}/{directory.name}"
         for some in batches(await share.list(box) if directory.directory else (), CALLS_MAX):
-            count += await _change_some(share, [f"{box}/{entry.name}" for entry in some], change)
+            paths = [f"{box}/{entry.name}" for entry in some]
+            count += await _change_some(share, paths, change, failures)
+    _raise_one_of(failures)
     return count
 
 
-async def _change_some(share: Share, paths: Sequence[str], change: Change) -> int:
+def _raise_one_of(failures: Sequence[ShareError | WinstError]) -> None:
+    """First what a share refused: whoever hears of that tries again, and of the rest not."""
+    if failures:
+        raise next((one for one in failures if isinstance(one, ShareError)), failures[0])
+
+
+async def _change_some(
+    share: Share, paths: Sequence[str], change: Change, failures: list[ShareError | WinstError]
+) -> int:
+    """Change records in these files; how many changed. What fails is added to `failures`."""
     found = zip(paths, await share.read_all(paths), strict=True)
     changed: list[tuple[str, bytes]] = []
-    failures: list[ShareError | WinstError] = []
     for batch in batches(found, FILES_A_TURN):
         for path, data in batch:
             if isinstance(data, ShareError):
@@ -94,17 +119,15 @@ async def _change_some(share: Share, paths: Sequence[str], change: Change) -> in
                 continue
             try:
                 file = parse_winst(data)
+                records = tuple(filter(None, map(change, file.records)))
+                if records != file.records:
+                    changed.append((path, render_winst(WinstFile(file.file_name, records))))
             except WinstError as error:
                 failures.append(error)
-                continue
-            records = tuple(filter(None, map(change, file.records)))
-            if records != file.records:
-                changed.append((path, render_winst(WinstFile(file.file_name, records))))
         await breathe(len(batch), FILES_A_TURN)
-    failures += [error for error in await share.write_all(changed) if error is not None]
-    if failures:
-        raise failures[0]
-    return len(changed)
+    refused = [error for error in await share.write_all(changed) if error is not None]
+    failures += refused
+    return len(changed) - len(refused)
 
 
 async def drop_records(share: Share, is_meant: Callable[[WorkstationInstruction], bool]) -> int:

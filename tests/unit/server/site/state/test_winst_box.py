@@ -8,6 +8,7 @@ import pytest
 
 from despoolr_core.formats.instructions.winst import WinstError, WorkstationInstruction
 from despoolr_core.formats.instructions.winst_text import parse_winst
+from despoolr_core.share.chain import CALLS_MAX
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, ShareMode
 from despoolr_server.loop.pace import FILES_A_TURN
@@ -95,17 +96,41 @@ async def test_a_file_that_is_held_keeps_no_other_record_from_being_dropped() ->
         await put_records(share, clients, record(request))
     await share.write(f"{boxes.PCM_DOMAINS}/SALES.000/A.INS", b"no instructions")
     held = await world.share().open(PATH, Access.READ, ShareMode.READ)
-    with pytest.raises(WinstError):
-        await drop_records(share, lambda one: one.request_id == "BPC0001")
-    await share.delete(f"{boxes.PCM_DOMAINS}/SALES.000/A.INS")
-    with pytest.raises(ShareError) as refused:
+    with pytest.raises(ShareError) as refused:  # before the other one: it is tried again
         await drop_records(share, lambda one: one.request_id == "BPC0001")
     assert refused.value.is_refusal
+    await share.delete(f"{boxes.PCM_DOMAINS}/SALES.000/A.INS")
     await held.close()
     assert await drop_records(share, lambda one: one.request_id == "BPC0001") == 1
     for _, sms_id in clients:
         file = parse_winst(await share.read(PATH.replace("BPC00001", sms_id)))
         assert [one.request_id for one in file.records] == ["BPC0002"]
+
+
+async def test_a_damaged_file_keeps_no_record_of_others_behind_it_from_being_put_or_dropped() -> (
+    None
+):
+    share = World().share()
+    clients = [("SALES", f"BPC{number:05}") for number in range(CALLS_MAX + 1)]
+    await share.make_directory(f"{boxes.PCM_DOMAINS}/SALES.000")
+    await share.write(f"{boxes.PCM_DOMAINS}/SALES.000/A.INS", b"no instructions")
+    with pytest.raises(WinstError, match="the first line"):
+        await put_records(
+            share, [("SALES", "A"), *clients, ("XRAY", "BPC00001")], record("BPC0001")
+        )
+    for path in (f"SALES.000/{clients[-1][1]}.INS", "XRAY.000/BPC00001.INS"):
+        assert len(parse_winst(await share.read(f"{boxes.PCM_DOMAINS}/{path}")).records) == 1
+    with pytest.raises(WinstError, match="the first line"):
+        await drop_records(share, lambda one: one.request_id == "BPC0001")
+    await share.delete(f"{boxes.PCM_DOMAINS}/SALES.000/A.INS")
+    assert await drop_records(share, lambda one: one.request_id == "BPC0001") == 0
+
+
+async def test_a_record_that_no_file_can_have_is_refused_before_anything_is_written() -> None:
+    share = World().share()
+    with pytest.raises(WinstError, match="Run Command"):
+        await put_records(share, [("SALES", "BPC00001")], record("BPC0001", "a\nb"))
+    assert await share.stat(boxes.PCM_DOMAINS) is None
 
 
 async def test_others_have_their_turn_while_many_files_are_looked_through() -> None:
