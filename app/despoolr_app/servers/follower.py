@@ -32,9 +32,10 @@ AGAIN_S: Final = 2.0
 LOOK_S: Final = 30.0
 """Seconds after which a service may not rest any longer by what is heard."""
 LINE_SIZE_MAX: Final = 1024 * 1024
-TEXT_SIZE_MAX: Final = 2 * text.LINE_SIZE_MAX
-"""Characters of a text in a record: no server of ours takes, or says, one that is longer. What is
-remembered of a server's records is bounded by how many there are, so each must be.
+TEXT_SIZE_MAX: Final = 6 * text.LINE_SIZE_MAX
+"""Characters of a text in a record: no server of ours takes, or says, one that is longer. The
+longest is a refused path whose characters are all escaped (`\\u202e`). What is remembered of a
+server's records is bounded by how many there are, so each must be.
 """
 _THEIRS: Final = frozenset(kind for kind in KINDS.values() if kind.__module__ == share.__name__)
 """Kinds that a share server records of itself."""

@@ -14,6 +14,7 @@ from despoolr_core.records.kinds.share import OpenRefused, ShareStarted
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.stream import Record, encode
+from despoolr_server.engine.names import PATH_MAX, printable
 from despoolr_server.http.live.feeds import LiveFeeds
 from worlds.share_server import Site, serving
 
@@ -76,6 +77,10 @@ def test_a_record_with_a_text_that_no_server_takes_is_passed_over() -> None:
         refused(3, of_blocker=longest),
         refused(4, of_blocker=longest + "x"),
     ) == [1, 3]
+
+
+def test_a_refused_path_is_never_too_long_to_be_heard_of() -> None:
+    assert len(printable("\u202e" * 2 * PATH_MAX)) == TEXT_SIZE_MAX
 
 
 def test_a_page_hears_of_a_servers_own_faults_and_no_other_in_its_process() -> None:
