@@ -76,7 +76,7 @@ def after(row: LadderRow) -> str:
 
 
 def footer(ladder: Ladder) -> list[str]:
-    """How the rows are ordered, what it cost, and how to see one again."""
+    """How the rows are ordered, and what it cost."""
     found = dict.fromkeys(row.word for row in ladder.rows if ladder.confirmed)
     lines = [
         "; ".join(f"{word}: {WORDS[word]}" for word in found) + "." if found else "",
@@ -87,12 +87,16 @@ def footer(ladder: Ladder) -> list[str]:
             f"{counted(ladder.reruns, 'rerun')} in {ladder.wall_s:.0f} s; "
             f"the run is of world {ladder.seed}."
         )
+    return [line for line in lines if line]
+
+
+def first_again(ladder: Ladder) -> list[str]:
+    """How to see the first row again. Its command has a line of its own, not to be wrapped."""
     replays = [row.replay for row in ladder.rows if row.replay]
-    if replays:
-        lines.append(f"See the first again: {replays[0]}")
+    lines = ["See the first again:", f"  {replays[0]}"] if replays else []
     if len(replays) > 1:
         lines.append("The files of the other rows lie beside it, numbered in this order.")
-    return [line for line in lines if line]
+    return lines
 
 
 def markdown(ladder: Ladder, text: Callable[[str], str]) -> str:

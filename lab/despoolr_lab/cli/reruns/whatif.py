@@ -208,6 +208,7 @@ def _echo(ladder: Ladder, directory: Path | None) -> None:
     from despoolr_lab.whatif.table import (
         COLUMNS,
         WAIT_COLUMNS,
+        first_again,
         footer,
         forbidden,
         heading,
@@ -237,5 +238,7 @@ def _echo(ladder: Ladder, directory: Path | None) -> None:
     put("")
     for line in (*ladder.notes, *footer(ladder)):
         put_prose(wrapped(line))
+    for line in first_again(ladder):
+        put(line)
     if directory is not None:
         put(f"kept: {directory / 'whatif.json'}")

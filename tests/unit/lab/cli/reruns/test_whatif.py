@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from despoolr.console import run
-from despoolr_core.records.whatif.ladder import FILE, Ladder
+from despoolr_core.records.whatif.ladder import FILE, FIXES, Ladder, LadderRow
+from despoolr_lab.cli.reruns import whatif
 from despoolr_lab.scenario.reading.written import to_toml
 from worlds.answer import data_of
 from worlds.scenario import blocked_update, hold
@@ -215,3 +216,13 @@ def test_an_answer_that_cannot_be_kept_is_one_line(file: str, capsys: Said) -> N
     capsys.readouterr()
     assert run(["whatif", "latest", *QUICK]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("despoolr: cannot write ")
+
+
+def test_the_command_that_gives_a_row_again_can_be_pasted(
+    monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    replay = f"despoolr run runs/{'a-long-name-' * 9}/whatif/01.toml --seed 0"
+    monkeypatch.setattr(whatif, "wrapped", lambda text: text.replace("-", "-\n"))
+    row = LadderRow(change="closing it", cost="setting", word=FIXES, replay=replay)
+    whatif._echo(Ladder(source="run", goal="all new", as_it_was="never", rows=(row,)), None)
+    assert f"See the first again:\n  {replay}\n" in capsys.readouterr().out
