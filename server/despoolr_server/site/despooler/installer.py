@@ -6,9 +6,16 @@ The order of Q128458 and `domain.md` e.4: store -> unpack to a temp directory ->
 instruction** that lists only such servers, one retry interval later; when the retry rule says so
 the job is Failed instead. Everything here may be done twice with one result: files are replaced
 whole, reports carry their number, the retry instruction's name is the job's.
+
+A job's commands are an `Attempt`'s own step: of several that are ready together for the same many
+clients, each client's file is written once (`despoolr_server.site.despooler.service`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
 
 from despoolr_core.formats.instructions.instruction import (
     DespoolerInstruction,
@@ -44,6 +51,20 @@ from despoolr_server.site.state.packages import Files, PackageError, decompress
 from despoolr_server.site.state.registry import MASTER_PACKAGES, RETRY_HISTORY
 
 
+class Attempt(msgspec.Struct, frozen=True):
+    """An attempt that is over but for its command, which is in no client's instruction file yet,
+    and for what is told of it then. `due_at`: when it was to be made.
+    """
+
+    name: str
+    install: Install
+    state: RetryState
+    outcome: Outcome
+    command: WorkstationInstruction | None
+    tick: float
+    due_at: float
+
+
 class Installer(DespoolerPart):
     """The Despooler's part that serves packages."""
 
@@ -61,9 +82,9 @@ class Installer(DespoolerPart):
 
     async def execute(
         self, name: str, install: Install, instruction: DespoolerInstruction, tick: float
-    ) -> str:
+    ) -> str | Attempt:
         """One attempt at an install or update instruction. Returns what became of it, for the
-        record.
+        record; or the attempt, if clients are to have a command: `write_commands` and `finish` it.
         """
         if install.kind is InstallKind.CANCEL:
             return await self._cancelling.execute(name, install, tick)
@@ -75,7 +96,7 @@ class Installer(DespoolerPart):
         if install.retry_of is RetryOf.NOTHING:
             await self._reports.arrived(install, state, tick)
         try:
-            outcome = await self._attempt(install, state, tick)
+            outcome, command = await self._attempt(install, state, tick)
         except PackageError as error:
             self._log(f"~{error}")
             await self._site.report_event(
@@ -84,6 +105,23 @@ class Installer(DespoolerPart):
             await self._fail(install, state, tick, str(error))
             await self._clean_up(name, install)
             return f"Failed: {error}"
+        due_at = instruction.execute_at or tick
+        attempt = Attempt(name, install, state, outcome, command, tick, due_at)
+        return await self.finish(attempt) if command is None else attempt
+
+    async def write_commands(self, attempts: Sequence[Attempt]) -> None:
+        """Give the clients of these attempts, the same of all, their commands. Raises as
+        `winst_box.put_records`.
+        """
+        with self._site.master_writing.under_way():
+            clients = ((one.domain, one.sms_id) for one in attempts[0].install.workstations)
+            commands = [one.command for one in attempts if one.command is not None]
+            await winst_box.put_records(self._root, clients, *commands)
+
+    async def finish(self, attempt: Attempt) -> str:
+        """Tell what became of an attempt, and clean up. Returns it, for the record."""
+        name, install, state, tick = attempt.name, attempt.install, attempt.state, attempt.tick
+        outcome = attempt.outcome
         if outcome.is_complete and self._has_nowhere_to_run(install):
             self._log("~No server is specified in the registry or in the instruction.")
             await self._site.report_event(COMPONENT, 13, job=install.job_id)
@@ -102,16 +140,18 @@ class Installer(DespoolerPart):
             await self._clean_up(name, install)
             self._log("~Despooler successfully executed one instruction.")
             return "Complete"
-        was_due = instruction.execute_at or tick
-        retry = await self._retries.write(install, outcome, state, tick, was_due)
+        retry = await self._retries.write(install, outcome, state, tick, attempt.due_at)
         await self._clean_up(name, install, keep=retry, keep_package=outcome.store_failed)
         return "Retrying"
 
     # -- one attempt
 
-    async def _attempt(self, install: Install, state: RetryState, tick: float) -> Outcome:
+    async def _attempt(
+        self, install: Install, state: RetryState, tick: float
+    ) -> tuple[Outcome, WorkstationInstruction | None]:
         if install.kind is InstallKind.REMOVE:
-            return Outcome(await self._removal.remove(install, state, tick, purpose_of(install)))
+            failed_of = await self._removal.remove(install, state, tick, purpose_of(install))
+            return Outcome(failed_of), None
         servers = self._servers.concerned(install)
         if servers:
             self._log(f"Decompressing package {install.package_id} to {TEMP_DIRECTORY}")
@@ -120,7 +160,7 @@ class Installer(DespoolerPart):
             await self._reports.detail(
                 install, DetailKind.COMPLETION, "", DetailStatus.RETRYING, state, tick
             )
-            return Outcome(store_failed=True)
+            return Outcome(store_failed=True), None
         failed: list[str] = []
         if install.retry_of is RetryOf.SERVERS and not install.servers:
             await self._forget_servers(install)
@@ -131,9 +171,10 @@ class Installer(DespoolerPart):
                 failed.append(role.name)
             if install.users_warned:
                 await self._forced.restore(role, install)
+        command = None
         if install.command_line and (holders := self._servers.holders(install.package_id)):
-            await self._write_instructions(install, holders)
-        return Outcome(tuple(failed), succeeded=len(servers) > len(failed))
+            command = self._command_of(install, holders)
+        return Outcome(tuple(failed), succeeded=len(servers) > len(failed)), command
 
     async def _forget_servers(self, install: Install) -> None:
         """Q153576: the retry instruction for the one server that failed lists none and ends as
@@ -232,12 +273,14 @@ class Installer(DespoolerPart):
         if fold(name) != fold(keep):
             await self._receive.delete(name)
 
-    async def _write_instructions(self, install: Install, holders: list[SiteServerRole]) -> None:
-        """A WINST record for every target workstation, with the servers that hold the package (10
-        at most: Q161310).
+    def _command_of(
+        self, install: Install, holders: list[SiteServerRole]
+    ) -> WorkstationInstruction:
+        """The WINST record for every target workstation, with the servers that hold the package (10
+        at most: Q161310). Raises `WinstError` for one that no file can have.
         """
         roles = holders[: self._site.profile.package_servers_max]
-        record = WorkstationInstruction(
+        command = WorkstationInstruction(
             site_id=install.site,
             request_id=install.request_id,
             package_id=install.package_id,
@@ -261,6 +304,5 @@ class Installer(DespoolerPart):
             package_name=install.package_name,
             comments=install.comments,
         ).with_flags(background=install.background)
-        with self._site.master_writing.under_way():
-            clients = ((one.domain, one.sms_id) for one in install.workstations)
-            await winst_box.put_records(self._root, clients, record)
+        winst_box.check_record(command)
+        return command

@@ -9,6 +9,10 @@ which carry the time of the client's clock (Q172899: the profile's `results_wait
 What cannot be read, or names a file that no share could have, is moved aside to `DESPOOLR.BOX\BAD`
 with a reason beside it, event 1 is logged, and the rest goes on. What a share refuses stays where
 it is, is tried on the next poll, and the rest goes on.
+
+Jobs for the same many clients that are ready together are concluded together: each client's
+instruction file is written once for all of them. Two jobs for 20,000 clients took 40,000 writes
+else, the second 20,000 of them over files, which cost twice as much.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from despoolr_core.formats.instructions.instruction import (
     WIREMOVE,
     DespoolerInstruction,
     Install,
+    InstallKind,
     MifTransfer,
     WireRemove,
     parse_instruction,
@@ -40,7 +45,7 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Entry
 from despoolr_server.site.despooler.base.part import COMPONENT, Desk
 from despoolr_server.site.despooler.client_results import ClientResults, Failure
-from despoolr_server.site.despooler.installer import Installer
+from despoolr_server.site.despooler.installer import Attempt, Installer
 from despoolr_server.site.despooler.mif_transfer import MifTransfers
 from despoolr_server.site.services.service import Service
 from despoolr_server.site.state import boxes
@@ -52,6 +57,8 @@ from despoolr_server.site.state.registry import Registry
 
 ORDER: Final = {".IST": 0, ".NIL": 1, ".SNI": 2, ".INS": 3}
 BATCH_MAX: Final = 50
+SHARED_MIN: Final = 256
+"""Clients of jobs that wait for each other; the files of fewer are written job by job."""
 PASSES_MAX: Final = 10_000
 RESULT_NAME_MAX: Final = 12
 EVENT_CANNOT_WRITE: Final = 248
@@ -67,6 +74,10 @@ class _Begun(msgspec.Struct):
     name: str
     instruction: DespoolerInstruction
     was_put_off: bool
+
+
+_Unwritten = tuple[_Begun, Attempt]
+"""An instruction whose commands are in no client's file yet."""
 
 
 class Despooler(Service):
@@ -156,10 +167,45 @@ class Despooler(Service):
             if are_results:
                 await self._execute_results(list(run), tick)
                 continue
+            unwritten: list[_Unwritten] = []
             for name in run:
                 begun = await self._begin(name, await _read(self._receive, name), tick)
                 if begun is not None:
-                    await self._conclude(begun, await self._outcome(begun, tick), tick)
+                    await self._execute(begun, tick, unwritten)
+            await self._write_commands(unwritten, tick)
+
+    async def _execute(self, begun: _Begun, tick: float, unwritten: list[_Unwritten]) -> None:
+        """Execute one instruction. What waits for its commands is added to `unwritten`, which goes
+        first if this one cannot wait with it.
+        """
+        if unwritten and not _may_wait_with(begun.instruction, unwritten):
+            await self._write_commands(unwritten, tick)
+        outcome = await self._outcome(begun, tick)
+        if isinstance(outcome, Attempt):
+            unwritten.append((begun, outcome))
+            if len(begun.instruction.workstations) < SHARED_MIN:
+                await self._write_commands(unwritten, tick)
+            return
+        await self._write_commands(unwritten, tick)
+        await self._conclude(begun, outcome, tick)
+
+    async def _write_commands(self, unwritten: list[_Unwritten], tick: float) -> None:
+        """Give clients the commands that wait, and conclude their instructions in order."""
+        some = unwritten.copy()
+        unwritten.clear()
+        failure: Failure | None = None
+        if some:
+            try:
+                await self._installer.write_commands([attempt for _, attempt in some])
+            except (FormatError, ShareError, ShareUnreachable) as error:
+                failure = error
+        for begun, attempt in some:
+            outcome: str | Failure
+            try:
+                outcome = await self._installer.finish(attempt) if failure is None else failure
+            except (FormatError, ShareError, ShareUnreachable) as error:
+                outcome = error
+            await self._conclude(begun, outcome, tick)
 
     async def _execute_results(self, names: list[str], tick: float) -> None:
         found = zip(names, await self._receive.read_all(names), strict=True)
@@ -171,7 +217,9 @@ class Despooler(Service):
         results: list[tuple[_Begun, WireRemove]] = []
         for begun in all_begun:
             if begun.instruction.type != WIREMOVE:
-                await self._conclude(begun, await self._outcome(begun, tick), tick)
+                unwritten: list[_Unwritten] = []
+                await self._execute(begun, tick, unwritten)
+                await self._write_commands(unwritten, tick)
                 continue
             try:
                 results.append((begun, WireRemove.from_instruction(begun.instruction)))
@@ -226,7 +274,7 @@ class Despooler(Service):
             return 0.0
         return instruction.execute_at or 0.0
 
-    async def _outcome(self, begun: _Begun, tick: float) -> str | Failure:
+    async def _outcome(self, begun: _Begun, tick: float) -> str | Failure | Attempt:
         try:
             return await self._dispatch(begun.name, begun.instruction, tick)
         except (FormatError, ShareError, ShareUnreachable) as error:
@@ -266,7 +314,9 @@ class Despooler(Service):
         await self._receive.rename(name, working)
         return working
 
-    async def _dispatch(self, name: str, instruction: DespoolerInstruction, tick: float) -> str:
+    async def _dispatch(
+        self, name: str, instruction: DespoolerInstruction, tick: float
+    ) -> str | Attempt:
         if instruction.type == WIREMOVE:
             (outcome,) = await self._results.execute_all(
                 [(name, WireRemove.from_instruction(instruction))], tick
@@ -341,6 +391,17 @@ async def _read(share: Share, name: str) -> bytes | ShareError:
         return await share.read(name)
     except ShareError as error:
         return error
+
+
+def _may_wait_with(instruction: DespoolerInstruction, unwritten: Sequence[_Unwritten]) -> bool:
+    """Whether an instruction can be executed before the commands of others are written: it is for
+    the same clients, and for other packages, so that it changes none of theirs.
+    """
+    return (
+        instruction.type == InstallKind.INSTALL.type
+        and instruction.workstations == unwritten[0][0].instruction.workstations
+        and all(instruction.words[2:] != begun.instruction.words[2:] for begun, _ in unwritten)
+    )
 
 
 def _extension(name: str) -> str:

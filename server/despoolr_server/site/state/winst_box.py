@@ -23,28 +23,34 @@ Change = Callable[[WorkstationInstruction], WorkstationInstruction | None]
 """What becomes of a record; None: it goes."""
 
 
-async def put_records(
-    share: Share, clients: Iterable[tuple[str, str]], record: WorkstationInstruction
-) -> None:
-    """Add or replace the record of one request of clients, each by domain and SMSID. What fails of
-    one keeps none of the others; then one of the failures is raised: a `ShareError`, or else
-    `WinstError` for what is no such file. Raises `WinstError` at once for a record that no file can
-    have.
-    """
+def check_record(record: WorkstationInstruction) -> None:
+    """Raises `WinstError` for a record that no file can have."""
     render_winst(WinstFile("", (record,)))
+
+
+async def put_records(
+    share: Share, clients: Iterable[tuple[str, str]], *records: WorkstationInstruction
+) -> None:
+    """Add or replace the records of requests of the same clients, each by domain and SMSID. What
+    fails of one keeps none of the others; then one of the failures is raised: a `ShareError`, or
+    else `WinstError` for what is no such file. Raises `WinstError` at once for a record that no
+    file can have.
+    """
+    for record in records:
+        check_record(record)
     failures: list[ShareError | WinstError] = []
     for some in batches(clients, CALLS_MAX):
-        await _put_some(share, some, record, failures)
+        await _put_some(share, some, records, failures)
     _raise_one_of(failures)
 
 
 async def _put_some(
     share: Share,
     clients: Sequence[tuple[str, str]],
-    record: WorkstationInstruction,
+    records: Sequence[WorkstationInstruction],
     failures: list[ShareError | WinstError],
 ) -> None:
-    """Put the record of these clients, whose files share the waits for the disk. What fails is
+    """Put the records of these clients, whose files share the waits for the disk. What fails is
     added to `failures`.
     """
     paths = [f"{boxes.domain_directory(domain)}/{sms_id}.INS" for domain, sms_id in clients]
@@ -59,7 +65,9 @@ async def _put_some(
                     continue
                 before = render_winst(WinstFile(f"{sms_id.lower()}.ins", ()))
             try:
-                after = add_record(before, record)
+                after = before
+                for record in records:
+                    after = add_record(after, record)
             except WinstError as error:
                 failures.append(error)
                 continue
