@@ -182,6 +182,17 @@ def test_an_ordinary_start_keeps_what_was_put_last(tmp_path: Path) -> None:
     assert kept(tmp_path / "root") == []
 
 
+def test_a_start_writes_out_what_was_put_before_it_lets_go_what_is_kept(
+    tmp_path: Path, cut: Cut
+) -> None:
+    """A kill, a start, and then the power is cut."""
+    root = tmp_path / "root"
+    put(DiskFileStore(root, threads=False), "A", b"one", b"two", b"three", b"four")
+    DiskFileStore(root, threads=False)
+    assert kept(root) == []
+    assert contents(cut.after(root, tmp_path / "after")) == {"A": b"four"}
+
+
 def changed(path: Path) -> None:
     path.write_bytes(b"")
 
@@ -331,6 +342,21 @@ def test_what_was_there_before_and_has_another_name_by_now_is_not_written_over(
     put(store, "A", b"seven", b"eight")
     assert link.read_bytes() == b"five"
     assert store.read(n("A")) == b"eight"
+
+
+def test_what_cannot_be_laid_aside_does_not_take_its_name_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    store = DiskFileStore(root, threads=False)
+
+    def full(_pool: InodePool, _path: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(InodePool, "recycle", full)
+    for data in (b"one", b"two", b"three", b"four", b"five"):
+        store.write_whole(n("A"), data, AT, 2)  # with attributes nothing is written over
+        assert store.read(n("A")) == (root / "A").read_bytes() == data
 
 
 def test_names_that_are_remembered_are_bounded(

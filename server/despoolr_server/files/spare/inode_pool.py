@@ -118,6 +118,10 @@ class InodePool:
             path = self._new_path()
             os.rename(made, path)
             return Spare(path, os.fstat(descriptor).st_ino)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(made)
+            raise
         finally:
             os.close(descriptor)
 
@@ -190,7 +194,8 @@ class InodePool:
             except OSError:
                 return -1
         try:
-            if os.fstat(descriptor)[:7] == file and is_unread(descriptor):
+            # in this order: who wrote to it and is gone by now has changed its size
+            if is_unread(descriptor) and os.fstat(descriptor)[:7] == file:
                 if file[6] > size:
                     os.ftruncate(descriptor, size)
                 return descriptor

@@ -13,7 +13,9 @@ import pytest
 
 from despoolr_server.engine.names import Name, parse_name
 from despoolr_server.files.disk import DiskFileStore
+from despoolr_server.files.spare import originals
 from despoolr_server.files.spare.originals import OPEN_MAX
+from despoolr_server.files.system.exchange import is_unread, let_read
 from worlds.support import leave_out, open_below
 
 AT = 833785200.0
@@ -107,3 +109,41 @@ def test_what_was_there_before_and_is_gone_takes_no_place(tmp_path: Path) -> Non
     put(store, "A", b"seven")
     assert store.read(n("A")) == (root / "A").read_bytes() == b"seven"
     assert not open_below(root)
+
+
+def test_what_is_renamed_away_and_replaced_in_the_middle_of_a_put_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, away = tmp_path / "root", tmp_path / "away"
+    store = DiskFileStore(root, threads=False)
+    put(store, "A", b"one", b"two", b"three", b"four", b"five", b"six")
+
+    def let_read_late(descriptor: int) -> None:
+        let_read(descriptor)
+        (root / "A").rename(away)
+        (root / "A").write_bytes(b"theirs")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(originals, "let_read", let_read_late)
+        put(store, "A", b"seven")
+    put(store, "A", b"eight", b"nine", b"ten")
+    assert away.read_bytes() == b"six"
+    assert store.read(n("A")) == (root / "A").read_bytes() == b"ten"
+
+
+def test_what_somebody_has_lengthened_a_moment_ago_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    store = DiskFileStore(root, threads=False)
+    put(store, "A", b"one", b"two", b"three", b"four", b"five", b"six")
+    (spare,) = [path for path in (root / PRIVATE / "tmp").rglob("*") if path.is_file()]
+
+    def asked_late(descriptor: int) -> bool:
+        with spare.open("ab") as theirs:
+            theirs.write(b" and more")
+        return is_unread(descriptor)
+
+    monkeypatch.setattr("despoolr_server.files.spare.inode_pool.is_unread", asked_late)
+    put(store, "A", b"seven")
+    assert store.read(n("A")) == (root / "A").read_bytes() == b"seven"

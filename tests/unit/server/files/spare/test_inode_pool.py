@@ -120,3 +120,15 @@ def test_a_store_makes_new_files_of_deleted_ones_and_shows_only_the_new(tmp_path
     assert store.read(n("OLD.SNI")) == b"new"
     assert old is not None and new is not None and old.etag != new.etag
     assert [facts.path for facts in store.list(n(""))] == ["OLD.SNI"]
+
+
+def test_an_empty_file_that_cannot_be_laid_ready_is_not_left(
+    tmp_path: Path, spares: InodePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_one: str, _other: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(OSError, match="No space"):
+        spares.reserve()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
