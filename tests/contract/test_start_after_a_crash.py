@@ -146,6 +146,44 @@ def test_a_file_without_any_of_its_names_is_called_nearly_as_it_should_be(
     }
 
 
+@pytest.mark.parametrize("lists", ["as they were", "as they are"])
+@pytest.mark.parametrize("has_new_one", [False, True])
+def test_a_file_that_is_called_as_before_or_nearly_has_what_was_kept_beside_it(
+    tmp_path: Path, lists: str, has_new_one: bool
+) -> None:
+    """Somebody has taken its new name for a directory; of its old one the records say that another
+    file is there, or none.
+    """
+    root, snapshot = tmp_path / "root", tmp_path / "snapshot"
+    store = JournalledFileStore(root, threads=False)
+    store.write_whole(n("A"), b"A", AT, 2)
+    store.set_properties(n("A"), {"{x}is": "<A/>"})
+    asyncio.run(store.close())
+    same_inodes(root, snapshot)
+    before = tmp_path / "before"
+    shutil.copytree(root / ".despoolr", before)
+    store = JournalledFileStore(root, threads=False)
+    store.rename(n("A"), n("B"))
+    if has_new_one:
+        store.write_whole(n("A"), b"new", AT)
+    source = before if lists == "as they were" else root / ".despoolr"
+    for name, place in (("properties", source), ("journal", root / ".despoolr")):
+        shutil.rmtree(snapshot / ".despoolr" / name)
+        shutil.copytree(place / name, snapshot / ".despoolr" / name)
+    (snapshot / ".despoolr" / "attributes.json").unlink()
+    shutil.copy(source / "attributes.json", snapshot / ".despoolr")
+    (snapshot / "B").mkdir()
+    again = JournalledFileStore(snapshot, threads=False)
+    new: dict[str, object] = {"A": b"new"} if has_new_one else {}
+    called = "B~1" if has_new_one else "A"
+    assert contents(again) == new | {"B": None, called: b"A"}
+    told = {facts.path: facts.attributes for facts in again.list(ROOT)}
+    assert told == dict.fromkeys(new, 0) | {"B": 16, called: 2}
+    assert {path: dict(again.properties(n(path))) for path in told} == {
+        path: {"{x}is": "<A/>"} if path == called else {} for path in told
+    }
+
+
 async def test_a_start_takes_nothing_back_that_was_changed_after_a_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,7 +82,7 @@ class _Recovery:
                 _skip_if_replaced(disk.make_directory, name, make.at)
         # who has a place takes it before one that has none looks for another
         for name, redo in sorted(aside, key=lambda one: not self._has_place(one[0])):
-            self._give_place(name, redo, knows_lists=name.key not in result.kept)
+            self._give_place(name, redo, result)
         for name, redo in files:
             if self._has_place(name) or self._inode_at(name) == redo.inode:
                 _skip_if_replaced(self._redo, name, redo)
@@ -120,8 +120,11 @@ class _Recovery:
         or after. All that are wrong go first: together they may be too much for a directory.
         """
         wrong: list[tuple[str, Kept]] = []
+        names_again = {name.key for name in self._called_before.values()}
         for key, kept in result.kept.items():
             name = self._called_before.get(key) or self._called(kept.path)
+            if name.key in names_again and key not in self._called_before:
+                continue  # it was to be nobody's, and is that of a file that is called so again
             disk, found = self._disk, result.files.get(key)
             if kept.attributes in (None, disk.attribute_list.get(name.key)) and (
                 kept.properties in (None, disk.property_list.get(name.key))
@@ -131,6 +134,7 @@ class _Recovery:
             is_new = key in result.directories or (found is not None and found[1].put is not None)
             if not kept.inode or there == kept.inode or (there and is_new):
                 wrong.append((name.key, kept))
+        wrong += [(key, Kept(key)) for key in self._called_before]  # somebody else has these
         for name_key, kept in wrong:
             self._disk.keep_beside(name_key, None, kept.properties and {})
         for name_key, kept in wrong:
@@ -163,19 +167,21 @@ class _Recovery:
         os.rename(place, self._aside(redo))
         return True
 
-    def _give_place(self, name: Name, redo: FileRedo, *, knows_lists: bool) -> None:
+    def _give_place(self, name: Name, redo: FileRedo, result: JournalOutcome) -> None:
         """A file that went aside gets its name; one that cannot lie there is called as before, or
-        where another has that name now, nearly as it should be.
-        `knows_lists`: only where it was says what goes along with it.
+        where another has that name, or is to have it, nearly as it should be.
         """
         former = [_named(path) for path in redo.paths[:-1] if not path.startswith(PRIVATE + "/")]
         if self._has_place(name):
-            for one in former if knows_lists else ():
+            # where the records do not say what goes along with it, its old names do
+            for one in former if name.key not in result.kept else ():
                 self._disk.rename_lists(one.key, name.key, again=True)
             self._put_in_place(self._aside(redo), name)
             return
         for one in chain(reversed(former), self._names_like(name)):
-            if self._has_place(one) and self._inode_at(one) is None:
+            other = result.files.get(one.key)
+            is_wanted = other is not None and other[1].put is not None
+            if not is_wanted and self._has_place(one) and self._inode_at(one) is None:
                 self._put_in_place(self._aside(redo), one)
                 self._called_before[name.key] = one
                 return
