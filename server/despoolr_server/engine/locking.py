@@ -155,8 +155,9 @@ class Locking:
                     NtStatus.INVALID_PARAMETER,
                     reason="several ranges are locked with FAIL_IMMEDIATELY or not at all",
                 )
-        if self.lock_count(row.handle) + len(elements) > self.locks_per_open_max:
-            reason = f"a handle has at most {self.locks_per_open_max} locks"
+        count = self.lock_count(row.handle) + len(self.of_handle(row.handle))
+        if count + len(elements) > self.locks_per_open_max:
+            reason = f"a handle has, or waits for, at most {self.locks_per_open_max} locks"
             return Refusal(NtStatus.INSUFFICIENT_RESOURCES, reason=reason)
         file = self._file(row)
         granted: list[RangeLock] = []

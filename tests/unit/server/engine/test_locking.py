@@ -382,6 +382,19 @@ def test_locks_and_waiters_are_bounded() -> None:
     assert isinstance(table.lock(mine, (2, 1, EXCLUSIVE)), tuple)
 
 
+def test_what_a_handle_waits_for_counts_as_one_of_its_locks() -> None:
+    table = Table(locks_per_open_max=2)
+    mine, theirs = table.open(), table.open("B")
+    table.lock(mine, (0, 1, EXCLUSIVE))
+    table.lock(theirs, (5, 1, EXCLUSIVE))
+    waiting = table.lock(theirs, (0, 1, WAITS))
+    assert isinstance(waiting, Waiting)
+    for wish in ((0, 1, WAITS), (6, 1, EXCLUSIVE)):
+        assert status(table.lock(theirs, wish)) is NtStatus.INSUFFICIENT_RESOURCES
+    table.engine.locking.give_up(waiting)
+    assert isinstance(table.lock(theirs, (6, 1, EXCLUSIVE)), tuple)
+
+
 def test_the_waiters_of_one_machine_are_bounded() -> None:
     table = Table(lock_waiters_max=3, lock_waiters_per_machine_max=1)
     mine = table.open()
