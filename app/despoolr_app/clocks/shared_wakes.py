@@ -1,9 +1,10 @@
 """Timers of an ordinary event loop, each for all who sleep until nearly the same moment.
 
 The law: nobody wakes before their time, but by the rounding of the loop's own timers; nobody wakes
-later than a part (`PART`) of what they sleep, nor than `late_s_max`. Where thousands sleep, a timer
-of its own for each is a third of what a sleep costs. Who sleeps no more is forgotten at the moment
-to which it would have slept, and sooner where such are more than those who do (`PURGE_MIN`).
+later than by a part (`PART`) of what they sleep, nor than by `late_s_max`, or by `GRAIN_S` if that
+is more. Where thousands sleep, a timer of its own for each is a third of what a sleep costs. Who
+sleeps no more is forgotten at the moment to which it would have slept, and sooner where such are
+more than those who do (`PURGE_MIN`).
 """
 
 from __future__ import annotations
