@@ -258,16 +258,19 @@ def guarded(
     counts: defaultdict[int, int],
     latency: Latency,
     check: Callable[[Request], None] | None = None,
+    *,
+    began: float | None = None,
 ) -> Handler:
     """`handler`, with everything it raises turned into a problem body, and every answer counted by
     its status and its time.
 
-    `check` is asked first, and raises `Refused` for a request that no handler is to see.
+    `check` is asked first, and raises `Refused` for a request that no handler is to see. `began`:
+    when the call began of which this is the rest, in the loop's time.
     """
 
     async def guard(request: Request) -> StreamResponse:
         now = request._loop.time  # noqa: SLF001 - `get_running_loop` asks the system each time
-        began = now()
+        start = now() if began is None else began
         try:
             if check is not None:
                 check(request)
@@ -286,7 +289,7 @@ def guarded(
         except Exception as error:
             response = _answer_to(error, request)
         counts[response.status] += 1
-        latency.add(now() - began)
+        latency.add(now() - start)
         return response
 
     return guard

@@ -19,7 +19,8 @@ A call may have a short way to its usual answer (`http.connections.short_ways`),
 before there is a request. It says None for all that is not usual, and has done nothing then; its
 answers are made by the functions that make the handler's. An answer that waits for the disk
 (`Later`) is said by who waits for the disk, in the turn in which all that was done is safe; what is
-left of one that is `Unfinished` is aiohttp's, as that of a handler is.
+left of one that is `Unfinished` is aiohttp's, as that of a handler is. The body of either has been
+read, and is kept no longer.
 
 What is worked out of a request line, or of a block of header fields, is found again by its bytes.
 """
@@ -183,10 +184,10 @@ class LaneConnection(Connection):
         if line.usual is not None:
             usual = line.usual(line.last, block, body, self._now)
             if isinstance(usual, Later):
-                self._say_when_safe(usual, partial(self._request, line, block, body))
+                self._say_when_safe(usual, partial(self._request, line, block, b""))
                 return None
             if isinstance(usual, Unfinished):
-                self._hand_over(self._request(line, block, body), partial(_rest, usual))
+                self._hand_over(self._request(line, block, b""), partial(_rest, usual))
                 return None
             if usual is not None:
                 self._wait_for_next()

@@ -30,7 +30,6 @@ from despoolr_server.http.handling.single_write import BODY_SIZE_MAX, SingleWrit
 from despoolr_server.http.shares import chain
 from despoolr_server.http.shares.chain import ChainRoutes, Made, encode_results
 from despoolr_server.shares.base.principal import Caller, Principal
-from despoolr_server.shares.base.problems import problem
 
 _JSON: Final = "Content-Type: application/json\r\n"
 _decode: Final = decoder_of(Chain)
@@ -76,12 +75,12 @@ class UsualChains:
         except StopIteration as done:
             made: Made = done.value
         except Exception as error:
-            return self._rest(partial(_fail, error))
+            return self._rest(partial(_fail, error), began)
         else:
-            return self._rest(partial(self._when_made, calls, waits))
+            return self._rest(partial(self._when_made, calls, waits), began)
         told = encode_results(made.results)
         if len(told) > BODY_SIZE_MAX:
-            return self._rest(partial(self._say, made))
+            return self._rest(partial(self._say, made), began)
         response = SingleWriteResponse(200, _JSON, told)
         if made.written:
             if not made.is_new or len(made.written) > 1:
@@ -101,8 +100,10 @@ class UsualChains:
             waits = sync.send(None)
         except StopIteration as done:
             told = response if done.value is None else answer(done.value)
+        except Exception as error:
+            return self._rest(partial(_fail, error), began)
         else:
-            return self._rest(partial(self._when_synced, sync, waits, response))
+            return self._rest(partial(self._when_synced, sync, waits, response), began)
         self._count(told.status, began, now)
         return told
 
@@ -119,7 +120,7 @@ class UsualChains:
         if self._line is not None and self._line.is_cut(who.machine):  # meanwhile
             raise lost(request_of())
         if error is not None:
-            response = answer(problem(error.status, share, detail=error.reason))
+            response = answer(self._paths.not_safe(share, error))
         self._count(response.status, began, now)
         return response
 
@@ -127,10 +128,10 @@ class UsualChains:
         self._counts[status] += 1
         self._latency.add(now() - began)
 
-    def _rest(self, handler: Handler) -> Unfinished:
+    def _rest(self, handler: Handler, began: float) -> Unfinished:
         line = self._line
         carried = handler if line is None else over(line, self._auth, handler)
-        return Unfinished(guarded(carried, self._counts, self._latency))
+        return Unfinished(guarded(carried, self._counts, self._latency, began=began))
 
     async def _when_made(self, calls: Any, waits: Any, request: Request) -> StreamResponse:
         made: Any = await rest_of(calls, waits)

@@ -69,8 +69,8 @@ class UsualCalls:
     def learn(
         self, request: OpenRequest, role: Role, share: NetworkShare, row: Open, facts: FileFacts
     ) -> None:
-        """Remember what an open came to that found its file, and did nothing to it. Its path is
-        plain: no body with another is asked for here (`http.shares.usual_calls`).
+        """Remember what an open came to that found its file, and did nothing to it, if its path is
+        plain: opens of others are rarely asked for here (`http.shares.usual_calls`).
         """
         path, is_more = request.path, row.delete_on_close or row.covers or request.options
         if facts.directory or is_more or not path.isascii() or "\\" in path:

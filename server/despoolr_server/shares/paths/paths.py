@@ -203,8 +203,12 @@ class Paths:
             try:
                 await share.store.sync()
             except StoreError as error:
-                return problem(error.status, share.name, detail=error.reason)
+                return self.not_safe(name, error)
         return None
+
+    def not_safe(self, share: str, error: StoreError) -> Problem:
+        """Why what was written to a share cannot be made safe."""
+        return problem(error.status, self._gate.shares[fold(share)].name, detail=error.reason)
 
     def delete_unsynced(self, visit: Visit) -> Problem | None:
         """`delete`, not yet synced. A WebDAV lock that the caller acts under goes first, so that

@@ -15,9 +15,13 @@ import pytest
 from despoolr_core.share.chain import CALLS_MAX
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import Name
-from despoolr_server.files.protocol import StoreError
+from despoolr_server.files import MemoryFileStore, StoreError
+from despoolr_server.http.connections.field_block import read_block
+from despoolr_server.http.connections.short_ways import USUAL_CALLS, Unfinished
+from despoolr_server.http.connections.whole_request import WholeRequest
 from despoolr_server.http.handling.single_write import BODY_SIZE_MAX
 from despoolr_server.http.shares import chain as http_chain
+from despoolr_server.shares.sessions import Sessions
 from worlds.usual_server import SERVICE, WHO, Served, long_ways, play
 
 CHAIN = "POST /api/v1/chain"
@@ -232,7 +236,7 @@ def test_what_cannot_be_made_safe_is_answered_as_the_long_way_does(is_new: bool)
         for number, field in enumerate(("X: y", LONG)):
             served.records.clear()
             counted = served.surface.answers["POST"][507]
-            call = put("N" if not is_new else f"N{number}", share="T", create=is_new)
+            call = put("N" if not is_new else f"N{number}", share="t", create=is_new)
             served.say(CHAIN, WHO, field, body=body_of(call))
             await asyncio.sleep(0.1)
             served.later.become_safe(StoreError(NtStatus.DISK_FULL, "no room"))
@@ -244,16 +248,42 @@ def test_what_cannot_be_made_safe_is_answered_as_the_long_way_does(is_new: bool)
     assert told[0] == told[1]
 
 
-def test_a_mistake_is_answered_as_one_of_the_server() -> None:
+@pytest.mark.parametrize(("kind", "name"), [(Sessions, "start"), (MemoryFileStore, "sync")])
+def test_a_mistake_is_answered_as_one_of_the_server(kind: type[object], name: str) -> None:
     async def script(served: Served, _session: str) -> None:
         def mistaken(*_: object) -> None:
             raise RuntimeError("a mistake of ours")
 
-        served.host.sessions.start = mistaken  # type: ignore[method-assign, assignment]
         counted = served.surface.answers["POST"][500]
-        assert (await served.ask(CHAIN, WHO, body=body_of(BEGIN)))[0] == 500
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kind, name, mistaken)
+            assert (await served.ask(CHAIN, WHO, body=body_of(BEGIN, put("B"))))[0] == 500
         assert served.surface.answers["POST"][500] == counted + 1
         assert (await served.ask(CHAIN, WHO, body=body_of(put("B"))))[0] == 200
+
+    play(script)
+
+
+def test_what_waits_keeps_no_body_and_is_timed_from_its_beginning() -> None:
+    async def script(served: Served, _session: str) -> None:
+        assert served.raw is not None
+        latency, body = served.surface.latencies["POST"], body_of(put("N", share="T"))
+        with long_ways() as made:
+            served.say(CHAIN, WHO, body=body)
+            await asyncio.sleep(0.1)
+            served.later.become_safe()
+            assert (await served.raw.answer())[0] == 200
+        (request,) = made
+        assert isinstance(request, WholeRequest) and not request.can_read_body
+
+        timed, block = latency.sum_s, read_block(f"Host: logon1\r\n{WHO}".encode())
+        assert block is not None
+        usual, time = served.app[USUAL_CALLS]["POST", "/api/v1/chain"], request._loop.time
+        begun = usual("", block, body, lambda: time() - 2.0)
+        assert isinstance(begun, Unfinished)
+        asyncio.get_running_loop().call_later(1.0, served.later.become_safe)
+        await begun.rest(request)
+        assert latency.sum_s - timed == pytest.approx(3.0)
 
     play(script)
 
