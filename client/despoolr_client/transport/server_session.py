@@ -118,8 +118,8 @@ class ServerSession:
         """Log on now, and stay so until `end`. Opens made from now on belong to this session.
         Raises `ShareError`, `ShareUnreachable`.
         """
-        await self.end()
         async with self._lock():
+            await self.end()
             logon = await self._start(program or self.caller.program, lease_s or self.lease_s)
             logon.is_pinned = True
         return logon.reply
@@ -168,9 +168,11 @@ class ServerSession:
 
     def _adopt(self, reply: SessionReply) -> Logon:
         """Keep a session alive from now on."""
-        logon = Logon(reply)
+        logon, former = Logon(reply), self._logon
         self._keep_alive_later(logon)
-        self._replace(self._logon, logon)
+        self._replace(former, logon)
+        if former is not None:  # reattached meanwhile
+            former.stop_keeping()
         return logon
 
     def _drop(self, logon: Logon) -> None:

@@ -228,6 +228,23 @@ def test_a_session_is_kept_alive_until_it_is_ended() -> None:
     virtually(story)
 
 
+def test_sessions_begun_at_one_time_leave_one() -> None:
+    async def story(logon: Logon) -> None:
+        server = logon.server()
+        share = server.share("SMS_SHR")
+        opening = share.open("A", Access.WRITE, ShareMode.NONE, Disposition.CREATE)
+        await asyncio.gather(server.session.start(), opening, server.session.start())
+        assert logon.host.session_count == 1
+        await logon.clock.sleep(LEASE_S * 3)
+        assert logon.host.session_count == 1
+        await server.close()
+        asked_count = len(logon.asked)
+        await logon.clock.sleep(LEASE_S * 3)
+        assert len(logon.asked) == asked_count and logon.host.session_count == 0
+
+    virtually(story)
+
+
 @pytest.mark.parametrize("is_at_it", [False, True])
 def test_who_falls_silent_keeps_nothing_alive(*, is_at_it: bool) -> None:
     async def story(logon: Logon) -> None:
