@@ -86,7 +86,9 @@ def test_workers_that_joined_are_one_load_and_every_count_is_exact(
     wrong = workshop.run("load", "join", url, "--token", "wrong")
     assert wrong.returncode == 2 and "the token is not that with which" in wrong.stderr
     joined = [
-        workshop.start("load", "join", url, "--workers", count, "--token", token, ready="join the")
+        workshop.start(
+            "load", "join", url, "--workers", count, "--token", token, ready="joining the load"
+        )
         for count in ("2", "1")
     ]
     assert ended(load) == 0, load.said
