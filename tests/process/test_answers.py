@@ -17,6 +17,7 @@ from despoolr_core.formats.instructions.winst_text import render_winst
 from worlds.answer import answer_of, commands
 from worlds.kept_soak import soak
 from worlds.process import ANY_PORT, Workshop, until
+from worlds.scenario import SHARED
 from worlds.support import REPOSITORY, data
 from worlds.traces import TRACES
 from worlds.watched import FakeSamba, held, status
@@ -38,25 +39,7 @@ poll_every = "1s"
 that = "polls"
 p99 = "20s"
 """
-FAILING = """\
-name = "shared"
-title = "A package is shared"
-[run]
-for = "8h"
-[[package]]
-name = "OFFICE"
-files = { "a.dat" = "a" }
-[[step]]
-do = "job"
-at = "0s"
-name = "FIRST"
-package = "OFFICE"
-type = "share"
-[[expect]]
-that = "job"
-job = "FIRST"
-status = "Failed"
-"""
+FAILING = SHARED.replace('"2h"', '"8h"').replace('"Complete"', '"Failed"')
 LIVE = str(REPOSITORY / "scenarios" / "demo_live.toml")
 
 

@@ -144,6 +144,8 @@ def test_a_usual_path_is_read_as_part_by_part(text: str) -> None:
     name, other = parse_name(text), parse_name(longer)
     if len(text) < 600 and text.strip("/\\") and not text.endswith(("/", "\\")):
         assert isinstance(name, Name) == isinstance(other, Name) or text.count("/") > 61
+        if isinstance(name, Name) and isinstance(other, Name):
+            assert other.path == f"{name.path}/{'y' * 200}/{'z' * 200}"
     if isinstance(name, Name):
         assert name.key == fold(name.path)
 

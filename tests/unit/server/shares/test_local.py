@@ -4,7 +4,6 @@ them.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from despoolr_server.loop.pace import FILES_A_TURN
 from despoolr_server.shares.local import LocalShare
 from despoolr_server.shares.paths.boxes import TOGETHER_MAX
 from worlds.share import SERVICE, World
+from worlds.turns import others
 
 COUNT = 4 * FILES_A_TURN
 NAMES = [f"BOX/F{number:03}.DAT" for number in range(COUNT)]
@@ -37,18 +37,10 @@ async def test_others_have_their_turn_while_a_service_goes_through_many_files(
 ) -> None:
     share = World().share(SERVICE)
     await share.make_directory("BOX")
-    had = 0
 
-    async def other() -> None:
-        nonlocal had
-        while True:
-            await asyncio.sleep(0)
-            had += 1
-
-    beside = asyncio.create_task(other())
-    await work(share)
-    beside.cancel()
-    assert had >= COUNT // FILES_A_TURN - 1
+    async with others() as waiting:
+        await work(share)
+    assert waiting.turns >= COUNT // FILES_A_TURN - 1
 
 
 async def test_others_have_their_turn_while_few_files_of_each_directory_come(
@@ -56,41 +48,27 @@ async def test_others_have_their_turn_while_few_files_of_each_directory_come(
 ) -> None:
     """Those of one directory are made in one, however few they are."""
     store = JournalledFileStore(tmp_path, threads=False)
-    share, turns = World(store).share(SERVICE), 0
+    share = World(store).share(SERVICE)
     for box in ("BOX", "OTHER"):
         await share.make_directory(box)
     names = [f"{('BOX', 'OTHER')[number % 2]}/F{number:03}.DAT" for number in range(COUNT)]
 
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    beside = asyncio.create_task(other())
-    assert await share.create_all([(name, b"x") for name in names]) == [None] * COUNT
-    beside.cancel()
-    assert turns >= COUNT // FILES_A_TURN - 1
+    async with others() as waiting:
+        assert await share.create_all([(name, b"x") for name in names]) == [None] * COUNT
+    assert waiting.turns >= COUNT // FILES_A_TURN - 1
     await store.close()
 
 
 async def test_files_that_are_small_and_at_hand_are_read_32_in_one_turn(tmp_path: Path) -> None:
     store = JournalledFileStore(tmp_path, threads=False)
-    share, turns = World(store).share(SERVICE), 0
+    share = World(store).share(SERVICE)
     names = [f"F{number:03}.DAT" for number in range(4 * TOGETHER_MAX)]
     contents = [b"x" * (number % 3) for number in range(len(names))]
     assert not any(await share.create_all([*zip(names, contents, strict=True)]))
 
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    beside = asyncio.create_task(other())
-    assert await share.read_all(names) == contents
-    beside.cancel()
-    assert 3 <= turns < len(names) // FILES_A_TURN
+    async with others() as waiting:
+        assert await share.read_all(names) == contents
+    assert 3 <= waiting.turns < len(names) // FILES_A_TURN
     await store.close()
 
 

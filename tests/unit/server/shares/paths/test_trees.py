@@ -20,6 +20,7 @@ from despoolr_server.shares.base.rights import Rights
 from despoolr_server.shares.dav import LockWish
 from despoolr_server.shares.paths.trees import FAILURES_MAX, Failures, is_inside
 from worlds.share import SERVICE, World, client, status
+from worlds.turns import others
 
 SVC = Caller(SERVICE)
 WS3 = client("WS3")
@@ -375,18 +376,10 @@ async def test_a_tree_of_many_names_lets_others_have_turns() -> None:
     await world.host.paths.make_directory(SVC, "OPEN", "D", parents=False)
     for number in range(4 * BATCH):
         world.store.write_whole(n(f"D/F{number}"), b"", 0.0)
-    turns = 0
 
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    task = asyncio.create_task(other())
-    assert await world.host.trees.delete(SVC, "OPEN", "D") == []
-    task.cancel()
-    assert turns >= 3
+    async with others() as waiting:
+        assert await world.host.trees.delete(SVC, "OPEN", "D") == []
+    assert waiting.turns >= 3
 
 
 async def test_a_tree_is_copied_and_deleted_some_names_in_each_turn(tmp_path: Path) -> None:

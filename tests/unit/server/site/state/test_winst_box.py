@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from despoolr_core.formats.instructions.winst import WinstError, WorkstationInstruction
@@ -15,6 +13,7 @@ from despoolr_server.loop.pace import FILES_A_TURN
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.winst_box import drop_records, put_records
 from worlds.share import World
+from worlds.turns import others
 
 PATH = f"{boxes.PCM_DOMAINS}/SALES.000/BPC00001.INS"
 
@@ -137,15 +136,6 @@ async def test_others_have_their_turn_while_many_files_are_looked_through() -> N
     share = World().share()
     clients = [("SALES", f"BPC{number:05}") for number in range(2 * FILES_A_TURN)]
     await put_records(share, clients, record("BPC0001"))
-    turn_count = 0
-
-    async def count() -> None:
-        nonlocal turn_count
-        while True:
-            turn_count += 1
-            await asyncio.sleep(0)
-
-    other = asyncio.create_task(count())
-    assert await drop_records(share, lambda one: one.request_id == "BPC0002") == 0
-    other.cancel()
-    assert turn_count >= 2
+    async with others() as waiting:
+        assert await drop_records(share, lambda one: one.request_id == "BPC0002") == 0
+    assert waiting.turns >= 1
