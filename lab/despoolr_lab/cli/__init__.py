@@ -4,9 +4,3 @@
 change; `recordings` read what real servers saw; `loads` put a stack under load. Beside this page is
 what shows a run or a format; `answers` is what each command says with `--json`.
 """
-
-from __future__ import annotations
-
-from despoolr_lab.sim.certificates import read_certificates_late
-
-read_certificates_late()

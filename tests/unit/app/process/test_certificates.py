@@ -11,13 +11,21 @@ import pytest
 
 STORE = "aiohttp.connector._SSL_CONTEXT_VERIFIED.cert_store_stats()['x509_ca']"
 STORES = f"print(json.dumps([{STORE}, {STORE.replace('VERIFIED', 'UNVERIFIED')}]))"
-CONNECT = "asyncio.run(connect())"
+CONNECT = "asyncio.run(connect('http'))"
+SECURE = "asyncio.run(connect('https'))"
+UNCHECKED = "asyncio.run(connect('https', ssl=False))"
 FINDERS = "print(json.dumps(len(sys.meta_path)))"
-LATE = "from despoolr_lab.sim.certificates import read_certificates_late; read_certificates_late()"
+LATE = (
+    "from despoolr_app.process.certificates import read_certificates_late; read_certificates_late()"
+)
 HEAD = """
 import asyncio, json, ssl, sys
-async def connect():
-    await aiohttp.TCPConnector().close()
+async def connect(scheme, **how):
+    async with aiohttp.ClientSession() as session:
+        try:
+            await session.get(f"{scheme}://127.0.0.1:9/", **how)
+        except aiohttp.ClientConnectorError:
+            pass  # nobody is there: the context was chosen before
 """
 
 
@@ -35,16 +43,30 @@ def usual() -> list[int]:
     return list(found)
 
 
-def test_they_are_read_when_the_first_connector_over_sockets_is_made(usual: list[int]) -> None:
-    before, after, again = told(LATE, "import aiohttp", STORES, CONNECT, STORES, CONNECT, STORES)
-    assert before == [0, 0]
-    assert after == again == usual
+def test_they_are_read_when_the_first_connection_over_tls_needs_them(usual: list[int]) -> None:
+    imported, plain, secure, unchecked, again = told(
+        LATE,
+        "import aiohttp",
+        STORES,
+        CONNECT,
+        STORES,
+        SECURE,
+        STORES,
+        UNCHECKED,
+        STORES,
+        SECURE,
+        STORES,
+    )
+    assert imported == plain == [0, 0]
+    assert secure == [usual[0], 0]
+    assert unchecked == again == usual
 
 
-def test_a_command_that_runs_scenarios_reads_them_late(usual: list[int]) -> None:
-    before, after = told("import despoolr_lab.cli.runs.running, aiohttp", STORES, CONNECT, STORES)
+@pytest.mark.parametrize("module", ["despoolr_lab.cli.runs.running", "despoolr_app.cli.root"])
+def test_a_command_reads_them_late(module: str, usual: list[int]) -> None:
+    before, after = told(f"import {module}, aiohttp", STORES, SECURE, STORES)
     assert before == [0, 0]
-    assert after == usual
+    assert after == [usual[0], 0]
 
 
 def test_what_was_imported_already_stays_as_it_is(usual: list[int]) -> None:

@@ -1,14 +1,13 @@
-"""The certificates that aiohttp reads when it is imported, twice: a tenth of a start, for runs in
-virtual time that speak to nobody.
+"""The certificates that aiohttp reads when it is imported, twice: a tenth of a server's start, for
+processes that speak HTTP only, as those of a site on one machine do.
 
-The law: no connection over TLS is checked otherwise. What was not read is read when the first
-connector over sockets is made, before it is used; only who makes none does without.
+The law: no connection over TLS is checked otherwise. What was not read is read for the first one
+that needs it, before it is used (20 ms in the loop, once in a process).
 """
 
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ class _Finder(MetaPathFinder):
     def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
         if fullname != MODULE:
             return None
+        from importlib.util import find_spec  # noqa: PLC0415 - a command's help needs none
+
         sys.meta_path.remove(self)
         spec = find_spec(MODULE)
         if spec is not None and spec.loader is not None:
@@ -58,12 +59,13 @@ class _Loader(Loader):
         finally:
             del context.set_default_verify_paths
         connector: Any = module.TCPConnector
-        usual = connector.__init__
+        usual = connector._get_ssl_context
 
-        def first(self: Any, *args: Any, **kwargs: Any) -> None:
-            connector.__init__ = usual
-            for one in unread:
-                one.set_default_verify_paths()
-            usual(self, *args, **kwargs)
+        def with_certificates(self: Any, request: Any) -> ssl.SSLContext | None:
+            found: ssl.SSLContext | None = usual(self, request)
+            if found in unread:
+                unread.remove(found)
+                found.set_default_verify_paths()
+            return found
 
-        connector.__init__ = first
+        connector._get_ssl_context = with_certificates
