@@ -9,6 +9,7 @@ where it began.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import floor
 from typing import Any, Final
 
 from msgspec import structs
@@ -32,6 +33,7 @@ Change = Callable[[Scenario], Any]
 NamedChange = tuple[str, Place, Change]
 
 START: Final = "0s"
+HOUR_S: Final = 3600.0
 _NAMES: Final = ("machine", "name", "package", "server", "service", "job", "site")
 
 
@@ -81,7 +83,9 @@ def _died(scenario: Scenario) -> Iterator[NamedChange]:
 
 
 def _repeated(scenario: Scenario) -> Iterator[NamedChange]:
-    """A job that is made again by itself, in place of it and a second one of the same package."""
+    """A job that is made again by itself, in place of it and a second one of the same package: when
+    that was made, or so late that there is no third of it.
+    """
     jobs = [(index, step) for index, step in enumerate(scenario.step) if isinstance(step, JobStep)]
     for number, (first, one) in enumerate(jobs):
         for second, other in jobs[number + 1 :]:
@@ -89,13 +93,22 @@ def _repeated(scenario: Scenario) -> Iterator[NamedChange]:
             every_s = _between_s(scenario, one.at, other.at)
             if not same or one.repeat_every or other.repeat_every or every_s <= 0:
                 continue
-            every = span_text(every_s)
-            again = structs.replace(other, name=one.name, at=one.at, repeat_every=every)
-            yield f"{label(other)}, for a repetition", NOWHERE, _again(first, second, again)
+            what = f"{label(other)}, for a repetition"
+            yield what, NOWHERE, _again(first, second, 0.0)
+            began_s = _s(scenario, one.at)
+            short_s = scenario.end - scenario.start - began_s - 2 * every_s
+            if short_s >= 0:
+                later_s = (floor((every_s + short_s) / HOUR_S) + 1) * HOUR_S - every_s
+                yield f"{what} later", NOWHERE, _again(first, second, later_s)
+
+
+def _s(scenario: Scenario, moment: str) -> float:
+    """Seconds since the start of the run."""
+    return round(moment_s(moment, scenario.start) - scenario.start, 3)
 
 
 def _between_s(scenario: Scenario, since: str, until: str) -> float:
-    return round(moment_s(until, scenario.start) - moment_s(since, scenario.start), 3)
+    return round(_s(scenario, until) - _s(scenario, since), 3)
 
 
 def _in_place_of(first: int, second: int, step: Step) -> Change:
@@ -106,15 +119,49 @@ def _in_place_of(first: int, second: int, step: Step) -> Change:
     return change
 
 
-def _again(first: int, second: int, again: JobStep) -> Change:
+def _again(first: int, second: int, later_s: float) -> Change:
+    """The second job as a repetition of the first. `later_s`: seconds by which it is made later,
+    with what comes then, and the end.
+    """
+
     def change(scenario: Scenario) -> Any:
-        was = getattr(scenario.step[second], "name", "")
+        one, other = scenario.step[first], scenario.step[second]
+        assert isinstance(one, JobStep) and isinstance(other, JobStep)
+        since_s = _s(scenario, other.at)
+        if later_s:
+            for index, part in enumerate((*scenario.step, *scenario.expect)):
+                at_s = _s(scenario, part.at) if part.at else 0.0
+                if at_s > since_s or (at_s == since_s and second <= index < len(scenario.step)):
+                    part.at = span_text(at_s + later_s)
+            scenario.run.for_ = span_text(scenario.end - scenario.start + later_s)
+        again = structs.replace(
+            other,
+            name=one.name,
+            at=one.at,
+            put_on=_put_on(scenario, one, other),
+            repeat_every=span_text(_between_s(scenario, one.at, other.at)),
+        )
         _in_place_of(first, second, again)(scenario)
-        for one in (*scenario.step, *scenario.expect):
-            if getattr(one, "job", "") == was:
-                one.job = f"{again.name}#2"  # type: ignore[union-attr]
+        for part in (*scenario.step, *scenario.expect):
+            if getattr(part, "job", "") == other.name:
+                part.job = f"{one.name}#2"  # type: ignore[union-attr]
 
     return change
+
+
+def _put_on(scenario: Scenario, one: JobStep, other: JobStep) -> list[str]:
+    """Where a job is put that brings a package first, and refreshes it later: where `one` is, which
+    says no names for all servers of its site.
+    """
+    if one.refresh_existing or not (other.refresh_existing and one.distribute):
+        return other.put_on
+    main = scenario.site[0].code
+    ours = [
+        server.name
+        for server in scenario.server
+        if (server.site or main) == (one.site or main) and "distribution" in server.roles
+    ]
+    return list(dict.fromkeys([*other.put_on, *(one.put_on or ours)]))
 
 
 def cut_off(scenario: Scenario) -> Iterator[NamedChange]:

@@ -26,7 +26,9 @@ from despoolr_lab.scenario.model import (
 )
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
 from despoolr_lab.scenario.run import RunOptions
+from despoolr_lab.scenario.worlds import span_text
 from despoolr_server.site.despooler.copying.target import CopyProgress
+from despoolr_server.site.despooler.server_update import ServerUpdates
 from worlds.support import REPOSITORY
 
 DEMO = REPOSITORY / "scenarios" / "demo_live.toml"
@@ -41,7 +43,7 @@ def smallest(seed: int) -> Shrunk:
 
 
 @pytest.mark.slow
-def test_a_forgotten_refusal_comes_down_to_three_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forgotten_refusal_comes_down_to_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     real = CopyProgress.has_failed
 
     def forget(self: Any, name: str, error: Any) -> None:
@@ -55,10 +57,10 @@ def test_a_forgotten_refusal_comes_down_to_three_steps(monkeypatch: pytest.Monke
     scenario = found.scenario
     assert (len(scenario.site), len(scenario.server)) == (1, 1)
     assert sum(len(group.expand()) for group in scenario.clients) <= 2
-    assert len(scenario.step) <= 3
+    assert len(scenario.step) == 2
     text = render(found)
     assert parse_scenario(text) == scenario
-    assert text.count("[[step]]                                      # without it: does not") == 3
+    assert text.count("[[step]]                                      # without it: does not") == 2
 
 
 @pytest.mark.slow
@@ -122,6 +124,40 @@ def test_two_jobs_of_a_package_are_one_that_repeats() -> None:
     assert span_s(again.repeat_every) == span_s(second.at) - span_s(first.at)
     named = [one.job for one in found[0].scenario.expect if isinstance(one, JobExpectation)]
     assert set(named) == {f"{first.name}#2"}
+
+
+@pytest.mark.slow
+def test_a_job_that_repeats_may_do_so_so_late_that_there_is_no_third() -> None:
+    scenario = load_scenario(Path(DEMO))
+    (found,) = [cut for cut in cuts(scenario) if cut.name.endswith("for a repetition later")]
+    (again,) = [step for step in found.scenario.step if isinstance(step, JobStep)]
+    later_s = span_s(again.repeat_every) - span_s("1h")
+    assert span_s(found.scenario.run.for_) == span_s("8h") + later_s
+    assert 2 * span_s(again.repeat_every) > span_s(found.scenario.run.for_)
+    assert (again.put_on, again.refresh_existing) == (["LOGON1"], True)
+    assert [step.at for step in found.scenario.step[1:]] == [
+        "50m",
+        "1h",
+        span_text(span_s("5h 50m") + later_s),
+    ]
+    assert [one.at for one in found.scenario.expect] == [
+        *(span_text(span_s(at) + later_s) for at in ("2h 30m", "5h 45m")),
+        *("" for _ in range(3)),
+    ]
+
+
+@pytest.mark.slow
+def test_what_a_retry_leaves_out_comes_down_to_three_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ServerUpdates.update
+
+    async def forget(self: Any, role: Any, install: Any, files: Any, state: Any, tick: Any) -> bool:
+        kept = dict(list(files.items())[: -1 if state.retries else None])
+        return await real(self, role, install, kept, state, tick)
+
+    monkeypatch.setattr(ServerUpdates, "update", forget)
+    found = smallest(5)
+    assert found.key.kind == "told as installed and not there"
+    assert found.is_repeatable and len(found.scenario.step) == 3
 
 
 @pytest.mark.slow
