@@ -9,7 +9,7 @@ to 12) and two-digit years (1970 to 2069); what the old tools print instead is i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -193,6 +193,33 @@ def add_record(data: bytes, record: WorkstationInstruction) -> bytes:
     if not is_added or b"\r" in data or not data.endswith(b"\n") or data.endswith(b"\n\n"):
         return render_winst(changed)
     return data + "\n".join(["", *_lines_again(record), ""]).encode()
+
+
+class RecordAdder:
+    """Adds the same records to the files of many clients, most of which have the same behind their
+    heading: what became of the last one's is remembered.
+    """
+
+    def __init__(self, records: Sequence[WorkstationInstruction]) -> None:
+        self._records = records
+        self._last: tuple[bytes, bytes] | None = None
+
+    def added(self, file_name: str, data: bytes | None) -> bytes:
+        """The file with the records, each as by `add_record`; None: there is none yet. Raises as
+        that does.
+        """
+        heading = render_winst(WinstFile(file_name, ()))
+        before = heading if data is None else data
+        has_heading = before.startswith(heading)
+        rest = before[len(heading) :]
+        if has_heading and self._last is not None and self._last[0] == rest:
+            return heading + self._last[1]
+        after = before
+        for record in self._records:
+            after = add_record(after, record)
+        if has_heading:
+            self._last = rest, after[len(heading) :]
+        return after
 
 
 def _record_lines(record: WorkstationInstruction, quirk: DateQuirk) -> list[str]:

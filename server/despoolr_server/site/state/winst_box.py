@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from despoolr_core.formats.instructions.winst import WinstError, WinstFile, WorkstationInstruction
-from despoolr_core.formats.instructions.winst_text import add_record, parse_winst, render_winst
+from despoolr_core.formats.instructions.winst_text import RecordAdder, parse_winst, render_winst
 from despoolr_core.share.chain import CALLS_MAX
 from despoolr_core.share.contract import Share, ShareError
 from despoolr_server.loop.pace import FILES_A_TURN, batches, breathe
@@ -39,15 +39,16 @@ async def put_records(
     for record in records:
         check_record(record)
     failures: list[ShareError | WinstError] = []
+    adder = RecordAdder(records)
     for some in batches(clients, CALLS_MAX):
-        await _put_some(share, some, records, failures)
+        await _put_some(share, some, adder, failures)
     _raise_one_of(failures)
 
 
 async def _put_some(
     share: Share,
     clients: Sequence[tuple[str, str]],
-    records: Sequence[WorkstationInstruction],
+    adder: RecordAdder,
     failures: list[ShareError | WinstError],
 ) -> None:
     """Put the records of these clients, whose files share the waits for the disk. What fails is
@@ -58,16 +59,12 @@ async def _put_some(
     changed: list[tuple[str, bytes]] = []
     for batch in batches(found, FILES_A_TURN):
         for path, (_, sms_id), data in batch:
-            before = data
-            if isinstance(before, ShareError):
-                if not before.is_missing:
-                    failures.append(before)
-                    continue
-                before = render_winst(WinstFile(f"{sms_id.lower()}.ins", ()))
+            before = None if isinstance(data, ShareError) else data
+            if isinstance(data, ShareError) and not data.is_missing:
+                failures.append(data)
+                continue
             try:
-                after = before
-                for record in records:
-                    after = add_record(after, record)
+                after = adder.added(f"{sms_id.lower()}.ins", before)
             except WinstError as error:
                 failures.append(error)
                 continue

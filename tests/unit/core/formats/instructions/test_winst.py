@@ -24,6 +24,7 @@ from despoolr_core.formats.instructions.winst_text import (
     RECORDS_MAX,
     SERVERS_MAX,
     TEXT_MAX,
+    RecordAdder,
     add_record,
     parse_winst,
     render_winst,
@@ -383,6 +384,40 @@ def test_a_record_added_to_a_files_text_is_added_to_the_file(data: st.DataObject
     assert outcome(lambda: parse_winst(add_record(written, new))) == meant
     if written == raw and isinstance(meant, WinstFile):
         assert add_record(written, new) == render_winst(meant)
+
+
+@given(st.data())
+def test_records_are_added_to_many_files_as_to_each_alone(data: st.DataObject) -> None:
+    """Whatever the file before had behind its heading, and whoever's heading this one has."""
+    records = tuple(
+        msgspec.structs.replace(RECORD, request_id=f"BPC000{number}", comments=comments)
+        for number, comments in enumerate(data.draw(st.sampled_from([("a",), ("a", "b"), ("\n",)])))
+    )
+    adder = RecordAdder(records)
+
+    def one_by_one(name: str, before: bytes | None) -> bytes:
+        after = render_winst(WinstFile(name, ())) if before is None else before
+        for record in records:
+            after = add_record(after, record)
+        return after
+
+    def outcome(make: Callable[[], bytes]) -> object:
+        try:
+            return make()
+        except WinstError as error:
+            return str(error)
+
+    for number in range(data.draw(st.integers(1, 6))):
+        name = f"mdm0000{number}.ins"
+        heading = data.draw(st.sampled_from([name, "mdm0000a.ins", "mdm0000ab.ins"]))
+        there = data.draw(st.sampled_from([(), records[:1], (RECORD,), (RECORD, *records)]))
+        raw = b"" if "\n" in records[0].comments else render_winst(WinstFile(heading, there))
+        before = data.draw(
+            st.sampled_from([None, raw, raw.replace(b"\n", b"\r\n"), raw + b"\n", raw[:-1], b"x"])
+        )
+        assert outcome(lambda: adder.added(name, before)) == outcome(  # noqa: B023 - in its turn
+            lambda: one_by_one(name, before)  # noqa: B023
+        )
 
 
 def test_no_record_is_added_to_a_full_file() -> None:
