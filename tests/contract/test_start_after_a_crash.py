@@ -184,6 +184,37 @@ def test_a_file_that_is_called_as_before_or_nearly_has_what_was_kept_beside_it(
     }
 
 
+@pytest.mark.parametrize("has_new_one", [False, True])
+def test_a_file_that_is_called_as_before_or_nearly_has_what_was_written_into_it_since(
+    tmp_path: Path, has_new_one: bool
+) -> None:
+    """A power cut left the disk as it was before the rename; the records have all that came
+    after.
+    """
+    root, snapshot = tmp_path / "root", tmp_path / "snapshot"
+    store = JournalledFileStore(root, threads=False)
+    store.write_whole(n("A"), b"before", AT)
+    asyncio.run(store.close())
+    same_inodes(root, snapshot)
+    store = JournalledFileStore(root, threads=False)
+    store.write_at(n("A"), 0, b"B", AT)
+    store.rename(n("A"), n("B"))
+    store.write_at(n("B"), 6, b"hand", AT)
+    store.set_size(n("B"), 9, AT)
+    if has_new_one:
+        store.write_whole(n("A"), b"new", AT)
+    shutil.rmtree(snapshot / ".despoolr" / "journal")
+    shutil.copytree(root / ".despoolr" / "journal", snapshot / ".despoolr" / "journal")
+    (snapshot / "A").write_bytes(b"before")
+    (snapshot / "B").mkdir()
+    new: dict[str, bytes | None] = {"A": b"new"} if has_new_one else {}
+    called = "B~1" if has_new_one else "A"
+    assert contents(JournalledFileStore(snapshot, threads=False)) == new | {
+        "B": None,
+        called: b"Beforehan",
+    }
+
+
 async def test_a_start_takes_nothing_back_that_was_changed_after_a_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,7 +106,7 @@ TABLES: dict[str, str] = {
     "core/despoolr_core/records/episodes.py:EpisodeLedger._episodes": "`episodes_max`",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._by_key": "an episode each",
     "core/despoolr_core/records/episodes.py:EpisodeLedger._blocking": "holds of episodes that wait",
-    "core/despoolr_core/records/episodes.py:EpisodeLedger._held": "an open each: `opens_max`",
+    "core/despoolr_core/records/episodes.py:EpisodeLedger._held": "`opens_max`",
     "core/despoolr_core/records/false_messages.py:FalseMessages._found": "`FALSE_MAX`",
     "core/despoolr_core/records/false_messages.py:FalseMessages._refused": "of one run",
     "core/despoolr_core/records/false_messages.py:FalseMessages._result": "of one run",

@@ -8,7 +8,8 @@ opens the same episode again. `episode.ended` ends it otherwise (`given up`).
 
 Bounded: at `episodes_max`, and at `HOLDS_EACH` times as many holds, the episode that ended first is
 dropped; at `HOLDS_MAX` of its holds an episode forgets the first that was released; at
-`history_max` the open goes that was closed first.
+`history_max` the open goes that was closed first. While `opens_max` opens are held, further ones
+are in nobody's list: a server in another process may tell of any number.
 """
 
 from collections import OrderedDict, deque
@@ -51,6 +52,8 @@ from despoolr_core.shelf import Shelf
 
 HOLDS_MAX: Final = 4_096
 """Holds of one episode."""
+OPENS_MAX: Final = 1_000_000
+"""Opens that are held: as many as a server grants."""
 HOLDS_EACH: Final = 20
 """Holds of all episodes, in the mean of `episodes_max`."""
 
@@ -79,9 +82,11 @@ class EpisodeLedger:
         *,
         episodes_max: int = 10_000,
         history_max: int = 50_000,
+        opens_max: int = OPENS_MAX,
         shelf: Shelf | None = None,
     ) -> None:
         self.episodes_max = episodes_max
+        self._opens_max = opens_max
         self._server = server
         self._shelf = shelf
         self._begun_count = 0
@@ -287,7 +292,8 @@ class EpisodeLedger:
     def _granted(self, granted: OpenGranted, at: float) -> None:
         if granted.since == "before" and (granted.server, granted.open) in self._held:
             return  # told again, since old records have gone
-        self._held[granted.server, granted.open] = (granted, at)
+        if len(self._held) < self._opens_max:
+            self._held[granted.server, granted.open] = (granted, at)
         self._got_through(granted, at)
 
     def _closed(self, closed: OpenClosed, at: float) -> None:

@@ -83,7 +83,8 @@ class _Recovery:
         # who has a place takes it before one that has none looks for another
         for name, redo in sorted(aside, key=lambda one: not self._has_place(one[0])):
             self._give_place(name, redo, result)
-        for name, redo in files:
+        for wanted, redo in files:
+            name = self._called_before.get(wanted.key, wanted)
             if self._has_place(name) or self._inode_at(name) == redo.inode:
                 _skip_if_replaced(self._redo, name, redo)
         self._keep_beside(result)

@@ -168,8 +168,8 @@ def sync_file_system(path: str) -> None:
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await work that a thread is in the middle of: a cancelled caller waits for its end before it
-    goes.
+    """Await work that must not be left half done, or that a thread is in the middle of: a
+    cancelled caller waits for its end before it goes.
     """
     task = asyncio.ensure_future(work)
     try:

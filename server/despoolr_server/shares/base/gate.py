@@ -116,7 +116,9 @@ class Gate:
             lock_waiters_max=limits.lock_waiters_max,
             lock_waiters_per_machine_max=limits.lock_waiters_per_machine_max,
         )
-        self.ledger = EpisodeLedger(server, episodes_max=limits.episodes_max)
+        self.ledger = EpisodeLedger(
+            server, episodes_max=limits.episodes_max, opens_max=limits.opens_max
+        )
         self.dav_locks = DavLockTable(
             server,
             id_prefix=id_prefix,

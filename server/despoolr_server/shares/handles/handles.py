@@ -23,6 +23,7 @@ from despoolr_core.share.wire import OpenReply, OpenRequest, Problem
 from despoolr_server.engine.names import BadName, parse_name
 from despoolr_server.engine.rows import STORED_ATTRIBUTES, Ask, Granted, Open, Refusal
 from despoolr_server.files.protocol import StoreError
+from despoolr_server.files.system.descriptors import to_the_end
 from despoolr_server.shares.base.audit import Actor, actor_of
 from despoolr_server.shares.base.closing import name_of
 from despoolr_server.shares.base.gate import NO_FILE_BEFORE_A_SEPARATOR, SEPARATORS, Gate
@@ -256,8 +257,7 @@ class Handles:
         if isinstance(row, Problem):
             return row
         if self._engine.locking.has_many(handle):
-            await self._closing.let_go(handle)
-            return await self.close(who, handle, session=session)
+            return await to_the_end(self._close_in_turns(who, handle, session))
         is_changing = row.access & ~LOOKS or self._engine.is_pending(row)
         failure = self._closing.close(row, "closed", self._clock.now())
         if failure is None and is_changing:
@@ -268,6 +268,11 @@ class Handles:
         return failure
 
     # -- inside
+
+    async def _close_in_turns(self, who: Principal, handle: str, session: str) -> Problem | None:
+        """Once the first lock is gone, so is the open: though its caller goes meanwhile."""
+        await self._closing.let_go(handle)
+        return await self.close(who, handle, session=session)
 
     def _locked(self, row: Open, offset: int, length: int, *, writes: bool) -> Problem | None:
         """Why a range lock keeps these bytes from being read or written through a handle."""

@@ -210,6 +210,18 @@ class Paths:
         """Why what was written to a share cannot be made safe."""
         return problem(error.status, self._gate.shares[fold(share)].name, detail=error.reason)
 
+    def why_not_deleted(self, visit: Visit) -> Problem | None:
+        """Why a name may not be deleted, had it nothing in it; None if it may, now or with its last
+        open.
+        """
+        look, ask = visit.share.store.look(visit.name), visit.ask(_DELETE, _SHARE_ALL)
+        refusal = self._engine.check_delete(ask, look.facts, look.has_parent, False)
+        return (
+            None
+            if refusal is None
+            else self._gate.refuse_visit(visit, refusal, _DELETE, _SHARE_ALL)
+        )
+
     def delete_unsynced(self, visit: Visit) -> Problem | None:
         """`delete`, not yet synced. A WebDAV lock that the caller acts under goes first, so that
         it is not the last open.

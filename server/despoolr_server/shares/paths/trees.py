@@ -4,8 +4,9 @@ in it.
 The law: each name is asked for by itself, in its caller's name, like any other (`paths`); what
 stands in the way is reported by name and the rest goes on, except that nothing is taken out from
 around what stays. A move is one rename, and so all or nothing: what is open inside is named and
-nothing moves. Dead properties go where their file goes. Sources: RFC 4918, 9.6 to 9.9; what a
-rename obeys is in `engine.renames`.
+nothing moves. A directory that has to go for what comes in its place is looked through first, and
+goes only if all of it can. Dead properties go where their file goes. Sources: RFC 4918, 9.6 to 9.9;
+what a rename obeys is in `engine.renames`.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ class Trees:
             )
             if refusal is None and facts.directory:
                 refusal = await self._paths.why_too_far(visit, target)
-            gone = refusal or await self.delete(caller, share, target.path)
+            gone = refusal or await self._make_way(caller, share, target)
             if gone:
                 return gone
         return await self._move_here(caller, visit, target, replace=replace)
@@ -304,8 +305,8 @@ class Trees:
             return content
         assert isinstance(content, Content), "a copy asks for no ETag"
         if target_facts is not None and target_facts.directory:
-            gone = self._may_be_made(caller, visit, target) or await self.delete(
-                caller, share, target.path
+            gone = self._may_be_made(caller, visit, target) or await self._make_way(
+                caller, share, target
             )
             if gone:
                 return gone
@@ -358,7 +359,37 @@ class Trees:
             return await self._paths.delete(caller, share, target.path) or []
         goal = self._gate.visit(caller, share, target.path)
         assert isinstance(goal, Visit), "a target that was accepted is a name"
-        return await self._delete_below(caller, goal, and_itself=False)
+        held = await self._why_it_stays(caller, goal, and_itself=False)
+        return held or await self._delete_below(caller, goal, and_itself=False)
+
+    async def _make_way(self, caller: Caller, share: str, target: Name) -> Problem | Failures:
+        """`delete` of what is where something else comes: nothing of it goes unless all can."""
+        goal = self._gate.visit(caller, share, target.path)
+        if isinstance(goal, Problem):
+            return goal
+        held = await self._why_it_stays(caller, goal, and_itself=True)
+        if len(held) == 1 and held[0][0] == goal.name.path:
+            return held[0][1]
+        return held or await self.delete(caller, share, target.path)
+
+    async def _why_it_stays(self, caller: Caller, visit: Visit, *, and_itself: bool) -> Failures:
+        """What keeps parts of a directory from being deleted, before anything is; also an open that
+        would only put it off.
+        """
+        names = await self._below(visit, visit.name)
+        if and_itself:
+            names.append(visit.name)
+        failures: Failures = []
+        for batch in batches(names):
+            for name in batch:
+                one = self._gate.visit(caller, visit.share.name, name)
+                refusal = one if isinstance(one, Problem) else self._paths.why_not_deleted(one)
+                if refusal is not None and refusal.nt_status != NtStatus.OBJECT_NAME_NOT_FOUND:
+                    failures.append((name.path, refusal))
+                    if len(failures) >= FAILURES_MAX:
+                        return [*failures, _given_up(visit)]
+            await breathe(len(batch))
+        return failures or self._held_below(caller, visit)
 
     async def _copy_below(
         self,

@@ -291,6 +291,16 @@ def test_the_ledger_is_bounded_and_drops_what_ended_first() -> None:
     assert len(story.ledger.opens(T0)) <= 2
 
 
+def test_so_many_opens_are_known_as_held_and_who_waits_for_a_further_one_is_told() -> None:
+    story = Story(opens_max=2).granted("O1").granted("O2").granted("O3").refused("O3")
+    assert [row.open for row in story.ledger.opens()] == ["O1", "O2"]
+    assert story.ledger.held_count == 2
+    story.closed("O3").closed("O1")
+    (row,) = story.ledger.rows()
+    assert row.holds[0].open == "O3" and row.holds[0].released_at == T0
+    assert [row.open for row in story.granted("O4").ledger.opens()] == ["O2", "O4"]
+
+
 def test_an_episode_whose_holders_come_and_go_forgets_those_that_went_first() -> None:
     story = Story().granted("O1").granted("O2").refused("O1", "O2", purpose="job 1").closed("O2")
     for number in range(3, HOLDS_MAX + 3):

@@ -426,6 +426,34 @@ def test_the_lock_requests_that_wait_are_counted_by_share() -> None:
     in_virtual_time(story)
 
 
+async def very_many_locks(world: Waiters, handle: str) -> None:
+    """More than are let go in one turn, each of one byte."""
+    for start in range(0, LOCKS_A_TURN + 1, 64):
+        some = range(start, min(start + 64, LOCKS_A_TURN + 1))
+        wish = [LockElement(at, 1, "EXCLUSIVE|FAIL_IMMEDIATELY") for at in some]
+        locked = await world.host.range_locks.lock(ANNA, handle, LockRequest(wish))
+        assert isinstance(locked, LockList)
+
+
+def test_a_close_that_began_to_let_locks_go_ends_though_its_caller_goes() -> None:
+    async def story() -> None:
+        world = Waiters()
+        await world.put("F")
+        holder = await world.holding()
+        await very_many_locks(world, holder)
+        closing = asyncio.create_task(world.host.handles.close(ANNA, holder))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert 0 < world.host.engine.locking.lock_count(holder) <= LOCKS_A_TURN
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        assert closing.cancelled()
+        assert world.host.engine.find(holder) is None
+        assert [fact.open for _, fact in of(world.records, OpenClosed)] == [holder]
+
+    in_virtual_time(story)
+
+
 def test_very_many_locks_go_in_slices_before_their_open_is_closed() -> None:
     async def story() -> None:
         world = Waiters()
@@ -434,11 +462,7 @@ def test_very_many_locks_go_in_slices_before_their_open_is_closed() -> None:
             session = world.session(ANNA, "EXCEL.EXE", 3600.0)
             holder = await world.hold(ANNA, session, "F", **RW)
             later = await world.hold(ANNA, session, "F", **RW)
-            for start in range(0, LOCKS_A_TURN + 1, 64):
-                some = range(start, min(start + 64, LOCKS_A_TURN + 1))
-                wish = [LockElement(at, 1, "EXCLUSIVE|FAIL_IMMEDIATELY") for at in some]
-                locked = await world.host.range_locks.lock(ANNA, holder, LockRequest(wish))
-                assert isinstance(locked, LockList)
+            await very_many_locks(world, holder)
             waits = world.wait_for(OTTO, await world.holding(OTTO), LOCKS_A_TURN, 1)
             await asyncio.sleep(1.0)
             if ends:

@@ -13,6 +13,7 @@ from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, NtStatus, Role
 from despoolr_core.share.wire import Problem
 from despoolr_server.engine.names import DEPTH_MAX, Name, found_name, parse_name
+from despoolr_server.engine.table import file_key
 from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.loop.pace import BATCH, FILES_A_TURN
 from despoolr_server.shares.base.principal import Caller
@@ -301,6 +302,36 @@ async def test_a_move_over_a_directory_asks_all_that_can_be_asked_before_that_go
         is NtStatus.ACCESS_DENIED
     )
     assert paths(world) == ["D", "D/A", "D/E", "D/E/B", "X", "X/Y"]
+
+
+@pytest.mark.parametrize("in_the_way", ["an open", "an open that lets delete", "a right", "a mark"])
+@pytest.mark.parametrize(
+    ("verb", "source"), [("move", "D"), ("copy", "D"), ("move", "D/A"), ("copy", "D/A")]
+)
+async def test_of_a_directory_that_cannot_all_make_way_nothing_goes(
+    in_the_way: str, verb: str, source: str
+) -> None:
+    world = await planted()
+    await world.host.paths.make_directory(SVC, "OPEN", "C/KEPT", parents=True)
+    for path in ("C/F", "C/KEPT/F", "C/Z"):
+        await world.put(path)
+    before = paths(world)
+    refused = NtStatus.SHARING_VIOLATION
+    if in_the_way == "a right":
+        world.host.set_rights("OPEN", "C/KEPT", Role.SERVICE, Rights.READ)
+        refused = NtStatus.ACCESS_DENIED
+    elif in_the_way == "a mark":
+        world.store.set_attributes(n("C/KEPT/F"), 1)
+        refused = NtStatus.CANNOT_DELETE
+    else:
+        mode = "READ" if in_the_way == "an open" else "READ|WRITE|DELETE"
+        await world.hold(WS3, world.session(WS3), "C/KEPT/F", share_mode=mode)
+    deed = world.host.trees.move if verb == "move" else world.host.trees.copy
+    found = failed(await deed(SVC, "OPEN", source, "C", replace=True))
+    assert ("C/KEPT/F", refused) in found and {status for _, status in found} == {refused}
+    assert paths(world) == before
+    held = world.host.engine.table.file(file_key("OPEN", n("C/KEPT/F")))
+    assert held is None or not held.delete_pending
 
 
 async def test_a_read_only_file_is_not_moved_over_a_locked_one_by_half() -> None:
