@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -30,7 +32,7 @@ OPERATIONS = st.lists(
             [
                 *["patch", "size", "sync", "attributes", "properties"],
                 *["put", "rename", "pass", "make", "remove"] * 2,
-                "put",
+                *["put", "again", "large"],
             ]
         ),
         st.sampled_from(NAMES),
@@ -41,12 +43,25 @@ OPERATIONS = st.lists(
 )
 
 
-def carry_out(store: JournalledFileStore, operations: list[tuple[str, str, str, bytes]]) -> None:
-    """Do what can be done; what cannot be is voided."""
+def carry_out(
+    store: JournalledFileStore,
+    operations: list[tuple[str, str, str, bytes]],
+    snapshot: Path | None = None,
+) -> None:
+    """Do what can be done; what cannot be is voided. A large file is synced as it is staged, so a
+    snapshot has it.
+    """
     for kind, path, other, data in operations:
         try:
             if kind in ("put", "pass"):
                 store.write_whole(n(path), data, AT, passing=kind == "pass")
+            elif kind == "again":
+                store.put_again(n(path), data, AT)
+            elif kind == "large":
+                staged = asyncio.run(store.stage(data, AT))
+                if snapshot is not None:
+                    os.link(staged, snapshot / ".despoolr" / "tmp" / Path(staged).name)
+                store.publish(staged, n(path), 2 * (len(data) % 4))
             elif kind == "patch":
                 store.write_at(n(path), 2, data, AT)
             elif kind == "size":
@@ -99,6 +114,11 @@ def told(store: JournalledFileStore) -> dict[str, tuple[bytes | None, int, dict[
     after=[("put", "A", "", b"1")],
     journal_max=200,
 )
+@example(
+    before=[],
+    after=[("put", "A", "", b"1"), ("properties", "A", "", b"1"), ("large", "A", "", b"1")],
+    journal_max=1 << 20,
+)
 @given(before=OPERATIONS, after=OPERATIONS, journal_max=st.sampled_from([200, 1 << 20]))
 def test_any_history_comes_true_from_what_was_before_it_and_from_what_was_after_it(
     tmp_path_factory: pytest.TempPathFactory,
@@ -120,7 +140,7 @@ def test_any_history_comes_true_from_what_was_before_it_and_from_what_was_after_
         # No journal is dropped here, however full, as long as nothing syncs: the power may fail at
         # any time.
         store = JournalledFileStore(root, threads=False, journal_max=journal_max)
-        carry_out(store, [operation for operation in after if operation[0] != "sync"])
+        carry_out(store, [operation for operation in after if operation[0] != "sync"], snapshot)
         expected = told(store)
 
         shutil.rmtree(snapshot / ".despoolr" / "journal")

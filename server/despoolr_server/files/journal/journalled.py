@@ -399,7 +399,8 @@ class JournalledFileStore:
         try:
             self._passing.settle(name.key)
             first_name = staged.removeprefix(self._disk.base + "/")
-            self._log(Move(first_name, os.lstat(staged).st_ino, self._replaced(name), name.path))
+            inode, kept = os.lstat(staged).st_ino, attributes & STORED_ATTRIBUTES
+            self._log(Move(first_name, inode, self._replaced(name), name.path, kept))
         except BaseException:
             self._disk.discard(staged)
             raise

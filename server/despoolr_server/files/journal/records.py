@@ -198,21 +198,24 @@ class JournalOutcome:
         elif isinstance(entry, Remove):
             kept[fold(entry.path)] = Kept(entry.path)
         elif isinstance(entry, Put):
-            one = kept.setdefault(fold(entry.path), Kept(entry.path, properties=None))
-            one.inode, one.attributes = entry.inode, entry.attributes
+            self._keep_put(fold(entry.path), entry.path, entry.inode, entry.attributes)
         elif isinstance(entry, Move):
             self._keep_along(entry)
+
+    def _keep_put(self, key: str, path: str, inode: int, attributes: int) -> None:
+        one = self.kept.setdefault(key, Kept(path, properties=None))
+        one.inode, one.attributes = inode, attributes
 
     def _keep_along(self, move: Move) -> None:
         key, new_key = fold(move.path), fold(move.new_path)
         if move.properties is not None:
             self.kept[key] = Kept(move.path)
             self.kept[new_key] = Kept(move.new_path, move.inode, move.attributes, move.properties)
-        elif not key.startswith(f"{PRIVATE}/"):  # of the version before
+        elif not move.path.startswith(f"{PRIVATE}/"):  # of the version before
             self.kept.pop(key, None)
             self.kept.pop(new_key, None)
-        elif (one := self.kept.get(new_key)) is not None:
-            one.inode, one.attributes = move.inode, None
+        else:
+            self._keep_put(new_key, move.new_path, move.inode, move.attributes)
 
 
 def outcome(entries: Iterable[Entry]) -> JournalOutcome:
