@@ -21,7 +21,7 @@ def how_often(number: int) -> str:
 def size(count: int) -> str:
     """Bytes: `12 bytes`, `3.4 MiB`."""
     if count < 1024:
-        return f"{count} bytes"
+        return f"{count} byte{'' if count == 1 else 's'}"
     power = min((count.bit_length() - 1) // 10, len(_UNITS))
     return f"{count / 1024**power:.1f} {_UNITS[power - 1]}"
 

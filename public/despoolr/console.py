@@ -359,8 +359,8 @@ COMMANDS: Final[dict[str, Subcommand]] = {
         "Make a failing world small, as long as it fails in the same way.",
         TRY,
         (
-            "despoolr shrink demo_live --seed 7 --to small.toml",
-            "despoolr shrink latest",
+            "despoolr shrink demo_live --set copy_strategy=skip_locked_and_retry",
+            "despoolr shrink latest --to small.toml",
         ),
     ),
     "replay": Subcommand(

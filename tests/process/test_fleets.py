@@ -216,7 +216,7 @@ def test_after_a_pause_of_the_site_every_fleet_goes_on_with_its_own_clients(
     until(lambda: time.perf_counter() - paused_at > 8.0, "longer than a lease")
     site.process.send_signal(signal.SIGCONT)
     for process in fleets:
-        process.wait_for("go on")
+        process.wait_for("polling again")
     after = workshop.json("clients", "--within", "90s")
     assert after["exact"] and after["fleets"] == before and after["lapsed"] == 2
     assert all(process.process.poll() is None for process in fleets)

@@ -41,6 +41,7 @@ from despoolr_client.transport.limiter import PriorityLimiter
 from despoolr_client.transport.share_server import ShareServer
 from despoolr_core.clock import Clock
 from despoolr_core.formats.client_number import name_of, sms_id_of
+from despoolr_core.phrases import counted
 from despoolr_core.records.kinds.client import Polled, ProgramStarted, ResultReported
 from despoolr_core.records.kinds.fact import Fact
 from despoolr_core.records.stream import Record, Recorder
@@ -179,14 +180,13 @@ class FleetClients:
                     )
                     self.say(
                         f"despoolr: {before[0]} to {before[-1]} are no longer this fleet's, with "
-                        f"{unsent} reports unsent"
+                        f"{counted(unsent, 'report')} unsent"
                     )
                     await self._make()
                 elif self.fleet is not None:
                     await self._begin(self.fleet)
-                self.say(
-                    f"despoolr: {self.live_count} clients from number {self.numbers.start} on go on"
-                )
+                who = counted(self.live_count, "client")
+                self.say(f"despoolr: {who} from number {self.numbers.start} on: polling again")
 
     async def _take(self, lease: SlotLease, *, has_stopped: bool = False) -> None:
         """Wait for numbers, and keep them from that moment on."""

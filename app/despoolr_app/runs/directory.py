@@ -23,6 +23,7 @@ import msgspec
 
 from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_app.disk.privacy import DIRECTORY, make_directory
+from despoolr_core.phrases import counted
 from despoolr_core.records.kinds.run import RunEnded
 from despoolr_core.records.stream import ForeignRecord, Record, decode, encode
 from despoolr_core.rules.plain_json import read_json
@@ -116,7 +117,8 @@ class RecordFile:
         """What could not be written, in one sentence; empty if nothing was lost."""
         if not self.lost_count:
             return ""
-        return f"{self.lost_count:,} records could not be written to {self.path}: {self.failure}"
+        lost = counted(self.lost_count, "record")
+        return f"{lost} could not be written to {self.path}: {self.failure}"
 
     def _open(self) -> None:
         _end_cut_line(self.path)

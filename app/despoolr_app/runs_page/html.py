@@ -187,7 +187,8 @@ def _ladder(run: KeptRun, ladder: Ladder | None) -> str:
         )
     rows = "".join(map(_rung, ladder.rows[:LADDER_MAX]))
     left = len(ladder.rows) - LADDER_MAX
-    more = f'<p class="small">{left:,} more changes in whatif.json</p>' if left > 0 else ""
+    others = counted(left, "more change")
+    more = f'<p class="small">{others} in whatif.json</p>' if left > 0 else ""
     table = (
         '<table class="ruled cards" role="table"><thead role="rowgroup"><tr role="row">'
         "<th scope=col>Change</th><th scope=col>Result</th><th scope=col>Worlds</th>"

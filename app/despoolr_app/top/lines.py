@@ -45,7 +45,7 @@ def _summary(answer: TopAnswer) -> str:
         return f"{counted(totals.opens, 'file')} open.  Who is refused is not in samples."
     if not totals.waiters:
         opens = f"{counted(totals.opens, 'file')} open, none in the way"
-        truth = f"{totals.untrue} jobs Complete but untrue" if totals.untrue else ""
+        truth = f"{counted(totals.untrue, 'job')} Complete but untrue" if totals.untrue else ""
         return "  ".join(part for part in ("Nobody is blocked.", opens, truth) if part)
     parts = [
         f"{counted(totals.files, 'file')} blocked",

@@ -87,7 +87,7 @@ def _why_not(judgement: WorldJudgement, kind: str) -> str:
     if judgement.refused:
         return f"it cannot be run: {judgement.refused}"
     if not judgement.said:
-        return "nothing goes wrong in it"
+        return "nothing goes wrong in it; `despoolr explore` finds worlds where something does"
     there = "; ".join(map(str, judgement.said))
     return f"nothing called {kind!r} goes wrong in it, but: {there}"
 

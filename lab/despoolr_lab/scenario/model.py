@@ -8,7 +8,6 @@ are spans since the start of the run (`"90m"`, `"2d 4h"`) or a date and time on 
 import re
 from typing import Any, Final
 
-import msgspec
 from msgspec import field
 
 from despoolr_core.formats.sms_id import is_package_id
@@ -77,6 +76,7 @@ from despoolr_lab.scenario.tables.steps import (
     SetStep,
     SourceStep,
 )
+from despoolr_lab.toml.schema import schema_of
 from despoolr_lab.toml.tables import Moment, Name, Span, Table
 from despoolr_lab.toml.values import (
     check_names_once,
@@ -299,7 +299,4 @@ def above(parents: dict[str, str], code: str) -> list[str]:
 
 def schema() -> dict[str, Any]:
     """The scenario format as JSON Schema 2020-12, for editors."""
-    document = msgspec.json.schema(Scenario)
-    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    document["title"] = "Despoolr scenario"
-    return document
+    return schema_of(Scenario, "Despoolr scenario")

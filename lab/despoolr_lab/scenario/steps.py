@@ -18,6 +18,7 @@ from despoolr_client.agent import user_holds
 from despoolr_client.agent.agent import PcmAgent
 from despoolr_client.agent.machine.habits import AS_SHIPPED
 from despoolr_core.formats.reports.noidmif import render_noidmif
+from despoolr_core.phrases import counted
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded, StepTaken
 from despoolr_core.response import Response
 from despoolr_core.rules.fold import fold
@@ -206,7 +207,8 @@ async def _lock(world: World, step: model.HoldStep, file: OpenFile, held: model.
     except (ShareError, ShareUnreachable) as error:
         _note(world, step, range_refused=str(error), offset=held.offset, length=held.length)
         if not step.may_fail:
-            what = f"{held.length} bytes from {held.offset} on were not locked: {error}"
+            held_bytes = counted(held.length, "byte")
+            what = f"the lock of {held_bytes} from {held.offset} on was not granted: {error}"
             world.refused_later.append((step, what))
         return
     if held.for_:

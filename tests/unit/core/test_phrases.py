@@ -11,6 +11,7 @@ from despoolr_core.phrases import counted, cut, how_often, named, size
     ("count", "text"),
     [
         (0, "0 bytes"),
+        (1, "1 byte"),
         (1023, "1023 bytes"),
         (1024, "1.0 KiB"),
         (1536 * 1024, "1.5 MiB"),

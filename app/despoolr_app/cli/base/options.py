@@ -146,19 +146,22 @@ def _kept(*names: str) -> Callable[[F], F]:
     )
 
 
-def log_format_option(function: F) -> F:
+def log_format_option(*, has_services: bool) -> Callable[[F], F]:
     """How a process that stays tells what happens: `log_format` is its form and the layout of its
-    services' files.
+    services' files. One without services passes over a layout: all processes share the variable.
     """
+    layouts = (
+        f" Layout of the services' files, of a site: {', '.join(LOG_FORMATS)}; default: the "
+        "version's."
+    )
     return variable_option(
         "--log-format",
         default="plain",
-        metavar="FORM[,LAYOUT]",
+        metavar="FORM[,LAYOUT]" if has_services else "FORM",
         callback=_log_format,
-        help=f"What this process tells: {', '.join(PROCESS_LOG_FORMATS)}. Layout of the services' "
-        "files, of a site: "
-        f"{', '.join(LOG_FORMATS)}; default: the version's.",
-    )(function)
+        help=f"What this process tells: {', '.join(PROCESS_LOG_FORMATS)}."
+        + (layouts if has_services else ""),
+    )
 
 
 def _log_format(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, str]:

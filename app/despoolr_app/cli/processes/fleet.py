@@ -36,6 +36,7 @@ from despoolr_app.cli.base.output import (
     put_over,
 )
 from despoolr_app.process.logs.process_log import begin, say
+from despoolr_core.phrases import counted, how_often
 
 if TYPE_CHECKING:
     import asyncio
@@ -133,7 +134,7 @@ PROGRESS_PLAIN_S = 10.0
     type=click.Path(dir_okay=False, path_type=Path),
     help="Append what the clients do, one JSON record a line.",
 )
-@log_format_option
+@log_format_option(has_services=False)
 @json_option
 def command(**given: Any) -> int:
     """Run many clients in one process: they are registered at the site, poll, run packages,
@@ -263,7 +264,7 @@ async def _run(
             if not await _until(stop, _live(clients, scale, for_s)):
                 code = EXIT_TERMINATED if signal.SIGTERM in interrupted else EXIT_INTERRUPTED
             elif count := clients.lapse_count:
-                say(f"despoolr: the clients were lost {count} times; the run is invalid")
+                say(f"despoolr: the clients were lost {how_often(count)}; the run is invalid")
                 code = EXIT_INVALID
             else:
                 code = EXIT_OK
@@ -311,7 +312,7 @@ async def _live(clients: FleetClients, scale: float | None, for_s: float) -> Non
             f"the site runs at x{clients.scale:g}, not at x{scale:g}; leave --time out to follow it"
         )
     spread_s = clients.settings.poll_every_s / clients.scale
-    who = f"{clients.live_count} clients from number {clients.numbers.start} on"
+    who = f"{counted(clients.live_count, 'client')} from number {clients.numbers.start} on"
     say(f"despoolr: {who}, first poll of all within {spread_s:,.1f} s")
     over = asyncio.Event()
     keeping = asyncio.ensure_future(clients.keep())

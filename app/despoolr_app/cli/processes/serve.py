@@ -17,6 +17,7 @@ from despoolr_app.cli.base.options import Text, Whole, log_format_option, option
 from despoolr_app.cli.base.output import fail
 from despoolr_app.cli.processes.serving import Stopper, add_logon, add_site, nothing, run
 from despoolr_app.process.logs.process_log import say
+from despoolr_core.phrases import counted
 from despoolr_core.rules.fold import fold
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ _GROUND = options(
         envvar="DESPOOLR_FAST_LANE",
         help="Answer short requests past aiohttp's parser.",
     ),
-    log_format_option,
+    log_format_option(has_services=True),
 )
 _SITE = options(
     variable_option("--name", default="SITE1", help="The site server's machine name."),
@@ -311,7 +312,7 @@ def serve_all(
         fleet = FleetClients(wanted, say, clock=running.runtime.clock)
         await fleet.start()
         running.watch(fleet.keep(), "clients")
-        say(f"despoolr: {clients} clients, polling every {poll_every}")
+        say(f"despoolr: {counted(clients, 'client')}, polling every {poll_every}")
         return fleet.stop
 
     return run(runtime, start, given["log_format"][0])

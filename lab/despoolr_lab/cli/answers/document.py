@@ -15,8 +15,8 @@ import msgspec
 
 from despoolr_app.cli.base.answer import Answered, Failed
 from despoolr_lab.cli.answers.table import ANSWERS
+from despoolr_lab.toml.schema import DIALECT
 
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _REF: Final = "#/$defs/{name}"
 
 

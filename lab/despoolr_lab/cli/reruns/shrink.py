@@ -18,6 +18,7 @@ from despoolr_app.cli.base.output import (
     put_over,
     put_prose,
 )
+from despoolr_core.phrases import counted
 from despoolr_lab.cli.runs.options import rerun_options, to_run_options
 
 
@@ -110,7 +111,7 @@ def _tell(
     elif to is None:
         put_prose(text, nl=False)
     else:
-        put(f"{found.key}", f"{found.runs} runs, {len(found.cut)} cuts: {to}")
+        put(f"{found.key}", f"{counted(found.runs, 'run')}, {counted(len(found.cut), 'cut')}: {to}")
     if is_interrupted:
         put("despoolr: interrupted; the file is the smallest until then", err=True)
 

@@ -83,7 +83,8 @@ _OF_RERUNS: Final = (
     "--site",
     default="",
     metavar="URL",
-    help="What would let through what waits at a running site now, by the sharing rule alone.",
+    help="A running site instead of SUBJECT: what would let through what waits there now, by the "
+    "sharing rule alone. Nothing is run again.",
 )
 @token_option
 @option("--version", default="", help="SMS version of a scenario or article, e.g. 1.1.")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
-import msgspec
 from msgspec import Meta, field
 
 from despoolr_client.agent.settings import WhenWarned
@@ -23,6 +22,7 @@ from despoolr_core.times import span_s
 from despoolr_lab.breaking.tables import FaultTable
 from despoolr_lab.scenario import model
 from despoolr_lab.scenario.tables.loads import SHAPES, LoadExpectation, LoadTable
+from despoolr_lab.toml.schema import schema_of
 from despoolr_lab.toml.tables import Moment, Name, Span, Table
 
 CLIENTS_MAX: Final = 200_000
@@ -194,10 +194,7 @@ class LoadFile(Table, kw_only=True):
 
 def schema() -> dict[str, Any]:
     """The format as JSON Schema 2020-12, for editors."""
-    document = msgspec.json.schema(LoadFile)
-    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    document["title"] = "Despoolr load"
-    return document
+    return schema_of(LoadFile, "Despoolr load")
 
 
 def file_name(number: int) -> str:

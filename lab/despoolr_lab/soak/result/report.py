@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from despoolr_app.runs.directory import RunError, write_whole
+from despoolr_core.phrases import counted
 from despoolr_core.times import stopwatch
 from despoolr_lab.measured.charts import Chart, ChartMark, Series, draw, mark, marks_of
 from despoolr_lab.measured.junit import Check, CheckResult, junit
@@ -119,7 +120,7 @@ def page_of(name: str, asked: Asked, result: SoakResult, course: SoakCourse) -> 
         kicker=(
             "soak",
             name,
-            f"{asked.clients:,} clients for {stopwatch(asked.duration_s)}",
+            f"{counted(asked.clients, 'client')} for {stopwatch(asked.duration_s)}",
             f"site at x{asked.scale:g}",
             f"seed {asked.seed}",
         ),
@@ -260,7 +261,7 @@ def _charts(asked: Asked, result: SoakResult, course: SoakCourse, last: int) -> 
         for name in _drawn(course)
     }
     left = len(course.gauges[RESIDENT]) - len(memory)
-    others = f"; {left:,} more fleets use less" if left else ""
+    others = f"; {counted(left, 'more fleet uses', 'more fleets use')} less" if left else ""
     found = [chart("Memory", memory, f"resident, of each process{others}", _mebibytes)]
     live = course.gauges[CLIENTS]
     if live:

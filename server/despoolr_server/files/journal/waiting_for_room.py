@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from despoolr_core.phrases import counted
 from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import found_name
 from despoolr_server.files.disk import DiskFileStore
@@ -40,7 +41,7 @@ class WaitingForRoom:
         self._free = disk.free_bytes()
         self._timer: asyncio.TimerHandle | None = None
         count = self._show(entries)
-        where = f"; {count} files that are here are in its journal only" if count else ""
+        where = f"; its journal alone has {counted(count, 'file')} of it" if count else ""
         self._finding = (
             f"the disk has no room for what the share must write to start{where}. All can be read; "
             "nothing can be changed until there is room on the disk, which the server looks for "

@@ -13,6 +13,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
+from despoolr_core.phrases import counted
 from despoolr_core.share.modes import NtStatus
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.conditions import (
@@ -295,7 +296,10 @@ async def _file(request: Request, share: str, path: str, content: Content) -> St
         part = byte_range(asked, len(data))
     except ValueError:
         unsatisfied = known(
-            "range-not-satisfiable", f"The file has {len(data)} bytes.", share=share, path=path
+            "range-not-satisfiable",
+            f"The file has {counted(len(data), 'byte')}.",
+            share=share,
+            path=path,
         )
         raise Refused(unsatisfied, {hdrs.CONTENT_RANGE: f"bytes */{len(data)}"}) from None
     if part is None:

@@ -153,7 +153,7 @@ def test_a_hold_locks_ranges_for_a_while_and_one_that_is_refused_is_on_record() 
     assert [(one["offset"], one["length"]) for one in refused] == [(12, 1)]
     assert not any("refused" in one for one in told), "the open was not refused"
     assert [finding.name for finding in failed(result)] == ["hold WS2 b.dat at 65m"]
-    assert "1 bytes from 12 on were not locked" in str(failed(result)[0].actual)
+    assert "the lock of 1 byte from 12 on was not granted" in str(failed(result)[0].actual)
     assert result.notes[0].startswith("a range that step hold was to lock was refused after 1 h")
     may = {**other, "may_fail": True}
     assert not failed(play(scenario(share(), one, may, later, hours=3)))

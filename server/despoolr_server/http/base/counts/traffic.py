@@ -12,20 +12,28 @@ import logging
 from collections import Counter
 from typing import Final
 
+from despoolr_core.phrases import counted
 from despoolr_server.http.handling.handler import AppKey
 
 LINE_S: Final = 60.0
 """Seconds between two lines; what happens in between is told in the next one."""
 
-KINDS: Final[dict[str, str]] = {
-    "hung_up": "hung up before they were answered",
-    "malformed": "sent what is no HTTP",
-    "too_slow": "were too slow to send a request or to read an answer",
-    "let_go": "were closed while idle to make room for others",
-    "refused": "found no room",
-    "no_descriptor": "found no descriptor left, or nearly none (ulimit -n)",
+_NONE_LEFT: Final = "found no descriptor left, or nearly none (ulimit -n)"
+KINDS: Final[dict[str, tuple[str, str]]] = {
+    "hung_up": ("hung up before it was answered", "hung up before they were answered"),
+    "malformed": ("sent what is no HTTP", "sent what is no HTTP"),
+    "too_slow": (
+        "was too slow to send a request or to read an answer",
+        "were too slow to send a request or to read an answer",
+    ),
+    "let_go": (
+        "was closed while idle to make room for others",
+        "were closed while idle to make room for others",
+    ),
+    "refused": ("found no room", "found no room"),
+    "no_descriptor": (_NONE_LEFT, _NONE_LEFT),
 }
-"""What is counted, and how a line says it."""
+"""What is counted, and how a line says it of one and of several."""
 
 _log = logging.getLogger("despoolr.http")
 
@@ -58,7 +66,9 @@ class Traffic:
         self._timer = None
         if not self._untold:
             return
-        told = "; ".join(f"{count} {KINDS[kind]}" for kind, count in sorted(self._untold.items()))
+        told = "; ".join(
+            counted(count, *KINDS[kind]) for kind, count in sorted(self._untold.items())
+        )
         self._untold.clear()
         _log.warning("connections: %s", told)
         self._timer = asyncio.get_running_loop().call_later(self.line_s, self.tell)

@@ -17,7 +17,7 @@ def test_the_first_is_told_at_once_and_the_rest_together_when_the_interval_is_ov
         traffic = Traffic()
         traffic.count("hung_up")
         assert [record.getMessage() for record in caplog.records] == [
-            "connections: 1 hung up before they were answered"
+            "connections: 1 hung up before it was answered"
         ]
         for _ in range(156):
             traffic.count("hung_up")
