@@ -269,7 +269,7 @@ class Runtime:
                 raise
 
     def _write(self, record: Record) -> None:
-        self.records(record)
+        self.records.put_off(record)
         if self._flusher is None:
             self._flusher = asyncio.get_running_loop().call_later(FLUSH_S, self._flush)
 

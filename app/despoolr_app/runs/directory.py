@@ -25,7 +25,7 @@ from despoolr_app.disk.plain_file import opener, read_plain
 from despoolr_app.disk.privacy import DIRECTORY, make_directory
 from despoolr_core.phrases import counted
 from despoolr_core.records.kinds.run import RunEnded
-from despoolr_core.records.stream import ForeignRecord, Record, decode, encode
+from despoolr_core.records.stream import ForeignRecord, Record, decode, encode, encode_all
 from despoolr_core.rules.plain_json import read_json
 from despoolr_core.suggest import hint, nearest
 
@@ -48,6 +48,8 @@ NOTHING: Final = "there are no records to tell of"
 LINE_SIZE_MAX: Final = 1024 * 1024
 RECORDS_MAX: Final = 10_000_000
 """Records a reader takes from one run."""
+TOGETHER_MAX: Final = 1024
+"""Records that wait to be written together."""
 _BUFFER: Final = 256 * 1024
 RUN_NAME: Final = re.compile(r"\d{8}T\d{6}Z-[A-Za-z0-9._-]+")
 """The names that `new_directory` gives, with a seed and without."""
@@ -76,6 +78,7 @@ class RecordFile:
         self.failure = ""
         self._file: BinaryIO | None = None
         self._size = 0
+        self._waiting: list[Record] = []
         try:
             self._open()
         except OSError as error:
@@ -83,20 +86,19 @@ class RecordFile:
 
     def __call__(self, record: Record) -> None:
         """Append one record."""
-        line = encode(record) + b"\n"
-        try:
-            if self._file is None:
-                self._open()
-            assert self._file is not None
-            self._file.write(line)
-            self._size += len(line)
-            if self.size_max and self._size >= self.size_max:
-                self._rotate()
-        except OSError as error:
-            self._fail(error)
+        self._append(encode(record) + b"\n", 1)
+
+    def put_off(self, record: Record) -> None:
+        """Append one record with those that come until `flush`: for whoever flushes soon anyway,
+        and does not ask which part it is in. It costs a third.
+        """
+        self._waiting.append(record)
+        if len(self._waiting) >= TOGETHER_MAX:
+            self._append_waiting()
 
     def flush(self) -> None:
         """Hand what is buffered to the operating system."""
+        self._append_waiting()
         if self._file is not None:
             try:
                 self._file.flush()
@@ -105,6 +107,7 @@ class RecordFile:
 
     def close(self) -> None:
         """Flush and let go of the file."""
+        self._append_waiting()
         file, self._file = self._file, None
         if file is not None:
             try:
@@ -120,6 +123,24 @@ class RecordFile:
         lost = counted(self.lost_count, "record")
         return f"{lost} could not be written to {self.path}: {self.failure}"
 
+    def _append_waiting(self) -> None:
+        waiting = self._waiting
+        if waiting:
+            self._waiting = []
+            self._append(encode_all(waiting), len(waiting))
+
+    def _append(self, lines: bytes, count: int) -> None:
+        try:
+            if self._file is None:
+                self._open()
+            assert self._file is not None
+            self._file.write(lines)
+            self._size += len(lines)
+            if self.size_max and self._size >= self.size_max:
+                self._rotate()
+        except OSError as error:
+            self._fail(error, count)
+
     def _open(self) -> None:
         _end_cut_line(self.path)
         self._file = open(self.path, "ab", buffering=_BUFFER, opener=opener)  # noqa: SIM115 - until `close`
@@ -131,8 +152,8 @@ class RecordFile:
         self.rotation_count += 1
         self._open()
 
-    def _fail(self, error: OSError) -> None:
-        self.lost_count += 1
+    def _fail(self, error: OSError, count: int = 1) -> None:
+        self.lost_count += count
         self.failure = error.strerror or type(error).__name__
 
 

@@ -132,13 +132,27 @@ def encode(record: Record) -> bytes:
     before, line = _last.told
     if before is record:
         return line
-    fact = record.data
-    data = fact.raw if isinstance(fact, UnknownFact) else fact
     line = _ENCODER.encode(
-        _Line(record.seq, record.at, record.actor, record.kind, record.cause, data)
+        _Line(record.seq, record.at, record.actor, record.kind, record.cause, _raw(record.data))
     )
     _last.told = record, line
     return line
+
+
+def encode_all(records: Iterable[Record]) -> bytes:
+    """The lines of records, each with its newline: for half of what they cost one by one."""
+    return _ENCODER.encode_lines(
+        [
+            _Line(one.seq, one.at, one.actor, kind, one.cause, one.data)
+            if (kind := one.data.KIND)
+            else _Line(one.seq, one.at, one.actor, one.kind, one.cause, _raw(one.data))
+            for one in records
+        ]
+    )
+
+
+def _raw(fact: Fact) -> msgspec.Raw | Fact:
+    return fact.raw if isinstance(fact, UnknownFact) else fact
 
 
 def decode(line: bytes) -> Record:

@@ -9,11 +9,10 @@ well.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from despoolr_core.records.stream import Record, Recorder, encode
+from despoolr_core.records.stream import Record, Recorder, encode_all
 from despoolr_server.http.base.problem import Refused, known
 from despoolr_server.http.base.surface import SURFACE, query, switch
 from despoolr_server.http.handling import hdrs
@@ -82,7 +81,7 @@ class RecordRoutes:
         if stream.is_head_only:
             return stream
         for batch in batches(self._history(), BATCH):
-            await stream.write(b"".join(encode(record) + b"\n" for record in batch))
+            await stream.write(encode_all(batch))
             # the file is read while it grows; its last record is of this start if there is any
             last = max(count, batch[-1].seq) if count else 0
             await turn()
@@ -100,10 +99,10 @@ class RecordRoutes:
                 else:
                     await asyncio.sleep(GATHER_S)
                 continue
-            told = [line for seq, line in reader.waiting if seq > last]
+            told = [record for record in reader.waiting if record.seq > last]
             reader.waiting.clear()
-            for lines in batches(told, BATCH):
-                await stream.write(b"".join(line + b"\n" for line in lines))
+            for batch in batches(told, BATCH):
+                await stream.write(encode_all(batch))
                 await turn()
         return stream
 
@@ -116,8 +115,7 @@ class _Reader:
     """What waits for one who reads."""
 
     def __init__(self) -> None:
-        self.waiting: deque[tuple[int, bytes]] = deque()
-        """Numbers of records, and their lines."""
+        self.waiting: list[Record] = []
         self.has_news = asyncio.Event()
         self.is_behind = False
 
@@ -126,5 +124,5 @@ class _Reader:
         if len(self.waiting) >= BEHIND_MAX:
             self.is_behind = True
             return
-        self.waiting.append((record.seq, encode(record)))
+        self.waiting.append(record)
         self.has_news.set()

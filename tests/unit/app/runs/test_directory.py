@@ -145,6 +145,45 @@ def test_a_capped_file_keeps_the_records_before_it_and_both_are_read(tmp_path: P
     assert [r.seq for r in load_run(tmp_path).records()][-1] == 4
 
 
+def test_records_that_are_put_off_are_written_together_and_at_the_latest_at_the_end(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "records.jsonl"
+    file = RecordFile(path)
+
+    def lines() -> int:
+        file._file.flush()  # type: ignore[union-attr]  # what waits is not in it
+        return path.read_bytes().count(b"\n")
+
+    for n in range(1, runs.TOGETHER_MAX):
+        file.put_off(Record(n, 1.0, "LOGON1/WS1", LineLogged(component="x", text="y")))
+    assert lines() == 0
+    file.put_off(Record(n + 1, 1.0, "LOGON1/WS1", LineLogged(component="x", text="y")))
+    assert lines() == runs.TOGETHER_MAX
+    file.put_off(Record(n + 2, 1.0, "LOGON1/WS1", LineLogged(component="x", text="y")))
+    file.flush()
+    assert lines() == runs.TOGETHER_MAX + 1
+    file.put_off(Record(n + 3, 1.0, "LOGON1/WS1", LineLogged(component="x", text="y")))
+    file.close()
+    assert [r.seq for r in load_run(tmp_path).records()] == [*range(1, n + 4)]
+
+
+def test_all_records_that_were_put_off_and_do_not_fit_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = RecordFile(tmp_path / "records.jsonl")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(file, "_open", refuse)
+    file.close()
+    for n in range(1, 4):
+        file.put_off(Record(n, 1.0, "LOGON1/WS1", LineLogged(component="x", text="y")))
+    file.flush()
+    assert file.lost_count == 3
+
+
 def test_a_full_disk_does_not_stop_the_run_and_is_told_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

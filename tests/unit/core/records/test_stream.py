@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from despoolr_core.records.kinds.client import CommandChanged, Polled
-from despoolr_core.records.stream import Record, Recorder
+from despoolr_core.records.kinds.fact import UnknownFact
+from despoolr_core.records.stream import Record, Recorder, decode, encode, encode_all
 
 
 def test_listeners_hear_of_the_kinds_that_are_wanted_and_every_fact_has_a_number() -> None:
@@ -14,3 +17,13 @@ def test_listeners_hear_of_the_kinds_that_are_wanted_and_every_fact_has_a_number
     assert [recorder.record("PC1", fact) for fact in (changed, polled, changed)] == [1, 2, 3]
     assert heard == [Record(2, 7.0, "PC1", polled)]
     assert recorder.count == 3
+
+
+def test_records_have_the_same_lines_together_as_alone() -> None:
+    unknown = UnknownFact(kind="moon.rose", raw=msgspec.Raw(b'{"x":[1,2]}'))
+    polled = Polled(result="changed", server="LOGON1", reason="a\nb")
+    records = [Record(1, 7.0, "PC1", polled), Record(2, 7.5, "PC1", unknown, 1)]
+    lines = encode_all(records)
+    assert lines == b"".join(encode(record) + b"\n" for record in records)
+    assert [decode(line).kind for line in lines.splitlines()] == ["pcm.polled", "moon.rose"]
+    assert encode_all([]) == b""
