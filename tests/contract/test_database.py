@@ -10,8 +10,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
 from despoolr_server.database.database import BATCH_MAX, InlineDatabase, ThreadedDatabase
 from despoolr_server.database.memory import MemoryDatabase
@@ -19,6 +21,7 @@ from despoolr_server.database.protocol import Connection, Database, DatabaseLost
 from despoolr_server.database.schema import METADATA
 from despoolr_server.site.state.rows import queries
 from worlds.postgres import Postgres
+from worlds.support import free_port
 
 ADD = insert_into("Counters", "Name", "Value")
 
@@ -204,14 +207,33 @@ async def test_a_lost_connection_is_told_to_all_who_wait_and_nothing_is_tried_ag
     await again.close()
 
 
-async def test_a_file_that_is_gone_leaves_nobody_waiting(tmp_path: Path) -> None:
+async def test_a_file_that_is_moved_away_is_written_where_it_is_now(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     database = ThreadedDatabase(f"sqlite:///{tmp_path}/data/site.db")
-    database._engine.dispose()
+    await database.run(put("a"))
     (tmp_path / "data").rename(tmp_path / "moved")
-    with pytest.raises(DatabaseLost, match="unable to open database file"):
+    await database.run(put("b"))
+    await database.close()
+    again = InlineDatabase(f"sqlite:///{tmp_path}/moved/site.db")
+    assert await again.run(count) == 2
+    await again.close()
+
+
+async def test_a_server_that_is_gone_leaves_nobody_waiting(postgres: Postgres) -> None:
+    database = ThreadedDatabase(postgres.create())
+    opened: Any = database._opened
+    opened.close()
+    opened._engine = create_engine(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none")
+    with pytest.raises(DatabaseLost, match="onnection"):
         await database.run(count)
     await database.close()
+
+
+async def test_what_fails_says_what_failures_it_has(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+    with pytest.raises(database.failures, match="none_such"):
+        await database.run(lambda db: db.value("SELECT none_such"))
+    assert await database.run(count) == 0
 
 
 def test_the_tables_have_the_names_of_the_field() -> None:

@@ -91,6 +91,7 @@ OF_A_SEED = {
 
 LATE = {
     "despoolr_app.cli": "a command's help imports nothing that only its work needs",
+    "despoolr_app.servers.database_url": "a site in a file needs no SQLAlchemy",
     "despoolr_app.servers.servers": "a logon server needs no SQLAlchemy",
     "despoolr_client.transport.calls": "a scenario needs no aiohttp",
     "despoolr_lab.cli": "a command's help imports nothing that only its work needs",
@@ -100,7 +101,9 @@ LATE = {
     "it keeps no files, and no aiohttp if it says no bytes",
     "despoolr_lab.sim.late": "a run in virtual time needs aiohttp where it says bytes",
     "despoolr_lab.sim.world": "a run in virtual time needs aiohttp where it says bytes",
-    "despoolr_server.database.migration": "a server whose database is current needs no alembic",
+    "despoolr_server.database.database": "a site in a file needs no SQLAlchemy",
+    "despoolr_server.database.engines": "a server whose database is current needs no alembic",
+    "despoolr_server.database.sqlite": "a file that is current needs no SQLAlchemy",
     "despoolr_server.http.handling.handler": "a scenario needs no aiohttp",
     "despoolr_server.http.shares.server.introspection": "a scenario needs no prometheus_client",
 }

@@ -84,7 +84,7 @@ NUMBERS: dict[str, str] = {
     "server/despoolr_server/http/openapi/document.py:types_of": "HTTP statuses",
     "server/despoolr_server/http/handling/handler.py:over_aiohttp": "one module",
     "server/despoolr_server/http/handling/over_aiohttp.py:_status_line": "64 statuses",
-    "server/despoolr_server/database/database.py:_in_psycopgs_words": "512 statements of ours",
+    "server/despoolr_server/database/engines.py:_in_psycopgs_words": "512 statements of ours",
     "server/despoolr_server/database/protocol.py:_row_kind": "columns of 512 statements of ours",
     "server/despoolr_server/database/protocol.py:_with_list": "512 statements of ours",
     "server/despoolr_server/database/protocol.py:insert_into": "512 statements of ours",

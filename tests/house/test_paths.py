@@ -197,7 +197,7 @@ def test_a_status_mif_takes_the_way_that_is_drawn_in_few_forms_and_with_few_retu
     seen = Follower(
         form_of_mif,
         ("despoolr_client.agent.machine.windows", "write"),
-        ("despoolr_server.database.memory", "change_each"),
+        ("despoolr_server.database.sqlite", "change_each"),
     )
     with following(seen):
         result = run_scenario(parse_scenario(REPORTED), RunOptions(version="1.2"))

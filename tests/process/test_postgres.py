@@ -11,8 +11,8 @@ import pytest
 
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError
-from despoolr_app.servers import database_url as site_database
-from despoolr_app.servers.database_url import open_site_database
+from despoolr_app.servers import postgresql
+from despoolr_app.servers.database_url import SiteDatabase, open_site_database
 from despoolr_app.site_client.blocking_client import ask
 from despoolr_app.site_client.errors import SiteError
 from worlds.postgres import Postgres
@@ -26,7 +26,7 @@ def silent(text: str) -> None:
     """Nobody listens."""
 
 
-async def opened(url: str, password: str = "") -> site_database.SiteDatabase:
+async def opened(url: str, password: str = "") -> SiteDatabase:
     return await open_site_database(url, Path("unused"), password, "BPC", silent)
 
 
@@ -94,7 +94,7 @@ def test_a_site_whose_database_goes_away_ends_with_one_line_and_goes_on_when_it_
 async def test_a_second_site_server_waits_and_then_says_who_is_in_the_way(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_database, "WAIT_S", 0.0)
+    monkeypatch.setattr(postgresql, "WAIT_S", 0.0)
     url = postgres.create()
     one = await opened(url)
     with pytest.raises(StartError, match="another site server uses it") as refused:
@@ -129,7 +129,7 @@ async def test_a_database_that_cannot_be_used_is_one_line_without_the_password(
 async def test_a_server_that_does_not_answer_is_waited_for_and_then_named(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_database, "WAIT_S", 0.0)
+    monkeypatch.setattr(postgresql, "WAIT_S", 0.0)
     with pytest.raises(StartError, match="could not be reached for"):
         await opened(f"postgresql://despoolr@127.0.0.1:{free_port()}/x")
 

@@ -123,12 +123,10 @@ class SiteMetrics(Collector):
         """Keep the counts of rows fresh, for ever. A database that does not answer now is asked
         again.
         """
-        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - a logon server has none
-
         while True:
             try:
                 self._jobs, self._details, self._loaded = await self._site.database.run(_counts)
-            except SQLAlchemyError:
+            except self._site.database.failures:
                 self._has_news.set()
             await self._has_news.wait()
             self._has_news.clear()  # what comes while this waits may be in no row yet when it asks

@@ -10,19 +10,14 @@ measured 78 k rows/s against 7 k one by one). Either way `run` returns only afte
 from __future__ import annotations
 
 import asyncio
-import re
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy import Connection as Opened
-from sqlalchemy.exc import DBAPIError
-
-from despoolr_server.database.migration import migrate
-from despoolr_server.database.protocol import Connection, DatabaseLost, Values
+from despoolr_server.database.protocol import Connection, DatabaseLost
+from despoolr_server.database.sqlite import SqliteFile
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -33,83 +28,32 @@ ever.
 """
 
 
-class EngineConnection(Connection):
-    """Asks over SQLAlchemy's connection, in the words of its driver."""
+class OpenDatabase(Protocol):
+    """A database that is open, with the schema of this version."""
 
-    def __init__(self, opened: Opened) -> None:
-        self._opened = opened
-        self._is_postgresql = opened.dialect.name == "postgresql"
+    @property
+    def failures(self) -> type[Exception]:
+        """What a transaction raises where a statement fails, or its commit."""
 
-    def change_each(self, text: str, rows: Sequence[Values]) -> None:
-        if rows:  # SQLAlchemy takes no rows for one without values
-            fit = [self._fit(row) for row in rows] if self._is_postgresql else list(rows)
-            self._opened.exec_driver_sql(self._said(text), fit)
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """What is done in it is done atomically. Raises `failures` or `DatabaseLost`."""
 
-    def _found(self, text: str, values: Values) -> tuple[tuple[str, ...], Sequence[Any]]:
-        result = self._opened.exec_driver_sql(self._said(text), self._fit(values))
-        return tuple(result.keys()), result.fetchall()
-
-    def _changed(self, text: str, values: Values) -> int:
-        return self._opened.exec_driver_sql(self._said(text), self._fit(values)).rowcount
-
-    def _said(self, text: str) -> str:
-        return _in_psycopgs_words(text) if self._is_postgresql else text
-
-    def _fit(self, values: Values) -> dict[str, Any]:
-        """PostgreSQL's text has no NUL: U+2400 stands for it there."""
-        if not self._is_postgresql:
-            return dict(values)
-        return {
-            name: value.replace("\0", "\N{SYMBOL FOR NULL}")
-            if isinstance(value, str) and "\0" in value
-            else value
-            for name, value in values.items()
-        }
+    def close(self) -> None:
+        """Let go of the file, or end the connections."""
 
 
-@lru_cache(maxsize=512)
-def _in_psycopgs_words(text: str) -> str:
-    return re.sub(r":(\w+)", r"%(\1)s", text.replace("%", "%%"))
+def open_database(url: str) -> OpenDatabase:
+    """The database at `sqlite:///path` or `postgresql://...`.
 
-
-def open_engine(url: str) -> Engine:
-    """An engine for `sqlite:///path` or `postgresql://...`, with the schema of this version.
-
-    Raises `SchemaError`, SQLAlchemy's errors, or `ModuleNotFoundError` where the driver is not
-    installed.
+    Raises `SchemaError`, `sqlite3.Error`, SQLAlchemy's errors, or `ModuleNotFoundError` where the
+    driver is not installed.
     """
-    if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"check_same_thread": False})
-    else:
-        engine = create_engine(with_driver(url))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_pragmas)
-    try:
-        with engine.begin() as connection:
-            migrate(connection)
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
+    place, _, path = url.partition(":///")
+    if place == "sqlite":
+        return SqliteFile(path)
+    from despoolr_server.database.engines import EngineDatabase  # noqa: PLC0415
 
-
-def with_driver(url: str) -> URL:
-    """The URL with a driver named: `postgresql://` means psycopg 3."""
-    made = make_url(url)
-    return (
-        made.set(drivername="postgresql+psycopg")
-        if made.drivername in ("postgresql", "postgres")
-        else made
-    )
-
-
-def _set_pragmas(connection: Any, _: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    # group commit makes it cheap; a file is deleted only after its row is safe
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=5000")
-    cursor.close()
+    return EngineDatabase(url)
 
 
 class InlineDatabase:
@@ -118,23 +62,18 @@ class InlineDatabase:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
-        self._connection = self._engine.connect()
+        self._opened = open_database(url)
+        self.failures = self._opened.failures
         # Whoever forgets the database without closing it must not leave an open file behind (an
         # error from Python 3.13 on).
-        self._let_go = weakref.finalize(self, _let_go, self._connection, self._engine)
+        self._let_go = weakref.finalize(self, self._opened.close)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        with self._connection.begin():
-            return work(EngineConnection(self._connection))
+        with self._opened.transaction() as db:
+            return work(db)
 
     async def close(self) -> None:
         self._let_go()
-
-
-def _let_go(connection: Opened, engine: Engine) -> None:
-    connection.close()
-    engine.dispose()
 
 
 class ThreadedDatabase:
@@ -143,7 +82,8 @@ class ThreadedDatabase:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+        self._opened = open_database(url)
+        self.failures = self._opened.failures
         self.on_lost: Callable[[DatabaseLost], None] = lambda _lost: None
         """Told in the loop when the connection is lost; everyone who waits, or asks later, gets the
         same `DatabaseLost`.
@@ -164,12 +104,22 @@ class ThreadedDatabase:
         while self._writer is not None:
             await asyncio.shield(self._writer)
         self._pool.shutdown()
-        self._engine.dispose()
+        self._opened.close()
 
-    def abandon(self) -> None:
-        """Let go of a database that nobody has used yet."""
+    def do_first(self, work: Callable[[Connection], None]) -> None:
+        """Do the work here and now, before anybody else asks; let go of the database if it
+        fails.
+        """
+        try:
+            with self._opened.transaction() as db:
+                work(db)
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
         self._pool.shutdown()
-        self._engine.dispose()
+        self._opened.close()
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
@@ -198,21 +148,18 @@ class ThreadedDatabase:
         if self._lost is None:
             try:
                 return self._attempt(batch)
-            except DBAPIError as error:
-                lines = str(error.orig).splitlines() or [type(error).__name__]
-                self._lost = DatabaseLost(f"the site database is lost: {lines[0]}")
+            except DatabaseLost as error:
+                self._lost = error
         return [(False, self._lost)] * len(batch)
 
     def _attempt(self, batch: list[Work[Any]]) -> list[tuple[bool, Any]]:
-        """As `_commit`. Raises `DBAPIError` where there is no connection, or none any more."""
-        with self._engine.connect() as connection:
-            try:
-                with connection.begin():
-                    asked = EngineConnection(connection)
-                    return [(True, work(asked)) for work in batch]
-            except Exception as error:
-                if isinstance(error, DBAPIError) and error.connection_invalidated:
-                    raise
-                if len(batch) == 1:
-                    return [(False, error)]
+        """As `_commit`. Raises `DatabaseLost`."""
+        try:
+            with self._opened.transaction() as db:
+                return [(True, work(db)) for work in batch]
+        except DatabaseLost:
+            raise
+        except Exception as error:
+            if len(batch) == 1:
+                return [(False, error)]
         return [self._attempt([work])[0] for work in batch]

@@ -90,6 +90,10 @@ class DatabaseLost(Exception):
 class Database(Protocol):
     """Where the site keeps its rows."""
 
+    @property
+    def failures(self) -> type[Exception]:
+        """What `run` raises where a statement fails, or its commit."""
+
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Do `work(connection)` in a transaction and return its result once that is committed."""
 

@@ -155,13 +155,13 @@ Table(
     Column("At", Float, nullable=False),
 )
 
-COUNTERS: Final = Table(
+# The next job, package and request numbers. SMS kept them in the registry.
+Table(
     "Counters",
     METADATA,
     Column("Name", String(32), primary_key=True),
     Column("Value", Integer, nullable=False),
 )
-"""The next job, package and request numbers. SMS kept them in the registry."""
 
 # Which fleet runs which clients. Ours; SMS's clients were real.
 Table(

@@ -179,7 +179,7 @@ def site(listen: str, data: Path, logons: tuple[str, ...], **given: Any) -> int:
         names = [server.name for server in servers]
         settings = _site_settings(parse_listen(listen, SITE_PORT), names, given, servers)
         if settings.database:
-            from despoolr_app.servers.database_url import parse_database
+            from despoolr_app.servers.postgresql import parse_database
 
             parse_database(settings.database)
         runtime = _runtime_settings(data, (settings.listen,), given)

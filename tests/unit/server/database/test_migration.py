@@ -15,9 +15,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, Float, Integer, String, create_engine, inspect, select, text
 
-from despoolr_server.database.database import open_engine
-from despoolr_server.database.migration import NEWEST, SchemaError, migrate
-from despoolr_server.database.schema import COUNTERS, MACHINES, METADATA
+from despoolr_server.database.database import open_database
+from despoolr_server.database.engines import migrate
+from despoolr_server.database.migration import NEWEST, SchemaError
+from despoolr_server.database.schema import MACHINES, METADATA
 from despoolr_server.database.upgrade import upgrade
 
 LATER = {"ClientSlots", "Sites"}
@@ -62,7 +63,8 @@ def test_the_migrations_make_exactly_the_schema_so_a_change_of_it_needs_one_more
 
 @pytest.mark.slow
 def test_a_new_database_has_the_same_schema_and_alembic_sees_nothing_to_do(url: str) -> None:
-    engine = open_engine(url)
+    open_database(url).close()
+    engine = raw(url)
     with engine.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": are_of_two_kinds})
         assert compare_metadata(context, METADATA) == []
@@ -74,7 +76,8 @@ def test_a_new_database_has_the_same_schema_and_alembic_sees_nothing_to_do(url: 
 
 
 def test_alembic_keeps_its_account_as_a_new_file_does(tmp_path: Path) -> None:
-    made, migrated = open_engine(f"sqlite:///{tmp_path}/made.db"), raw(f"sqlite:///{tmp_path}/b.db")
+    open_database(f"sqlite:///{tmp_path}/made.db").close()
+    made, migrated = (raw(f"sqlite:///{tmp_path}/{name}.db") for name in ("made", "migrated"))
     with migrated.begin() as connection:
         upgrade(connection, ())
     asked = text("SELECT sql FROM sqlite_master WHERE name = 'alembic_version'")
@@ -87,11 +90,14 @@ def test_alembic_keeps_its_account_as_a_new_file_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_of_a_new_or_current_file_never_loads_alembic(tmp_path: Path) -> None:
+def test_a_server_of_a_new_or_current_file_loads_no_alembic_and_no_sqlalchemy(
+    tmp_path: Path,
+) -> None:
     program = (
-        "import sys; from despoolr_server.database.database import open_engine\n"
-        "for _ in range(2): open_engine('sqlite:///site.db').dispose()\n"
-        "assert 'alembic' not in sys.modules"
+        "import sys; from despoolr_app.servers import database_url\n"
+        "from despoolr_server.database.database import open_database\n"
+        "for _ in range(2): open_database('sqlite:///site.db').close()\n"
+        "assert not {'alembic', 'sqlalchemy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=60)
 
@@ -104,7 +110,7 @@ def test_a_database_of_version_0_1_0_is_upgraded_and_keeps_its_rows(url: str) ->
             connection.execute(text(f'DROP INDEX "{index}"'))
         table, column = LATER_COLUMN
         connection.execute(text(f'ALTER TABLE "{table}" DROP COLUMN "{column}"'))
-        connection.execute(COUNTERS.insert().values(Name="Job", Value=7))
+        connection.execute(METADATA.tables["Counters"].insert().values(Name="Job", Value=7))
         connection.execute(
             text(
                 'INSERT INTO "Machines" ("SMSID", "Name", "Domain", "SiteCode", "OperatingSystem",'
@@ -112,9 +118,10 @@ def test_a_database_of_version_0_1_0_is_upgraded_and_keeps_its_rows(url: str) ->
             )
         )
     engine.dispose()
-    upgraded = open_engine(url)
+    open_database(url).close()
+    upgraded = raw(url)
     with upgraded.connect() as connection:
-        assert connection.execute(COUNTERS.select()).all() == [("Job", 7)]
+        assert connection.execute(METADATA.tables["Counters"].select()).all() == [("Job", 7)]
         assert set(inspect(connection).get_table_names()) >= LATER
         assert LATER_INDEXES <= {
             index["name"]
@@ -134,16 +141,16 @@ def test_a_migration_that_breaks_off_leaves_nothing_behind(url: str) -> None:
     with engine.connect() as connection:
         assert inspect(connection).get_table_names() == []
     engine.dispose()
-    open_engine(url).dispose()
+    open_database(url).close()
 
 
 def test_a_database_of_a_later_version_is_refused(url: str) -> None:
-    open_engine(url).dispose()
+    open_database(url).close()
     engine = raw(url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaError, match="later version of Despoolr"):
-        open_engine(url)
+        open_database(url)
     engine.dispose()
 
 
@@ -156,19 +163,19 @@ def test_a_database_of_a_later_version_is_refused(url: str) -> None:
     ],
 )
 def test_a_database_that_names_no_version_is_refused_and_left_alone(url: str, damage: str) -> None:
-    open_engine(url).dispose()
+    open_database(url).close()
     engine = raw(url)
     with engine.begin() as connection:
         connection.execute(text(damage))
         before = connection.execute(text("SELECT * FROM alembic_version")).all()
     with pytest.raises(SchemaError):
-        open_engine(url)
+        open_database(url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT * FROM alembic_version")).all() == before
     engine.dispose()
 
 
 def test_a_current_database_is_left_alone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_engine(url).dispose()
+    open_database(url).close()
     monkeypatch.setattr(command, "upgrade", None)
-    open_engine(url).dispose()
+    open_database(url).close()
