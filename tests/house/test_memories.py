@@ -252,6 +252,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/files/journal/open_directories.py:OpenDirectories._kept": ""
     "`DIRECTORIES_MAX`",
     "server/despoolr_server/files/journal/passing.py:PassingFiles.files": "`COUNT_MAX`, `SIZE_MAX`",
+    "server/despoolr_server/files/journal/passing.py:PassingFiles._emptied": "`DIRECTORIES_MAX`",
     "server/despoolr_server/files/journal/passing.py:PassingFiles._within": "as many as `files`",
     "server/despoolr_server/files/spare/originals.py:Originals._open": "`OPEN_MAX`",
     "server/despoolr_server/files/spare/originals.py:Originals._puts": "`NAMES_MAX`",

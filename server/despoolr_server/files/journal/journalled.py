@@ -455,6 +455,7 @@ class JournalledFileStore:
         place = self._disk.removable(name, look)
         if place.is_directory and self._passing.within(name):
             raise StoreError(NtStatus.DIRECTORY_NOT_EMPTY)
+        self._passing.note_removal(name.key)
         record = Remove(name.path, place.inode, place.is_directory)
         if place.is_directory and self._renames is not None and self._renames.counts(place.inode):
             self._keep_only(record)

@@ -491,6 +491,8 @@ async def test_what_went_along_with_a_directory_meanwhile_takes_its_place_before
 ) -> None:
     for number in range(passing.AT_ONE_TIME + 1):
         store.write_whole(n(f"BOX/{number}"), b"x", AT)
+    assert await store._settle_up_to(journal_of(store).sequence)  # all have new records
+    assert on_disk(store) == []
     settling = asyncio.ensure_future(store._settle_up_to(journal_of(store).sequence))
     await asyncio.sleep(0)
     assert len(on_disk(store)) == passing.AT_ONE_TIME
