@@ -101,10 +101,11 @@ class Import:
             recorder.take(index, fact)
         recorder.end(
             [
-                ImportNote(about="damage", text=source.damage, source=source.name)
+                ImportNote(about="damage", text=text, source=source.name)
                 for track in self.tracks
                 for source in track.sources
-                if source.damage_count
+                for text in (source.damage, source.oddity)
+                if text
             ]
         )
         return recorder

@@ -22,6 +22,7 @@ from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.fleet.lease import SlotsLost, SlotsTaken
 from despoolr_app.process.runtime import StartError
 from despoolr_app.site_client.errors import SiteError
+from despoolr_core.phrases import how_often
 from despoolr_core.share.fleet_api import ServerCard
 from despoolr_core.times import span_s
 from despoolr_core.timing import parse_timing
@@ -466,7 +467,7 @@ class LoadRun:
                 "their instruction files: a stack that is new measures this load alone"
             )
         self._notes += [
-            f"{name} did not answer {count:,} times"
+            f"{name} did not answer {how_often(count)}"
             for name, count in sorted(watch.silences.items())
         ]
         return LoadOutcome(

@@ -41,7 +41,9 @@ killed.
 GAP = 2
 """Cells between two columns of a table."""
 LAST_WIDTH_MIN = 24
-"""Cells the last column of a table is wrapped to at least; with less, its rows are stacked."""
+"""Cells the last column of a table is wrapped to at least."""
+INDENT = "    "
+"""What stands before the rest of a row whose first cell has a line of its own."""
 AT_ONCE = 500
 """Rows of a long answer that are drawn and printed together."""
 STATES = {
@@ -243,13 +245,20 @@ def echo_table(
     where `is_wide`.
 
     Where it does not fit, columns of `gives_way` are left out, the first ones first, and counted
-    below it; where that does not help, none is.
+    below it: as many as let it fit, or let it fit where the first column has a line of its own.
+    Where that does not help, none is.
     """
     every = rows if isinstance(rows, Again | list | tuple) else list(rows)
     console = _console()
     width_max = console.width - 1 if console.is_terminal and not is_wide else 0
     widths = _widths(columns, map(_cells, every))
-    left_out = _left_out(dict(zip(columns, widths, strict=True)), width_max, gives_way)
+    left_out: Sequence[str] = ()
+    if width_max and not _fits(widths, width_max):
+        by_name = dict(zip(columns, widths, strict=True))
+        others = dict(islice(by_name.items(), 1, None))
+        left_out = _left_out(by_name, width_max, gives_way)
+        if not left_out and not _can_wrap(widths, width_max):
+            left_out = _left_out(others, width_max - len(INDENT), gives_way)
     kept = [number for number, column in enumerate(columns) if column not in left_out]
     lines = table_lines(
         [columns[number] for number in kept],
@@ -279,10 +288,19 @@ def _widths(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]:
 def _left_out(widths: dict[str, int], width_max: int, gives_way: Sequence[str]) -> Sequence[str]:
     """The fewest of `gives_way` without which a table fits; none where all are not enough."""
     for count in range(len(gives_way) + 1):
-        kept = [width + GAP for column, width in widths.items() if column not in gives_way[:count]]
-        if not width_max or sum(kept) - GAP <= width_max:
+        kept = [width for column, width in widths.items() if column not in gives_way[:count]]
+        if _fits(kept, width_max):
             return gives_way[:count]
     return ()
+
+
+def _fits(widths: Sequence[int], width_max: int) -> bool:
+    return sum(widths) + GAP * (len(widths) - 1) <= width_max
+
+
+def _can_wrap(widths: Sequence[int], width_max: int) -> bool:
+    """Whether a table fits once its last column is wrapped."""
+    return _fits([*widths[:-1], min(widths[-1], LAST_WIDTH_MIN)], width_max)
 
 
 def table_lines(
@@ -295,16 +313,20 @@ def table_lines(
     colours where standard output is a terminal. `widths`: those of its columns, where they are
     known; else the rows are gone through twice.
 
-    Where it is too wide the last column is wrapped; where that leaves too little, each row becomes
-    a line that says what it is about, and a sentence with the rest.
+    Where it is too wide the last column is wrapped; where that leaves too little, the first column
+    has lines of its own, above a table of the others; where that is still too wide, the others
+    become a sentence.
     """
     widths = widths or _widths(columns, rows)
     rows = iter(rows)
-    lead = sum(widths[:-1]) + GAP * (len(columns) - 1)
-    if width_max and lead + min(widths[-1], LAST_WIDTH_MIN) > width_max:
-        yield from _stacked(columns, rows, width_max)
+    if width_max and not _can_wrap(widths, width_max):
+        if _fits(widths[1:], width_max - len(INDENT)):
+            yield from _grouped(columns, rows, width_max, widths)
+        else:
+            yield from _stacked(columns, rows, width_max)
         return
     if width_max:
+        lead = sum(widths[:-1]) + GAP * (len(columns) - 1)
         widths = [*widths[:-1], min(widths[-1], width_max - lead)]
     yield from _drawn(columns, islice(rows, AT_ONCE), widths)
     while some := [*islice(rows, AT_ONCE)]:
@@ -345,18 +367,34 @@ def _console(*, err: bool = False, width: int | None = None) -> Console:
     return Console(stderr=err, width=width, highlight=False, markup=False, emoji=False)
 
 
+def _grouped(
+    columns: Sequence[str], rows: Iterator[Sequence[str]], width_max: int, widths: Sequence[int]
+) -> Iterator[str]:
+    """The first column in lines of its own, said once for rows that follow each other."""
+    yield columns[0]
+    yield from (INDENT + line for line in _drawn(columns[1:], [], widths[1:]))
+    group = ""
+    while some := [*islice(rows, AT_ONCE)]:
+        lines = _drawn(columns[1:], [row[1:] for row in some], widths[1:], has_header=False)
+        for row, line in zip(some, lines, strict=True):
+            if row[0] != group:
+                group = row[0]
+                yield from textwrap.wrap(group, width_max)
+            yield INDENT + line
+
+
 def _stacked(
     columns: Sequence[str], rows: Iterable[Sequence[str]], width_max: int
 ) -> Iterator[str]:
     first, *others = columns
     header = f"{first}: {', '.join(name.lower() for name in others)}"
-    yield from textwrap.wrap(header, width_max, subsequent_indent="    ")
+    yield from textwrap.wrap(header, width_max, subsequent_indent=INDENT)
     for row in rows:
         facts = ", ".join(
             f"{name.lower()} {cell}" for name, cell in zip(others, row[1:], strict=True) if cell
         )
         yield from textwrap.wrap(row[0], width_max)
-        yield from textwrap.wrap(facts, width_max, initial_indent="    ", subsequent_indent="    ")
+        yield from textwrap.wrap(facts, width_max, initial_indent=INDENT, subsequent_indent=INDENT)
 
 
 def moment(at: float | None) -> str:

@@ -139,7 +139,7 @@ def _wanted(share: str, path: str, machine: str) -> Wanted:
 
 def notes_of(notes: list[str]) -> None:
     for note in notes:
-        say(f"note: {note}")
+        put_prose(wrapped(f"note: {note}"), err=True)
 
 
 # -- locks and why

@@ -132,12 +132,12 @@ def _run(imported: Import, files: tuple[Path, ...], out: Path, as_json: bool) ->
                 say(note)
     except RunError as error:
         fail(str(error))
+    is_empty = not any(recorder.counts[what] for what in ("opens", "refusals", "sessions"))
     if as_json:
         echo_json(told, source=told["path"], at=recorder.last_at, notes=told["notes"])
     else:
-        _show(told)
-    found = recorder.counts
-    if not found["opens"] and not found["refusals"] and not found["sessions"]:
+        _show(told, is_empty=is_empty)
+    if is_empty:
         say("nothing was found to import: no open and no refusal")
         return EXIT_USAGE
     return EXIT_OK
@@ -190,11 +190,7 @@ def _told(imported: Import, notes: list[str], path: Path) -> dict[str, Any]:
     }
 
 
-def _show(told: dict[str, Any]) -> None:
-    from despoolr_app.cli.base.output import moment
-    from despoolr_core.phrases import counted
-    from despoolr_lab.imports.importer import GRADES
-
+def _show(told: dict[str, Any], *, is_empty: bool) -> None:
     echo_table(
         ["FILE", "FORMAT", "GRADE", "OPENS", "CLOSES", "REFUSALS", "DAMAGED"],
         [
@@ -210,6 +206,24 @@ def _show(told: dict[str, Any]) -> None:
             for one in told["files"]
         ],
     )
+    if not is_empty:
+        _show_story(told)
+    put("")
+    for note in told["notes"][:NOTES_MAX]:
+        put_prose(wrapped(f"note: {note}"))
+    if len(told["notes"]) > NOTES_MAX:
+        put(f"{len(told['notes']) - NOTES_MAX:,} more notes in the run")
+    put("", f"run: {told['path']}")
+    if not is_empty:
+        put(f"now: despoolr why {told['path']}")
+
+
+def _show_story(told: dict[str, Any]) -> None:
+    """What was found, beginning with the longest wait."""
+    from despoolr_app.cli.base.output import moment
+    from despoolr_core.phrases import counted
+    from despoolr_lab.imports.importer import GRADES
+
     put("")
     put_prose(
         wrapped(
@@ -229,12 +243,6 @@ def _show(told: dict[str, Any]) -> None:
         put_prose(wrapped(f"{episode.episode} ({episode.state}): {sentence}"))
     if len(pairs) > VERDICTS_MAX:
         put(f"{len(pairs) - VERDICTS_MAX:,} more: `despoolr why {told['path']}`")
-    put("")
-    for note in told["notes"][:NOTES_MAX]:
-        put_prose(wrapped(f"note: {note}"))
-    if len(told["notes"]) > NOTES_MAX:
-        put(f"{len(told['notes']) - NOTES_MAX:,} more notes in the run")
-    put("", f"run: {told['path']}", f"now: despoolr why {told['path']}")
 
 
 def _show_formats(as_json: bool) -> None:
@@ -254,10 +262,10 @@ def _show_formats(as_json: bool) -> None:
             }
         )
         return
-    echo_table(
-        ["FORMAT", "GRADE", "OF", "RECORD IT WITH"],
-        [(one.name, one.grade, one.title, one.how) for one in FORMATS],
-    )
+    echo_table(["FORMAT", "GRADE", "OF"], [(one.name, one.grade, one.title) for one in FORMATS])
+    put("", "How to record each:")
+    for one in FORMATS:
+        put(f"  {one.name}", f"    {one.how}")
     put("", "What a grade proves:")
     for grade, text in GRADES.items():
         put_prose(f"  {grade}  {wrapped_cell(text, 5)}")

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from despoolr_core.phrases import counted
 from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.capture.frames import (
     BREAK,
@@ -432,11 +433,11 @@ class Dialogue:
         yield from unseen.told(has_logon=self._streams.has_logon)
         if self._streams.multichannel_count:
             yield (
-                f"{self._streams.multichannel_count:,} sessions use several connections "
-                "(multichannel); one is over when its last connection is"
+                f"{counted(self._streams.multichannel_count, 'session uses', 'sessions use')} "
+                "several connections (multichannel), and is over when the last one is"
             )
         if unseen.odd_frames:
-            yield f"{unseen.odd_frames:,} frames have ids that are too long, and are left out"
+            yield f"left out: {counted(unseen.odd_frames, 'frame')} with ids that are too long"
         if forgotten := self._requests.forgotten_count + self._forgotten_count:
             yield (
                 f"{forgotten:,} requests or files were forgotten, because more than "

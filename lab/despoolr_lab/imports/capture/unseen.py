@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from despoolr_core.phrases import counted
+
 
 @dataclass
 class Unseen:
@@ -31,14 +33,14 @@ class Unseen:
         yield from self._missing(has_logon)
         if self.durable:
             yield (
-                f"{self.durable:,} opens are durable: they may live on when their connection is "
-                "gone, and are not taken for closed then"
+                f"{_opens(self.durable)} durable, and may live on when the connection is gone: "
+                "not taken for closed then"
             )
         yield from self._deleting()
         if self.dfs:
             yield (
-                f"{self.dfs:,} opens name their server and share before the path (DFS): "
-                "they are told without"
+                f"{counted(self.dfs, 'open has', 'opens have')} server and share before the path "
+                "(DFS), which is told without them"
             )
 
     def _missing(self, has_logon: bool) -> Iterator[str]:
@@ -57,30 +59,34 @@ class Unseen:
             )
         elif self.older_sessions:
             yield (
-                f"{len(self.older_sessions):,} sessions are older than the capture: their clients "
-                "are known by their addresses (--map IP=NAME names them), their shares are not in "
-                "it, and files that were open before it began have no name"
+                f"{counted(len(self.older_sessions), 'session is', 'sessions are')} older than the "
+                "capture: such a client is known by its address (--map IP=NAME names it), its "
+                "shares are not in it, and files that were open before it began have no name"
             )
         if self.cut:
             yield (
-                f"{self.cut:,} opens are without what was asked for, or without their file "
-                "id: the capture has no whole packets (tcpdump -s 0 records them), or its fields "
-                "were left out"
+                f"{_opens(self.cut)} without what was asked for, or without a file id: the "
+                "capture has no whole packets (tcpdump -s 0 records them), or its fields were left "
+                "out"
             )
         if self.closes:
             yield (
-                f"{self.closes:,} opens are older than the capture: their names, access "
-                "and share modes are not in it"
+                f"{_opens(self.closes)} older than the capture: names, access and share modes of "
+                "such are not in it"
             )
 
     def _deleting(self) -> Iterator[str]:
         if self.without_options:
             yield (
-                f"{self.without_options:,} opens are without their options (smb.create_options): "
-                "a file that goes when its handle closes is not said to be deleted"
+                f"{_opens(self.without_options)} without options (smb.create_options): a file "
+                "that goes when its handle closes is not said to be deleted"
             )
         if self.maybe_deleting:
             yield (
-                f"{self.maybe_deleting:,} opens delete on close what may be a directory: whether "
-                "it was empty, and went, is not in the capture"
+                f"{counted(self.maybe_deleting, 'open deletes', 'opens delete')} on close what may "
+                "be a directory: whether it was empty, and went, is not in the capture"
             )
+
+
+def _opens(count: int) -> str:
+    return counted(count, "open is", "opens are")

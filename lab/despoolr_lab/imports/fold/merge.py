@@ -97,7 +97,7 @@ class Track:
         newest first.
         """
         for source in self.sources:
-            source.damage_count = 0
+            source.damage_count = source.odd_text_count = 0
             source.damages.clear()
         return in_order(self.name, self._facts(), is_sampled=self.kind.samples is not None)
 
@@ -343,7 +343,7 @@ class Merge:
         if abs(offset) <= AGREE_S:
             text = (
                 f"the clocks of {track.name} and {anchor.name} agree within {AGREE_S} s, by "
-                f"{pairs:,} opens that both saw"
+                f"{counted(pairs, 'open')} that both saw"
             )
         else:
             track.offset_s = -offset

@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import UNSET
 
 from despoolr_app.runs.directory import RecordFile
+from despoolr_core.phrases import counted, how_often
 from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.records.stream import Listener
 from despoolr_core.times import moment, span
@@ -119,7 +120,7 @@ class Watch:
             return ""
         each_s = status.taken_s / status.count
         return (
-            f"smbstatus was asked {status.count:,} times, {each_s * 1000:.0f} ms each: "
+            f"smbstatus was asked {how_often(status.count)}, {each_s * 1000:.0f} ms each: "
             f"{100 * each_s / max(self._every_s, each_s):.0f} % of the time"
         )
 
@@ -220,18 +221,18 @@ class Watch:
             yield costs
         if status is not None and status.failed_count:
             last = "" if self.recorder.names.is_hidden else f", the last: {status.failure}"
-            yield f"{status.failed_count:,} looks failed{last}"
+            yield f"{counted(status.failed_count, 'look')} failed{last}"
         if tail is not None and tail.rotation_count:
-            yield f"the log was rotated {tail.rotation_count:,} times, and followed"
+            yield f"the log was rotated {how_often(tail.rotation_count)}, and followed"
         if tail is not None and tail.cut_count:
-            yield f"the log was cut {tail.cut_count:,} times: lines before a cut may be missing"
+            yield f"the log was cut {how_often(tail.cut_count)}: lines before a cut may be missing"
         if source is not None and source.damage_count:
             yield source.damage
         if self._arrivals is not None:
             yield from self._arrivals.gaps
             if self._arrivals.unread_count:
                 last = "" if self.recorder.names.is_hidden else f": {self._arrivals.failure}"
-                yield f"{self._arrivals.unread_count:,} files were no samples{last}"
+                yield f"no samples: {counted(self._arrivals.unread_count, 'file')}{last}"
 
 
 def _source(name: str, grade: str, how: str, system: str) -> ImportNote:

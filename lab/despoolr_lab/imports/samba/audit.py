@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
+from despoolr_core.phrases import counted
 from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.samba.audit_line import CLOCK, split, who_of
 from despoolr_lab.imports.samba.entry_header import EntryHeader, parse_header
@@ -399,8 +400,8 @@ class AuditReader:
             yield Noted(
                 at,
                 "gap",
-                f"{self._other_failures:,} opens failed for other reasons, as far as their left-"
-                "over errno tells (rights, names that are not there): they are left out",
+                f"left out: {counted(self._other_failures, 'open')} that failed for other reasons, "
+                "as far as the left-over errno tells (rights, names that are not there)",
             )
 
 

@@ -22,6 +22,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from despoolr_core.phrases import counted
 from despoolr_lab.imports.samba.audit_line import split, who_of
 from despoolr_lab.imports.samba.entry_header import EntryHeader, parse_header
 from despoolr_lab.imports.samba.smbd_process import HeldFact, SmbdProcess
@@ -511,12 +512,12 @@ class Log:
             yield (
                 "a log of level 2 has no statuses: opens and refused opens look alike, so refusals "
                 "are not in this run (log level 3 tells). By the number of files that each process "
-                f"says it has open, {self._not_granted:,} were not granted, and are left out"
+                f"says it has open, {counted(self._not_granted, 'was', 'were')} refused: left out"
             )
         if self._several_count and self._level < 4:
             yield (
-                f"{self._several_count:,} connections have several shares: which of them a file is "
-                "on is not in a log below level 4, and taken to be the one connected last"
+                f"{counted(self._several_count, 'connection')} with several shares: which of them "
+                "a file is on is not in a log below level 4, and taken to be the one connected last"
             )
         if self._opened_count and not self._has_pid and not self._source.machine:
             yield (

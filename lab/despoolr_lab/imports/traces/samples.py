@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from despoolr_core.phrases import counted
 from despoolr_core.times import moment, span
 from despoolr_lab.imports.traces.seen import HandleClosed, Noted, Opened, Seen, Who
 
@@ -147,8 +148,8 @@ class Sampler:
         else:
             every = span((self._last - self._first) / (self._count - 1))
             yield (
-                f"sampled every {every} ({self._count:,} samples): what was open for a shorter "
-                "time may be missing, and an end is known as between two samples"
+                f"sampled every {every} ({counted(self._count, 'sample')}): what was open for a "
+                "shorter time may be missing, and an end is known as between two samples"
             )
         yield "refusals are not in samples: nobody who waits is in this run"
         if self._gap:

@@ -24,6 +24,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from despoolr_core.phrases import counted
 from despoolr_core.rules.fold import fold
 from despoolr_lab.imports.traces.xz import open_xz
 
@@ -85,6 +86,8 @@ class TraceFile:
     """Its first lines that are left out: they are the last of the part before."""
     damage_count: int = 0
     damages: list[str] = field(default_factory=list)
+    odd_text_count: int = 0
+    """Lines of another encoding: what of them is no UTF-8 is shown as U+FFFD."""
     _slot: int = -1
     _ahead_s: float = 0.0
 
@@ -202,7 +205,11 @@ class TraceFile:
         """The lines as text, their ends cut off. Raises `ImportFailed`."""
         first = True
         for raw in self.raw_lines():
-            line = raw.decode("utf-8", "replace")
+            try:
+                line = raw.decode()
+            except UnicodeDecodeError:
+                line = raw.decode("utf-8", "replace")
+                self.odd_text_count += 1
             yield line.removeprefix("\ufeff") if first else line
             first = False
 
@@ -240,6 +247,17 @@ class TraceFile:
         more = self.damage_count - len(self.damages)
         told = "; ".join(self.damages) + (f"; and {more:,} more" if more else "")
         return f"{self.name}: {self.damage_count:,} damaged, left out: {told}"
+
+    @property
+    def oddity(self) -> str:
+        """A sentence about text in another encoding; empty where there was none."""
+        if not self.odd_text_count:
+            return ""
+        return (
+            f"{self.name}: {counted(self.odd_text_count, 'line')} with characters that are not "
+            "UTF-8 and cannot be shown; `iconv -f latin1 -t utf-8` (or what it was written in) "
+            "makes a file of it that can"
+        )
 
     @property
     def packing(self) -> str:

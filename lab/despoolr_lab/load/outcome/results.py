@@ -64,7 +64,7 @@ def verdict(outcome: LoadOutcome) -> str:
     failed = [finding for finding in outcome.findings if not finding.ok and finding.is_settled]
     unsettled = [finding for finding in outcome.findings if not finding.is_settled]
     what = (
-        f"{outcome.facts.clients_there:,} clients, {polls.polls:,} polls, p99 "
+        f"{counted(outcome.facts.clients_there, 'client')}, {counted(polls.polls, 'poll')}, p99 "
         f"{seconds(polls.took.percentile_s(99))}"
     )
     if failed:

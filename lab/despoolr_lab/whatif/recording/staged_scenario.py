@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from despoolr_core.phrases import counted
 from despoolr_core.records.kinds.share import (
     LockGranted,
     LockReleased,
@@ -118,14 +119,14 @@ def staged(source: str, read: Callable[[], Iterable[Record]]) -> Staged:
     }
     notes: Counter[str] = Counter()
     files = {key: path for key, path in wanted.items() if _is_file(path, wanted)}
-    notes["files with names that no package can have"] = len(wanted) - len(files)
+    notes["file with a name that no package can have"] = len(wanted) - len(files)
     if not files:
         raise CannotStage("no file that was refused can lie in a package")
     first = min(row.first_refused_at for row in waits)
     reading = _Reading(files)
     for record in read():
         reading.take(record)
-    notes["attempts that a pending delete refused, which is not staged"] = reading.pending_count
+    notes["attempt that a pending delete refused, which is not staged"] = reading.pending_count
     holds = _around(reading.holds, first, notes)
     for one in holds:  # whoever ended the recording closed it
         if one.closed_at is not None and one.closed_at > refusals.end - TAIL_S:
@@ -215,7 +216,7 @@ class _Stage:
             if one.closed_at is not None and one.closed_at <= at:
                 continue
             if not one.is_attempt and not one.share_mode:
-                notes["opens whose share mode nobody told: they share READ here"] += 1
+                notes["open whose share mode nobody told: sharing READ here"] += 1
             for_s = TRY_S if one.is_attempt else None
             if one.closed_at is not None:
                 for_s = max(0.001, one.closed_at - at)
@@ -361,7 +362,7 @@ def _lock(held: _Hold, fact: LockGranted | LockReleased, at: float) -> None:
 def _around(holds: list[_Hold], first: float, notes: Counter[str]) -> list[_Hold]:
     """Those that may matter: not closed before the first refusal, and so many at most."""
     found = [one for one in holds if one.closed_at is None or one.closed_at > first]
-    notes["opens past the bound"] = max(0, len(found) - STEPS_MAX)
+    notes["open past the bound"] = max(0, len(found) - STEPS_MAX)
     return sorted(found, key=lambda one: one.at)[:STEPS_MAX]
 
 
@@ -383,4 +384,5 @@ def _moment(at: float) -> str:
 def _told(notes: Counter[str]) -> Iterator[str]:
     for text, count in notes.items():
         if count:
-            yield f"{count:,} {text}."
+            noun, _, rest = text.partition(" ")
+            yield f"{counted(count, noun)} {rest}."

@@ -394,7 +394,7 @@ def test_a_frame_whose_ids_are_too_long_is_left_out_and_told(field: str, tmp_pat
     rows = [row | {field: long} for row in pair(1, "f")]
     found = imported([fields(tmp_path, *rows, *pair(2, "f"))])
     assert len(found.view.holdings) == 1
-    assert "2 frames have ids that are too long" in found.notes
+    assert "2 frames with ids that are too long" in found.notes
 
 
 LINES = 100_000

@@ -294,14 +294,14 @@ def test_a_file_opened_to_be_deleted_goes_when_the_last_handle_closes(
     ((gone, deleted),) = of(found.records, FileDeleted)
     assert deleted.path == "office/b.dat"
     assert gone.at == START + len(story.rows) - 1
-    assert "opens are without their options" not in found.notes
+    assert "without options" not in found.notes
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({}, "1 opens are without their options (smb.create_options)"),
-        ({"smb.create_options": "0x00001001"}, "1 opens delete on close what may be a directory"),
+        ({}, "1 open is without options (smb.create_options)"),
+        ({"smb.create_options": "0x00001001"}, "1 open deletes on close what may be a directory"),
     ],
 )
 def test_what_may_not_be_deleted_is_not_said_to_be(options: Row, said: str, tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_whoever_is_in_the_way_is_found_by_the_path_where_a_share_is_not_in_the_
     found = late().told(tmp_path)
     assert [[b.machine for b in refused.blockers] for _, refused in found.refusals] == [["WS2"]] * 2
     assert found.notes.count("by its path it is taken to be the same file") == 1
-    assert "1 sessions are older than the capture" in found.notes
+    assert "1 session is older than the capture" in found.notes
 
 
 def test_another_path_of_an_unknown_share_is_in_nobodys_way(tmp_path: Path) -> None:
@@ -353,4 +353,4 @@ def test_opens_of_packets_that_are_cut_short_are_told_to_be(tmp_path: Path) -> N
         story.ask(1, CREATE, {}, {})
     found = story.told(tmp_path)
     assert found.view.holdings == []
-    assert "3 opens are without what was asked for, or without their file id" in found.notes
+    assert "3 opens are without what was asked for, or without a file id" in found.notes

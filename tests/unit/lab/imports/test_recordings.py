@@ -188,7 +188,7 @@ def test_a_capture_that_begins_late_has_a_blocker_that_nobody_recorded() -> None
     assert [hold.machine for hold in row.holds] == [""]
     assert row.holds[0].since == "before"
     assert "no logon is in it" in found.notes
-    assert "opens are older than the capture" in found.notes
+    assert "older than the capture: names, access and share modes" in found.notes
     older = [one for one in found.view.holdings if one.since == "before"]
     assert [one.path for one in older] == ["?"]
 

@@ -56,7 +56,7 @@ def test_a_file_is_on_the_share_whose_directory_smbd_went_to_last(tmp_path: Path
 def test_below_level_4_it_is_said_that_the_share_is_not_known(tmp_path: Path) -> None:
     steps = [step for step in STORY if step[0] != WENT]
     found = told(tmp_path, 3, *steps)
-    assert "1 connections have several shares" in found.notes
+    assert "1 connection with several shares" in found.notes
     assert {one.share for one in found.view.holdings} == {"b"}, "the share of pipes has no files"
 
 

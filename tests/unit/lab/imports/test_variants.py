@@ -366,7 +366,7 @@ def test_a_path_of_a_dfs_is_that_of_its_share(tmp_path: Path) -> None:
     tree = re.search(r"\\\\([^\\\t]+)\\pkg", (TRACES / FIELDS).read_text())
     assert tree is not None
     found = same(FIELDS, renamed(lambda name: f"{tree[1].upper()}\\PKG\\{name}"), tmp_path)
-    assert "opens name their server and share before the path (DFS)" in found.notes
+    assert "server and share before the path (DFS)" in found.notes
 
 
 def test_the_data_of_a_file_is_the_file_and_another_stream_is_not(tmp_path: Path) -> None:
@@ -376,6 +376,18 @@ def test_the_data_of_a_file_is_the_file_and_another_stream_is_not(tmp_path: Path
 
 
 GERMAN = '"Hostname","ID","Zugriff von","Typ","Anz. Sperren","Modus","Geöffnete Datei (Pfad)"'
+
+
+def test_a_log_in_another_encoding_says_how_many_lines_and_what_to_do(tmp_path: Path) -> None:
+    def rename(text: str) -> bytes:
+        return text.replace("b.dat", "\u00fcbersicht.dat").encode("latin-1")
+
+    first, second = told("1-one-holder-blocks/audit.log", rename, tmp_path)
+    lines = (tmp_path / "audit.log").read_bytes().splitlines()
+    odd_count = sum(b"\xfc" in line for line in lines)
+    assert f"audit.log: {odd_count} lines with characters that are not UTF-8" in second.notes
+    assert "iconv" in second.notes and "iconv" not in first.notes
+    assert len(second.episodes) == len(first.episodes)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp850"])

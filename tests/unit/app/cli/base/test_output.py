@@ -6,6 +6,7 @@ import re
 
 import click
 import pytest
+from rich.console import Console
 
 from despoolr_app.cli.base import output
 from despoolr_app.cli.base.output import ShowGroup, echo_json, put_over, table_lines
@@ -55,7 +56,38 @@ def test_the_last_column_is_wrapped_where_that_is_enough() -> None:
     assert "a hundred times, and once more after that" in words([lines[1][55:], lines[2]])
 
 
-@pytest.mark.parametrize("width", [20, 40, 60, 78])
+def test_where_that_is_not_enough_the_first_column_has_a_line_of_its_own_above_the_others() -> None:
+    others = ["WS2 (bert)", "1 h", "once"]
+    rows = [*ROWS, [ROWS[0][0], *others], [r"\\LOGON1\SMS_PKGD\c.dat", *others]]
+    assert lines_of(COLUMNS, rows, 78) == [
+        "FILE",
+        "    HELD BY     FOR       REFUSED OTHERS",
+        r"\\LOGON1\SMS_PKGD\BPC00001\b.dat",
+        "    WS1 (anna)  8 d 23 h  a hundred times, and once more after that",
+        "    WS2 (bert)  1 h       once",
+        r"\\LOGON1\SMS_PKGD\c.dat",
+        "    WS2 (bert)  1 h       once",
+    ]
+    assert lines_of(COLUMNS, rows, 67) == lines_of(COLUMNS, rows, 78)
+    assert "HELD BY" not in " ".join(lines_of(COLUMNS, rows, 66)), "one cell less: sentences"
+
+
+def test_columns_give_way_where_the_first_has_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "_console", lambda **_: Console(width=66, force_terminal=True))
+    output.echo_table(COLUMNS, ROWS, gives_way=["FOR"])
+    told = re.sub(r"\x1b\[[\d;]*\w", "", capsys.readouterr().out).splitlines()
+    assert [line.rstrip() for line in told] == [
+        "FILE",
+        "    HELD BY     REFUSED OTHERS",
+        ROWS[0][0],
+        "    WS1 (anna)  a hundred times, and once more after that",
+        "1 column left out: --wide",
+    ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 66])
 def test_where_that_is_not_enough_each_row_says_what_it_is_about_and_then_the_rest(
     width: int,
 ) -> None:

@@ -99,7 +99,9 @@ def test_every_format_is_listed_with_what_it_proves_and_how_to_record_it(said):
     told = data_of(out)
     assert code == 0 and {one["grade"] for one in told["formats"]} == set(told["grades"])
     assert all(one["how"] for one in told["formats"])
-    assert said("import", "--list")[0] == 0
+    code, out, _ = said("import", "--list")
+    assert code == 0
+    assert all(f"  {one['name']}\n    {one['how']}\n" in out for one in told["formats"])
 
 
 def test_the_run_is_named_after_its_first_file_unless_names_are_hidden(said):

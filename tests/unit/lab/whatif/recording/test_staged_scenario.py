@@ -113,7 +113,7 @@ def test_names_that_no_machine_can_have_are_replaced_and_unknown_modes_told() ->
         "PC1",
         "SRV2",
     ]
-    assert made.notes == ("1 opens whose share mode nobody told: they share READ here.",)
+    assert made.notes == ("1 open whose share mode nobody told: sharing READ here.",)
 
 
 def test_holds_past_the_bound_are_left_out_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
