@@ -23,6 +23,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
@@ -55,7 +56,7 @@ from despoolr_server.files.journal.segments import (
     identity_of,
     read_segments,
 )
-from despoolr_server.files.journal.waiting_for_room import WaitingForRoom
+from despoolr_server.files.journal.waiting_for_room import Wait, WaitingForRoom
 from despoolr_server.files.path_index import PRIVATE, ResolvedPath
 from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
 from despoolr_server.files.spare.inode_pool import Spare
@@ -126,10 +127,11 @@ class JournalledFileStore:
             )
             return
 
-        def begin() -> None:
+        def begin() -> Iterator[Wait | None]:
             with answering:
-                self._recover(directory, reading)
-                disk.sweep()
+                yield from self._recover(directory, reading)
+                yield from self._passing.hide()
+                yield disk.sweep
                 journal = self._journal = Journal(
                     directory,
                     disk.base,
@@ -143,21 +145,29 @@ class JournalledFileStore:
             self._waiting = None
 
         try:
-            begin()
+            for wait in begin():
+                if wait is not None:
+                    with answering:
+                        wait()
         except StoreError as error:
             if error.status is not NtStatus.DISK_FULL:
                 raise
-            self._waiting = WaitingForRoom(disk, self._passing, reading.entries, begin)
+            self._waiting = WaitingForRoom(
+                disk, self._passing, reading.entries, begin, threads=threads
+            )
 
-    def _recover(self, directory: Path, reading: JournalReading) -> None:
+    def _recover(self, directory: Path, reading: JournalReading) -> Iterator[Wait | None]:
         """Redo the journal, then forget it. A staged file may be needed for that, so the sweep
         comes after.
         """
         forget_unused(directory, reading.last)
         if reading.entries:
-            recover(self._disk, reading.entries)
-            sync_file_system(self._disk.base)
+            yield from recover(self._disk, reading.entries)
+            yield partial(sync_file_system, self._disk.base)
         forget_journals(directory)
+        while reading.entries:  # to free very many holds others up as well
+            reading.entries.pop()
+            yield None
 
     # -- durability
 
