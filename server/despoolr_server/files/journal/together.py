@@ -54,7 +54,7 @@ class FilesTogether:
     def create(
         self, files: Iterable[tuple[Name, bytes]], at: float, *, passing: bool
     ) -> Sequence[FileFacts]:
-        """`create_together` of a store."""
+        """What a store's `create_together` says."""
         self._disk.check_writable()
         return self._let_pass(files, at) if passing else self._put(files, at)
 
@@ -144,7 +144,7 @@ class FilesTogether:
         return made
 
     def remove(self, names: Iterable[Name]) -> Sequence[FileFacts]:
-        """`remove_together` of a store: those that are on their way."""
+        """What a store's `remove_together` says, of those that are on their way."""
         ones: dict[str, Passing] = {}
         for name in names:
             one = self._on_their_way.get(name.key)
