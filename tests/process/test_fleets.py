@@ -320,7 +320,7 @@ def test_a_fleet_whose_clients_were_stopped_meanwhile_ends_its_time_with_12(
     until(lambda: data_of(workshop.run("clients", "--json").stdout)["lapsed"], "its lease runs out")
     process.process.send_signal(signal.SIGCONT)
     assert process.process.wait(60) == 12
-    assert "the clients were lost 1 times; the run is invalid" in process.said
+    assert "the clients were lost once; the run is invalid" in process.said
 
 
 def test_a_fleet_that_waits_for_its_site_ends_when_it_is_told_to(workshop: Workshop) -> None:
