@@ -167,6 +167,9 @@ def exchanges(seed: int, count: int, requests: int = 6) -> list[Exchange]:
         if chance.random() < 0.25:
             made.append(_pairs(chance))
             continue
+        if chance.random() < 0.1:
+            made.append(_chains(chance))
+            continue
         said = b"".join(_request(chance) for _ in range(chance.randint(1, requests)))
         if chance.random() < 0.5:
             said += _last(chance)
@@ -206,6 +209,18 @@ class _SlowStore(MemoryFileStore):
         asyncio.get_running_loop().call_later(0.02, call, None)
 
 
+class _SoonStore(_SlowStore):
+    """What is written to it is safe in a later turn, at the same time: what comes behind it is done
+    before that in the lane, and after it without.
+    """
+
+    async def sync(self) -> None:
+        await asyncio.sleep(0)
+
+    def when_safe(self, call: Callable[[StoreError | None], None]) -> None:
+        asyncio.get_running_loop().call_soon(call, None)
+
+
 async def _play(said: list[Exchange], lane: bool) -> Heard:
     clock, records = _Clock(EPOCH), list[Record]()
     recorder = Recorder(clock.now, [records.append])
@@ -213,6 +228,7 @@ async def _play(said: list[Exchange], lane: bool) -> Heard:
     rights = RightsTable({"": {Role.CLIENT: Rights.CHANGE}, "R": {Role.CLIENT: Rights.READ}})
     host.add_share("S", MemoryFileStore(), rights)
     host.add_share("T", _SlowStore(), rights)
+    host.add_share("U", _SoonStore(), rights)
     runner = Runner(
         make_app(host, _AUTH, clock),
         limits=ConnectionLimits(),
@@ -363,7 +379,31 @@ def _chain(chance: random.Random, _path: str) -> tuple[str, bytes]:
         '{"call":"nothing"}',
     ]
     picked = chance.choices(calls, weights=(4, 4, 4, 1), k=chance.randint(0, 3))
+    if chance.random() < 0.5:
+        picked = [_new(chance), *picked[:1]]
     return "POST /api/v1/chain HTTP/1.1", f'{{"calls":[{",".join(picked)}]}}'.encode()
+
+
+def _new(chance: random.Random) -> str:
+    """A call that makes a new file, nearly always."""
+    path = f"N{chance.randrange(10_000)}"
+    return f'{{"call":"put","share":"U","path":"{path}","data":"YWJj","create":true}}'
+
+
+def _chains(chance: random.Random) -> Exchange:
+    """Chains of one turn of several clients, and what may come between them."""
+    said = b""
+    for _ in range(chance.randint(2, 20)):
+        line, body = _put(chance, "/U/A.PCK") if chance.random() < 0.05 else _chain(chance, "")
+        if chance.random() < 0.8:
+            line, body = "POST /api/v1/chain HTTP/1.1", f'{{"calls":[{_new(chance)}]}}'.encode()
+        fields = f"Host: logon1\r\n{chance.choice(_WHO)}\r\nContent-Length: {len(body)}"
+        said += f"{line}\r\n{fields}\r\n\r\n".encode() + body
+    pieces = [(0.0, said)]
+    if chance.random() < 0.3:
+        at = chance.randrange(len(said))
+        pieces = [(0.0, said[:at]), (chance.choice((0.0, 0.01)), said[at:])]
+    return Exchange((*pieces, (0.1, _last(chance))))
 
 
 def _session(chance: random.Random, _path: str) -> tuple[str, bytes]:

@@ -284,11 +284,7 @@ class DiskFileStore:
         return self._known.put(key, path, stored, mtime_ns, inode, content)
 
     def create_together(
-        self,
-        _files: Iterable[tuple[Name, bytes]],
-        _at: float,
-        *,
-        passing: bool,  # noqa: ARG002 - none come
+        self, _files: Iterable[tuple[Name, bytes]], _at: float
     ) -> Sequence[FileFacts]:
         """None: each has its place here at once."""
         return []

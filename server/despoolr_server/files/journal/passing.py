@@ -184,11 +184,10 @@ class PassingFiles:
         self.is_shown_only = True
         self.enter(name, place, put.data, spare, put.stamp, 0)
 
-    def hide(self) -> Iterator[None]:
-        """Of those that were shown only, no more is known, one after the other."""
+    def hide(self) -> None:
+        """Of those that were shown only, no more is known."""
         for one in [*self.files.values()]:
             self._forget(one)
-            yield
         self.is_shown_only = False
 
     def remove(self, *ones: Passing) -> None:

@@ -20,7 +20,9 @@ before there is a request. It says None for all that is not usual, and has done 
 answers are made by the functions that make the handler's. An answer that waits for the disk
 (`Later`) is said by who waits for the disk, in the turn in which all that was done is safe; what is
 left of one that is `Unfinished` is aiohttp's, as that of a handler is. The body of either has been
-read, and is kept no longer.
+read, and is kept no longer. While answers of a connection wait for the disk, calls that came behind
+them go on by their short ways, and are answered in order (`_Unsaid`); one that has none is
+aiohttp's, after them, and so are all behind it.
 
 What is worked out of a request line, or of a block of header fields, is found again by its bytes.
 """
@@ -62,7 +64,15 @@ stops where it has no more room.
 class LaneConnection(Connection):
     """A connection that has the lane before aiohttp's parser."""
 
-    __slots__ = ("_body_left", "_head_part", "_is_ordinary", "_lane", "_now")
+    __slots__ = (
+        "_body_left",
+        "_head_part",
+        "_is_ordinary",
+        "_lane",
+        "_next",
+        "_now",
+        "_unsaid",
+    )
 
     def __init__(
         self, manager: Server, admission: Admission, lane: FastLane, **kwargs: Any
@@ -75,6 +85,10 @@ class LaneConnection(Connection):
         """What aiohttp has been fed of a head that is not whole."""
         self._body_left = 0
         """Bytes that aiohttp has yet to be fed of a request that it has begun to read."""
+        self._unsaid: list[_Unsaid] = []
+        """Answers that are not said yet, in the order of their requests."""
+        self._next: asyncio.Future[None] | None = None
+        """What aiohttp waits for, while some are to become safe."""
 
     def data_received(self, data: bytes) -> None:
         if self._is_ordinary or not data:  # nothing: aiohttp asks its parser for more
@@ -85,12 +99,19 @@ class LaneConnection(Connection):
         asked = self._frame(data)
         at = answered = 0
         for request in asked:
-            if answered == TURN_MAX or not self._is_ready():
-                break
             line, block, body_at, end = request
-            answer = self.respond(line, block, data[body_at:end])
-            if answer is not None:
-                self.transport.write(answer.rendered())  # type: ignore[union-attr]
+            body = data[body_at:end]
+            if answered == TURN_MAX:
+                break
+            if self._next is not None:
+                if not self._is_done_behind(line, block, body):
+                    break
+            elif self._is_ready():
+                answer = self.respond(line, block, body)
+                if answer is not None:
+                    self.transport.write(answer.rendered())  # type: ignore[union-attr]
+            else:
+                break
             at, answered = end, answered + 1
         if at < len(data):
             Connection.data_received(self, data[at:] if at else data)
@@ -141,9 +162,39 @@ class LaneConnection(Connection):
         self._body_left = at - size
         return asked if is_for_lane and at == size else []
 
+    def _is_done_behind(self, line: FirstLine, block: FieldBlock, body: bytes) -> bool:
+        """Do what is asked behind calls whose answers wait for the disk, if it has a short way and
+        may be done now. Whether it was.
+        """
+        unsaid = self._unsaid
+        if (
+            line.usual is None
+            or len(unsaid) >= TURN_MAX
+            or unsaid[-1].rest is not None
+            or not self._is_free(self._next)
+        ):
+            return False
+        usual = line.usual(line.last, block, body, self._now)
+        if usual is None:
+            return False
+        assert self._manager is not None, "it is free"
+        self._manager.requests_count += 1
+        self._has_spoken()
+        request_of = partial(self._request, line, block, b"")
+        if isinstance(usual, Later):
+            self._say_when_safe(usual, request_of)
+        elif isinstance(usual, Unfinished):
+            unsaid.append(_Unsaid(request_of, rest=partial(_rest, usual)))
+        else:
+            unsaid.append(_Unsaid(request_of, usual))
+        return True
+
     def _is_ready(self) -> bool:
         """Whether aiohttp has nothing in hand, and waits for a request."""
-        waiter, transport = self._waiter, self.transport
+        return self._is_free(self._waiter)
+
+    def _is_free(self, waiter: asyncio.Future[None] | None) -> bool:
+        transport = self.transport
         return (
             waiter is not None
             and not waiter.done()
@@ -223,31 +274,54 @@ class LaneConnection(Connection):
         """Say an answer in the turn in which that may be. Until then the connection is as while
         aiohttp has a request in hand.
         """
-        waiter = self._waiter
-        assert waiter is not None, "it was not ready"
-        self._waiter = None
-        self._current_request, self._request_in_progress = _UNSAFE, True
+        unsaid = _Unsaid(request_of)
+        self._unsaid.append(unsaid)
+        self._hold()
 
         def say(error: StoreError | None) -> None:
             try:
                 answer = later.answer(error, request_of)
-            except Exception as mistake:
-                self._waiter = waiter
-                self._hand_over(request_of(), partial(_fail, mistake))
-                return  # others wait to be told the same
-            transport = self.transport
-            if transport is None or transport.is_closing():
-                self._is_said()
-                waiter.cancel()
-            elif not _is_short(answer):
-                self._waiter = waiter
-                self._hand_over(request_of(), partial(_say, answer))
+            except Exception as mistake:  # others wait to be told the same
+                unsaid.rest = partial(_fail, mistake)
             else:
-                transport.write(answer.rendered())
-                self._is_said()
-                self._go_on(waiter)
+                if _is_short(answer):
+                    unsaid.answer = answer
+                else:
+                    unsaid.rest = partial(_say, answer)
+            if self._next is not None:
+                self._say_in_order()
 
         later.when_safe(say)
+
+    def _hold(self) -> None:
+        """Let aiohttp wait until there is nothing more to be said."""
+        if self._next is None:
+            assert self._waiter is not None, "it was not ready"
+            self._next, self._waiter = self._waiter, None
+            self._current_request, self._request_in_progress = _UNSAFE, True
+
+    def _say_in_order(self) -> None:
+        """Say what may be said now."""
+        waiter, unsaid, transport = self._next, self._unsaid, self.transport
+        assert waiter is not None
+        while unsaid and unsaid[0].is_due:
+            first = unsaid.pop(0)
+            if first.answer is None:
+                self._next, self._waiter = None, waiter
+                assert first.rest is not None
+                self._hand_over(first.request_of(), first.rest)
+                return
+            if transport is None or transport.is_closing():
+                unsaid.clear()
+            else:
+                transport.write(first.answer.rendered())
+        if not unsaid:
+            self._next = None
+            self._is_said()
+            if transport is None or transport.is_closing():
+                waiter.cancel()
+            else:
+                self._go_on(waiter)
 
     def _go_on(self, waiter: asyncio.Future[None]) -> None:
         """An answer was said: let `RequestHandler.start` wait, or end if the connection does."""
@@ -258,7 +332,10 @@ class LaneConnection(Connection):
             return
         self._waiter = waiter
         self._wait_for_next()
-        if self._messages and not waiter.done():
+        if self._unsaid:
+            self._hold()
+            self._say_in_order()
+        elif self._messages and not waiter.done():
             waiter.set_result(None)
 
     def _hand_over(self, request: web.BaseRequest, rest: _Rest) -> None:
@@ -326,6 +403,28 @@ class LaneConnection(Connection):
         self._next_keepalive_close_time = due
         if self._keepalive_handle is None:
             self._keepalive_handle = self._loop.call_at(due, self._process_keepalive)
+
+
+class _Unsaid:
+    """An answer that is to be said when it is its turn: there already, or the rest of it, or
+    neither, as it is not safe yet.
+    """
+
+    __slots__ = ("answer", "request_of", "rest")
+
+    def __init__(
+        self,
+        request_of: Callable[[], WholeRequest],
+        answer: SingleWriteResponse | None = None,
+        rest: _Rest | None = None,
+    ) -> None:
+        self.request_of = request_of
+        self.answer = answer
+        self.rest = rest
+
+    @property
+    def is_due(self) -> bool:
+        return self.answer is not None or self.rest is not None
 
 
 class _Unsafe:

@@ -6,18 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from despoolr_lab.sim.hosts import LATENCY_S
-from despoolr_lab.sim.network import Network
-from despoolr_lab.sim.world import run_virtual
-from despoolr_server.files import StoreError
 from despoolr_server.http.connections.connection_limits import ConnectionLimits
-from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.fast_lane import TOGETHER_MAX, TURN_MAX
 from despoolr_server.http.connections.field_block import (
     BLOCK_SIZE_MAX,
@@ -33,27 +27,15 @@ from despoolr_server.http.connections.lane import (
     LINE_SIZE_MAX,
     FastLane,
 )
-from despoolr_server.http.connections.short_ways import LANE_CALLS, USUAL_CALLS, Later
+from despoolr_server.http.connections.short_ways import (
+    LANE_CALLS,
+)
 from despoolr_server.http.handling.application import App
 from despoolr_server.http.handling.handler import Route
-from despoolr_server.http.handling.single_write import BODY_SIZE_MAX, SingleWriteResponse
+from despoolr_server.http.handling.single_write import BODY_SIZE_MAX
 from worlds.lane_twins import exchanges, play
-from worlds.raw_http import Raw, dial_in_memory
-
-CALLS = frozenset(
-    {
-        ("GET", "/{share}/{path}"),
-        ("PUT", "/{share}/{path}"),
-        ("DELETE", "/o/{open}"),
-        ("PUT", "/kept"),
-    }
-)
-HOST = "Host: logon1"
-
-
-def ask(line: str, *fields: str, body: bytes = b"") -> bytes:
-    return "\r\n".join([f"{line} HTTP/1.1", HOST, *fields, "", ""]).encode() + body
-
+from worlds.lane_world import CALLS, HOST, World, ask, within
+from worlds.raw_http import dial_in_memory
 
 GET = ask("GET /S/A")
 
@@ -67,88 +49,6 @@ def make_lane() -> FastLane:
         Route("DELETE", "/o/{open}", nothing),
     ]
     return FastLane(App(routes, things={LANE_CALLS: CALLS}))
-
-
-class World:
-    """A server that notes who was asked what, and whether in the lane (in no task at all)."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, bool]] = []
-        self.bodies: list[bytes] = []
-        self.gate = asyncio.Event()
-        routes = [
-            Route("GET", "/{share}/{path:.*}", self.get),
-            Route("PUT", "/{share}/{path:.*}", self.put),
-            Route("DELETE", "/o/{open}", self.get),
-            Route("POST", "/{share}/{path:.*}", self.get),
-            Route("PUT", "/kept", self.put),
-        ]
-        usual = {("PUT", "/kept"): self.kept}
-        self.app = App(routes, things={LANE_CALLS: CALLS, USUAL_CALLS: usual})
-        self.network = Network()
-        self.runner = Runner(
-            self.app, limits=ConnectionLimits(), shutdown_timeout=1.0, handle_signals=False
-        )
-
-    def note(self, request: web.Request) -> None:
-        self.asked.append((f"{request.method} {request.path}", asyncio.current_task() is None))
-
-    async def get(self, request: web.Request) -> web.StreamResponse:
-        self.note(request)
-        what = request.match_info.get("path", "")
-        if what == "waits":
-            await self.gate.wait()
-        elif what == "waits-long":
-            await asyncio.sleep(400.0)
-        elif what == "gone":
-            raise ConnectionResetError("the caller has gone")
-        elif what == "fails":
-            await asyncio.sleep(0)
-            raise RuntimeError("a mistake")
-        elif what == "plain":
-            return web.Response(text="plain")
-        elif what == "large":
-            return SingleWriteResponse(200, {"Content-Type": "x/y"}, b"x" * (BODY_SIZE_MAX + 1))
-        elif what == "breathes":
-            await asyncio.sleep(0)
-        return SingleWriteResponse(200, {"Content-Type": "text/plain"}, request.path.encode())
-
-    async def put(self, request: web.Request) -> web.StreamResponse:
-        self.note(request)
-        self.bodies.append(await request.read())
-        return SingleWriteResponse(204)
-
-    def kept(self, _last: str, _block: FieldBlock, body: bytes, _now: Callable[[], float]) -> Later:
-        """Answered with as many bytes as it says, when the gate is open."""
-        answer = SingleWriteResponse(200, {"Content-Type": "x/y"}, b"x" * int(body))
-
-        async def open_gate(call: Callable[[StoreError | None], None]) -> None:
-            await self.gate.wait()
-            call(None)
-
-        def when_safe(call: Callable[[StoreError | None], None]) -> None:
-            self.waiting = asyncio.create_task(open_gate(call))
-
-        return Later(when_safe, lambda _error, _request_of: answer)
-
-    async def dial(self) -> Raw:
-        raw = await dial_in_memory(self.network, "logon1")
-        await asyncio.sleep(0.1)
-        return raw
-
-
-def within(test: Callable[[World], Awaitable[Any]]) -> Any:
-    async def main() -> Any:
-        world = World()
-        await world.runner.setup()
-        await world.network.serve(world.runner, "logon1")
-        try:
-            return await test(world)
-        finally:
-            world.gate.set()
-            await world.runner.cleanup()
-
-    return run_virtual(main)
 
 
 def test_a_request_that_came_whole_is_answered_in_the_turn_in_which_it_came() -> None:
