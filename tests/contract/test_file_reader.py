@@ -11,10 +11,10 @@ import pytest
 
 from despoolr_app.clocks.loop_clock import LoopClock
 from despoolr_client.transport import exchange, replies
-from despoolr_client.transport.exchange import ALONE_S
 from despoolr_client.transport.file_reader import FileReader
 from despoolr_client.transport.replies import SEVERAL_MAX
 from despoolr_client.transport.share_server import ShareServer
+from despoolr_client.transport.wire import ALONE_S
 from despoolr_core.share.contract import ShareError, ShareUnreachable
 from despoolr_server.http.connections.fast_lane import TURN_MAX
 from worlds.scripted_server import Server, Talk, serving
@@ -129,8 +129,8 @@ async def test_who_is_left_over_among_several_asks_alone_and_so_do_all_for_a_whi
         assert server.connections == 2
         assert ours.may_ask_several is (len(told) == 3)
         address = exchange.address_of(http, server.url)
-        assert address.alone_until <= asyncio.get_running_loop().time() + ALONE_S
-        address.alone_until -= ALONE_S if len(told) < 3 else 0
+        assert address.idle.alone_until <= asyncio.get_running_loop().time() + ALONE_S
+        address.idle.alone_until -= ALONE_S if len(told) < 3 else 0
         assert ours.may_ask_several
 
 

@@ -5,8 +5,9 @@ pool's places suffice for all.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import process_time
+from typing import Any
 
 import aiohttp
 import pytest
@@ -16,11 +17,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from despoolr_client.transport import wire
+from despoolr_client.transport.calls import encode
 from despoolr_client.transport.exchange import address_of, exchange
 from despoolr_client.transport.message import Fenced
-from despoolr_client.transport.replies import HEAD_SIZE_MAX, Reply, ReplyReader, Several
-from despoolr_client.transport.wire import answer, begin
-from worlds.scripted_server import OK, Talk, ask, serving
+from despoolr_client.transport.replies import (
+    HEAD_SIZE_MAX,
+    SEVERAL_MAX,
+    Reply,
+    ReplyReader,
+    Several,
+)
+from despoolr_client.transport.wire import ALONE_S, TOGETHER_SIZE_MAX, answer, begin
+from despoolr_core.share.chain import Chain, ChainDelete, ChainGet
+from worlds.scripted_server import OK, Server, Talk, ask, serving
 
 PIECES = st.sampled_from(
     [
@@ -302,3 +311,247 @@ async def test_none_is_kept_beside_a_pool_with_a_limit_for_each_server() -> None
             assert [(await ask(server, http)).body for _ in range(2)] == [b"one"] * 2
             assert not address_of(http, server.url).wires.kept
     assert server.connections == 1
+
+
+CHAIN = "/api/v1/chain"
+GETS = encode(Chain([ChainGet("SMS_SHR", "A")], stops=True))
+DELETES = encode(Chain([ChainDelete("SMS_SHR", "A")], stops=True))
+TIMEOUT = aiohttp.ClientTimeout(total=60.0)
+LONG = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n"
+
+
+def said(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+class Turn:
+    """Chains that are made in one turn of the loop, on a connection that is known."""
+
+    def __init__(self, server: Server, http: aiohttp.ClientSession) -> None:
+        self.server, self.http = server, http
+        self.address = address_of(http, server.url)
+
+    async def begin(self) -> None:
+        for _ in range(2):
+            assert (await ask(self.server, self.http)).status == 200
+        now = asyncio.get_running_loop().time()
+        self.address.wires.now = lambda: now  # a loop that keeps its time for a turn, as uvloop
+
+    def chain(
+        self,
+        data: bytes,
+        timeout: aiohttp.ClientTimeout = TIMEOUT,
+        may_send: Callable[[], bool] | None = None,
+        target: str = CHAIN,
+    ) -> asyncio.Task[Reply]:
+        return asyncio.create_task(
+            exchange(self.http, self.address, "POST", target, "", data, timeout, may_send)
+        )
+
+    async def bodies(self, *asked: asyncio.Task[Reply]) -> list[bytes | type]:
+        ends = await asyncio.gather(*asked, return_exceptions=True)
+        return [end.body if isinstance(end, Reply) else type(end) for end in ends]
+
+    @property
+    def asks_alone(self) -> bool:
+        return self.address.idle.alone_until > asyncio.get_running_loop().time() + ALONE_S / 2
+
+
+def together(*answers: bytes, ends: bool = False) -> tuple[Callable[[Talk], Awaitable[None]], ...]:
+    """The first connection: it waits for as many calls as there are answers, says them piece by
+    piece, and ends if it is to. All others echo.
+    """
+
+    async def first(talk: Talk) -> None:
+        for _ in range(2):
+            await talk.heard()
+            talk.say(OK)
+        for _ in answers:
+            assert await talk.heard()
+        for piece in answers:
+            talk.say(piece)
+            await asyncio.sleep(0.01)
+        while not ends and (heard := await talk.heard()):
+            talk.say(said(heard[-1:]))
+
+    async def echo(talk: Talk) -> None:
+        while heard := await talk.heard():
+            talk.say(said(heard[-1:]))
+
+    return first, echo
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (b"", b"", said(b"1") + said(b"22") + said(b"")),
+        (said(b"1"), said(b"22"), said(b"")),
+        (said(b"1")[:-20], said(b"1")[-20:] + said(b"22")[:5], said(b"22")[5:] + said(b"")),
+        (said(b"1") + said(b"22") + said(b"")[:9], said(b"")[9:], b""),
+    ],
+    ids=["one piece", "each", "odd pieces", "a part of the last"],
+)
+async def test_chains_of_one_turn_go_together_and_each_is_told_its_own(
+    answers: tuple[bytes, ...],
+) -> None:
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(*answers)]
+        turn = Turn(server, http)
+        await turn.begin()
+        assert await turn.bodies(*map(turn.chain, (b"a", b"b", b"c"))) == [b"1", b"22", b""]
+        assert await turn.bodies(turn.chain(b"d")) == [b"d"]
+        assert (server.connections, turn.asks_alone) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("answers", "bodies", "connections"),
+    [
+        ((said(b"1"), LONG, said(b"3")), [b"1", b"two", b"3"], 1),
+        ((said(b"1") + LONG + LONG, b"", b""), [b"1", b"two", b"two"], 1),
+        ((LONG + said(b"22"), b"", said(b"3")), [b"two", b"22", b"3"], 1),
+        (
+            (said(b"1"), b"odd\r\n\r\n", b""),
+            [b"1", HttpProcessingError, aiohttp.ServerDisconnectedError],
+            2,
+        ),
+    ],
+    ids=["chunks", "at the end", "at once", "odd"],
+)
+async def test_from_an_odd_answer_on_aiohttp_reads_and_all_ask_alone_for_a_while(
+    answers: tuple[bytes, ...], bodies: list[bytes | type], connections: int
+) -> None:
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(*answers)]
+        turn = Turn(server, http)
+        await turn.begin()
+        assert await turn.bodies(*map(turn.chain, (b"a", b"b", b"c"))) == bodies
+        assert turn.asks_alone
+        assert await turn.bodies(*map(turn.chain, (b"d", b"e"))) == [b"d", b"e"]
+        assert server.connections == connections + 1, "each has its own"
+
+
+async def test_a_connection_that_ends_ends_for_all_who_wait_and_nothing_is_said_twice() -> None:
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(said(b"1"), b"", ends=True)]
+        turn = Turn(server, http)
+        await turn.begin()
+        lost = aiohttp.ServerDisconnectedError
+        assert await turn.bodies(*map(turn.chain, (b"a", b"b", b"c"))) == [b"1", lost, lost]
+        assert turn.asks_alone
+        assert server.connections == 1
+
+
+async def test_who_is_cancelled_leaves_the_connection_to_the_others() -> None:
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(b"", said(b"1") + said(b"2"), said(b"3"))]
+        turn = Turn(server, http)
+        await turn.begin()
+        one, two, three = map(turn.chain, (b"a", b"b", b"c"))
+        await asyncio.sleep(0)
+        two.cancel()
+        assert await turn.bodies(one, two, three) == [b"1", asyncio.CancelledError, b"3"]
+        assert await turn.bodies(turn.chain(b"d")) == [b"d"]
+        assert server.connections == 1
+
+
+async def test_a_connection_that_all_have_left_is_closed() -> None:
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(b"", b"")]
+        turn = Turn(server, http)
+        await turn.begin()
+        asked = [*map(turn.chain, (b"a", b"b"))]
+        await asyncio.sleep(0)
+        for task in asked:
+            task.cancel()
+        await turn.bodies(*asked)
+        assert not turn.address.wires.kept
+        assert await turn.bodies(turn.chain(b"d")) == [b"d"]
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_all_have_the_same_time_also_if_the_first_has_left(leaves: bool) -> None:
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(b"", b"")]
+        turn, short = Turn(server, http), aiohttp.ClientTimeout(total=0.1)
+        await turn.begin()
+        asked = [turn.chain(body, short) for body in (b"a", b"b")]
+        await asyncio.sleep(0)
+        if leaves:
+            asked[0].cancel()
+        first = asyncio.CancelledError if leaves else TimeoutError
+        assert await turn.bodies(*asked) == [first, TimeoutError]
+        assert not turn.address.wires.kept
+
+
+async def test_a_server_that_was_slow_once_holds_up_others_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "SLOW_S", 0.001)
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(b"", said(b"1") + said(b"2"))]
+        turn = Turn(server, http)
+        await turn.begin()
+        assert await turn.bodies(*map(turn.chain, (b"a", b"b"))) == [b"1", b"2"]
+        assert turn.asks_alone
+
+
+async def test_who_may_not_act_any_more_says_nothing_behind_others() -> None:
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(b"", said(b"1") + said(b"3"))]
+        turn = Turn(server, http)
+        await turn.begin()
+        two = turn.chain(b"b", may_send=lambda: False)
+        asked = turn.chain(b"a"), two, turn.chain(b"x", may_send=lambda: False), turn.chain(b"c")
+        assert await turn.bodies(*asked) == [b"1", Fenced, Fenced, b"3"]
+        assert await turn.bodies(turn.chain(b"d")) == [b"d"]
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "is_together"),
+    [
+        ({}, True),
+        ({"timeout": aiohttp.ClientTimeout(total=60.0, connect=1.0)}, False),
+        ({"target": "/api/v1/opens"}, False),
+        ({"data": b"b" * TOGETHER_SIZE_MAX}, True),
+        ({"data": b"b" * (TOGETHER_SIZE_MAX + 1)}, False),
+        ({"data": DELETES}, True),
+        ({"data": GETS}, False),
+    ],
+    ids=["alike", "another time", "may wait", "short", "long", "deletes", "gets"],
+)
+@pytest.mark.parametrize("is_first", [False, True])
+async def test_only_short_chains_with_the_same_time_go_together(
+    other: dict[str, Any], is_together: bool, is_first: bool
+) -> None:
+    async with serving(said(b"b")) as (server, http):
+        turn = Turn(server, http)
+        await turn.begin()
+        asked = [{"data": b"a"}, {"data": b"b", **other}]
+        if is_first:
+            asked.reverse()
+        await turn.bodies(*(turn.chain(**one) for one in asked))
+        assert server.connections == (1 if is_together else 2)
+
+
+async def test_no_more_go_together_than_a_server_answers_in_one_turn() -> None:
+    for count, connections in ((SEVERAL_MAX, 1), (SEVERAL_MAX + 1, 2)):
+        async with serving(said(b"b")) as (server, http):
+            turn = Turn(server, http)
+            await turn.begin()
+            await turn.bodies(*(turn.chain(b"a") for _ in range(count)))
+            assert server.connections == connections
+
+
+async def test_what_is_asked_in_another_turn_has_a_connection_of_its_own() -> None:
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(said(b"1"))]
+        turn = Turn(server, http)
+        await turn.begin()
+        first = turn.chain(b"a")
+        await asyncio.sleep(0)
+        now = turn.address.wires.now() + 0.001
+        turn.address.wires.now = lambda: now
+        assert await turn.bodies(first, turn.chain(b"b")) == [b"1", b"b"]
+        assert server.connections == 2

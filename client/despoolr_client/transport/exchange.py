@@ -8,9 +8,9 @@ for (cookies, redirects, payload objects, a multidict for each request): half of
 which is most of what a fleet does. A connection that was used once is kept past the pool, and short
 answers on it are read past the parser (`wire`): a third of what is left. `GET`s of several may go
 there in one write (RFC 9112, 9.3.2), which the kernel, the loop and the server have to do with
-once; whatever is odd about an answer, those from it on ask alone. A session's default
-headers are sent; its proxy, its `auth` and its traces are not looked at. Contract tests hold the
-two side by side; aiohttp's minor version is pinned.
+once; whatever is odd about an answer, those from it on ask alone. So do calls of one turn that wait
+for nobody (`wire`). A session's default headers are sent; its proxy, its `auth` and its traces are
+not looked at. Contract tests hold the two side by side; aiohttp's minor version is pinned.
 """
 
 from __future__ import annotations
@@ -35,14 +35,10 @@ from despoolr_client.transport.message import (
     header_lines,
 )
 from despoolr_client.transport.replies import Reply
-from despoolr_client.transport.wire import Wire, Wires, answer, begin, done_with
+from despoolr_client.transport.wire import Wire, Wires, answer, begin, done_with, goes_with_others
 
 SEVERAL_S: Final = 10.0
 """Seconds of this machine in which they are answered, or asked again alone."""
-ALONE_S: Final = 60.0
-"""Seconds of this machine in which a server that did not answer several is asked alone: one who is
-slow or odd holds up others once, and not again and again.
-"""
 
 _REPEATABLE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 """Sent again on another connection where a kept one turns out to be closed (RFC 9110, 9.2.2)."""
@@ -56,7 +52,6 @@ class Address:
     """
 
     __slots__ = (
-        "alone_until",
         "begin",
         "converse",
         "idle",
@@ -83,8 +78,6 @@ class Address:
         """What follows a target."""
         self.wires = wires
         self.idle = wires.of_one_server()
-        self.alone_until = -inf
-        """Until when, by the loop, nothing is asked of it together with other things."""
         self.converse = getattr(http.connector, "converse", None)
         """How a connector without wires has a call answered; what it answers None it leaves to
         us.
@@ -180,16 +173,22 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
             if method not in _REPEATABLE:
                 raise
             has_repeated = True
-    wire = _kept(address, method, data, timeout)
+    shared = timeout if goes_with_others(target, data) else None
+    wire = address.idle.joined if shared is not None else None
+    joins = wire is not None and wire.takes_more(now, shared)
+    if not joins:
+        wire = _kept(address, method, data, timeout)
     if wire is not None:
         if may_send is not None and not may_send():
-            wire.rest()
+            if not joins:
+                wire.rest()
             raise Fenced
         # as `head_of` has it, joined once
         head = f"{method} {address.path}{target}{address.begin}{lines}\r\n".encode(
             "utf-8", "surrogateescape"
         )
-        waiter = wire.ask(head + data if data else head, now, deadline)
+        asked = head + data if data else head
+        waiter = wire.ask_behind(asked) if joins else wire.ask(asked, now, deadline, shared)
         try:  # without a coroutine of the wire's own: a twentieth of an exchange
             reply = await waiter
             return reply if reply is not None else await wire.rest_of(deadline)
@@ -215,7 +214,7 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
 
 def may_ask_several(address: Address) -> bool:
     """Whether there is a connection now on which several questions may go."""
-    return bool(address.idle) and address.wires.now() >= address.alone_until
+    return bool(address.idle) and address.wires.now() >= address.idle.alone_until
 
 
 async def exchange_several(
@@ -238,7 +237,7 @@ async def exchange_several(
     data = asked.encode(errors="surrogateescape")
     replies = await wire.ask_several(data, len(gets), now, now + SEVERAL_S)
     if len(replies) < len(gets):
-        address.alone_until = address.wires.now() + ALONE_S
+        address.idle.ask_alone()
     return replies
 
 

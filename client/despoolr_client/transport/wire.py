@@ -8,6 +8,13 @@ there before and is again from then on, and so what may go wrong is what goes wr
 request at a time: nothing is sent before the last answer was read; several `GET`s may be one
 (`ask_several`).
 
+Short chains wait for nobody. Those that are made in one turn of the loop go out together, and are
+answered in order (RFC 9112, 9.3.2): one write, one read and one turn for all, here and at the
+server. They have the same time, and are as many as a server of ours answers in one turn. Who breaks
+off leaves the connection to the others; if it ends, it ends for all. A server that was slow
+(`SLOW_S`) or odd then is asked alone for a while (`ALONE_S`): who is late, or whose line is cut,
+takes few others along, and seldom.
+
 A connection that is kept here takes one of the places of aiohttp's pool (`limit`). So a part of
 them (`POOLS_PART`) is never kept, for those who ask aiohttp itself; once those that are kept and
 those that calls have from the pool, or seek there, are as many as may be kept, whoever seeks one
@@ -19,17 +26,45 @@ time.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from math import inf
 from typing import Any, Final, cast
 
-from aiohttp import hdrs
+from aiohttp import ServerDisconnectedError, hdrs
 
-from despoolr_client.transport.replies import Reply, ReplyReader, Several
+from despoolr_client.transport.replies import SEVERAL_MAX, Reply, ReplyReader, Several
 
 IDLE_S: Final = 10.0
 """Seconds after which a connection that nobody used goes back to aiohttp's pool."""
+TOGETHER_SIZE_MAX: Final = 4096
+"""Bytes of a call that goes together with others: longer ones come in parts, and hold up others."""
+_TOGETHER: Final = "/api/v1/chain"
+_GETS: Final = b'{"calls":[{"call":"get",'
+"""How a chain of those begins, as `calls.encode` says it; its answer is long, and no short way."""
+SLOW_S: Final = 1.0
+"""Seconds of this machine after which an answer to one of several calls is late."""
+ALONE_S: Final = 60.0
+"""Seconds of this machine in which a server that was slow or odd is asked nothing together: it
+holds up others once, and not again and again.
+"""
 POOLS_PART: Final = 32
 """One place in so many is not taken by what is kept here, and at least one."""
+
+
+class Idle(list["Wire"]):
+    """The idle connections to one server: who was used last comes last."""
+
+    __slots__ = ("alone_until", "joined")
+
+    def __init__(self) -> None:
+        self.joined: Wire | None = None
+        """The one on which others of the same turn may ask, too."""
+        self.alone_until = -inf
+        """Until when, by the loop, nothing is asked of the server together with other things."""
+
+    def ask_alone(self) -> None:
+        """The server was slow or odd when it was asked several things."""
+        self.alone_until = asyncio.get_running_loop().time() + ALONE_S
 
 
 class Wires:
@@ -54,7 +89,7 @@ class Wires:
             self.kept_max = 0
         self.now = asyncio.get_running_loop().time
         self.reader = ReplyReader()
-        self._idle: list[list[Wire]] = []
+        self._idle: list[Idle] = []
         self.is_sweeping = False
         self.over_pool_count = 0
         """Calls that have a connection of aiohttp's pool, or seek one."""
@@ -66,9 +101,9 @@ class Wires:
         """Whether it may be what is kept here that keeps somebody from a connection."""
         return len(self.kept) + self.over_pool_count > self.kept_max
 
-    def of_one_server(self) -> list[Wire]:
-        """The place for the idle connections to one more server: who was used last comes last."""
-        self._idle.append([])
+    def of_one_server(self) -> Idle:
+        """The place for the idle connections to one more server."""
+        self._idle.append(Idle())
         return self._idle[-1]
 
     def make_room(self) -> None:
@@ -77,7 +112,7 @@ class Wires:
         if idle is not None:
             idle[0].give_back()
 
-    def keep(self, connection: Any, idle: list[Wire]) -> bool:
+    def keep(self, connection: Any, idle: Idle) -> bool:
         """Keep a connection on which all was said and read; False for one that is aiohttp's."""
         transport = cast("asyncio.Transport | None", connection.transport)
         if (
@@ -118,9 +153,13 @@ class Wire(asyncio.Protocol):
         "_deadline",
         "_handler",
         "_idle",
+        "_is_plain",
         "_looks_at",
         "_loop",
+        "_others",
+        "_part",
         "_several",
+        "_shared",
         "_timer",
         "_waiter",
         "_wires",
@@ -129,7 +168,7 @@ class Wire(asyncio.Protocol):
     )
 
     def __init__(
-        self, wires: Wires, connection: Any, transport: asyncio.Transport, idle: list[Wire]
+        self, wires: Wires, connection: Any, transport: asyncio.Transport, idle: Idle
     ) -> None:
         self._wires = wires
         self._connection = connection
@@ -138,6 +177,13 @@ class Wire(asyncio.Protocol):
         self._idle = idle
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[Reply | None] | None = None
+        self._others: deque[asyncio.Future[Reply | None]] = deque()
+        """Those whose answers come behind that of `_waiter`."""
+        self._shared: object = None
+        """The time that those have who may ask behind others; None: nobody may."""
+        self._part = b""
+        self._is_plain = False
+        """Whether an answer was read here."""
         self._several: Several | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = self._looks_at = inf
@@ -170,14 +216,37 @@ class Wire(asyncio.Protocol):
         self._look_at(inf)
         self.transport.set_protocol(self._handler)
 
-    def ask(self, request: bytes, now: float, deadline: float) -> asyncio.Future[Reply | None]:
+    def ask(
+        self, request: bytes, now: float, deadline: float, shared: object = None
+    ) -> asyncio.Future[Reply | None]:
         """One request. Who awaits its answer says `break_off` if that raises; for None, it is
-        `rest_of` that has it.
+        `rest_of` that has it. Those who have the time `shared` may ask behind it.
         """
         self._waiter = waiter = self._loop.create_future()
-        self.asked_at, self._deadline = now, deadline
+        self.asked_at, self._deadline, self._shared = now, deadline, shared
         if deadline < self._looks_at:
             self._look_at(deadline)
+        if shared is not None:
+            self._idle.joined = self
+        self.transport.write(request)
+        return waiter
+
+    def takes_more(self, now: float, shared: object) -> bool:
+        """Whether one may `ask_behind`: in the turn in which it was asked, what has that time."""
+        return (
+            self.asked_at == now
+            and self._shared is shared
+            and self._is_plain
+            and self._waiter is not None
+            and len(self._others) < SEVERAL_MAX - 1
+            and now >= self._idle.alone_until
+            and not self.transport.is_closing()
+        )
+
+    def ask_behind(self, request: bytes) -> asyncio.Future[Reply | None]:
+        """One more request, as `ask` has it."""
+        waiter: asyncio.Future[Reply | None] = self._loop.create_future()
+        self._others.append(waiter)
         self.transport.write(request)
         return waiter
 
@@ -185,8 +254,19 @@ class Wire(asyncio.Protocol):
         """An answer that aiohttp reads. Raises what aiohttp raises, and `TimeoutError`."""
         async with asyncio.timeout_at(deadline if deadline < inf else None):
             reply = await answer(self._handler)
-        done_with(self._connection)
+        if self._others:
+            self._waiter = self._others.popleft()
+            self._tell_of_rest(self._waiter)
+        else:
+            done_with(self._connection)
         return reply
+
+    def _tell_of_rest(self, waiter: asyncio.Future[Reply | None]) -> None:
+        """It is `rest_of` that has the answer to this one."""
+        if waiter.done():
+            self._end()  # nobody reads it
+        else:
+            waiter.set_result(None)
 
     async def ask_several(
         self, requests: bytes, count: int, now: float, deadline: float
@@ -205,11 +285,25 @@ class Wire(asyncio.Protocol):
         return several.replies
 
     def break_off(self, waiter: asyncio.Future[Reply | None]) -> None:
-        """Close it, if what this one waits for was not read to its end."""
-        if self._waiter is waiter:
-            self._waiter = self._several = None
-            self._wires.kept.discard(self)
-            self._connection.close()
+        """Close it, if what this one waits for was not read to its end; who was cancelled leaves
+        it to those who still wait.
+        """
+        asked = self._asked()
+        if waiter in asked and not (waiter.cancelled() and _waiting(asked)):
+            self._end()
+
+    def _asked(self) -> list[asyncio.Future[Reply | None]]:
+        """Those whose answers were not read to their ends."""
+        return [] if self._waiter is None else [self._waiter, *self._others]
+
+    def _end(self) -> None:
+        """Close it; there will be no answer for who still waits."""
+        left, self._waiter, self._several = self._asked(), None, None
+        self._others.clear()
+        self._wires.kept.discard(self)
+        self._connection.close()
+        for waiter in _waiting(left):
+            waiter.set_exception(ServerDisconnectedError())
 
     def _look_at(self, when: float) -> None:
         """One timer does for all requests that it finds answered."""
@@ -220,15 +314,20 @@ class Wire(asyncio.Protocol):
 
     def _look(self) -> None:
         self._timer, self._looks_at = None, inf
-        if self._waiter is None or self._waiter.done():
+        left = _waiting(self._asked())
+        if not left:
             return
         if self._loop.time() >= self._deadline:
-            self._waiter.set_exception(TimeoutError())
+            for waiter in left:
+                waiter.set_exception(TimeoutError())
         else:
             self._look_at(self._deadline)
 
     def data_received(self, data: bytes) -> None:
         waiter = self._waiter
+        if self._others or self._part:
+            self._take_in_order(data)
+            return
         if waiter is None or waiter.done():
             self.transport.close()  # nobody asked
             return
@@ -241,9 +340,38 @@ class Wire(asyncio.Protocol):
             begin(self._handler)
             self._handler.data_received(data)
         else:
-            self._waiter = None
+            self._waiter, self._is_plain = None, True
             self.rest()
         waiter.set_result(reply)
+
+    def _take_in_order(self, data: bytes) -> None:
+        """Answers to what was asked together. From the first on that is odd aiohttp reads them, one
+        after the other.
+        """
+        data, self._part = self._part + data, b""
+        others, reader, at = self._others, self._wires.reader, 0
+        if self._loop.time() - self.asked_at > SLOW_S:
+            self._idle.ask_alone()
+        while (waiter := self._waiter) is not None and at < len(data):
+            reply, end = reader.first(data, at)
+            if reply is None:
+                if not end:
+                    self._part = data[at:]
+                    return
+                self._idle.ask_alone()
+                self._leave()
+                begin(self._handler)
+                self._handler.data_received(data[at:])
+                self._tell_of_rest(waiter)
+                return
+            self._waiter = others.popleft() if others else None
+            if not waiter.done():
+                waiter.set_result(reply)
+            at = end
+        if at < len(data):
+            self.transport.close()  # nobody asked
+        elif self._waiter is None:
+            self.rest()
 
     def _take(self, several: Several, data: bytes, waiter: asyncio.Future[Reply | None]) -> None:
         if several.take(data, self._wires.reader):
@@ -253,13 +381,17 @@ class Wire(asyncio.Protocol):
             waiter.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        waiter, handler = self._waiter, self._handler
+        left, handler = _waiting(self._asked()), self._handler
         self._wires.kept.discard(self)
         self._look_at(inf)
-        if waiter is not None and not waiter.done():
-            begin(handler)  # it says what it is that goes wrong
+        if left:
+            if len(left) > 1:
+                self._idle.ask_alone()
+            begin(handler)  # it says what it is that goes wrong, to one
             handler.connection_lost(exc)
-            waiter.set_result(None)
+            self._waiter, *others = left
+            self._others = deque(others)
+            self._waiter.set_result(None)
             return
         handler.connection_lost(exc)
         if self in self._idle:
@@ -271,6 +403,20 @@ class Wire(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._handler.resume_writing()
+
+
+def goes_with_others(target: str, data: bytes | None) -> bool:
+    """Whether a call waits for nobody, is short, and is answered shortly."""
+    return (
+        target == _TOGETHER
+        and data is not None
+        and len(data) <= TOGETHER_SIZE_MAX
+        and not data.startswith(_GETS)
+    )
+
+
+def _waiting(asked: list[asyncio.Future[Reply | None]]) -> list[asyncio.Future[Reply | None]]:
+    return [waiter for waiter in asked if not waiter.done()]
 
 
 def begin(handler: Any, *, is_head: bool = False, read_timeout_s: float | None = None) -> None:

@@ -123,8 +123,7 @@ def remedy(episode: EpisodeRow) -> str:
     if released:
         free = "that range is free" if letting_go.startswith("un") else "that file is closed"
         return f"{free} now, so the next attempt lets {what} through if nobody else is in the way"
-    others = " if nobody else is in the way" if episode.purpose else ""
-    return f"{letting_go} would let {what} through{others}"
+    return f"{letting_go} would let {what} through"
 
 
 def _program(program: str, machine: str) -> str:
