@@ -160,12 +160,12 @@ class LocalShare:
     async def read_all(self, paths: Sequence[str]) -> list[bytes | ShareError]:
         """Whole files: the bytes of each, or why not."""
         found: list[bytes | ShareError] = []
-        caller, content_now = self._caller(""), self._host.polls.content_now
+        caller, read_now = self._caller(""), self._host.polls.content_or_missing
         in_this_turn = 0
         for path in paths:
-            now = content_now(caller, self._share, path, SMALL_SIZE)
+            now = read_now(caller, self._share, path, SMALL_SIZE)
             if now is not None:
-                found.append(now.data)
+                found.append(ShareError(now) if isinstance(now, Problem) else now.data)
                 in_this_turn += 1
             else:
                 try:

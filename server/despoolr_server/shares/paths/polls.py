@@ -9,10 +9,11 @@ is asked as if nobody had asked here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from despoolr_core.rules.fold import fold
-from despoolr_core.share.modes import Access
+from despoolr_core.share.modes import Access, NtStatus
+from despoolr_core.share.wire import Problem
 from despoolr_server.engine.names import BadName, Name, parse_name
 from despoolr_server.engine.rows import FileFacts
 from despoolr_server.engine.table import file_key
@@ -26,6 +27,7 @@ from despoolr_server.shares.base.principal import (
     Content,
     NotModified,
 )
+from despoolr_server.shares.base.problems import problem
 
 _READ: Final = int(Access.READ_DATA)
 
@@ -54,7 +56,7 @@ class Polls:
 
         def is_unchanged(caller: Caller, etag: str) -> bool:
             facts = self._facts_now(caller, found, name, key)
-            return facts is not None and facts.etag == etag
+            return facts.etag == etag if facts else False
 
         return is_unchanged
 
@@ -76,6 +78,19 @@ class Polls:
             return None
         return NOT_MODIFIED if etag and found[2].etag == etag else self._content(*found, LARGE_SIZE)
 
+    def content_or_missing(
+        self, caller: Caller, share: str, path: str, size_max: int
+    ) -> Content | Problem | None:
+        """`content_now`, or that its directory has nothing of that name."""
+        place = place_of(self._gate, share, path)
+        if place is None:
+            return None
+        found, name, key = place
+        facts = self._facts_now(caller, found, name, key)
+        if facts is None and found.store.has_directory(name.parent):
+            return problem(NtStatus.OBJECT_NAME_NOT_FOUND, found.name, name.path)
+        return self._content(found.store, name, facts, size_max) if facts else None
+
     def _content(
         self, store: FileStore, name: Name, facts: FileFacts, size_max: int
     ) -> Content | None:
@@ -96,13 +111,13 @@ class Polls:
             return None
         found, name, key = place
         facts = self._facts_now(caller, found, name, key)
-        return None if facts is None else (found.store, name, facts)
+        return (found.store, name, facts) if facts else None
 
     def _facts_now(
         self, caller: Caller, share: NetworkShare, name: Name, key: str
-    ) -> FileFacts | None:
+    ) -> FileFacts | Literal[False] | None:
         """The facts of a file that the caller may read, that nobody has open, and for which nobody
-        waits.
+        waits; None if there is none, and False if it is not as sure.
         """
         if (
             caller.session
@@ -110,9 +125,9 @@ class Polls:
             or self._engine.table.file(key) is not None
             or not share.rights.allowed(caller.who.role, name.key) & _READ
         ):
-            return None
+            return False
         facts = share.store.find(name)
-        return None if facts is None or facts.directory else facts
+        return False if facts is not None and facts.directory else facts
 
 
 def place_of(gate: Gate, share: str, path: str) -> tuple[NetworkShare, Name, str] | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from despoolr_core.rules.fold import fold
+from despoolr_core.share.contract import ShareError
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.loop.pace import FILES_A_TURN
 from despoolr_server.shares.local import LocalShare
@@ -27,7 +28,7 @@ FILES = [(name, b"x") for name in NAMES]
     [
         lambda share: share.write_all(FILES),
         lambda share: share.create_all(FILES),
-        lambda share: share.read_all(NAMES),
+        lambda share: share.read_all([f"NOWHERE/{name}" for name in NAMES]),
         lambda share: share.delete_all(NAMES),
     ],
     ids=["write", "create", "read", "delete"],
@@ -59,7 +60,9 @@ async def test_others_have_their_turn_while_few_files_of_each_directory_come(
     await store.close()
 
 
-async def test_files_that_are_small_and_at_hand_are_read_32_in_one_turn(tmp_path: Path) -> None:
+async def test_files_that_are_small_and_at_hand_or_missing_are_read_32_in_one_turn(
+    tmp_path: Path,
+) -> None:
     store = JournalledFileStore(tmp_path, threads=False)
     share = World(store).share(SERVICE)
     names = [f"F{number:03}.DAT" for number in range(4 * TOGETHER_MAX)]
@@ -68,6 +71,10 @@ async def test_files_that_are_small_and_at_hand_are_read_32_in_one_turn(tmp_path
 
     async with others() as waiting:
         assert await share.read_all(names) == contents
+    assert 3 <= waiting.turns < len(names) // FILES_A_TURN
+    async with others() as waiting:
+        missing = await share.read_all([f"{name}.NOT" for name in names])
+    assert all(isinstance(error, ShareError) and error.is_missing for error in missing)
     assert 3 <= waiting.turns < len(names) // FILES_A_TURN
     await store.close()
 

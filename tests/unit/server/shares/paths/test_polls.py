@@ -104,6 +104,33 @@ async def test_what_is_no_file_to_be_read_takes_the_long_way(share: str, path: s
     assert world.host.polls.content_now(CLIENT, share, path) is None
 
 
+async def test_that_nothing_is_there_is_said_as_the_long_way_would_where_that_is_sure() -> None:
+    world, _ = await served()
+    polls, inside = world.host.polls, world.share(share="SMS_SHR")
+    await inside.make_directory("SHUT")
+    world.host.set_rights("SMS_SHR", "SHUT", Role.CLIENT, Rights(0))
+    before = len(world.records)
+    for path, is_sure in (
+        ("PCMINS.BOX/other.INS", True),
+        ("pcmins.box/BPC00001.INS", True),
+        ("NOWHERE/A", False),
+        ("PCMINS.BOX/BPC00001.INS/A", False),
+        ("PCMINS.BOX/A/", False),
+        ("PCMINS.BOX", False),
+        ("SHUT/A", False),
+        ("", False),
+    ):
+        now = polls.content_or_missing(CLIENT, "sms_shr", path, LARGE_SIZE)
+        if is_sure:
+            assert now == await world.host.paths.get(CLIENT, "sms_shr", path)
+        assert (now is not None) is is_sure, path
+    assert len(world.records) == before
+    assert polls.content_or_missing(CLIENT, "SMS_SHR", "PCMINS.BOX/BPC00001.INS", 2) is None
+    assert polls.content_or_missing(CLIENT, "NOSHARE", "A", LARGE_SIZE) is None
+    in_session = replace(CLIENT, session="S9")
+    assert polls.content_or_missing(in_session, "SMS_SHR", "PCMINS.BOX/A", LARGE_SIZE) is None
+
+
 async def test_a_caller_in_a_session_and_a_waiting_update_take_the_long_way() -> None:
     world, _ = await served()
     where = ("SMS_SHR", "PCMINS.BOX/BPC00001.INS")
