@@ -154,11 +154,12 @@ def window_lines(ladder: Ladder) -> list[str]:
     ]
     if found.quietest is not None:
         one = found.quietest
-        never = "at no time" if one.opens else "for no whole second"
         lines.append(
-            f"{never} had nobody {files} open; the quietest is {_day(one.begin)} to "
+            f"at no time had nobody {files} open; the quietest is {_day(one.begin)} to "
             f"{_until(one.begin, one.end)} ({span(one.end - one.begin)}): "
             f"{one.opens:,} open at once, by {one.holders:,}"
+            if one.opens
+            else f"for no whole second had nobody {files} open"
         )
     daily = found.daily
     if daily is not None:

@@ -94,7 +94,8 @@ def find_source(whom: Whom, about: str = "") -> Source:
         if not (runs / LATEST).exists():
             fail(
                 "there is no running site here and no finished run: start one with `despoolr "
-                "serve all` or `despoolr demo`, or point at one with --url and --token"
+                "serve all` or `despoolr demo`, point at one with --url and --token, or name "
+                "the directory of a run or of a server's data"
             )
         found = RunSource(find_run(LATEST, runs))
         say(f"no site is running here; this is the latest run, {runs / Path(found.name).name}")

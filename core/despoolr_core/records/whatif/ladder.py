@@ -217,4 +217,5 @@ def _window(windows: UpdateWindows | None) -> str:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """A sentence; one that begins with the name of a program begins as that is written."""
+    return text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text

@@ -68,6 +68,11 @@ def test_harm_is_told_with_the_remedy() -> None:
             "A copy could have helped (not yet confirmed by reruns).",
         ),
         (
+            ("sync_test on CI1 closing its files", NOT_SETTLED),
+            {"confirmed": False},
+            "sync_test on CI1 closing its files could have helped (not yet confirmed by reruns).",
+        ),
+        (
             (),
             {"confirmed": False, "rows": (row("retries", NOT_SETTLED, waits=3, ended=2),)},
             "Retries could have ended 2 of 3 waits (not yet confirmed by reruns).",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from despoolr_core.records.whatif.ladder import CANNOT_HELP, Ladder
+from despoolr_core.records.whatif.windows import Quietest, UpdateWindows
 from despoolr_lab.whatif.recording import recorded_waits as module
 from despoolr_lab.whatif.recording.first_pass import SAMBA_NOTE, first_pass
 from despoolr_lab.whatif.table import markdown_of_waits, wait_rows, window_lines
@@ -109,3 +110,15 @@ def test_the_table_fits_and_markdown_has_windows_and_assumptions() -> None:
     said = markdown_of_waits(ladder, str)
     assert "| more attempts | 1 of 1 |" in said and "nobody had the file open" in said
     assert all(line in said for line in (*window_lines(ladder), *ladder.notes))
+
+
+def test_a_recording_without_a_free_second_names_no_quietest_of_nobody() -> None:
+    def told(opens: int) -> list[str]:
+        quietest = Quietest(0.2, 0.9, opens, opens)
+        windows = UpdateWindows(1, 0.0, 1.0, quietest=quietest)
+        return window_lines(Ladder(source="run", goal="", as_it_was="", windows=windows))
+
+    assert told(0) == ["for no whole second had nobody the file open"]
+    (line,) = told(2)
+    assert line.startswith("at no time had nobody the file open; the quietest is ")
+    assert line.endswith("2 open at once, by 2")
