@@ -65,7 +65,9 @@ def check(files: tuple[Path, ...], mode: str, as_json: bool) -> None:
                     "file": str(file),
                     "taken": False,
                     "kind": None,
-                    "error": error.strerror or str(error),
+                    "error": "it is a directory; name the files in it"
+                    if file.is_dir()
+                    else error.strerror or str(error),
                     "findings": [],
                 }
             )

@@ -112,15 +112,15 @@ def show(kb: str, as_json: bool) -> None:
         echo_json({**_switch(article), **told})
         return
     put_prose(wrapped_cell(f"{number}: {article.title}", 0))
-    story = [wrapped_cell(line, 0) for line in scenario.story.strip().split("\n")]
-    put_prose("\n".join(["", *story, ""]))
+    paragraphs = [" ".join(lines.split("\n")) for lines in scenario.story.strip().split("\n\n")]
+    put_prose("\n" + "\n\n".join(wrapped_cell(text, 0) for text in paragraphs) + "\n")
     for version in article.versions:
         fault = "has the fault" if article.has_fault(PROFILES[version]) else "does not have it"
         put(f"  SMS {version} {fault}")
     put("")
     put_prose(wrapped(f"Remedy ({article.remedy}): {article.cure}."))
     fix = ", ".join(f"{name} = {value!r}" for name, value in article.fix.items())
-    put_prose(wrapped(f"Decided by: {fix} takes the fault out."))
+    put_prose(wrapped(f"Without the fault: {fix}."))
     put("Expected:")
     for expectation in scenario.expect:
         only = (

@@ -87,7 +87,7 @@ def test_an_article_is_shown_with_its_story_its_switch_and_what_is_expected(caps
     assert lines[0] == f"Q195936: {ARTICLES['Q195936'].title}"
     assert "  SMS 1.2 has the fault" in lines
     assert "  SMS 1.2 SP4 + hotfixes does not have it" in lines
-    assert "Decided by: retry_keeps_refresh = True takes the fault out." in lines
+    assert "Without the fault: retry_keeps_refresh = True." in lines
     only = "  (only when retry_keeps_refresh = True)"
     assert f"  - the first server is refreshed by the retry{only}" in lines
     assert "Remedy (hotfix): install the hotfix of 28 September 1998 (Smsinst.dll)." in lines

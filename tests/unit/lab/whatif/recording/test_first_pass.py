@@ -116,7 +116,7 @@ def test_a_recording_without_a_free_second_names_no_quietest_of_nobody() -> None
     def told(opens: int) -> list[str]:
         quietest = Quietest(0.2, 0.9, opens, opens)
         windows = UpdateWindows(1, 0.0, 1.0, quietest=quietest)
-        return window_lines(Ladder(source="run", goal="", as_it_was="", windows=windows))
+        return window_lines(Ladder(source="run", goal="", as_it_was="", rows=(), windows=windows))
 
     assert told(0) == ["for no whole second had nobody the file open"]
     (line,) = told(2)
