@@ -139,7 +139,7 @@ def test_what_a_simulation_had_to_assume_is_told_with_its_answer_and_kept(
     capsys.readouterr()
     assert run(["whatif", "--simulate", "--json", *QUICK]) == 0
     notes = data_of(capsys.readouterr().out)["notes"]
-    assert any("whose share mode nobody told: they share READ here" in note for note in notes)
+    assert any("whose share mode nobody told: sharing READ here" in note for note in notes)
     assert json.loads(Path("runs/latest/whatif.json").read_text())["notes"] == notes
 
 
