@@ -4,3 +4,9 @@
 `servers` and `fleet` are the two kinds of processes, `site_client` asks a running site, `runs`
 keeps finished runs, `cli` has the commands.
 """
+
+from __future__ import annotations
+
+from despoolr_app.process.certificates import read_certificates_late
+
+read_certificates_late()  # here, for some processes of ours run no command

@@ -30,7 +30,7 @@ OPERATIONS = st.lists(
     st.tuples(
         st.sampled_from(
             [
-                *["patch", "size", "sync", "attributes", "properties"],
+                *["patch", "size", "sync", "attributes", "properties", "together"],
                 *["put", "rename", "pass", "make", "remove"] * 2,
                 *["put", "again", "large"],
             ]
@@ -62,6 +62,9 @@ def carry_out(
                 if snapshot is not None:
                     os.link(staged, snapshot / ".despoolr" / "tmp" / Path(staged).name)
                 store.publish(staged, n(path), 2 * (len(data) % 4))
+            elif kind == "together":
+                files = [(n(path), data), (n(other), data)]
+                store.create_together(files, AT, passing=len(data) % 2 == 0)
             elif kind == "patch":
                 store.write_at(n(path), 2, data, AT)
             elif kind == "size":

@@ -149,3 +149,19 @@ async def test_no_turn_is_long_while_a_mif_of_four_megabytes_is_loaded(
         await cycle_all(site, monkeypatch, found)
         assert (await site.administrator.machine("WS17"))["attributes"]["Software"] == values
     assert not best(found)
+
+
+async def test_no_turn_is_long_while_a_hotfix_is_installed_amid_many_jobs(
+    site: StoredBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, before = await site.package(), site.site.profile
+    await site.administrator.add_machines([MachineSpec("WS17", "BPC00017", "SALES")])
+    for number in range(JOBS):
+        await site.job_for(package, f"JOB{number}", "WS17")
+    await cycle_all(site, monkeypatch, defaultdict(list))
+    found = []
+    for _ in range(ROUNDS):
+        site.site.profile = before
+        found.append(await longest(monkeypatch, lambda: site.server.hotfixes.apply("Q195936")))
+        assert site.site.profile != before
+    assert min(found) <= TURN_S_MAX, found

@@ -222,7 +222,8 @@ async def test_no_turn_is_long_while_opens_with_many_locks_and_waiters_are_liste
     tasks = await waiting(world, [wish()] * WAITERS)
 
     async def ask() -> None:
-        rows = await gathered(world.host.each_open(), ROWS_BATCH)
+        found = filter(None, world.host.each_open())
+        rows = await gathered(map(world.host.row_of, found), ROWS_BATCH)
         assert len(rows) == 20 + WAITERS
         assert (rows[0].range_count, rows[-1].waiting_count) == (1_000, 1)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from worlds.process import Workshop
 from worlds.share_server import Site, serving
 from worlds.support import program
 
@@ -78,6 +79,19 @@ async def run(script: str, **environment: str) -> tuple[int, str]:
 
 
 async def test_every_example_of_the_document_answers_as_shown(site: Site) -> None:
+    await answer_as_shown(site.base, site.token, site.client_token)
+
+
+async def test_they_do_on_a_server_that_is_started_as_the_document_says(
+    workshop: Workshop,
+) -> None:
+    serve, *make = re.findall(r"despoolr ((?:serve|token) .*?)\)?$", DOCUMENT.read_text(), re.M)
+    workshop.start(*serve.replace(":8085", ":0").split())
+    tokens = [workshop.run(*one.split()).stdout.strip() for one in make]
+    await answer_as_shown(workshop.servers()["LOGON1"].url, *tokens)
+
+
+async def answer_as_shown(base: str, service: str, pc07: str) -> None:
     told = list(examples(DOCUMENT.read_text("utf-8")))
     assert len([example for example in told if example.shown is not None]) > 30
     mark = "--- end of the answer ---"
@@ -85,8 +99,7 @@ async def test_every_example_of_the_document_answers_as_shown(site: Site) -> Non
         example.command if example.shown is None else f"{example.command}\necho; echo '{mark}'"
         for example in told
     )
-    tokens = {"SERVICE_TOKEN": site.token, "PC07_TOKEN": site.client_token}
-    code, output = await run(script, BASE=site.base, **tokens)
+    code, output = await run(script, BASE=base, SERVICE_TOKEN=service, PC07_TOKEN=pc07)
     assert code == 0, output
     answers = output.split(mark)[:-1]
     shown = [example for example in told if example.shown is not None]

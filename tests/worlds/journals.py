@@ -5,16 +5,21 @@ their way, and its directory as it was before a power cut.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
+import types
 from pathlib import Path
 
 import pytest
 
 from despoolr_server.engine.names import ROOT, Name, found_name
 from despoolr_server.engine.rows import FileFacts
+from despoolr_server.files.journal import segments
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.protocol import Look
+from despoolr_server.files.spare import staged_files
+from despoolr_server.files.system import descriptors
 
 
 async def rest(store: JournalledFileStore) -> None:
@@ -98,3 +103,28 @@ class PassingStore(JournalledFileStore):
         passing: bool = True,
     ) -> FileFacts:
         return super().write_whole(name, data, at, attributes, look, passing=passing)
+
+
+class SmallDisk:
+    """A disk that takes so many more bytes of files, and tells that it has so many."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free = 1 << 30
+        write, statvfs = descriptors.write_whole, os.statvfs
+
+        def write_whole(descriptor: int, data: bytes) -> None:
+            if len(data) > self.free:
+                os.write(descriptor, data[: self.free])
+                raise OSError(errno.ENOSPC, "no room")
+            self.free -= len(data)
+            write(descriptor, data)
+
+        def told(path: str) -> object:
+            real = statvfs(path)
+            return types.SimpleNamespace(
+                f_frsize=1, f_bavail=self.free, f_blocks=real.f_blocks, f_bfree=self.free
+            )
+
+        monkeypatch.setattr(staged_files, "write_whole", write_whole)
+        monkeypatch.setattr(segments, "write_whole", write_whole)
+        monkeypatch.setattr(os, "statvfs", told)

@@ -5,9 +5,3 @@
 * Those beside this page need nothing that runs: files of the field, profiles, kept runs, and the
   `root` that finds a command.
 """
-
-from __future__ import annotations
-
-from despoolr_app.process.certificates import read_certificates_late
-
-read_certificates_late()

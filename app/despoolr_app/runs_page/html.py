@@ -190,7 +190,7 @@ def _ladder(run: KeptRun, ladder: Ladder | None) -> str:
     others = counted(left, "more change")
     more = f'<p class="small">{others} in whatif.json</p>' if left > 0 else ""
     table = (
-        '<table class="ruled cards" role="table"><thead role="rowgroup"><tr role="row">'
+        '<table class="ruled cards ladder" role="table"><thead role="rowgroup"><tr role="row">'
         "<th scope=col>Change</th><th scope=col>Result</th><th scope=col>Worlds</th>"
         "<th scope=col>Goal after</th><th scope=col>Effects, or why not</th></tr></thead>"
         f'<tbody role="rowgroup">{rows}</tbody></table>'
@@ -207,7 +207,7 @@ def _rung(row: LadderRow) -> str:
         ("Result", f'<span class="{colour}">{_text(row.word)}</span>'),
         ("Worlds", worlds),
         ("Goal after", after),
-        ("Effects, or why not", _text(row.effects.told()) if row.worlds else _text(row.why)),
+        ("Effects", _text(row.effects.told()) if row.worlds else _text(row.why)),
     )
     return (
         f'<tr role="row"><th scope=row role=rowheader>{_text(row.change)}</th>'

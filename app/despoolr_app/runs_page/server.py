@@ -94,7 +94,7 @@ class RunsPage:
             return _html(told, 401, {hdrs.WWW_AUTHENTICATE: _CHALLENGE})
         try:
             return await handler(request)
-        except (FileNotFoundError, RunError):
+        except (FileNotFoundError, RunError, web.HTTPNotFound):
             told = "It may have been removed, or the address is mistyped."
             return _html(message_page("There is nothing here", told), 404)
         except web.HTTPException as error:

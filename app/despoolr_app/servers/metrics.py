@@ -181,12 +181,14 @@ def _counts(
     db: Connection,
 ) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str, int]], int]:
     jobs = db.all('SELECT "Status", count(*) FROM "Jobs" GROUP BY "Status"')
+    # in the order of an index: without it, sorting took two thirds of the time
     details = db.all(
-        'SELECT "Kind", "Status", count(*) FROM "JobDetails" GROUP BY "Kind", "Status"'
+        'SELECT "Kind", "Status", sum("Rows") FROM (SELECT "Kind", "Status", count(*) AS "Rows"'
+        ' FROM "JobDetails" GROUP BY "JobID", "Kind", "Status") AS "Job" GROUP BY "Kind", "Status"'
     )
     loaded = int(db.value('SELECT count(*) FROM "LoadedReports"'))
     return (
         [(status, count) for status, count in jobs],
-        [(kind, status, count) for kind, status, count in details],
+        [(kind, status, int(count)) for kind, status, count in details],
         loaded,
     )

@@ -104,7 +104,7 @@ def release_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
     user = escaped(hold.user or hold.machine)
     others = block.hold_count - 1
     enough = (
-        "This alone lets the update through."
+        "Nobody else is in the way of this file."
         if hold.alone
         else f"This alone does not let the update through: {counted(others, 'other open')} "
         f"{'is' if others == 1 else 'are'} in the way."

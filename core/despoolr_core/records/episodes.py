@@ -14,7 +14,7 @@ are in nobody's list: a server in another process may tell of any number.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 import msgspec
@@ -52,11 +52,14 @@ from despoolr_core.shelf import Shelf
 
 HOLDS_MAX: Final = 4_096
 """Holds of one episode."""
+PART_MAX: Final = 32_768
+"""Opens that are gone through in one turn, at most: a millisecond of memory that is not at hand."""
 OPENS_MAX: Final = 1_000_000
 """Opens that are held: as many as a server grants."""
 HOLDS_EACH: Final = 20
 """Holds of all episodes, in the mean of `episodes_max`."""
 
+_Held = dict[tuple[str, str], tuple[OpenGranted, float]]
 _GotThrough = OpenGranted | LockGranted | FileWritten | FileDeleted | FileRenamed
 
 
@@ -94,7 +97,9 @@ class EpisodeLedger:
         self._by_key: dict[WaiterKey, Episode] = {}
         self._ended: OrderedDict[str, Episode] = OrderedDict()
         self._blocking: dict[tuple[str, str], list[tuple[Episode, EpisodeHold]]] = {}
-        self._held: dict[tuple[str, str], tuple[OpenGranted, float]] = {}
+        self._held: _Held = {}
+        self._held_before: list[_Held] = []
+        """Held for longer: parts of at most `PART_MAX`, oldest first."""
         self._past: deque[tuple[OpenGranted, float, float]] = deque(maxlen=history_max)
         self._waiting_count = 0
         self._hold_count = 0
@@ -121,7 +126,7 @@ class EpisodeLedger:
     @property
     def held_count(self) -> int:
         """How many opens are held."""
-        return len(self._held)
+        return len(self._held) + sum(map(len, self._held_before))
 
     @property
     def waiting_count(self) -> int:
@@ -208,10 +213,10 @@ class EpisodeLedger:
         return [self._row(episode, now) for episode in last]
 
     def each_held(self) -> Iterator[HeldOpen]:
-        """The opens that stand now, oldest first. Records may come while they are gone through."""
-        return (
-            held_open(HeldOpen, granted, opened_at) for granted, opened_at in [*self._held.values()]
-        )
+        """The opens that stand now, oldest first. Records may come while they are gone through:
+        what has come since may be among them, and what has gone may not.
+        """
+        return (held_open(HeldOpen, granted, opened_at) for granted, opened_at in self._standing())
 
     def opens(
         self, at: float | None = None, *, machine: str = "", path: str = ""
@@ -222,9 +227,9 @@ class EpisodeLedger:
     def each_open(
         self, at: float | None = None, *, machine: str = "", path: str = ""
     ) -> Iterator[HeldOpen | None]:
-        """`opens` as they are known now, one by one (None: one left out)."""
-        held = [(granted, opened_at, None) for granted, opened_at in self._held.values()]
-        for granted, opened_at, closed_at in [*self._past, *held]:
+        """`opens` as they are known now, one by one (None: one left out), as `each_held` does."""
+        standing = ((granted, opened_at, None) for granted, opened_at in self._standing())
+        for granted, opened_at, closed_at in chain([*self._past], standing):
             was_held = (
                 closed_at is None
                 if at is None
@@ -286,14 +291,18 @@ class EpisodeLedger:
     # -- one step for each kind
 
     def _server_started(self, started: ShareStarted, at: float) -> None:
-        for key in [key for key in self._held if key[0] == started.server]:
-            self._release(key, at)
+        for part in self._parts():
+            for key in [key for key in part if key[0] == started.server]:
+                self._release(key, at)
 
     def _granted(self, granted: OpenGranted, at: float) -> None:
-        if granted.since == "before" and (granted.server, granted.open) in self._held:
+        key = granted.server, granted.open
+        if granted.since == "before" and any(key in part for part in self._parts()):
             return  # told again, since old records have gone
-        if len(self._held) < self._opens_max:
-            self._held[granted.server, granted.open] = (granted, at)
+        if len(self._held) >= PART_MAX:
+            self._begin_part()
+        if (self.held_count if self._held_before else len(self._held)) < self._opens_max:
+            self._held[key] = (granted, at)
         self._got_through(granted, at)
 
     def _closed(self, closed: OpenClosed, at: float) -> None:
@@ -301,6 +310,8 @@ class EpisodeLedger:
 
     def _release(self, key: tuple[str, str], at: float) -> None:
         held = self._held.pop(key, None)
+        for part in self._held_before if held is None else ():
+            held = held or part.pop(key, None)
         if held is not None:
             self._past.append((*held, at))
         for episode, hold in self._blocking.pop(key, ()):
@@ -308,6 +319,24 @@ class EpisodeLedger:
                 hold.released = at
             episode.standing_count -= 1
             episode.lay_aside(self._shelf)
+
+    def _parts(self) -> list[_Held]:
+        return [*self._held_before, self._held]
+
+    def _standing(self) -> Iterator[tuple[OpenGranted, float]]:
+        """Part by part, each as it is when its turn has come."""
+        for part in self._parts():
+            yield from [*part.values()]
+
+    def _begin_part(self) -> None:
+        """What is held now is held for long. Neighbours of which little is left become one."""
+        parts: list[_Held] = []
+        for part in self._parts():
+            if parts and len(parts[-1]) + len(part) <= PART_MAX:
+                parts[-1] = parts[-1] | part
+            else:
+                parts.append(part)
+        self._held_before, self._held = parts, {}
 
     def _unlocked(self, released: LockReleased, at: float) -> None:
         for _, hold in self._blocking.get((released.server, released.open), ()):

@@ -123,7 +123,8 @@ def remedy(episode: EpisodeRow) -> str:
     if released:
         free = "that range is free" if letting_go.startswith("un") else "that file is closed"
         return f"{free} now, so the next attempt lets {what} through if nobody else is in the way"
-    return f"{letting_go} would let {what} through"
+    others = " if nobody else is in the way" if episode.purpose else ""
+    return f"{letting_go} would let {what} through{others}"
 
 
 def _program(program: str, machine: str) -> str:

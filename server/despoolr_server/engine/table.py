@@ -61,6 +61,13 @@ class OpenTable:
     def __iter__(self) -> Iterator[Open]:
         return iter(self._opens.values())
 
+    def by_session(self) -> Iterator[Open]:
+        """Every open that has stood since this was asked, session by session, and perhaps others;
+        opens may come and go while they are gone through.
+        """
+        for session in [*self._by_session]:
+            yield from filter(None, map(self.find, self.of_session(session)))
+
     def find(self, handle: str) -> Open | None:
         """The open with this handle."""
         return self._opens.get(handle)

@@ -100,10 +100,10 @@ class FillableFileStore:
         return None if self._full else self._store.put_again(name, data, at)
 
     def create_together(
-        self, files: Iterable[tuple[Name, bytes]], at: float
+        self, files: Iterable[tuple[Name, bytes]], at: float, *, passing: bool
     ) -> Sequence[FileFacts]:
         """None, where anything is full."""
-        return [] if self._full else self._store.create_together(files, at)
+        return [] if self._full else self._store.create_together(files, at, passing=passing)
 
     async def stage(self, data: bytes, at: float) -> str:
         """Where it will lie, and so whether there is room, shows when it is published."""

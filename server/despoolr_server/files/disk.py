@@ -284,7 +284,11 @@ class DiskFileStore:
         return self._known.put(key, path, stored, mtime_ns, inode, content)
 
     def create_together(
-        self, _files: Iterable[tuple[Name, bytes]], _at: float
+        self,
+        _files: Iterable[tuple[Name, bytes]],
+        _at: float,
+        *,
+        passing: bool,  # noqa: ARG002 - none come
     ) -> Sequence[FileFacts]:
         """None: each has its place here at once."""
         return []

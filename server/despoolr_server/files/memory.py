@@ -166,7 +166,11 @@ class MemoryFileStore:
         """Nothing: it would cost no less here."""
 
     def create_together(
-        self, _files: Iterable[tuple[Name, bytes]], _at: float
+        self,
+        _files: Iterable[tuple[Name, bytes]],
+        _at: float,
+        *,
+        passing: bool,  # noqa: ARG002 - none come
     ) -> Sequence[FileFacts]:
         """None: it would cost no less here."""
         return []

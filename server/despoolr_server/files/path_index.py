@@ -1,7 +1,8 @@
 """From names to the disk: where a name really lies, found case-insensitively on a file system that
 minds case.
 
-The law: what is remembered is never trusted without an `lstat`, so that outside changes are seen. A
+The law: what is remembered is never trusted without an `lstat`, so that outside changes are seen;
+of many that are put into one directory in one turn, that it was read is enough (`look_in`). A
 directory that was seen before costs one, whatever its depth: it is the same one if its inode is.
 Nothing outside the root is reached: a directory is walked to part by part the first time, and a
 symbolic link on the way has another inode than what it stands in for.
@@ -32,6 +33,8 @@ it.
 _PRIVATE_KEY: Final = fold(PRIVATE)
 FOLDERS_MAX: Final = 65_536
 """Directories that are remembered at most."""
+NAMES_MAX: Final = 32
+"""Names of a directory that is read once for all who are looked for in it: some 10 us."""
 NAMES_AT_ONE_TIME: Final = 512
 """Names of a directory that are read before others may have a turn: some 3 ms."""
 
@@ -128,21 +131,39 @@ class PathIndex:
 
     def look_in(self, directory: Name) -> Callable[[Name], ResolvedPath | None]:
         """Where names would be put in one directory, or are, in one turn in which nothing else is
-        changed there: the directory is looked at once. None for any other name, and for one that
-        has to be written down (`target`).
+        changed there: the directory is looked at once, and read if it has few names, so that none
+        is looked for that is not there. None for any other name, and for one that has to be
+        written down (`target`).
         """
         known = self.remembered(directory.key)
         folder, status = self._folder(directory) if known is None else known
+        there = None if folder is None else self._few_keys(folder)
 
         def look(name: Name) -> ResolvedPath | None:
             if folder is None or status is None or _is_private(name.key):
                 return None
             last = name.last
-            if name.key.rpartition("/")[0] != directory.key or on_disk(last) != last:
+            above, _, key = name.key.rpartition("/")
+            if above != directory.key or on_disk(last) != last:
                 return None
+            if there is not None and key and key not in there:
+                return ResolvedPath(folder, folder.mtime_ns == status.st_mtime_ns, last, None)
             return self._place(folder, status, name)
 
         return look
+
+    def _few_keys(self, folder: DirectoryIndex) -> set[str] | None:
+        """The keys of all that is in a directory, shown or not; None if that is much."""
+        if len(folder.names) > NAMES_MAX:
+            return None
+        try:
+            with os.scandir(folder.path) as entries:
+                found = [entry.name for entry in islice(entries, NAMES_MAX + 1)]
+        except OSError:
+            return None
+        if len(found) > NAMES_MAX:
+            return None
+        return {fold(self.long_names.name_of(name)) for name in found}
 
     def existing(self, name: Name, looked: ResolvedPath | None = None) -> ResolvedPath:
         """`resolve`, unless something was seen there in this turn (`look`). Raises `StoreError`

@@ -141,11 +141,10 @@ class FileStore(Protocol):
         """
 
     def create_together(
-        self, files: Iterable[tuple[Name, bytes]], at: float
+        self, files: Iterable[tuple[Name, bytes]], at: float, *, passing: bool
     ) -> Sequence[FileFacts]:
-        """Files of one directory that may soon be gone again: the facts of the first, as many as
-        can be made in one, and cost less so than by `write_whole`. Raises `StoreError`, and none
-        is made.
+        """New files of one directory: the facts of the first, as many as can be made in one, and
+        cost less so than by `write_whole`. Raises `StoreError`, and none is made.
         """
 
     def remove_together(self, names: Iterable[Name]) -> Sequence[FileFacts]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from despoolr_core.clock import Clock
@@ -166,13 +167,19 @@ class ShareHost:
         """Who holds what, oldest first; each filter that is not empty must match,
         case-insensitively.
         """
-        return [row for row in self.each_open(share, path, machine) if row is not None]
+        found = [row for row in self.each_open(share, path, machine) if row is not None]
+        return list(map(self.row_of, sorted(found, key=lambda row: row.number)))
+
+    def first_opens(self, count: int) -> list[Open]:
+        """So many of all opens, the oldest."""
+        self.gate.now()
+        return [*islice(self.engine.table, count)]
 
     def each_open(
         self, share: str = "", path: str = "", machine: str = ""
-    ) -> Iterator[OpenRow | None]:
-        """The same of the opens that stand now, one by one, for who has to let others have a turn;
-        None: one left out.
+    ) -> Iterator[Open | None]:
+        """The same of the opens that stand when their turn comes, one by one, for who has to let
+        others have a turn. None: one left out. Oldest first where a path or a machine is said.
         """
         self.gate.now()
         name = parse_name(path) if path else None
@@ -180,18 +187,16 @@ class ShareHost:
             return
         share, machine = fold(share), fold(machine)
         for row in self._candidates(share, name, machine):
-            if (
+            is_asked = (
                 (not share or share == fold(row.share))
                 and (not machine or machine == fold(row.machine))
                 and (name is None or name.key == fold(row.path))
-            ):
-                yield self._row_of(row)
-            else:
-                yield None
+            )
+            yield row if is_asked else None
 
     def _candidates(self, share: str, name: Name | None, machine: str) -> Iterable[Open]:
-        """The opens among which those asked for are, oldest first: of one file or one machine where
-        that is said, however many others there are.
+        """The opens among which those asked for are: of one file or one machine where that is said,
+        however many others there are.
         """
         if name is not None:
             shares = self.gate.shares
@@ -200,7 +205,9 @@ class ShareHost:
                 *(self.engine.opens_of(one.name, name) for one in found),
                 key=lambda row: row.number,
             )
-        return self.engine.opens_of_machine(machine) if machine else [*self.engine.table]
+        if machine:
+            return self.engine.opens_of_machine(machine)
+        return self.engine.table.by_session()
 
     def episodes(self, machine: str = "", path: str = "") -> list[EpisodeRow]:
         """Who was refused what, by first refusal; `machine` is the waiter's or a blocker's."""
@@ -241,7 +248,8 @@ class ShareHost:
         self.gate.closing.close(row, reason.strip() or FORCED, self.gate.clock.now())
         return None
 
-    def _row_of(self, row: Open) -> OpenRow:
+    def row_of(self, row: Open) -> OpenRow:
+        """An open as it is told."""
         lock = self.dav_locks.of_handle(row.handle)
         ranges, waiting = self.range_locks.ranges_of(row, RANGES_LISTED_MAX)
         range_count, waiting_count = self.range_locks.counts_of(row)

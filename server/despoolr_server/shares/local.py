@@ -202,11 +202,15 @@ class LocalShare:
     ) -> list[ShareError | None]:
         made: list[ShareError | None] = []
         caller, boxes = self._caller(""), self._host.boxes
-        passes, in_this_turn = create and boxes.takes(self._share), 0
-        span = TurnSpan()
+        at_once = TOGETHER_MAX if create else FILES_A_TURN
+        alone_until = 0 if boxes.takes(self._share) else len(files)
+        in_this_turn, span = 0, TurnSpan()
         while len(made) < len(files):
-            ahead = files[len(made) : len(made) + TOGETHER_MAX]
-            count = len(boxes.create(caller, self._share, ahead)) if passes else 0
+            count = 0
+            if len(made) >= alone_until:
+                ahead = files[len(made) : len(made) + at_once]
+                count = len(boxes.create(caller, self._share, ahead, passing=create))
+                alone_until = len(made) + len(ahead)
             made += [None] * count
             if not count:
                 path, data = files[len(made)]

@@ -12,11 +12,14 @@ REMOVE and CANCEL are our names, and so are all fields.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
+from despoolr_core.formats.dates import DateError, parse_date_time
 from despoolr_core.formats.instructions.instruction_file import (
     CONFIG,
     INVENTORY,
@@ -96,6 +99,18 @@ class RetryOf(StrEnum):
 _RESULTS: Final = {result.value: result for result in Result}
 _NAMES: Final = ("RequestID", "PackageID", "MachineName", "Domain", "User", "ReportID", "MIF")
 """Fields of a report that are told of in records by name; its description is prose."""
+_SHORT: Final = rf"(?: ([ -~]{{0,{NAME_SIZE_MAX}}}))?\n"
+_REPORT: Final = re.compile(
+    r"The execution time is M/D/Y ([0-9:. -]+)\nThe number of retries is 0\n"
+    rf"{re.escape(WIREMOVE)} ([!-~]+) ([!-~]+) ([A-Za-z]+) ([!-~]+)\n"
+    rf"RequestID ={_SHORT}PackageID ={_SHORT}MachineName ={_SHORT}Domain ={_SHORT}User ={_SHORT}"
+    rf"ReportID ={_SHORT}Finished = \1\nMIF ={_SHORT}Description =(?: ([ -~]*))?\n"
+    r"End of instruction, 12 lines, CRC ([0-9A-F]{8})\n"
+)
+"""A report as `WireRemove.render` writes it, if nothing in it is escaped."""
+READ_SIZE_MAX: Final = 4096
+"""Bytes of a report that is read so."""
+_END_SIZE: Final = len("End of instruction, 12 lines, CRC 1A2B3C4D\n")
 
 
 class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +179,47 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
             f"Domain ={domain}\nUser ={user}\nReportID ={report}\n"
             f"Finished = {render_time(at)}\nMIF ={mif}\nDescription ={description}\n",
             12,
+        )
+
+    def without_fields(self) -> DespoolerInstruction:
+        """The first lines of its file, in which it says when it is to be executed, and what it
+        is.
+        """
+        words = self.site, self.job_id, self.result.value, self.sms_id
+        return DespoolerInstruction(WIREMOVE, words, execute_at=self.finished_at)
+
+    @classmethod
+    def read(cls, data: bytes) -> WireRemove | None:
+        """The report that a file is, to be executed from `finished_at` on, as `from_instruction`
+        would make it in twice the time; None: ask there, be it a report or not.
+        """
+        if len(data) > READ_SIZE_MAX or not data.isascii() or b"&" in data:
+            return None
+        found = _REPORT.fullmatch(data.decode("ascii"))
+        if found is None or int(found[14], 16) != crc32(data[:-_END_SIZE]):
+            return None
+        time, site, job_id, result, sms_id, *said, _ = found.groups("")
+        request_id, package_id, machine, domain, user, report_id, mif_file, description = said
+        try:
+            finished_at = parse_date_time(time)
+        except DateError:
+            return None
+        if finished_at is None or result not in _RESULTS or not report_id:
+            return None
+        return cls(
+            site=site,
+            request_id=request_id,
+            job_id=job_id,
+            package_id=package_id,
+            sms_id=sms_id,
+            machine=machine,
+            domain=domain,
+            user=user,
+            result=_RESULTS[result],
+            report_id=report_id,
+            finished_at=finished_at,
+            mif_file=mif_file,
+            description=description,
         )
 
     @classmethod

@@ -21,8 +21,9 @@ seconds (`journal.passing`): until then it is its record.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
@@ -33,7 +34,7 @@ from despoolr_server.files.disk import DiskFileStore
 from despoolr_server.files.errors import answering
 from despoolr_server.files.journal.chain import JournalReading
 from despoolr_server.files.journal.directory_renames import DirectoryRenames
-from despoolr_server.files.journal.passing import Passing, PassingFiles
+from despoolr_server.files.journal.passing import PassingFiles
 from despoolr_server.files.journal.records import (
     Abort,
     Entry,
@@ -55,10 +56,10 @@ from despoolr_server.files.journal.segments import (
     identity_of,
     read_segments,
 )
-from despoolr_server.files.journal.waiting_for_room import WaitingForRoom
+from despoolr_server.files.journal.together import FilesTogether
+from despoolr_server.files.journal.waiting_for_room import Wait, WaitingForRoom
 from despoolr_server.files.path_index import PRIVATE, ResolvedPath
 from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
-from despoolr_server.files.spare.inode_pool import Spare
 from despoolr_server.files.system.descriptors import (
     in_thread,
     sync_file_system,
@@ -105,6 +106,9 @@ class JournalledFileStore:
         self._renames: DirectoryRenames | None = None
         self._passing = PassingFiles(disk, self._log, self._remember)
         self._on_their_way = self._passing.files
+        together = FilesTogether(disk, self._passing, self._log, self._remember)
+        self.create_together = together.create
+        self.remove_together = together.remove
         # What is the same of files on their way is the disk's own.
         self.has_directory = disk.has_directory
         self.properties = disk.properties
@@ -126,10 +130,11 @@ class JournalledFileStore:
             )
             return
 
-        def begin() -> None:
+        def begin() -> Iterator[Wait | None]:
             with answering:
-                self._recover(directory, reading)
-                disk.sweep()
+                yield from self._recover(directory, reading)
+                yield from self._passing.hide()
+                yield disk.sweep
                 journal = self._journal = Journal(
                     directory,
                     disk.base,
@@ -143,21 +148,29 @@ class JournalledFileStore:
             self._waiting = None
 
         try:
-            begin()
+            for wait in begin():
+                if wait is not None:
+                    with answering:
+                        wait()
         except StoreError as error:
             if error.status is not NtStatus.DISK_FULL:
                 raise
-            self._waiting = WaitingForRoom(disk, self._passing, reading.entries, begin)
+            self._waiting = WaitingForRoom(
+                disk, self._passing, reading.entries, begin, threads=threads
+            )
 
-    def _recover(self, directory: Path, reading: JournalReading) -> None:
+    def _recover(self, directory: Path, reading: JournalReading) -> Iterator[Wait | None]:
         """Redo the journal, then forget it. A staged file may be needed for that, so the sweep
         comes after.
         """
         forget_unused(directory, reading.last)
         if reading.entries:
-            recover(self._disk, reading.entries)
-            sync_file_system(self._disk.base)
+            yield from recover(self._disk, reading.entries)
+            yield partial(sync_file_system, self._disk.base)
         forget_journals(directory)
+        while reading.entries:  # to free very many holds others up as well
+            reading.entries.pop()
+            yield None
 
     # -- durability
 
@@ -328,60 +341,6 @@ class JournalledFileStore:
                 disk.pool.release(spare)
             raise
         return self._passing.enter(name, place, content, spare, stamp, record)
-
-    def create_together(
-        self, files: Iterable[tuple[Name, bytes]], at: float
-    ) -> Sequence[FileFacts]:
-        """Each is its record, and the records are written in one."""
-        disk, passing = self._disk, self._passing
-        disk.check_writable()
-        new: dict[str, tuple[Name, ResolvedPath, bytes, Spare, int]] = {}
-        look, size = None, 0
-        try:
-            for name, data in files:
-                look = look or disk.index.look_in(name.parent)
-                place = look(name)
-                if (
-                    place is None
-                    or name.key in self._on_their_way
-                    or name.key in new
-                    or not passing.takes(name, place, len(data), ahead=len(new), ahead_size=size)
-                ):
-                    break
-                with answering:
-                    spare = disk.pool.reserve()
-                new[name.key] = name, place, bytes(data), spare, disk.staged.stamp(at)[0]
-                size += len(data)
-            if not new:
-                return []
-            last = self._log(
-                *(
-                    Put(name.path, spare.inode, 0, data, stamp, 0)
-                    for name, _, data, spare, stamp in new.values()
-                )
-            )
-        except BaseException:
-            with answering:
-                for _, _, _, spare, _ in new.values():
-                    disk.pool.release(spare)
-            raise
-        due = passing.due()
-        return [
-            passing.enter(*one, record, due)
-            for record, one in enumerate(new.values(), last - len(new) + 1)
-        ]
-
-    def remove_together(self, names: Iterable[Name]) -> Sequence[FileFacts]:
-        """Those that are on their way."""
-        ones: dict[str, Passing] = {}
-        for name in names:
-            one = self._on_their_way.get(name.key)
-            if one is None or name.key in ones:
-                break
-            ones[name.key] = one
-        if ones:
-            self._passing.remove(*ones.values())
-        return [one.facts for one in ones.values()]
 
     async def stage(self, data: bytes, at: float) -> str:
         """As the disk's, and synced."""

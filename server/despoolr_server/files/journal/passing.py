@@ -184,10 +184,11 @@ class PassingFiles:
         self.is_shown_only = True
         self.enter(name, place, put.data, spare, put.stamp, 0)
 
-    def hide(self) -> None:
-        """Of those that were shown only, no more is known."""
+    def hide(self) -> Iterator[None]:
+        """Of those that were shown only, no more is known, one after the other."""
         for one in [*self.files.values()]:
             self._forget(one)
+            yield
         self.is_shown_only = False
 
     def remove(self, *ones: Passing) -> None:

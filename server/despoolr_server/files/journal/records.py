@@ -11,8 +11,8 @@ its inode, and what has to be true is worked out before anything is touched.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Generator, Iterable, Iterator
+from typing import Any, Final
 
 import msgspec
 
@@ -176,6 +176,20 @@ class JournalOutcome:
         """With the inodes that those of a name had, as of files."""
         self.kept: dict[str, Kept] = {}
 
+    def let_go(self) -> Iterator[None]:
+        """Forget it, one thing after the other: to free very many at once holds others up."""
+        tables: tuple[dict[str, Any], ...] = (
+            self.directories,
+            self.files,
+            self.gone,
+            self.gone_directories,
+            self.kept,
+        )
+        for table in tables:
+            while table:
+                table.popitem()
+                yield
+
     def take_along(self, tree: MoveDirectory) -> None:
         """The files on their way into a directory when it got another name."""
         below, depth = fold(tree.path) + "/", tree.path.count("/") + 1
@@ -220,10 +234,22 @@ class JournalOutcome:
 
 def outcome(entries: Iterable[Entry]) -> JournalOutcome:
     """Returns what must be true after these records, whatever part of them is true already."""
+    steps = outcome_steps(entries)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: JournalOutcome = end.value
+            return found
+
+
+def outcome_steps(entries: Iterable[Entry]) -> Generator[None, None, JournalOutcome]:
+    """`outcome`, stopping before each record, so that others may have a turn."""
     result = JournalOutcome()
     seen: dict[str, set[int]] = {}
     seen_directories: dict[str, set[int]] = {}
     for entry in entries:
+        yield
         if isinstance(entry, Abort | Follow | Keep):
             continue
         result.keep(entry)

@@ -28,7 +28,7 @@ from despoolr_server.files.journal.records import (
     MoveDirectory,
     Patch,
     Put,
-    outcome,
+    outcome_steps,
 )
 from despoolr_server.files.path_index import PRIVATE, is_shown
 from despoolr_server.files.protocol import StoreError
@@ -47,10 +47,14 @@ _REPLACED: Final = frozenset(
 )
 
 
-def recover(disk: DiskFileStore, entries: list[Entry]) -> None:
-    """Redo what these records say. Raises `StoreError`, and `OSError`."""
+def recover(disk: DiskFileStore, entries: list[Entry]) -> Iterator[None]:
+    """Redo what these records say, stopping after each thing, so that others may have a turn.
+    Raises `StoreError`, and `OSError`.
+    """
     if entries:
-        _Recovery(disk).redo(outcome(entries))
+        result = yield from outcome_steps(entries)
+        yield from _Recovery(disk).redo(result)
+        yield from result.let_go()
 
 
 class _Recovery:
@@ -63,43 +67,85 @@ class _Recovery:
         self._called_before: dict[str, Name] = {}
         """Files that have an old name, by the key of the new one."""
 
-    def redo(self, result: JournalOutcome) -> None:
+    def redo(self, result: JournalOutcome) -> Iterator[None]:
         """What is gone makes way for what came, which may be of another kind: files that were
         renamed go aside, then files and directories go, then directories come, then files.
         """
-        disk = self._disk
-        for tree in result.trees:
-            self._rename_again(tree)
-        self._taken_back = [
-            tree for tree in result.trees if self._inode_at(_named(tree.path)) == tree.inode
-        ]
-        files = [(self._called(path), redo) for path, redo in result.files.values()]
-        aside = [(name, redo) for name, redo in files if self._goes_aside(name, redo)]
-        self._remove_gone(result)
-        for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
-            name = self._called(make.path)
-            if disk.find(name) is None and not self._is_taken(name):
-                _skip_if_replaced(disk.make_directory, name, make.at)
-        # who has a place takes it before one that has none looks for another
-        for name, redo in sorted(aside, key=lambda one: not self._has_place(one[0])):
-            self._give_place(name, redo, result)
+        yield from self._rename_trees(result.trees)
+        files: list[tuple[Name, FileRedo]] = []
+        for path, redo in result.files.values():
+            files.append((self._called(path), redo))
+            yield
+        aside: list[tuple[Name, FileRedo]] = []
+        for name, redo in files:
+            if self._goes_aside(name, redo):
+                aside.append((name, redo))
+            yield
+        yield from self._remove_gone(result)
+        yield from self._make_again(result)
+        yield from self._give_places(aside, result)
         for wanted, redo in files:
             name = self._called_before.get(wanted.key, wanted)
             if self._has_place(name) or self._inode_at(name) == redo.inode:
                 _skip_if_replaced(self._redo, name, redo)
-        self._keep_beside(result)
+            yield
+        yield from self._keep_beside(result)
+        while files:
+            files.pop()
+            yield
 
-    def _remove_gone(self, result: JournalOutcome) -> None:
+    def _rename_trees(self, trees: list[MoveDirectory]) -> Iterator[None]:
+        for tree in trees:
+            self._rename_again(tree)
+            yield
+        for tree in trees:
+            if self._inode_at(_named(tree.path)) == tree.inode:
+                self._taken_back.append(tree)
+            yield
+
+    def _rename_again(self, tree: MoveDirectory) -> None:
+        """A directory, if it still has its old name, and nobody has taken the new one."""
+        name, new_name = _named(tree.path), _named(tree.new_path)
+        is_free = self._inode_at(new_name) in (None, tree.inode) and not self._is_taken(new_name)
+        if is_free and self._inode_at(name) == tree.inode:
+            _skip_if_replaced(self._disk.rename, name, new_name, again=True)
+
+    def _make_again(self, result: JournalOutcome) -> Iterator[None]:
+        disk = self._disk
+        for make in sorted(result.directories.values(), key=lambda one: one.path.count("/")):
+            name = self._called(make.path)
+            if disk.find(name) is None and not self._is_taken(name):
+                _skip_if_replaced(disk.make_directory, name, make.at)
+            yield
+
+    def _give_places(
+        self, aside: list[tuple[Name, FileRedo]], result: JournalOutcome
+    ) -> Iterator[None]:
+        """Who has a place takes it before one that has none looks for another."""
+        homeless: list[tuple[Name, FileRedo]] = []
+        for name, redo in aside:
+            if self._has_place(name):
+                self._give_place(name, redo, result)
+            else:
+                homeless.append((name, redo))
+            yield
+        for name, redo in homeless:
+            self._give_place(name, redo, result)
+            yield
+
+    def _remove_gone(self, result: JournalOutcome) -> Iterator[None]:
         """Files, then directories from below. What is kept under a name that something has again is
         that one's.
         """
         for path, inodes in result.gone.values():
             if not path.startswith(PRIVATE + "/"):
                 self._remove(self._called(path), inodes, result, is_directory=False)
+            yield
         for path, inodes in sorted(
             result.gone_directories.values(), key=lambda one: -one[0].count("/")
         ):
             self._remove(self._called(path), inodes, result, is_directory=True)
+            yield
 
     def _remove(
         self, name: Name, inodes: set[int], result: JournalOutcome, *, is_directory: bool
@@ -116,13 +162,14 @@ class _Recovery:
         else:
             disk.remove(name)
 
-    def _keep_beside(self, result: JournalOutcome) -> None:
+    def _keep_beside(self, result: JournalOutcome) -> Iterator[None]:
         """Attributes and properties, which may be on disk before the renames that took them along,
         or after. All that are wrong go first: together they may be too much for a directory.
         """
         wrong: list[tuple[str, Kept]] = []
         names_again = {name.key for name in self._called_before.values()}
         for key, kept in result.kept.items():
+            yield
             name = self._called_before.get(key) or self._called(kept.path)
             if name.key in names_again and key not in self._called_before:
                 continue  # it was to be nobody's, and is that of a file that is called so again
@@ -138,15 +185,10 @@ class _Recovery:
         wrong += [(key, Kept(key)) for key in self._called_before]  # somebody else has these
         for name_key, kept in wrong:
             self._disk.keep_beside(name_key, None, kept.properties and {})
+            yield
         for name_key, kept in wrong:
             self._disk.keep_beside(name_key, kept.attributes, kept.properties)
-
-    def _rename_again(self, tree: MoveDirectory) -> None:
-        """A directory, if it still has its old name, and nobody has taken the new one."""
-        name, new_name = _named(tree.path), _named(tree.new_path)
-        is_free = self._inode_at(new_name) in (None, tree.inode) and not self._is_taken(new_name)
-        if is_free and self._inode_at(name) == tree.inode:
-            _skip_if_replaced(self._disk.rename, name, new_name, again=True)
+            yield
 
     def _called(self, path: str) -> Name:
         """What is called so now: a directory whose rename somebody took back has what was put into

@@ -8,7 +8,6 @@ neither is, `fsync` is what there is.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
@@ -154,6 +153,8 @@ def sync_file_system(path: str) -> None:
     """Return when everything of the file system that a path is on is safe (Linux's `syncfs`); of
     all of them where that is not to be had. Raises `OSError`.
     """
+    import ctypes  # noqa: PLC0415 - a run in virtual time has no disk
+
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         os.sync()

@@ -24,6 +24,9 @@ TOKEN_FIELD: Final = b"\r\nLock-Token:"
 _LENGTH: Final = re.compile(r"[0-9]{1,12}")
 _DIGITS_MAX: Final = 12
 _LENGTH_FIELD: Final = b"\r\nContent-Length: "
+_BEARER_FIELD: Final = b"\r\nAuthorization: Bearer "
+_ETAG_FIELD: Final = b"\r\nIf-None-Match:"
+_TOKEN: Final = re.compile(rb"[!-~]+")
 SIZES_MAX: Final = 8
 """Sizes of bodies that are remembered beside what is the same of heads."""
 _FRAMING: Final = frozenset(
@@ -43,7 +46,7 @@ _FRAMING: Final = frozenset(
 class FieldBlock:
     """The header fields of a request, and how many bytes of body they say."""
 
-    __slots__ = ("body_size", "headers", "look", "raw", "sizes", "who")
+    __slots__ = ("body_size", "headers", "is_plain", "look", "raw", "recurs", "sizes", "who")
 
     def __init__(
         self,
@@ -60,36 +63,107 @@ class FieldBlock:
         """What usual looks at files have found out about what is asked so; the same for all
         files.
         """
+        self.is_plain: bool | None = None
+        """What usual calls have found out about these fields, whatever token is beside them."""
         self.sizes: tuple[int, ...] = ()
         """Sizes of bodies that were said beside these fields of late."""
+        self.recurs = False
+        """Whether it is worth remembering."""
+
+    @property
+    def beside(self) -> FieldBlock:
+        """The same without a token that was read apart."""
+        return self
+
+    @property
+    def authorization(self) -> str | None:
+        """The field of this name."""
+        return self.headers.get(hdrs.AUTHORIZATION)
+
+    @property
+    def count(self) -> int:
+        """How many fields there are."""
+        return len(self.raw)
+
+    def says(self, name: istr) -> bool:
+        """Whether there is a field of this name."""
+        return name in self.headers
 
 
-class SizedBlock(FieldBlock):
-    """A block that is another one but for a `Content-Length` among its fields: who speaks so is the
-    same. Few ask for the fields.
-    """
+class _PartBlock(FieldBlock):
+    """A block that is another one but for one field among its own. Few ask for the fields."""
 
-    __slots__ = ("_around", "_as_sent", "_place")
+    __slots__ = ("_around", "_field", "_place", "_value")
 
-    def __init__(self, around: FieldBlock, body_size: int, as_sent: bytes, place: int) -> None:
+    def __init__(self, around: FieldBlock, field: istr, value: str, place: int) -> None:
         # Not `super().__init__()`, which is what is saved.
         self._around = around
-        self._as_sent = as_sent
+        self._field = field
+        self._value = value
         self._place = place
-        self.body_size = body_size
         self.sizes = ()
+        self.recurs = around.recurs
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:  # type: ignore[override]
         fields = [*self._around.headers.items()]
-        fields.insert(self._place, (_LENGTH_NAME, self._as_sent.decode()))
+        fields.insert(self._place, (self._field, self._value))
         return CIMultiDictProxy(CIMultiDict(fields))
 
     @property
     def raw(self) -> tuple[tuple[bytes, bytes], ...]:  # type: ignore[override]
         fields = [*self._around.raw]
-        fields.insert(self._place, (b"Content-Length", self._as_sent))
+        fields.insert(self._place, (self._field.encode(), self._value.encode()))
         return tuple(fields)
+
+    @property
+    def beside(self) -> FieldBlock:
+        return self._around.beside
+
+    @property
+    def count(self) -> int:
+        return self._around.count + 1
+
+    def says(self, name: istr) -> bool:
+        return name == self._field or self._around.says(name)
+
+
+class BearerBlock(_PartBlock):
+    """A block that is another one but for a token: the others who speak so have their own. Who asks
+    for the fields asks again.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, around: FieldBlock, token: bytes, place: int) -> None:
+        super().__init__(around, hdrs.AUTHORIZATION, f"Bearer {token.decode()}", place)
+        self.body_size = around.body_size
+        self.who = self.look = None
+        self._fields: CIMultiDictProxy[str] | None = None
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:  # type: ignore[override]
+        if self._fields is None:
+            self._fields = super().headers
+        return self._fields
+
+    @property
+    def authorization(self) -> str:
+        return self._value
+
+
+class SizedBlock(_PartBlock):
+    """A block that is another one but for a `Content-Length`: who speaks so is the same."""
+
+    __slots__ = ()
+
+    def __init__(self, around: FieldBlock, size: int, as_sent: bytes, place: int) -> None:
+        super().__init__(around, hdrs.CONTENT_LENGTH, as_sent.decode(), place)
+        self.body_size = size
+
+    @property
+    def authorization(self) -> str | None:
+        return self._around.authorization
 
     @property
     def who(self) -> object:
@@ -106,9 +180,6 @@ class SizedBlock(FieldBlock):
     @look.setter
     def look(self, look: object) -> None:
         self._around.look = look
-
-
-_LENGTH_NAME: Final = istr("Content-Length")
 
 
 @remembered(256, 64, len)
@@ -157,10 +228,10 @@ def read_once(data: bytes, read: Callable[[bytes], FieldBlock | None]) -> FieldB
     end = data.find(b"\r\n", at + 2)
     line = data[at + 2 :] if end < 0 else data[at + 2 : end]
     found, around = _FIELD.fullmatch(line), read(data[:at] if end < 0 else data[:at] + data[end:])
-    if found is None or around is None or len(around.raw) >= FIELDS_MAX:
+    if found is None or around is None or around.count >= FIELDS_MAX:
         return None
     name, _, as_sent = _name(found[1])
-    if name in around.headers:
+    if around.says(name):
         return None
     value = found[2].strip(b" \t")
     headers = CIMultiDict(around.headers)
@@ -188,9 +259,30 @@ def read_around(
     if len(data) > BLOCK_SIZE_MAX or data.find(_LENGTH_FIELD, begin) >= 0:
         return None, False  # not asked for what is around it, which would find the next one
     around = read(data[:at] if end < 0 else data[:at] + data[end:])
-    if around is None or len(around.raw) >= FIELDS_MAX or hdrs.CONTENT_LENGTH in around.headers:
+    if around is None or around.count >= FIELDS_MAX or around.says(hdrs.CONTENT_LENGTH):
         return None, False
     size, is_known = int(text), True
     if size not in around.sizes:
         around.sizes, is_known = (*around.sizes[1 - SIZES_MAX :], size), False
     return SizedBlock(around, size, text, data.count(b"\r\n", 0, at) + 1), is_known
+
+
+def read_beside(data: bytes, read: Callable[[bytes], FieldBlock | None]) -> FieldBlock | None:
+    """What the bytes of a block with a Bearer token say, `read` asked for what is beside it; None
+    where there is no such field, after another one, or where it needs another look.
+
+    Thousands of clients say the same under their own tokens. What they know of a file is their own
+    as well: such a block is read whole.
+    """
+    at = data.find(_BEARER_FIELD)
+    if at < 0 or _ETAG_FIELD in data or len(data) > BLOCK_SIZE_MAX:
+        return None
+    begin = at + len(_BEARER_FIELD)
+    end = data.find(b"\r\n", begin)
+    token = data[begin:] if end < 0 else data[begin:end]
+    if not _TOKEN.fullmatch(token) or data.find(_BEARER_FIELD, begin) >= 0:
+        return None
+    around = read(data[:at] if end < 0 else data[:at] + data[end:])
+    if around is None or around.count >= FIELDS_MAX or around.says(hdrs.AUTHORIZATION):
+        return None
+    return BearerBlock(around, token, data.count(b"\r\n", 0, at) + 1)

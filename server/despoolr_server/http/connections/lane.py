@@ -15,6 +15,7 @@ from despoolr_server.http.connections.field_block import (
     TOKEN_FIELD,
     FieldBlock,
     read_around,
+    read_beside,
     read_block,
     read_once,
 )
@@ -141,16 +142,14 @@ class FastLane:
             return known
         is_kept = True
         apart = read_around(data, self.block)
-        if apart is None:
-            known = read_block(data)
-        else:
+        if apart is not None:
             known, is_kept = apart
-        if (
-            known is not None
-            and is_kept
-            and len(data) >= FIELD_SIZE_KNOWN * len(known.raw)
-            and not any(name in known.headers for name in _ONCE)
-        ):
+        elif (known := read_beside(data, self.block)) is None:
+            known = read_block(data)
+            if known is not None:
+                is_long = len(data) >= FIELD_SIZE_KNOWN * known.count
+                known.recurs = is_long and not any(map(known.says, _ONCE))
+        if known is not None and is_kept and known.recurs:
             self._blocks.keep(data, known)
         return known
 

@@ -147,14 +147,18 @@ class ChainRoutes:
                 paths.append(call.path)
             if (count := len(paths)) > 1:
                 return count, [ChainResult()] * boxes.delete(caller, first.share, paths)
-        elif first.create:
+        else:
             files = [(first.path, first.data)]
             for call in calls[1:]:
-                if not isinstance(call, ChainPut) or not call.create or call.share != first.share:
+                if (
+                    not isinstance(call, ChainPut)
+                    or call.create is not first.create
+                    or call.share != first.share
+                ):
                     break
                 files.append((call.path, call.data))
             if (count := len(files)) > 1:
-                made = boxes.create(caller, first.share, files)
+                made = boxes.create(caller, first.share, files, passing=first.create)
                 return count, [ChainResult(facts.etag) for facts in made]
         return count, ()
 

@@ -8,11 +8,10 @@ for who began it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
-from despoolr_core.records.episodes import Why
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.modes import Role
 from despoolr_core.share.wire import EpisodeRow, OpenRow
@@ -28,27 +27,21 @@ def episodes_for(who: Principal, rows: list[EpisodeRow]) -> list[EpisodeRow]:
     )
 
 
-def opens_for(who: Principal, rows: list[OpenRow], episodes: Iterable[EpisodeRow]) -> list[OpenRow]:
-    """The caller's opens and those that block it; `episodes` are all there are. A session is shown
-    to its own user only.
+def sees(who: Principal, episodes: Iterable[EpisodeRow]) -> Callable[[str, str], bool]:
+    """Whether the caller may see an open, by its machine and its handle: its own, and those that
+    block it; `episodes` are all there are.
     """
     if who.role is not Role.CLIENT:
-        return rows
+        return lambda _machine, _handle: True
     blocking = _blocking(episodes_for(who, list(episodes)))
-    shown = [row for row in rows if _is_own(who, row.machine) or row.open in blocking]
-    return [
-        row if _is_callers(who, row) else msgspec.structs.replace(row, session="") for row in shown
-    ]
+    return lambda machine, handle: handle in blocking or _is_own(who, machine)
 
 
-def why_for(who: Principal, why: Why) -> Why:
-    """The same of an answer to "why": its opens and its episodes, as yet without sentences."""
-    if who.role is not Role.CLIENT:
-        return why
-    episodes = episodes_for(who, why.episodes)
-    blocking = _blocking(episodes)
-    opens = [held for held in why.opens if _is_own(who, held.machine) or held.open in blocking]
-    return Why(why.at, opens, episodes, [])
+def told_to(who: Principal, row: OpenRow) -> OpenRow:
+    """An open that the caller may see: its session is shown to its own user only."""
+    if who.role is not Role.CLIENT or _is_callers(who, row):
+        return row
+    return msgspec.structs.replace(row, session="")
 
 
 def _is_own(who: Principal, machine: str) -> bool:

@@ -196,7 +196,7 @@ class UsualRoutes:
 
     def _look_of(self, block: FieldBlock) -> _Look | str:
         """What such a block asks of a file; "" if the handlers have to look at it."""
-        headers = block.headers
+        headers = block.beside.headers
         etag = headers.get(hdrs.IF_NONE_MATCH)
         is_usual = hdrs.IF_MODIFIED_SINCE not in headers if etag is None else is_plain(etag)
         who = self._who_speaks(block) if is_usual else ""
@@ -232,12 +232,16 @@ class UsualRoutes:
 
     def _who_speaks(self, block: FieldBlock) -> Principal | str:
         """The caller of such a block; "" if the handlers have to look at it."""
-        headers = block.headers
-        is_plain = headers.get(hdrs.CONTENT_TYPE, _JSON) in _PLAIN_TYPES and not any(
-            name in headers for name in _SPECIAL
-        )
-        who = self._auth.check(headers.get(hdrs.AUTHORIZATION)) if is_plain else None
-        return who if who is not None and self._guard.passes(headers) else ""
+        beside = block.beside
+        if beside.is_plain is None:  # it is the same under each of our tokens
+            headers = block.headers
+            beside.is_plain = (
+                headers.get(hdrs.CONTENT_TYPE, _JSON) in _PLAIN_TYPES
+                and not any(name in headers for name in _SPECIAL)
+                and self._guard.passes(headers)
+            )
+        who = self._auth.check(block.authorization) if beside.is_plain else None
+        return who if who is not None else ""
 
     def _open(self, who: Principal, _last: str, body: bytes) -> SingleWriteResponse | None:
         known = self._wishes.get(body)

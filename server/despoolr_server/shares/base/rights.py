@@ -77,6 +77,8 @@ class RightsTable:
     def allowed(self, role: Role, key: str) -> int:
         """The access mask a role has on a name, by the name's key."""
         entries = self._entries
+        if not entries:  # a share for services: nobody walks up from each of its files
+            key = ""
         while True:
             by_role = entries.get(key)
             if by_role is not None and role in by_role:

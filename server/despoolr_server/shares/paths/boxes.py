@@ -1,5 +1,5 @@
-"""Files that pass through boxes, several in one turn: what `Paths.put` and `Paths.delete` would do
-with each, when nothing can be in the way of any.
+"""Files that come to a box or pass through it, several in one turn: what `Paths.put` and
+`Paths.delete` would do with each, when nothing can be in the way of any.
 
 The law is that of `puts`: only what is sure is done here, and the answer is how many of the first
 were; `Paths` is asked about the next as if nobody had asked here, and about all where the store has
@@ -43,10 +43,10 @@ class Boxes:
         return found is not None and not found.store.is_safe_at_once
 
     def create(
-        self, caller: Caller, share: str, files: Sequence[tuple[str, bytes]]
+        self, caller: Caller, share: str, files: Sequence[tuple[str, bytes]], *, passing: bool
     ) -> Sequence[FileFacts]:
         """Make new files of one directory, on a share that `takes` them, not yet synced; the facts
-        of the first, which were made.
+        of the first, which were made. `passing` is that of `FileStore.write_whole`.
         """
         gate, size_max = self._gate, self._gate.limits.file_size_max
         found = gate.shares[fold(share)]
@@ -54,7 +54,7 @@ class Boxes:
         names = self._sure(caller, share, (path for path, _ in fit), _MAKES)
         sure = ((name, data) for name, (_, data) in zip(names, files, strict=False))
         try:
-            made = found.store.create_together(sure, gate.now())
+            made = found.store.create_together(sure, gate.now(), passing=passing)
         except StoreError:  # and has changed nothing: who does it again says why
             return ()
         actor = _actor_of(caller)

@@ -68,12 +68,13 @@ NEXT_POLL_S: Final = 1.0
 
 class _Begun(msgspec.Struct):
     """An instruction that is being executed, under its working name. `was_put_off`: it could not be
-    done before.
+    done before. Of one whose `report` was read at once, nothing more is told than that.
     """
 
     name: str
     instruction: DespoolerInstruction
     was_put_off: bool
+    report: WireRemove | None
 
 
 _Unwritten = tuple[_Begun, Attempt]
@@ -222,7 +223,8 @@ class Despooler(Service):
                 await self._write_commands(unwritten, tick)
                 continue
             try:
-                results.append((begun, WireRemove.from_instruction(begun.instruction)))
+                result = begun.report or WireRemove.from_instruction(begun.instruction)
+                results.append((begun, result))
             except FormatError as error:
                 await self._conclude(begun, error, tick)
         outcomes: Sequence[str | Failure]
@@ -246,7 +248,8 @@ class Despooler(Service):
             self._put_off_until[name] = tick + NEXT_POLL_S
             return None
         try:
-            instruction = parse_instruction(data)
+            report = WireRemove.read(data) if _is_result(name) else None
+            instruction = report.without_fields() if report else parse_instruction(data)
         except FormatError as error:
             await self._set_aside(name, str(error), tick)
             return None
@@ -258,7 +261,8 @@ class Despooler(Service):
             )
             return None
         self._waits_for.pop(name, None)
-        begun = _Begun(name, instruction, self._put_off_until.pop(name, None) is not None)
+        was_put_off = self._put_off_until.pop(name, None) is not None
+        begun = _Begun(name, instruction, was_put_off, report)
         try:
             begun.name = await self._take_up(name, instruction)
         except (ShareError, ShareUnreachable) as error:

@@ -62,8 +62,11 @@ def test_they_are_read_when_the_first_connection_over_tls_needs_them(usual: list
     assert unchecked == again == usual
 
 
-@pytest.mark.parametrize("module", ["despoolr_lab.cli.runs.running", "despoolr_app.cli.root"])
-def test_a_command_reads_them_late(module: str, usual: list[int]) -> None:
+@pytest.mark.parametrize(
+    "module",
+    ["despoolr_lab.cli.runs.running", "despoolr_app.cli.root", "despoolr_lab.load.workers.worker"],
+)
+def test_a_process_of_ours_reads_them_late(module: str, usual: list[int]) -> None:
     before, after = told(f"import {module}, aiohttp", STORES, SECURE, STORES)
     assert before == [0, 0]
     assert after == [usual[0], 0]

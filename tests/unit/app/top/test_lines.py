@@ -68,7 +68,7 @@ def test_a_release_says_whom_it_hits_and_whether_it_is_enough() -> None:
     told = release_lines(answer, TopTarget(block.id, block.holds[0].open))
     assert told[0] == "Close b.dat on LOGON1 for WINWORD.EXE on WS1?"
     assert told[1].startswith("ALICE loses what is not saved.")
-    assert told[2] == "This alone lets the update through."
+    assert told[2] == "Nobody else is in the way of this file."
     assert told[3] == "The same by hand: despoolr release LOGON1/O1"
     assert release_lines(answer, TopTarget(block.id)) == []
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from random import Random
 from typing import Any
 
 import msgspec
 import pytest
 
+from despoolr_core.records import episodes
 from despoolr_core.records.episodes import HOLDS_EACH, HOLDS_MAX, EpisodeLedger
 from despoolr_core.records.kinds.share import (
     EpisodeEnded,
@@ -299,6 +301,25 @@ def test_so_many_opens_are_known_as_held_and_who_waits_for_a_further_one_is_told
     (row,) = story.ledger.rows()
     assert row.holds[0].open == "O3" and row.holds[0].released_at == T0
     assert [row.open for row in story.granted("O4").ledger.opens()] == ["O2", "O4"]
+
+
+def test_opens_are_known_in_their_order_in_however_many_parts_they_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(episodes, "PART_MAX", 3)
+    story, held, chance = Story(opens_max=20), list[str](), Random(7)
+    for number in range(400):
+        if held and chance.random() < 0.48:
+            story.closed(held.pop(chance.randrange(len(held))))
+        elif len(held) < 20:
+            story.granted(f"O{number}")
+            held.append(f"O{number}")
+        assert [row.open for row in story.ledger.each_held()] == held
+        assert [row.open for row in story.ledger.opens()] == held
+        assert story.ledger.held_count == len(held)
+        assert len(story.ledger._held_before) <= 2 * 20 // 3 + 1
+    story.recorder.record("LOGON1", ShareStarted(server="LOGON1"))
+    assert not story.ledger.held_count and not story.ledger.opens()
 
 
 def test_an_episode_whose_holders_come_and_go_forgets_those_that_went_first() -> None:

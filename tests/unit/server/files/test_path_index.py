@@ -140,3 +140,36 @@ def test_a_name_a_thousand_directories_down_is_found_without_recursion(tmp_path:
         while bottom != tmp_path:  # what sweeps after tests goes down by recursion
             bottom.rmdir()
             bottom = bottom.parent
+
+
+def test_who_is_put_beside_few_is_not_looked_for_and_who_is_there_is_found_in_any_case(
+    root: Path, looks: Callable[[], list[str]]
+) -> None:
+    where = PathIndex(str(root))
+    where.resolve(n(f"{DEEP}/X1.MIF"))
+    (root / DEEP / "a.Mif").write_bytes(b"x")  # past the server
+    (root / DEEP / "Link").symlink_to("nowhere")
+    looks()
+    look = where.look_in(n(DEEP))
+    assert looks() == [DEEP]
+    new = look(n(f"{DEEP}/x2.mif"))
+    assert new is not None and new.status is None and new.stored == f"{DEEP}/x2.mif"
+    assert looks() == []
+    for name, stored in (("x1.mif", "X1.Mif"), ("A.MIF", "a.Mif"), ("Link", "Link")):
+        found = look(n(f"{DEEP}/{name}"))
+        assert found is not None and found.status is not None
+        assert found.stored == f"{DEEP}/{stored}"
+
+
+@pytest.mark.parametrize(("count", "looked"), [(places.NAMES_MAX, 0), (places.NAMES_MAX + 1, 1)])
+def test_a_directory_is_read_for_those_who_are_put_into_it_if_it_has_so_many_names_at_most(
+    root: Path, looks: Callable[[], list[str]], count: int, looked: int
+) -> None:
+    for number in range(1, count):
+        (root / DEEP / f"Y{number}.MIF").write_bytes(b"")
+    where = PathIndex(str(root))
+    look = where.look_in(n(DEEP))
+    looks()
+    new = look(n(f"{DEEP}/X2.MIF"))
+    assert new is not None and new.status is None
+    assert looks().count(f"{DEEP}/X2.MIF") == looked

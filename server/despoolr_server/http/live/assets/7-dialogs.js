@@ -58,7 +58,7 @@ function openRelease(id, held) {
     } catch (error) { said.textContent = error.message; }
   };
   openDialog(`Close ${fileName(held.path)} for ${who(held)}?`, el("p", {}, `${held.user || "The user"} loses what is not saved.`),
-    el("p", {}, others ? `This alone does not let the update through: ${count(others, "other open stands", "other opens stand")} in its way.` : "This alone lets the update through."),
+    el("p", {}, others ? `This alone does not let the update through: ${count(others, "other open stands", "other opens stand")} in its way.` : "Nobody else is in the way of this file."),
     el("p", {}, el("code", {}, `despoolr release ${block.server}/${held.open}`)), el("label", { for: "reason" }, "Reason, kept with the record"), reason, said,
     el("div", { class: "line" }, button("Cancel", undefined, () => dialog.close(), { autofocus: true }), button("Close the file", undefined, act, { class: "danger" })));
 }

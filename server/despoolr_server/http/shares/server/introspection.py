@@ -9,13 +9,15 @@ at a stated limit.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from despoolr_core.records.episodes import Why
+from despoolr_core.records.held_opens import HeldOpen
 from despoolr_core.records.verdicts import verdict
 from despoolr_core.share.modes import HTTP_STATUS, NtStatus, Role
-from despoolr_core.share.wire import EpisodeEnd, Health
+from despoolr_core.share.wire import EpisodeEnd, Health, OpenRow
+from despoolr_server.engine.rows import Open
 from despoolr_server.http.base.metrics import Metrics
 from despoolr_server.http.base.pieces import ROWS_BATCH, gathered, rows_answer
 from despoolr_server.http.base.problem import KNOWN, Refused, answer, bad_request, known
@@ -30,9 +32,11 @@ from despoolr_server.http.base.surface import (
 from despoolr_server.http.handling import hdrs
 from despoolr_server.http.handling.handler import Request, Route, StreamResponse
 from despoolr_server.http.handling.single_write import SingleWriteResponse
-from despoolr_server.http.shares.client_view import episodes_for, opens_for, why_for
+from despoolr_server.http.shares.client_view import episodes_for, sees, told_to
+from despoolr_server.http.shares.server.oldest_opens import OldestOpens
 from despoolr_server.http.shares.server.trial import Trial
 from despoolr_server.loop.pace import batches, breathe
+from despoolr_server.shares.base.principal import Principal
 from despoolr_server.shares.base.problems import TITLES
 
 _EPOCH: Final = datetime(1970, 1, 1)
@@ -69,14 +73,33 @@ class IntrospectionRoutes:
         who = self._surface.principal(request)
         asked = query(request, "share", "path", "machine", "limit")
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
-        rows = await gathered(
-            self._host.each_open(asked["share"], asked["path"], asked["machine"]), ROWS_BATCH
-        )
-        if who.role is Role.CLIENT:
-            rows = opens_for(
-                who, rows, await gathered(self._host.each_episode(who.machine), ROWS_BATCH)
-            )
-        return await rows_answer(request, ("opens", rows[:limit]), ("count", len(rows)))
+        rows, count = await self._oldest(who, asked, limit)
+        told: list[OpenRow] = []
+        for batch in batches(rows, ROWS_BATCH):
+            standing = (row for row in batch if self._host.engine.find(row.handle) is not None)
+            told += [told_to(who, self._host.row_of(row)) for row in standing]
+            await breathe(len(batch), ROWS_BATCH)
+        return await rows_answer(request, ("opens", told), ("count", count))
+
+    async def _oldest(
+        self, who: Principal, asked: Mapping[str, str], count_max: int
+    ) -> tuple[list[Open], int]:
+        """The oldest of the opens that are asked for and that the caller sees; how many these
+        are.
+        """
+        host, is_client = self._host, who.role is Role.CLIENT
+        share, path, machine = asked["share"], asked["path"], asked["machine"]
+        if not (share or path or machine or is_client):
+            return host.first_opens(count_max), host.open_count
+        mine = await gathered(host.each_episode(who.machine), ROWS_BATCH) if is_client else ()
+        may_see = sees(who, mine)
+        found = OldestOpens(count_max)
+        for batch in batches(host.each_open(share, path, machine)):
+            for row in batch:
+                if row is not None and may_see(row.machine, row.handle):
+                    found.add(row)
+            await breathe(len(batch))
+        return found.rows(), found.count
 
     async def episodes(self, request: Request) -> StreamResponse:
         """The episodes on record: all (of a client: its own), or those of a waiting machine, a
@@ -107,13 +130,23 @@ class IntrospectionRoutes:
         limit = whole_number("limit", asked["limit"], ROWS_MAX, highest=ROWS_MAX)
         at = site_time("at", asked["at"]) if asked["at"] else None
         ledger, machine, path = self._host.ledger, asked["machine"], asked["path"]
-        opens = await gathered(ledger.each_open(at, machine=machine, path=path))
-        episodes = await gathered(ledger.each_about(machine, path, at), ROWS_BATCH)
-        why = why_for(who, Why(ledger.moment(at), opens, episodes, []))
-        told = why.episodes[:limit]
+        mine = await gathered(ledger.each_about(machine, path, at), ROWS_BATCH)
+        episodes = episodes_for(who, mine)
+        may_see = sees(who, episodes)
+        opens: list[HeldOpen] = []
+        for batch in batches(ledger.each_open(at, machine=machine, path=path)):
+            opens += [one for one in batch if one is not None and may_see(one.machine, one.open)]
+            if len(opens) >= limit:
+                break
+            await breathe(len(batch))
+        told = episodes[:limit]
         sentences = ("verdicts", (verdict(row) for row in told))
         return await rows_answer(
-            request, ("at", why.at), ("opens", why.opens[:limit]), ("episodes", told), sentences
+            request,
+            ("at", ledger.moment(at)),
+            ("opens", opens[:limit]),
+            ("episodes", told),
+            sentences,
         )
 
     async def problem_type(self, request: Request) -> StreamResponse:

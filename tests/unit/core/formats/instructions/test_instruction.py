@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from despoolr_core.errors import FormatError
 from despoolr_core.formats.instructions.instruction import (
+    READ_SIZE_MAX,
     DespoolerInstruction,
     Install,
     InstallKind,
@@ -112,6 +114,55 @@ def test_a_report_is_the_file_of_its_instruction(
     report = WireRemove(**texts, result=result, finished_at=at)
     there = outcome(lambda: render_instruction(report.to_instruction(execute_at=at)))
     assert outcome(report.render) == there
+
+
+def test_a_plain_report_is_read_at_once() -> None:
+    report = replace(REPORT, description="no disk space")
+    assert WireRemove.read(report.render()) == report
+    told = report.without_fields()
+    asked = parse_instruction(report.render())
+    assert (told.type, told.words, told.execute_at) == (asked.type, asked.words, asked.execute_at)
+    for at, retries in ((905_000_300.0, 0), (report.finished_at, 1)):
+        file = render_instruction(report.to_instruction(execute_at=at, retries=retries))
+        assert WireRemove.read(file) is None
+
+
+@pytest.mark.parametrize("size", [READ_SIZE_MAX, READ_SIZE_MAX + 1])
+def test_a_report_of_so_many_bytes_is_read_at_once_and_no_larger_one(size: int) -> None:
+    bare = replace(REPORT, description="x")
+    report = replace(bare, description="x" * (1 + size - len(bare.render())))
+    assert len(report.render()) == size
+    assert WireRemove.read(report.render()) == (report if size == READ_SIZE_MAX else None)
+
+
+@given(
+    st.lists(st.text("AZaz09 -|=:&\n\x7f\xe9", max_size=9), min_size=8, max_size=8),
+    st.sampled_from(Result),
+    st.integers(0, 2**34),
+    st.binary(max_size=3),
+    st.data(),
+)
+def test_what_is_read_at_once_is_what_its_instruction_says(
+    values: list[str], result: Result, at: int, other: bytes, data: st.DataObject
+) -> None:
+    names = ("request_id", "package_id", "machine", "domain", "user", "report_id")
+    texts = dict(zip((*names, "mif_file", "description"), values, strict=True))
+    report = replace(REPORT, **texts, result=result, finished_at=at / 8)
+    try:
+        whole = report.render()
+    except FormatError:
+        return
+    body = whole[: whole.rindex(b"\n", 0, -1) + 1]
+    start = data.draw(st.integers(0, len(body)))
+    end = data.draw(st.integers(start, min(start + 3, len(body))))
+    changed = body[:start] + other + body[end:]
+    sealed = changed + b"End of instruction, %d lines, CRC %08X\n" % (12, crc32(changed))
+    for file in (whole, sealed, whole[:start] + other + whole[end:]):
+        found = WireRemove.read(file)
+        if found is not None:
+            instruction = parse_instruction(file)
+            assert found == WireRemove.from_instruction(instruction)
+            assert found.finished_at == instruction.execute_at and instruction.retries == 0
 
 
 def test_an_execution_time_and_a_retry_count_travel_with_it() -> None:

@@ -12,7 +12,7 @@ def test_the_lines_say_who_how_long_and_what_would_have_fixed_it() -> None:
     who, how_long, fixed = verdict_of(facts, {}).lines
     assert who == "WINWORD.EXE on WS1 kept SMS_DESPOOLER on SITE1 from b.dat."
     assert how_long.startswith("Refused 3 times: ")
-    assert fixed == "Closing that file would let the update through."
+    assert fixed == "Closing that file would let the update through if nobody else is in the way."
 
 
 def test_what_a_what_if_found_is_the_third_line() -> None:

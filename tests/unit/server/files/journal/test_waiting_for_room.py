@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,13 +12,12 @@ from despoolr_core.share.modes import NtStatus
 from despoolr_server.engine.names import ROOT, Name, parse_name
 from despoolr_server.files import StoreError
 from despoolr_server.files.disk import DiskFileStore
-from despoolr_server.files.journal import segments, waiting_for_room
+from despoolr_server.files.journal import waiting_for_room
 from despoolr_server.files.journal.chain import render_header
 from despoolr_server.files.journal.journalled import JournalledFileStore
 from despoolr_server.files.journal.segments import numbers_in
-from despoolr_server.files.spare import staged_files
-from despoolr_server.files.system import descriptors
-from worlds.journals import PassingStore
+from despoolr_server.loop import pace
+from worlds.journals import PassingStore, SmallDisk
 
 AT = 833785200.0
 
@@ -30,31 +26,6 @@ def n(path: str) -> Name:
     name = parse_name(path)
     assert isinstance(name, Name)
     return name
-
-
-class SmallDisk:
-    """A disk that takes so many more bytes of files, and tells that it has so many."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.free = 1 << 30
-        write, statvfs = descriptors.write_whole, os.statvfs
-
-        def write_whole(descriptor: int, data: bytes) -> None:
-            if len(data) > self.free:
-                os.write(descriptor, data[: self.free])
-                raise OSError(errno.ENOSPC, "no room")
-            self.free -= len(data)
-            write(descriptor, data)
-
-        def told(path: str) -> object:
-            real = statvfs(path)
-            return types.SimpleNamespace(
-                f_frsize=1, f_bavail=self.free, f_blocks=real.f_blocks, f_bfree=self.free
-            )
-
-        monkeypatch.setattr(staged_files, "write_whole", write_whole)
-        monkeypatch.setattr(segments, "write_whole", write_whole)
-        monkeypatch.setattr(os, "statvfs", told)
 
 
 @pytest.fixture
@@ -92,6 +63,13 @@ CHANGES: list[Callable[[JournalledFileStore], object]] = [
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as often:
         often.setattr(waiting_for_room, "LOOK_S", 0.01)
+        yield
+
+
+@pytest.fixture
+def looks_when_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as seldom:
+        seldom.setattr(waiting_for_room, "LOOK_S", 3600.0)
         yield
 
 
@@ -134,6 +112,56 @@ async def test_what_was_answered_can_be_read_on_a_full_disk_and_is_laid_out_when
     await store.sync()
     await store.close()
     assert sorted(path.name for path in (root / "BOX").iterdir()) == [*"1234", "NEW", "OLD"]
+
+
+@pytest.mark.usefixtures("looks_when_told")
+async def test_others_have_turns_while_a_start_is_made_up_for_and_can_change_nothing_before(
+    tmp_path: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "LONG_S", 0.0)
+    paths = killed(tmp_path)
+    disk.free = 0
+    store = JournalledFileStore(tmp_path, threads=False, journal_max=20_000)
+    waiting = store._waiting
+    assert waiting is not None
+    told = [store.find(n(path)) for path in paths]
+    disk.free = 1 << 30
+    waiting._look()
+    turns = 0
+    while store.findings:
+        assert [store.find(n(path)) for path in paths] == told
+        assert [store.read(n(path)) for path in paths] == [path.encode() * 100 for path in paths]
+        for change in CHANGES:
+            with pytest.raises(StoreError) as refused:
+                change(store)
+            assert refused.value.status is NtStatus.DISK_FULL
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > len(paths)
+    assert [store.find(n(path)) for path in paths] == told
+    store.write_whole(n("BOX/NEW"), b"x", AT)
+    await store.close()
+
+
+@pytest.mark.usefixtures("looks_when_told")
+async def test_a_start_that_is_made_up_for_while_its_server_ends_is_made_up_for_by_the_next(
+    tmp_path: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "LONG_S", 0.0)
+    paths = killed(tmp_path)
+    for turns in range(0, 40, 3):
+        disk.free = 0
+        store = JournalledFileStore(tmp_path, threads=False, journal_max=20_000)
+        assert store._waiting is not None
+        disk.free = 1 << 30
+        store._waiting._look()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await store.close()
+    again = JournalledFileStore(tmp_path, threads=False, journal_max=20_000)
+    assert again.findings == []
+    assert [again.read(n(path)) for path in paths] == [path.encode() * 100 for path in paths]
+    await again.close()
 
 
 async def test_a_server_that_ends_before_there_is_room_has_lost_nothing(
@@ -218,6 +246,7 @@ def test_what_was_laid_out_for_later_goes_before_a_disk_is_full(
     assert sorted(path.name for path in journal.iterdir()) == ["1", "mark"]
 
 
+@pytest.mark.usefixtures("looks_when_told")
 async def test_a_start_that_fails_for_another_reason_when_there_is_room_says_so(
     tmp_path: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,12 +256,15 @@ async def test_a_start_that_fails_for_another_reason_when_there_is_room_says_so(
     waiting = store._waiting
     assert waiting is not None
 
-    def fails() -> None:
+    def fails() -> Iterator[None]:
+        yield
         raise StoreError(NtStatus.IO_DEVICE_ERROR, "broken")
 
     monkeypatch.setattr(waiting, "_begin", fails)
     disk.free = 1 << 30
     waiting._look()
+    assert waiting._trying is not None
+    await waiting._trying
     assert store.findings == ["broken: start the server again"]
     assert store.read(n(paths[0])) == b"BOX/0" * 100
     await store.close()

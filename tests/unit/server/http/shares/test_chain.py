@@ -272,7 +272,7 @@ async def test_calls_that_can_be_made_in_one_are_answered_as_if_each_were_alone(
         site.host.add_share(f"{way}-2", MemoryFileStore())
         chance, before = random.Random(1), len(site.records)
         if way == "long":
-            monkeypatch.setattr(site.host.boxes, "create", lambda *_: ())
+            monkeypatch.setattr(site.host.boxes, "create", lambda *_, passing: ())
             monkeypatch.setattr(site.host.boxes, "delete", lambda *_: 0)
         told.append([])
         for number in range(60):

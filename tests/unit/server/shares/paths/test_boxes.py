@@ -41,8 +41,8 @@ def a_world(root: Path, *, file_size_max: int = 1 << 20) -> World:
     return world
 
 
-def create(world: World, caller: Caller = CALLER) -> int:
-    return len(world.host.boxes.create(caller, "open", FILES))
+def create(world: World, caller: Caller = CALLER, *, passing: bool = True) -> int:
+    return len(world.host.boxes.create(caller, "open", FILES, passing=passing))
 
 
 def delete(world: World, caller: Caller = CALLER) -> int:
@@ -123,16 +123,28 @@ async def test_what_may_be_in_the_way_of_all_leaves_no_short_way(
 
 async def test_who_asks_for_something_special_takes_the_long_way(tmp_path: Path) -> None:
     world = a_world(tmp_path, file_size_max=5)
-    assert len(world.host.boxes.create(CALLER, "OPEN", [*FILES, ("BOX/D", b"123456")])) == 3
-    assert not world.host.boxes.create(CALLER, "OPEN", [("BOX/D", b"123456"), ("BOX/E", b"")])
-    assert len(world.host.boxes.create(CALLER, "OPEN", [("BOX/D", b"12345"), ("BOX/E", b"")])) == 2
+    assert (
+        len(world.host.boxes.create(CALLER, "OPEN", [*FILES, ("BOX/D", b"123456")], passing=True))
+        == 3
+    )
+    assert not world.host.boxes.create(
+        CALLER, "OPEN", [("BOX/D", b"123456"), ("BOX/E", b"")], passing=True
+    )
+    assert (
+        len(
+            world.host.boxes.create(
+                CALLER, "OPEN", [("BOX/D", b"12345"), ("BOX/E", b"")], passing=True
+            )
+        )
+        == 2
+    )
     for caller in (
         replace(CALLER, session="S1"),
         replace(CALLER, tokens=frozenset({"opaquelocktoken:x"})),
     ):
         assert delete(world, caller) == 0
     for path in ("BOX/X/", "BOX/a*b", "", "NOWHERE/A", ".despoolr/A", "BOX/IN"):
-        assert not world.host.boxes.create(CALLER, "OPEN", [(path, b"")]), path
+        assert not world.host.boxes.create(CALLER, "OPEN", [(path, b"")], passing=True), path
         assert world.host.boxes.delete(CALLER, "OPEN", [path]) == 0, path
     assert [world.host.boxes.takes(one) for one in ("open", "SMS_SHR", "NO")] == [
         True,
@@ -147,7 +159,7 @@ async def test_a_full_disk_lets_nothing_come_and_all_go(tmp_path: Path) -> None:
     store.make_directory(n("BOX"), 0.0)
     assert create(world) == 3
     store.fill(n("OTHER"))
-    assert not world.host.boxes.create(CALLER, "OPEN", [("BOX/D", b"")])
+    assert not world.host.boxes.create(CALLER, "OPEN", [("BOX/D", b"")], passing=True)
     assert delete(world) == 3
 
 
@@ -165,7 +177,7 @@ async def test_a_service_is_answered_as_if_there_were_no_short_way(
         (tmp_path / how).mkdir()
         world, chance = a_world(tmp_path / how), random.Random(seed)
         if how == "long":
-            monkeypatch.setattr(world.host.boxes, "create", lambda *_: ())
+            monkeypatch.setattr(world.host.boxes, "create", lambda *_, passing: ())
             monkeypatch.setattr(world.host.boxes, "delete", lambda *_: 0)
         who: Principal = chance.choice([SERVICE, client()])
         share, other, answers = world.share(who), world.session(client()), []
@@ -180,7 +192,7 @@ async def test_a_service_is_answered_as_if_there_were_no_short_way(
                     client(), other, chance.choice(paths), disposition="OPEN_IF", access="READ"
                 )
             files = [(path, chance.randbytes(chance.randrange(200))) for path in paths]
-            made = await share.create_all(files)
+            made = await (share.create_all if chance.random() < 0.7 else share.write_all)(files)
             gone = await share.delete_all(chance.sample(paths, len(paths) // 2))
             answers.append([*map(status, made), *map(status, gone)])
         told.append((answers, contents(world.store), world.records))  # type: ignore[arg-type]
