@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 
+from despoolr_core.version import DESPOOLR_VERSION
 from worlds.support import REPOSITORY
 
 SCRIPT = REPOSITORY / ".ci" / "release.py"
@@ -71,6 +72,10 @@ def test_images_of_another_version_are_refused(tree: Path, name: str) -> None:
     path.write_text(path.read_text().replace(VERSION, "0.0.9"))
     (reason,) = release.reasons_against(tree, f"v{VERSION}")
     assert reason == f"{name} names images of 0.0.9"
+
+
+def test_the_commands_say_the_version_of_the_release() -> None:
+    assert DESPOOLR_VERSION == VERSION
 
 
 def test_all_that_deploys_names_images_of_the_version() -> None:

@@ -153,9 +153,9 @@ def _show_examples(command: click.Command, called: str, examples: Sequence[str])
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from importlib.metadata import version
+        from despoolr_core.version import DESPOOLR_VERSION
 
-        put(f"despoolr {version('despoolr')}")
+        put(f"despoolr {DESPOOLR_VERSION}")
         ctx.exit()
 
 

@@ -11,20 +11,17 @@ import asyncio
 import os
 import platform
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from despoolr_core.version import DESPOOLR_VERSION
+
 
 class ProcessMetrics(Collector):
     """What the process takes from its machine: what a soak looks at."""
-
-    def __init__(self) -> None:
-        # Asked once: each answer leaves cycles for the garbage collector.
-        self._build = (version("despoolr"), platform.python_version())
 
     def collect(self) -> Iterator[Metric]:
         """Version, memory, file descriptors, tasks, processor, birth."""
@@ -32,7 +29,7 @@ class ProcessMetrics(Collector):
         build = GaugeMetricFamily(
             "despoolr_build_info", "What runs; always 1.", labels=["version", "python"]
         )
-        build.add_metric(self._build, 1)
+        build.add_metric((DESPOOLR_VERSION, platform.python_version()), 1)
         yield build
         yield GaugeMetricFamily(
             "despoolr_process_memory_bytes", "Memory that is resident.", _resident()
