@@ -23,19 +23,16 @@ ASKED_AT_ONE_TIME: Final = 500
 """Machines of one question: below the 999 parameters of an old SQLite."""
 
 _ROWS: Final = """
-    SELECT "MachineName", "Status", "UpdatedAt" FROM "JobDetails"
+    SELECT "MachineName", "Status", "UpdatedAt", "ID" FROM "JobDetails"
     WHERE "JobID" = :job AND "Kind" = :kind AND "SiteCode" = :site AND "MachineName" IN :machines
 """
 """Of one job, kind and site: a list of whole keys would be looked for row by row (SQLite uses no
 index for it).
 """
-_SET: Final = set_where(
-    "JobDetails",
-    '"JobID" = :job AND "Kind" = :kind AND "SiteCode" = :site AND "MachineName" = :machine',
-    "Status",
-    "UpdatedAt",
-    "Description",
-)
+_SET: Final = set_where("JobDetails", '"ID" = :id', "Status", "UpdatedAt", "Description")
+"""By the number of the row, which is known: looking for each by its key took a third longer."""
+_Said = tuple[str, float, int]
+"""Status, time and number of a row."""
 
 
 class DetailRows:
@@ -45,7 +42,7 @@ class DetailRows:
 
     def __init__(self, db: Connection, reports: Iterable[JobReport] = ()) -> None:
         self._db = db
-        self._known: dict[Key, tuple[str, float] | None] = {}
+        self._known: dict[Key, _Said | None] = {}
         self._changed: dict[Key, dict[str, Any]] = {}
         self._look_up(dict.fromkeys(map(_key_of, reports)))
 
@@ -70,19 +67,16 @@ class DetailRows:
                     "Description": report.description,
                 },
             )
-            self._known[key] = (report.status, report.time)
+            del self._known[key]  # its number is looked up if it is set again
             return None
         if not _is_overtaken(report, was):
             self._changed[key] = {
-                "job": report.job_id,
-                "kind": report.kind,
-                "site": report.site,
-                "machine": report.machine,
+                "id": was[2],
                 "Status": report.status,
                 "UpdatedAt": report.time,
                 "Description": report.description,
             }
-            self._known[key] = (report.status, report.time)
+            self._known[key] = (report.status, report.time, was[2])
         return was[0]
 
     def is_overtaken(self, report: JobReport) -> bool:
@@ -93,7 +87,7 @@ class DetailRows:
         was = self._said(_key_of(report))
         return was is not None and _is_overtaken(report, was)
 
-    def _said(self, key: Key) -> tuple[str, float] | None:
+    def _said(self, key: Key) -> _Said | None:
         if key not in self._known:
             self._look_up([key])
         return self._known[key]
@@ -117,13 +111,13 @@ class DetailRows:
             for start in range(0, len(machines), ASKED_AT_ONE_TIME):
                 some = machines[start : start + ASKED_AT_ONE_TIME]
                 asked = {"job": job, "kind": kind, "site": site, "machines": some}
-                for machine, status, at in self._db.all(_ROWS, asked):
-                    self._known[job, kind, site, machine] = (str(status), float(at))
+                for machine, status, at, row in self._db.all(_ROWS, asked):
+                    self._known[job, kind, site, machine] = (str(status), float(at), int(row))
 
 
 def _key_of(report: JobReport) -> Key:
     return report.job_id, report.kind, report.site, report.machine
 
 
-def _is_overtaken(report: JobReport, was: tuple[str, float]) -> bool:
+def _is_overtaken(report: JobReport, was: _Said) -> bool:
     return report.time < was[1] and was[0] != DetailStatus.NONE
