@@ -30,6 +30,10 @@ class Rights(IntEnum):
     FULL = 0x1F01FF
 
 
+PREFIXES_MAX: Final = 8
+"""Entries that are tried one by one before anybody walks up."""
+
+
 class FixedNames:
     """The directories of a share that clients and services leave where they are, those above them
     included.
@@ -70,15 +74,17 @@ class RightsTable:
         self.change_count = 0
         """How often an entry was set: while it is the same, so are all answers."""
         self._entries: dict[str, dict[Role, Rights]] = {}
+        self._prefixes: tuple[str, ...] = ()
+        """A key that begins with none of these has no entry, nor has any directory above it."""
         for prefix, by_role in (entries or {}).items():
             for role, rights in by_role.items():
                 self.set(prefix, role, rights)
 
     def allowed(self, role: Role, key: str) -> int:
         """The access mask a role has on a name, by the name's key."""
-        entries = self._entries
-        if not entries:  # a share for services: nobody walks up from each of its files
+        if not key.startswith(self._prefixes):  # nobody walks up for nothing from each file
             key = ""
+        entries = self._entries
         while True:
             by_role = entries.get(key)
             if by_role is not None and role in by_role:
@@ -105,6 +111,7 @@ class RightsTable:
             by_role[role] = rights
         if not by_role:
             del self._entries[key]
+        self._prefixes = tuple(self._entries) if len(self._entries) <= PREFIXES_MAX else ("",)
         return former
 
     def copy(self) -> RightsTable:

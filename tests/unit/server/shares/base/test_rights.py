@@ -253,3 +253,20 @@ async def test_a_file_that_stands_where_a_box_belongs_can_be_renamed_by_the_serv
         await world.host.paths.move(Caller(SERVICE), "SMS_SHR", BOX, f"{BOX}.BAD", replace=False)
         is None
     )
+
+
+@pytest.mark.parametrize("count", [0, 1, rights.PREFIXES_MAX, rights.PREFIXES_MAX + 1])
+def test_an_entry_counts_in_its_directory_and_below_however_many_there_are(count: int) -> None:
+    table = RightsTable({f"a/p{n}": {Role.CLIENT: Rights.READ} for n in range(count)})
+    for n in range(count + 1):
+        expected = Rights.READ if n < count else Rights.NONE
+        assert table.allowed(Role.CLIENT, f"A/P{n}") == expected
+        assert table.allowed(Role.CLIENT, f"A/P{n}/B/C") == expected
+        assert table.allowed(Role.CLIENT, f"A/P{n}X") == Rights.NONE
+        assert table.allowed(Role.SERVICE, f"A/P{n}/B") == Rights.FULL
+    assert table.allowed(Role.CLIENT, "A") == table.allowed(Role.CLIENT, "") == Rights.NONE
+    for n in range(count):
+        table.set(f"A/P{n}", Role.CLIENT, None)
+    assert table.allowed(Role.CLIENT, "A/P0/B") == Rights.NONE
+    table.set("", Role.CLIENT, Rights.CHANGE)
+    assert table.allowed(Role.CLIENT, "A/P0/B") == table.allowed(Role.CLIENT, "") == Rights.CHANGE
