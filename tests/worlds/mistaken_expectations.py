@@ -167,7 +167,7 @@ EXPECTATIONS: Final = {
     ),
     "a status that is a number": (
         expected('that = "job"; job = "FIRST"; status = 3'),
-        "Expected `str | array`",
+        "`status` is a whole number, and has to be text in quotes or a list",
     ),
     "before what it is after": (
         expected(
@@ -259,7 +259,7 @@ EXPECTATIONS: Final = {
     ),
     "half a line": (
         expected('that = "log"; component = "SMS_DESPOOLER"; text = "x"; count = 0.5'),
-        "Expected `int | null`",
+        "`count` is a number, and has to be a whole number",
     ),
     "no episode on a file that there is not": (
         expected('that = "episode"; path = "nosuch.dat"; none = true'),

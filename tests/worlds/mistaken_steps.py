@@ -154,7 +154,7 @@ STEPS: Final = {
             'do = "job"; at = "1h"; '
             'name = "JJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJJ"; package = "OFFICE"'
         ),
-        "Expected `str` of length <= 32",
+        "`name` has to have at most 32 characters",
     ),
     "a type of job there is not": (
         stepped('do = "job"; at = "1h"; name = "J"; package = "OFFICE"; type = "copy"'),
@@ -286,7 +286,7 @@ STEPS: Final = {
     ),
     "power in words": (
         stepped('do = "power"; at = "1h"; machine = "PC1"; on = "no"'),
-        "Expected `bool`",
+        "`on` is text in quotes, and has to be true or false",
     ),
     "a job without a command executed": (
         stepped('do = "execute"; at = "1h"; machine = "PC1"; job = "FIRST"'),

@@ -302,7 +302,7 @@ TABLES: Final = {
     ),
     "an exit code that no process has": (
         changed(OPENS, OPENS + "; exit_code = 4294967296"),
-        "Expected `int` <= 4294967295",
+        "`exit_code` has to be at most 4294967295",
     ),
     "a file opened under two names": (
         changed('opens = ["a.dat"]', 'opens = ["a.dat", "A.DAT"]'),

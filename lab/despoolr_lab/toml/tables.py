@@ -2,7 +2,7 @@
 of their keys take.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
@@ -19,17 +19,20 @@ Moment = Annotated[
         "(1996-06-03 09:00)"
     ),
 ]
-Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9_.$-]+$")]
+NAME_FORM: Final = r"^[A-Za-z0-9_.$-]+$"
+JOB_NAME_FORM: Final = r"^[A-Za-z0-9_.$-]+(#[1-9][0-9]{0,4})?$"
+SITE_CODE_FORM: Final = r"^[A-Z0-9]{3}$"
+Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=NAME_FORM)]
 JobName = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=38,
-        pattern=r"^[A-Za-z0-9_.$-]+(#[1-9][0-9]{0,4})?$",
+        pattern=JOB_NAME_FORM,
         description="A job's name; of a repeating job NAME#2 is its second instance",
     ),
 ]
-SiteCode = Annotated[str, Meta(pattern=r"^[A-Z0-9]{3}$", description="Three letters or digits")]
+SiteCode = Annotated[str, Meta(pattern=SITE_CODE_FORM, description="Three letters or digits")]
 
 
 class Table(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

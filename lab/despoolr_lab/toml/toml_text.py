@@ -18,7 +18,9 @@ from msgspec import inspect
 
 from despoolr_app.disk.bounded_file import read_bounded
 from despoolr_core.errors import FormatError
+from despoolr_core.phrases import counted, cut
 from despoolr_core.suggest import suggestion
+from despoolr_lab.toml.tables import JOB_NAME_FORM, NAME_FORM, SITE_CODE_FORM
 from despoolr_lab.toml.toml_shape import unfit, why_refused
 
 FILE_SIZE_MAX: Final = 4 * 1024 * 1024
@@ -28,6 +30,23 @@ _AT: Final = re.compile(r"^(.*?)(?: - at `(.*)`)?$", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+?)`")
 _MISSING: Final = re.compile(r"Object missing required field `(.+?)`")
 _TAG: Final = re.compile(r"Invalid value '(.+?)'")
+_WRONG_KIND: Final = re.compile(r"Expected `(.+?)`, got `(.+?)`")
+_OUT_OF_BOUNDS: Final = re.compile(r"Expected `(.+?)` (of length )?([<>]=) (\S+)")
+_UNFIT: Final = re.compile(r"Expected `str` matching regex '(.+)'")
+_KINDS: Final = {
+    "str": "text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+"""What msgspec calls kinds of values, as people who write TOML do."""
+_FORMS: Final = {
+    NAME_FORM: "letters, digits and _ . $ - alone",
+    JOB_NAME_FORM: "letters, digits and _ . $ - alone, and #2 for a second instance",
+    SITE_CODE_FORM: "three capital letters or digits",
+}
 _TOML_PLACE: Final = re.compile(r"^(.*?)\s*\(at line (\d+), column (\d+)\)")
 
 
@@ -115,8 +134,37 @@ def _explain(message: str, text: str, kind: type[msgspec.Struct]) -> ScenarioErr
     elif missing:
         where = f" in [{keys[0]}]" if len(keys) == 1 else f" in [[{keys[0]}]]" if keys else ""
         reason = f"there is no `{missing[1]}`{where}"
+    elif names := [key for key in keys if isinstance(key, str)]:
+        reason = _plainly(reason, names[-1], _value_at(keys, text))
     line, column = place(keys, text)
     return ScenarioError(reason, line, column)
+
+
+def _plainly(reason: str, key: str, value: Any) -> str:
+    """What is wrong with the value of a key, without the words of Python."""
+    if kinds := _WRONG_KIND.match(reason):
+        # a key that may be nothing is one that may be left out
+        words = [_KINDS.get(kind, kind) for kind in kinds[1].split(" | ") if kind != "null"]
+        wanted = " or ".join(words)
+        return f"`{key}` is {_KINDS.get(kinds[2], kinds[2])}, and has to be {wanted}"
+    if bound := _OUT_OF_BOUNDS.match(reason):
+        most = "at least" if bound[3] == ">=" else "at most"
+        number = bound[4].removesuffix(".0")
+        if not bound[2]:
+            return f"`{key}` has to be {most} {number}"
+        noun = ("character", "") if bound[1] == "str" else ("entry", "entries")
+        return f"`{key}` has to have {most} {counted(int(number), *noun)}"
+    if unfit := _UNFIT.match(reason):
+        form = _FORMS.get(unfit[1], unfit[1])
+        return f"`{key}` cannot be {cut(str(value), 40)!r}: {form}"
+    return reason
+
+
+def _value_at(keys: list[str | int], text: str) -> Any:
+    value: Any = parse_document(text)
+    for key in keys:
+        value = value[key]
+    return value
 
 
 def _structs(kind: inspect.Type) -> list[inspect.StructType]:

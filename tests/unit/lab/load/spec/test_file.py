@@ -101,7 +101,8 @@ def test_as_many_clients_as_stated_and_no_more() -> None:
             'shape = "storm"',
             "there is no shape 'storm'; did you mean 'logon storm'?",
         ),
-        ("count = 30", "count = 0", "Expected `int` >= 1"),
+        ("count = 30", "count = 0", "`count` has to be at least 1"),
+        ('name = "A"', 'name = "PC{n}"', "`name` cannot be 'PC{n}': letters, digits and _ . $ -"),
         ("files = 3", 'files = 1000\nsize = "1MB"', "more than 60 MiB"),
         ("files = 3", 'size = "large"', "'large' is not a size"),
         (
@@ -135,7 +136,7 @@ def test_a_mistake_is_one_line_with_its_place(before: str, after: str, says: str
         ('[[expect]]\nthat = "polls"\npercentiles = {p0 = "1s"}', "'p0' is no percentile"),
         ('[[expect]]\nthat = "polls"\npercentiles = {p95 = "soon"}', "'soon'"),
         ('[[expect]]\nthat = "polls"\nclients = "A"', "say what is expected of them"),
-        ('[[expect]]\nthat = "polls"\nfailed_share = 1.5', "<= 1"),
+        ('[[expect]]\nthat = "polls"\nfailed_share = 1.5', "`failed_share` has to be at most 1"),
         (
             '[[expect]]\nthat = "polls"\nfailed = 0\nclients = "A"\nserver = "LOGON1"',
             "say either clients or server",

@@ -249,7 +249,24 @@ def test_a_span_is_read_in_all_its_units(text: str, seconds: float) -> None:
 def test_a_number_where_text_belongs_is_an_error_at_its_line() -> None:
     text = spoilt('at = "30m"', "at = 30")
     error = mistake(text)
-    assert (error.line, error.reason) == (line_of(text, "at = 30"), "Expected `str`, got `int`")
+    assert (error.line, error.reason) == (
+        line_of(text, "at = 30"),
+        "`at` is a whole number, and has to be text in quotes",
+    )
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "reason"),
+    [
+        ('code = "BPC"', 'code = "bpc"', "`code` cannot be 'bpc': three capital letters or digits"),
+        ('name = "FIRST"', 'name = ""', "`name` has to have at least 1 character"),
+        ('name = "FIRST"', f'name = "{"N" * 33}"', "`name` has to have at most 32 characters"),
+        ('name = "FIRST"', 'name = "A B"', "`name` cannot be 'A B': letters, digits and _ . $ -"),
+    ],
+)
+def test_a_value_that_cannot_be_is_said_in_plain_words(was: str, now: str, reason: str) -> None:
+    error = mistake(spoilt(was, now))
+    assert error.reason.startswith(reason)
 
 
 def test_what_is_not_toml_is_said_with_line_and_column() -> None:
