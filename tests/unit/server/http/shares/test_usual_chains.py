@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from despoolr_core.share.chain import CALLS_MAX
-from despoolr_core.share.modes import NtStatus
+from despoolr_core.share.modes import NtStatus, Role
+from despoolr_core.share.wire import Problem
 from despoolr_server.engine.names import Name
 from despoolr_server.files import MemoryFileStore, StoreError
 from despoolr_server.http.connections.field_block import read_block
@@ -22,7 +23,7 @@ from despoolr_server.http.connections.whole_request import WholeRequest
 from despoolr_server.http.handling.single_write import BODY_SIZE_MAX
 from despoolr_server.http.shares import chain as http_chain
 from despoolr_server.shares.sessions import Sessions
-from worlds.usual_server import SERVICE, WHO, Served, long_ways, play
+from worlds.usual_server import AUTH, SERVICE, WHO, Served, long_ways, play
 
 CHAIN = "POST /api/v1/chain"
 LONG = "Content-Type: application/jwt"
@@ -309,5 +310,26 @@ def test_a_line_that_is_cut_before_all_is_safe_carries_no_answer(is_new: bool) -
         served.later.become_safe()
         assert await served.raw.heard() == b""
         assert served.later.read(Name("N", "N")) == b"x"
+
+    play(script)
+
+
+def test_a_line_that_is_cut_loses_no_answer_in_front_of_it_and_begins_nothing_behind_it() -> None:
+    """Machines of one process may ask over one connection."""
+
+    async def script(served: Served, _session: str) -> None:
+        assert served.raw is not None
+        served.line.cut("PC02")
+        said = b""
+        for machine in ("PC01", "PC02", "PC03"):
+            body = body_of(put(machine, create=True))
+            token = AUTH.issue(machine, "user", Role.CLIENT)
+            head = f"{CHAIN} HTTP/1.1\r\nHost: logon1\r\nAuthorization: Bearer {token}\r\n"
+            said += f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        served.raw.say(said)
+        assert (await served.raw.answer())[0] == 200
+        assert await served.raw.heard() == b""
+        made = [served.host.listings.stat(SERVICE, "S", f"PC0{number}") for number in (1, 2, 3)]
+        assert [isinstance(one, Problem) for one in made] == [False, True, True]
 
     play(script)
