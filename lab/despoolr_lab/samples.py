@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import aiohttp
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from despoolr_app.site_client.client import ServerAddress, SiteClient
@@ -29,8 +29,7 @@ TEXT_SIZE_MAX: Final = 4 * 1024 * 1024
 """Bytes of an answer; one with all its labels at their bounds is smaller than a megabyte."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessSample:
+class ProcessSample(msgspec.Struct, frozen=True):
     """What it takes from its machine. `memory` is in bytes; `started_at` in seconds since 1970,
     another after a restart.
     """
@@ -42,8 +41,7 @@ class ProcessSample:
     started_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ShareSample:
+class ShareSample(msgspec.Struct, frozen=True):
     """What its shares hold and have done. Refusals by share and program, requests by method and
     status, since its start.
     """
@@ -52,24 +50,23 @@ class ShareSample:
     sessions: float | None = None
     episodes_waiting: float | None = None
     uptime_site_s: float | None = None
-    remembered: Mapping[str, float] = field(default_factory=dict)
+    remembered: Mapping[str, float] = msgspec.field(default_factory=dict)
     """What is kept of what is over, by kind: it takes memory, up to its bounds."""
-    refusals: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    waiter_site_s: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    requests: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    boxes: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    refusals: Mapping[tuple[str, str], float] = msgspec.field(default_factory=dict)
+    waiter_site_s: Mapping[tuple[str, str], float] = msgspec.field(default_factory=dict)
+    requests: Mapping[tuple[str, str], float] = msgspec.field(default_factory=dict)
+    boxes: Mapping[tuple[str, str], float] = msgspec.field(default_factory=dict)
     """Files that wait, by share and box."""
 
 
-@dataclass(frozen=True, slots=True)
-class SiteSample:
+class SiteSample(msgspec.Struct, frozen=True):
     """What a site server counts: jobs by status, rows of Job Details by kind and status, cycles by
     service, clients.
     """
 
-    jobs: Mapping[str, float] = field(default_factory=dict)
-    details: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    cycles: Mapping[str, float] = field(default_factory=dict)
+    jobs: Mapping[str, float] = msgspec.field(default_factory=dict)
+    details: Mapping[tuple[str, str], float] = msgspec.field(default_factory=dict)
+    cycles: Mapping[str, float] = msgspec.field(default_factory=dict)
     reports_loaded: float | None = None
     """Reports that were counted, each once, since the database was made."""
     clients_wanted: float | None = None
@@ -78,18 +75,17 @@ class SiteSample:
     fleets_lapsed: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FleetSample:
+class FleetSample(msgspec.Struct, frozen=True):
     """What a fleet counts since its start. `poll_classes`: polls that took at most so many seconds,
     by that bound as printed.
     """
 
     clients_wanted: float | None = None
     clients: float | None = None
-    polls: Mapping[str, float] = field(default_factory=dict)
+    polls: Mapping[str, float] = msgspec.field(default_factory=dict)
     """By what came of them: changed, unchanged, failed."""
     polls_late: float | None = None
-    poll_classes: Mapping[str, float] = field(default_factory=dict)
+    poll_classes: Mapping[str, float] = msgspec.field(default_factory=dict)
     poll_s_sum: float | None = None
     runs: float | None = None
     reports: float | None = None
@@ -97,8 +93,7 @@ class FleetSample:
     """Reports that wait for their server."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True):
     """One process at one moment. `at`: seconds of the asker's loop, when the answer was there;
     `took_s`: how long it took.
     """
@@ -112,8 +107,7 @@ class Sample:
     fleet: FleetSample
 
 
-@dataclass(frozen=True, slots=True)
-class ScrapeFailure:
+class ScrapeFailure(msgspec.Struct, frozen=True):
     """A process that gave no answer that counts, when, and why."""
 
     name: str

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 from typing import Any, Final
@@ -27,8 +26,7 @@ PLANNED_MAX: Final = 300_000
 """Polls that are gone through to tell how many are planned."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadSite:
+class LoadSite(msgspec.Struct, frozen=True):
     """Where a load is played: what it must know of the site. `packages` is name to id and file
     names.
     """

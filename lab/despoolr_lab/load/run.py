@@ -15,8 +15,9 @@ import os
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
+
+import msgspec
 
 from despoolr_app.clocks.time_source import wall_now
 from despoolr_app.fleet.lease import SlotsLost, SlotsTaken
@@ -56,8 +57,7 @@ WAIT_S: Final = 20.0
 """Seconds the servers have to answer at all, at first."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
+class LoadOptions(msgspec.Struct, frozen=True):
     """Against which stack, with how many processes. `stamp` names the run; `seed` None: the
     file's.
     """
@@ -72,8 +72,7 @@ class LoadOptions:
     """Where the processes join, if they are of other machines."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadProgress:
+class LoadProgress(msgspec.Struct, frozen=True):
     """How far a run is. `second` of `seconds`; `now` are the last ten seconds that are over."""
 
     phase: str
@@ -84,22 +83,21 @@ class LoadProgress:
     row: LoadSecond | None
     scale: float = 1.0
     first_measured: int = 0
-    course: Mapping[int, Second] = field(default_factory=dict)
+    course: Mapping[int, Second] = msgspec.field(default_factory=dict)
     """Every second so far, as far as its polls have ended."""
     rows: Sequence[LoadSecond] = ()
     made: Collection[str] = ()
     """Jobs and updates that were made."""
     cpu_shares: Sequence[float] = ()
     """What each process used of a processor in its last second."""
-    states: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    states: Mapping[str, tuple[str, float]] = msgspec.field(default_factory=dict)
     """What the site said last of the jobs that were made, and since which second it is so."""
 
 
 ShowProgress = Callable[[LoadProgress], None]
 
 
-@dataclass(slots=True)
-class LoadOutcome:
+class LoadOutcome(msgspec.Struct):
     """What a run came to."""
 
     load: LoadFile
@@ -112,15 +110,15 @@ class LoadOutcome:
     first_measured: int
     scale: float
     processes: int
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
     is_interrupted: bool = False
     aborted: str = ""
     """Why it was not worth going on (`abort_when`), or nothing."""
     wall_s: float = 0.0
     began_utc: float = 0.0
     """Seconds since 1970 at the run's second 0, of this machine's clock; 0: it never began."""
-    machine: MachineUse = field(default_factory=MachineUse)
-    faults: list[BrokenSpan] = field(default_factory=list)
+    machine: MachineUse = msgspec.field(default_factory=MachineUse)
+    faults: list[BrokenSpan] = msgspec.field(default_factory=list)
     """What was broken on purpose."""
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from despoolr_core.times import stopwatch
 from despoolr_lab.report.axis import Axis, Tick
@@ -28,8 +29,7 @@ TICK_ROOM: Final = 70
 """Units between two marks on it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(msgspec.Struct, frozen=True):
     """A named line: second to value. `css` is its class on the page."""
 
     name: str
@@ -37,8 +37,7 @@ class Series:
     values: Mapping[int, float]
 
 
-@dataclass(frozen=True, slots=True)
-class ChartLine:
+class ChartLine(msgspec.Struct, frozen=True):
     """A line as it is drawn."""
 
     name: str
@@ -46,8 +45,7 @@ class ChartLine:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(msgspec.Struct, frozen=True):
     """Everything a template needs. `warm_up` is the width of the part that does not count."""
 
     title: str
@@ -58,8 +56,7 @@ class Chart:
     warm_up: float
 
 
-@dataclass(frozen=True, slots=True)
-class ChartMark:
+class ChartMark(msgspec.Struct, frozen=True):
     """A part of the time axis that stands out: where it begins, how wide it is, why, and its class
     on the page.
     """
@@ -70,8 +67,7 @@ class ChartMark:
     css: str = "broken"
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(msgspec.Struct, frozen=True):
     """From a value to a place, upwards. `is_log`: each ten times has the same room."""
 
     low: float

@@ -8,10 +8,10 @@ allows no script and no address.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import msgspec
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from despoolr_core.rules.text import escaped
@@ -24,8 +24,7 @@ POLICY: Final = (
 """The page's Content-Security-Policy."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageFigure:
+class PageFigure(msgspec.Struct, frozen=True):
     """One of the numbers under the verdict. `css` is `good`, `bad` or `hold`."""
 
     label: str
@@ -34,8 +33,7 @@ class PageFigure:
     css: str = "hold"
 
 
-@dataclass(frozen=True, slots=True)
-class PageRow:
+class PageRow(msgspec.Struct, frozen=True):
     """One row: its state in words, `good`, `bad` or nothing for its colour, and its cells."""
 
     state: str
@@ -43,8 +41,7 @@ class PageRow:
     cells: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class PageTable:
+class PageTable(msgspec.Struct, frozen=True):
     """A table. `columns` are those of the cells; `left_out` rows are not shown."""
 
     title: str
@@ -56,16 +53,14 @@ class PageTable:
     """The heading of the states."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageLegend:
+class PageLegend(msgspec.Struct, frozen=True):
     """What a shade of the charts means. `css` is that of its marks."""
 
     css: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredPage:
+class MeasuredPage(msgspec.Struct, frozen=True):
     """All that the page shows, in its order."""
 
     title: str

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -35,8 +34,7 @@ LATE_SHARE_MAX: Final = 0.01
 """Share of the measured polls that the generator itself may begin later than `late_max`."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndedJob:
+class EndedJob(msgspec.Struct, frozen=True):
     """A job at the end: its rows (kind, machine, status), and the machines that were to run it."""
 
     id: str
@@ -45,8 +43,7 @@ class EndedJob:
     targets: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadFacts:
+class LoadFacts(msgspec.Struct, frozen=True):
     """What a run came to. `None` is what nobody could tell."""
 
     clients_wanted: int
@@ -68,8 +65,8 @@ class LoadFacts:
     """From the first report to the end of all jobs; None: they did not end."""
     queues: Mapping[str, float]
     """The greatest depth of each box."""
-    groups: Mapping[str, PollPart] = field(default_factory=dict)
-    servers: Mapping[str, PollPart] = field(default_factory=dict)
+    groups: Mapping[str, PollPart] = msgspec.field(default_factory=dict)
+    servers: Mapping[str, PollPart] = msgspec.field(default_factory=dict)
     holders_wanted: int = 0
     holders_made: int = 0
     holders_refused: str = ""
@@ -77,7 +74,7 @@ class LoadFacts:
     holders_lost: str = ""
     looks: int = 0
     """How often the servers were asked for their queues and refusals."""
-    troubles: Sequence[str] = field(default_factory=tuple)
+    troubles: Sequence[str] = msgspec.field(default_factory=tuple)
     """What makes the run invalid by itself: a process that died, numbers that were lost."""
 
     @property

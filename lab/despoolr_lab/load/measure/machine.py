@@ -8,9 +8,10 @@ nothing is said.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 _STAT: Final = Path("/proc/stat")
 _IDLE: Final = (3, 4)
@@ -20,8 +21,7 @@ _COUNTED: Final = 8
 """Fields that add up to all time; those after them are part of others."""
 
 
-@dataclass(frozen=True, slots=True)
-class MachineUse:
+class MachineUse(msgspec.Struct, frozen=True):
     """Shares of all its processors' time: that was used by anybody, and that other machines on the
     same hardware took. None: not known.
     """

@@ -20,16 +20,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Final
+
+import msgspec
 
 PEAK: Final = 1 / 3
 """Where in a logon storm most clients come."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientSchedule:
+class ClientSchedule(msgspec.Struct, frozen=True):
     """One client: its first poll, and when it logs off (infinite: not before the end)."""
 
     first: float
@@ -44,8 +44,7 @@ class ClientSchedule:
             count += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Crowd:
+class Crowd(msgspec.Struct, frozen=True):
     """What a shape is to give form to: so many clients, over which time, polling how often."""
 
     count: int

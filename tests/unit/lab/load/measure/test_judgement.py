@@ -4,10 +4,10 @@ known does not hold.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from despoolr_lab.load.measure.judgement import (
     LATE_SHARE_MAX,

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from despoolr_app.runs.directory import RunError
 from despoolr_lab.load.measure.judgement import LoadFacts, findings, invalid
@@ -91,7 +91,7 @@ def outcome(refused: float = 2, there: int = 4, polls: int = 200, **changes: obj
         1,
         ["a note"],
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 @pytest.mark.parametrize(
