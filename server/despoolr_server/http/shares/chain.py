@@ -18,6 +18,7 @@ from despoolr_core.share.chain import (
     BYTES_MAX,
     CALLS_MAX,
     Chain,
+    ChainClose,
     ChainDelete,
     ChainGet,
     ChainLogoff,
@@ -51,6 +52,8 @@ answer.
 _CHANGES: Final = (ChainPut, ChainDelete)
 """What has to be safe before it is answered."""
 
+_DONE: Final = ChainResult()
+"""Of a call that gives nothing."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -106,22 +109,24 @@ class ChainRoutes:
         fetched = 0
         session = ""
         calls = asked.calls
-        is_tried = 0
-        while len(results) < len(calls):
-            if is_tried <= len(results):
-                count, done = self._together(caller, calls[len(results) :])
-                is_tried = len(results) + count
+        at = is_tried = 0
+        while at < len(calls):
+            call = calls[at]
+            if is_tried <= at and isinstance(call, _CHANGES):
+                count, done = self._together(caller, calls[at:])
+                is_tried = at + count
                 if done:
-                    written.add(calls[len(results)].share)  # type: ignore[union-attr]
-                    made.is_new &= isinstance(calls[len(results)], ChainPut)
-                results += done
-                continue
-            call = calls[len(results)]
+                    written.add(call.share)
+                    made.is_new &= isinstance(call, ChainPut)
+                    results += done
+                    at += len(done)
+                    continue
             if isinstance(call, ChainOpen) and not call.request.session:
                 call.request.session = session
-            result = await self._one(caller, call, before)
+            result = self._usual(caller, call) or await self._one(caller, call, before)
             session = result.session.session if result.session is not None else session
             results.append(result)
+            at += 1
             if isinstance(call, _CHANGES):
                 written.add(call.share)
                 is_made = isinstance(call, ChainPut) and call.create and result.problem is None
@@ -162,6 +167,23 @@ class ChainRoutes:
                 return count, [ChainResult(facts.etag) for facts in made]
         return count, ()
 
+    def _usual(self, caller: Caller, call: Link) -> ChainResult | None:
+        """What becomes of a call that has a short way, for which nobody waits."""
+        host, who = self._host, caller.who
+        if isinstance(call, ChainClose):
+            is_closed = not caller.session and host.handles.usual.close(who, call.open)
+            return _DONE if is_closed else None
+        if isinstance(call, ChainGet):
+            content = host.polls.content_now(caller, call.share, call.path)
+            return None if content is None else ChainResult(content.etag, content.data)
+        if isinstance(call, ChainOpen):
+            if call.read:
+                both = host.handles.usual.open_and_read(who, call.request, BYTES_MAX)
+                return None if both is None else ChainResult(data=both[1], open=both[0])
+            reply = host.handles.usual.open(who, call.request)
+            return None if reply is None else ChainResult(open=reply)
+        return None
+
     async def _one(self, caller: Caller, call: Link, before: BeforeLarge | None) -> ChainResult:
         host, who = self._host, caller.who
         if isinstance(call, ChainGet):
@@ -198,20 +220,10 @@ class ChainRoutes:
             refusal = host.sessions.end(who, call.session)
             await host.sessions.all_closed()
             return ChainResult(problem=refusal)
-        return ChainResult(problem=await self._close(caller, call.open))
-
-    async def _close(self, caller: Caller, handle: str) -> Problem | None:
-        who, handles = caller.who, self._host.handles
-        if not caller.session and handles.usual.close(who, handle):
-            return None
-        return await handles.close(who, handle, session=caller.session)
+        return ChainResult(problem=await host.handles.close(who, call.open, session=caller.session))
 
     async def _open(self, caller: Caller, call: ChainOpen) -> ChainResult:
         who, handles = caller.who, self._host.handles
-        if call.read:
-            both = handles.usual.open_and_read(who, call.request, BYTES_MAX)
-            if both is not None:
-                return ChainResult(data=both[1], open=both[0])
         reply = handles.usual.open(who, call.request) or await handles.open(who, call.request)
         if isinstance(reply, Problem):
             return ChainResult(problem=reply)

@@ -156,7 +156,7 @@ def _asked(body: bytes) -> Chain | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     calls = asked.calls
-    if not 1 <= len(calls) <= CALLS_MAX or any(isinstance(call, ChainGet) for call in calls):
+    if not 1 <= len(calls) <= CALLS_MAX or ChainGet in map(type, calls):
         return None
     return asked
 
