@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,6 +109,8 @@ def command(
     --workers-from.
     """
     import asyncio
+
+    from msgspec.structs import replace
 
     from despoolr_app.cli.base.variables import check_variables
     from despoolr_app.clocks.time_source import wall_now
