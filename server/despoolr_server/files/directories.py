@@ -29,6 +29,8 @@ from despoolr_server.files.system.descriptors import opened_directory
 from despoolr_server.loop.pace import turn
 
 _SORTED_AT_ONE_TIME: Final = NAMES_MAX
+_ALONE: Final = 2
+"""Links of a directory without directories in it, where a file system counts them so."""
 _GONE: Final = (FileNotFoundError, NotADirectoryError)
 
 
@@ -98,8 +100,15 @@ class Directories:
         return places
 
     async def tally(self, name: Name) -> tuple[int, tuple[str, ...]]:
-        """Reads the directory, and asks nothing of the files in it."""
+        """Reads the directory, and asks nothing of the files in it; one without directories of
+        which all names are known is not read.
+        """
         folder = self._index.folder(name)
+        with answering:
+            status = os.lstat(folder.path)
+        is_known = folder.is_plain and status.st_mtime_ns == folder.mtime_ns
+        if is_known and status.st_nlink == _ALONE and name.key:
+            return len(folder.names), ()
         count = 0
         below: tuple[str, ...] = ()
         with answering, os.scandir(folder.path) as entries:

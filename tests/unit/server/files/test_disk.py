@@ -331,3 +331,39 @@ def test_nothing_is_kept_in_memory_of_files_that_are_gone(store: DiskFileStore) 
     finally:
         tracemalloc.stop()
     assert left < 20 * len(data), f"{left:,} bytes are left of 200 files"
+
+
+async def test_files_are_counted_without_a_look_where_all_their_names_are_known(
+    store: DiskFileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.make_directory(n("BOX"), AT)
+    store.write_whole(n("BOX/A"), b"x", AT)
+    box, scandir = store.root / "BOX", os.scandir
+    seen: list[str] = []
+
+    def look(path: str) -> Any:
+        seen.append(path)
+        return scandir(path)
+
+    async def count(looks: int) -> tuple[int, tuple[str, ...]]:
+        seen.clear()
+        found = await store.tally(n("BOX"))
+        assert len(seen) == looks
+        return found
+
+    monkeypatch.setattr(os, "scandir", look)
+    store.write_whole(n("BOX/B"), b"x", AT)
+    store.remove(n("BOX/A"))
+    assert await count(0) == (1, ())
+    (box / "theirs").write_bytes(b"x")
+    os.utime(box, ns=(0, 1))  # later than any time at which it was looked at
+    assert await count(1) == (2, ())
+    store.write_whole(n("BOX/C"), b"x", AT)  # its names are read for this
+    assert await count(0) == (3, ())
+    (box / "b").write_bytes(b"x")
+    os.utime(box, ns=(0, 2))
+    store.write_whole(n("BOX/D"), b"x", AT)
+    assert await count(1) == (5, ()), "two of one key are two files"
+    (box / "b").unlink()
+    store.make_directory(n("BOX/INNER"), AT)
+    assert await count(1) == (4, ("BOX/INNER",))
