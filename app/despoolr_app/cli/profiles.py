@@ -7,7 +7,7 @@ from __future__ import annotations
 import click
 
 from despoolr_app.cli.base.options import option
-from despoolr_app.cli.base.output import echo_json, json_option, put, put_prose, wrapped_cell
+from despoolr_app.cli.base.output import echo_json, json_option, put_prose, wrapped, wrapped_cell
 
 
 @click.command("profiles", help="Print the table of behaviours: field, value per version, article.")
@@ -30,7 +30,7 @@ def command(versions: tuple[str, ...], as_json: bool) -> None:
         echo_json({"fields": fields, "profiles": values})
         return
     for name, meta in FIELDS.items():
-        put(f"{name}  [{meta['source']}]")
+        put_prose(wrapped(f"{name}  [{meta['source']}]"))
         put_prose(f"    {wrapped_cell(meta['meaning'], 4)}")
         groups: dict[str, list[str]] = {}
         for profile in chosen:
