@@ -43,6 +43,8 @@ class FillableFileStore:
         self.findings = store.findings
         # What makes no file longer is the store's own, bound here so that it costs no call more.
         self.find = store.find
+        self.is_unread = store.is_unread
+        self.read_ahead = store.read_ahead
         self.look = store.look
         self.has_directory = store.has_directory
         self.list = store.list

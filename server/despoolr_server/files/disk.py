@@ -36,6 +36,7 @@ from despoolr_server.files.known_files import KnownFiles
 from despoolr_server.files.long_names import on_disk
 from despoolr_server.files.path_index import PRIVATE, DirectoryIndex, PathIndex, ResolvedPath
 from despoolr_server.files.protocol import INLINE_MAX, Look, StoreError
+from despoolr_server.files.read_ahead import ReadAhead
 from despoolr_server.files.spare.inode_pool import InodePool, Spare
 from despoolr_server.files.spare.new_files import NewFiles
 from despoolr_server.files.spare.originals import Originals
@@ -107,6 +108,9 @@ class DiskFileStore:
             if not self.findings:
                 self._originals.recover()
             self._keeps_originals = not journalled
+            ahead = ReadAhead(self.index)
+            self.is_unread = ahead.is_unread
+            self.read_ahead = ahead.read
             self.staged = StagedFiles(self._new_files, self.pool, self._originals)
             self.discard = self.staged.discard
             if not journalled and not self.findings:

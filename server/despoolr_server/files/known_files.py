@@ -33,7 +33,7 @@ class KnownFiles:
         self._index = index
         self._attribute_list = attribute_list
 
-    def find(self, name: Name) -> FileFacts | None:
+    def find(self, name: Name, *, is_brief: bool = False) -> FileFacts | None:
         """One `lstat` for a name seen before, be it a file or a directory in which something was
         looked for; else one for each part of the path.
         """
@@ -50,6 +50,8 @@ class KnownFiles:
         elif (folder := self._index.remembered(name.key)) is not None:
             directory, status = folder
             return None if status is None else self._facts_of(directory, status)
+        if is_brief and self._index.unread(name) is not None:
+            return None
         found = self._index.resolve(name)
         return (
             None

@@ -68,10 +68,27 @@ class MemoryFileStore:
         """Leave as many bytes as there were before."""
         self.set_free(name, None)
 
-    def find(self, name: Name) -> FileFacts | None:
+    def find(
+        self,
+        name: Name,
+        *,
+        is_brief: bool = False,  # noqa: ARG002 - it always is
+    ) -> FileFacts | None:
         """The facts are kept ready: one look-up."""
         node = self._nodes.get(name.key)
         return node.facts if node else None
+
+    def is_unread(
+        self,
+        _name: Name,
+        *,
+        for_any: bool = False,  # noqa: ARG002 - none is
+    ) -> bool:
+        """There are no directories to read."""
+        return False
+
+    async def read_ahead(self, name: Name) -> None:
+        """Nobody changes it but by its calls."""
 
     def look(self, name: Name) -> Look:
         """The parent is looked up only where nothing is under the name."""

@@ -35,6 +35,10 @@ FOLDERS_MAX: Final = 65_536
 """Directories that are remembered at most."""
 NAMES_MAX: Final = 32
 """Names of a directory that is read once for all who are looked for in it: some 10 us."""
+LARGE_SIZE: Final = 128 * 1024
+"""Bytes of a directory itself from which on it is read in several turns, where that can be: some
+5,000 names.
+"""
 NAMES_AT_ONE_TIME: Final = 512
 """Names of a directory that are read before others may have a turn: some 3 ms."""
 
@@ -164,6 +168,42 @@ class PathIndex:
         if len(found) > NAMES_MAX:
             return None
         return {fold(self.long_names.name_of(name)) for name in found}
+
+    def unread(self, name: Name, *, for_any: bool = False) -> DirectoryIndex | None:
+        """The large directory that a look for a name would read as a whole, since somebody else has
+        changed it, and it has no such name in this spelling; None if it would read none. `for_any`:
+        a look for any name there might.
+        """
+        above, _, last = name.key.rpartition("/")
+        nearest = self._folders.get(above) if above else self._top
+        status = None if nearest is None else _lstat(nearest.path)
+        if (
+            nearest is not None
+            and status is not None
+            and status.st_size < LARGE_SIZE
+            and (not above or status.st_ino == nearest.inode)
+        ):
+            return None  # nearly always
+        if not name.key or _is_private(name.key):
+            return None
+        known = self.remembered(above)
+        if known is None:
+            on_the_way = self.unread(name.parent)
+            if on_the_way is not None:
+                return on_the_way
+        folder, status = self._folder(name.parent) if known is None else known
+        if (
+            folder is None
+            or status is None
+            or status.st_size < LARGE_SIZE
+            or status.st_mtime_ns == folder.mtime_ns
+        ):
+            return None
+        if for_any:
+            return folder
+        stored = folder.names.get(last), name.last
+        is_there = any(part and _lstat(f"{folder.path}/{on_disk(part)}") for part in stored)
+        return None if is_there else folder
 
     def existing(self, name: Name, looked: ResolvedPath | None = None) -> ResolvedPath:
         """`resolve`, unless something was seen there in this turn (`look`). Raises `StoreError`

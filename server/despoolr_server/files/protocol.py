@@ -74,10 +74,19 @@ class FileStore(Protocol):
     def change_count(self) -> int | None:
         """How often anything in it was changed; None where others can change it as well."""
 
-    def find(self, name: Name) -> FileFacts | None:
+    def find(self, name: Name, *, is_brief: bool = False) -> FileFacts | None:
         """What there is under a name; None if nothing, or nothing that a share shows (symbolic
-        links, devices).
+        links, devices). `is_brief`: None as well where `is_unread`.
         """
+
+    def is_unread(self, name: Name, *, for_any: bool = False) -> bool:
+        """Whether a look for a name, or `for_any` in its directory, would read a large directory in
+        one turn, since somebody has changed it past the store: whoever can wait calls `read_ahead`
+        first.
+        """
+
+    async def read_ahead(self, name: Name) -> None:
+        """Return when it would not, or is not to be had. Others have turns meanwhile."""
 
     def look(self, name: Name) -> Look:
         """`find`, and `has_directory` of the directory it is in. Whoever writes or removes the file

@@ -205,6 +205,7 @@ class LocalShare:
         at_once = TOGETHER_MAX if create else FILES_A_TURN
         alone_until = 0 if boxes.takes(self._share) else len(files)
         in_this_turn, span = 0, TurnSpan()
+        await self._read_ahead(*(path for path, _ in files))
         while len(made) < len(files):
             count = 0
             if len(made) >= alone_until:
@@ -232,6 +233,7 @@ class LocalShare:
         takes = boxes.takes(self._share)
         gone: list[ShareError | None] = []
         in_this_turn = 0
+        await self._read_ahead(*paths)
         while len(gone) < len(paths):
             ahead = paths[len(gone) : len(gone) + TOGETHER_MAX]
             count = boxes.delete(caller, self._share, ahead) if takes else 0
@@ -252,6 +254,7 @@ class LocalShare:
         content: Content | NotModified | Problem | None
         content = self._host.polls.content_now(caller, self._share, path)
         if content is None:
+            await self._read_ahead(path)
             content = await self._host.paths.get(caller, self._share, path)
         if isinstance(content, Problem):
             raise ShareError(content)
@@ -263,17 +266,20 @@ class LocalShare:
         content: Content | NotModified | Problem | None
         content = self._host.polls.content_unless(caller, self._share, path, etag)
         if content is None:
+            await self._read_ahead(path)
             content = await self._host.paths.get(caller, self._share, path, etag)
         if isinstance(content, Problem):
             raise ShareError(content)
         return (content.data, content.etag) if isinstance(content, Content) else None
 
     async def write(self, path: str, data: bytes, *, purpose: str = "") -> None:
+        await self._read_ahead(path)
         written = await self._host.paths.put(self._caller(purpose), self._share, path, data)
         if isinstance(written, Problem):
             raise ShareError(written)
 
     async def create(self, path: str, data: bytes, *, purpose: str = "") -> None:
+        await self._read_ahead(path)
         written = await self._host.paths.put(
             self._caller(purpose), self._share, path, data, create_only=True
         )
@@ -281,11 +287,13 @@ class LocalShare:
             raise ShareError(written)
 
     async def delete(self, path: str, *, purpose: str = "") -> None:
+        await self._read_ahead(path)
         _must(await self._host.paths.delete(self._caller(purpose), self._share, path))
 
     async def rename(
         self, path: str, new_path: str, *, replace: bool = False, purpose: str = ""
     ) -> None:
+        await self._read_ahead(path, new_path)
         _must(
             await self._host.paths.move(
                 self._caller(purpose), self._share, path, new_path, replace=replace
@@ -299,6 +307,7 @@ class LocalShare:
         return entries
 
     async def stat(self, path: str) -> Entry | None:
+        await self._read_ahead(path)
         found = self._host.listings.stat(self._caller(""), self._share, path)
         if isinstance(found, Problem):
             error = ShareError(found)
@@ -311,6 +320,7 @@ class LocalShare:
         return self._host.watch(self._share, paths)
 
     async def make_directory(self, path: str) -> None:
+        await self._read_ahead(path)
         _must(
             await self._host.paths.make_directory(self._caller(""), self._share, path, parents=True)
         )
@@ -325,6 +335,18 @@ class LocalShare:
             self._host.sessions.end(self._who, self._session)
             self._session = ""
             await self._host.sessions.all_closed()
+
+    async def _read_ahead(self, *paths: str) -> None:
+        """Before anything is asked about names that may be new."""
+        gate = self._host.gate
+        directory, is_wary = None, False
+        for path in paths:
+            above = path.rpartition("/")[0]
+            if above != directory:
+                directory = above
+                is_wary = gate.is_unread(self._share, path, for_any=True)
+            if is_wary and gate.is_unread(self._share, path):
+                await gate.read_ahead(self._share, path)
 
     def _caller(self, purpose: str) -> Caller:
         return Caller(self._who, program=self._program, purpose=purpose)

@@ -207,9 +207,17 @@ class JournalledFileStore:
 
     # -- asking: what is on its way is there
 
-    def find(self, name: Name) -> FileFacts | None:
+    def find(self, name: Name, *, is_brief: bool = False) -> FileFacts | None:
         one = self._on_their_way.get(name.key)
-        return self._disk.find(name) if one is None else one.facts
+        return self._disk.find(name, is_brief=is_brief) if one is None else one.facts
+
+    def is_unread(self, name: Name, *, for_any: bool = False) -> bool:
+        if name.key in self._on_their_way and not for_any:
+            return False
+        return self._disk.index.unread(name, for_any=for_any) is not None
+
+    async def read_ahead(self, name: Name) -> None:
+        await self._disk.read_ahead(name)
 
     def look(self, name: Name) -> Look:
         one = self._on_their_way.get(name.key)

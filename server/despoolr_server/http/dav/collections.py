@@ -54,6 +54,8 @@ class CollectionRoutes:
         await no_body(request)
         new_path, replace = self._asking.destination(request, share)
         how = depth(request, "infinity", "0", "infinity")
+        if self._host.gate.is_unread(share, new_path):
+            await self._host.gate.read_ahead(share, new_path)
         self._asking.check_conditions(request, caller, share, path)
         existing = self._asking.exists(caller, share, new_path)
         move = self._host.paths.move if how == "0" else self._host.trees.move
@@ -68,6 +70,8 @@ class CollectionRoutes:
         await no_body(request)
         new_path, replace = self._asking.destination(request, share)
         infinite = depth(request, "infinity", "0", "infinity") == "infinity"
+        if self._host.gate.is_unread(share, new_path):
+            await self._host.gate.read_ahead(share, new_path)
         self._asking.check_conditions(request, caller, share, path)
         existing = self._asking.exists(caller, share, new_path)
         result = await self._host.trees.copy(

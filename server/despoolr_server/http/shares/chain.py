@@ -52,6 +52,9 @@ answer.
 _CHANGES: Final = (ChainPut, ChainDelete)
 """What has to be safe before it is answered."""
 
+_NAMED: Final = (ChainGet, ChainPut, ChainDelete)
+"""Calls on paths; of its path an open takes care itself (`Handles.open`)."""
+
 _DONE: Final = ChainResult()
 """Of a call that gives nothing."""
 _encode: Final = msgspec.json.Encoder().encode
@@ -110,8 +113,13 @@ class ChainRoutes:
         session = ""
         calls = asked.calls
         at = is_tried = 0
+        directory: str | None = None
         while at < len(calls):
             call = calls[at]
+            if isinstance(call, _NAMED) and call.path.rpartition("/")[0] != directory:
+                directory = call.path.rpartition("/")[0]
+                if self._host.gate.is_unread(call.share, call.path, for_any=True):
+                    await self._read_ahead(calls[at:])
             if is_tried <= at and isinstance(call, _CHANGES):
                 count, done = self._together(caller, calls[at:])
                 is_tried = at + count
@@ -136,6 +144,13 @@ class ChainRoutes:
             if (asked.stops and result.problem is not None) or fetched >= BYTES_MAX:
                 break
         return made
+
+    async def _read_ahead(self, calls: Sequence[Link]) -> None:
+        """One may be made together with those that follow it."""
+        gate = self._host.gate
+        for call in calls:
+            if isinstance(call, _NAMED) and gate.is_unread(call.share, call.path):
+                await gate.read_ahead(call.share, call.path)
 
     def _together(self, caller: Caller, calls: Sequence[Link]) -> tuple[int, Sequence[ChainResult]]:
         """How many of these calls are like the first, and what became of those of them that could

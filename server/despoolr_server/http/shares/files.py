@@ -60,21 +60,36 @@ class ShareRoutes:
         self._host = surface.host
         self._asking = asking = Asking(surface)
         trees, properties = CollectionRoutes(surface, asking), PropertyRoutes(surface, asking)
-        self.methods: dict[str, Handler] = {
+        of_files: dict[str, Handler] = {
             "GET": self.get,
             "HEAD": self.head,
             "PUT": self.put,
             **trees.methods,
             **properties.methods,
             **LockRoutes(surface, asking).methods,
-            "OPTIONS": self.options,
         }
+        self.methods = {name: self._after_reading(call) for name, call in of_files.items()}
+        self.methods["OPTIONS"] = self.options
         self.root_methods: dict[str, Handler] = {
             "PROPFIND": properties.find_shares,
             "OPTIONS": self.options,
         }
         """What the server's own root answers, so that a client finds the shares."""
         self._allow = trees.allow = ", ".join(self.methods)
+
+    def _after_reading(self, handler: Handler) -> Handler:
+        """A handler that looks for a name after its directory was read, if that takes long."""
+        gate, surface = self._host.gate, self._surface
+
+        async def handle(request: Request) -> StreamResponse:
+            info = request.match_info
+            share, path = info["share"], info.get("path", "")
+            if gate.is_unread(share, path):
+                surface.caller(request)  # who may not call is told so at once
+                await gate.read_ahead(share, path)
+            return await handler(request)
+
+        return handle
 
     async def get(  # noqa: C901 - a hot path, its conditions in RFC 9110's order
         self, request: Request

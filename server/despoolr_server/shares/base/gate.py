@@ -3,7 +3,8 @@ rights allow there.
 
 The law: a request comes in through one of two doors, `visit` (a path) or `own_open` (a handle),
 which see to expired leases, the session, the share, the name and the rights, in that order; every
-refusal leaves through `refusals`. Between looking at the table and changing it nothing else runs,
+refusal leaves through `refusals`. Whoever comes with a name that may be new has its directory read
+before (`read_ahead`). Between looking at the table and changing it nothing else runs,
 because nothing here awaits.
 """
 
@@ -144,6 +145,24 @@ class Gate:
         if self.engine.sessions.next_deadline() <= now:
             self.closing.expire(now)
         return now
+
+    async def read_ahead(self, share_name: str, path: str) -> None:
+        """Before anything is decided about a name that `is_unread`: return when a look for it reads
+        no large directory. What changes after that is read with the look.
+        """
+        name = parse_name(path)
+        assert isinstance(name, Name), "what is no name is in no directory"
+        await self.shares[fold(share_name)].store.read_ahead(name)
+
+    def is_unread(self, share_name: str, path: str, *, for_any: bool = False) -> bool:
+        """Whether a look for a name, or `for_any` in its directory, would read a large directory
+        that somebody changed past the server.
+        """
+        share = self.shares.get(fold(share_name))
+        if share is None:
+            return False
+        name = parse_name(path)
+        return isinstance(name, Name) and share.store.is_unread(name, for_any=for_any)
 
     def visit(self, caller: Caller, share_name: str, asked: str | Name) -> Visit | Problem:
         """The door of path operations. A `Name` is one that the store has, which need not be one

@@ -56,6 +56,8 @@ class Handles:
         self, who: Principal, request: OpenRequest
     ) -> OpenReply | Problem:
         """Grant an open and keep it, or say who is in the way."""
+        if self._gate.is_unread(request.share, request.path):
+            await self._gate.read_ahead(request.share, request.path)
         now = self._gate.now()
         session = self._gate.session(who, request.session, now)
         if session is None:

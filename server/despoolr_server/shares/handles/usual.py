@@ -121,7 +121,7 @@ class UsualCalls:
             return None
         store = share.store
         try:
-            facts = store.find(known.name)
+            facts = store.find(known.name, is_brief=True)
         except StoreError:
             return None
         if (

@@ -87,9 +87,10 @@ class Polls:
             return None
         found, name, key = place
         facts = self._facts_now(caller, found, name, key)
-        if facts is None and found.store.has_directory(name.parent):
+        store = found.store
+        if facts is None and not store.is_unread(name) and store.has_directory(name.parent):
             return problem(NtStatus.OBJECT_NAME_NOT_FOUND, found.name, name.path)
-        return self._content(found.store, name, facts, size_max) if facts else None
+        return self._content(store, name, facts, size_max) if facts else None
 
     def _content(
         self, store: FileStore, name: Name, facts: FileFacts, size_max: int
@@ -117,7 +118,7 @@ class Polls:
         self, caller: Caller, share: NetworkShare, name: Name, key: str
     ) -> FileFacts | Literal[False] | None:
         """The facts of a file that the caller may read, that nobody has open, and for which nobody
-        waits; None if there is none, and False if it is not as sure.
+        waits; None if there is none, or it `is_unread`, and False if it is not as sure.
         """
         if (
             caller.session
@@ -126,7 +127,7 @@ class Polls:
             or not share.rights.allowed(caller.who.role, name.key) & _READ
         ):
             return False
-        facts = share.store.find(name)
+        facts = share.store.find(name, is_brief=True)
         return False if facts is not None and facts.directory else facts
 
 

@@ -71,6 +71,8 @@ class Puts:
             try:
                 written = store.put_again(name, data, now)
                 if written is None:
+                    if store.is_unread(name):
+                        return None
                     look = store.look(name)
                     facts = look.facts
                     if facts is None or facts.attributes or facts.directory:
