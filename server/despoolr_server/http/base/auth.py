@@ -34,6 +34,7 @@ CHALLENGES: Final = ('Basic realm="Despoolr", charset="UTF-8"', 'Bearer realm="D
 further than the first comma.
 """
 
+_decode: Final = msgspec.json.Decoder(tuple[str, str, str]).decode
 _LABEL: Final = b"despoolr token 1\n"
 
 
@@ -106,9 +107,7 @@ class Auth:
         if not hmac.compare_digest(signature, _b64(self._signature(payload))):
             return None
         try:
-            machine, user, role = msgspec.json.decode(
-                base64.urlsafe_b64decode(_padded(payload)), type=tuple[str, str, str]
-            )
+            machine, user, role = _decode(base64.urlsafe_b64decode(_padded(payload)))
             return (
                 None
                 if why_unfit(machine) or why_unfit(user)

@@ -165,13 +165,15 @@ class UsualRoutes:
             self._surface.latencies[hdrs.METH_GET],
         )
         line, look_of, now_there = self._line, self._look_of, self._files.now_there
+        poll_of = self._polls.poll_of
 
         def usual_read(share: str, path: str) -> Usual:
-            is_unchanged = self._polls.poll_of(share, path)
+            is_unchanged: Callable[[Caller, str], bool] | None = None
 
             def usual(
                 _last: str, block: FieldBlock, body: bytes, now: Callable[[], float]
             ) -> SingleWriteResponse | None:
+                nonlocal is_unchanged
                 look = block.look
                 if look is None:
                     look = block.look = look_of(block)
@@ -179,7 +181,9 @@ class UsualRoutes:
                     return None
                 began = now()
                 response: SingleWriteResponse | None = None
-                if look.etag and is_unchanged(look.caller, look.etag):
+                if look.etag and is_unchanged is None:  # most files are asked for once
+                    is_unchanged = poll_of(share, path)
+                if is_unchanged is not None and look.etag and is_unchanged(look.caller, look.etag):
                     response = SingleWriteResponse(304, look.headers)
                 elif look.is_whole:
                     # a longer one is not said in one write, and would be read twice
