@@ -40,7 +40,7 @@ async def put_records(
         check_record(record)
     failures: list[ShareError | WinstError] = []
     adder = RecordAdder(records)
-    for some in batches(clients, CALLS_MAX):
+    for some in batches(clients):
         await _put_some(share, some, adder, failures)
     _raise_one_of(failures)
 

@@ -6,10 +6,9 @@ import pytest
 
 from despoolr_core.formats.instructions.winst import WinstError, WorkstationInstruction
 from despoolr_core.formats.instructions.winst_text import parse_winst
-from despoolr_core.share.chain import CALLS_MAX
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, ShareMode
-from despoolr_server.loop.pace import FILES_A_TURN
+from despoolr_server.loop.pace import BATCH, FILES_A_TURN
 from despoolr_server.site.state import boxes
 from despoolr_server.site.state.winst_box import drop_records, put_records
 from worlds.share import World
@@ -110,7 +109,7 @@ async def test_a_damaged_file_keeps_no_record_of_others_behind_it_from_being_put
     None
 ):
     share = World().share()
-    clients = [("SALES", f"BPC{number:05}") for number in range(CALLS_MAX + 1)]
+    clients = [("SALES", f"BPC{number:05}") for number in range(BATCH + 1)]
     await share.make_directory(f"{boxes.PCM_DOMAINS}/SALES.000")
     await share.write(f"{boxes.PCM_DOMAINS}/SALES.000/A.INS", b"no instructions")
     with pytest.raises(WinstError, match="the first line"):
