@@ -420,6 +420,14 @@ def test_records_are_added_to_many_files_as_to_each_alone(data: st.DataObject) -
         )
 
 
+def test_what_one_file_had_is_not_given_to_the_next() -> None:
+    adder, none = RecordAdder((RECORD,)), render_winst(WinstFile("a.ins", ()))
+    other = msgspec.structs.replace(RECORD, request_id="BPC0009")
+    assert adder.added("a.ins", None) == add_record(none, RECORD)
+    there = render_winst(WinstFile("b.ins", (other,)))
+    assert adder.added("b.ins", there) == add_record(there, RECORD)
+
+
 def test_no_record_is_added_to_a_full_file() -> None:
     full = WinstFile(
         "mdm00005.ins",
