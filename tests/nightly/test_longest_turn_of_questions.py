@@ -29,13 +29,13 @@ async def no_answer_takes_a_long_turn(
     method: str,
     target: str,
     status: int = 200,
-    depth: str = "0",
+    **headers: str,
 ) -> None:
     found = []
     for _ in range(ROUNDS):
 
         async def work() -> None:
-            reply = await site.ask(method, target, Depth=depth)
+            reply = await site.ask(method, target, None, None, **headers)
             assert reply.status == status, reply
 
         found.append(await longest(monkeypatch, work))
@@ -54,7 +54,7 @@ async def test_no_turn_is_long_while_a_client_looks_through_a_tree(
         (directory / f"F{number:05}.DAT").touch()
     async with serving(store=store) as site:
         await no_answer_takes_a_long_turn(
-            monkeypatch, site, "PROPFIND", "/SMS_SHR/BOX/", status, "infinity"
+            monkeypatch, site, "PROPFIND", "/SMS_SHR/BOX/", status, Depth="infinity"
         )
 
 
@@ -74,10 +74,15 @@ async def test_no_turn_is_long_while_a_page_is_made_of_three_hundred_thousand_re
 async def test_no_turn_is_long_while_somebody_asks_for_all_of_a_million_opens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A hundred machines have ten thousand each, of the same files."""
-    async with serving(store=MemoryFileStore()) as site:
+    """A hundred machines have ten thousand each, of the same files. One of these is in a directory
+    that somebody wants to rename.
+    """
+    store = MemoryFileStore()
+    store.make_directory(Name("D", "D"), 0.0)
+    store.write_whole(Name("D/A", "D/A"), b"", 0.0)
+    async with serving(store=store) as site:
         host = site.host
-        names = [f"F{number:05}.DAT" for number in range(10_000)]
+        names = ["D/A", *(f"F{number:05}.DAT" for number in range(9_999))]
         asks = [Ask("SMS_SHR", Name(name, name), 1, 7) for name in names]
         facts = [FileFacts(name, 0, 0.0, False, 0, '"1"') for name in names]
         for number in range(OPENS // len(names)):
@@ -101,3 +106,6 @@ async def test_no_turn_is_long_while_somebody_asks_for_all_of_a_million_opens(
             "/api/v1/live",
         ):
             await no_answer_takes_a_long_turn(monkeypatch, site, "GET", target)
+        await no_answer_takes_a_long_turn(
+            monkeypatch, site, "MOVE", "/SMS_SHR/D/", 207, Destination="/SMS_SHR/E/"
+        )

@@ -77,7 +77,7 @@ def check_table(table: OpenTable) -> None:
         assert row.handle in table._by_session[row.session]
     assert by_file.keys() == table._files.keys()
     assert sum(map(len, table._by_session.values())) == len(table._opens)
-    below: dict[str, int] = {}
+    below: dict[str, dict[str, int]] = {}
     for key, rows in by_file.items():
         fresh = Holders()
         for row in rows:
@@ -86,6 +86,7 @@ def check_table(table: OpenTable) -> None:
         assert file.opens == {row.handle: row for row in rows}
         assert (file.holders.held, file.holders.denied) == (fresh.held, fresh.denied)
         while (cut := key.rfind("/")) >= 0:
+            inside = below.setdefault(key[:cut], {})
+            inside[key] = inside.get(key, 0) + 1
             key = key[:cut]
-            below[key] = below.get(key, 0) + 1
     assert below == table._below

@@ -497,7 +497,7 @@ class ShareEngine:
             parent_held_against=parent_blocker_count > 0,
             into_itself=target_key.startswith(source_key + "/"),
             source_pending=source_file is not None and source_file.delete_pending,
-            open_below=not ends_below and self.table.below_count(source_key) > 0,
+            open_below=not ends_below and self.table.is_open_below(source_key),
             same_name=source.path == target.path,
             replace=replace,
             target=None if in_place else target_facts,
@@ -551,13 +551,10 @@ class ShareEngine:
         return merge(*rows, key=lambda row: row.number)
 
     def open_below(self, share: str, name: Name) -> list[Open]:
-        """The opens of everything below a directory, oldest first. Walks the table, unless there
-        are none.
-        """
-        key = file_key(share, name)
-        if not self.table.below_count(key):
-            return []
-        return [row for row in self.table if row.file.startswith(f"{key}/")]
+        """The opens of everything below a directory, oldest first."""
+        files = self.table.files_below(file_key(share, name))
+        rows = (row for file in files for row in file.opens.values())
+        return sorted(rows, key=lambda row: row.number)
 
     def _meet_cover(self, key: str, plan: Plan, ask: Ask) -> Refusal | None:
         """Whether an open meets one that covers its name, or, if it covers a tree itself, one of a

@@ -51,7 +51,10 @@ class OpenTable:
         self._opens: dict[str, Open] = {}
         self._files: dict[str, OpenedFile] = {}
         self._by_session: dict[str, dict[str, None]] = {}
-        self._below: dict[str, int] = {}
+        self._below: dict[str, dict[str, int]] = {}
+        """Of each directory with open files below it: the keys of those in it that are open, or
+        have some below them, and how many files each stands for.
+        """
         self.change_count = 0
         """How often a file was opened first, closed last, or renamed while it was open."""
 
@@ -88,9 +91,16 @@ class OpenTable:
         """How many opens a session has."""
         return len(self._by_session.get(session, ()))
 
-    def below_count(self, key: str) -> int:
-        """How many open files and directories stand below a directory, at any depth."""
-        return self._below.get(key, 0)
+    def is_open_below(self, key: str) -> bool:
+        """Whether anything below a directory is open, at any depth."""
+        return key in self._below
+
+    def files_below(self, key: str) -> Iterator[OpenedFile]:
+        """Every open file and directory below a directory, in no order."""
+        for one in self._below.get(key, ()):
+            if (file := self._files.get(one)) is not None:
+                yield file
+            yield from self.files_below(one)
 
     def add(self, row: Open) -> None:
         """Enter an open that was granted; nothing is checked here."""
@@ -148,13 +158,18 @@ class OpenTable:
 
     def _count_below(self, key: str, step: int) -> None:
         self.change_count += 1
-        below = self._below
+        below, one = self._below, key
         for above in _above(key):
-            count = below.get(above, 0) + step
-            if count:
-                below[above] = count
+            inside = below.get(above)
+            if inside is None:
+                below[above] = {one: step}
+            elif count := inside.get(one, 0) + step:
+                inside[one] = count
             else:
-                del below[above]
+                del inside[one]
+                if not inside:
+                    del below[above]
+            one = above
 
 
 @remembered(1024, 512, len)

@@ -252,7 +252,7 @@ def test_renamed_files_keep_their_opens_in_the_order_of_their_age() -> None:
     moved = desk.engine.find(second.handle)
     assert moved is not None
     assert (moved.path, moved.file) == ("D/H", "T/D/H")
-    assert desk.engine.table.below_count("T/D") == 1
+    assert [row.path for row in desk.engine.open_below("T", Name("D", "D"))] == ["D/H"] * 3
     ended = desk.engine.end_session(desk.session.session, "logoff")
     assert ended is not None
     assert [closed.open.handle for closed in ended.closed] == [
