@@ -194,7 +194,7 @@ class JournalledFileStore:
         leaves all as it is. What the disk does not take stays in the journal, for the next start.
         """
         if self._waiting is not None:
-            self._waiting.stop()
+            await self._waiting.stop()
         if self._journal is None or (self.findings and self._journal.sequence == 0):
             return
         self._passing.stop()

@@ -23,7 +23,7 @@ from despoolr_server.files.journal.passing import PassingFiles
 from despoolr_server.files.journal.records import Entry, outcome
 from despoolr_server.files.path_index import PRIVATE, is_shown
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.files.system.descriptors import in_thread
+from despoolr_server.files.system.descriptors import in_thread, to_the_end
 from despoolr_server.loop.pace import TurnSpan
 
 LOOK_S: Final = 5.0
@@ -63,12 +63,13 @@ class WaitingForRoom:
         )
         self._wait()
 
-    def stop(self) -> None:
-        """Look for no more room: the store is closed."""
+    async def stop(self) -> None:
+        """Look for no more room: the store is closed. When this returns nothing works on it."""
         if self._timer is not None:
             self._timer.cancel()
         if self._trying is not None:
             self._trying.cancel()
+            await asyncio.wait([self._trying])
 
     def _show(self, entries: list[Entry]) -> int:
         """Show what the disk has not; how many files that are."""
@@ -122,12 +123,15 @@ class WaitingForRoom:
                 wait = next(steps)
             except StopIteration:
                 return
+            except BaseException:
+                self._refuse_changes()
+                raise
             self._refuse_changes()
             if wait is None:
                 await span.breathe()
             else:
                 with answering:
-                    await in_thread(self._threads, call, wait)
+                    await to_the_end(in_thread(self._threads, call, wait))
 
     def _refuse_changes(self) -> None:
         self._disk.findings[:] = [self._finding]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -164,6 +165,35 @@ async def test_a_start_that_is_made_up_for_while_its_server_ends_is_made_up_for_
     await again.close()
 
 
+@pytest.mark.usefixtures("looks_when_told")
+async def test_a_store_is_closed_when_no_thread_of_its_start_is_at_work_any_more(
+    tmp_path: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(tmp_path)
+    disk.free = 0
+    store = JournalledFileStore(tmp_path, journal_max=20_000)
+    is_begun, may_end = threading.Event(), threading.Event()
+    ends: list[str] = []
+
+    def sweep(_: DiskFileStore) -> None:
+        is_begun.set()
+        may_end.wait(60.0)
+        ends.append("swept")
+
+    monkeypatch.setattr(DiskFileStore, "sweep", sweep)
+    assert store._waiting is not None
+    disk.free = 1 << 30
+    store._waiting._look()
+    assert await asyncio.to_thread(is_begun.wait, 60.0)
+    closing = asyncio.create_task(store.close())
+    closing.add_done_callback(lambda _: ends.append("closed"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    may_end.set()
+    await closing
+    assert ends == ["swept", "closed"]
+
+
 async def test_a_server_that_ends_before_there_is_room_has_lost_nothing(
     tmp_path: Path, disk: SmallDisk
 ) -> None:
@@ -266,5 +296,32 @@ async def test_a_start_that_fails_for_another_reason_when_there_is_room_says_so(
     assert waiting._trying is not None
     await waiting._trying
     assert store.findings == ["broken: start the server again"]
+    assert store.read(n(paths[0])) == b"BOX/0" * 100
+    await store.close()
+
+
+@pytest.mark.usefixtures("looks_when_told")
+async def test_a_start_that_breaks_off_leaves_nothing_that_can_be_changed(
+    tmp_path: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = killed(tmp_path)
+    disk.free = 0
+    store = JournalledFileStore(tmp_path, threads=False)
+    waiting = store._waiting
+    assert waiting is not None
+
+    def breaks() -> Iterator[None]:
+        yield
+        raise RuntimeError
+
+    monkeypatch.setattr(waiting, "_begin", breaks)
+    disk.free = 1 << 30
+    waiting._look()
+    assert waiting._trying is not None
+    with pytest.raises(RuntimeError):
+        await waiting._trying
+    for change in CHANGES:
+        with pytest.raises(StoreError):
+            change(store)
     assert store.read(n(paths[0])) == b"BOX/0" * 100
     await store.close()
