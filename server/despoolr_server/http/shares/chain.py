@@ -119,7 +119,7 @@ class ChainRoutes:
             if isinstance(call, _NAMED) and call.path.rpartition("/")[0] != directory:
                 directory = call.path.rpartition("/")[0]
                 if self._host.gate.is_unread(call.share, call.path, for_any=True):
-                    await self._read_ahead(calls[at:])
+                    await self._read_ahead(calls[at:], directory)
             if is_tried <= at and isinstance(call, _CHANGES):
                 count, done = self._together(caller, calls[at:])
                 is_tried = at + count
@@ -145,11 +145,15 @@ class ChainRoutes:
                 break
         return made
 
-    async def _read_ahead(self, calls: Sequence[Link]) -> None:
-        """One may be made together with those that follow it."""
+    async def _read_ahead(self, calls: Sequence[Link], directory: str) -> None:
+        """One may be made together with those that follow it in its directory."""
         gate = self._host.gate
         for call in calls:
-            if isinstance(call, _NAMED) and gate.is_unread(call.share, call.path):
+            if not isinstance(call, _NAMED):
+                continue
+            if call.path.rpartition("/")[0] != directory:
+                return
+            if gate.is_unread(call.share, call.path):
                 await gate.read_ahead(call.share, call.path)
 
     def _together(self, caller: Caller, calls: Sequence[Link]) -> tuple[int, Sequence[ChainResult]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from despoolr_core.share.chain import CALLS_MAX
 from despoolr_core.share.contract import ShareError
 from despoolr_server.engine.names import found_name
 from despoolr_server.files import path_index
@@ -129,6 +130,26 @@ async def test_no_open_nor_chain_reads_a_directory_in_one_turn(
         reply = await site.ask("POST", "/api/v1/chain", msgspec.json.encode({"calls": calls}))
         assert reply.status == 200, reply
     assert at_once == []
+
+
+async def test_a_chain_that_goes_from_directory_to_directory_asks_of_each_name_once(
+    site: Site, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (Path(store.root) / "BOX/DEEP/G.DAT").touch()
+    gate, asked = site.host.gate, 0
+    is_unread = gate.is_unread
+
+    def counted(share: str, path: str, *, for_any: bool = False) -> bool:
+        nonlocal asked
+        asked += not for_any
+        return is_unread(share, path, for_any=for_any)
+
+    monkeypatch.setattr(gate, "is_unread", counted)
+    paths = ["BOX/F1.DAT", "BOX/DEEP/G.DAT"] * (CALLS_MAX // 2)
+    calls = [{"call": "get", "share": "SMS_SHR", "path": path} for path in paths]
+    reply = await site.ask("POST", "/api/v1/chain", msgspec.json.encode({"calls": calls}))
+    assert reply.status == 200, reply
+    assert asked == len(calls)
 
 
 Deed = Callable[[LocalShare], Awaitable[object]]
