@@ -76,7 +76,7 @@ class IntrospectionRoutes:
         rows, count = await self._oldest(who, asked, limit)
         told: list[OpenRow] = []
         for batch in batches(rows, ROWS_BATCH):
-            standing = (row for row in batch if self._host.engine.find(row.handle) is not None)
+            standing = filter(None, (self._host.engine.find(row.handle) for row in batch))
             told += [told_to(who, self._host.row_of(row)) for row in standing]
             await breathe(len(batch), ROWS_BATCH)
         return await rows_answer(request, ("opens", told), ("count", count))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
+from despoolr_server.engine.names import found_name
+from despoolr_server.engine.rows import Open
 from despoolr_server.files.memory import MemoryFileStore
-from despoolr_server.http.shares.server.introspection import site_time
+from despoolr_server.http.shares.server.introspection import IntrospectionRoutes, site_time
+from despoolr_server.shares.base.principal import Principal
 from worlds.share_server import EPOCH, Site
 
 
@@ -53,6 +58,24 @@ async def test_opens_are_listed_by_share_path_and_machine(site: Site) -> None:
         "READ",
         "READ",
     )
+
+
+async def test_an_open_whose_file_is_renamed_meanwhile_is_told_by_its_new_name(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = await block(site)
+    oldest = IntrospectionRoutes._oldest
+
+    async def found_and_renamed(
+        routes: IntrospectionRoutes, who: Principal, asked: Mapping[str, str], count_max: int
+    ) -> tuple[list[Open], int]:
+        found = await oldest(routes, who, asked, count_max)
+        site.host.engine.renamed("SMS_SHR", found_name("b.dat"), found_name("d.dat"))
+        return found
+
+    monkeypatch.setattr(IntrospectionRoutes, "_oldest", found_and_renamed)
+    opens = (await site.ask("GET", "/api/v1/opens")).json["opens"]
+    assert {row["path"] for row in opens if row["open"] == handle} == {"d.dat"}
 
 
 async def test_a_list_is_cut_at_its_limit_and_says_how_many_there_are(site: Site) -> None:
