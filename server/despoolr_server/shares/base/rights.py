@@ -75,7 +75,9 @@ class RightsTable:
         """How often an entry was set: while it is the same, so are all answers."""
         self._entries: dict[str, dict[Role, Rights]] = {}
         self._prefixes: tuple[str, ...] = ()
-        """A key that begins with none of these has no entry, nor has any directory above it."""
+        """A key that begins with none of these has no entry, nor has any directory above it but the
+        root.
+        """
         for prefix, by_role in (entries or {}).items():
             for role, rights in by_role.items():
                 self.set(prefix, role, rights)
@@ -111,7 +113,8 @@ class RightsTable:
             by_role[role] = rights
         if not by_role:
             del self._entries[key]
-        self._prefixes = tuple(self._entries) if len(self._entries) <= PREFIXES_MAX else ("",)
+        is_few = len(self._entries) <= PREFIXES_MAX
+        self._prefixes = tuple(filter(None, self._entries)) if is_few else ("",)
         return former
 
     def copy(self) -> RightsTable:

@@ -269,4 +269,6 @@ def test_an_entry_counts_in_its_directory_and_below_however_many_there_are(count
         table.set(f"A/P{n}", Role.CLIENT, None)
     assert table.allowed(Role.CLIENT, "A/P0/B") == Rights.NONE
     table.set("", Role.CLIENT, Rights.CHANGE)
+    table.set("A/OTHER", Role.CLIENT, Rights.READ)
+    assert table.allowed(Role.CLIENT, "A/OTHER/B") == Rights.READ
     assert table.allowed(Role.CLIENT, "A/P0/B") == table.allowed(Role.CLIENT, "") == Rights.CHANGE
