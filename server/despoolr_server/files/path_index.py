@@ -49,10 +49,22 @@ class DirectoryIndex:
 
     `keys` has the key of each name that was read last, in the order in which the directory told
     them: a name's key never becomes another one. `is_plain`: these were all its names, and no two
-    of them have the same key. `told`: its own facts, and what they were made of.
+    of them have the same key. `told`: its own facts, and what they were made of. `read_count`:
+    how often it was read ahead of a look.
     """
 
-    __slots__ = ("inode", "is_plain", "key", "keys", "mtime_ns", "names", "path", "stored", "told")
+    __slots__ = (
+        "inode",
+        "is_plain",
+        "key",
+        "keys",
+        "mtime_ns",
+        "names",
+        "path",
+        "read_count",
+        "stored",
+        "told",
+    )
 
     def __init__(self, path: str, key: str, stored: str, inode: int) -> None:
         self.path = path
@@ -63,6 +75,7 @@ class DirectoryIndex:
         self.keys: dict[str, str] = {}
         self.is_plain = False
         self.mtime_ns = -1
+        self.read_count = 0
         self.told: tuple[tuple[int, ...], FileFacts] | None = None
 
 

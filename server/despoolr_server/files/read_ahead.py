@@ -16,7 +16,7 @@ from despoolr_server.files.path_index import PathIndex
 from despoolr_server.loop.pace import turn
 
 READS_MAX: Final = 3
-"""How often a directory is read that is changed meanwhile."""
+"""How often a directory is read that is changed meanwhile, for all who wait."""
 
 
 class ReadAhead:
@@ -31,12 +31,17 @@ class ReadAhead:
         return self._index.unread(name, for_any=for_any) is not None
 
     async def read(self, name: Name) -> None:
-        """`FileStore.read_ahead`. What is changed all the time is left to the look."""
+        """`FileStore.read_ahead`. What is changed all the time is left to the look, also where it
+        was read for others since this was asked.
+        """
+        asked = self._index.unread(name)
+        before = 0 if asked is None else asked.read_count
         async with self._reading:
             for _ in range(READS_MAX):
                 folder = self._index.unread(name)
-                if folder is None:
+                if folder is None or (folder is asked and folder.read_count - before >= READS_MAX):
                     return
                 with suppress(OSError):  # it went meanwhile
                     for _ in self._index.reading(folder):
                         await turn()
+                folder.read_count += 1

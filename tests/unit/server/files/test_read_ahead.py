@@ -218,8 +218,11 @@ async def test_a_directory_that_is_changed_all_the_time_is_read_a_few_times_and_
         begun.append(folder.key)
 
     monkeypatch.setattr(PathIndex, "reading", told)
-    await site.host.gate.read_ahead("SMS_SHR", "BOX/NONE")
+    read_ahead = site.host.gate.read_ahead
+    await asyncio.gather(*(read_ahead("SMS_SHR", f"BOX/NONE{number}") for number in range(5)))
     assert begun.count("BOX") == READS_MAX
+    await read_ahead("SMS_SHR", "BOX/NONE")
+    assert begun.count("BOX") == 2 * READS_MAX
     monkeypatch.undo()
     assert (await site.ask("GET", "/SMS_SHR/BOX/x1")).status == 200
 
