@@ -12,6 +12,7 @@ what a rename obeys is in `engine.renames`.
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from despoolr_core.share.modes import Access, CreateOption, Disposition, NtStatus, ShareMode
@@ -39,6 +40,7 @@ _DELETE: Final = int(Access.DELETE)
 _SHARE_READ: Final = int(ShareMode.READ)
 _SHARE_ALL: Final = int(ShareMode.ALL)
 _DIRECTORY: Final = int(CreateOption.DIRECTORY_FILE)
+_FILLED: Final = Refusal(NtStatus.DIRECTORY_NOT_EMPTY)
 
 
 class Trees:
@@ -389,7 +391,42 @@ class Trees:
                     if len(failures) >= FAILURES_MAX:
                         return [*failures, _given_up(visit)]
             await breathe(len(batch))
-        return failures or self._held_below(caller, visit)
+        return (
+            failures
+            or self._held_below(caller, visit)
+            or await self._why_not_emptied(caller, visit, names, and_itself=and_itself)
+        )
+
+    async def _why_not_emptied(
+        self, caller: Caller, visit: Visit, names: list[Name], *, and_itself: bool
+    ) -> Failures:
+        """Directories with something in them that a share neither shows nor deletes."""
+        shown = {name.key: name for name in [visit.name, *names]}
+        left = set(shown)
+        filled: dict[str, Name] = {}
+        with suppress(StoreError):  # it went while others had a turn
+            for batch in batches(visit.share.store.below(visit.name)):
+                for path in batch:
+                    key = found_name(f"{visit.name.path}/{path}").key
+                    above = key.rpartition("/")[0]
+                    if key not in left and above in shown:
+                        filled[above] = shown[above]
+                    left.discard(key)
+                await breathe(len(batch))
+        if not and_itself:
+            filled.pop(visit.name.key, None)
+        failures: Failures = []
+        for name in islice(filled.values(), FAILURES_MAX):
+            one = self._gate.visit(caller, visit.share.name, name)
+            failures.append(
+                (
+                    name.path,
+                    one
+                    if isinstance(one, Problem)
+                    else self._gate.refuse_visit(one, _FILLED, _DELETE, _SHARE_ALL),
+                )
+            )
+        return [*failures, _given_up(visit)] if len(filled) > FAILURES_MAX else failures
 
     async def _copy_below(
         self,

@@ -334,6 +334,44 @@ async def test_of_a_directory_that_cannot_all_make_way_nothing_goes(
     assert held is None or not held.delete_pending
 
 
+@pytest.mark.parametrize("hidden", ["link", "g", "a?", "LOST"])
+@pytest.mark.parametrize(
+    ("verb", "source", "inner"),
+    [("move", "D", "/IN"), ("copy", "D", "/IN"), ("copy", "D/A", "/IN"), ("move", "D", "")],
+)
+async def test_of_a_directory_with_what_no_share_shows_nothing_goes(
+    tmp_path: Path, hidden: str, verb: str, source: str, inner: str
+) -> None:
+    """Somebody has put it there past the server: no deletion of the share takes it along."""
+    world = World(DiskFileStore(tmp_path))
+    for path in ("D", "C/IN"):
+        await world.host.paths.make_directory(SVC, "OPEN", path, parents=True)
+    for path in ("D/A", "C/F", "C/G", "C/IN/G"):
+        await world.put(path)
+    if hidden == "LOST":
+        (tmp_path / f"C{inner}/a*").mkdir()
+    (tmp_path / f"C{inner}/{hidden}").symlink_to("nowhere")
+    before = sorted(tmp_path.glob("[CD]/**/*"))
+    deed = world.host.trees.move if verb == "move" else world.host.trees.copy
+    found = await deed(SVC, "OPEN", source, "C", replace=True)
+    if inner:
+        assert failed(found) == [(f"C{inner}", NtStatus.DIRECTORY_NOT_EMPTY)]
+    else:
+        assert status(found) is NtStatus.DIRECTORY_NOT_EMPTY
+    assert sorted(tmp_path.glob("[CD]/**/*")) == before
+
+
+async def test_a_directory_that_is_copied_over_may_keep_what_no_share_shows(tmp_path: Path) -> None:
+    world = World(DiskFileStore(tmp_path))
+    for path in ("D", "C"):
+        await world.host.paths.make_directory(SVC, "OPEN", path, parents=True)
+    for path in ("D/A", "C/F"):
+        await world.put(path)
+    (tmp_path / "C/link").symlink_to("nowhere")
+    assert await world.host.trees.copy(SVC, "OPEN", "D", "C", replace=True) == []
+    assert sorted(path.name for path in (tmp_path / "C").iterdir()) == ["A", "link"]
+
+
 async def test_a_read_only_file_is_not_moved_over_a_locked_one_by_half() -> None:
     world = await planted()
     locked = await world.host.dav.lock(SVC, "OPEN", "D/A", LockWish())
