@@ -469,6 +469,47 @@ async def test_a_connection_that_all_have_left_is_closed() -> None:
         assert server.connections == 2
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (b"", said(b"1") + said(b"22") + b"more"),
+        (b"", said(b"1")),
+        (b"", said(b"1") + said(b"22")[:-1]),
+        (said(b"1"), said(b"22")),
+    ],
+    ids=["more than all", "less than all", "a part", "each"],
+)
+async def test_a_connection_with_more_or_less_than_is_waited_for_keeps_no_place(
+    answers: tuple[bytes, ...],
+) -> None:
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(*answers)]
+        turn = Turn(server, http)
+        await turn.begin()
+        one, two = map(turn.chain, (b"a", b"b"))
+        await asyncio.sleep(0)
+        has_more = answers[-1].endswith(b"more")
+        if not has_more:
+            two.cancel()
+        last = b"22" if has_more else asyncio.CancelledError
+        assert await turn.bodies(one, two) == [b"1", last]
+        await asyncio.sleep(0.1)
+        assert not turn.address.wires.kept
+        assert http.connector is not None
+        assert not http.connector._acquired
+        assert await turn.bodies(turn.chain(b"d")) == [b"d"]
+
+
+async def test_nobody_asks_behind_one_whose_answer_is_read_by_aiohttp() -> None:
+    """Two turns may have the same time."""
+    async with serving(OK) as (server, http):
+        server.scripts = [*together(LONG)]
+        turn = Turn(server, http)
+        await turn.begin()
+        assert await turn.bodies(turn.chain(b"a")) == [b"two"]
+        assert await asyncio.wait_for(turn.bodies(turn.chain(b"b")), 10.0) == [b"b"]
+
+
 @pytest.mark.parametrize("leaves", [False, True])
 async def test_all_have_the_same_time_also_if_the_first_has_left(leaves: bool) -> None:
     async with serving(OK) as (server, http):
@@ -481,6 +522,7 @@ async def test_all_have_the_same_time_also_if_the_first_has_left(leaves: bool) -
             asked[0].cancel()
         first = asyncio.CancelledError if leaves else TimeoutError
         assert await turn.bodies(*asked) == [first, TimeoutError]
+        assert turn.asks_alone is not leaves, "a server that held up several"
         assert not turn.address.wires.kept
 
 

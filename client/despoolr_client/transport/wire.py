@@ -11,9 +11,11 @@ request at a time: nothing is sent before the last answer was read; several `GET
 Short chains wait for nobody. Those that are made in one turn of the loop go out together, and are
 answered in order (RFC 9112, 9.3.2): one write, one read and one turn for all, here and at the
 server. They have the same time, and are as many as a server of ours answers in one turn. Who breaks
-off leaves the connection to the others; if it ends, it ends for all. A server that was slow
-(`SLOW_S`) or odd then is asked alone for a while (`ALONE_S`): who is late, or whose line is cut,
-takes few others along, and seldom.
+off leaves the connection to the others; if it ends, it ends for all, and none is sent again: who
+has no answer is told so, as one alone is. (The RFC advises against calls behind one that may not be
+repeated, for whoever could not live with that.) A server that was slow (`SLOW_S`) or odd then is
+asked alone for a while (`ALONE_S`): who is late, or whose line is cut, takes few others along, and
+seldom.
 
 A connection that is kept here takes one of the places of aiohttp's pool (`limit`). So a part of
 them (`POOLS_PART`) is never kept, for those who ask aiohttp itself; once those that are kept and
@@ -212,6 +214,7 @@ class Wire(asyncio.Protocol):
 
     def _leave(self) -> None:
         """What comes now is aiohttp's."""
+        self._shared = None
         self._wires.kept.discard(self)
         self._look_at(inf)
         self.transport.set_protocol(self._handler)
@@ -318,6 +321,8 @@ class Wire(asyncio.Protocol):
         if not left:
             return
         if self._loop.time() >= self._deadline:
+            if len(left) > 1:
+                self._idle.ask_alone()
             for waiter in left:
                 waiter.set_exception(TimeoutError())
         else:
@@ -329,7 +334,7 @@ class Wire(asyncio.Protocol):
             self._take_in_order(data)
             return
         if waiter is None or waiter.done():
-            self.transport.close()  # nobody asked
+            self._end()  # nobody asked, or who did has left
             return
         if self._several is not None:
             self._take(self._several, data, waiter)
@@ -356,8 +361,8 @@ class Wire(asyncio.Protocol):
             reply, end = reader.first(data, at)
             if reply is None:
                 if not end:
-                    self._part = data[at:]
-                    return
+                    self._part, at = data[at:], len(data)
+                    break
                 self._idle.ask_alone()
                 self._leave()
                 begin(self._handler)
@@ -368,10 +373,10 @@ class Wire(asyncio.Protocol):
             if not waiter.done():
                 waiter.set_result(reply)
             at = end
-        if at < len(data):
-            self.transport.close()  # nobody asked
-        elif self._waiter is None:
+        if self._waiter is None and at == len(data):
             self.rest()
+        elif not _waiting(self._asked()):
+            self._end()  # nobody asked, or all who did have left
 
     def _take(self, several: Several, data: bytes, waiter: asyncio.Future[Reply | None]) -> None:
         if several.take(data, self._wires.reader):
