@@ -11,6 +11,7 @@ from aiohttp import web
 from despoolr_lab.sim.network import Network
 from despoolr_lab.sim.world import run_virtual
 from despoolr_server.files import StoreError
+from despoolr_server.http.connections.broken_line import lost
 from despoolr_server.http.connections.connection_limits import ConnectionLimits
 from despoolr_server.http.connections.connections import Runner
 from despoolr_server.http.connections.field_block import FieldBlock
@@ -47,6 +48,8 @@ class World:
     def __init__(self) -> None:
         self.asked: list[tuple[str, bool]] = []
         self.bodies: list[bytes] = []
+        self.ended: list[bytes] = []
+        """What was begun by a short way and waited, when it was done."""
         self.gate = asyncio.Event()
         self.kept_one: list[Callable[[StoreError | None], None]] = []
         self.is_by_hand = False
@@ -109,6 +112,7 @@ class World:
 
         async def rest(_request: web.Request) -> web.StreamResponse:
             await self.gate.wait()
+            self.ended.append(body)
             return answer
 
         return Unfinished(rest)
@@ -118,6 +122,8 @@ class World:
         self.asked.append((f"kept {body.decode()}", asyncio.current_task() is None))
         if body == b"0":
             return Later(self.kept_one.append, _mistake)
+        if body == b"-1":
+            return Later(self.kept_one.append, _cut)
         answer = SingleWriteResponse(200, {"Content-Type": "x/y"}, b"x" * int(body))
 
         async def open_gate(call: Callable[[StoreError | None], None]) -> None:
@@ -138,6 +144,10 @@ class World:
 
 def _mistake(_error: StoreError | None, _request_of: object) -> web.StreamResponse:
     raise RuntimeError("a mistake")
+
+
+def _cut(_error: StoreError | None, request_of: Callable[[], web.Request]) -> web.StreamResponse:
+    raise lost(request_of())
 
 
 def kept(size: int) -> bytes:

@@ -312,7 +312,7 @@ class LaneConnection(Connection):
                 self._hand_over(first.request_of(), first.rest)
                 return
             if transport is None or transport.is_closing():
-                unsaid.clear()
+                self._leave_unsaid()
             else:
                 transport.write(first.answer.rendered())
         if not unsaid:
@@ -322,6 +322,14 @@ class LaneConnection(Connection):
                 waiter.cancel()
             else:
                 self._go_on(waiter)
+
+    def _leave_unsaid(self) -> None:
+        """Nobody hears what is not said yet. What was begun is done to its end all the same: only
+        the last may be.
+        """
+        del self._unsaid[:-1]
+        if self._unsaid and self._unsaid[0].rest is None:
+            self._unsaid.clear()
 
     def _go_on(self, waiter: asyncio.Future[None]) -> None:
         """An answer was said: let `RequestHandler.start` wait, or end if the connection does."""
@@ -357,6 +365,9 @@ class LaneConnection(Connection):
             is_kept = await self._say_rest(request, rest)
         except ConnectionError:
             pass  # the caller has gone
+        except asyncio.CancelledError:
+            self._unsaid.clear()
+            raise
         except Exception as error:
             self.log_exception("Unhandled exception", exc_info=error)
             self.force_close()
@@ -365,9 +376,14 @@ class LaneConnection(Connection):
                 self._task_handler = loop_task
                 self._go_on(waiter)
             else:
-                waiter.cancel()
                 if self.transport is not None:
                     self.transport.close()
+                self._leave_unsaid()
+                if self._unsaid and self._handler_waiter is None:
+                    self._next = waiter
+                    self._say_in_order()
+                else:
+                    waiter.cancel()
 
     async def _say_rest(self, request: web.BaseRequest, rest: _Rest) -> bool:
         """Say an answer when it is made, in one write if it is short, else as aiohttp says it;

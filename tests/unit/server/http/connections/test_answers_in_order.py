@@ -12,6 +12,7 @@ from despoolr_server.http.handling.single_write import BODY_SIZE_MAX
 from worlds.lane_world import World, ask, kept, usual, within
 
 GET = ask("GET /S/A")
+CUT = kept(-1)
 
 
 def test_what_comes_behind_an_answer_that_is_not_safe_is_done_at_once_and_answered_in_order() -> (
@@ -140,6 +141,29 @@ def test_a_caller_that_goes_while_several_wait_leaves_nothing_behind() -> None:
         for call in reversed(world.kept_one):
             call(None)
         await asyncio.sleep(0.1)
+        assert not world.runner.server.connections  # type: ignore[union-attr]
+
+    within(test)
+
+
+@pytest.mark.parametrize("ends", ["caller", "line", "long"])
+def test_a_call_that_was_begun_behind_others_is_done_to_its_end_if_nobody_hears_it(
+    ends: str,
+) -> None:
+    async def test(world: World) -> None:
+        world.is_by_hand = True
+        raw = await world.dial()
+        front = {"caller": kept(1), "line": CUT, "long": kept(BODY_SIZE_MAX + 1)}[ends]
+        raw.say(front + kept(2) + usual(b"waits"))
+        await asyncio.sleep(0.1)
+        if ends != "line":
+            raw.hang_up()
+            await asyncio.sleep(0.1)
+        for call in world.kept_one:
+            call(None)
+        world.gate.set()
+        await asyncio.sleep(0.1)
+        assert world.ended == [b"waits"]
         assert not world.runner.server.connections  # type: ignore[union-attr]
 
     within(test)
