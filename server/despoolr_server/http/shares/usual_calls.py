@@ -236,7 +236,9 @@ class UsualRoutes:
 
     def _who_speaks(self, block: FieldBlock) -> Principal | str:
         """The caller of such a block; "" if the handlers have to look at it."""
-        beside = block.beside
+        beside, token = block.beside, block.authorization
+        if token is None:
+            return ""
         if beside.is_plain is None:  # it is the same under each of our tokens
             headers = block.headers
             beside.is_plain = (
@@ -244,7 +246,7 @@ class UsualRoutes:
                 and not any(name in headers for name in _SPECIAL)
                 and self._guard.passes(headers)
             )
-        who = self._auth.check(block.authorization) if beside.is_plain else None
+        who = self._auth.check(token) if beside.is_plain else None
         return who if who is not None else ""
 
     def _open(self, who: Principal, _last: str, body: bytes) -> SingleWriteResponse | None:

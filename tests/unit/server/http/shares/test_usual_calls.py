@@ -94,6 +94,17 @@ def test_who_proves_nothing_goes_the_long_way() -> None:
     play(script)
 
 
+def test_who_says_the_same_without_a_token_takes_the_short_way_from_nobody() -> None:
+    async def script(served: Served, session: str) -> None:
+        agent = f"User-Agent: {'x' * 60}"
+        for fields in ((), ("Authorization: Bearer no.token",)):
+            assert await served.pair(session, agent, *fields) == (401, 401)
+        assert await served.pair(session, agent, WHO) == (201, 204)
+        assert served.short == ["open", "close"]
+
+    play(script)
+
+
 def test_over_a_slow_line_all_takes_as_long_as_it_says() -> None:
     async def script(served: Served, session: str) -> None:
         served.line.slow_down(3.0)
