@@ -106,7 +106,7 @@ def _lost(error: DBAPIError) -> DatabaseLost:
 
 def upgrade_file(path: str) -> None:
     """Bring a file up to date. Raises `SchemaError`."""
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(URL.create("sqlite", database=path))  # a path may have a `?`
     try:
         with engine.begin() as connection:
             migrate(connection)

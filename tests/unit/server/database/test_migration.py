@@ -4,8 +4,10 @@ refuse a later one.
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from despoolr_server.database.database import open_database
 from despoolr_server.database.engines import migrate
 from despoolr_server.database.migration import NEWEST, SchemaError
 from despoolr_server.database.schema import MACHINES, METADATA
+from despoolr_server.database.tables import TABLES
 from despoolr_server.database.upgrade import upgrade
 
 LATER = {"ClientSlots", "Sites"}
@@ -87,6 +90,23 @@ def test_alembic_keeps_its_account_as_a_new_file_does(tmp_path: Path) -> None:
             found.append("".join(connection.execute(asked).scalar_one().split()))
         engine.dispose()
     assert found[0] == found[1]
+
+
+def test_an_older_file_is_found_whatever_its_directory_is_called(tmp_path: Path) -> None:
+    directory = tmp_path / "what?" / "%20#"
+    directory.mkdir(parents=True)
+    with closing(sqlite3.connect(directory / "site.db")) as older:
+        older.executescript(TABLES)
+        older.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        older.execute("INSERT INTO alembic_version VALUES ('0004')")
+        older.execute('DROP INDEX "MachinesFoldedName"')
+        older.execute('ALTER TABLE "Machines" DROP COLUMN "FoldedName"')
+        older.execute('DROP INDEX "JobsStatus"')
+        older.commit()
+    open_database(f"sqlite:///{directory}/site.db").close()
+    with closing(sqlite3.connect(directory / "site.db")) as upgraded:
+        assert upgraded.execute("SELECT * FROM alembic_version").fetchall() == [(NEWEST,)]
+    assert [path.name for path in tmp_path.iterdir()] == ["what?"]
 
 
 @pytest.mark.slow
