@@ -124,10 +124,13 @@ class RecordFile:
         return f"{lost} could not be written to {self.path}: {self.failure}"
 
     def _append_waiting(self) -> None:
-        waiting = self._waiting
-        if waiting:
-            self._waiting = []
-            self._append(encode_all(waiting), len(waiting))
+        waiting, self._waiting = self._waiting, []
+        lines = encode_all(waiting)
+        if len(lines) > _BUFFER:  # a write that fails takes a part of so many, and ends in a line
+            for line in lines.splitlines(keepends=True):
+                self._append(line, 1)
+        elif waiting:
+            self._append(lines, len(waiting))
 
     def _append(self, lines: bytes, count: int) -> None:
         try:

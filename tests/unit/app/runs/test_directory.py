@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -166,6 +168,37 @@ def test_records_that_are_put_off_are_written_together_and_at_the_latest_at_the_
     file.put_off(Record(n + 3, 1.0, "LOGON1/WS1", LineLogged(component="x", text="y")))
     file.close()
     assert [r.seq for r in load_run(tmp_path).records()] == [*range(1, n + 4)]
+
+
+class SmallDisk(io.FileIO):
+    """A file on a disk that has room for so many bytes."""
+
+    room = 500_000
+
+    def write(self, data: Any) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = super().write(data[: self.room])
+        self.room -= taken
+        return taken
+
+
+def test_where_the_disk_takes_no_more_of_many_no_line_is_left_in_part(tmp_path: Path) -> None:
+    file = RecordFile(tmp_path / "records.jsonl")
+    file.close()
+    disk = SmallDisk(file.path, "a")
+    file._file = io.BufferedWriter(disk, runs._BUFFER)
+    for first, size in ((1, 1000), (5000, 10)):
+        for n in range(first, first + runs.TOGETHER_MAX):
+            file.put_off(Record(n, 1.0, "LOGON1/WS1", LineLogged(component="x", text="y" * size)))
+        file.flush()
+        disk.room = 100_000_000
+    assert file.lost_count > 0
+    file.close()
+    run = load_run(tmp_path)
+    told = [record.seq for record in run.records()]
+    assert told[-runs.TOGETHER_MAX :] == [*range(5000, 5000 + runs.TOGETHER_MAX)]
+    assert not any("no record" in note for note in run.notes)
 
 
 def test_all_records_that_were_put_off_and_do_not_fit_are_counted(
