@@ -51,21 +51,24 @@ class _Loader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         import ssl  # noqa: PLC0415 - aiohttp needs it now; a command's help does not
 
-        unread: list[ssl.SSLContext] = []
+        unread: set[ssl.SSLContext] = set()
         context: Any = ssl.SSLContext
-        context.set_default_verify_paths = lambda self: unread.append(self)
+        own = vars(context).get("set_default_verify_paths")  # somebody's in Python's place
+        context.set_default_verify_paths = lambda self: unread.add(self)
         try:
             self._usual.exec_module(module)
         finally:
             del context.set_default_verify_paths
+            if own is not None:
+                context.set_default_verify_paths = own
         connector: Any = module.TCPConnector
         usual = connector._get_ssl_context
 
         def with_certificates(self: Any, request: Any) -> ssl.SSLContext | None:
             found: ssl.SSLContext | None = usual(self, request)
             if found in unread:
-                unread.remove(found)
                 found.set_default_verify_paths()
+                unread.discard(found)  # last: another thread may ask for it meanwhile
             return found
 
         connector._get_ssl_context = with_certificates

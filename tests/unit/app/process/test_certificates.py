@@ -90,3 +90,9 @@ def test_contexts_of_others_are_made_as_ever() -> None:
     stats = "print(json.dumps(ssl.create_default_context().cert_store_stats()))"
     before, after = told(stats, LATE, "import aiohttp", stats)
     assert before == after
+
+
+def test_what_somebody_put_in_pythons_place_stays() -> None:
+    own = "own = ssl.SSLContext.set_default_verify_paths = lambda self: None"
+    stays = "print(json.dumps(ssl.SSLContext.set_default_verify_paths is own))"
+    assert told(LATE, own, "import aiohttp", stays) == [True]
