@@ -9,6 +9,7 @@ and `docs/fidelity.md` is checked against it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any, Final
 
 import msgspec
@@ -384,8 +385,10 @@ def _coerce(name: str, value: Any, current: Any) -> Any:
     if kind in (int, float):
         try:
             number = kind(value)
-        except (TypeError, ValueError):
-            raise ProfileError(f"{name} is a number, not {value!r}") from None
+        except (TypeError, ValueError, OverflowError):
+            number = inf
+        if not abs(number) < inf:
+            raise ProfileError(f"{name} is a number, not {value!r}")
         if number < 0:
             raise ProfileError(f"{name} cannot be negative")
         return number

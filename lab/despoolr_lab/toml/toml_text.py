@@ -40,6 +40,8 @@ _KINDS: Final = {
     "bool": "true or false",
     "array": "a list",
     "object": "a table",
+    "list": "a list",
+    "dict": "a table",
 }
 """What msgspec calls kinds of values, as people who write TOML do."""
 _FORMS: Final = {
@@ -135,28 +137,30 @@ def _explain(message: str, text: str, kind: type[msgspec.Struct]) -> ScenarioErr
         where = f" in [{keys[0]}]" if len(keys) == 1 else f" in [[{keys[0]}]]" if keys else ""
         reason = f"there is no `{missing[1]}`{where}"
     elif names := [key for key in keys if isinstance(key, str)]:
-        reason = _plainly(reason, names[-1], _value_at(keys, text))
+        is_part = keys[-1] != names[-1] or path.endswith("[...]")
+        what = f"an entry of `{names[-1]}`" if is_part else f"`{names[-1]}`"
+        reason = _plainly(reason, what, _value_at(keys, text))
     line, column = place(keys, text)
     return ScenarioError(reason, line, column)
 
 
-def _plainly(reason: str, key: str, value: Any) -> str:
-    """What is wrong with the value of a key, without the words of Python."""
+def _plainly(reason: str, what: str, value: Any) -> str:
+    """What is wrong with a value, without the words of Python."""
     if kinds := _WRONG_KIND.match(reason):
         # a key that may be nothing is one that may be left out
         words = [_KINDS.get(kind, kind) for kind in kinds[1].split(" | ") if kind != "null"]
         wanted = " or ".join(words)
-        return f"`{key}` is {_KINDS.get(kinds[2], kinds[2])}, and has to be {wanted}"
+        return f"{what} is {_KINDS.get(kinds[2], kinds[2])}, and has to be {wanted}"
     if bound := _OUT_OF_BOUNDS.match(reason):
         most = "at least" if bound[3] == ">=" else "at most"
         number = bound[4].removesuffix(".0")
         if not bound[2]:
-            return f"`{key}` has to be {most} {number}"
+            return f"{what} has to be {most} {number}"
         noun = ("character", "") if bound[1] == "str" else ("entry", "entries")
-        return f"`{key}` has to have {most} {counted(int(number), *noun)}"
+        return f"{what} has to have {most} {counted(int(number), *noun)}"
     if unfit := _UNFIT.match(reason):
         form = _FORMS.get(unfit[1], unfit[1])
-        return f"`{key}` cannot be {cut(str(value), 40)!r}: {form}"
+        return f"{what} cannot be {cut(str(value), 40)!r}: {form}"
     return reason
 
 

@@ -107,6 +107,8 @@ def test_a_value_is_read_as_it_is_typed(name: str, typed: Any, value: Any) -> No
         ("attempt_max", 1, "did you mean 'attempts_max'"),
         ("colour", "red", "no behaviour 'colour'"),
         ("attempts_max", "many", "is a number, not 'many'"),
+        ("attempts_max", float("inf"), "is a number, not inf"),
+        ("give_up_after_s", "nan", "is a number, not 'nan'"),
         ("attempts_max", -1, "cannot be negative"),
         ("use_forced_disconnect", "maybe", "is true or false, not 'maybe'"),
         ("copy_strategy", "delete_then_cpoy", "did you mean 'delete_then_copy'"),

@@ -262,6 +262,10 @@ def test_a_number_where_text_belongs_is_an_error_at_its_line() -> None:
         ('name = "FIRST"', 'name = ""', "`name` has to have at least 1 character"),
         ('name = "FIRST"', f'name = "{"N" * 33}"', "`name` has to have at most 32 characters"),
         ('name = "FIRST"', 'name = "A B"', "`name` cannot be 'A B': letters, digits and _ . $ -"),
+        ('name = "FIRST"', "name = {}", "`name` is a table, and has to be text in quotes"),
+        ('do = "job"', "do = []", "`do` is a list, and has to be text in quotes"),
+        ('["WS1", "WS2"]', '["WS1", 2]', "an entry of `names` is a whole number, and has to be"),
+        ('["WS1", "WS2"]', '["WS1", "W 2"]', "an entry of `names` cannot be 'W 2': letters"),
     ],
 )
 def test_a_value_that_cannot_be_is_said_in_plain_words(was: str, now: str, reason: str) -> None:
