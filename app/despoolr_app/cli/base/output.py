@@ -373,13 +373,13 @@ def _grouped(
     """The first column in lines of its own, said once for rows that follow each other."""
     yield columns[0]
     yield from (INDENT + line for line in _drawn(columns[1:], [], widths[1:]))
-    group = ""
+    group: str | None = None
     while some := [*islice(rows, AT_ONCE)]:
         lines = _drawn(columns[1:], [row[1:] for row in some], widths[1:], has_header=False)
         for row, line in zip(some, lines, strict=True):
             if row[0] != group:
                 group = row[0]
-                yield from textwrap.wrap(group, width_max)
+                yield from textwrap.wrap(group, width_max) or [""]
             yield INDENT + line
 
 

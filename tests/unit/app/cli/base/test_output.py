@@ -72,6 +72,12 @@ def test_where_that_is_not_enough_the_first_column_has_a_line_of_its_own_above_t
     assert "HELD BY" not in " ".join(lines_of(COLUMNS, rows, 66)), "one cell less: sentences"
 
 
+def test_a_row_without_its_first_cell_is_not_told_below_another() -> None:
+    others = ["WS2 (bert)", "1 h", "once"]
+    lines = lines_of(COLUMNS, [*ROWS, ["", *others]], 78)
+    assert lines[-2:] == ["", "    WS2 (bert)  1 h       once"]
+
+
 def test_columns_give_way_where_the_first_has_a_line_of_its_own(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
