@@ -4,9 +4,9 @@
 
 The law: what is released is what is committed and tagged. The tag is the version of pyproject.toml
 with a `v` before it (without `--tag`: the tag of the commit that is checked out); CHANGELOG.md has
-a section of that version with a date; and all that deploys Despoolr names images of that version.
-If anything of that does not hold, every reason is printed, nothing is built, and the exit code is
-1. A step that fails leaves nothing in the directory either.
+a section of that version with a date; all that deploys Despoolr names images of that version; and
+the commands say it. If anything of that does not hold, every reason is printed, nothing is built,
+and the exit code is 1. A step that fails leaves nothing in the directory either.
 
 | File | Is |
 | --- | --- |
@@ -33,6 +33,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ("server", "client")
 SUMS = "SHA256SUMS"
+SAID = "core/despoolr_core/version.py"
 _IMAGE = re.compile(r"despoolr-(?:server|client):(?:\$\{DESPOOLR_TAG:-)?([\w.]+)")
 _NEW_TAG = re.compile(r"name: despoolr-(?:server|client), newTag: ([\w.]+)")
 
@@ -41,6 +42,12 @@ def version_of(root: Path) -> str:
     """The version that pyproject.toml says."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     return str(project["version"])
+
+
+def said_version(root: Path) -> str:
+    """The version that the commands say."""
+    found = re.search(r'^DESPOOLR_VERSION.* = "(.+)"$', (root / SAID).read_text("utf-8"), re.M)
+    return found[1] if found else "nothing"
 
 
 def changes_of(root: Path, version: str) -> str:
@@ -72,6 +79,8 @@ def reasons_against(root: Path, tag: str) -> list[str]:
         found.append(f"the tag is {tag}, but pyproject.toml says {version}: it must be v{version}")
     if not changes_of(root, version):
         found.append(f"CHANGELOG.md has no section `## [{version}] - YYYY-MM-DD`, or it is empty")
+    if said_version(root) != version:
+        found.append(f"{SAID} says {said_version(root)}")
     for path, tags in image_tags(root).items():
         if tags != {version}:
             found.append(f"{path} names images of {', '.join(sorted(tags - {version}))}")

@@ -36,7 +36,7 @@ VERSION = release.version_of(REPOSITORY)
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """What a release is checked by, with a section of the changelog for it."""
-    for name in ("pyproject.toml", *DEPLOYED):
+    for name in ("pyproject.toml", release.SAID, *DEPLOYED):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, tmp_path / name)
     (tmp_path / "CHANGELOG.md").write_text(
@@ -74,8 +74,11 @@ def test_images_of_another_version_are_refused(tree: Path, name: str) -> None:
     assert reason == f"{name} names images of 0.0.9"
 
 
-def test_the_commands_say_the_version_of_the_release() -> None:
-    assert DESPOOLR_VERSION == VERSION
+def test_commands_that_say_another_version_are_refused(tree: Path) -> None:
+    path = tree / release.SAID
+    path.write_text(path.read_text().replace(VERSION, "0.0.9"))
+    assert release.reasons_against(tree, f"v{VERSION}") == [f"{release.SAID} says 0.0.9"]
+    assert release.said_version(REPOSITORY) == DESPOOLR_VERSION == VERSION
 
 
 def test_all_that_deploys_names_images_of_the_version() -> None:
