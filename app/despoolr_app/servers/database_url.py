@@ -83,9 +83,9 @@ def _open_file(path: Path, code: str) -> SiteDatabase:
             mark.touch(0o600)
         return SiteDatabase(database, mark=mark)
     except (sqlite3.Error, SchemaError, OSError) as error:
-        raise StartError(
-            f"the site database {path} cannot be used ({error}); restore it, or move it away"
-        ) from None
+        is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        advice = "end the program that uses it" if is_busy else "restore it, or move it away"
+        raise StartError(f"the site database {path} cannot be used ({error}); {advice}") from None
 
 
 def _check_file(path: Path) -> None:
@@ -123,7 +123,7 @@ def _check_file(path: Path) -> None:
     if foreign := why_foreign(tables):
         raise SchemaError(foreign)
     if found != "ok":
-        raise sqlite3.DatabaseError(str(found).splitlines()[0])
+        raise sqlite3.DatabaseError(str(found).splitlines()[-1])  # the first may be a heading
 
 
 def _make_file(path: Path, code: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from despoolr_app.process.runtime import StartError
 from despoolr_app.servers.database_url import SiteDatabase, open_site_database
+from despoolr_server.database import sqlite
 from despoolr_server.database.protocol import Connection, insert_into
 
 
@@ -91,6 +92,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         sql("UPDATE Counters SET Value = 4276803 WHERE Name = 'Site'"),
         "it is that of site ABC",
     ),
+    "one damaged page": (
+        lambda path: path.write_bytes(
+            path.read_bytes()[:4096] + bytes([9] * 9) + path.read_bytes()[4105:]
+        ),
+        "age 2",
+    ),
     "half": (
         lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
         "cannot be used",
@@ -117,6 +124,19 @@ async def test_what_is_not_this_sites_database_is_not_used_and_not_changed(
     for left in ("-wal", "-shm"):
         path.with_name(path.name + left).unlink(missing_ok=True)
     await served(path)  # as the message says
+
+
+async def test_who_uses_the_file_is_to_be_ended_and_the_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "PRAGMAS", (*sqlite.PRAGMAS, "PRAGMA busy_timeout=1"))
+    path = tmp_path / "BPC.db"
+    await served(path)
+    with closing(sqlite3.connect(path)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StartError, match=r"is locked.*; end the program that uses it$"):
+            await opened(path)
+    await served(path)
 
 
 async def test_a_database_of_a_version_that_did_not_say_whose_it_is_says_so_from_now_on(
