@@ -119,7 +119,8 @@ def remedy(episode: EpisodeRow) -> str:
     )
     released = bool(episode.holds) and all(hold.released_at is not None for hold in episode.holds)
     if episode.state == "given up":
-        return f"{letting_go} would have let {what} through"
+        others = " if nobody else was in the way" if episode.purpose else ""
+        return f"{letting_go} would have let {what} through{others}"
     if released:
         free = "that range is free" if letting_go.startswith("un") else "that file is closed"
         return f"{free} now, so the next attempt lets {what} through if nobody else is in the way"

@@ -170,7 +170,7 @@ def test_the_verdict_is_one_sentence_that_says_who_what_how_long_and_the_remedy(
     assert verdict(story.ledger.rows()[0]) == (
         "SMS_DESPOOLER on SITE1 was refused b.dat 12 times over 22 h because WINWORD.EXE on WS3 "
         "(user ALICE) held it open with READ access sharing READ since 1996-06-03 06:00; "
-        "closing that file would have let the update through."
+        "closing that file would have let the update through if nobody else was in the way."
     )
 
 
