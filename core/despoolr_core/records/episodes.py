@@ -214,7 +214,7 @@ class EpisodeLedger:
 
     def each_held(self) -> Iterator[HeldOpen]:
         """The opens that stand now, oldest first. Records may come while they are gone through:
-        what has come since may be among them, and what has gone may not.
+        of those that are held for long, what has gone since may not be among them.
         """
         return (held_open(HeldOpen, granted, opened_at) for granted, opened_at in self._standing())
 
@@ -324,9 +324,12 @@ class EpisodeLedger:
         return [*self._held_before, self._held]
 
     def _standing(self) -> Iterator[tuple[OpenGranted, float]]:
-        """Part by part, each as it is when its turn has come."""
-        for part in self._parts():
-            yield from [*part.values()]
+        """The newest as they are now; part by part, the others as they are when their turn has
+        come.
+        """
+        newest = [*self._held.values()]
+        parts = ([*part.values()] for part in [*self._held_before])
+        return chain(chain.from_iterable(parts), newest)
 
     def _begin_part(self) -> None:
         """What is held now is held for long. Neighbours of which little is left become one."""

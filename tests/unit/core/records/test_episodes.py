@@ -262,6 +262,14 @@ def test_an_episode_at_a_time_knows_no_later_holder_release_or_end() -> None:
     assert [(hold.open, hold.released_at) for hold in row.holds] == [("O1", T0 + 200), ("O2", None)]
 
 
+def test_who_closes_while_an_answer_about_an_earlier_time_is_made_is_told_of() -> None:
+    story = Story().granted("O1").granted("O2").at(10).closed("O1").at(20)
+    answer = story.ledger.each_open(T0 + 5)
+    first = next(answer)
+    story.closed("O2")
+    assert [one.open for one in (first, *answer) if one is not None] == ["O1", "O2"]
+
+
 def test_why_tells_who_held_and_who_was_refused_at_a_time() -> None:
     story = Story().granted("O1").at(100).refused("O1", purpose="job 1").at(200).closed("O1")
     story.at(300).written(purpose="job 1").at(400).granted("O2", machine="WS9")
