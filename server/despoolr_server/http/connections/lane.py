@@ -147,9 +147,13 @@ class FastLane:
         elif (known := read_beside(data, self.block)) is None:
             known = read_block(data)
             if known is not None:
-                is_long = len(data) >= FIELD_SIZE_KNOWN * known.count
-                known.recurs = is_long and not any(map(known.says, _ONCE))
-        if known is not None and is_kept and known.recurs:
+                known.recurs = not any(map(known.says, _ONCE))
+        if (
+            known is not None
+            and is_kept
+            and known.recurs
+            and len(data) >= FIELD_SIZE_KNOWN * known.count
+        ):
             self._blocks.keep(data, known)
         return known
 

@@ -205,6 +205,13 @@ def test_many_short_fields_are_not_remembered() -> None:
     assert len(lane._blocks) == 1
 
 
+def test_a_short_head_with_a_token_is_remembered() -> None:
+    lane = make_lane()
+    head = b"Host: 127.0.0.1\r\nAuthorization: Bearer client.WS1.%032d" % 1
+    assert lane.block(head) is not None
+    assert lane._blocks.get(head) is lane.block(head)
+
+
 @pytest.mark.parametrize(
     "line",
     [
