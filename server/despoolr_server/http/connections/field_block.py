@@ -91,9 +91,11 @@ class FieldBlock:
 
 
 class _PartBlock(FieldBlock):
-    """A block that is another one but for one field among its own. Few ask for the fields."""
+    """A block that is another one but for one field among its own. Few ask for the fields; who does
+    asks again.
+    """
 
-    __slots__ = ("_around", "_field", "_place", "_value")
+    __slots__ = ("_around", "_field", "_headers", "_place", "_raw", "_value")
 
     def __init__(self, around: FieldBlock, field: istr, value: str, place: int) -> None:
         # Not `super().__init__()`, which is what is saved.
@@ -103,18 +105,24 @@ class _PartBlock(FieldBlock):
         self._place = place
         self.sizes = ()
         self.recurs = around.recurs
+        self._headers: CIMultiDictProxy[str] | None = None
+        self._raw: tuple[tuple[bytes, bytes], ...] | None = None
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:  # type: ignore[override]
-        fields = [*self._around.headers.items()]
-        fields.insert(self._place, (self._field, self._value))
-        return CIMultiDictProxy(CIMultiDict(fields))
+        if self._headers is None:
+            fields = [*self._around.headers.items()]
+            fields.insert(self._place, (self._field, self._value))
+            self._headers = CIMultiDictProxy(CIMultiDict(fields))
+        return self._headers
 
     @property
     def raw(self) -> tuple[tuple[bytes, bytes], ...]:  # type: ignore[override]
-        fields = [*self._around.raw]
-        fields.insert(self._place, (self._field.encode(), self._value.encode()))
-        return tuple(fields)
+        if self._raw is None:
+            fields = [*self._around.raw]
+            fields.insert(self._place, (self._field.encode(), self._value.encode()))
+            self._raw = tuple(fields)
+        return self._raw
 
     @property
     def beside(self) -> FieldBlock:
@@ -129,23 +137,14 @@ class _PartBlock(FieldBlock):
 
 
 class BearerBlock(_PartBlock):
-    """A block that is another one but for a token: the others who speak so have their own. Who asks
-    for the fields asks again.
-    """
+    """A block that is another one but for a token: the others who speak so have their own."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ()
 
     def __init__(self, around: FieldBlock, token: bytes, place: int) -> None:
         super().__init__(around, hdrs.AUTHORIZATION, f"Bearer {token.decode()}", place)
         self.body_size = around.body_size
         self.who = self.look = None
-        self._fields: CIMultiDictProxy[str] | None = None
-
-    @property
-    def headers(self) -> CIMultiDictProxy[str]:  # type: ignore[override]
-        if self._fields is None:
-            self._fields = super().headers
-        return self._fields
 
     @property
     def authorization(self) -> str:
