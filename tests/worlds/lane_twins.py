@@ -123,6 +123,32 @@ _LOCKINFO: Final = (
     '<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope>'
     "<locktype><write/></locktype></lockinfo>"
 )
+_LOCKED: Final = (
+    "/S/A.INS",
+    "/S/A.INS",
+    "/S/NEW.PCK",
+    "/T/A.INS",
+    "/T/NEW.PCK",
+    "/U/NEW.PCK",
+    "/S/BOX",
+    "/S/BOX/",
+    "/S",
+    "/S/R/D.INS",
+    "/S/NONE/X.INS",
+    "/S/CON",
+    "/S/A.INS/",
+    "/NONE/A.INS",
+)
+_LOCK_FIELDS: Final = (
+    "Depth: 0",
+    "Depth: 0|Timeout: Second-9",
+    "Depth: infinity|Timeout: Infinite, Second-4100000000",
+    "Depth: 1",
+    "Depth: 0|User-Agent: davfs2/1.6.1 neon/0.32.4",
+    "Depth: 0|Content-Type: text/xml",
+    "If: (@LOCK@)",
+    "",
+)
 _OPEN: Final = (
     '{{"session":"S{}","share":"{}","path":"A.INS","disposition":"{}","access":"{}",'
     '"share_mode":"{}"}}'
@@ -169,6 +195,9 @@ def exchanges(seed: int, count: int, requests: int = 6) -> list[Exchange]:
             continue
         if chance.random() < 0.1:
             made.append(_chains(chance))
+            continue
+        if chance.random() < 0.15:
+            made.append(_locks(chance))
             continue
         said = b"".join(_request(chance) for _ in range(chance.randint(1, requests)))
         if chance.random() < 0.5:
@@ -403,6 +432,33 @@ def _chains(chance: random.Random) -> Exchange:
     if chance.random() < 0.3:
         at = chance.randrange(len(said))
         pieces = [(0.0, said[:at]), (chance.choice((0.0, 0.01)), said[at:])]
+    return Exchange((*pieces, (0.1, _last(chance))))
+
+
+def _locks(chance: random.Random) -> Exchange:
+    """Locks and unlocks of a few files in the same words, by two who may be in each other's way."""
+    asked = [
+        f"{chance.choice(_LOCKED)}|{chance.choice(_WHO)}|{chance.choice(_LOCK_FIELDS)}"
+        for _ in range(2)
+    ]
+    pieces = []
+    for _ in range(chance.randint(2, 8)):
+        target, *fields = chance.choice(asked).split("|")
+        _, body = _lock(chance, "")
+        if chance.random() < 0.1:
+            body = chance.choice((b"", b"<", b"<!DOCTYPE x>" + body, b" " * 70_000))
+        said = [("LOCK", fields, body), ("UNLOCK", [*fields, "Lock-Token: @LOCK@"], b"")]
+        if chance.random() < 0.3:
+            said.insert(
+                1, chance.choice((said[0], ("PUT", fields, b"abc"), ("DELETE", fields, b"")))
+            )
+        for method, some, content in said:
+            length = [f"Content-Length: {len(content)}"] if content else []
+            if chance.random() < 0.05:
+                length.append(chance.choice(_ODD_FIELDS))
+            lines = [f"{method} {target} HTTP/1.1", "Host: logon1", *filter(None, some), *length]
+            head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+            pieces.append((chance.choice((0.0, 0.01, 0.05)), head + content))
     return Exchange((*pieces, (0.1, _last(chance))))
 
 

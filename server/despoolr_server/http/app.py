@@ -25,6 +25,7 @@ from despoolr_server.http.base.surface import SURFACE, Surface
 from despoolr_server.http.base.uploads import DOWNLOADS, UPLOADS, Downloads, Uploads
 from despoolr_server.http.connections.broken_line import over
 from despoolr_server.http.connections.short_ways import LANE_CALLS, USUAL_CALLS, USUAL_OF_FILES
+from despoolr_server.http.dav.usual_locks import UsualLocks
 from despoolr_server.http.handling import hdrs
 from despoolr_server.http.handling.application import App, with_heads, with_refusals
 from despoolr_server.http.handling.handler import AppKey, Handler, Request, Route, StreamResponse
@@ -134,6 +135,7 @@ def make_app(
 
     browser_guard = BrowserGuard(host_names)
     usual = UsualRoutes(surface, shares, chains, browser_guard, line)
+    locks = UsualLocks(surface, shares.locks, browser_guard, line)
     guard = browser_guard.check
 
     def watched(route: Route) -> Route:
@@ -156,7 +158,7 @@ def make_app(
         DOWNLOADS: Downloads() if downloads is None else downloads,
         METRICS: metrics,
         USUAL_CALLS: usual.calls(),
-        USUAL_OF_FILES: usual.of_files(),
+        USUAL_OF_FILES: {**usual.of_files(), **locks.of_files()},
     }
     return App(with_refusals(heads, refusal), host.limits.file_size_max, guard, things)
 

@@ -20,7 +20,8 @@ FIELDS_MAX: Final = 64
 """A larger head, or more fields, are aiohttp's to read."""
 
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\x20-\x7e\t]*)")
-TOKEN_FIELD: Final = b"\r\nLock-Token:"
+_VALUE: Final = re.compile(rb"[\x20-\x7e\t]*")
+_LOCK_TOKEN_FIELD: Final = b"\r\nLock-Token:"
 _LENGTH: Final = re.compile(r"[0-9]{1,12}")
 _DIGITS_MAX: Final = 12
 _LENGTH_FIELD: Final = b"\r\nContent-Length: "
@@ -46,7 +47,17 @@ _FRAMING: Final = frozenset(
 class FieldBlock:
     """The header fields of a request, and how many bytes of body they say."""
 
-    __slots__ = ("body_size", "headers", "is_plain", "look", "raw", "recurs", "sizes", "who")
+    __slots__ = (
+        "body_size",
+        "headers",
+        "is_plain",
+        "locks",
+        "look",
+        "raw",
+        "recurs",
+        "sizes",
+        "who",
+    )
 
     def __init__(
         self,
@@ -63,6 +74,8 @@ class FieldBlock:
         """What usual looks at files have found out about what is asked so; the same for all
         files.
         """
+        self.locks: object = None
+        """What usual locks have found out about what is asked so; the same for all files."""
         self.is_plain: bool | None = None
         """What usual calls have found out about these fields, whatever token is beside them."""
         self.sizes: tuple[int, ...] = ()
@@ -75,10 +88,9 @@ class FieldBlock:
         """The same without a token that was read apart."""
         return self
 
-    @property
-    def authorization(self) -> str | None:
-        """The field of this name."""
-        return self.headers.get(hdrs.AUTHORIZATION)
+    def value(self, name: istr) -> str | None:
+        """The field of this name, spelled as HTTP's registry has it."""
+        return self.headers.get(name)
 
     @property
     def count(self) -> int:
@@ -135,6 +147,9 @@ class _PartBlock(FieldBlock):
     def says(self, name: istr) -> bool:
         return name == self._field or self._around.says(name)
 
+    def value(self, name: istr) -> str | None:
+        return self._value if name == self._field else self._around.value(name)
+
 
 class BearerBlock(_PartBlock):
     """A block that is another one but for a token: the others who speak so have their own."""
@@ -144,25 +159,21 @@ class BearerBlock(_PartBlock):
     def __init__(self, around: FieldBlock, token: bytes, place: int) -> None:
         super().__init__(around, hdrs.AUTHORIZATION, f"Bearer {token.decode()}", place)
         self.body_size = around.body_size
-        self.who = self.look = None
-
-    @property
-    def authorization(self) -> str:
-        return self._value
+        self.who = self.look = self.locks = None
 
 
-class SizedBlock(_PartBlock):
-    """A block that is another one but for a `Content-Length`: who speaks so is the same."""
+class LikeBlock(_PartBlock):
+    """A block that is another one but for a field which says nothing of who speaks: a
+    `Content-Length`, a `Lock-Token`.
+    """
 
     __slots__ = ()
 
-    def __init__(self, around: FieldBlock, size: int, as_sent: bytes, place: int) -> None:
-        super().__init__(around, hdrs.CONTENT_LENGTH, as_sent.decode(), place)
-        self.body_size = size
-
-    @property
-    def authorization(self) -> str | None:
-        return self._around.authorization
+    def __init__(
+        self, around: FieldBlock, field: istr, value: bytes, place: int, body_size: int
+    ) -> None:
+        super().__init__(around, field, value.decode(), place)
+        self.body_size = body_size
 
     @property
     def who(self) -> object:
@@ -179,6 +190,14 @@ class SizedBlock(_PartBlock):
     @look.setter
     def look(self, look: object) -> None:
         self._around.look = look
+
+    @property
+    def locks(self) -> object:
+        return self._around.locks
+
+    @locks.setter
+    def locks(self, locks: object) -> None:
+        self._around.locks = locks
 
 
 @remembered(256, 64, len)
@@ -218,24 +237,22 @@ def read_block(data: bytes) -> FieldBlock | None:
 
 def read_once(data: bytes, read: Callable[[bytes], FieldBlock | None]) -> FieldBlock | None:
     """What the bytes of a block with a field `Lock-Token` say, `read` asked for what is around that
-    field; None where it has none. No other head will have the same token, and the rest will come
-    again.
+    field; None where it has none, after another one. No other head will have the same token, and
+    the rest will come again.
     """
-    at = data.find(TOKEN_FIELD)
+    at = data.find(_LOCK_TOKEN_FIELD)
     if at < 0 or len(data) > BLOCK_SIZE_MAX:
         return None
-    end = data.find(b"\r\n", at + 2)
-    line = data[at + 2 :] if end < 0 else data[at + 2 : end]
-    found, around = _FIELD.fullmatch(line), read(data[:at] if end < 0 else data[:at] + data[end:])
-    if found is None or around is None or around.count >= FIELDS_MAX:
+    begin = at + len(_LOCK_TOKEN_FIELD)
+    end = data.find(b"\r\n", begin)
+    value = data[begin:] if end < 0 else data[begin:end]
+    if not _VALUE.fullmatch(value) or data.find(_LOCK_TOKEN_FIELD, begin) >= 0:
         return None
-    name, _, as_sent = _name(found[1])
-    if around.says(name):
+    around = read(data[:at] if end < 0 else data[:at] + data[end:])
+    if around is None or around.count >= FIELDS_MAX or around.says(hdrs.LOCK_TOKEN):
         return None
-    value = found[2].strip(b" \t")
-    headers = CIMultiDict(around.headers)
-    headers.add(name, value.decode())
-    return FieldBlock(CIMultiDictProxy(headers), (*around.raw, (as_sent, value)), around.body_size)
+    place = data.count(b"\r\n", 0, at) + 1
+    return LikeBlock(around, hdrs.LOCK_TOKEN, value.strip(b" \t"), place, around.body_size)
 
 
 def read_around(
@@ -263,7 +280,8 @@ def read_around(
     size, is_known = int(text), True
     if size not in around.sizes:
         around.sizes, is_known = (*around.sizes[1 - SIZES_MAX :], size), False
-    return SizedBlock(around, size, text, data.count(b"\r\n", 0, at) + 1), is_known
+    place = data.count(b"\r\n", 0, at) + 1
+    return LikeBlock(around, hdrs.CONTENT_LENGTH, text, place, size), is_known
 
 
 def read_beside(data: bytes, read: Callable[[bytes], FieldBlock | None]) -> FieldBlock | None:

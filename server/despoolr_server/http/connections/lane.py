@@ -12,7 +12,6 @@ from multidict import istr
 
 from despoolr_core.rules.memory import Bounded
 from despoolr_server.http.connections.field_block import (
-    TOKEN_FIELD,
     FieldBlock,
     read_around,
     read_beside,
@@ -52,7 +51,7 @@ _END: Final = b" HTTP/1.1"
 _LAST_MAX: Final = 64
 
 
-_ONCE: Final = (istr("Lock-Token"), istr("If"))
+_ONCE: Final = (hdrs.LOCK_TOKEN, istr("If"))
 """Fields with a lock's token: no other head will be like it."""
 
 
@@ -138,7 +137,7 @@ class FastLane:
     def block(self, data: bytes) -> FieldBlock | None:
         """What header fields say; None if they are not understood."""
         known = self._blocks.get(data)
-        if known is not None or (known := read_once(data, self._around)) is not None:
+        if known is not None or (known := read_once(data, self.block)) is not None:
             return known
         is_kept = True
         apart = read_around(data, self.block)
@@ -156,9 +155,6 @@ class FastLane:
         ):
             self._blocks.keep(data, known)
         return known
-
-    def _around(self, data: bytes) -> FieldBlock | None:
-        return None if TOKEN_FIELD in data else self.block(data)
 
     def _resolve(self, method: str, path: str) -> FirstLine:
         found = self._addresses.find(method, path)

@@ -22,11 +22,12 @@ from despoolr_core.share.wire import Blocker, Problem
 from despoolr_server.http.base.problem import CONTENT_TYPE
 from despoolr_server.http.dav.bodies import escaped
 from despoolr_server.http.handling import hdrs
-from despoolr_server.http.handling.handler import Request, StreamResponse
+from despoolr_server.http.handling.handler import RequestHead
 from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.shares.base.dav_locks import DavLock
 
 XML_TYPE: Final = 'application/xml; charset="utf-8"'
+_XML_FIELD: Final = f"Content-Type: {XML_TYPE}\r\n"
 PROBLEM_NAMESPACE: Final = "urn:ietf:rfc:7807"
 """The namespace that RFC 9457, appendix B keeps for problems in XML."""
 
@@ -74,7 +75,7 @@ def href(share: str, path: str, *, directory: bool = False) -> str:
     return f"{text}/" if directory and not text.endswith("/") else text
 
 
-def prefers_xml(request: Request) -> bool:
+def prefers_xml(request: RequestHead) -> bool:
     """Whether this client would rather read XML: it says so, it sent some, or it is known for
     it.
     """
@@ -95,14 +96,14 @@ def _is_dav_client(agent: str) -> bool:
 
 
 def refuse(
-    request: Request,
+    request: RequestHead,
     problem: Problem,
     *,
     error: str = "",
     directory: bool = False,
     headers: dict[str, str] | None = None,
     status: int = 0,
-) -> StreamResponse:
+) -> SingleWriteResponse:
     """The problem as this client reads it. `error` is RFC 4918's word for it; `status` replaces the
     problem's.
 
@@ -206,7 +207,7 @@ def dependent_response(share: str, path: str) -> str:
     return f"<D:response><D:href>{escaped(href(share, path))}</D:href>{status}</D:response>"
 
 
-def multistatus(responses: list[str]) -> StreamResponse:
+def multistatus(responses: list[str]) -> SingleWriteResponse:
     """A 207 answer that holds these responses."""
     body = f'{_PROLOGUE}<D:multistatus xmlns:D="DAV:">{"".join(responses)}</D:multistatus>'
     headers: dict[str, str] = {hdrs.CONTENT_TYPE: XML_TYPE}
@@ -220,14 +221,10 @@ def multistatus_texts(responses: Iterable[bytes]) -> Iterator[bytes]:
     yield b"</D:multistatus>"
 
 
-def prop_answer(
-    content: str, status: int = 200, headers: dict[str, str] | None = None
-) -> StreamResponse:
-    """A `DAV:prop` with this content."""
+def prop_answer(content: str, status: int = 200, fields: str = "") -> SingleWriteResponse:
+    """A `DAV:prop` with this content; `fields` are the lines of more header fields."""
     body = f'{_PROLOGUE}<D:prop xmlns:D="DAV:">{content}</D:prop>'
-    return SingleWriteResponse(
-        status, {**(headers or {}), hdrs.CONTENT_TYPE: XML_TYPE}, body.encode()
-    )
+    return SingleWriteResponse(status, f"{fields}{_XML_FIELD}", body.encode())
 
 
 def lockdiscovery(locks: Sequence[DavLock], left_s: Callable[[DavLock], int]) -> str:

@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from msgspec.structs import replace
-from multidict import istr
+from multidict import MultiMapping
 
 from despoolr_core.share.wire import Problem
 from despoolr_server.http.base.problem import Refused, bad_request, known
@@ -37,13 +37,13 @@ from despoolr_server.http.dav.request import (
     xml_refused,
 )
 from despoolr_server.http.handling import hdrs
-from despoolr_server.http.handling.handler import Handler, Request, StreamResponse
+from despoolr_server.http.handling.handler import Handler, Request, RequestHead, StreamResponse
 from despoolr_server.http.handling.single_write import SingleWriteResponse
 from despoolr_server.shares.base.dav_locks import DavLock
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import LockWish
+from despoolr_server.shares.paths.trees import Failures
 
-_LOCK_TOKEN: Final = istr("Lock-Token")
 _TOKEN: Final = re.compile(r"<([^<>\s]+)>|([^<>\s]+)")
 """RFC 4918, 10.5 has the token in angle brackets; the npm package `webdav` sends it without."""
 
@@ -70,23 +70,27 @@ class LockRoutes:
             info = parse_lockinfo(body)
         except XmlRefused as error:
             raise xml_refused(error, share, path) from None
-        infinite = depth(request, "infinity", "0", "infinity") == "infinity"
-        wish = LockWish(info.exclusive, infinite, info.owner, timeout_s(request))
-        result = await self._host.dav.lock(
-            self._named(request, caller), share, request.match_info.get("path", ""), wish
-        )
+        wish = LockWish(info.exclusive, is_deep(request), info.owner, timeout_s(request))
+        named = self.named(caller, request.headers)
+        whole = request.match_info.get("path", "")
+        result = await self._host.dav.lock(named, share, whole, wish)
+        return self.locked(request, share, path, result)
+
+    def locked(
+        self,
+        request: RequestHead,
+        share: str,
+        path: str,
+        result: tuple[DavLock, bool] | Problem | Failures,
+    ) -> SingleWriteResponse:
+        """What a LOCK came to."""
+        lock_of = self._host.dav_locks.of_handle
         if isinstance(result, Problem):
-            return refuse(
-                request,
-                result,
-                error=lock_error(result, self._host.dav_locks.of_handle, locking=True),
-            )
+            return refuse(request, result, error=lock_error(result, lock_of, locking=True))
         if isinstance(result, list):
             responses = []
             for where, problem in result:
-                problem.dav_error = lock_error(
-                    problem, self._host.dav_locks.of_handle, locking=True
-                )
+                problem.dav_error = lock_error(problem, lock_of, locking=True)
                 responses.append(failed_response(share, where, problem))
             return multistatus([*responses, dependent_response(share, path)])
         lock, created = result
@@ -97,12 +101,19 @@ class LockRoutes:
         caller, share, path = self._asking.asked(request)
         await no_body(request)
         self._asking.check_conditions(request, caller, share, path)
-        found = _TOKEN.fullmatch(only(request, _LOCK_TOKEN, "").strip())
-        if found is None:
+        token = read_token(only(request, hdrs.LOCK_TOKEN, ""))
+        if not token:
             raise bad_request(
                 "UNLOCK needs a `Lock-Token` header: <opaquelocktoken:...>, as LOCK answered it."
             )
-        result = self._host.dav.unlock(caller, share, path, found[1] or found[2])
+        return self.unlocked(
+            request, share, path, self._host.dav.unlock(caller, share, path, token)
+        )
+
+    def unlocked(
+        self, request: RequestHead, share: str, path: str, result: DavLock | Problem | None
+    ) -> SingleWriteResponse:
+        """What an UNLOCK came to."""
         if result is None:
             problem = known("lock-token-unknown", share=share, path=path)
             return refuse(request, problem, error="lock-token-matches-request-uri")
@@ -123,11 +134,22 @@ class LockRoutes:
             raise Refused(known("precondition-failed", detail, share=share, path=path))
         return refuse(request, lock) if isinstance(lock, Problem) else self._shown(lock)
 
-    def _shown(self, lock: DavLock, status: int = 0) -> StreamResponse:
-        headers = {"Lock-Token": f"<{lock.token}>"} if status else None
-        return prop_answer(lockdiscovery([lock], self._host.dav.left_s), status or 200, headers)
-
-    def _named(self, request: Request, caller: Caller) -> Caller:
+    def named(self, caller: Caller, headers: MultiMapping[str]) -> Caller:
         """The caller by the names under which its lock will stand in others' way."""
-        agent = product(request.headers.get(hdrs.USER_AGENT, ""))
+        agent = product(headers.get(hdrs.USER_AGENT, ""))
         return replace(caller, program=caller.program or agent)
+
+    def _shown(self, lock: DavLock, status: int = 0) -> SingleWriteResponse:
+        fields = f"Lock-Token: <{lock.token}>\r\n" if status else ""
+        return prop_answer(lockdiscovery([lock], self._host.dav.left_s), status or 200, fields)
+
+
+def is_deep(request: RequestHead) -> bool:
+    """Whether a LOCK asks for all below as well. Raises `Refused` for a depth that none has."""
+    return depth(request, "infinity", "0", "infinity") == "infinity"
+
+
+def read_token(text: str) -> str:
+    """The token of a `Lock-Token` field; `""` for what is none."""
+    found = _TOKEN.fullmatch(text.strip())
+    return "" if found is None else found[1] or found[2]

@@ -36,7 +36,7 @@ from despoolr_server.http.base.surface import IF, Surface, expects, query
 from despoolr_server.http.dav.bodies import XmlRefused
 from despoolr_server.http.dav.if_header import ResourceState, holds, parse_if, submitted
 from despoolr_server.http.handling import hdrs
-from despoolr_server.http.handling.handler import Request
+from despoolr_server.http.handling.handler import Request, RequestHead
 from despoolr_server.shares.base.principal import Caller
 from despoolr_server.shares.dav import TIMEOUT_S_MAX
 
@@ -209,7 +209,7 @@ def check_query(request: Request, *parameters: str) -> None:
         )
 
 
-def only(request: Request, name: str, default: str) -> str:
+def only(request: RequestHead, name: str, default: str) -> str:
     """A header that a request has once or not at all. Raises `Refused` for two of them: each could
     be the one that is meant.
     """
@@ -240,7 +240,7 @@ def _read(what: str, text: str) -> Place:
         raise bad_request(f"{what} cannot be read: {error}.") from None
 
 
-def depth(request: Request, default: str, *allowed: str) -> str:
+def depth(request: RequestHead, default: str, *allowed: str) -> str:
     """The `Depth` header in lower case. Raises `Refused` for one that the method does not take."""
     text = only(request, _DEPTH, default).strip().lower()
     if text not in allowed:
@@ -250,7 +250,7 @@ def depth(request: Request, default: str, *allowed: str) -> str:
     return text
 
 
-def timeout_s(request: Request) -> float:
+def timeout_s(request: RequestHead) -> float:
     """The first time that a `Timeout` header asks for, in seconds; 0 if it asks for none we
     know.
     """

@@ -9,12 +9,13 @@ from __future__ import annotations
 import types
 from collections.abc import Awaitable, Callable, Generator
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
 if TYPE_CHECKING:
     from aiohttp.web import AppKey, BaseRequest, Request, StreamResponse
+    from multidict import MultiMapping
 else:
     Request = StreamResponse = Any
 
@@ -32,6 +33,7 @@ __all__ = [
     "AppKey",
     "Handler",
     "Request",
+    "RequestHead",
     "Route",
     "StreamResponse",
     "over_aiohttp",
@@ -40,6 +42,15 @@ __all__ = [
 ]
 
 Handler: TypeAlias = "Callable[[Request], Awaitable[StreamResponse]]"
+
+
+class RequestHead(Protocol):
+    """What nearly all of a request's answer is worded by."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def headers(self) -> MultiMapping[str]: ...
 
 
 class Route(msgspec.Struct, frozen=True):

@@ -59,6 +59,7 @@ class ShareRoutes:
         self._surface = surface
         self._host = surface.host
         self._asking = asking = Asking(surface)
+        self.locks = LockRoutes(surface, asking)
         trees, properties = CollectionRoutes(surface, asking), PropertyRoutes(surface, asking)
         of_files: dict[str, Handler] = {
             "GET": self.get,
@@ -66,7 +67,7 @@ class ShareRoutes:
             "PUT": self.put,
             **trees.methods,
             **properties.methods,
-            **LockRoutes(surface, asking).methods,
+            **self.locks.methods,
         }
         self.methods = {name: self._after_reading(call) for name, call in of_files.items()}
         self.methods["OPTIONS"] = self.options

@@ -236,7 +236,7 @@ class UsualRoutes:
 
     def _who_speaks(self, block: FieldBlock) -> Principal | str:
         """The caller of such a block; "" if the handlers have to look at it."""
-        beside, token = block.beside, block.authorization
+        beside, token = block.beside, block.value(hdrs.AUTHORIZATION)
         if token is None:
             return ""
         if beside.is_plain is None:  # it is the same under each of our tokens

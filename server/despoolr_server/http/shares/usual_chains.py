@@ -8,7 +8,6 @@ that made nothing but new files is answered when its store says that they are sa
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -19,13 +18,14 @@ from despoolr_core.rules.fields import decoder_of
 from despoolr_core.share.chain import CALLS_MAX, Chain, ChainGet
 from despoolr_server.faults.line import ServerLine
 from despoolr_server.files.protocol import StoreError
-from despoolr_server.http.base.problem import answer, guarded
+from despoolr_server.http.base.problem import answer
 from despoolr_server.http.base.surface import Surface
-from despoolr_server.http.connections.broken_line import lost, over
+from despoolr_server.http.connections.broken_line import lost
+from despoolr_server.http.connections.call_count import CallCount, fail
 from despoolr_server.http.connections.field_block import FieldBlock
 from despoolr_server.http.connections.short_ways import Later, Unfinished
 from despoolr_server.http.handling import hdrs
-from despoolr_server.http.handling.handler import Handler, Request, StreamResponse, rest_of
+from despoolr_server.http.handling.handler import Request, StreamResponse, rest_of
 from despoolr_server.http.handling.single_write import BODY_SIZE_MAX, SingleWriteResponse
 from despoolr_server.http.shares import chain
 from despoolr_server.http.shares.chain import ChainRoutes, Made, encode_results
@@ -46,12 +46,10 @@ class UsualChains:
         line: ServerLine | None,
     ) -> None:
         self._paths, self._puts = surface.host.paths, surface.host.puts
-        self._auth = surface.auth
         self._chains = chains
         self._who_speaks = who_speaks
         self._line = line
-        self._counts: defaultdict[int, int] = surface.counts(hdrs.METH_POST)
-        self._latency = surface.latencies[hdrs.METH_POST]
+        self._count = CallCount(surface, hdrs.METH_POST, line)
 
     def usual(
         self, _last: str, block: FieldBlock, body: bytes, now: Callable[[], float]
@@ -75,12 +73,12 @@ class UsualChains:
         except StopIteration as done:
             made: Made = done.value
         except Exception as error:
-            return self._rest(partial(_fail, error), began)
+            return self._count.rest(partial(fail, error), began)
         else:
-            return self._rest(partial(self._when_made, calls, waits), began)
+            return self._count.rest(partial(self._when_made, calls, waits), began)
         told = encode_results(made.results)
         if len(told) > BODY_SIZE_MAX:
-            return self._rest(partial(self._say, made), began)
+            return self._count.rest(partial(self._say, made), began)
         response = SingleWriteResponse(200, _JSON, told)
         if made.written:
             if not made.is_new or len(made.written) > 1:
@@ -89,7 +87,7 @@ class UsualChains:
             when_safe = self._puts.when_safe(share)
             if when_safe is not None:
                 return Later(when_safe, partial(self._answer, who, share, response, began, now))
-        self._count(200, began, now)
+        self._count.add(200, began, now)
         return response
 
     def _synced(
@@ -101,10 +99,10 @@ class UsualChains:
         except StopIteration as done:
             told = response if done.value is None else answer(done.value)
         except Exception as error:
-            return self._rest(partial(_fail, error), began)
+            return self._count.rest(partial(fail, error), began)
         else:
-            return self._rest(partial(self._when_synced, sync, waits, response), began)
-        self._count(told.status, began, now)
+            return self._count.rest(partial(self._when_synced, sync, waits, response), began)
+        self._count.add(told.status, began, now)
         return told
 
     def _answer(
@@ -121,17 +119,8 @@ class UsualChains:
             raise lost(request_of())
         if error is not None:
             response = answer(self._paths.not_safe(share, error))
-        self._count(response.status, began, now)
+        self._count.add(response.status, began, now)
         return response
-
-    def _count(self, status: int, began: float, now: Callable[[], float]) -> None:
-        self._counts[status] += 1
-        self._latency.add(now() - began)
-
-    def _rest(self, handler: Handler, began: float) -> Unfinished:
-        line = self._line
-        carried = handler if line is None else over(line, self._auth, handler)
-        return Unfinished(guarded(carried, self._counts, self._latency, began=began))
 
     async def _when_made(self, calls: Any, waits: Any, request: Request) -> StreamResponse:
         made: Any = await rest_of(calls, waits)
@@ -159,7 +148,3 @@ def _asked(body: bytes) -> Chain | None:
     if not 1 <= len(calls) <= CALLS_MAX or ChainGet in map(type, calls):
         return None
     return asked
-
-
-async def _fail(error: Exception, _request: Request) -> StreamResponse:
-    raise error

@@ -16,9 +16,6 @@ from despoolr_server.http.connections.fast_lane import TOGETHER_MAX, TURN_MAX
 from despoolr_server.http.connections.field_block import (
     BLOCK_SIZE_MAX,
     FIELDS_MAX,
-    SIZES_MAX,
-    FieldBlock,
-    read_block,
 )
 from despoolr_server.http.connections.lane import (
     FIELD_SIZE_KNOWN,
@@ -34,7 +31,7 @@ from despoolr_server.http.handling.application import App
 from despoolr_server.http.handling.handler import Route
 from despoolr_server.http.handling.single_write import BODY_SIZE_MAX
 from worlds.lane_twins import exchanges, play
-from worlds.lane_world import CALLS, HOST, World, ask, within
+from worlds.lane_world import CALLS, World, ask, within
 from worlds.raw_http import dial_in_memory
 
 GET = ask("GET /S/A")
@@ -435,118 +432,3 @@ def test_with_the_lane_and_without_a_server_answers_and_records_the_same() -> No
         assert theirs.lane_count == 0
     assert answer_count > 1500
     assert lane_count > 150
-
-
-TOKEN = "Lock-Token: <opaquelocktoken:1>"
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        (TOKEN,),
-        (TOKEN, HOST),
-        ("Content-Length: 3", TOKEN, "Depth: 0"),
-        ("Lock-Token:  x \t",),
-        ("Lock-Token:",),
-        ("Lock-Token: \xe9",),
-        ("Lock-Token : x",),
-        (TOKEN, TOKEN),
-        (TOKEN, "lock-token: y"),
-        ("lock-token: y", TOKEN),
-        ("Transfer-Encoding: chunked", TOKEN),
-        (TOKEN, " folded"),
-        (TOKEN, "", "X: y"),
-        (*(f"X{number}: y" for number in range(FIELDS_MAX - 2)), TOKEN),
-        (*(f"X{number}: y" for number in range(FIELDS_MAX - 1)), TOKEN),
-        (f"Lock-Token: {'y' * (BLOCK_SIZE_MAX - 27)}",),
-        (f"Lock-Token: {'y' * (BLOCK_SIZE_MAX - 26)}",),
-    ],
-)
-def test_a_head_with_a_token_is_read_as_if_it_were_read_whole(fields: tuple[str, ...]) -> None:
-    data = "\r\n".join((HOST, *fields)).encode("latin-1")
-    whole, lane = read_block(data), make_lane()
-    for _ in range(2):  # the rest is known the second time
-        found = lane.block(data)
-        if whole is None or found is None:
-            assert whole is found is None
-            continue
-        assert sorted(found.raw) == sorted(whole.raw)
-        assert sorted(found.headers.items()) == sorted(whole.headers.items())
-        assert found.body_size == whole.body_size
-    assert data not in lane._blocks._table
-
-
-LENGTH = "Content-Length: 3"
-LONG = "X: " + "y" * 200
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        (LENGTH,),
-        ("Accept: */*", LENGTH, "Depth: 0", "X: y"),
-        (TOKEN, LENGTH, "Depth: 0"),
-        ("Content-Length: 000000000003", "X: y"),
-        ("Content-Length: 1234567890123",),
-        ("Content-Length: ", "X: y"),
-        ("Content-Length: 3 ", "X: y"),
-        ("Content-Length:3", "X: y"),
-        ("Content-Length: +3", "X: y"),
-        ("Content-Length: 3, 3", "X: y"),
-        ("Content-Length : 3", "X: y"),
-        ("content-length: 3", "X: y"),
-        (LENGTH, LENGTH),
-        (LENGTH,) * 150,
-        (LENGTH,) * 5_000,
-        (LENGTH, "Content-Length: 4"),
-        (LENGTH, "content-length: 4"),
-        ("CONTENT-LENGTH: 4", LENGTH),
-        (LENGTH, " folded"),
-        (LENGTH, "", "X: y"),
-        (LENGTH, "Transfer-Encoding: chunked"),
-        (LENGTH, "Connection: close"),
-        (LENGTH, "X: y", "x: y"),
-        (LENGTH, "X: \xe9"),
-        (*(f"X{number}: y" for number in range(FIELDS_MAX - 2)), LENGTH),
-        (*(f"X{number}: y" for number in range(FIELDS_MAX - 1)), LENGTH),
-        (f"X: {'y' * (BLOCK_SIZE_MAX - 37)}", LENGTH),
-        (f"X: {'y' * (BLOCK_SIZE_MAX - 36)}", LENGTH),
-    ],
-)
-def test_a_head_with_a_length_is_read_as_if_it_were_read_whole(fields: tuple[str, ...]) -> None:
-    data = "\r\n".join((HOST, *fields)).encode("latin-1")
-    whole, lane = read_block(data), make_lane()
-    for _ in range(3):  # known around its length, then with it
-        found = lane.block(data)
-        if whole is None or found is None:
-            assert whole is found is None
-            continue
-        assert sorted(found.raw) == sorted(whole.raw)
-        assert sorted(found.headers.items()) == sorted(whole.headers.items())
-        if TOKEN not in fields:
-            assert found.raw == whole.raw
-            assert [*found.headers.items()] == [*whole.headers.items()]
-        assert found.body_size == whole.body_size
-
-
-def test_heads_that_differ_by_the_size_of_their_bodies_are_remembered_once() -> None:
-    lane = make_lane()
-
-    def say(size: int) -> FieldBlock:
-        found = lane.block("\r\n".join((HOST, LONG, f"Content-Length: {size}")).encode())
-        assert found is not None
-        assert found.body_size == size
-        return found
-
-    for size in range(100):
-        say(size)
-    assert len(lane._blocks) == 1
-    (around,) = lane._blocks._table.values()
-    assert len(around.sizes) == SIZES_MAX
-    for size in range(100 - SIZES_MAX, 100):  # of late: the whole head comes again, it seems
-        say(size)
-    assert len(lane._blocks) == 1 + SIZES_MAX
-    first = say(0)
-    assert len(lane._blocks) == 1 + SIZES_MAX
-    first.who, first.look = "PC01", "a file"
-    assert (around.who, around.look) == (say(200).who, say(99).look) == ("PC01", "a file")

@@ -437,15 +437,20 @@ def test_a_poll_of_a_share_that_came_later_finds_nothing_new() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_remembered_of_heads_with_what_looks_found_out_takes_a_few_megabytes() -> None:
+@pytest.mark.parametrize("method", ["GET", "LOCK"])
+def test_what_is_remembered_of_heads_with_what_looks_found_out_takes_a_few_megabytes(
+    method: str,
+) -> None:
     async def script(served: Served, _session: str) -> None:
         lane = FastLane(served.app)
         tracemalloc.start()
         for n in range(KNOWN_MAX):
-            line = lane.line(b"GET /S/%0230d HTTP/1.1" % n)
+            line = lane.line(f"{method} /S/{n:0230} HTTP/1.1".encode())
             block = lane.block(
                 b"Host: 127.0.0.1:8802\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
-                b'User-Agent: despoolr/0.1.0\r\n%s\r\nIf-None-Match: "%032d"' % (WHO.encode(), n)
+                b"User-Agent: despoolr/0.1.0\r\n%s\r\n"
+                % WHO.encode()
+                + (b'If-None-Match: "%032d"' if method == "GET" else b"Timeout: Second-%035d") % n
             )
             assert line is not None
             assert block is not None
