@@ -13,6 +13,7 @@ REMOVE and CANCEL are our names, and so are all fields.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 from zlib import crc32
@@ -99,6 +100,7 @@ class RetryOf(StrEnum):
 _RESULTS: Final = {result.value: result for result in Result}
 _NAMES: Final = ("RequestID", "PackageID", "MachineName", "Domain", "User", "ReportID", "MIF")
 """Fields of a report that are told of in records by name; its description is prose."""
+_REPORT_ID: Final = _NAMES.index("ReportID")
 _SHORT: Final = rf"(?: ([ -~]{{0,{NAME_SIZE_MAX}}}))?\n"
 _REPORT: Final = re.compile(
     r"The execution time is M/D/Y ([0-9:. -]+)\nThe number of retries is 0\n"
@@ -198,14 +200,44 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
         found = _REPORT.fullmatch(data.decode("ascii"))
         if found is None or int(found[14], 16) != crc32(data[:-_END_SIZE]):
             return None
-        time, site, job_id, result, sms_id, *said, _ = found.groups("")
-        request_id, package_id, machine, domain, user, report_id, mif_file, description = said
+        time, *words, description, _ = found.groups("")
         try:
             finished_at = parse_date_time(time)
         except DateError:
             return None
-        if finished_at is None or result not in _RESULTS or not report_id:
+        names = words[4:]
+        if finished_at is None or words[2] not in _RESULTS or not names[_REPORT_ID]:
             return None
+        return cls._made(words[:4], names, finished_at, description)
+
+    @classmethod
+    def from_instruction(cls, instruction: DespoolerInstruction) -> WireRemove:
+        """The report that an instruction is. Raises `InstructionError` for another type, a missing
+        or senseless value.
+        """
+        _expect(instruction, (WIREMOVE,), 4)
+        result = instruction.words[2]
+        if result not in _RESULTS:
+            raise InstructionError(f"{result!r} is not one of {', '.join(Result)}", 3, 1)
+        finished_at = instruction.time("Finished")
+        if finished_at is None:
+            raise instruction.wrong("Finished", "is not a time")
+        names = [instruction.text(key) for key in _NAMES]
+        if not "".join(names).isprintable() or max(map(len, names)) > NAME_SIZE_MAX:
+            for key, name in zip(_NAMES, names, strict=True):
+                if reason := why_unfit(name):
+                    raise instruction.wrong(key, reason)
+        if not names[_REPORT_ID]:
+            raise instruction.wrong("ReportID", "must not be empty")
+        return cls._made(instruction.words, names, finished_at, instruction.text("Description"))
+
+    @classmethod
+    def _made(
+        cls, words: Sequence[str], names: Sequence[str], finished_at: float, description: str
+    ) -> WireRemove:
+        """Of the words of its first line, and what `_NAMES` name."""
+        site, job_id, result, sms_id = words
+        request_id, package_id, machine, domain, user, report_id, mif_file = names
         return cls(
             site=site,
             request_id=request_id,
@@ -220,42 +252,6 @@ class WireRemove(msgspec.Struct, frozen=True, kw_only=True):
             finished_at=finished_at,
             mif_file=mif_file,
             description=description,
-        )
-
-    @classmethod
-    def from_instruction(cls, instruction: DespoolerInstruction) -> WireRemove:
-        """The report that an instruction is. Raises `InstructionError` for another type, a missing
-        or senseless value.
-        """
-        _expect(instruction, (WIREMOVE,), 4)
-        site, job_id, result, sms_id = instruction.words
-        if result not in _RESULTS:
-            raise InstructionError(f"{result!r} is not one of {', '.join(Result)}", 3, 1)
-        finished_at = instruction.time("Finished")
-        if finished_at is None:
-            raise instruction.wrong("Finished", "is not a time")
-        names = [instruction.text(key) for key in _NAMES]
-        if not "".join(names).isprintable() or max(map(len, names)) > NAME_SIZE_MAX:
-            for key, name in zip(_NAMES, names, strict=True):
-                if reason := why_unfit(name):
-                    raise instruction.wrong(key, reason)
-        request_id, package_id, machine, domain, user, report_id, mif_file = names
-        if not report_id:
-            raise instruction.wrong("ReportID", "must not be empty")
-        return cls(
-            site=site,
-            request_id=request_id,
-            job_id=job_id,
-            package_id=package_id,
-            sms_id=sms_id,
-            machine=machine,
-            domain=domain,
-            user=user,
-            result=_RESULTS[result],
-            report_id=report_id,
-            finished_at=finished_at,
-            mif_file=mif_file,
-            description=instruction.text("Description"),
         )
 
 

@@ -240,18 +240,15 @@ def read_once(data: bytes, read: Callable[[bytes], FieldBlock | None]) -> FieldB
     field; None where it has none, after another one. No other head will have the same token, and
     the rest will come again.
     """
-    at = data.find(_LOCK_TOKEN_FIELD)
-    if at < 0 or len(data) > BLOCK_SIZE_MAX:
+    cut = _cut(data, _LOCK_TOKEN_FIELD)
+    if cut is None:
         return None
-    begin = at + len(_LOCK_TOKEN_FIELD)
-    end = data.find(b"\r\n", begin)
-    value = data[begin:] if end < 0 else data[begin:end]
-    if not _VALUE.fullmatch(value) or data.find(_LOCK_TOKEN_FIELD, begin) >= 0:
+    value, rest, place = cut
+    if not _VALUE.fullmatch(value) or _LOCK_TOKEN_FIELD in rest:
         return None
-    around = read(data[:at] if end < 0 else data[:at] + data[end:])
+    around = read(rest)
     if around is None or around.count >= FIELDS_MAX or around.says(hdrs.LOCK_TOKEN):
         return None
-    place = data.count(b"\r\n", 0, at) + 1
     return LikeBlock(around, hdrs.LOCK_TOKEN, value.strip(b" \t"), place, around.body_size)
 
 
@@ -264,23 +261,20 @@ def read_around(
 
     A client says much under one token, and hardly two of its bodies have the same size.
     """
-    at = data.find(_LENGTH_FIELD)
-    if at < 0:
+    cut = _cut(data, _LENGTH_FIELD)
+    if cut is None:
         return None
-    begin = at + len(_LENGTH_FIELD)
-    end = data.find(b"\r\n", begin)
-    text = data[begin:] if end < 0 else data[begin:end]
+    text, rest, place = cut
     if not text.isdigit() or len(text) > _DIGITS_MAX:
         return None
-    if len(data) > BLOCK_SIZE_MAX or data.find(_LENGTH_FIELD, begin) >= 0:
+    if _LENGTH_FIELD in rest:
         return None, False  # not asked for what is around it, which would find the next one
-    around = read(data[:at] if end < 0 else data[:at] + data[end:])
+    around = read(rest)
     if around is None or around.count >= FIELDS_MAX or around.says(hdrs.CONTENT_LENGTH):
         return None, False
     size, is_known = int(text), True
     if size not in around.sizes:
         around.sizes, is_known = (*around.sizes[1 - SIZES_MAX :], size), False
-    place = data.count(b"\r\n", 0, at) + 1
     return LikeBlock(around, hdrs.CONTENT_LENGTH, text, place, size), is_known
 
 
@@ -291,15 +285,27 @@ def read_beside(data: bytes, read: Callable[[bytes], FieldBlock | None]) -> Fiel
     Thousands of clients say the same under their own tokens. What they know of a file is their own
     as well: such a block is read whole.
     """
-    at = data.find(_BEARER_FIELD)
-    if at < 0 or _ETAG_FIELD in data or len(data) > BLOCK_SIZE_MAX:
+    cut = None if _ETAG_FIELD in data else _cut(data, _BEARER_FIELD)
+    if cut is None:
         return None
-    begin = at + len(_BEARER_FIELD)
-    end = data.find(b"\r\n", begin)
-    token = data[begin:] if end < 0 else data[begin:end]
-    if not _TOKEN.fullmatch(token) or data.find(_BEARER_FIELD, begin) >= 0:
+    token, rest, place = cut
+    if not _TOKEN.fullmatch(token) or _BEARER_FIELD in rest:
         return None
-    around = read(data[:at] if end < 0 else data[:at] + data[end:])
+    around = read(rest)
     if around is None or around.count >= FIELDS_MAX or around.says(hdrs.AUTHORIZATION):
         return None
-    return BearerBlock(around, token, data.count(b"\r\n", 0, at) + 1)
+    return BearerBlock(around, token, place)
+
+
+def _cut(data: bytes, field: bytes) -> tuple[bytes, bytes, int] | None:
+    """The value of a field that stands behind another one, the bytes of the others, and how many
+    are before it; None where there is none.
+    """
+    at = data.find(field)
+    if at < 0:
+        return None
+    begin = at + len(field)
+    end = data.find(b"\r\n", begin)
+    if end < 0:
+        end = len(data)
+    return data[begin:end], data[:at] + data[end:], data.count(b"\r\n", 0, at) + 1

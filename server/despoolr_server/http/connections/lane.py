@@ -12,6 +12,7 @@ from multidict import istr
 
 from despoolr_core.rules.memory import Bounded
 from despoolr_server.http.connections.field_block import (
+    BLOCK_SIZE_MAX,
     FieldBlock,
     read_around,
     read_beside,
@@ -136,6 +137,8 @@ class FastLane:
 
     def block(self, data: bytes) -> FieldBlock | None:
         """What header fields say; None if they are not understood."""
+        if len(data) > BLOCK_SIZE_MAX:
+            return None
         known = self._blocks.get(data)
         if known is not None or (known := read_once(data, self.block)) is not None:
             return known

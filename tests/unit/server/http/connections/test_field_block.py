@@ -177,6 +177,24 @@ def test_heads_that_differ_by_the_size_of_their_bodies_are_remembered_once() -> 
     assert (around.who, around.look, around.locks) == found == ("PC01", "a file", "a lock")
 
 
+@pytest.mark.parametrize("field", [BEARER, LENGTH, TOKEN])
+def test_of_a_head_that_has_a_field_many_times_no_part_is_read(
+    field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: list[bytes] = []
+    real = module.read_around
+
+    def noted(
+        data: bytes, read: Callable[[bytes], FieldBlock | None]
+    ) -> tuple[FieldBlock | None, bool] | None:
+        parts.append(data)
+        return real(data, read)
+
+    monkeypatch.setattr(module, "read_around", noted)
+    assert make_lane().block("\r\n".join((HOST, *[field] * 100)).encode()) is None
+    assert len(parts) == 1
+
+
 def test_what_clients_say_under_their_tokens_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     lane = make_lane()
     blocks: list[FieldBlock | None] = []
