@@ -46,7 +46,7 @@ def version_of(root: Path) -> str:
 
 def said_version(root: Path) -> str:
     """The version that the commands say."""
-    found = re.search(r'^DESPOOLR_VERSION.* = "(.+)"$', (root / SAID).read_text("utf-8"), re.M)
+    found = re.search(r'^PRODUCT_VERSION.* = "(.+)"$', (root / SAID).read_text("utf-8"), re.M)
     return found[1] if found else "nothing"
 
 

@@ -6,4 +6,4 @@ from __future__ import annotations
 
 from typing import Final
 
-DESPOOLR_VERSION: Final = "0.1.0"
+PRODUCT_VERSION: Final = "0.1.0"

@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from despoolr_core.version import DESPOOLR_VERSION
+from despoolr_core.version import PRODUCT_VERSION
 from worlds.support import REPOSITORY
 
 SCRIPT = REPOSITORY / ".ci" / "release.py"
@@ -78,7 +78,7 @@ def test_commands_that_say_another_version_are_refused(tree: Path) -> None:
     path = tree / release.SAID
     path.write_text(path.read_text().replace(VERSION, "0.0.9"))
     assert release.reasons_against(tree, f"v{VERSION}") == [f"{release.SAID} says 0.0.9"]
-    assert release.said_version(REPOSITORY) == DESPOOLR_VERSION == VERSION
+    assert release.said_version(REPOSITORY) == PRODUCT_VERSION == VERSION
 
 
 def test_all_that_deploys_names_images_of_the_version() -> None:

@@ -153,9 +153,9 @@ def _show_examples(command: click.Command, called: str, examples: Sequence[str])
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from despoolr_core.version import DESPOOLR_VERSION
+        from despoolr_core.version import PRODUCT_VERSION
 
-        put(f"despoolr {DESPOOLR_VERSION}")
+        put(f"despoolr {PRODUCT_VERSION}")
         ctx.exit()
 
 

@@ -17,7 +17,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from despoolr_core.version import DESPOOLR_VERSION
+from despoolr_core.version import PRODUCT_VERSION
 
 
 class ProcessMetrics(Collector):
@@ -29,7 +29,7 @@ class ProcessMetrics(Collector):
         build = GaugeMetricFamily(
             "despoolr_build_info", "What runs; always 1.", labels=["version", "python"]
         )
-        build.add_metric((DESPOOLR_VERSION, platform.python_version()), 1)
+        build.add_metric((PRODUCT_VERSION, platform.python_version()), 1)
         yield build
         yield GaugeMetricFamily(
             "despoolr_process_memory_bytes", "Memory that is resident.", _resident()

@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-from despoolr_core.version import DESPOOLR_VERSION
+from despoolr_core.version import PRODUCT_VERSION
 from despoolr_server.http.app import CALLS
 from despoolr_server.http.live.calls import LIVE_CALLS
 from despoolr_server.http.openapi.document import make_document
@@ -29,7 +29,7 @@ def document() -> dict[str, Any]:
         [(call.method, call.path) for call in calls.values()],
         ROWS,
         server="a server",
-        version=DESPOOLR_VERSION,
+        version=PRODUCT_VERSION,
         examples=load_examples(),
     )
 

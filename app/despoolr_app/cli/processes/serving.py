@@ -93,7 +93,7 @@ async def _serve_until(stop: asyncio.Event, runtime: Any, start: Start) -> int:
     from despoolr_app.servers.server_clocks import ask_time
     from despoolr_app.servers.servers import Servers
     from despoolr_core.timing import Timing
-    from despoolr_core.version import DESPOOLR_VERSION
+    from despoolr_core.version import PRODUCT_VERSION
 
     now = None
     if runtime.settings.clock_url:
@@ -101,7 +101,7 @@ async def _serve_until(stop: asyncio.Event, runtime: Any, start: Start) -> int:
         runtime.settings = replace(runtime.settings, timing=Timing(scale))
     runtime.begin(now)
     runtime.recorder.listeners.append(log_record)
-    running = Servers(runtime, Path.cwd(), say, DESPOOLR_VERSION)
+    running = Servers(runtime, Path.cwd(), say, PRODUCT_VERSION)
     stop_more: Stopper = nothing
     try:
         starting = asyncio.ensure_future(start(running))

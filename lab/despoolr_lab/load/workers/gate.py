@@ -26,7 +26,7 @@ from despoolr_app.process.settings import ConfigError, Listen
 from despoolr_core.rules.plain_json import read_json
 from despoolr_core.rules.text import LINE_SIZE_MAX as TEXT_SIZE_MAX
 from despoolr_core.rules.text import escaped
-from despoolr_core.version import DESPOOLR_VERSION
+from despoolr_core.version import PRODUCT_VERSION
 from despoolr_lab.load.workers.protocol import (
     ASKED,
     CLOCKS,
@@ -225,10 +225,10 @@ class JoinGate:
                 status=401, text="the token is not that with which the load was started"
             )
         theirs = request.headers.get(VERSION_HEADER, "")
-        if theirs != DESPOOLR_VERSION:
+        if theirs != PRODUCT_VERSION:
             return web.Response(
                 status=409,
-                text=f"the load is of version {DESPOOLR_VERSION}, the worker of "
+                text=f"the load is of version {PRODUCT_VERSION}, the worker of "
                 f"{escaped(theirs[:40]) or 'none'}",
             )
         if self._places >= self.count:

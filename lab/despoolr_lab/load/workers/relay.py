@@ -21,7 +21,7 @@ from despoolr_app.process.runtime import StartError
 from despoolr_client.transport.session_options import session_options
 from despoolr_core.rules.text import LINE_SIZE_MAX as TEXT_SIZE_MAX
 from despoolr_core.rules.text import escaped
-from despoolr_core.version import DESPOOLR_VERSION
+from despoolr_core.version import PRODUCT_VERSION
 from despoolr_lab.load.workers.protocol import (
     ASKED,
     CLOCKS,
@@ -50,7 +50,7 @@ class Relay:
 
     def __init__(self, url: str, token: str, *, within_s: float = REACH_S_MAX) -> None:
         self._url = url
-        self._headers: dict[str, str] = {VERSION_HEADER: DESPOOLR_VERSION}
+        self._headers: dict[str, str] = {VERSION_HEADER: PRODUCT_VERSION}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._within_s = within_s
