@@ -12,6 +12,7 @@ from despoolr_server.http.connections.field_block import (
     FIELDS_MAX,
     SIZES_MAX,
     FieldBlock,
+    read_around,
     read_block,
 )
 from despoolr_server.http.connections.lane import FastLane
@@ -182,13 +183,12 @@ def test_of_a_head_that_has_a_field_many_times_no_part_is_read(
     field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts: list[bytes] = []
-    real = module.read_around
 
     def noted(
         data: bytes, read: Callable[[bytes], FieldBlock | None]
     ) -> tuple[FieldBlock | None, bool] | None:
         parts.append(data)
-        return real(data, read)
+        return read_around(data, read)
 
     monkeypatch.setattr(module, "read_around", noted)
     assert make_lane().block("\r\n".join((HOST, *[field] * 100)).encode()) is None
