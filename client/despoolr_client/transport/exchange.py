@@ -155,8 +155,10 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
     connector = http.connector
     if connector is None:  # what it kept may live on: another session may have that pool too
         raise RuntimeError("Session is closed")
+    shared = None
     if data is not None:
         lines += f"Content-Length: {len(data)}\r\nContent-Type: application/octet-stream\r\n"
+        shared = timeout if goes_with_others(target, data) else None
     elif method not in _BODYLESS:
         lines += "Content-Length: 0\r\n"
     wires = address.wires
@@ -173,7 +175,6 @@ async def exchange(  # noqa: C901 - a hot path, with its repetitions
             if method not in _REPEATABLE:
                 raise
             has_repeated = True
-    shared = timeout if goes_with_others(target, data) else None
     wire = address.idle.joined if shared is not None else None
     joins = wire is not None and wire.takes_more(now, shared)
     if not joins:

@@ -410,14 +410,9 @@ class Wire(asyncio.Protocol):
         self._handler.resume_writing()
 
 
-def goes_with_others(target: str, data: bytes | None) -> bool:
+def goes_with_others(target: str, data: bytes) -> bool:
     """Whether a call waits for nobody, is short, and is answered shortly."""
-    return (
-        target == _TOGETHER
-        and data is not None
-        and len(data) <= TOGETHER_SIZE_MAX
-        and not data.startswith(_GETS)
-    )
+    return target == _TOGETHER and len(data) <= TOGETHER_SIZE_MAX and not data.startswith(_GETS)
 
 
 def _waiting(asked: list[asyncio.Future[Reply | None]]) -> list[asyncio.Future[Reply | None]]:
