@@ -147,6 +147,25 @@ async def test_closing_finishes_what_is_queued(url: str) -> None:
     await other.close()
 
 
+async def test_a_closed_database_says_so_at_once(opened: tuple[Database, str]) -> None:
+    database, _ = opened
+    await database.run(put("a"))
+    await database.close()
+    async with asyncio.timeout(60):
+        with pytest.raises(DatabaseLost, match="the site database is closed"):
+            await database.run(count)
+
+
+async def test_who_asks_while_it_is_closing_is_answered_before_it_is_closed(url: str) -> None:
+    database = ThreadedDatabase(url)
+    first = asyncio.create_task(database.run(put("a")))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    assert await database.run(count) == 1 == await first
+    await closing
+
+
 async def test_words_longer_than_the_fields_column_and_numbers_beyond_32_bits_are_kept(
     opened: tuple[Database, str],
 ) -> None:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
-from despoolr_server.database.protocol import Connection, DatabaseLost
+from despoolr_server.database.protocol import CLOSED, Connection, DatabaseLost
 from despoolr_server.database.sqlite import SqliteFile
 
 T = TypeVar("T")
@@ -69,6 +69,8 @@ class InlineDatabase:
         self._let_go = weakref.finalize(self, self._opened.close)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
+        if not self._let_go.alive:
+            raise DatabaseLost(CLOSED)
         with self._opened.transaction() as db:
             return work(db)
 
@@ -94,6 +96,8 @@ class ThreadedDatabase:
         self._writer: asyncio.Task[None] | None = None
 
     async def run(self, work: Callable[[Connection], T]) -> T:
+        if self._lost is not None:
+            raise self._lost
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.append((work, done))
         if self._writer is None:
@@ -103,6 +107,7 @@ class ThreadedDatabase:
     async def close(self) -> None:
         while self._writer is not None:
             await asyncio.shield(self._writer)
+        self._lost = DatabaseLost(CLOSED)
         self._pool.shutdown()
         self._opened.close()
 
@@ -126,9 +131,13 @@ class ThreadedDatabase:
         try:
             while self._queue:
                 batch, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
-                results = await loop.run_in_executor(
-                    self._pool, self._commit, [work for work, _ in batch]
-                )
+                try:
+                    results = await loop.run_in_executor(
+                        self._pool, self._commit, [work for work, _ in batch]
+                    )
+                except RuntimeError as error:  # it could not be started
+                    self._lost = DatabaseLost(f"the site database has no thread: {error}")
+                    results = [(False, self._lost)] * len(batch)
                 for (_, done), (ok, value) in zip(batch, results, strict=True):
                     if done.cancelled():
                         continue

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from despoolr_server.database.protocol import Connection
+from despoolr_server.database.protocol import CLOSED, Connection, DatabaseLost
 from despoolr_server.database.sqlite import STATEMENTS, SqliteConnection
 from despoolr_server.database.tables import TABLES
 
@@ -34,6 +34,8 @@ class MemoryDatabase:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Do it here and now. Raises what it raises, and then nothing has been changed."""
+        if not self._let_go.alive:
+            raise DatabaseLost(CLOSED)
         with self._sqlite:
             return work(self._connection)
 

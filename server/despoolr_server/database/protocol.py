@@ -87,6 +87,10 @@ class DatabaseLost(Exception):
     """
 
 
+CLOSED: Final = "the site database is closed"
+"""What is lost of a database that its own process has let go of."""
+
+
 class Database(Protocol):
     """Where the site keeps its rows."""
 
@@ -95,7 +99,9 @@ class Database(Protocol):
         """What `run` raises where a statement fails, or its commit."""
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """Do `work(connection)` in a transaction and return its result once that is committed."""
+        """Do `work(connection)` in a transaction and return its result once that is committed.
+        Raises what `work` raises, `failures`, and `DatabaseLost`: at once, if it is closed.
+        """
 
     async def close(self) -> None:
         """Finish what is queued and let go of the file."""

@@ -8,10 +8,12 @@ import asyncio
 import threading
 from pathlib import Path
 
+import pytest
+
 from despoolr_server.database import database as module
 from despoolr_server.database.database import InlineDatabase, ThreadedDatabase
 from despoolr_server.database.memory import MemoryDatabase
-from despoolr_server.database.protocol import Connection, insert_into
+from despoolr_server.database.protocol import Connection, DatabaseLost, insert_into
 
 
 async def pragma(database: InlineDatabase | ThreadedDatabase, name: str) -> object:
@@ -61,4 +63,23 @@ async def test_what_queued_up_is_committed_together(tmp_path: Path, monkeypatch:
     assert sum(batches) == 100
     assert max(batches) == 40, "a batch is bounded"
     assert len(batches) <= 4
+    await database.close()
+
+
+async def test_a_thread_that_cannot_be_started_is_told_to_all_who_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = ThreadedDatabase(f"sqlite:///{tmp_path}/site.db")
+    told: list[DatabaseLost] = []
+    database.on_lost = told.append
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    async with asyncio.timeout(60):
+        for _ in range(2):
+            with pytest.raises(DatabaseLost, match="no thread: can't start new thread"):
+                await database.run(lambda db: db.value("SELECT 1"))
+    assert len(told) == 1
     await database.close()
