@@ -64,8 +64,8 @@ class RecordFile:
     """Appends records to a file, buffered: a listener for a `Recorder`.
 
     With `size_max` (bytes) a full file becomes `records.1.jsonl`, whose predecessor goes, and a
-    new one begins; so at most twice that is kept. A write that fails is counted in `lost_count`;
-    `failure` says why.
+    new one begins; so at most twice that is kept. What cannot be written is counted in
+    `lost_count`; `failure` says why.
     """
 
     def __init__(self, path: Path, *, size_max: int = 0) -> None:
@@ -86,7 +86,12 @@ class RecordFile:
 
     def __call__(self, record: Record) -> None:
         """Append one record."""
-        self._append(encode(record) + b"\n", 1)
+        try:
+            line = encode(record)
+        except UnicodeEncodeError as error:
+            self._lose(record, error)
+        else:
+            self._append(line + b"\n", 1)
 
     def put_off(self, record: Record) -> None:
         """Append one record with those that come until `flush`: for whoever flushes soon anyway,
@@ -125,12 +130,12 @@ class RecordFile:
 
     def _append_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        lines = encode_all(waiting)
+        lines = encode_all(waiting, self._lose)
         if len(lines) > _BUFFER:  # a write that fails takes a part of so many, and ends in a line
             for line in lines.splitlines(keepends=True):
                 self._append(line, 1)
-        elif waiting:
-            self._append(lines, len(waiting))
+        elif lines:
+            self._append(lines, lines.count(b"\n"))
 
     def _append(self, lines: bytes, count: int) -> None:
         try:
@@ -154,6 +159,13 @@ class RecordFile:
         self.path.replace(self.path.with_name(RECORDS_BEFORE))
         self.rotation_count += 1
         self._open()
+
+    def _lose(self, record: Record, error: UnicodeEncodeError) -> None:
+        """Count one of which no line can be made: the others of its batch are written."""
+        self.lost_count += 1
+        self.failure = (
+            f"{record.kind} (record {record.seq}) has half a surrogate pair, {error.object[:40]!r}"
+        )
 
     def _fail(self, error: OSError, count: int = 1) -> None:
         self.lost_count += count

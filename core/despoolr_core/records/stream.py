@@ -6,7 +6,7 @@ digests and the live page are readers of this one stream; none keeps a second tr
 appears in it, so that two runs of one seed are equal.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Final, TypeVar
 
@@ -127,7 +127,8 @@ class ForeignRecord(msgspec.DecodeError):
 
 def encode(record: Record) -> bytes:
     """One line of `records.jsonl`, without the newline; keys sorted, so equal records are equal
-    bytes. The last one is remembered: a file and those who follow write the same.
+    bytes. The last one is remembered: a file and those who follow write the same. Raises
+    `UnicodeEncodeError` for a text with half a surrogate pair, which is in no line.
     """
     before, line = _last.told
     if before is record:
@@ -139,16 +140,34 @@ def encode(record: Record) -> bytes:
     return line
 
 
-def encode_all(records: Iterable[Record]) -> bytes:
-    """The lines of records, each with its newline: for half of what they cost one by one."""
-    return _ENCODER.encode_lines(
-        [
-            _Line(one.seq, one.at, one.actor, kind, one.cause, one.data)
-            if (kind := one.data.KIND)
-            else _Line(one.seq, one.at, one.actor, one.kind, one.cause, _raw(one.data))
-            for one in records
-        ]
-    )
+def encode_all(
+    records: Sequence[Record],
+    lose: Callable[[Record, UnicodeEncodeError], object] = lambda *_: None,
+) -> bytes:
+    """The lines of records, each with its newline: for half of what they cost one by one. One that
+    `encode` has no line for has none here, and `lose` is told.
+    """
+    try:
+        return _ENCODER.encode_lines(
+            [
+                _Line(one.seq, one.at, one.actor, kind, one.cause, one.data)
+                if (kind := one.data.KIND)
+                else _Line(one.seq, one.at, one.actor, one.kind, one.cause, _raw(one.data))
+                for one in records
+            ]
+        )
+    except UnicodeEncodeError:
+        return b"".join(_lines(records, lose))
+
+
+def _lines(
+    records: Sequence[Record], lose: Callable[[Record, UnicodeEncodeError], object]
+) -> Iterator[bytes]:
+    for record in records:
+        try:
+            yield encode(record) + b"\n"
+        except UnicodeEncodeError as error:
+            lose(record, error)
 
 
 def _raw(fact: Fact) -> msgspec.Raw | Fact:

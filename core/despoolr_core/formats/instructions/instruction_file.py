@@ -142,7 +142,8 @@ _INTEGER: Final = re.compile(r"-?\d{1,9}", re.ASCII)
 _WORD: Final = r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+"
 _KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ]{0,63}(?<! )", re.ASCII)
 _KEY_SIZE_MAX: Final = 64
-_ESCAPED: Final = r"&(?=#)|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+_ESCAPED: Final = r"&(?=#)|[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_HALF: Final = r"[\ud800-\udfff]"
 _REFERENCE: Final = re.compile(r"&#(\d{1,7});", re.ASCII)
 _SERVER: Final = "Server"
 _WORKSTATION: Final = "Workstation"
@@ -241,8 +242,18 @@ def _is_plain(value: str) -> bool:
 def _line(key: str, value: str) -> str:
     if _is_plain(value):
         return f"{key} = {value}" if value else f"{key} ="
+    if re.search(_HALF, value):
+        raise InstructionError(f"{key} = {value!r} has half a surrogate pair")
     escaped = re.sub(_ESCAPED, lambda found: f"&#{ord(found[0])};", value)
     return f"{key} = {escaped}" if escaped else f"{key} ="
+
+
+def _referred(found: re.Match[str]) -> str:
+    """The character of a reference. Raises `ValueError` or `OverflowError` where there is none."""
+    character = chr(int(found[1]))
+    if re.match(_HALF, character):
+        raise ValueError("half a surrogate pair")
+    return character
 
 
 def parse_instruction(data: bytes | str) -> DespoolerInstruction:
@@ -376,8 +387,8 @@ def _field(line: str, number: int) -> tuple[str, str]:
     if "&" not in value:
         return key, value[1:]
     try:
-        return key, _REFERENCE.sub(lambda found: chr(int(found[1])), value[1:])
+        return key, _REFERENCE.sub(_referred, value[1:])
     except (ValueError, OverflowError):
         raise InstructionError(
-            "a character reference beyond U+10FFFF", number, len(key) + 4
+            "a character reference to no character", number, len(key) + 4
         ) from None

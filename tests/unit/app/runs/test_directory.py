@@ -217,6 +217,30 @@ def test_all_records_that_were_put_off_and_do_not_fit_are_counted(
     assert file.lost_count == 3
 
 
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_record_that_no_line_can_be_made_of_is_counted_and_the_others_are_written(
+    tmp_path: Path, size: int
+) -> None:
+    file = RecordFile(tmp_path / "records.jsonl")
+    texts = {10: "y\ud800" + "z" * 100}
+    for n in range(1, runs.TOGETHER_MAX):
+        text = texts.get(n, "y" * size)
+        file.put_off(Record(n, 1.0, "LOGON1/WS1", LineLogged(component="x", text=text)))
+    file.flush()
+    assert file.lost_count == 1
+    file(Record(n + 1, 1.0, "LOGON1/WS1", LineLogged(component="x", text="\udc80")))
+    file(Record(n + 2, 1.0, "LOGON1/WS1", LineLogged(component="x", text="y")))
+    file.close()
+    run = load_run(tmp_path)
+    assert [r.seq for r in run.records()] == [*range(1, 10), *range(11, n + 1), n + 2]
+    path = tmp_path / "records.jsonl"
+    assert file.loss == (
+        f"2 records could not be written to {path}: log (record {n + 1}) has half a "
+        "surrogate pair, '\\udc80'"
+    )
+    assert file.loss.isprintable() and not any("no record" in note for note in run.notes)
+
+
 def test_a_full_disk_does_not_stop_the_run_and_is_told_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

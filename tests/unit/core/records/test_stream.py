@@ -27,3 +27,15 @@ def test_records_have_the_same_lines_together_as_alone() -> None:
     assert lines == b"".join(encode(record) + b"\n" for record in records)
     assert [decode(line).kind for line in lines.splitlines()] == ["pcm.polled", "moon.rose"]
     assert encode_all([]) == b""
+
+
+def test_of_many_records_only_the_one_with_half_a_character_has_no_line() -> None:
+    records = [
+        Record(number, 7.0, "PC1", Polled(result="changed", server="LOGON1", reason=reason))
+        for number, reason in enumerate(("a", "b\udc80", "c"), 1)
+    ]
+    lost: list[int] = []
+    lines = encode_all(records, lambda record, _: lost.append(record.seq))
+    assert [decode(line).seq for line in lines.splitlines()] == [1, 3]
+    assert lost == [2]
+    assert encode_all(records) == lines

@@ -155,6 +155,15 @@ def test_what_is_no_instruction_is_refused_in_line_1(data: bytes) -> None:
             "&#9999999;\n",
             4,
         ),
+        (
+            "The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT\nA = &#55296;\n",
+            4,
+        ),
+        (
+            "The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT\n"
+            "A = &#55357;&#56832;\n",
+            4,
+        ),
         ("The execution time is M/D/Y 2-19-1970\nThe number of retries is 0\nT\nA =1\n", 4),
     ],
 )
@@ -180,6 +189,8 @@ def test_bytes_that_are_no_text_are_named() -> None:
         DespoolerInstruction(CONFIG, fields={"": "x"}),
         DespoolerInstruction(CONFIG, fields={"a=b": "x"}),
         DespoolerInstruction(CONFIG, fields={"Server": "x"}),
+        DespoolerInstruction(CONFIG, fields={"A": "x\ud800"}),
+        DespoolerInstruction(CONFIG, servers=("x\udfff",)),
         DespoolerInstruction(CONFIG, retries=RETRIES_MAX + 1),
         DespoolerInstruction(CONFIG, fields={f"K{number}": "" for number in range(FIELDS_MAX + 1)}),
         DespoolerInstruction(CONFIG, servers=("S",) * (SERVERS_MAX + 1)),
