@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain, count
 from typing import Final, ParamSpec
 
@@ -30,7 +31,7 @@ from despoolr_server.files.journal.records import (
     Put,
     outcome_steps,
 )
-from despoolr_server.files.path_index import PRIVATE, is_shown
+from despoolr_server.files.path_index import PRIVATE, ResolvedPath, is_shown
 from despoolr_server.files.protocol import StoreError
 from despoolr_server.files.spare.inode_pool import Spare
 
@@ -77,13 +78,17 @@ class _Recovery:
             files.append((self._called(path), redo))
             yield
         aside: list[tuple[Name, FileRedo]] = []
-        for name, redo in files:
-            if self._goes_aside(name, redo):
-                aside.append((name, redo))
-            yield
-        yield from self._remove_gone(result)
-        yield from self._make_again(result)
-        yield from self._give_places(aside, result)
+        try:
+            for name, redo in files:
+                if self._goes_aside(name, redo):
+                    aside.append((name, redo))
+                yield
+            yield from self._remove_gone(result)
+            yield from self._make_again(result)
+            yield from self._give_places(aside, result)
+        except (OSError, StoreError):  # a full disk, which they can be read on meanwhile
+            yield from self._put_back(aside, result)
+            raise
         for wanted, redo in files:
             name = self._called_before.get(wanted.key, wanted)
             if self._has_place(name) or self._inode_at(name) == redo.inode:
@@ -204,17 +209,21 @@ class _Recovery:
         """A file that is not called as it was to be goes out of the way of all others, which may
         change places with it; whether it did.
         """
-        place = None if self._inode_at(name) == redo.inode else self._locate_inode(redo)
-        if place is None:
+        if self._inode_at(name) == redo.inode:
             return False
-        os.rename(place, self._aside(redo))
-        return True
+        found = self._locate_inode(redo)
+        if isinstance(found, str):
+            os.rename(found, self._aside(redo))
+        elif found is not None:
+            os.rename(found.path, self._aside(redo))
+            self._disk.index.left(found)  # or its directory is read for the next
+        return found is not None
 
     def _give_place(self, name: Name, redo: FileRedo, result: JournalOutcome) -> None:
         """A file that went aside gets its name; one that cannot lie there is called as before, or
         where another has that name, or is to have it, nearly as it should be.
         """
-        former = [_named(path) for path in redo.paths[:-1] if not path.startswith(PRIVATE + "/")]
+        former = self._former(redo)
         if self._has_place(name):
             # where the records do not say what goes along with it, its old names do
             for one in former if name.key not in result.kept else ():
@@ -222,12 +231,39 @@ class _Recovery:
             self._put_in_place(self._aside(redo), name)
             return
         for one in chain(reversed(former), self._names_like(name)):
-            other = result.files.get(one.key)
-            is_wanted = other is not None and other[1].put is not None
-            if not is_wanted and self._has_place(one) and self._inode_at(one) is None:
+            if self._is_free(one, result):
                 self._put_in_place(self._aside(redo), one)
                 self._called_before[name.key] = one
                 return
+
+    def _put_back(
+        self, aside: list[tuple[Name, FileRedo]], result: JournalOutcome
+    ) -> Iterator[None]:
+        """Files that lie aside still get their names, or those they had, until the next start: all
+        of it is tried again then. One that can have none stays where it is, and is found there.
+        """
+        left = [one for one in aside if self._lies_aside(one[1])]
+        for name, redo in left:
+            if self._has_place(name) and self._inode_at(name) is None:
+                with suppress(OSError, StoreError):
+                    self._give_place(name, redo, result)
+            yield
+        for _, redo in left:
+            for former in reversed(self._former(redo)):
+                if self._lies_aside(redo) and self._is_free(former, result):
+                    with suppress(OSError, StoreError):
+                        self._put_in_place(self._aside(redo), former)
+            yield
+
+    def _former(self, redo: FileRedo) -> list[Name]:
+        """What a file was called before, the latest last."""
+        return [_named(path) for path in redo.paths[:-1] if not path.startswith(PRIVATE + "/")]
+
+    def _is_free(self, name: Name, result: JournalOutcome) -> bool:
+        """Whether a file can lie there, nobody's does, and none is to."""
+        other = result.files.get(name.key)
+        is_wanted = other is not None and other[1].put is not None
+        return not is_wanted and self._has_place(name) and self._inode_at(name) is None
 
     def _names_like(self, name: Name) -> Iterator[Name]:
         """Others beside a name, or in the root where its directory is gone."""
@@ -275,9 +311,12 @@ class _Recovery:
         """Where a file lies while it is out of the way, and after a start that was cut short."""
         return f"{self._disk.base}/{PRIVATE}/tmp/moved-{redo.inode}"
 
-    def _locate_inode(self, redo: FileRedo) -> str | None:
-        """Where on disk a file that the journal moved is now."""
-        if _has_inode(self._aside(redo), redo.inode):
+    def _lies_aside(self, redo: FileRedo) -> bool:
+        return _has_inode(self._aside(redo), redo.inode)
+
+    def _locate_inode(self, redo: FileRedo) -> ResolvedPath | str | None:
+        """Where on disk a file that the journal moved is now: a path if it has no name."""
+        if self._lies_aside(redo):
             return self._aside(redo)
         for path in reversed(redo.paths):
             if path.startswith(PRIVATE + "/"):
@@ -287,7 +326,7 @@ class _Recovery:
                 continue
             found = self._disk.index.resolve(_named(path))
             if found is not None and found.inode == redo.inode and not found.is_directory:
-                return found.path
+                return found
         return None
 
     def _has_place(self, name: Name) -> bool:

@@ -97,18 +97,25 @@ class WaitingForRoom:
         self._timer = loop.call_later(LOOK_S, self._look)
 
     def _look(self) -> None:
-        free = self._disk.free_bytes()
+        free = self._free_bytes()
         if free > self._free:
             self._trying = asyncio.create_task(self._try(), name="a start that waited for room")
         else:
             self._free = free
             self._wait()
 
+    def _free_bytes(self) -> int:
+        """As it was, if the disk does not say now: then the next look asks again."""
+        try:
+            return self._disk.free_bytes()
+        except StoreError:
+            return self._free
+
     async def _try(self) -> None:
         try:
             await self._start()
         except StoreError as error:
-            self._free = self._disk.free_bytes()
+            self._free = self._free_bytes()
             if error.status is not NtStatus.DISK_FULL:
                 self._finding = f"{error}: start the server again"
             self._wait()
