@@ -45,6 +45,7 @@ TOUCHED: Final[dict[str, tuple[str, ...]]] = {
     ),
     "set": (
         "_current_request",
+        "_handler_waiter",
         "_keepalive_handle",
         "_lingering_time",
         "_next_keepalive_close_time",
@@ -57,7 +58,6 @@ TOUCHED: Final[dict[str, tuple[str, ...]]] = {
         "_buffer_paused",
         "_close",
         "_force_close",
-        "_handler_waiter",
         "_keepalive_timeout",
         "_loop",
         "_manager",

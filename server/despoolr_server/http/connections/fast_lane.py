@@ -372,18 +372,33 @@ class LaneConnection(Connection):
             self.log_exception("Unhandled exception", exc_info=error)
             self.force_close()
         finally:
-            if is_kept and not self._close and not self._force_close:
-                self._task_handler = loop_task
-                self._go_on(waiter)
-            else:
-                if self.transport is not None:
-                    self.transport.close()
-                self._leave_unsaid()
-                if self._unsaid and self._handler_waiter is None:
-                    self._next = waiter
-                    self._say_in_order()
-                else:
-                    waiter.cancel()
+            self._end(waiter, loop_task, is_kept=is_kept)
+
+    def _end(
+        self,
+        waiter: asyncio.Future[None],
+        loop_task: asyncio.Task[None] | None,
+        *,
+        is_kept: bool,
+    ) -> None:
+        """The rest of an answer has been said, or nobody hears it (not `is_kept`)."""
+        is_over = not is_kept or self._close or self._force_close
+        if not is_kept:
+            self._leave_unsaid()
+        if is_over and not (is_kept and self._unsaid) and self.transport is not None:
+            self.transport.close()
+        if not is_over:
+            self._task_handler = loop_task
+            self._go_on(waiter)
+        elif self._unsaid:
+            # Whoever stops this connection has been told that a request is over, and waits for the
+            # task now: it ends when what was done behind that one has been answered, too.
+            self._handler_waiter = None
+            self._task_handler, self._waiter = loop_task, waiter
+            self._hold()
+            self._say_in_order()
+        else:
+            waiter.cancel()
 
     async def _say_rest(self, request: web.BaseRequest, rest: _Rest) -> bool:
         """Say an answer when it is made, in one write if it is short, else as aiohttp says it;

@@ -130,6 +130,32 @@ def test_a_server_that_stops_waits_for_all_that_are_not_safe_yet_in_a_connection
     within(test)
 
 
+@pytest.mark.parametrize("safe_last", [0, 1], ids=["behind first", "in turn"])
+@pytest.mark.parametrize("last", [b"b", b"waits"])
+def test_a_server_that_stops_answers_what_was_done_behind_an_answer_that_is_long(
+    caplog: pytest.LogCaptureFixture, last: bytes, safe_last: int
+) -> None:
+    async def test(world: World) -> None:
+        world.is_by_hand = True
+        raw = await world.dial()
+        raw.say(kept(BODY_SIZE_MAX + 1) + kept(2) + usual(last) + usual(b"never"))
+        await asyncio.sleep(0.1)
+        stopping = asyncio.create_task(world.runner.cleanup())
+        for number in (1 - safe_last, safe_last):
+            await asyncio.sleep(0.1)
+            assert not stopping.done()
+            world.kept_one[number](None)
+        await asyncio.sleep(0.1)
+        world.gate.set()
+        heard = await raw.heard()
+        assert heard.count(b"HTTP/1.1 200 ") == 3 + (("usual never", True) in world.asked)
+        assert heard.endswith((last, b"never")) and b"\r\n\r\nxxHTTP" in heard
+        await stopping
+
+    within(test)
+    assert not caplog.records
+
+
 def test_a_caller_that_goes_while_several_wait_leaves_nothing_behind() -> None:
     async def test(world: World) -> None:
         world.is_by_hand = True
