@@ -106,6 +106,14 @@ class Paths:
         self._audit.was_read(visit.actor, visit.share.name, facts.path)
         return Content(data, facts.etag, facts.modified_at)
 
+    def why_not_read(self, visit: Visit, facts: FileFacts) -> Problem | None:
+        """What `get` would say now of a file; None if nothing is in its way."""
+        past = self._past_dav_locks(visit) if self._dav_locks else visit
+        ask = past.ask(_READ, _SHARE_READ, options=_FILE)
+        return self._gate.check(past, ask, facts) or self._locked_out(
+            past, facts.size, writes=False
+        )
+
     async def put(
         self,
         caller: Caller,

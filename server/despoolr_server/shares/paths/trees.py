@@ -5,8 +5,8 @@ The law: each name is asked for by itself, in its caller's name, like any other 
 stands in the way is reported by name and the rest goes on, except that nothing is taken out from
 around what stays. A move is one rename, and so all or nothing: what is open inside is named and
 nothing moves. A directory that has to go for what comes in its place is looked through first, and
-goes only if all of it can. Dead properties go where their file goes. Sources: RFC 4918, 9.6 to 9.9;
-what a rename obeys is in `engine.renames`.
+goes only if all of it can, and if all of what comes may be read and made there. Dead properties go
+where their file goes. Sources: RFC 4918, 9.6 to 9.9; what a rename obeys is in `engine.renames`.
 """
 
 from __future__ import annotations
@@ -344,7 +344,9 @@ class Trees:
                 return refused
         below = await self._below(visit, visit.name) if infinite else []
         if target_facts is not None:
-            gone = await self._clear(caller, share, target, target_facts)
+            gone = await self._why_not_copied(caller, visit, target, below) or await self._clear(
+                caller, share, target, target_facts
+            )
             if gone:
                 return gone
         made = await self._paths.make_directory(caller, share, target.path, parents=False)
@@ -352,6 +354,39 @@ class Trees:
             return made
         failures = await self._copy_properties(visit, visit.name, target)
         return await self._copy_below(caller, visit, target, below, failures)
+
+    async def _why_not_copied(
+        self, caller: Caller, visit: Visit, target: Name, below: list[Name]
+    ) -> Failures:
+        """What keeps some of these from being read, or from being made where something else goes
+        first.
+        """
+        share, failures = visit.share.name, Failures()
+        for batch in batches(below):
+            for name in batch:
+                one = self._gate.visit(caller, share, name)
+                path = _path_in(target, visit, name)
+                goal = self._gate.visit(caller, share, path)
+                refusal: Problem | None = None
+                if isinstance(one, Problem):
+                    refusal = one
+                elif isinstance(goal, Problem):
+                    refusal = goal
+                else:
+                    facts = one.share.store.find(name)
+                    if facts is None:
+                        continue  # it went while others had a turn
+                    options = _DIRECTORY if facts.directory else 0
+                    ask = goal.ask(_WRITE, _SHARE_ALL, Disposition.CREATE, options)
+                    refusal = (
+                        None if facts.directory else self._paths.why_not_read(one, facts)
+                    ) or self._gate.check(goal, ask, None, has_parent=True)
+                if refusal is not None:
+                    failures.append((path, refusal))
+                    if len(failures) >= FAILURES_MAX:
+                        return [*failures, _given_up(visit)]
+            await breathe(len(batch))
+        return failures
 
     async def _clear(
         self, caller: Caller, share: str, target: Name, facts: FileFacts
@@ -445,12 +480,11 @@ class Trees:
             if name.parent.key in skipped:
                 skipped.add(name.key)
                 continue
-            place = parse_name(target.path + name.path[len(visit.name.path) :])
+            path = _path_in(target, visit, name)
+            place = parse_name(path)
             result: Problem | Failures | None
             if not isinstance(place, Name):
-                result = self._refusals.bad_name(
-                    visit.actor, share, target.path + name.path[len(visit.name.path) :], place
-                )
+                result = self._refusals.bad_name(visit.actor, share, path, place)
             else:
                 result = await self._copy_one(caller, share, name, place)
             if isinstance(result, Problem):
@@ -492,6 +526,11 @@ class Trees:
                 )
             ]
         return []
+
+
+def _path_in(target: Name, visit: Visit, name: Name) -> str:
+    """Where a name below a directory is to be in the one that it is copied to."""
+    return target.path + name.path[len(visit.name.path) :]
 
 
 def _given_up(visit: Visit) -> tuple[str, Problem]:

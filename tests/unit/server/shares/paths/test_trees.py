@@ -11,7 +11,7 @@ import pytest
 
 from despoolr_core.share.contract import ShareError
 from despoolr_core.share.modes import Access, NtStatus, Role
-from despoolr_core.share.wire import Problem
+from despoolr_core.share.wire import LockElement, LockList, LockRequest, Problem
 from despoolr_server.engine.names import DEPTH_MAX, Name, found_name, parse_name
 from despoolr_server.engine.table import file_key
 from despoolr_server.files.disk import DiskFileStore
@@ -104,6 +104,33 @@ async def test_a_copy_goes_on_past_what_it_may_not_read() -> None:
     result = await world.host.trees.copy(SVC, "OPEN", "D", "C", replace=False)
     assert failed(result) == [("C/A", NtStatus.SHARING_VIOLATION)]
     assert paths(world, "C") == ["C/E", "C/E/B"]
+
+
+@pytest.mark.parametrize("what", ["directory", "file"])
+@pytest.mark.parametrize("in_the_way", ["an open", "a range", "a right", "a right there"])
+async def test_nothing_makes_way_for_a_copy_that_could_not_be_whole(
+    in_the_way: str, what: str
+) -> None:
+    world = await planted()
+    if what == "directory":
+        await world.host.paths.make_directory(SVC, "OPEN", "C/OLD", parents=True)
+    await world.put("C/OLD/Z" if what == "directory" else "C", b"old")
+    before, refused = paths(world), NtStatus.ACCESS_DENIED
+    if in_the_way == "an open":
+        await world.hold(WS3, world.session(WS3), "D/E/B", share_mode="NONE")
+        refused = NtStatus.SHARING_VIOLATION
+    elif in_the_way == "a range":
+        handle = await world.hold(WS3, world.session(WS3), "D/E/B", share_mode="READ|WRITE|DELETE")
+        request = LockRequest([LockElement(0, 1)])
+        assert isinstance(await world.host.range_locks.lock(WS3, handle, request), LockList)
+        refused = NtStatus.FILE_LOCK_CONFLICT
+    else:
+        place = "D/E" if in_the_way == "a right" else "C/E/B"
+        no = Rights.NONE if in_the_way == "a right" else Rights.FULL & ~Access.WRITE_DATA
+        world.host.set_rights("OPEN", place, Role.SERVICE, no)  # type: ignore[arg-type]
+    found = failed(await world.host.trees.copy(SVC, "OPEN", "D", "C", replace=True))
+    assert ("C/E/B", refused) in found and {status for _, status in found} == {refused}
+    assert paths(world) == before
 
 
 async def test_a_held_target_is_not_replaced_and_its_holder_is_named() -> None:
