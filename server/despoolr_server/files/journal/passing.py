@@ -194,10 +194,10 @@ class PassingFiles:
     def remove(self, *ones: Passing) -> None:
         """Some that go before they had a place. Raises `StoreError`, and none is gone."""
         disk = self._disk
-        self.note_removal(ones[0].name.key)
         self._log(*(Remove(one.name.path, one.spare.inode, False) for one in ones))
         for one in ones:
             key = one.name.key
+            self.note_removal(key)
             if key in self._refused:  # its empty file may have gone with the try
                 disk.discard(one.spare.path)
             else:

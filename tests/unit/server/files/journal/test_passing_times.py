@@ -67,6 +67,22 @@ def test_where_files_are_taken_out_all_the_while_those_behind_them_pass_for_long
     assert on_disk(store) == ["C"]
 
 
+def test_where_files_of_several_directories_are_taken_out_in_one_each_is_waited_for(
+    store: PassingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = Moments()
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
+    store.make_directory(n("OTHER"), AT)
+    for path in ("BOX/A", "BOX/B", "OTHER/A", "OTHER/B"):
+        store.write_whole(n(path), b"x", AT)
+    loop.pass_until(passing.REST_S - 1)
+    assert len(store.remove_together([n("BOX/A"), n("OTHER/A")])) == 2
+    loop.pass_until(passing.REST_S)
+    assert not (store.root / "BOX/B").exists() and not (store.root / "OTHER/B").exists()
+    loop.pass_until(2 * passing.REST_S)
+    assert (store.root / "BOX/B").exists() and (store.root / "OTHER/B").exists()
+
+
 def test_it_is_remembered_of_so_many_directories_when_a_file_was_taken_out(
     store: PassingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
