@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from despoolr_app.process.runtime import StartError
 from despoolr_app.process.settings import ConfigError
@@ -15,6 +17,7 @@ from despoolr_app.servers import postgresql
 from despoolr_app.servers.database_url import SiteDatabase, open_site_database
 from despoolr_app.site_client.blocking_client import ask
 from despoolr_app.site_client.errors import SiteError
+from despoolr_server.database.protocol import DatabaseLost
 from worlds.postgres import Postgres
 from worlds.process import Administrator, Workshop, until
 from worlds.support import free_port
@@ -132,6 +135,29 @@ async def test_a_server_that_does_not_answer_is_waited_for_and_then_named(
     monkeypatch.setattr(postgresql, "WAIT_S", 0.0)
     with pytest.raises(StartError, match="could not be reached for"):
         await opened(f"postgresql://despoolr@127.0.0.1:{free_port()}/x")
+
+
+async def test_a_connection_that_is_lost_on_the_way_is_told_as_what_it_was(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(_place: object, claim: Connection, _work: object) -> None:
+        postgresql._let_go(claim)
+        cause = OperationalError("SELECT 1", None, Exception("terminating connection"))
+        raise DatabaseLost("the site database is lost: terminating connection") from cause
+
+    monkeypatch.setattr(postgresql, "WAIT_S", 0.0)
+    monkeypatch.setattr(postgresql, "_opened", lose)
+    with pytest.raises(StartError, match=r"for 0 s: terminating connection$"):
+        await opened(postgres.create())
+
+
+async def test_a_later_versions_database_is_told_with_what_to_do_once(postgres: Postgres) -> None:
+    url = postgres.create()
+    one = await opened(url)
+    await one.database.run(lambda db: db.change("UPDATE alembic_version SET version_num = '9999'"))
+    await one.close()
+    with pytest.raises(StartError, match=r"it was made by a later.*; use that ver"):
+        await opened(url)
 
 
 async def test_a_password_may_come_from_the_common_directory(postgres: Postgres) -> None:

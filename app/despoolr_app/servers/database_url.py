@@ -84,7 +84,11 @@ def _open_file(path: Path, code: str) -> SiteDatabase:
         return SiteDatabase(database, mark=mark)
     except (sqlite3.Error, SchemaError, OSError) as error:
         is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        advice = "end the program that uses it" if is_busy else "restore it, or move it away"
+        advice = (
+            "end the program that uses it"
+            if is_busy
+            else getattr(error, "advice", "") or "restore it, or move it away"
+        )
         raise StartError(f"the site database {path} cannot be used ({error}); {advice}") from None
 
 
@@ -102,8 +106,8 @@ def _check_file(path: Path) -> None:
     log, mark = (path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", IN_USE))
     if mark.exists() and not log.exists():
         raise SchemaError(
-            f"{log.name} is gone, which has its latest changes; if it is right without them, "
-            f"remove {mark.name}"
+            f"{log.name} is gone, which has its latest changes",
+            f"restore both, or remove {mark.name} if it is right without them",
         )
     broken_at = why_log_broken(log)
     if broken_at:

@@ -77,8 +77,10 @@ async def open_server(
             if "authentication failed" in reason or "does not exist" in reason:
                 raise StartError(f"the site database {shown} cannot be used: {reason}") from None
         except (SQLAlchemyError, SchemaError) as error:
+            advice = getattr(error, "advice", "")
             raise StartError(
                 f"the site database {shown} cannot be used: {_first_line(error)}"
+                f"{advice and f'; {advice}'}"
             ) from None
         if loop.time() >= deadline:
             raise StartError(
@@ -127,6 +129,8 @@ def _claim(place: URL) -> Opened | None:
     return None
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
+    if isinstance(error, DatabaseLost) and error.__cause__ is not None:  # which is what it was
+        error = error.__cause__
     lines = str(getattr(error, "orig", None) or error).splitlines()
     return lines[0] if lines else type(error).__name__

@@ -131,8 +131,8 @@ def migrate(connection: Opened) -> None:
 
     if reason := upgrade(connection, tables):
         raise SchemaError(
-            f"it was made by a later version of Despoolr ({reason}); use that version, or "
-            "restore a backup"
+            f"it was made by a later version of Despoolr: {reason}",
+            "use that version, or restore a backup",
         )
 
 

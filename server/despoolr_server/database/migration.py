@@ -32,7 +32,13 @@ CREATE TABLE alembic_version (
 
 
 class SchemaError(Exception):
-    """The database is not one this version can use. Who must act: the operator."""
+    """The database is not one this version can use. Who must act: the operator. `advice` is what to
+    do if that is not what is done with any such database; whoever tells of it says one of the two.
+    """
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 def is_current(db: Connection, tables: Collection[str], *, may_make: bool) -> bool:
@@ -66,5 +72,5 @@ def _version(db: Connection) -> str:
     """What the database says it is. Raises `SchemaError` where it says nothing."""
     found = db.value("SELECT version_num FROM alembic_version")
     if not found:
-        raise SchemaError("its table `alembic_version` names no version; restore a backup")
+        raise SchemaError("its table `alembic_version` names no version", "restore a backup")
     return str(found)

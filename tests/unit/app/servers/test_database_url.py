@@ -150,6 +150,32 @@ async def test_a_database_of_a_version_that_did_not_say_whose_it_is_says_so_from
         await opened(path, "ABC")
 
 
+@pytest.mark.parametrize(
+    ("damage", "advice"),
+    [
+        (
+            "UPDATE alembic_version SET version_num = '9999'",
+            "use that version, or restore a backup",
+        ),
+        ("DELETE FROM alembic_version", "restore a backup"),
+    ],
+)
+async def test_what_to_do_is_said_once(tmp_path: Path, damage: str, advice: str) -> None:
+    path = tmp_path / "BPC.db"
+    await served(path)
+    sql(damage)(path)
+    with pytest.raises(StartError) as caught:
+        await opened(path)
+    told = str(caught.value)
+    assert told.endswith(f"); {advice}") and told.count("restore") == told.count("; ") == 1, told
+
+
+GONE = (
+    r"BPC\.db-wal is gone, [a-z ]+\); restore both, or remove BPC\.db-in-use if it is right "
+    "without them$"
+)
+
+
 async def test_a_database_whose_log_was_taken_away_after_a_kill_is_not_used(tmp_path: Path) -> None:
     path, log, mark = (tmp_path / f"BPC.db{suffix}" for suffix in ("", "-wal", "-in-use"))
     database = await opened(path)
@@ -165,7 +191,7 @@ async def test_a_database_whose_log_was_taken_away_after_a_kill_is_not_used(tmp_
     await served(path)
     for file in (path, mark):
         shutil.copy(tmp_path / f"killed-{file.name}", file)
-    with pytest.raises(StartError, match=r"BPC\.db-wal is gone, .*, remove BPC\.db-in-use"):
+    with pytest.raises(StartError, match=GONE):
         await opened(path)
     shutil.copy(tmp_path / "killed-BPC.db-wal", log)
     await served(path)
