@@ -19,13 +19,14 @@ import msgspec
 
 from despoolr_core.records.kinds import KINDS, share
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
+from despoolr_core.records.kinds.share import ShareStarted
 from despoolr_core.records.stream import Record, decode
 from despoolr_core.rules import text
 from despoolr_core.rules.fold import fold
 from despoolr_core.share.contract import Watch
 from despoolr_server.http.live.feeds import LiveFeeds
 from despoolr_server.http.live.records import QUIET_S
-from despoolr_server.loop.pace import batches, breathe
+from despoolr_server.loop.pace import TurnSpan, batches, breathe
 
 AGAIN_S: Final = 2.0
 """Seconds until a server that was lost is asked again."""
@@ -120,8 +121,7 @@ class Follower:
                     if self._is_cut():
                         return  # it is told again when the line is mended
                     news = [record for line in batch for record in past.news(line)]
-                    for record in news:
-                        self._take(record)
+                    await self._take_all(news)
                     if news:  # who looks, looks once at all of them
                         self._hear()
                     await breathe(len(batch))
@@ -131,8 +131,23 @@ class Follower:
         self._heard_count = self._count
         self._stir()
 
+    async def _take_all(self, records: list[Record]) -> None:
+        """In turns: of a server that started again, a hundred thousand opens may end."""
+        span, ledger = TurnSpan(), self._feeds.live.ledger
+        for record in records:
+            fact = record.data
+            if isinstance(fact, ShareStarted) and self._is_its_own(record):
+                for _ in ledger.ending(fact.server, record.at):
+                    await span.breathe()
+            self._take(record)
+            await span.breathe()
+
     def _take(self, record: Record) -> None:
         self._last = record
+        if self._is_its_own(record):
+            self._feeds.hear(record)
+
+    def _is_its_own(self, record: Record) -> bool:
         fact = record.data
         kind = type(fact)
         if kind in _THEIRS:
@@ -140,9 +155,8 @@ class Follower:
         elif kind in _FAULTS:
             server = record.actor
         else:
-            return
-        if server == self.name or fold(server) == fold(self.name):
-            self._feeds.hear(record)
+            return False
+        return server == self.name or fold(server) == fold(self.name)
 
 
 def _keep_alive(answer: aiohttp.ClientResponse) -> None:

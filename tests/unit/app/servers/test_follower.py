@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import aiohttp
 import msgspec
 import pytest
 
 from despoolr_app.servers.follower import LOOK_S, TEXT_SIZE_MAX, Follower, _Past
+from despoolr_core.records.episodes import ENDED_EACH
 from despoolr_core.records.kinds.run import FaultBegan, FaultEnded
-from despoolr_core.records.kinds.share import OpenRefused, ShareStarted
+from despoolr_core.records.kinds.share import OpenGranted, OpenRefused, ShareStarted
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.stream import Record, encode
 from despoolr_server.engine.names import PATH_MAX, printable
 from despoolr_server.http.live.feeds import LiveFeeds
+from despoolr_server.loop import pace
 from worlds.share_server import Site, serving
+
+
+def granted(server: str, handle: str) -> OpenGranted:
+    who = dict.fromkeys(("session", "machine", "user", "program", "share", "path"), "X")
+    return OpenGranted(
+        server=server,
+        open=handle,
+        access="READ",
+        share_mode="READ",
+        action="OPENED",
+        purpose="",
+        **who,
+    )
 
 
 def line(seq: int, at: float = 0.0) -> bytes:
@@ -93,6 +109,31 @@ def test_a_page_hears_of_a_servers_own_faults_and_no_other_in_its_process() -> N
     ended = FaultEnded(fault="slow_share", where="LOGON1 by 2s")
     follower._take(Record(3, 9.0, "LOGON1", ended, 1))
     assert not feeds.live.faults
+
+
+async def test_others_have_turns_while_the_opens_of_a_server_that_starts_again_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pace, "LONG_S", 0.0)
+    feeds = LiveFeeds(LiveFold(), lambda: 5.0, start="1")
+    follower = Follower("LOGON1", "http://127.0.0.1:1", "", feeds, lambda: 5.0)
+    ledger, count = feeds.live.ledger, 20 * ENDED_EACH
+    for number, server in enumerate(["LOGON2", *["LOGON1"] * count], 1):
+        ledger.apply(Record(number, 1.0, server, granted(server, f"O{number}")))
+    started = Record(count + 2, 2.0, "LOGON1", ShareStarted(server="LOGON1"))
+    counts = [ledger.held_count]
+    task = asyncio.create_task(follower._take_all([started]))
+    while not task.done():
+        await asyncio.sleep(0)
+        counts.append(ledger.held_count)
+    assert max(before - after for before, after in pairwise(counts)) <= ENDED_EACH
+    assert [held.server for held in ledger.each_held()] == ["LOGON2"]
+    assert {held.closed_at for held in ledger.opens(1.0) if held.server == "LOGON1"} == {2.0}
+    at_once = LiveFold().ledger
+    for number, server in enumerate(["LOGON2", *["LOGON1"] * count], 1):
+        at_once.apply(Record(number, 1.0, server, granted(server, f"O{number}")))
+    at_once.apply(started)
+    assert at_once.opens(1.0) == ledger.opens(1.0)
 
 
 async def test_a_page_follows_a_server_and_says_since_when_it_is_silent() -> None:
