@@ -57,6 +57,13 @@ def build_attribute(
     return Attribute(tuple(items))
 
 
+def in_8_bits(text: str) -> str:
+    """The text as programs of SMS's time write it: `?` for each character beyond ISO 8859-1, since
+    SMS refuses a Unicode file.
+    """
+    return text if text.isascii() else text.encode("latin-1", "replace").decode("latin-1")
+
+
 def build_group(
     name: str,
     number: int | None,

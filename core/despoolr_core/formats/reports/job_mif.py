@@ -15,7 +15,13 @@ from typing import Any, Final
 
 import msgspec
 
-from despoolr_core.formats.mif.build import DATE, build_attribute, build_group, build_mif
+from despoolr_core.formats.mif.build import (
+    DATE,
+    build_attribute,
+    build_group,
+    build_mif,
+    in_8_bits,
+)
 from despoolr_core.formats.mif.codec import parse
 from despoolr_core.formats.mif.language.dates import parse_date, render_date
 from despoolr_core.formats.mif.language.findings import MifError, Mode
@@ -149,7 +155,7 @@ def read_plain_job_mif(data: bytes) -> JobReport | None:
 
 def _render(report: JobReport) -> bytes:
     facts = [
-        build_attribute(name, n, getattr(report, field), size=size)
+        build_attribute(name, n, in_8_bits(getattr(report, field)), size=size)
         for n, (name, field, size) in enumerate(_TEXTS, 1)
     ]
     facts.append(build_attribute("Time", len(facts) + 1, render_date(report.time), kind=DATE))
@@ -175,7 +181,7 @@ def _render(report: JobReport) -> bytes:
 
 def _fact_attributes(facts: JobNotice) -> list[Attribute]:
     attributes = [
-        build_attribute(name, n, getattr(facts, field), size=size)
+        build_attribute(name, n, in_8_bits(getattr(facts, field)), size=size)
         for n, (name, field, size) in enumerate(_FACTS, 1)
     ]
     return [

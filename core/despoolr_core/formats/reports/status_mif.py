@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import astuple
 
-from despoolr_core.formats.mif.build import build_attribute, build_group, build_mif
+from despoolr_core.formats.mif.build import build_attribute, build_group, build_mif, in_8_bits
 from despoolr_core.formats.mif.codec import parse
 from despoolr_core.formats.mif.language.findings import MifError, MifTooLarge, Mode
 from despoolr_core.formats.mif.language.model import Component, Group
@@ -101,7 +101,7 @@ def _rendered(status: StatusMif) -> bytes:
 
 def _group(name: str, number: int, class_name: str, facts: list[tuple[str, str, int]]) -> Group:
     attributes = (
-        build_attribute(fact, n, value, size=size)
+        build_attribute(fact, n, in_8_bits(value), size=size)
         for n, (fact, value, size) in enumerate(facts, start=1)
     )
     return build_group(name, number, class_name, attributes)

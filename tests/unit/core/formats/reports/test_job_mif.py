@@ -92,6 +92,12 @@ def test_any_report_survives(
     assert read_job_mif(render_job_mif(sent)) == sent
 
 
+def test_what_is_beyond_iso_8859_1_costs_no_report() -> None:
+    sent = msgspec.structs.replace(REPORT, description="5 € für den Datenträger Ж: \ud800")
+    read = read_job_mif(render_job_mif(sent))
+    assert read == msgspec.structs.replace(REPORT, description="5 ? für den Datenträger ?: ?")
+
+
 def test_a_version_that_is_no_number_is_refused() -> None:
     data = render_job_mif(msgspec.structs.replace(REPORT, kind="Server", version=2))
     assert b"VALUE = 2\r\n" in data

@@ -57,6 +57,11 @@ def test_a_longer_text_widens_its_declaration() -> None:
     )
 
 
+def test_what_is_beyond_iso_8859_1_costs_no_result() -> None:
+    said = render_status_mif(StatusMif("Failed", "nur 5 € übrig"))
+    assert read_status_mif(said) == StatusMif("Failed", "nur 5 ? übrig")
+
+
 def test_install_status_alone_is_enough_and_case_does_not_count() -> None:
     assert read_status_mif(mif(install_status())) == StatusMif("Success", "x")
     assert read_status_mif(mif(install_status('"FAILED"', '""'))) == StatusMif("Failed")
