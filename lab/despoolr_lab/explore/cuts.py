@@ -20,6 +20,7 @@ from despoolr_lab.explore.replacements import (
     Place,
     cut_off,
     label,
+    longer_dead,
     one_for_two,
 )
 from despoolr_lab.scenario.model import Clients, LinkStep, PowerStep, Scenario, ServiceStep
@@ -74,7 +75,9 @@ def _changes(scenario: Scenario) -> Iterator[NamedChange]:
             yield f"site {site.code}", ("site", index, ""), _without_site(site.code)
     for index, server in enumerate(scenario.server):
         if len(scenario.server) > 1:
-            yield f"server {server.name}", ("server", index, ""), _without_server(server.name)
+            gone = _without_server(server.name)
+            yield f"server {server.name}", ("server", index, ""), gone
+            yield from longer_dead(scenario, server.name, gone)
     yield from _files(scenario)
     yield from _simpler(scenario)
     yield from cut_off(scenario)

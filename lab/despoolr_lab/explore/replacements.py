@@ -1,9 +1,10 @@
 """What a scenario can have fewer of by another step in its place: a server that is cut off for a
-hold, one that dies for a while for a link that is cut and mended, a job that repeats for two, a
-hold that ends by itself for one that is released.
+hold, one that dies for a while for a link that is cut and mended, a job that repeats or one that is
+made late for two, a hold that ends by itself for one that is released, a longer death of a site for
+a server that it copies to.
 
-The law: what takes a place says as much or less, so that no chain of replacements comes back to
-where it began.
+The law: what takes a place says as much or less, or something else is gone for it, so that no chain
+of replacements comes back to where it began.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from despoolr_core.times import moment_s
+from despoolr_core.times import moment_s, span_s
+from despoolr_lab.explore.swarm import DOWN_S
 from despoolr_lab.scenario.model import (
     HoldStep,
     JobStep,
@@ -49,6 +51,7 @@ def one_for_two(scenario: Scenario) -> Iterator[NamedChange]:
     yield from _let_go(scenario)
     yield from _died(scenario)
     yield from _repeated(scenario)
+    yield from _made_late(scenario)
 
 
 def _let_go(scenario: Scenario) -> Iterator[NamedChange]:
@@ -102,6 +105,55 @@ def _repeated(scenario: Scenario) -> Iterator[NamedChange]:
                 yield f"{what} later", NOWHERE, _again(first, second, later_s)
 
 
+def _made_late(scenario: Scenario) -> Iterator[NamedChange]:
+    """A job that brings a package, when a second one of that package was made, in place of both: to
+    leave out either alone leaves the other without what it refreshes, or too early for its fault.
+    """
+    jobs = [(index, step) for index, step in enumerate(scenario.step) if isinstance(step, JobStep)]
+    for number, (first, one) in enumerate(jobs):
+        for second, other in jobs[number + 1 :]:
+            same = (one.package, one.site) == (other.package, other.site)
+            if same and _between_s(scenario, one.at, other.at) > 0:
+                late = structs.replace(one, at=other.at)
+                yield f"{label(other)}, for {one.name} then", NOWHERE, _late(first, second, late)
+
+
+def _late(first: int, second: int, late: JobStep) -> Change:
+    """A job in place of two; what is about the second is about it."""
+
+    def change(scenario: Scenario) -> Any:
+        gone = scenario.step[second]
+        assert isinstance(gone, JobStep)
+        _in_place_of(first, second, late)(scenario)
+        _named(scenario, gone.name, late.name)
+
+    return change
+
+
+def longer_dead(scenario: Scenario, server: str, without: Change) -> Iterator[NamedChange]:
+    """A site that is dead for as long as any that `explore` draws, and a run that is longer by as
+    much, in place of a server: where that was copied to, the site died amid it; now the next
+    attempt is due as soon as it is up. `without`: takes the server away.
+    """
+    for index, step in enumerate(scenario.step):
+        if not isinstance(step, KillStep) or step.server:
+            continue
+        longer_s = DOWN_S[1] - span_s(step.down_for)
+        if longer_s > 0:
+            what = f"server {server}, for a longer death"
+            yield what, NOWHERE, _longer_dead(index, step, longer_s, without)
+
+
+def _longer_dead(index: int, step: KillStep, longer_s: float, without: Change) -> Change:
+    def change(scenario: Scenario) -> Any:
+        dead = structs.replace(step, down_for=span_text(DOWN_S[1]))
+        scenario.step[index] = dead
+        scenario.run.for_ = span_text(scenario.end - scenario.start + longer_s)
+        without(scenario)
+
+    return change
+
+
 def _s(scenario: Scenario, moment: str) -> float:
     """Seconds since the start of the run."""
     return round(moment_s(moment, scenario.start) - scenario.start, 3)
@@ -142,11 +194,15 @@ def _again(first: int, second: int, later_s: float) -> Change:
             repeat_every=span_text(_between_s(scenario, one.at, other.at)),
         )
         _in_place_of(first, second, again)(scenario)
-        for part in (*scenario.step, *scenario.expect):
-            if getattr(part, "job", "") == other.name:
-                part.job = f"{one.name}#2"  # type: ignore[union-attr]
+        _named(scenario, other.name, f"{one.name}#2")
 
     return change
+
+
+def _named(scenario: Scenario, job: str, now: str) -> None:
+    for part in (*scenario.step, *scenario.expect):
+        if getattr(part, "job", "") == job:
+            part.job = now  # type: ignore[union-attr]
 
 
 def _put_on(scenario: Scenario, one: JobStep, other: JobStep) -> list[str]:

@@ -22,6 +22,7 @@ from despoolr_lab.scenario.model import (
     LinkStep,
     PowerStep,
     ReleaseStep,
+    Server,
     ServiceStep,
 )
 from despoolr_lab.scenario.reading.load import load_scenario, parse_scenario
@@ -29,6 +30,7 @@ from despoolr_lab.scenario.run import RunOptions
 from despoolr_lab.scenario.worlds import span_text
 from despoolr_server.site.despooler.copying.target import CopyProgress
 from despoolr_server.site.despooler.server_update import ServerUpdates
+from despoolr_server.site.loader import detail_rows, service
 from worlds.support import REPOSITORY
 
 DEMO = REPOSITORY / "scenarios" / "demo_live.toml"
@@ -144,6 +146,62 @@ def test_a_job_that_repeats_may_do_so_so_late_that_there_is_no_third() -> None:
         *(span_text(span_s(at) + later_s) for at in ("2h 30m", "5h 45m")),
         *("" for _ in range(3)),
     ]
+
+
+@pytest.mark.slow
+def test_of_two_jobs_of_a_package_the_first_is_made_when_the_second_was() -> None:
+    scenario = load_scenario(Path(DEMO))
+    first, second = (step for step in scenario.step if isinstance(step, JobStep))
+    (found,) = [cut for cut in cuts(scenario) if cut.name.endswith(f"for {first.name} then")]
+    (late,) = [step for step in found.scenario.step if isinstance(step, JobStep)]
+    assert (late.name, late.at, late.send) == (first.name, second.at, first.send)
+    named = [one.job for one in found.scenario.expect if isinstance(one, JobExpectation)]
+    assert set(named) == {first.name}
+
+
+@pytest.mark.slow
+def test_a_server_goes_for_a_longer_death_of_its_site() -> None:
+    scenario = load_scenario(Path(DEMO))
+    scenario.server.append(Server(name="LOGON9"))
+    deaths = [
+        KillStep(at="2h", down_for="10m"),
+        KillStep(at="7h", down_for="4h"),
+        KillStep(at="1h", server="LOGON1"),
+    ]
+    scenario.step += deaths
+    found = [cut for cut in cuts(scenario) if cut.name == "server LOGON9, for a longer death"]
+    (cut,) = found
+    assert [server.name for server in cut.scenario.server] == ["LOGON1"]
+    longer = {step.at: step.down_for for step in cut.scenario.step if isinstance(step, KillStep)}
+    assert longer == {"2h": "4h", "7h": "4h", "1h": deaths[2].down_for}
+    assert span_s(cut.scenario.run.for_) == span_s("8h") + span_s("4h") - span_s("10m")
+
+
+@pytest.mark.slow
+def test_an_overtaken_report_comes_down_to_three_steps_and_a_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From four steps and two servers, of which neither a job nor a server can be left out alone:
+    the site dies between its copies to the two, and its first job is what the second refreshes.
+    """
+
+    def last_first(names: list[str], **_: Any) -> list[str]:
+        return sorted(names, reverse=True)
+
+    monkeypatch.setattr(detail_rows, "_is_overtaken", lambda report, was: False)
+    monkeypatch.setattr(service, "sorted", last_first, raising=False)
+    scenario = load_scenario(Path(DEMO))
+    scenario.clients, scenario.expect = [], []
+    scenario.server.append(Server(name="LOGON9"))
+    scenario.step = [
+        *(step for step in scenario.step if isinstance(step, JobStep)),
+        KillStep(at="1h", server="LOGON1"),
+        KillStep(at="1h 5m 2.003s"),
+    ]
+    *_, found = shrink(scenario, RunOptions())
+    assert found.key.kind == "a row says otherwise than what happened"
+    assert found.is_repeatable
+    assert (len(found.scenario.server), len(found.scenario.step)) == (1, 3)
 
 
 @pytest.mark.slow
