@@ -189,6 +189,7 @@ TABLES: dict[str, str] = {
     "server/despoolr_server/shares/base/dav_locks.py:DavLockTable._counts": "`dav_locks_max`",
     "server/despoolr_server/engine/holders.py:Holders._classes": "an open each",
     "server/despoolr_server/engine/tree_locks.py:TreeLocks._directories": "an open each",
+    "server/despoolr_server/engine/engine.py:ShareEngine.ending": "an open each",
     "server/despoolr_server/engine/engine.py:ShareEngine._left": "a session each: `sessions_max`",
     "server/despoolr_server/engine/locking.py:Locking._waiters": "`lock_waiters_max`",
     "server/despoolr_server/engine/locking.py:Locking._waiters_of": "`lock_waiters_max`",

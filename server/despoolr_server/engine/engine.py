@@ -77,8 +77,10 @@ class ShareEngine:
             waiters_per_machine_max=lock_waiters_per_machine_max,
             is_over=self._is_over,
         )
-        self.ending: set[str] = set()
-        """Handles that are closed soon: their session has ended, or left their share."""
+        self.ending: dict[str, tuple[Session, NtStatus]] = {}
+        """Handles that are closed soon: their session has ended, or left their share. `NtStatus` is
+        what late calls on them get.
+        """
         self._left: dict[str, set[str]] = {}
         self._id_prefix = id_prefix
         self._number = 0
@@ -136,7 +138,10 @@ class ShareEngine:
         self._left.setdefault(session.session, set()).add(share)
         opened = self.table.of_session(session.session)
         handles = [handle for handle in opened if self._row(handle).share == share]
-        return self._closed(session, reason, handles, self._dismiss(handles), now, closes_max)
+        status = NtStatus.NETWORK_NAME_DELETED
+        return self._closed(
+            session, reason, status, handles, self._dismiss(handles), now, closes_max
+        )
 
     def rejoin(self, session: Session, share: str) -> None:
         """Connect a session to a share it had left; harmless if it had not."""
@@ -171,12 +176,14 @@ class ShareEngine:
         closes_max: int,
     ) -> Ended:
         self._left.pop(session.session, None)
-        return self._closed(session, reason, handles, settled, now, closes_max)
+        status = NtStatus.USER_SESSION_DELETED
+        return self._closed(session, reason, status, handles, settled, now, closes_max)
 
     def _closed(
         self,
         session: Session,
         reason: str,
+        status: NtStatus,
         handles: list[str],
         settled: tuple[Settled, ...],
         now: float,
@@ -185,12 +192,12 @@ class ShareEngine:
         first, _ = self.locking.closed_first(handles, closes_max)
         closed = tuple(self.close(self._row(handle), now) for handle in first)
         left = tuple(handles[len(first) :])
-        self.ending.update(left)
-        return Ended(session, reason, closed, settled, left)
+        self.ending.update(dict.fromkeys(left, (session, status)))
+        return Ended(session, reason, status, closed, settled, left)
 
     def close_left(self, handle: str, now: float) -> Closed | None:
         """Close one of the opens that an end had `left`; None if somebody else did so meanwhile."""
-        self.ending.discard(handle)
+        self.ending.pop(handle, None)
         row = self.find(handle)
         return None if row is None else self.close(row, now)
 

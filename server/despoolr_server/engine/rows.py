@@ -191,13 +191,15 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     """A session that ended, or left a share, and its opens there, closed in the order in which they
     were opened.
 
-    `settled` are its own waits for locks: all are over before anything is closed, so that no lock
-    passes from one of its handles to another on the way. `left` are the handles of opens that are
-    still to be closed (`ShareEngine.close_left`), where there were more than was asked for.
+    `status` is what late calls on them get. `settled` are its own waits for locks: all are over
+    before anything is closed, so that no lock passes from one of its handles to another on the way.
+    `left` are the handles of opens that are still to be closed (`ShareEngine.close_left`), where
+    there were more than was asked for.
     """
 
     session: Session
     reason: str
+    status: NtStatus
     closed: tuple[Closed, ...]
     settled: tuple[Settled, ...] = ()
     left: tuple[str, ...] = ()

@@ -102,7 +102,7 @@ class Sessions:
             return found
         now = self._clock.now()
         ended = self._engine.leave(*found, "share disconnected", now, closes_max=SLICE)
-        self._closing.finish_opens(ended, NtStatus.NETWORK_NAME_DELETED)
+        self._closing.finish_opens(ended)
         return None
 
     def join(self, who: Principal, session: str, share: str) -> Problem | None:

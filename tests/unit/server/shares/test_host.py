@@ -487,6 +487,20 @@ async def test_why_a_handle_is_gone_is_remembered_of_the_last_ones_only() -> Non
     assert status(await world.host.handles.close(WS4, handles[2])) is NtStatus.FILE_CLOSED
 
 
+async def test_what_is_still_to_be_closed_counts_for_none_of_the_last_ones() -> None:
+    world = World(ended_handles_max=2)
+    session, handles = await hold_many(world, SLICE + 4)
+    world.host.sessions.end(WS3, session)
+
+    async def gone() -> list[str]:
+        answers = {one: status(await world.host.handles.close(WS3, one)) for one in handles}
+        return [one for one in handles if answers[one] is NtStatus.USER_SESSION_DELETED]
+
+    assert await gone() == handles[-6:]
+    await world.host.sessions.all_closed()
+    assert await gone() == handles[-2:]
+
+
 async def test_all_that_a_handle_can_do_may_be_asked_in_its_session_only() -> None:
     world = World()
     await world.put("F")
