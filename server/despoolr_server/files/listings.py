@@ -80,7 +80,7 @@ class KeptListings:
         if not folder.is_plain or len(places) > NAMES_MAX:
             return
         size = FOLDER_OVERHEAD + 3 * text_size(folder.path)
-        size += sum(OVERHEAD + sum(map(text_size, place)) for place in places)
+        size += sum([OVERHEAD + text_size("".join(place)) for place in places])
         before = self._kept.pop(folder.key, None)
         if before is not None:
             self.size -= before.size

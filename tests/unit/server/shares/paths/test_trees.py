@@ -499,5 +499,5 @@ async def test_a_tree_is_copied_and_deleted_some_names_in_each_turn(tmp_path: Pa
 
     assert await most(trees.copy(SVC, "OPEN", "D", "T", replace=False)) <= FILES_A_TURN
     assert counts[-1] == 150
-    assert await most(trees.delete(SVC, "OPEN", "T")) <= 64
+    assert await most(trees.delete(SVC, "OPEN", "T")) <= 32
     assert counts[-1] == 0
