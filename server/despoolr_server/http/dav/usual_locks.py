@@ -98,14 +98,14 @@ class UsualLocks:
             wish = LockWish(info.exclusive, asker.is_deep, info.owner, asker.timeout_s)
             call: Any = lock(asker.named, share, path, wish)
             try:
-                waits = call.send(None)
-            except StopIteration as done:
-                result = done.value
+                try:
+                    waits = call.send(None)
+                except StopIteration as done:
+                    response = told(_Head("LOCK", block), share, path, done.value)
+                else:
+                    return count.rest(partial(self._when_locked, share, path, call, waits), began)
             except Exception as error:
                 return count.rest(partial(fail, error), began)
-            else:
-                return count.rest(partial(self._when_locked, share, path, call, waits), began)
-            response = told(_Head("LOCK", block), share, path, result)
             count.add(response.status, began, now)
             return response
 
@@ -132,9 +132,9 @@ class UsualLocks:
             began = now()
             try:
                 result = unlock(asker.caller, share, path, token)
+                response = told(_Head("UNLOCK", block), share, path, result)
             except Exception as error:
                 return count.rest(partial(fail, error), began)
-            response = told(_Head("UNLOCK", block), share, path, result)
             count.add(response.status, began, now)
             return response
 

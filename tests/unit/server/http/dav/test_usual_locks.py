@@ -12,6 +12,7 @@ import pytest
 from despoolr_core.records.kinds.share import OpenClosed, OpenGranted, OpenRefused
 from despoolr_core.share.modes import NtStatus, Role
 from despoolr_server.files import MemoryFileStore, StoreError
+from despoolr_server.http.dav import locking
 from despoolr_server.http.dav.bodies import XML_SIZE_MAX
 from worlds.usual_server import AUTH, SERVICE, WHO, Served, long_ways, play
 
@@ -163,6 +164,16 @@ def test_a_mistake_of_ours_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None
         _, token = await lock(served)
         monkeypatch.setattr(served.host.gate, "visit", lambda *_: 1 / 0)
         assert (await lock(served))[0] == await unlock(served, token) == 500
+        assert [served.surface.answers[name][500] for name in ("LOCK", "UNLOCK")] == [1, 1]
+
+    play(script)
+
+
+def test_a_mistake_in_the_words_of_an_answer_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(served: Served, _session: str) -> None:
+        monkeypatch.setattr(locking, "lockdiscovery", lambda *_: 1 / 0)
+        monkeypatch.setattr(locking, "refuse", lambda *_, **__: 1 / 0)
+        assert (await lock(served))[0] == await unlock(served, "opaquelocktoken:x") == 500
         assert [served.surface.answers[name][500] for name in ("LOCK", "UNLOCK")] == [1, 1]
 
     play(script)
