@@ -58,6 +58,7 @@ class Recorder:
         self._now = now
         self._wanted = wanted
         self._seq = 0
+        self._now_told = self._at = 0.0
         self._is_over = False
         self.listeners: list[Listener] = list(listeners)
 
@@ -73,7 +74,10 @@ class Recorder:
         self._seq += 1
         if self._wanted is not None and type(fact) not in self._wanted:
             return self._seq
-        entry = Record(self._seq, round(self._now(), 3), actor, fact, cause)
+        now = self._now()
+        if now != self._now_told:  # to round it takes as long as all the rest
+            self._now_told, self._at = now, round(now, 3)
+        entry = Record(self._seq, self._at, actor, fact, cause)
         for listener in self.listeners:
             listener(entry)
         return self._seq

@@ -81,6 +81,7 @@ ROWS: Final = (
     ),
     *_DAV_ROWS,
     FigureRow("CPU us of a client for one exchange", "exchange_us", "", at_most(10.0)),
+    FigureRow("a client's exchange, to one that nobody reads", "exchange_to_bare", ""),
     FigureRow("CPU us of one of 16 exchanges in one write", "exchange_several_us", ""),
     FigureRow(
         "polls that a fleet makes in a CPU second",

@@ -2,7 +2,8 @@
 fleet, and 100,000 clients that have nothing to do.
 
 An exchange, alone or among others in one write, is asked of a server that says the same 304 to
-everything, in a process of its own, so that all that is measured is the client's. Fleets are the
+everything, in a process of its own, so that all that is measured is the client's; beside one that
+only writes and hears, which tells how fast the machine is. Fleets are the
 command, beside a served site, as somebody would start them; those that poll as often as they can
 have an instruction file each, with a package to run if they like. What they cost is taken from the
 system (`/proc`), and of a steady state only: after their first polls, when nothing is new.
@@ -51,6 +52,10 @@ _START_S_MAX: Final = 300.0
 READY: Final = "despoolr: ready"
 _FIRST_POLL: Final = "first poll of all"
 _POLLS: Final = re.compile(r"^despoolr_fleet_polls_total\{.*\} (\S+)$", re.MULTILINE)
+_ASKED: Final = (
+    b"GET /S/A.INS HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
+    b'User-Agent: despoolr\r\nIf-None-Match: "1"\r\n\r\n'
+)
 _CANNED: Final = b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 0\r\n\r\n'
 
 
@@ -59,8 +64,9 @@ class BenchFailed(Exception):
 
 
 def measure_exchanges(rounds: int) -> Found:
-    """CPU microseconds of a client's process for one request and its answer: alone (`exchange_us`),
-    and of several that clients of a fleet ask together (`exchange_several_us`).
+    """CPU microseconds of a client's process for one request and its answer: alone (`exchange_us`;
+    `exchange_to_bare` is its ratio to one that nobody reads), and of several that clients of a
+    fleet ask together (`exchange_several_us`).
     """
     found: Found = {}
     command = [sys.executable, "-m", "despoolr_lab.bench.clients"]
@@ -68,7 +74,8 @@ def measure_exchanges(rounds: int) -> Found:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         for _ in range(rounds):
-            add(found, {"exchange_us": run_loop(lambda: _exchanges(port))})
+            alone, bare = run_loop(lambda: _exchanges(port)), run_loop(lambda: _bare(port))
+            add(found, {"exchange_us": alone, "exchange_to_bare": alone / bare})
             add(found, {"exchange_several_us": run_loop(lambda: _several(port))})
         process.communicate()  # the end of its input ends it
     return found
@@ -93,6 +100,25 @@ async def _exchanges(port: int) -> float:
         started = process_time()
         await all_of_them(EXCHANGES)
         return (process_time() - started) / EXCHANGES * 1e6
+
+
+async def _bare(port: int) -> float:
+    loop, said = asyncio.get_running_loop(), asyncio.Queue[None]()
+    clients = [
+        (await loop.create_connection(lambda: _Bare(said), "127.0.0.1", port))[1]
+        for _ in range(IN_FLIGHT)
+    ]
+
+    async def all_of_them(count: int) -> None:
+        for client in clients:
+            client.begin(count // IN_FLIGHT)
+        for _ in clients:
+            await said.get()
+
+    await all_of_them(EXCHANGES // 8)
+    started = process_time()
+    await all_of_them(EXCHANGES)
+    return (process_time() - started) / EXCHANGES * 1e6
 
 
 async def _several(port: int) -> float:
@@ -231,6 +257,28 @@ def _await_polls(port: int, count: int) -> None:
         if perf_counter() > deadline:
             raise BenchFailed(f"a fleet has made {_polls(port)} polls of {count}")
         sleep(1)
+
+
+class _Bare(asyncio.Protocol):
+    """A client that asks again whatever it hears, so many times."""
+
+    def __init__(self, said: asyncio.Queue[None]) -> None:
+        self._said = said
+        self._left = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+
+    def begin(self, count: int) -> None:
+        self._left = count
+        self._transport.write(_ASKED)
+
+    def data_received(self, _data: bytes) -> None:
+        self._left -= 1
+        if self._left:
+            self._transport.write(_ASKED)
+        else:
+            self._said.put_nowait(None)
 
 
 class _Canned(asyncio.Protocol):

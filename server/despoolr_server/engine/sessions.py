@@ -108,6 +108,10 @@ class SessionTable:
         """When the lease lapses, in site seconds; infinity without a lease."""
         return self._deadlines.get(session.session, float("inf"))
 
+    def left_s(self, name: str, now: float) -> float:
+        """How long a session with a lease still has, in site seconds; 0 if it is over."""
+        return max(0.0, self._deadlines.get(name, now) - now)
+
     def remove(self, name: str) -> Session | None:
         """Forget a session; returns it, or None if there was none. (Its heap entry is dropped when
         it comes up.)

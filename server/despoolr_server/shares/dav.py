@@ -187,10 +187,8 @@ class Dav:
 
     def left_s(self, lock: DavLock) -> int:
         """How long a lock still has, in whole seconds of its client's time."""
-        now = self._clock.now()
-        session = self._engine.sessions.find(lock.session, now)
-        deadline = self._engine.sessions.deadline(session) if session else now
-        return max(0, round((deadline - now) / self._time_scale))
+        left_s = self._engine.sessions.left_s(lock.session, self._clock.now())
+        return round(left_s / self._time_scale)
 
     def unlock(self, caller: Caller, share: str, path: str, token: str) -> Problem | DavLock | None:
         """End a lock: the lock that ended, or None if the token is that of no lock on this

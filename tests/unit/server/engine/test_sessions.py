@@ -31,6 +31,14 @@ def test_a_session_lives_until_its_lease_is_over_and_not_an_instant_longer() -> 
     assert len(table) == 0
 
 
+def test_what_is_left_of_a_lease_is_nothing_once_it_is_over_or_its_session_has_ended() -> None:
+    table = SessionTable()
+    name = start(table, 100.0, 30.0).session
+    assert [table.left_s(name, now) for now in (110.0, 130.0, 140.0)] == [20.0, 0.0, 0.0]
+    table.remove(name)
+    assert table.left_s(name, 110.0) == 0.0
+
+
 def test_a_renewal_pushes_the_deadline_out() -> None:
     table = SessionTable()
     session = start(table, 100.0, 30.0)
