@@ -23,11 +23,11 @@ _KEY: Final = re.compile(r"^([A-Za-z_]+) = ")
 _ITEM: Final = "    {"
 """How an entry of a list begins that stands in lines of its own."""
 _LISTS: Final = ("site", "server", "clients", "package", "program", "step", "expect")
+_BY_DEFAULT: Final = ("run", "worlds", "site", "server")
 _TEXT: Final = '"""'
 COLUMN: Final = 44
 """Where comments begin."""
 GONE: Final = "without it: does not fail"
-SAME: Final = "without it: fails as well, it is the default"
 UNREADABLE: Final = "cannot be left out"
 UNTRIED: Final = "not tried without it"
 
@@ -42,7 +42,7 @@ def render(found: Shrunk) -> str:
     ]
     tried = {cut.place for cut in cuts(found.scenario)}
     lines = [f"# {escaped(line)}" for line in head]
-    for line, place in _placed(to_toml(found.scenario).splitlines()):
+    for line, place in _placed(to_toml(found.scenario, is_short=True).splitlines()):
         if place is None or line.endswith(_TEXT):
             lines.append(line)
         else:
@@ -85,7 +85,7 @@ def _placed(lines: list[str]) -> Iterator[tuple[str, Place | None]]:
 
 
 def _said(found: Shrunk, place: Place, tried: set[Place]) -> str:
-    """What is said of a line. What no run was made without is the default, or must be there."""
+    """What is said of a line. What no run was made without must be there, or nobody tried."""
     table, index, key = place
     part: Any = found.scenario
     if table:
@@ -99,10 +99,11 @@ def _said(found: Shrunk, place: Place, tried: set[Place]) -> str:
     if place in tried:
         return UNTRIED
     if field is None:
-        return UNREADABLE
-    default = field.default
-    if default is msgspec.NODEFAULT:
-        default = field.default_factory()
-    if getattr(part, field.name) == default:
-        return SAME
+        return UNTRIED if _has_another(found, table) else UNREADABLE
     return UNREADABLE if table in PLAIN else UNTRIED
+
+
+def _has_another(found: Shrunk, table: str) -> bool:
+    """Whether a file without this table has one all the same, by default."""
+    parts = getattr(found.scenario, table, None)
+    return table in _BY_DEFAULT and not (isinstance(parts, list) and len(parts) > 1)

@@ -64,11 +64,39 @@ def _copy(value: Any) -> Any:
     return found
 
 
-def to_toml(scenario: Scenario, comment: str = "") -> str:
-    """The text of its file; each line of `comment` stands above it."""
+def to_toml(scenario: Scenario, comment: str = "", *, is_short: bool = False) -> str:
+    """The text of its file; each line of `comment` stands above it. `is_short`: no key says what
+    would be so without it.
+    """
     has_windows_lines = b"\\r\\n" in msgspec.json.encode(scenario)
-    text = tomli_w.dumps(msgspec.to_builtins(scenario), multiline_strings=not has_windows_lines)
+    said = msgspec.to_builtins(scenario)
+    if is_short:
+        said = _shortened(scenario, said)
+    text = tomli_w.dumps(said, multiline_strings=not has_windows_lines)
     return "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines()) + text
+
+
+def _shortened(value: Any, plain: Any) -> Any:
+    """`plain` is `value` in builtins, without the keys that say a default: msgspec leaves out those
+    alone that are the very object.
+    """
+    if isinstance(value, list):
+        return [_shortened(*pair) for pair in zip(value, plain, strict=True)]
+    if not isinstance(value, msgspec.Struct):
+        return plain
+    found = dict(plain)
+    for field in msgspec.structs.fields(value):
+        key, inner = field.encode_name, getattr(value, field.name)
+        if key not in found:
+            continue
+        default = field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        if inner == default:
+            del found[key]
+        else:
+            found[key] = _shortened(inner, found[key])
+    return found
 
 
 def _differences(profile: Profile) -> dict[str, Any]:

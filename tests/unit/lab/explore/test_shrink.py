@@ -84,7 +84,7 @@ def test_a_line_speaks_of_its_own_table() -> None:
     needed = {("package", 0, "files"), ("step", 3, ""), ("site", 0, ""), ("step", 0, "at")}
     lines = render(Shrunk(scenario, KEY, needed=needed, is_repeatable=True)).splitlines()
     assert [line.partition("#")[0].strip() for line in lines if line.endswith(GONE)] == [
-        '{ code = "BPC", version = "1.1", response = "Fast", server = "SITE1", domain = "SALES" },',
+        '{ domain = "SALES" },',
         "[package.files]",
         "[[step]]",
     ]

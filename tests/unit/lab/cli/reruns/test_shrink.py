@@ -64,6 +64,7 @@ def test_what_a_failure_does_not_need_is_cut(capsys: Said) -> None:
     small = tomllib.loads(Path("small.toml").read_text())
     assert [step["do"] for step in small["step"]] == ["job"]
     assert not small.get("clients") and not small["package"][0].get("files")
+    assert not small.keys() & {"site", "server"} and "machines" not in small["step"][0]
     assert "an expectation failed: job FIRST at the end" in capsys.readouterr().out
     assert "without it: does not fail" in Path("small.toml").read_text()
     assert run(["run", "small.toml"]) == 10

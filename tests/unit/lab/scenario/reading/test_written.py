@@ -23,6 +23,21 @@ def test_every_scenario_that_comes_with_despoolr_is_read_back_as_it_was_written(
     found = load_scenario(path)
     again = parse_scenario(to_toml(found, "one line\nand another"))
     assert msgspec.to_builtins(again) == msgspec.to_builtins(found)
+    assert parse_scenario(to_toml(found, is_short=True)) == found
+
+
+def test_a_short_file_has_no_key_that_says_a_default() -> None:
+    said = """
+        name = "short"
+        title = "Short"
+        site = [{ code = "BPC", version = "1.1" }]
+        server = [{ name = "LOGON1", roles = ["logon", "distribution"] }]
+        package = [{ name = "OFFICE" }]
+        step = [{ do = "job", at = "0s", name = "FIRST", package = "OFFICE", machines = ["*"] }]
+    """
+    short = to_toml(parse_scenario(said), is_short=True)
+    assert not [key for key in ("site", "server", "machines", "run") if key in short]
+    assert '{ do = "job", at = "0s", name = "FIRST", package = "OFFICE" }' in short
 
 
 def test_the_content_of_files_comes_back_to_the_last_character() -> None:
