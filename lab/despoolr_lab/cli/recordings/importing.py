@@ -3,7 +3,7 @@
 
 The law: what was found is said for each file, and what cannot be known for the run. A file that
 looks like nothing, or that cannot be read, is one line and exit 2, and leaves no run; damage inside
-a file is told and the rest is used.
+a file is told and the rest is used. A run in which nothing was found does not become `latest`.
 """
 
 from __future__ import annotations
@@ -127,12 +127,13 @@ def _run(imported: Import, files: tuple[Path, ...], out: Path, as_json: bool) ->
                 raise
             told = _told(imported, notes, run.path)
             run.write_summary(told)
-            run.make_latest()
+            is_empty = not any(recorder.counts[of] for of in ("opens", "refusals", "sessions"))
+            if not is_empty:
+                run.make_latest()
             for note in run.notes:
                 say(note)
     except RunError as error:
         fail(str(error))
-    is_empty = not any(recorder.counts[what] for what in ("opens", "refusals", "sessions"))
     if as_json:
         echo_json(told, source=told["path"], at=recorder.last_at, notes=told["notes"])
     else:

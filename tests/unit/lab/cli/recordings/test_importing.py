@@ -86,6 +86,17 @@ def test_a_file_that_fails_in_its_middle_leaves_the_latest_run_as_it_was(said, m
     assert runs() == before and latest(Path("runs")) == newest
 
 
+def test_an_import_that_found_nothing_is_not_the_latest_run(said):
+    assert said("import", FIELDS)[0] == 0
+    newest = latest(Path("runs"))
+    Path("silence.tsv").write_text(Path(FIELDS).read_text().partition("\n")[0] + "\n")
+    code, out, err = said("import", "silence.tsv")
+    assert code == 2 and "nothing was found to import" in err
+    (empty,) = [name for name in runs() if name.endswith("import-silence")]
+    assert f"run: runs/{empty}" in out and latest(Path("runs")) == newest
+    assert said("why", "latest", "--json")[0] == 0
+
+
 def test_an_import_that_is_interrupted_leaves_nothing(said, monkeypatch):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
