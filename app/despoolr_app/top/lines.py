@@ -75,6 +75,9 @@ def why_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
         lines.append(f"{who_holds(hold)}: {escaped(hold.why)}.{alone}")
     if block.hold_count > len(block.holds):
         lines.append(f"{block.hold_count - len(block.holds):,} more opens are in the way.")
+    if block.later_count:
+        more = counted(block.later_count, "open")
+        lines.append(f"Then {more} of other files of its package would refuse it.")
     if answer.watched is not None:
         run = quote(escaped(answer.watched.run))
         return [*lines, f"{answer.watched.proves}.", f"The same by hand: despoolr why {run}"]
@@ -102,7 +105,7 @@ def release_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
         return []
     name = escaped(hold.path.rpartition("/")[2])
     user = escaped(hold.user or hold.machine)
-    others = block.hold_count - 1
+    others = block.hold_count - 1 + block.later_count
     enough = (
         "Nobody else is in the way of this file."
         if hold.alone

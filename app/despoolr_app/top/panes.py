@@ -80,7 +80,9 @@ def _block_row(block: LiveBlock, answer: TopAnswer, is_opened: bool) -> Row:
         "~" if block.server in answer.page.silent else "!" if waited_s > LONG_S else " "
     )
     holds = block.holds
-    if block.free:
+    if block.free and block.later_count:
+        held = TopCell(f"then {counted(block.later_count, 'open')}", "hold")
+    elif block.free:
         held = TopCell("nobody any more", "right")
     elif block.hold_count == 1 and holds:
         held = TopCell(who_holds(holds[0]), "hold")

@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from despoolr_core.records.live.fold import LiveFold
+from despoolr_core.records.live.later import Later, Modes, modes_of
 from despoolr_core.records.live.model import (
     LiveBlock,
     LiveHold,
@@ -25,10 +26,8 @@ from despoolr_core.records.live.steps import LOOKED_AT, STEP, WORD_COST, Steps
 from despoolr_core.records.live.words import lets_others, why_refused, wishes
 from despoolr_core.records.verdicts import verdict
 from despoolr_core.records.whatif.bounds import job_of
-from despoolr_core.rules.conflict import wants
 from despoolr_core.rules.fold import fold
 from despoolr_core.rules.remedies import COPY_STRATEGIES, CopyStrategy
-from despoolr_core.share.modes import Access, ShareMode, parse_flags
 from despoolr_core.share.wire import EpisodeRow, Hold
 
 BLOCKS_MAX: Final = 40
@@ -89,6 +88,16 @@ class UpdateBlock(msgspec.Struct):
         """How long its waiters have waited together, in seconds."""
         return len(self.episodes) * now - self.waited_from
 
+    def later(self, later: Later) -> tuple[int, set[Modes]]:
+        """How many opens of other files of its package would refuse it next, and the modes of all
+        that would.
+        """
+        if not self.package:
+            return 0, set()
+        clashing = later.of(self.first)
+        met = (hold.open for _, hold in self.in_the_way.values())
+        return clashing.count_for(self.first, met), clashing.modes
+
     def holds(self) -> list[tuple[EpisodeRow, Hold]]:
         """Who is in the way now, each open once."""
         return list(self.in_the_way.values())
@@ -130,7 +139,7 @@ def _is_wanted(fold_: LiveFold, asked: PageQuery, row: EpisodeRow) -> bool:
     return asked.has_word(*texts)
 
 
-def block_row(fold_: LiveFold, block: UpdateBlock) -> LiveBlock:
+def block_row(fold_: LiveFold, block: UpdateBlock, later: Later) -> LiveBlock:
     """A block as the page has it."""
     holds = block.holds()
     shown = nsmallest(
@@ -140,7 +149,8 @@ def block_row(fold_: LiveFold, block: UpdateBlock) -> LiveBlock:
         dict.fromkeys(row.path for row in block.episodes)
     )
     first = block.first
-    is_alone = len(holds) == 1
+    later_count, _ = block.later(later)
+    is_alone = len(holds) == 1 and not later_count
     by_wait = nsmallest(WAITERS_MAX, block.episodes, key=lambda row: row.first_refused_at)
     return LiveBlock(
         id=block.id,
@@ -152,6 +162,7 @@ def block_row(fold_: LiveFold, block: UpdateBlock) -> LiveBlock:
         refused=sum(row.attempt_count for row in block.episodes),
         file_count=len(files),
         hold_count=len(holds),
+        later_count=later_count,
         first_at=by_wait[0].first_refused_at,
         last_at=max(row.last_refused_at for row in block.episodes),
         files=files[:FILES_MAX],
@@ -288,21 +299,25 @@ def waits_by_machine(blocks: Iterable[UpdateBlock]) -> Steps[dict[str, dict[str,
     return found
 
 
-def remedy_of(blocks: list[UpdateBlock]) -> Steps[LiveRemedy]:
+def remedy_of(blocks: list[UpdateBlock], later: Later) -> Steps[LiveRemedy]:
     """What would let them through: see `LiveRemedy`."""
     by_one: list[tuple[str, str]] = []
-    others: set[tuple[str, str]] = set()
+    others: set[Modes] = set()
     are_others = False
     for number, block in enumerate(blocks):
         if number % STEP == STEP - 1:
             yield
         holds = [hold for _, hold in block.holds()]
-        if len(holds) == 1:
+        later_count, modes = block.later(later)
+        if len(holds) == 1 and not later_count:
             by_one.append((block.id, holds[0].open))
-        elif holds:
+        elif holds or later_count:
             are_others = True
-            others.update((hold.access, hold.share_mode) for hold in holds if hold.lock is None)
-    strategy = next(_passing({_modes(*words) for words in others}), None) if are_others else None
+            others |= modes if later_count else set()
+            others.update(
+                modes_of(hold.access, hold.share_mode) for hold in holds if hold.lock is None
+            )
+    strategy = next(_passing(others), None) if are_others else None
     return LiveRemedy(
         by_one[:BY_ONE_MAX],
         len(by_one),
@@ -317,13 +332,3 @@ def _passing(modes: set[tuple[int, int]]) -> Iterator[CopyStrategy]:
     for strategy in COPY_STRATEGIES.values():
         if not strategy.waits_for_restart and all(strategy.could_pass(*mode) for mode in modes):
             yield strategy
-
-
-def _modes(access: str, share_mode: str) -> tuple[int, int]:
-    """What is not known is taken for everything wanted and nothing shared: no promise."""
-    try:
-        wanted = wants(parse_flags(Access, access)) if access else 7
-        shared = int(parse_flags(ShareMode, share_mode)) if share_mode else 0
-    except ValueError:
-        return 7, 0
-    return wanted, shared

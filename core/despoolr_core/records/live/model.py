@@ -18,7 +18,7 @@ class _Part(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class LiveHold(_Part, frozen=True):
     """One open in the way of an update. `alone`: closing it lets the update through, by the
-    sharing rule. `lets` and `why` are words.
+    sharing rule and the opens of now. `lets` and `why` are words.
     """
 
     open: str
@@ -66,7 +66,8 @@ class LiveBlock(_Part, frozen=True):
     """What is blocked: one update on one server, or one file that nobody's update is about.
 
     `holds` are the first of `hold_count` opens in the way, by file. `next_at` is when it will be
-    tried again (None: no record tells). `free`: nobody is in the way any more.
+    tried again (None: no record tells). `free`: nobody is in the way any more of what was refused;
+    `later_count` opens of other files of its package would refuse it next.
     """
 
     id: str
@@ -87,6 +88,7 @@ class LiveBlock(_Part, frozen=True):
     package: str = ""
     next_at: float | None = None
     free: bool = False
+    later_count: int = 0
 
 
 class LiveHolder(_Part, frozen=True):

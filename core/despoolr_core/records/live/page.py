@@ -23,6 +23,7 @@ from despoolr_core.records.live.blocks import (
 )
 from despoolr_core.records.live.fold import LiveFold
 from despoolr_core.records.live.lanes import lanes_of
+from despoolr_core.records.live.later import later_of
 from despoolr_core.records.live.model import LiveBlock, LiveMark, LiveOpen, LivePage, LiveTotals
 from despoolr_core.records.live.page_query import PageQuery
 from despoolr_core.records.live.sites import (
@@ -51,11 +52,12 @@ def page_steps(live: LiveFold, asked: PageQuery, now: float) -> Steps[LivePage]:
     holders = yield from holders_of(blocks, now)
     waits = [row for block in blocks for row in block.episodes]
     waiting_in = yield from waits_by_machine(blocks)
-    remedy = yield from remedy_of(blocks)
+    later = yield from later_of(live, [block.first for block in blocks if block.package])
+    remedy = yield from remedy_of(blocks, later)
     lanes, more_lanes = lanes_of(live, asked, now, waits)
     shown: list[LiveBlock] = []
     for block in blocks[:BLOCKS_MAX]:
-        shown.append(block_row(live, block))
+        shown.append(block_row(live, block, later))
         yield
     held = list(holders.items())[:HOLDERS_MAX]
     is_all = not asked.only

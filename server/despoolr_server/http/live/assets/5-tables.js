@@ -21,7 +21,7 @@ function blocksTable(page, now) {
       button(name, undefined, () => { state.folds.set(block.id, !isOpen); redraw(); }, { class: "fold", "aria-expanded": String(isOpen) }),
       el("span", {}, block.job ? `${heldFiles(block)} for ${jobName(page, block.job)}` : `${count(block.waiters, "program waits", "programs wait")} to ${block.wants}`),
       el("span", {}, el("span", { class: "weight", "width%": `${weight}px`, "aria-hidden": "true" }), "waiting ", el("b", { class: "refuse" }, waited(block.waiters, block.waited_from)), `${block.waiters > 1 ? ` (${number(block.waiters)} together)` : ""}, refused ${times(block.refused)}`),
-      el("span", {}, block.free ? el("b", { class: "ok" }, "the files are free now; the next attempt gets through") : null, block.free && block.next_at ? ", " : null, block.next_at ? ["next retry ", clock(block.next_at), ", ", el("b", {}, due(block.next_at))] : block.free ? null : "no retry on record"),
+      el("span", {}, block.free ? later(block) ? `the files are free now; ${later(block)}` : el("b", { class: "ok" }, "the files are free now; the next attempt gets through") : null, block.free && block.next_at ? ", " : null, block.next_at ? ["next retry ", clock(block.next_at), ", ", el("b", {}, due(block.next_at))] : block.free ? null : "no retry on record"),
       el("span", { class: "push" }, button("Why", `Why, ${name}`, () => openWhy(block.id)), " ", button("History", `History, ${name}`, () => openHistory(block.id))));
     const rows = isOpen ? block.holds.map((held, n) => {
       const isFirst = !n || block.holds[n - 1].path !== held.path;
@@ -38,6 +38,8 @@ function blocksTable(page, now) {
   });
   return [roles(el("table", { class: "blocks cards ruled" }, el("caption", { class: "sr" }, "What is blocked now"), head, bodies)), moreButton("allBlocks", all.length - shown.length), page.more.blocks ? el("p", { class: "small" }, `${count(page.more.blocks, "more update waits", "more updates wait")} less long; filter to see them.`) : null];
 }
+/** What an update that stops at its first refusal has not met yet; empty where nothing is. */
+const later = block => block.later_count ? `${count(block.later_count, "open of another file of its package is", "opens of other files of its package are")} in the way next` : "";
 /** `excel.exe: WINWORD.EXE on PC44 and 1 more · setup.exe: ...`, for a row that is folded. */
 function summary(block) {
   const byFile = new Map();

@@ -21,7 +21,7 @@ function openWhy(id) {
       el("dt", {}, "Who holds it"), el("dd", {}, free ? "nobody any more" : holds.slice(0, 6).map(h => el("div", {}, el("b", { class: "hold" }, who(h)), `${h.user ? `, user ${h.user}` : ""}: ${fileName(h.path)} ${since(h)}`)), block.hold_count > 6 ? `and ${number(block.hold_count - 6)} more` : null),
       el("dt", {}, "Which flag conflicts"), el("dd", {}, free ? "none" : [...new Set(holds.map(h => h.why || "the records do not tell"))].slice(0, 4).map(text => el("div", {}, text))),
       el("dt", {}, "For how long, so far"), el("dd", {}, "first refusal to now: ", el("b", { class: "refuse" }, since_(block.first_at)), `; refused ${times(block.refused)}`),
-      el("dt", {}, "What now"), el("dd", {}, free ? "The next attempt gets through." : holds.length === 1 && holds[0].alone ? "Closing this one file lets the update through." : `${count(block.hold_count, "open")} must be closed, or the files copied another way.`, block.next_at ? [" Next retry ", clock(block.next_at), ", ", due(block.next_at), "."] : null,
+      el("dt", {}, "What now"), el("dd", {}, free ? later(block) ? `The files are free now; ${later(block)}.` : "The next attempt gets through." : holds.length === 1 && holds[0].alone ? "Closing this one file lets the update through." : `${count(block.hold_count + (block.later_count || 0), "open")} must be closed, or the files copied another way.`, block.next_at ? [" Next retry ", clock(block.next_at), ", ", due(block.next_at), "."] : null,
         live.head.watched ? byHand() : [holds[0] && !free ? el("div", {}, el("code", {}, `despoolr release ${block.server}/${holds[0].open}`)) : null, el("div", {}, el("code", {}, `despoolr why ${quoted(unc(block.server, block.share, block.files[0]))}`))])),
     el("h3", {}, "In sentences"), block.waiting.map(w => el("p", { class: "small" }, w.says)), block.waiters > block.waiting.length ? el("p", { class: "small" }, `${number(block.waiters - block.waiting.length)} more wait.`) : null, closing());
 }
@@ -50,7 +50,7 @@ function openRelease(id, held) {
   const page = live.page, block = page.blocks[id];
   if (!block) return;
   const reason = el("input", { maxlength: 200, placeholder: "the user went home", id: "reason" }), said = el("p", { role: "status" });
-  const others = block.hold_count - 1;
+  const others = block.hold_count - 1 + (block.later_count || 0);
   const act = async () => {
     try {
       await ask(`api/v1/servers/${encodeURIComponent(block.server)}/opens/${encodeURIComponent(held.open)}/release`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ reason: reason.value.trim() || "released from the live page" }) });

@@ -39,6 +39,37 @@ def test_a_block_says_who_holds_what_and_why_and_when_it_is_tried_again() -> Non
     assert (page.totals.files, page.totals.retrying, page.totals.folders_broken) == (1, 1, 1)
 
 
+def test_closing_one_file_is_not_enough_where_another_of_the_package_is_held() -> None:
+    told = blocked_update()
+    told.holds("WS51", "BPC00001/c.dat")
+    told.holds("WS52", "BPC00001/d.dat", share_mode="READ WRITE DELETE")
+    told.holds("WS53", "BPC00002/c.dat")
+    page = page_of(told.fold, PageQuery(), told.at)
+    (block,) = page.blocks.values()
+    assert (block.hold_count, block.later_count, block.holds[0].alone) == (1, 1, False)
+    assert (page.remedy.by_one_count, page.remedy.block_count) == (0, 1)
+    assert page.remedy.strategy == "new_folder_and_switch"
+    told.closes("O2")
+    assert page_of(told.fold, PageQuery(), told.at).remedy.by_one == [(block.id, "O1")]
+
+
+def test_an_update_is_not_in_its_own_way_later() -> None:
+    told = blocked_update()
+    told.holds("SITE1", "BPC00001/c.dat", program="SMS_DESPOOLER", share_mode="NONE")
+    (block,) = page_of(told.fold, PageQuery(), told.at).blocks.values()
+    assert block.later_count == 0 and block.holds[0].alone
+
+
+def test_an_update_whose_file_is_free_meets_who_has_another_file_next() -> None:
+    told = blocked_update()
+    told.holds("WS51", "BPC00001/c.dat")
+    told.closes("O1")
+    page = page_of(told.fold, PageQuery(), told.at)
+    (block,) = page.blocks.values()
+    assert (block.free, block.hold_count, block.later_count) == (True, 0, 1)
+    assert page.remedy.strategy
+
+
 def test_the_page_is_the_same_while_nothing_happens() -> None:
     told = blocked_update()
     assert page_of(told.fold, PageQuery(), told.at) == page_of(
