@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from despoolr_core.records.live.fold import LiveFold
-from despoolr_core.records.live.later import Later, Modes, modes_of
+from despoolr_core.records.live.later import LaterOpens, Modes, modes_of
 from despoolr_core.records.live.model import (
     LiveBlock,
     LiveHold,
@@ -88,7 +88,7 @@ class UpdateBlock(msgspec.Struct):
         """How long its waiters have waited together, in seconds."""
         return len(self.episodes) * now - self.waited_from
 
-    def later(self, later: Later) -> tuple[int, set[Modes]]:
+    def later(self, later: LaterOpens) -> tuple[int, set[Modes]]:
         """How many opens of other files of its package would refuse it next, and the modes of all
         that would.
         """
@@ -139,7 +139,7 @@ def _is_wanted(fold_: LiveFold, asked: PageQuery, row: EpisodeRow) -> bool:
     return asked.has_word(*texts)
 
 
-def block_row(fold_: LiveFold, block: UpdateBlock, later: Later) -> LiveBlock:
+def block_row(fold_: LiveFold, block: UpdateBlock, later: LaterOpens) -> LiveBlock:
     """A block as the page has it."""
     holds = block.holds()
     shown = nsmallest(
@@ -299,7 +299,7 @@ def waits_by_machine(blocks: Iterable[UpdateBlock]) -> Steps[dict[str, dict[str,
     return found
 
 
-def remedy_of(blocks: list[UpdateBlock], later: Later) -> Steps[LiveRemedy]:
+def remedy_of(blocks: list[UpdateBlock], later: LaterOpens) -> Steps[LiveRemedy]:
     """What would let them through: see `LiveRemedy`."""
     by_one: list[tuple[str, str]] = []
     others: set[Modes] = set()

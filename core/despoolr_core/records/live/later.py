@@ -41,7 +41,7 @@ class Clashing(msgspec.Struct):
         return max(0, len(self.opens) - own - len(self.opens.intersection(met)))
 
 
-class Later(msgspec.Struct):
+class LaterOpens(msgspec.Struct):
     """The opens that would refuse waits for a package, by folder and the waiter's modes."""
 
     found: dict[_Folder, dict[Modes, Clashing]] = msgspec.field(default_factory=dict)
@@ -52,9 +52,9 @@ class Later(msgspec.Struct):
         return here.get(modes_of(row.access, row.share_mode)) or Clashing()
 
 
-def later_of(live: LiveFold, rows: Iterable[EpisodeRow]) -> Steps[Later]:
+def later_of(live: LiveFold, rows: Iterable[EpisodeRow]) -> Steps[LaterOpens]:
     """Who else would refuse these waits; each is for a package."""
-    later = Later()
+    later = LaterOpens()
     for number, row in enumerate(rows):
         if number % STEP == STEP - 1:
             yield
