@@ -1,6 +1,7 @@
 """What runs a site: if a server in production needs it, it is here, and it never imports the lab.
 
-`process` is what every process stands on, `clocks` its time, `disk` the files it reads and keeps;
+`process` is what every process stands on, `clocks` its time, `disk` the files it reads and keeps,
+`cells` how wide a text is in a terminal;
 `servers` and `fleet` are the two kinds of processes, `site_client` asks a running site, `runs`
 keeps finished runs, `cli` has the commands.
 """

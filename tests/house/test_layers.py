@@ -60,7 +60,7 @@ LAYERS = {
         "site_client",
         "process",
         "runs",
-        "clocks | disk",
+        "cells | clocks | disk",
     ],
     "despoolr_lab": [
         "cli",

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from rich.cells import cell_len
+
+from despoolr_app.cells import cut, padded
 from despoolr_app.top.answer import TopTarget
-from despoolr_core.phrases import cut
 
 GAP: Final = 2
 
@@ -73,7 +75,7 @@ def table(columns: Sequence[TopColumn], rows: Sequence[Row], width: int) -> list
 
 
 def _column_width(columns: Sequence[TopColumn], rows: Sequence[Row], index: int) -> int:
-    return max([len(columns[index].head), *(len(cells[index].text) for cells, _ in rows)])
+    return max([cell_len(columns[index].head), *(cell_len(cells[index].text) for cells, _ in rows)])
 
 
 def _wide(columns: Sequence[TopColumn], rows: Sequence[Row], keep: Sequence[int]) -> int:
@@ -94,7 +96,7 @@ def _line(
         if columns[index].is_number:
             text = f"{text:>{widths[index]}}"
         elif not is_last:
-            text = f"{text:<{widths[index]}}"
+            text = padded(text, widths[index])
         parts.append(TopCell(text + ("" if is_last else " " * GAP), cells[index].colour))
     return TopLine(tuple(parts), target)
 

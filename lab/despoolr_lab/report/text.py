@@ -4,12 +4,14 @@ wide as it is asked to be.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from rich.cells import cell_len
+
+from despoolr_app.cells import cut, fill, padded
 from despoolr_core import times
-from despoolr_core.phrases import counted, cut, how_often
+from despoolr_core.phrases import counted, how_often
 from despoolr_core.records.stream import Record
 from despoolr_core.records.view import DetailHistory, FaultHistory, Holding, JobHistory
 from despoolr_core.share.wire import EpisodeRow
@@ -88,9 +90,7 @@ class _Page:
         return "\n".join(lines)
 
     def _wrapped(self, first: str, text: str, rest: str) -> str:
-        return textwrap.fill(
-            text, self.width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
-        )
+        return fill(text, self.width, first, rest, break_on_hyphens=False)
 
     def expectations(self, summary: Mapping[str, Any]) -> str:
         findings = [item for item in summary.get("expectations", []) if isinstance(item, Mapping)]
@@ -103,12 +103,12 @@ class _Page:
             name = words.clean(item.get("name", ""))
             if item.get("ok"):
                 actual = cut(
-                    words.value_text(item.get("actual")), max(12, self.width - 8 - len(name))
+                    words.value_text(item.get("actual")), max(12, self.width - 8 - cell_len(name))
                 )
                 line = f"  ok   {name}"
-                room = self.width - len(line) - 2
+                room = self.width - cell_len(f"{line}  {actual}")
                 lines.append(
-                    f"{line}  {actual:>{room}}" if len(actual) <= room else cut(line, self.width)
+                    f"{line}  {' ' * room}{actual}" if room >= 0 else cut(line, self.width)
                 )
             else:
                 lines.append(self._wrapped("  NOT  ", name, "       "))
@@ -136,7 +136,7 @@ class _Page:
         if not facts.jobs:
             return ""
         jobs = list(facts.jobs.values())
-        width = min(20, max(len(words.clean(job.name or job.job)) for job in jobs[:JOBS_MAX]))
+        width = min(20, max(cell_len(words.clean(job.name or job.job)) for job in jobs[:JOBS_MAX]))
         lines = ["JOBS"]
         for job in jobs[:JOBS_MAX]:
             name = cut(words.clean(job.name or job.job), width)
@@ -147,7 +147,9 @@ class _Page:
                 steps = [*steps[:3], f"{len(steps) - 5} more", *steps[-2:]]
             text = " > ".join(step.replace(" ", "\xa0") for step in steps)
             lines.append(
-                self._wrapped(f"  {name:<{width}}  ", text, " " * (width + 4)).replace("\xa0", " ")
+                self._wrapped(f"  {padded(name, width)}  ", text, " " * (width + 4)).replace(
+                    "\xa0", " "
+                )
             )
         if len(jobs) > JOBS_MAX:
             left_out = jobs[JOBS_MAX:]
@@ -175,8 +177,8 @@ class _Page:
                 steps.insert(1, f"{len(row.changes) - 2} more")
             job = facts.jobs.get(row.job)
             name = (
-                f"  {cut(words.clean(row.machine), 15):<15}  "
-                f"{cut(words.clean(job.name if job else row.job), 16):<16}  "
+                f"  {padded(cut(words.clean(row.machine), 15), 15)}  "
+                f"{padded(cut(words.clean(job.name if job else row.job), 16), 16)}  "
             )
             lines.append(cut(name + words.clean(" > ".join(steps)), self.width))
         if len(rows) > WORKSTATIONS_MAX:
@@ -245,7 +247,7 @@ class _Page:
         return lines
 
     def _lane(self, name: str, cells: Sequence[str], outcome: str) -> str:
-        head = f"    {cut(name, NAME - 4):<{NAME - 4}}"
+        head = f"    {padded(cut(name, NAME - 4), NAME - 4)}"
         return f"{head} |{''.join(cells)}| {cut(outcome, OUTCOME)}".rstrip()
 
     def _column(self, axis: Axis, at: float) -> int:

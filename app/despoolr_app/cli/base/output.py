@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -371,6 +370,8 @@ def _grouped(
     columns: Sequence[str], rows: Iterator[Sequence[str]], width_max: int, widths: Sequence[int]
 ) -> Iterator[str]:
     """The first column in lines of its own, said once for rows that follow each other."""
+    from despoolr_app import cells
+
     yield columns[0]
     yield from (INDENT + line for line in _drawn(columns[1:], [], widths[1:]))
     group: str | None = None
@@ -379,22 +380,24 @@ def _grouped(
         for row, line in zip(some, lines, strict=True):
             if row[0] != group:
                 group = row[0]
-                yield from textwrap.wrap(group, width_max) or [""]
+                yield from cells.wrap(group, width_max) or [""]
             yield INDENT + line
 
 
 def _stacked(
     columns: Sequence[str], rows: Iterable[Sequence[str]], width_max: int
 ) -> Iterator[str]:
+    from despoolr_app import cells
+
     first, *others = columns
     header = f"{first}: {', '.join(name.lower() for name in others)}"
-    yield from textwrap.wrap(header, width_max, subsequent_indent=INDENT)
+    yield from cells.wrap(header, width_max, rest=INDENT)
     for row in rows:
         facts = ", ".join(
             f"{name.lower()} {cell}" for name, cell in zip(others, row[1:], strict=True) if cell
         )
-        yield from textwrap.wrap(row[0], width_max)
-        yield from textwrap.wrap(facts, width_max, initial_indent=INDENT, subsequent_indent=INDENT)
+        yield from cells.wrap(row[0], width_max)
+        yield from cells.wrap(facts, width_max, INDENT, INDENT)
 
 
 def moment(at: float | None) -> str:
@@ -446,9 +449,9 @@ def wrapped(text: str) -> str:
     text = escaped(text)
     if not sys.stdout.isatty():
         return text
-    return textwrap.fill(
-        text, max(60, shutil.get_terminal_size().columns - 1), subsequent_indent="    "
-    )
+    from despoolr_app import cells
+
+    return cells.fill(text, max(60, shutil.get_terminal_size().columns - 1), rest=INDENT)
 
 
 def wrapped_cell(text: str, indent: int) -> str:
@@ -459,7 +462,9 @@ def wrapped_cell(text: str, indent: int) -> str:
     width = shutil.get_terminal_size().columns - 1 - indent
     if not sys.stdout.isatty() or width < 30:
         return text
-    return textwrap.fill(text, width).replace("\n", "\n" + " " * indent)
+    from despoolr_app import cells
+
+    return cells.fill(text, width).replace("\n", "\n" + " " * indent)
 
 
 class ShowGroup(click.Group):

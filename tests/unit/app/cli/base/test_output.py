@@ -6,6 +6,7 @@ import re
 
 import click
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from despoolr_app.cli.base import output
@@ -91,6 +92,15 @@ def test_columns_give_way_where_the_first_has_a_line_of_its_own(
         "    WS1 (anna)  a hundred times, and once more after that",
         "1 column left out: --wide",
     ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 66])
+def test_wide_characters_are_wrapped_by_the_cells_they_take(width: int) -> None:
+    file = r"\\LOGON1\SMS_PKGD" + "\\" + "更新プログラム" * 6
+    last = "更新が百回拒否され" * 4 + " and once more"
+    lines = lines_of(COLUMNS, [[file, "WS1 (安娜)", "8 d", last]], width)
+    assert max(map(cell_len, lines)) <= width
+    assert last.replace(" ", "") in "".join("".join(lines).split())
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 66])
