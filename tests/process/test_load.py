@@ -386,7 +386,7 @@ def test_mistakes_are_one_line_and_leave_no_run(workshop: Workshop) -> None:
     (workshop.path / "good.toml").write_text(STEADY.format(seconds=5, late_max="1s"))
     for arguments, says in (
         (("bad.toml",), "bad.toml:9:1: unknown key 'pol_every'; did you mean 'poll_every'?"),
-        (("nosuch.toml",), "nosuch.toml: No such file"),
+        (("nosuch.toml",), "there is no file nosuch.toml"),
         (("nigth",), "did you mean 'night'?"),
         (("good.toml",), "there is no running site here"),
         (("good.toml", "--site", "nowhere"), "is not a server's URL"),

@@ -80,7 +80,9 @@ def _read(files: list[Path]) -> tuple[list[WinstFile], list[str]]:
         except FormatError as error:
             errors.append(f"{file}: {error}")
         except OSError as error:
-            errors.append(f"{file}: {error.strerror}")
+            is_directory = file.is_dir()
+            why = "it is a directory; name the files in it" if is_directory else error.strerror
+            errors.append(f"{file}: {why}")
     return read, errors
 
 

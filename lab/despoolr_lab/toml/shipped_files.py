@@ -27,13 +27,15 @@ def find_shipped(text: str, noun: str, *directories: Path) -> Path:
     """A file as a user names it: a path, or the name of one of `directories`. Raises
     `ScenarioError` that calls it `noun` and has the nearest right name.
     """
-    if (text and Path(text).exists()) or text.endswith(".toml"):
+    if text and Path(text).is_dir():
+        raise ScenarioError(f"{text} is a directory; name a {noun} file in it")
+    if text and Path(text).exists():
         return Path(text)
     shipped = {
         path.stem: path for directory in directories for path in sorted(directory.glob("*.toml"))
     }
-    name = text.replace("-", "_")
-    if name in shipped:
+    name = text.removesuffix(".toml").replace("-", "_")
+    if name in shipped and name + ".toml" != text.replace("-", "_"):
         return shipped[name]
     raise ScenarioError(
         f"there is no file {text}, and no {noun} of that name comes with "

@@ -109,6 +109,7 @@ def test_an_empty_box_says_so(tmp_path: Path) -> None:
         (("/a",), "/a needs a directory"),
         (("/r",), "/r needs a file"),
         (("no-such-file.ins",), "no-such-file.ins: No such file"),
+        ((".",), ".: it is a directory; name the files in it"),
         (("--all", "no-such-directory"), "no-such-directory: no such directory"),
     ],
 )

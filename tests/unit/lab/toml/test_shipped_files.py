@@ -28,10 +28,6 @@ def test_a_file_that_is_there_comes_before_a_name(tmp_path, monkeypatch):
     assert str(find_shipped("night", "load", shipped_directory("load"))) == "night"
 
 
-def test_a_path_is_taken_as_it_is(tmp_path):
-    assert find_scenario("gone/x.toml").name == "x.toml"
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -39,8 +35,12 @@ def test_a_path_is_taken_as_it_is(tmp_path):
         ("Q147818", "did you mean"),
         ("zzz", "there are demo_live, demo_nobody_closes"),
         ("", "there is no file"),
+        ("gone/x.toml", "there is no file gone/x.toml"),
+        ("demo_live.toml", "no file demo_live.toml, .*did you mean 'demo_live'"),
+        (".", "is a directory; name a scenario file in it"),
     ],
 )
-def test_what_is_not_there_is_refused_with_what_is(text, said):
+def test_what_is_not_there_is_refused_with_what_is(text, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ScenarioError, match=said):
         find_scenario(text)

@@ -127,8 +127,8 @@ def test_a_name_that_is_no_text_is_a_line_and_an_error_where_there_is_no_such_fi
 ) -> None:
     assert run(["run", "\udcff.toml", "--json"]) == 2
     said = capsys.readouterr()
-    assert answer_of(said.out)["error"]["message"].startswith(r"\udcff.toml: ")
-    assert said.err.startswith(r"despoolr: \udcff.toml: ")
+    assert answer_of(said.out)["error"]["message"].startswith(r"there is no file \udcff.toml, ")
+    assert said.err.startswith(r"despoolr: there is no file \udcff.toml, ")
 
 
 def test_no_command_prints_json_past_the_envelope() -> None:
