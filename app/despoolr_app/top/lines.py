@@ -74,7 +74,8 @@ def why_lines(answer: TopAnswer, target: TopTarget) -> list[str]:
         alone = " Closing it alone lets the update through." if hold.alone else ""
         lines.append(f"{who_holds(hold)}: {escaped(hold.why)}.{alone}")
     if block.hold_count > len(block.holds):
-        lines.append(f"{block.hold_count - len(block.holds):,} more opens are in the way.")
+        more = counted(block.hold_count - len(block.holds), "more open is", "more opens are")
+        lines.append(f"{more} in the way.")
     if block.later_count:
         more = counted(block.later_count, "open")
         lines.append(f"Then {more} of other files of its package would refuse it.")

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from despoolr_core.phrases import counted
 from despoolr_core.times import moment_s, span_s
 from despoolr_lab.explore.replacements import (
     NOWHERE,
@@ -164,7 +165,7 @@ def _machines(scenario: Scenario) -> Iterator[NamedChange]:
         named = [name for name in names if _is_named(scenario, name)]
         for fewer in (named, names[: len(names) // 2], names[:1]):
             if fewer and len(fewer) < len(names):
-                yield f"{len(names) - len(fewer)} clients", place, _clients_are(index, fewer)
+                yield counted(len(names) - len(fewer), "client"), place, _clients_are(index, fewer)
         for name in named if len(names) > 1 else []:
             fewer = [other for other in names if other != name]
             yield f"client {name}", ("clients", index, "names"), _clients_are(index, fewer)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from despoolr_core.phrases import counted
 from despoolr_core.rules.text import escaped
 from despoolr_lab.explore.cuts import PLAIN, cuts
 from despoolr_lab.explore.replacements import Place
@@ -37,7 +38,7 @@ def render(found: Shrunk) -> str:
     head = [
         f"What goes wrong: {found.key}",
         found.text,
-        f"{found.runs} runs made it this small; {_runs_again(found)}",
+        f"{counted(found.runs, 'run')} made it this small; {_runs_again(found)}",
         "Behind each line: what became of it without that line.",
     ]
     tried = {cut.place for cut in cuts(found.scenario)}

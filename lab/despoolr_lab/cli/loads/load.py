@@ -24,6 +24,7 @@ from despoolr_app.cli.base.output import (
     put_over,
     say,
 )
+from despoolr_core.phrases import counted
 from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
@@ -175,7 +176,6 @@ def _join(url: str, token: str, count: int) -> int:
     from despoolr_app.cli.base.output import EXIT_INVALID, EXIT_OK
     from despoolr_app.cli.base.secret import secret_token
     from despoolr_app.process.settings import parse_url
-    from despoolr_core.phrases import counted
     from despoolr_lab.load.workers.relay import Relay
 
     relay = Relay(parse_url(url), token or secret_token())
@@ -365,7 +365,7 @@ def _line(name: str, progress: LoadProgress) -> str:
     took = now.took
     parts = [
         f"{name} {stopwatch(progress.second)}/{stopwatch(progress.seconds)} {progress.phase}",
-        f"{status.clients - status.gone:,} clients",
+        counted(status.clients - status.gone, "client"),
     ]
     if now.polls:
         parts.append(

@@ -26,6 +26,7 @@ from despoolr_app.cli.base.output import (
     put_over,
     say,
 )
+from despoolr_core.phrases import counted
 from despoolr_core.times import stopwatch
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _soak(plan: SoakPlan, faults: Sequence[FaultTable], out: Path, *, as_json: b
         soak = Soak(plan, where, progress.tell, progress.sample, faults)
         asked = plan.asked
         say(
-            f"despoolr: {asked.clients:,} clients for {stopwatch(asked.duration_s)} at "
+            f"despoolr: {counted(asked.clients, 'client')} for {stopwatch(asked.duration_s)} at "
             f"x{asked.scale:g}, in {directory.path}"
         )
         interrupted = False

@@ -28,6 +28,7 @@ from despoolr_app.cli.base.output import (
     wrapped,
     wrapped_cell,
 )
+from despoolr_core.phrases import counted
 
 if TYPE_CHECKING:
     from despoolr_lab.imports.importer import Import, ImportOptions
@@ -213,7 +214,7 @@ def _show(told: dict[str, Any], *, is_empty: bool) -> None:
     for note in told["notes"][:NOTES_MAX]:
         put_prose(wrapped(f"note: {note}"))
     if len(told["notes"]) > NOTES_MAX:
-        put(f"{len(told['notes']) - NOTES_MAX:,} more notes in the run")
+        put(f"{counted(len(told['notes']) - NOTES_MAX, 'more note')} in the run")
     put("", f"run: {told['path']}")
     if not is_empty:
         put(f"now: despoolr why {told['path']}")
@@ -222,7 +223,6 @@ def _show(told: dict[str, Any], *, is_empty: bool) -> None:
 def _show_story(told: dict[str, Any]) -> None:
     """What was found, beginning with the longest wait."""
     from despoolr_app.cli.base.output import moment
-    from despoolr_core.phrases import counted
     from despoolr_lab.imports.importer import GRADES
 
     put("")

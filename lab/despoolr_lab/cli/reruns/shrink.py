@@ -78,8 +78,8 @@ def command(
 
 def _show(found: Any) -> None:
     """The progress of a cut."""
-    steps = len(found.scenario.step)
-    put_over(f"{found.runs} runs, {len(found.cut)} cuts, {steps} steps: {found.key}")
+    counts = ((found.runs, "run"), (len(found.cut), "cut"), (len(found.scenario.step), "step"))
+    put_over(f"{', '.join(counted(*one) for one in counts)}: {found.key}")
 
 
 def _tell(

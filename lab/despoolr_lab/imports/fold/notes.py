@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from despoolr_core.phrases import counted
 from despoolr_core.records.episodes import EpisodeLedger
 from despoolr_core.records.kinds.import_note import ImportNote
 from despoolr_core.times import moment, span
@@ -55,8 +56,9 @@ class Notes:
             )
         if unseen:
             yield (
-                f"{unseen:,} refusals have nobody in the way that the sources show: "
-                "whoever it was opened the file before the recording began, or is not in it"
+                f"{counted(unseen, 'refusal has', 'refusals have')} nobody in the way that the "
+                "sources show: whoever it was opened the file before the recording began, or is "
+                "not in it"
             )
         waiting = [row for row in ledger.rows(last_at) if row.state == "waiting"]
         for row in waiting[:WAITING_MAX]:

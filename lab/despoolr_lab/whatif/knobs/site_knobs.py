@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from despoolr_core.articles import ARTICLES, Article, Remedy, article_of
+from despoolr_core.phrases import counted
 from despoolr_core.profile import FIELDS, PROFILES, Profile
 from despoolr_core.records.whatif.bounds import BlockedUpdate, Bound, together
 from despoolr_core.response import POLLING_S, Response, retry_interval_s
@@ -133,7 +134,7 @@ def forced(case: Case, values: Sequence[str]) -> Iterator[ScenarioChange]:
             keeps = " and the fix of Q182414" if restores else ""
             all_fields = {**fields, "forced_disconnect_restores_rights": restores}
             yield ScenarioChange(
-                f"forced disconnect after {retries} retries{shipped}{keeps}",
+                f"forced disconnect after {counted(retries, 'retry', 'retries')}{shipped}{keeps}",
                 Cost.FORCE,
                 _with_profile(case.scenario, all_fields),
                 needs=needs,

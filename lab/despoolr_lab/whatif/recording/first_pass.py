@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from despoolr_core.phrases import counted
 from despoolr_core.records.stream import Record
 from despoolr_core.records.whatif.hold_table import FileKey, HoldTable
 from despoolr_core.records.whatif.ladder import CANNOT_HELP, NOT_SETTLED, Effects, Ladder, LadderRow
@@ -164,7 +165,7 @@ def _notes(refusals: RecordedWaits, table: HoldTable, windows: UpdateWindows) ->
     if refusals.count > len(refusals.waits):
         yield f"of {refusals.count:,} waits, these are the longest {len(refusals.waits):,}"
     if table.left_out_count:
-        yield f"{table.left_out_count:,} opens of further files are left out"
+        yield f"left out: {counted(table.left_out_count, 'open')} of further files"
 
 
 def _whole(key: FileKey) -> str:

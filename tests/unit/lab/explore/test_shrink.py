@@ -103,6 +103,8 @@ def test_a_text_of_several_lines_stays_as_it_is() -> None:
 def test_what_was_stopped_says_so_and_not_that_two_runs_differed() -> None:
     text = render(Shrunk(load_scenario(Path(DEMO)), KEY, runs=3))
     assert "3 runs made it this small; it was stopped before" in text
+    once = render(Shrunk(load_scenario(Path(DEMO)), KEY, runs=1))
+    assert "# 1 run made it this small" in once
     assert "DIFFERED" not in text and GONE not in text and UNTRIED in text
 
 
