@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from shlex import quote
 
+from rich.cells import cell_len
+
+from despoolr_app.cells import cut
 from despoolr_app.top.answer import TopAnswer, TopTarget
 from despoolr_app.top.table import TopCell, TopLine
-from despoolr_core.phrases import counted, cut
+from despoolr_core.phrases import counted
 from despoolr_core.records.live.model import LiveHold
 from despoolr_core.rules.text import escaped
 from despoolr_core.times import short_moment, span
@@ -23,7 +26,7 @@ def head_lines(answer: TopAnswer, width: int, state: str) -> list[TopLine]:
     colour = "" if state == "live" else "retry"
     broken = _broken(answer)
     return [
-        TopLine((TopCell(first), TopCell(cut(state, max(8, width - len(first))), colour))),
+        TopLine((TopCell(first), TopCell(cut(state, max(8, width - cell_len(first))), colour))),
         *([TopLine((TopCell(cut(broken, width), "refused"),))] if broken else []),
         TopLine((TopCell(cut(_summary(answer), width), "dim"),)),
     ]

@@ -39,6 +39,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.web_server import Server
 
 from despoolr_server.files.protocol import StoreError
+from despoolr_server.http.connections.call_count import fail
 from despoolr_server.http.connections.connection import Admission, Connection
 from despoolr_server.http.connections.field_block import (
     BLOCK_SIZE_MAX,
@@ -251,7 +252,7 @@ class LaneConnection(Connection):
         except StopIteration as done:
             response = done.value
         except Exception as error:
-            self._hand_over(request, partial(_fail, error))
+            self._hand_over(request, partial(fail, error))
             return None
         else:
             self._hand_over(request, lambda _request: rest_of(call, waits))
@@ -282,7 +283,7 @@ class LaneConnection(Connection):
             try:
                 answer = later.answer(error, request_of)
             except Exception as mistake:  # others wait to be told the same
-                unsaid.rest = partial(_fail, mistake)
+                unsaid.rest = partial(fail, mistake)
             else:
                 if _is_short(answer):
                     unsaid.answer = answer
@@ -411,7 +412,7 @@ class LaneConnection(Connection):
             self._is_said()
             raise
         except Exception as error:
-            rest = partial(_fail, error)
+            rest = partial(fail, error)
         else:
             transport = self.transport
             if _is_short(response) and transport is not None and not transport.is_closing():
@@ -487,7 +488,3 @@ async def _say(response: web.StreamResponse, _request: web.BaseRequest) -> web.S
 
 async def _rest(begun: Unfinished, request: web.BaseRequest) -> web.StreamResponse:
     return await begun.rest(cast("web.Request", request))
-
-
-async def _fail(error: Exception, _request: web.BaseRequest) -> web.StreamResponse:
-    raise error

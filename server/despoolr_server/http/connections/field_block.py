@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
@@ -107,11 +108,11 @@ class _PartBlock(FieldBlock):
     asks again.
     """
 
-    __slots__ = ("_around", "_field", "_headers", "_place", "_raw", "_value")
+    __slots__ = ("_field", "_headers", "_place", "_raw", "_value", "around")
 
     def __init__(self, around: FieldBlock, field: istr, value: str, place: int) -> None:
         # Not `super().__init__()`, which is what is saved.
-        self._around = around
+        self.around = around
         self._field = field
         self._value = value
         self._place = place
@@ -123,7 +124,7 @@ class _PartBlock(FieldBlock):
     @property
     def headers(self) -> CIMultiDictProxy[str]:  # type: ignore[override]
         if self._headers is None:
-            fields = [*self._around.headers.items()]
+            fields = [*self.around.headers.items()]
             fields.insert(self._place, (self._field, self._value))
             self._headers = CIMultiDictProxy(CIMultiDict(fields))
         return self._headers
@@ -131,24 +132,24 @@ class _PartBlock(FieldBlock):
     @property
     def raw(self) -> tuple[tuple[bytes, bytes], ...]:  # type: ignore[override]
         if self._raw is None:
-            fields = [*self._around.raw]
+            fields = [*self.around.raw]
             fields.insert(self._place, (self._field.encode(), self._value.encode()))
             self._raw = tuple(fields)
         return self._raw
 
     @property
     def beside(self) -> FieldBlock:
-        return self._around.beside
+        return self.around.beside
 
     @property
     def count(self) -> int:
-        return self._around.count + 1
+        return self.around.count + 1
 
     def says(self, name: istr) -> bool:
-        return name == self._field or self._around.says(name)
+        return name == self._field or self.around.says(name)
 
     def value(self, name: istr) -> str | None:
-        return self._value if name == self._field else self._around.value(name)
+        return self._value if name == self._field else self.around.value(name)
 
 
 class BearerBlock(_PartBlock):
@@ -160,6 +161,15 @@ class BearerBlock(_PartBlock):
         super().__init__(around, hdrs.AUTHORIZATION, f"Bearer {token.decode()}", place)
         self.body_size = around.body_size
         self.who = self.look = self.locks = None
+
+
+def _of_around(name: str) -> Any:
+    """What calls have found out about the block around one."""
+
+    def keep(block: _PartBlock, found: object) -> None:
+        setattr(block.around, name, found)
+
+    return property(attrgetter(f"around.{name}"), keep)
 
 
 class LikeBlock(_PartBlock):
@@ -175,29 +185,7 @@ class LikeBlock(_PartBlock):
         super().__init__(around, field, value.decode(), place)
         self.body_size = body_size
 
-    @property
-    def who(self) -> object:
-        return self._around.who
-
-    @who.setter
-    def who(self, who: object) -> None:
-        self._around.who = who
-
-    @property
-    def look(self) -> object:
-        return self._around.look
-
-    @look.setter
-    def look(self, look: object) -> None:
-        self._around.look = look
-
-    @property
-    def locks(self) -> object:
-        return self._around.locks
-
-    @locks.setter
-    def locks(self, locks: object) -> None:
-        self._around.locks = locks
+    who, look, locks = _of_around("who"), _of_around("look"), _of_around("locks")
 
 
 @remembered(256, 64, len)
